@@ -1,0 +1,56 @@
+use bytes::Bytes;
+use reqwest::{ClientBuilder, StatusCode, redirect, retry};
+use serde::Deserialize;
+
+use crate::{Client, Error, Reply, lenient};
+
+/// Builds the HTTP client of a [`Client`] from `settings`, such as a proxy or time-outs.
+///
+/// Whatever they say, no redirect is followed, no `Referer` is sent and nothing is repeated behind the caller's back:
+/// the access token and the secret are in the query string, and redirects and referers hand it on.
+///
+/// # Errors
+///
+/// The TLS backend cannot be started, or a setting is not possible on this machine.
+pub fn http_client(settings: ClientBuilder) -> Result<reqwest::Client, Error> {
+    Ok(settings.redirect(redirect::Policy::none()).referer(false).retry(retry::never()).build()?)
+}
+
+impl Client {
+    /// A client of the API at `base_url`, such as `https://qyapi.weixin.qq.com`, without a slash at its end.
+    ///
+    /// `settings` go through [`http_client`]; none are needed: `Default::default()`.
+    ///
+    /// # Errors
+    ///
+    /// As [`http_client`].
+    pub fn new(base_url: impl Into<String>, settings: ClientBuilder) -> Result<Self, Error> {
+        Ok(Self { baseurl: base_url.into(), client: http_client(settings)? })
+    }
+
+    /// Sends `request` and decodes the reply.
+    pub(crate) async fn exchange<T: Reply>(&self, request: reqwest::Request) -> Result<T, Error> {
+        let response = self.client.execute(request).await?;
+        if response.status() != StatusCode::OK {
+            // A response prints its URL and its headers, a Location with our query among them.
+            return Err(Error::Status(response.status()));
+        }
+        decode(&response.bytes().await?)
+    }
+}
+
+fn decode<T: Reply>(body: &Bytes) -> Result<T, Error> {
+    serde_json::from_slice(body).or_else(|error| match serde_json::from_slice(body) {
+        // What came with a refusal may have any shape: the errcode is what counts.
+        Ok(Refusal { errcode, errmsg }) if errcode != 0 => Ok(T::refusal(errcode, errmsg)),
+        _ => Err(Error::undecodable(body, &error)),
+    })
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    #[serde(deserialize_with = "lenient::integer")]
+    errcode: i64,
+    #[serde(default, deserialize_with = "lenient::string")]
+    errmsg: String,
+}

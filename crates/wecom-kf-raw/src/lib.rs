@@ -1,0 +1,23 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[cfg(feature = "document")]
+pub mod document;
+mod errcode;
+mod error;
+mod exchange;
+#[rustfmt::skip]
+mod generated;
+mod lenient;
+mod message_json;
+mod request;
+mod secret;
+
+pub use errcode::{Class, ErrCode, Lang};
+pub use error::{BodyKind, Error, TransportError};
+pub use exchange::http_client;
+pub use generated::client::{Client, types};
+pub use generated::{limits, op};
+pub use message_json::MessageJson;
+pub use request::{Operation, Repeat, Reply, Request};
+pub use secret::{AccessToken, CorpSecret, SyncToken};

@@ -1,0 +1,76 @@
+use std::future::Future;
+
+use serde::de::DeserializeOwned;
+
+use crate::{AccessToken, Client, ErrCode, Error};
+
+/// A call that is ready to be sent: what it is, whether it may be repeated, and how it sends itself.
+///
+/// Generated for every operation (see [`crate::op`]), so that what is declared and what is sent cannot part.
+pub trait Request: Sync {
+    /// What WeCom answers.
+    type Reply: Reply;
+
+    /// The operation it is a call of.
+    const OPERATION: Operation;
+
+    /// Sends it, once. A reply with an errcode other than 0 is an `Ok` here.
+    fn send(
+        &self,
+        client: &Client,
+        access_token: &AccessToken,
+    ) -> impl Future<Output = Result<Self::Reply, Error>> + Send;
+
+    /// Whether this very call may be repeated: a keyed operation only with its key.
+    fn repeat(&self) -> Repeat {
+        Self::OPERATION.repeat
+    }
+
+    /// The reply to go on with when `errcode` answers a repeat of ours and means that an earlier try went through.
+    fn reply_to_repeat(&self, errcode: ErrCode) -> Option<Self::Reply> {
+        let _ = errcode;
+        None
+    }
+}
+
+/// What every reply has: how it went.
+pub trait Reply: DeserializeOwned + Send {
+    /// 0 means success.
+    fn errcode(&self) -> i64;
+
+    /// WeCom's words, for people.
+    fn errmsg(&self) -> &str;
+
+    /// The reply that says nothing but this.
+    fn refusal(errcode: i64, errmsg: String) -> Self;
+}
+
+/// An operation of the document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Operation {
+    /// Its operationId, such as `send_msg`.
+    pub id: &'static str,
+    /// Its HTTP method.
+    pub method: &'static str,
+    /// Its path, such as `/cgi-bin/kf/send_msg`.
+    pub path: &'static str,
+    /// The group it belongs to, such as `message`.
+    pub tag: &'static str,
+    /// Whether a call of it may be repeated.
+    pub repeat: Repeat,
+    /// The number of its page at `developer.work.weixin.qq.com/document/path/`.
+    pub official_page: u64,
+    /// Whether it needs an access token; all do but `gettoken`.
+    pub needs_access_token: bool,
+}
+
+/// May a call be sent again when it is unknown whether it went through?
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Repeat {
+    /// Yes: it only reads.
+    Safe,
+    /// Yes: WeCom recognises the repeat by a key in the request.
+    Keyed,
+    /// No, unless it surely did not leave.
+    Never,
+}

@@ -1,0 +1,190 @@
+//! `spec/errcodes.yaml`: read, check, and make Rust of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context, Result, bail};
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+use serde::Deserialize;
+
+use crate::document::{Document, pascal_case, read_yaml};
+
+const CLASSES: [&str; 10] = [
+    "ok",
+    "token",
+    "busy",
+    "rate_limited",
+    "permission",
+    "invalid_param",
+    "not_found",
+    "quota",
+    "state_conflict",
+    "unknown",
+];
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Errcodes {
+    pub errcodes: Vec<Errcode>,
+    /// Operations of the API that the document does not have yet, so that a code may already name them.
+    pub operations_to_come: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Errcode {
+    code: i32,
+    name: String,
+    class: String,
+    /// Where it occurs; nowhere in particular when empty.
+    operations: Vec<String>,
+    #[serde(default)]
+    unconfirmed: bool,
+    meaning: Text,
+    remedy: Text,
+    #[serde(default)]
+    at: BTreeMap<String, Override>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Override {
+    class: String,
+    meaning: Option<Text>,
+    remedy: Text,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Text {
+    en: String,
+    zh: String,
+}
+
+impl Errcodes {
+    pub fn read(text: &str, document: &Document) -> Result<Self> {
+        let value = read_yaml(text, "spec/errcodes.yaml")?;
+        let errcodes: Self = serde_json::from_value(value)
+            .context("spec/errcodes.yaml is not a list of errcodes; compare with the rows around")?;
+        errcodes.check(document)?;
+        Ok(errcodes)
+    }
+
+    fn check(&self, document: &Document) -> Result<()> {
+        let mut problems = Vec::new();
+        let in_document: BTreeSet<String> =
+            document.operations().iter().map(|operation| operation.id().to_owned()).collect();
+        for operation in self.operations_to_come.iter().filter(|operation| in_document.contains(*operation)) {
+            problems.push(format!("operations_to_come: {operation} is in the document by now; drop it here"));
+        }
+        for pair in self.errcodes.windows(2) {
+            if pair[0].code >= pair[1].code {
+                problems.push(format!("{}: stands after {}; sort by code, each code once", pair[1].code, pair[0].code));
+            }
+        }
+        let mut names = BTreeSet::new();
+        for row in &self.errcodes {
+            if !names.insert(&row.name) {
+                problems.push(format!("{}: the name {} is taken; choose another", row.code, row.name));
+            }
+            if !row.name.chars().all(|letter| letter.is_ascii_uppercase() || letter.is_ascii_digit() || letter == '_') {
+                problems.push(format!("{}: the name {} is not SCREAMING_SNAKE_CASE", row.code, row.name));
+            }
+            for class in std::iter::once(&row.class).chain(row.at.values().map(|at| &at.class)) {
+                if !CLASSES.contains(&class.as_str()) {
+                    problems.push(format!("{}: class {class:?} is none of {}", row.code, CLASSES.join(", ")));
+                }
+            }
+            for operation in row.operations.iter().chain(row.at.keys()) {
+                if !in_document.contains(operation) && !self.operations_to_come.contains(operation) {
+                    problems.push(format!("{}: there is no operation {operation}; mend the name", row.code));
+                }
+            }
+            let overrides = row.at.values().flat_map(|at| at.meaning.iter().chain([&at.remedy]));
+            if [&row.meaning, &row.remedy]
+                .into_iter()
+                .chain(overrides)
+                .any(|text| text.en.is_empty() || text.zh.is_empty())
+            {
+                problems.push(format!("{}: a meaning or remedy is empty; write it in both languages", row.code));
+            }
+        }
+        if !problems.is_empty() {
+            bail!("spec/errcodes.yaml has {} problem(s):\n  - {}", problems.len(), problems.join("\n  - "));
+        }
+        Ok(())
+    }
+
+    /// The codes that the document's extensions rely on must have a row.
+    pub fn require(&self, code: i64) -> Result<&str> {
+        match self.errcodes.iter().find(|row| i64::from(row.code) == code) {
+            Some(row) => Ok(&row.name),
+            None => bail!("spec/errcodes.yaml has no row for {code}, which the document names; add one"),
+        }
+    }
+
+    pub fn render(&self) -> TokenStream {
+        let constants = self.errcodes.iter().map(|row| {
+            let name = format_ident!("{}", row.name);
+            let code = row.code;
+            let docs = row.docs();
+            quote! {
+                #(#[doc = #docs])*
+                pub const #name: Self = Self(#code);
+            }
+        });
+        let rows = self.errcodes.iter().map(Errcode::render);
+        let count = self.errcodes.len();
+        quote! {
+            use crate::errcode::{At, Class, ErrCode, Row, Text};
+
+            /// The errcodes that are known; any other number is an `ErrCode` too.
+            impl ErrCode {
+                #(#constants)*
+            }
+
+            /// All that is known, sorted by code.
+            pub(crate) static TABLE: [Row; #count] = [#(#rows),*];
+        }
+    }
+}
+
+impl Errcode {
+    fn docs(&self) -> Vec<String> {
+        let mut first = format!(" `{}`: {}.", self.code, self.meaning.en);
+        if self.unconfirmed {
+            first.push_str(" Rests on a single or a disputed source.");
+        }
+        let mut docs = vec![first, String::new(), format!(" {}", self.remedy.en)];
+        for (operation, at) in &self.at {
+            docs.extend([String::new(), format!(" At `{operation}` its class is `{}`: {}", at.class, at.remedy.en)]);
+        }
+        docs
+    }
+
+    fn render(&self) -> TokenStream {
+        let Self { code, name, operations, .. } = self;
+        let class = class(&self.class);
+        let (meaning, remedy) = (self.meaning.render(), self.remedy.render());
+        let at = self.at.iter().map(|(operation, at)| {
+            let class = self::class(&at.class);
+            let (meaning, remedy) = (at.meaning.as_ref().unwrap_or(&self.meaning).render(), at.remedy.render());
+            quote!(At { operation: #operation, class: #class, meaning: #meaning, remedy: #remedy })
+        });
+        quote! {
+            Row { code: #code, name: #name, class: #class, operations: &[#(#operations),*], meaning: #meaning, remedy: #remedy, at: &[#(#at),*] }
+        }
+    }
+}
+
+impl Text {
+    fn render(&self) -> TokenStream {
+        let Self { en, zh } = self;
+        quote!(Text { en: #en, zh: #zh })
+    }
+}
+
+fn class(name: &str) -> TokenStream {
+    let variant = format_ident!("{}", pascal_case(name));
+    quote!(Class::#variant)
+}

@@ -1,0 +1,41 @@
+//! `cargo xtask`: the chores of this workspace.
+
+mod adapt;
+mod check;
+mod codegen;
+mod document;
+mod errcodes;
+mod lower;
+mod render;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask", about = "The chores of this workspace.")]
+enum Task {
+    /// Makes crates/wecom-kf-raw/src/generated from the documents in spec/.
+    Codegen {
+        /// Write nothing; fail when a generated file is not what the documents make.
+        #[arg(long)]
+        check: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    let result = match Task::parse() {
+        Task::Codegen { check: true } => codegen::check(&codegen::workspace_root()),
+        Task::Codegen { check: false } => codegen::write(&codegen::workspace_root()),
+    };
+    match result {
+        Ok(report) => {
+            println!("{report}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
