@@ -3,6 +3,8 @@
 //! Edits of the syntax tree, each with its reason. One that no longer finds what it expects fails: the generator is
 //! pinned, so that is news to look at.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Result, bail, ensure};
 use syn::visit_mut::{self, VisitMut};
 use syn::{Attribute, Expr, Fields, File, ImplItem, Item, ItemStruct, Pat, Stmt, Type, parse_quote};
@@ -24,6 +26,7 @@ pub fn adapt(file: &mut File, lowered: &Document) -> Result<Vec<Step>> {
     let defaults = default_requests(file);
     schemars_on_demand(file);
     Docs.visit_file_mut(file);
+    document_fields(file);
     Ok(vec![
         Step { name: "operation's errors freed of URL and body", count: exchanged },
         Step { name: "reply field takes null, and numbers and strings for one another", count: lenient },
@@ -127,10 +130,10 @@ impl VisitMut for NoHeaderMap {
 
     fn visit_expr_mut(&mut self, expression: &mut Expr) {
         visit_mut::visit_expr_mut(self, expression);
-        if let Expr::MethodCall(call) = expression {
-            if call.method == "headers" {
-                *expression = (*call.receiver).clone();
-            }
+        if let Expr::MethodCall(call) = expression
+            && call.method == "headers"
+        {
+            *expression = (*call.receiver).clone();
         }
     }
 }
@@ -234,6 +237,44 @@ fn doc_lines(attribute: Attribute) -> Vec<Attribute> {
             }
         })
         .collect()
+}
+
+/// progenitor documents the type of an inline schema, not the field that holds it: the field says the same.
+fn document_fields(file: &mut File) {
+    let docs: BTreeMap<String, Vec<Attribute>> = types(file)
+        .map(|item| {
+            (
+                item.ident.to_string(),
+                item.attrs.iter().filter(|attribute| attribute.path().is_ident("doc")).cloned().collect(),
+            )
+        })
+        .collect();
+    for item in types(file) {
+        for field in
+            item.fields.iter_mut().filter(|field| !field.attrs.iter().any(|attribute| attribute.path().is_ident("doc")))
+        {
+            let ty = last_segment(&field.ty);
+            let own = match docs.get(&ty) {
+                Some(docs) => docs.clone(),
+                None => {
+                    let line = format!(" See [`{ty}`](crate::{ty}).");
+                    vec![parse_quote!(#[doc = #line])]
+                }
+            };
+            field.attrs.splice(0..0, own);
+        }
+    }
+}
+
+/// `::std::option::Option<MessageText>` → `MessageText`
+fn last_segment(ty: &Type) -> String {
+    match first_argument(ty, "Option") {
+        Some(inner) => last_segment(&inner),
+        None => match ty {
+            Type::Path(path) => path.path.segments.last().map(|segment| segment.ident.to_string()).unwrap_or_default(),
+            _ => String::new(),
+        },
+    }
 }
 
 fn doc_text(attribute: &Attribute) -> Option<String> {

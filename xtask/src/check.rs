@@ -173,15 +173,12 @@ fn check_nodes(document: &Document, problems: &mut Problems) {
             }
         }
         // Inline schemas with one title silently become one type.
-        if place.starts_with("components.schemas") || place.starts_with("paths") {
-            if let Some(title) = node.get("title").and_then(Value::as_str) {
-                if let Some(other) = titles.insert(title.to_owned(), place.to_owned()) {
-                    problems.add(
-                        place,
-                        format!("has the title {title:?} of {other}; titles name types, so drop or change one"),
-                    );
-                }
-            }
+        if (place.starts_with("components.schemas") || place.starts_with("paths"))
+            && let Some(title) = node.get("title").and_then(Value::as_str)
+            && let Some(other) = titles.insert(title.to_owned(), place.to_owned())
+        {
+            problems
+                .add(place, format!("has the title {title:?} of {other}; titles name types, so drop or change one"));
         }
         if node.get("$ref").is_some() && reference(node).is_none_or(|name| document.schema(name).is_err()) {
             problems

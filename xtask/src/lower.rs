@@ -157,10 +157,10 @@ fn drop_validation(document: &mut Document) -> usize {
     let mut dropped = 0;
     visit_mut(&mut document.root, "", &mut |_, node| {
         // A property may have such a name: only what says its own type is a schema.
-        if node["type"].is_string() {
-            if let Some(node) = node.as_object_mut() {
-                dropped += KEYWORDS.iter().filter(|keyword| node.remove(**keyword).is_some()).count();
-            }
+        if node["type"].is_string()
+            && let Some(node) = node.as_object_mut()
+        {
+            dropped += KEYWORDS.iter().filter(|keyword| node.remove(**keyword).is_some()).count();
         }
     });
     dropped

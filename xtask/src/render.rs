@@ -33,7 +33,11 @@ pub fn operations(document: &Document, errcodes: &Errcodes) -> Result<String> {
     let constants = operations.iter().map(constant);
     let names = operations.iter().map(constant_name);
     let requests = operations.iter().map(|operation| request(operation, errcodes)).collect::<Result<Vec<_>>>()?;
-    let replies = operations.iter().filter_map(Operation::reply_schema).map(reply);
+    let replies = operations
+        .iter()
+        .filter_map(Operation::reply_schema)
+        .map(|schema| reply(document, schema))
+        .collect::<Result<Vec<_>>>()?;
     let count = operations.len();
     pretty(quote! {
         use super::client::{Client, types};
@@ -156,9 +160,11 @@ fn keyed(operation: &Operation<'_>, errcodes: &Errcodes) -> Result<TokenStream> 
     })
 }
 
-fn reply(schema: &str) -> TokenStream {
+fn reply(document: &Document, schema: &str) -> Result<TokenStream> {
     let name = format_ident!("{schema}");
-    quote! {
+    let has_more = document.schema(schema)?["properties"].as_object().is_some_and(|properties| properties.len() > 2);
+    let rest = has_more.then(|| quote!(, ..Default::default()));
+    Ok(quote! {
         impl Reply for types::#name {
             fn errcode(&self) -> i64 {
                 self.errcode
@@ -169,10 +175,10 @@ fn reply(schema: &str) -> TokenStream {
             }
 
             fn refusal(errcode: i64, errmsg: String) -> Self {
-                Self { errcode, errmsg, ..Default::default() }
+                Self { errcode, errmsg #rest }
             }
         }
-    }
+    })
 }
 
 /// The limits of every request, in the unit WeCom counts in.

@@ -58,12 +58,15 @@ impl fmt::Display for BodyKind {
 }
 
 impl Error {
+    /// The `problem` of a body that broke off.
+    pub const BROKE_OFF: &str = "an early end";
+
     /// serde's own message quotes what it met, which may be a token or a customer's words; kind and place say enough.
     pub(crate) fn undecodable(body: &Bytes, error: &serde_json::Error) -> Self {
         use serde_json::error::Category;
         let (problem, is_json) = match error.classify() {
             Category::Data => ("a wrong type", true),
-            Category::Eof => ("an early end", false),
+            Category::Eof => (Self::BROKE_OFF, false),
             Category::Syntax | Category::Io => ("bad syntax", false),
         };
         let kind = match body.trim_ascii().first() {

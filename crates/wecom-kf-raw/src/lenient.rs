@@ -7,19 +7,19 @@ use std::fmt;
 use serde::de::{Deserializer, Error, Unexpected, Visitor};
 use serde::{Deserialize, de};
 
-pub(crate) fn list<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Vec<T>, D::Error> {
+pub fn list<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Vec<T>, D::Error> {
     Ok(Option::deserialize(from)?.unwrap_or_default())
 }
 
-pub(crate) fn string<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+pub fn string<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     Ok(optional_string(from)?.unwrap_or_default())
 }
 
-pub(crate) fn integer<'de, D: Deserializer<'de>>(from: D) -> Result<i64, D::Error> {
+pub fn integer<'de, D: Deserializer<'de>>(from: D) -> Result<i64, D::Error> {
     Ok(optional_integer(from)?.unwrap_or_default())
 }
 
-pub(crate) fn optional_string<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+pub fn optional_string<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     Ok(match from.deserialize_any(Scalar)? {
         Value::Null => None,
         Value::Text(text) => Some(text),
@@ -29,7 +29,7 @@ pub(crate) fn optional_string<'de, D: Deserializer<'de>>(from: D) -> Result<Opti
     })
 }
 
-pub(crate) fn optional_integer<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
+pub fn optional_integer<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
     match from.deserialize_any(Scalar)? {
         Value::Null => Ok(None),
         Value::Integer(number) => Ok(Some(number)),
@@ -43,7 +43,7 @@ pub(crate) fn optional_integer<'de, D: Deserializer<'de>>(from: D) -> Result<Opt
     }
 }
 
-pub(crate) fn optional_number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
+pub fn optional_number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
     match from.deserialize_any(Scalar)? {
         Value::Null => Ok(None),
         Value::Integer(number) => Ok(Some(number as f64)),
@@ -54,7 +54,7 @@ pub(crate) fn optional_number<'de, D: Deserializer<'de>>(from: D) -> Result<Opti
     }
 }
 
-pub(crate) fn optional_bool<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>, D::Error> {
+pub fn optional_bool<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>, D::Error> {
     match from.deserialize_any(Scalar)? {
         Value::Null => Ok(None),
         Value::Bool(value) => Ok(Some(value)),

@@ -8,7 +8,8 @@ mod error;
 mod exchange;
 #[rustfmt::skip]
 mod generated;
-mod lenient;
+#[doc(hidden)]
+pub mod lenient;
 mod message_json;
 mod request;
 mod secret;

@@ -88,6 +88,7 @@ pub mod types {
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct GetAccessTokenResponse {
+        /// See [`AccessToken`](crate::AccessToken).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub access_token: ::std::option::Option<crate::AccessToken>,
         /// 0 or absent means success.
@@ -187,36 +188,48 @@ pub mod types {
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct Message {
+        /// Body of a member card, sent by a servicer.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub business_card: ::std::option::Option<MessageBusinessCard>,
+        /// Body of a 视频号 post, live stream or card.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub channels: ::std::option::Option<MessageChannels>,
+        /// Body of an order of a 视频号 shop.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub channels_shop_order: ::std::option::Option<MessageChannelsShopOrder>,
+        /// Body of a product of a 视频号 shop.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub channels_shop_product: ::std::option::Option<MessageChannelsShopProduct>,
+        /// Body of an event; which fields are present depends on `event_type`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub event: ::std::option::Option<MessageEvent>,
         /// Id of the customer; for events, inside `event`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::optional_string")]
         pub external_userid: ::std::option::Option<::std::string::String>,
+        /// Body of a file message.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub file: ::std::option::Option<MessageFile>,
+        /// Body of a picture.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub image: ::std::option::Option<MessageImage>,
+        /// Body of a link.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub link: ::std::option::Option<MessageLink>,
+        /// Body of a location.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub location: ::std::option::Option<MessageLocation>,
+        /// Body of a forwarded chat history (聊天记录).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub merged_msg: ::std::option::Option<MessageMergedMsg>,
+        /// Body of a mini program.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub miniprogram: ::std::option::Option<MessageMiniprogram>,
         /// Id to tell repeats apart.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::optional_string")]
         pub msgid: ::std::option::Option<::std::string::String>,
+        /// Body of a menu that a servicer or WeCom's own bot sent.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub msgmenu: ::std::option::Option<MessageMsgmenu>,
         /// text, image, voice, video, file, location, link, business_card, miniprogram, msgmenu, channels_shop_product, channels_shop_order, merged_msg, channels, meeting, schedule, note, event, or what WeCom adds.
@@ -239,10 +252,13 @@ pub mod types {
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::optional_string")]
         pub servicer_userid: ::std::option::Option<::std::string::String>,
+        /// Body of a text message.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub text: ::std::option::Option<MessageText>,
+        /// Body of a video.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub video: ::std::option::Option<MessageVideo>,
+        /// Body of a voice message.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub voice: ::std::option::Option<MessageVoice>,
     }
@@ -406,6 +422,7 @@ pub mod types {
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::optional_integer")]
         pub stop_type: ::std::option::Option<i64>,
+        /// enter_session: the 视频号 the customer came from.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub wechat_channels: ::std::option::Option<MessageEventWechatChannels>,
         /// enter_session: code for a welcome message, valid 20 seconds, once.
@@ -494,16 +511,20 @@ pub mod types {
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct MessageMenuItem {
+        /// An item that sends its text back.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub click: ::std::option::Option<MessageMenuItemClick>,
+        /// An item that opens a mini program.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub miniprogram: ::std::option::Option<MessageMenuItemMiniprogram>,
+        /// An item that is text only.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub text: ::std::option::Option<MessageMenuItemText>,
         /// click, view, miniprogram, text, or what WeCom adds.
         #[serde(rename = "type", skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::optional_string")]
         pub type_: ::std::option::Option<::std::string::String>,
+        /// An item that opens a page.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub view: ::std::option::Option<MessageMenuItemView>,
     }
@@ -650,15 +671,19 @@ pub mod types {
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct SendMenuItem {
+        /// An item that sends its text back.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub click: ::std::option::Option<SendMenuItemClick>,
+        /// An item that opens a mini program.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub miniprogram: ::std::option::Option<SendMenuItemMiniprogram>,
+        /// An item that is text only.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub text: ::std::option::Option<SendMenuItemText>,
         /// click, view, miniprogram or text.
         #[serde(rename = "type")]
         pub type_: ::std::string::String,
+        /// An item that opens a page.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub view: ::std::option::Option<SendMenuItemView>,
     }
@@ -711,35 +736,46 @@ pub mod types {
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct SendRequest {
+        /// Body of a member card. The customer must have written within 48 hours (95024), one in 48 hours (95025).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub business_card: ::std::option::Option<SendRequestBusinessCard>,
+        /// Body of a customer-acquisition link (获客链接) of the same corp.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub ca_link: ::std::option::Option<SendRequestCaLink>,
+        /// Body of a file message.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub file: ::std::option::Option<SendRequestFile>,
+        /// Body of a picture.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub image: ::std::option::Option<SendRequestImage>,
+        /// Body of a link.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub link: ::std::option::Option<SendRequestLink>,
+        /// Body of a location.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub location: ::std::option::Option<SendRequestLocation>,
+        /// Body of a mini program that is linked to the corp.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub miniprogram: ::std::option::Option<SendRequestMiniprogram>,
         /// Own id, unique within the account, 1 to 32 bytes of `[0-9A-Za-z_-]`: a repeat is refused with 95033, which makes a send safe to repeat. Leave it out to have one made.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub msgid: ::std::option::Option<::std::string::String>,
+        /// Body of a menu.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub msgmenu: ::std::option::Option<SendRequestMsgmenu>,
         /// text, image, voice, video, file, link, miniprogram, msgmenu, location, business_card or ca_link.
         pub msgtype: ::std::string::String,
         /// Id of the account, at most 64 bytes.
         pub open_kfid: ::std::string::String,
+        /// Body of a text message.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub text: ::std::option::Option<SendRequestText>,
         /// external_userid of the customer.
         pub touser: ::std::string::String,
+        /// Body of a video.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub video: ::std::option::Option<SendRequestVideo>,
+        /// Body of a voice message.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub voice: ::std::option::Option<SendRequestVoice>,
     }
@@ -889,6 +925,7 @@ pub mod types {
         /// Account to read, at most 64 bytes. Required by servers since about 2024-01.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub open_kfid: ::std::option::Option<::std::string::String>,
+        /// See [`SyncToken`](crate::SyncToken).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub token: ::std::option::Option<crate::SyncToken>,
         /// 0 AMR (default), 1 Silk.

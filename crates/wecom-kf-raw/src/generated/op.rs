@@ -328,11 +328,7 @@ impl Reply for types::DelCustomerServiceAccountResponse {
         &self.errmsg
     }
     fn refusal(errcode: i64, errmsg: String) -> Self {
-        Self {
-            errcode,
-            errmsg,
-            ..Default::default()
-        }
+        Self { errcode, errmsg }
     }
 }
 impl Reply for types::ListCustomerServiceAccountResponse {
@@ -358,11 +354,7 @@ impl Reply for types::UpdateCustomerServiceAccountResponse {
         &self.errmsg
     }
     fn refusal(errcode: i64, errmsg: String) -> Self {
-        Self {
-            errcode,
-            errmsg,
-            ..Default::default()
-        }
+        Self { errcode, errmsg }
     }
 }
 impl Reply for types::SendResponse {

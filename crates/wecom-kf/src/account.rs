@@ -1,0 +1,157 @@
+use futures_util::stream::{Stream, TryStreamExt, try_unfold};
+
+use crate::client::Client;
+use crate::input::{self, Problem};
+use crate::raw::{limits, op, types};
+use crate::{Error, OpenKfid};
+
+/// Customer service accounts: [`Client::account`].
+#[derive(Debug)]
+pub struct Accounts<'a>(pub(crate) &'a Client);
+
+/// A customer service account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Account {
+    /// Its id.
+    pub open_kfid: OpenKfid,
+    /// Its name, which may be empty.
+    pub name: String,
+    /// The URL of its avatar, http or https.
+    pub avatar: Option<String>,
+    /// Whether this app may manage it, and take and send its messages. Older servers do not say.
+    pub manage_privilege: Option<bool>,
+}
+
+/// What to change of an account: [`Accounts::update`]. What is not named stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccountUpdate {
+    name: Option<String>,
+    media_id: Option<String>,
+}
+
+impl AccountUpdate {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A new name, 1 to 16 characters.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// A new avatar: the `media_id` of a temporary image, at most 128 bytes.
+    pub fn media_id(mut self, media_id: impl Into<String>) -> Self {
+        self.media_id = Some(media_id.into());
+        self
+    }
+}
+
+const PAGE: u32 = limits::account_list::LIMIT_MAX;
+
+impl<'a> Accounts<'a> {
+    /// Adds an account. `name` has 1 to 16 characters; `media_id` is that of a temporary image, at most 128 bytes.
+    ///
+    /// `POST /cgi-bin/kf/account/add`, [official page](https://developer.work.weixin.qq.com/document/path/94662).
+    /// Never repeated on its own.
+    ///
+    /// # Errors
+    ///
+    /// [`MEDIA_ID_INVALID`](crate::ErrCode): the image is unknown or older than 3 days. 95005, 95027: there are too
+    /// many accounts. [`Error::InvalidInput`]: a limit above.
+    pub async fn add(&self, name: &str, media_id: &str) -> Result<OpenKfid, Error> {
+        input::chars("name", name, limits::account_add::NAME_MAX_CHARS)?;
+        input::bytes("media_id", media_id, limits::account_add::MEDIA_ID_MAX_BYTES)?;
+        let body = types::AddCustomerServiceAccountRequest { name: name.to_owned(), media_id: media_id.to_owned() };
+        let reply = self.0.call(&op::AccountAdd { body }).await?;
+        Ok(OpenKfid::from(reply.open_kfid.unwrap_or_default()))
+    }
+
+    /// All accounts, page by page.
+    ///
+    /// `POST /cgi-bin/kf/account/list`, [official page](https://developer.work.weixin.qq.com/document/path/94661).
+    ///
+    /// # Errors
+    ///
+    /// [`IP_NOT_TRUSTED`](crate::ErrCode::IP_NOT_TRUSTED) is what a first call usually meets. No page is left out: an
+    /// error ends the whole.
+    pub async fn list(&self) -> Result<Vec<Account>, Error> {
+        self.stream().try_collect().await
+    }
+
+    /// All accounts, as a stream that fetches pages of 100 as it goes.
+    ///
+    /// # Errors
+    ///
+    /// As [`list`](Self::list); the stream ends with the error.
+    pub fn stream(&self) -> impl Stream<Item = Result<Account, Error>> + Send + 'a {
+        let client = self.0;
+        try_unfold(Some(0), move |offset| async move {
+            let Some(offset) = offset else { return Ok(None) };
+            let page = page(client, offset).await?;
+            // There is no has_more: a page that is not full is the last one.
+            let next = (page.len() >= PAGE as usize).then(|| offset + PAGE as i32);
+            Ok(Some((futures_util::stream::iter(page.into_iter().map(Ok)), next)))
+        })
+        .try_flatten()
+    }
+
+    /// Changes the name, the avatar or both.
+    ///
+    /// `POST /cgi-bin/kf/account/update`, [official page](https://developer.work.weixin.qq.com/document/path/94664).
+    /// Never repeated on its own.
+    ///
+    /// # Errors
+    ///
+    /// [`OPEN_KFID_NOT_FOUND`](crate::ErrCode::OPEN_KFID_NOT_FOUND) or
+    /// [`INVALID_OPEN_KFID`](crate::ErrCode::INVALID_OPEN_KFID): there is no such account for this app.
+    /// [`Error::InvalidInput`]: nothing is to be changed, or a limit of [`AccountUpdate`].
+    pub async fn update(&self, open_kfid: &OpenKfid, update: AccountUpdate) -> Result<(), Error> {
+        open_kfid.check()?;
+        let AccountUpdate { name, media_id } = update;
+        if name.is_none() && media_id.is_none() {
+            return Err(input::refuse("update", Problem::Empty));
+        }
+        if let Some(name) = &name {
+            input::chars("name", name, limits::account_update::NAME_MAX_CHARS)?;
+        }
+        if let Some(media_id) = &media_id {
+            input::bytes("media_id", media_id, limits::account_update::MEDIA_ID_MAX_BYTES)?;
+        }
+        let body = types::UpdateCustomerServiceAccountRequest { open_kfid: open_kfid.to_string(), name, media_id };
+        self.0.call(&op::AccountUpdate { body }).await.map(drop)
+    }
+
+    /// Deletes an account.
+    ///
+    /// `POST /cgi-bin/kf/account/del`, [official page](https://developer.work.weixin.qq.com/document/path/94663).
+    /// Never repeated on its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`update`](Self::update).
+    pub async fn delete(&self, open_kfid: &OpenKfid) -> Result<(), Error> {
+        open_kfid.check()?;
+        let body = types::DelCustomerServiceAccountRequest { open_kfid: open_kfid.to_string() };
+        self.0.call(&op::AccountDel { body }).await.map(drop)
+    }
+}
+
+async fn page(client: &Client, offset: i32) -> Result<Vec<Account>, Error> {
+    let body = types::ListCustomerServiceAccountRequest { offset: Some(offset), limit: Some(PAGE as i32) };
+    let reply = client.call(&op::AccountList { body }).await?;
+    Ok(reply.account_list.into_iter().map(Account::from).collect())
+}
+
+impl From<types::CustomerServiceAccount> for Account {
+    fn from(account: types::CustomerServiceAccount) -> Self {
+        Self {
+            open_kfid: OpenKfid::from(account.open_kfid.unwrap_or_default()),
+            name: account.name.unwrap_or_default(),
+            avatar: account.avatar.filter(|avatar| !avatar.is_empty()),
+            manage_privilege: account.manage_privilege,
+        }
+    }
+}

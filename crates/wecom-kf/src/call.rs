@@ -1,0 +1,251 @@
+//! The one way in: token, send, errcode, and then the reply, a renewed token, a repeat, or an error.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tracing::Instrument;
+
+use crate::error::{Refusal, may_pass};
+use crate::raw::{self, Operation, Repeat, Reply, Request};
+use crate::retry::{Cost, RetryBudget, RetryPolicy};
+use crate::token::TokenCache;
+use crate::{AccessToken, Class, CorpSecret, ErrCode, Error};
+
+/// What sends calls. Shared by a client, its clones and its own `gettoken`.
+pub(crate) struct Caller {
+    pub(crate) raw: raw::Client,
+    pub(crate) retry: RetryPolicy,
+    pub(crate) budget: RetryBudget,
+    /// Cut out of what WeCom says, as is the token.
+    pub(crate) secret: CorpSecret,
+}
+
+/// How long a call may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) attempt: Duration,
+    pub(crate) call: Duration,
+}
+
+impl Caller {
+    /// Sends `request` until it is answered for good. `tokens` may be None for an operation that needs none.
+    pub(crate) async fn call<R: Request>(
+        &self,
+        request: &R,
+        tokens: Option<&TokenCache>,
+        limits: Limits,
+    ) -> Result<R::Reply, Error> {
+        let operation = R::OPERATION;
+        let span = tracing::debug_span!(
+            "call",
+            operation = operation.id,
+            attempts = tracing::field::Empty,
+            errcode = tracing::field::Empty,
+        );
+        let started = Instant::now();
+        let deadline = started + limits.call;
+        let mut call = Call {
+            caller: self,
+            request,
+            tokens,
+            limits,
+            deadline,
+            attempts: 0,
+            may_have_landed: false,
+            last_cost: None,
+        };
+        let outcome = timeout_at(deadline, call.run()).instrument(span.clone()).await;
+        let outcome = match outcome {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Error::TimedOut { operation: operation.id, attempts: call.attempts, after: limits.call }),
+        };
+        let errcode = match &outcome {
+            Ok(_) => Some(0),
+            Err(error) => error.code().map(|code| code.0),
+        };
+        span.record("attempts", call.attempts);
+        span.record("errcode", errcode);
+        let duration_ms = started.elapsed().as_millis() as u64;
+        span.in_scope(|| match &outcome {
+            Ok(_) => tracing::debug!(duration_ms, "answered"),
+            Err(error) => tracing::warn!(duration_ms, %error, "failed"),
+        });
+        outcome
+    }
+
+    /// WeCom's words without what must not be printed, should it ever echo it.
+    fn scrub(&self, errmsg: &str, token: &AccessToken) -> String {
+        [token.expose(), self.secret.expose()]
+            .into_iter()
+            .filter(|secret| !secret.is_empty())
+            .fold(errmsg.to_owned(), |text, secret| text.replace(secret, "***"))
+    }
+}
+
+struct Call<'a, R> {
+    caller: &'a Caller,
+    request: &'a R,
+    tokens: Option<&'a TokenCache>,
+    limits: Limits,
+    deadline: Instant,
+    /// How often it was sent.
+    attempts: u32,
+    /// An earlier attempt may have gone through, so that a "repeated" answer speaks of our own one.
+    may_have_landed: bool,
+    last_cost: Option<Cost>,
+}
+
+/// What came of one attempt.
+enum Attempt<T> {
+    Answered(T),
+    Refused(Refusal),
+    /// There was no answer; whether the request left is said by the flag.
+    Lost {
+        error: Error,
+        surely_not_sent: bool,
+    },
+}
+
+impl<R: Request> Call<'_, R> {
+    const OPERATION: Operation = R::OPERATION;
+
+    async fn run(&mut self) -> Result<R::Reply, Error> {
+        let mut token = self.token().await?;
+        let mut renewed = false;
+        loop {
+            self.attempts += 1;
+            match self.attempt(&token).await {
+                Attempt::Answered(reply) => {
+                    self.caller.budget.give_back(self.last_cost);
+                    return Ok(reply);
+                }
+                Attempt::Refused(refusal) if self.is_token_rejection(&refusal) && !renewed => {
+                    token = self.renew(&token, refusal).await?;
+                    renewed = true;
+                }
+                Attempt::Refused(refusal) => {
+                    if self.is_token_rejection(&refusal) {
+                        self.reject(&token);
+                    }
+                    self.wait_after_refusal(refusal).await?;
+                }
+                Attempt::Lost { error, surely_not_sent } => self.wait_after_loss(error, surely_not_sent).await?,
+            }
+        }
+    }
+
+    async fn token(&self) -> Result<Arc<AccessToken>, Error> {
+        match self.tokens {
+            Some(tokens) => {
+                tokens.get().await.map_err(|source| Error::NoToken { operation: Self::OPERATION.id, source })
+            }
+            None => Ok(Arc::default()),
+        }
+    }
+
+    async fn attempt(&self, token: &AccessToken) -> Attempt<R::Reply> {
+        let operation = Self::OPERATION.id;
+        let attempts = self.attempts;
+        match timeout(self.limits.attempt, self.request.send(&self.caller.raw, token)).await {
+            Err(_) => Attempt::Lost {
+                error: Error::TimedOut { operation, attempts, after: self.limits.attempt },
+                surely_not_sent: false,
+            },
+            Ok(Err(error)) => {
+                let surely_not_sent =
+                    matches!(&error, raw::Error::Transport(error) if error.is_connect() || error.is_builder());
+                Attempt::Lost {
+                    error: Error::NoAnswer { operation, attempts, source: Arc::new(error) },
+                    surely_not_sent,
+                }
+            }
+            Ok(Ok(reply)) if reply.errcode() == 0 => Attempt::Answered(reply),
+            Ok(Ok(reply)) => {
+                let code = ErrCode::from(reply.errcode());
+                match self.request.reply_to_repeat(code).filter(|_| self.may_have_landed) {
+                    Some(reply) => Attempt::Answered(reply),
+                    None => Attempt::Refused(Refusal {
+                        operation,
+                        code,
+                        errmsg: self.caller.scrub(reply.errmsg(), token),
+                        attempts,
+                    }),
+                }
+            }
+        }
+    }
+
+    fn is_token_rejection(&self, refusal: &Refusal) -> bool {
+        self.tokens.is_some() && refusal.code.class_at(refusal.operation) == Class::Token
+    }
+
+    /// A token in place of `rejected`, or the refusal if there is none to be had or no attempt left.
+    async fn renew(&self, rejected: &Arc<AccessToken>, refusal: Refusal) -> Result<Arc<AccessToken>, Error> {
+        let Some(tokens) = self.tokens.filter(|_| self.attempts < self.caller.retry.attempts()) else {
+            self.reject(rejected);
+            return Err(Error::Refused(refusal));
+        };
+        tracing::info!(errcode = refusal.code.0, "access token rejected, renewing it");
+        match tokens.replace(rejected).await {
+            Some(Ok(token)) => Ok(token),
+            Some(Err(source)) => Err(Error::NoToken { operation: Self::OPERATION.id, source }),
+            None => Err(Error::Refused(refusal)),
+        }
+    }
+
+    /// Tells the cache, without waiting for a new token: this call has had its renewal.
+    fn reject(&self, token: &Arc<AccessToken>) {
+        if let Some(tokens) = self.tokens {
+            tokens.mark_rejected(token);
+        }
+    }
+
+    async fn wait_after_refusal(&mut self, refusal: Refusal) -> Result<(), Error> {
+        let code = refusal.code;
+        let may_pass = code.class_at(refusal.operation) == Class::Busy || code == ErrCode::CONCURRENCY_LIMIT_EXCEEDED;
+        let error = Error::Refused(refusal);
+        if !may_pass || !self.may_repeat() {
+            return Err(error);
+        }
+        // "Busy" does not say that nothing happened.
+        self.may_have_landed = true;
+        self.wait(error, Some(code), Cost::Throttled).await
+    }
+
+    async fn wait_after_loss(&mut self, error: Error, surely_not_sent: bool) -> Result<(), Error> {
+        let may_pass = match &error {
+            Error::NoAnswer { source, .. } => may_pass(source),
+            _ => true,
+        };
+        if !may_pass || !(surely_not_sent || self.may_repeat()) {
+            return Err(error);
+        }
+        self.may_have_landed |= !surely_not_sent;
+        self.wait(error, None, Cost::Lost).await
+    }
+
+    /// Whether this call may be sent again although it may have gone through.
+    fn may_repeat(&self) -> bool {
+        match self.request.repeat() {
+            Repeat::Safe => true,
+            Repeat::Keyed => self.caller.retry.repeats_sends(),
+            Repeat::Never => false,
+        }
+    }
+
+    /// Waits for the next attempt; `error` if there is none left, in number, in budget or in time.
+    async fn wait(&mut self, error: Error, code: Option<ErrCode>, cost: Cost) -> Result<(), Error> {
+        if self.attempts >= self.caller.retry.attempts() {
+            return Err(error);
+        }
+        let wait = self.caller.retry.wait(self.attempts - 1, code);
+        if Instant::now() + wait >= self.deadline || !self.caller.budget.spend(cost) {
+            return Err(error);
+        }
+        self.last_cost = Some(cost);
+        tracing::info!(attempt = self.attempts, wait_ms = wait.as_millis() as u64, %error, "trying again");
+        sleep(wait).await;
+        Ok(())
+    }
+}

@@ -1,0 +1,312 @@
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::Url;
+
+use crate::call::{Caller, Limits};
+use crate::credentials::{BASE_URL, Credentials, variable};
+use crate::raw::{self, Request, op};
+use crate::retry::RetryBudget;
+use crate::token::{TokenCache, Tokens};
+use crate::{Error, IssuedToken, RetryPolicy, TokenSource, account, message, service_state};
+
+/// The figures a client starts out with. Those that have a setter on [`ClientBuilder`] or [`RetryPolicy`] can be
+/// changed there.
+pub mod defaults {
+    use std::time::Duration;
+
+    /// Where WeCom is.
+    pub const BASE_URL: &str = "https://qyapi.weixin.qq.com";
+
+    /// How long a connection may take to come about.
+    pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+    /// How long one attempt may take.
+    pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
+    /// How long a whole call may take: access token, waits and repeats included.
+    pub const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+    /// How long an idle connection is kept. Short, since a request on one that WeCom just closed may be lost or not.
+    pub const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
+
+    /// How often a call is sent at most, the first time included.
+    pub const MAX_ATTEMPTS: u32 = 3;
+    /// The wait before a repeat is random, up to this, doubling with each repeat.
+    pub const BACKOFF_BASE: Duration = Duration::from_millis(200);
+    /// The same after "too many at once" (45033).
+    pub const BACKOFF_BASE_CONCURRENCY: Duration = Duration::from_secs(1);
+    /// The longest wait before a repeat.
+    pub const BACKOFF_CAP: Duration = Duration::from_secs(5);
+
+    /// The access token is renewed this long before its end, less up to half of it at random.
+    pub const RENEW_EARLY: Duration = Duration::from_secs(300);
+    /// Between two fetches of a token while one still serves, and after gettoken handed back a rejected one.
+    pub const TOKEN_GAP: Duration = Duration::from_secs(30);
+    /// Before the next fetch after one failed; doubles with each failure, up to [`TOKEN_GAP`].
+    pub const TOKEN_BACKOFF_BASE: Duration = Duration::from_secs(1);
+    /// How long one gettoken may take.
+    pub const TOKEN_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
+    /// How long fetching a token may take, repeats included.
+    pub const TOKEN_LOAD_TIMEOUT: Duration = Duration::from_secs(20);
+    /// No token is relied on for longer, whatever gettoken says.
+    pub const TOKEN_LIFETIME_CAP: Duration = Duration::from_secs(7200);
+}
+
+/// A client of the API: keeps the access token, heeds errcodes, repeats what may be repeated.
+///
+/// Cheap to clone; clones share connections, the access token and the retry budget. Make one per app and keep it.
+#[derive(Clone)]
+pub struct Client(Arc<Inner>);
+
+struct Inner {
+    caller: Arc<Caller>,
+    tokens: TokenCache,
+    limits: Limits,
+    base_url: String,
+}
+
+impl Client {
+    /// Starts building a client.
+    ///
+    /// ```no_run
+    /// use wecom_kf::{Client, Credentials};
+    ///
+    /// # fn main() -> Result<(), wecom_kf::Error> {
+    /// let client = Client::builder(Credentials::from_env()?).base_url_from_env().build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn builder(credentials: Credentials) -> ClientBuilder {
+        ClientBuilder {
+            credentials,
+            base_url: Ok(defaults::BASE_URL.to_owned()),
+            http: reqwest::ClientBuilder::new(),
+            connect_timeout: defaults::CONNECT_TIMEOUT,
+            limits: Limits { attempt: defaults::ATTEMPT_TIMEOUT, call: defaults::CALL_TIMEOUT },
+            retry: RetryPolicy::default(),
+            token_source: None,
+        }
+    }
+
+    /// Sends any request of [`raw::op`] under the rules of every call: access token, errcode, repeats, time limits.
+    ///
+    /// The reply's errcode is 0.
+    ///
+    /// ```no_run
+    /// use wecom_kf::raw::{op, types};
+    ///
+    /// # async fn example(client: wecom_kf::Client) -> Result<(), wecom_kf::Error> {
+    /// let body = types::ListCustomerServiceAccountRequest { limit: Some(10), offset: None };
+    /// let reply = client.call(&op::AccountList { body }).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Every [`Error`] but [`Error::InvalidInput`]: what is inside the request is WeCom's to judge.
+    pub async fn call<R: Request>(&self, request: &R) -> Result<R::Reply, Error> {
+        let tokens = R::OPERATION.needs_access_token.then_some(&self.0.tokens);
+        self.0.caller.call(request, tokens, self.0.limits).await
+    }
+
+    /// Customer service accounts.
+    pub fn account(&self) -> account::Accounts<'_> {
+        account::Accounts(self)
+    }
+
+    /// Messages.
+    pub fn message(&self) -> message::Messages<'_> {
+        message::Messages(self)
+    }
+
+    /// Who serves a customer's session.
+    pub fn service_state(&self) -> service_state::SessionStates<'_> {
+        service_state::SessionStates(self)
+    }
+
+    /// The access token itself.
+    pub fn token(&self) -> Tokens<'_> {
+        Tokens(self)
+    }
+
+    pub(crate) fn tokens(&self) -> &TokenCache {
+        &self.0.tokens
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("base_url", &self.0.base_url).finish_non_exhaustive()
+    }
+}
+
+/// Settings of a [`Client`]: [`Client::builder`].
+#[must_use]
+pub struct ClientBuilder {
+    credentials: Credentials,
+    base_url: Result<String, Error>,
+    http: reqwest::ClientBuilder,
+    connect_timeout: Duration,
+    limits: Limits,
+    retry: RetryPolicy,
+    token_source: Option<Box<dyn TokenSource>>,
+}
+
+impl ClientBuilder {
+    /// Where the API is, [`defaults::BASE_URL`] unless said: a proxy of yours, or a simulator. A path is kept, a slash
+    /// at its end dropped. [`build`](Self::build) refuses anything but http and https, a query, a fragment and user
+    /// info.
+    pub fn base_url(mut self, base_url: impl AsRef<str>) -> Self {
+        self.base_url = checked_base_url(base_url.as_ref());
+        self
+    }
+
+    /// Takes the base URL from the environment variable `WECOM_KF_BASE_URL`, if it is set.
+    pub fn base_url_from_env(mut self) -> Self {
+        match variable(BASE_URL) {
+            Ok(Some(base_url)) => self.base_url(base_url),
+            Ok(None) => self,
+            Err(error) => {
+                self.base_url = Err(error);
+                self
+            }
+        }
+    }
+
+    /// Adds settings of the HTTP client, such as a proxy or a certificate.
+    ///
+    /// Redirects, Referer, time-outs, repeats and idle connections are this crate's business: its settings are applied
+    /// after yours.
+    pub fn http(mut self, settings: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder) -> Self {
+        self.http = settings(self.http);
+        self
+    }
+
+    /// How long a connection may take to come about; 3 s ([`defaults::CONNECT_TIMEOUT`]).
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// How long one attempt may take; 15 s ([`defaults::ATTEMPT_TIMEOUT`]).
+    pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.attempt = timeout;
+        self
+    }
+
+    /// How long a whole call may take, access token, waits and repeats included; 60 s ([`defaults::CALL_TIMEOUT`]).
+    pub fn call_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.call = timeout;
+        self
+    }
+
+    /// How often and when calls are repeated.
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.retry = policy;
+        self
+    }
+
+    /// Takes access tokens from `source` in place of `gettoken`. The credentials are then not used, and may be empty.
+    pub fn token_source(mut self, source: impl TokenSource) -> Self {
+        self.token_source = Some(Box::new(source));
+        self
+    }
+
+    /// Builds the client. Nothing is sent yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Settings`]: the base URL cannot be used, the corp id or the secret is empty, or the HTTP client cannot
+    /// be made.
+    pub fn build(self) -> Result<Client, Error> {
+        let base_url = self.base_url?;
+        let Credentials { corp_id, secret } = self.credentials;
+        if self.token_source.is_none() {
+            for (what, is_empty) in [("corp id", corp_id.is_empty()), ("secret", secret.expose().is_empty())] {
+                if is_empty {
+                    return Err(Error::settings(format!("the {what} is empty")));
+                }
+            }
+        }
+        let http = self
+            .http
+            .connect_timeout(self.connect_timeout)
+            // The limit of an attempt is kept by the call itself; a shorter one of the user's must not get in between.
+            .timeout(self.limits.call)
+            .pool_idle_timeout(defaults::POOL_IDLE_TIMEOUT);
+        let raw = raw::Client::new(base_url.clone(), http)
+            .map_err(|error| Error::settings(format!("no HTTP client: {}", sources(&error))))?;
+        let jitter = self.retry.source_of_jitter();
+        let caller = Arc::new(Caller { raw, retry: self.retry, budget: RetryBudget::full(), secret: secret.clone() });
+        let source = self.token_source.unwrap_or_else(|| {
+            Box::new(Gettoken { caller: caller.clone(), request: op::Gettoken { corpid: corp_id, corpsecret: secret } })
+        });
+        let tokens = TokenCache::new(source, jitter);
+        Ok(Client(Arc::new(Inner { caller, tokens, limits: self.limits, base_url })))
+    }
+}
+
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The HTTP settings are the user's and may hold a proxy's password.
+        f.debug_struct("ClientBuilder")
+            .field("base_url", &self.base_url)
+            .field("credentials", &self.credentials)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The message does not show the URL: what is wrong with it may be a password inside.
+fn checked_base_url(base_url: &str) -> Result<String, Error> {
+    let refuse = |problem: &str| Err(Error::settings(format!("the base URL {problem}")));
+    let Ok(url) = Url::parse(base_url) else {
+        return refuse("is no URL, such as https://qyapi.weixin.qq.com");
+    };
+    if !matches!(url.scheme(), "http" | "https") {
+        return refuse("is neither http nor https");
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return refuse("has user info; leave it out");
+    }
+    if url.query().is_some() {
+        return refuse("has a query; leave it out");
+    }
+    if url.fragment().is_some() {
+        return refuse("has a fragment; leave it out");
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+/// An error and its sources in one line.
+fn sources(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
+}
+
+/// Tokens as self-built apps get them.
+struct Gettoken {
+    caller: Arc<Caller>,
+    request: op::Gettoken,
+}
+
+const GETTOKEN_LIMITS: Limits = Limits { attempt: defaults::TOKEN_ATTEMPT_TIMEOUT, call: defaults::TOKEN_LOAD_TIMEOUT };
+
+impl TokenSource for Gettoken {
+    fn fetch(&self) -> Pin<Box<dyn Future<Output = Result<IssuedToken, Error>> + Send + '_>> {
+        Box::pin(async {
+            let reply = self.caller.call(&self.request, None, GETTOKEN_LIMITS).await?;
+            match reply.access_token.filter(|token| !token.expose().is_empty()) {
+                Some(token) => Ok(IssuedToken::new(token, reply.expires_in)),
+                // Seen when an error reply without errcode was kept as a token.
+                None => Err(Error::token_source("gettoken answered no access_token, and no errcode either")),
+            }
+        })
+    }
+}

@@ -1,0 +1,212 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::input::Problem;
+use crate::raw::{self, BodyKind};
+use crate::{Class, ErrCode, Lang};
+
+/// Why a call failed, for the person on call: what failed, why, and what to do.
+///
+/// Decide on [`code`](Self::code), [`class`](Self::class) and [`is_retryable`](Self::is_retryable), never on text.
+/// Nothing here holds or prints a URL, an access token, a secret or what a customer wrote.
+///
+/// It can be cloned: callers who wait for one access token share its failure.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// WeCom answered, and its errcode was not 0.
+    #[error("{0}")]
+    Refused(Refusal),
+
+    /// There was no answer, or none that can be used; the source says more.
+    #[error("{operation} got no usable answer ({attempts} sent)  do: {}", self.remedy(Lang::En))]
+    #[non_exhaustive]
+    NoAnswer {
+        /// The operation that was called.
+        operation: &'static str,
+        /// How often it was sent.
+        attempts: u32,
+        /// What went wrong at the last attempt.
+        source: Arc<raw::Error>,
+    },
+
+    /// There was no answer in time. Whether a call that changes something went through is unknown.
+    #[error("{operation} got no answer within {} ms ({attempts} sent)  do: {}", after.as_millis(), self.remedy(Lang::En))]
+    #[non_exhaustive]
+    TimedOut {
+        /// The operation that was called.
+        operation: &'static str,
+        /// How often it was sent; 0 if it waited for an access token all the time.
+        attempts: u32,
+        /// The limit that passed, of one attempt or of the whole call.
+        after: Duration,
+    },
+
+    /// The call needs an access token and there is none to be had. Every call that waited for it has the same source.
+    #[error("{operation} was not sent: no access token")]
+    #[non_exhaustive]
+    NoToken {
+        /// The operation that was called.
+        operation: &'static str,
+        /// Why there is none.
+        source: Arc<Error>,
+    },
+
+    /// A [`TokenSource`](crate::TokenSource) failed in its own way.
+    #[error("the token source failed")]
+    TokenSource(#[source] Arc<dyn std::error::Error + Send + Sync>),
+
+    /// The input cannot be right; nothing was sent.
+    #[error("{what} {problem}; nothing was sent")]
+    #[non_exhaustive]
+    InvalidInput {
+        /// Which input.
+        what: &'static str,
+        /// What is wrong with it.
+        problem: Problem,
+    },
+
+    /// The client cannot be built of these settings.
+    #[error("bad settings: {0}")]
+    Settings(String),
+}
+
+/// A refusal by WeCom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Refusal {
+    /// The operation that was called.
+    pub operation: &'static str,
+    /// What WeCom said.
+    pub code: ErrCode,
+    /// WeCom's words: for people, never to be matched. They name the caller's IP and a hint number; if they repeated
+    /// the token or the secret, that was cut out.
+    pub errmsg: String,
+    /// How often the call was sent.
+    pub attempts: u32,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { operation, code, errmsg, attempts } = self;
+        write!(f, "{operation} refused: {code}")?;
+        let meaning = code.meaning_at(operation, Lang::En);
+        if !meaning.is_empty() {
+            write!(f, ", {meaning}")?;
+        }
+        if *attempts > 1 {
+            write!(f, " ({attempts} sent)")?;
+        }
+        write!(f, ". WeCom said: {errmsg:?}  do: {}", code.remedy_at(operation, Lang::En))
+    }
+}
+
+impl Error {
+    /// For a [`TokenSource`](crate::TokenSource) of your own that fails in its own way.
+    ///
+    /// Keep secrets out of it: it is printed wherever this error is.
+    pub fn token_source(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::TokenSource(Arc::from(source.into()))
+    }
+
+    pub(crate) fn settings(problem: impl Into<String>) -> Self {
+        Self::Settings(problem.into())
+    }
+
+    /// What WeCom said, if it answered; for [`NoToken`](Self::NoToken), what it said to `gettoken`.
+    pub fn code(&self) -> Option<ErrCode> {
+        self.refusal().map(|refusal| refusal.code)
+    }
+
+    /// What to do about the code, at the operation that answered it. [`Class::Unknown`] if there is no code.
+    pub fn class(&self) -> Class {
+        self.refusal().map_or(Class::Unknown, |refusal| refusal.code.class_at(refusal.operation))
+    }
+
+    /// The refusal behind this error, if WeCom answered.
+    pub fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::Refused(refusal) => Some(refusal),
+            Self::NoToken { source, .. } => source.refusal(),
+            Self::NoAnswer { .. }
+            | Self::TimedOut { .. }
+            | Self::TokenSource(_)
+            | Self::InvalidInput { .. }
+            | Self::Settings(_) => None,
+        }
+    }
+
+    /// Whether the same call may succeed later without anybody changing anything: WeCom is busy or has had too many
+    /// calls, the network failed, a gateway answered 408, 429, 500, 502, 503 or 504, or the reply broke off.
+    ///
+    /// It does not say that a repeat is harmless: after a lost answer a call may have gone through.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Refused(_) => matches!(self.class(), Class::Busy | Class::RateLimited),
+            Self::NoAnswer { source, .. } => may_pass(source),
+            Self::TimedOut { .. } => true,
+            Self::NoToken { source, .. } => source.is_retryable(),
+            Self::TokenSource(_) | Self::InvalidInput { .. } | Self::Settings(_) => false,
+        }
+    }
+
+    /// What the person on call should do.
+    pub fn remedy(&self, lang: Lang) -> &'static str {
+        let (en, zh) = match self {
+            Self::Refused(Refusal { code, operation, .. }) => return code.remedy_at(operation, lang),
+            Self::NoToken { source, .. } => return source.remedy(lang),
+            Self::NoAnswer { source, .. } => answer_remedy(source),
+            Self::TimedOut { .. } => (
+                "Check the way to the base URL; if it is sound WeCom is slow, and the call can be made again later. A call that changes something may have gone through: look before repeating it.",
+                "检查到 base URL 的网络；网络正常则是企业微信响应慢，可稍后再调用。会改动数据的调用可能已经生效，重试前先查询。",
+            ),
+            Self::TokenSource(_) => ("Look at the source of the access token.", "检查 access_token 的来源。"),
+            Self::InvalidInput { .. } => {
+                ("Mend the input; WeCom would refuse it.", "修正该参数，否则会被企业微信拒绝。")
+            }
+            Self::Settings(_) => ("Mend the settings and start again.", "修正配置后重新启动。"),
+        };
+        match lang {
+            Lang::En => en,
+            Lang::Zh => zh,
+        }
+    }
+}
+
+/// What may be different the next time. A page of HTML will not: the base URL is wrong or a proxy wants something.
+pub(crate) fn may_pass(error: &raw::Error) -> bool {
+    match error {
+        raw::Error::Transport(error) => !error.is_builder(),
+        raw::Error::Status(status) => matches!(status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504),
+        raw::Error::Undecodable { kind, problem, .. } => {
+            *kind == BodyKind::Empty || (*kind == BodyKind::Other && *problem == raw::Error::BROKE_OFF)
+        }
+        _ => false,
+    }
+}
+
+fn answer_remedy(error: &raw::Error) -> (&'static str, &'static str) {
+    match error {
+        raw::Error::Transport(error) if error.is_connect() => (
+            "Nothing was sent: check DNS, firewall, proxy and the base URL.",
+            "请求未发出：检查 DNS、防火墙、代理和 base URL。",
+        ),
+        raw::Error::Transport(_) => (
+            "The connection broke: check the network and the proxy. A call that changes something may have gone through: look before repeating it.",
+            "连接中断：检查网络和代理。会改动数据的调用可能已经生效，重试前先查询。",
+        ),
+        raw::Error::Status(status) if status.is_redirection() => (
+            "Redirects are not followed, they would hand on the token: correct the base URL or the proxy that redirects.",
+            "不跟随重定向，以免泄露 token：改正 base URL，或检查做重定向的代理。",
+        ),
+        raw::Error::Status(_) => (
+            "WeCom itself answers 200: check the base URL, and the proxies and gateways on the way; 5xx and 429 usually pass.",
+            "企业微信自身总是返回 200：检查 base URL 以及途中的代理和网关；5xx 和 429 多为暂时性故障。",
+        ),
+        _ => (
+            "That was no answer of the KF API: check the base URL and the proxies on the way.",
+            "返回内容不是微信客服接口的应答：检查 base URL 以及途中的代理。",
+        ),
+    }
+}

@@ -1,0 +1,139 @@
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::input::{self, Problem};
+use crate::{Error, raw::limits::send_msg as limits};
+
+/// An id that WeCom hands out: taken and passed on untouched, so anything is taken; an empty one is refused when it is
+/// used.
+macro_rules! id {
+    ($(#[$docs:meta])* $name:ident) => {
+        $(#[$docs])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// The id as it is, unchecked: WeCom documents no form.
+            pub fn new(id: impl Into<String>) -> Self {
+                Self(id.into())
+            }
+
+            /// The id as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl From<String> for $name {
+            fn from(id: String) -> Self {
+                Self(id)
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(id: &str) -> Self {
+                Self(id.to_owned())
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+id! {
+    /// The id of a customer service account, `wk…`.
+    OpenKfid
+}
+
+id! {
+    /// The id of a customer, `wm…` or `wo…`. Pass it on untouched: a changed one is answered with 40096.
+    ExternalUserId
+}
+
+impl OpenKfid {
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        input::bytes("open_kfid", &self.0, limits::OPEN_KFID_MAX_BYTES)
+    }
+}
+
+impl ExternalUserId {
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        input::not_empty("external_userid", &self.0)
+    }
+}
+
+/// The id of a message.
+///
+/// Our own ones make a send safe to repeat: WeCom refuses a repeated id with 95033.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct MsgId(String);
+
+impl MsgId {
+    /// An id of your own for a message to send.
+    ///
+    /// # Errors
+    ///
+    /// It is not 1 to 32 bytes of `[0-9A-Za-z_-]`.
+    pub fn new(id: impl Into<String>) -> Result<Self, Error> {
+        let id = Self(id.into());
+        id.check()?;
+        Ok(id)
+    }
+
+    /// A new id that nobody else has: 32 hexadecimal digits, 128 random bits.
+    ///
+    /// # Errors
+    ///
+    /// The operating system has no randomness to give.
+    pub fn random() -> Result<Self, Error> {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).map_err(|error| Error::settings(format!("no random msgid: {error}")))?;
+        Ok(Self(format!("{:032x}", u128::from_ne_bytes(bytes))))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// WeCom's own ids have no documented form and are not checked; only ids of ours are sent.
+    pub(crate) fn received(id: String) -> Self {
+        Self(id)
+    }
+
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        input::bytes("msgid", &self.0, limits::MSGID_MAX_BYTES)?;
+        let is_allowed = |letter: u8| letter.is_ascii_alphanumeric() || letter == b'_' || letter == b'-';
+        match self.0.bytes().all(is_allowed) {
+            true => Ok(()),
+            false => {
+                Err(input::refuse("msgid", Problem::Malformed { expected: "made of 0-9, A-Z, a-z, _ and - only" }))
+            }
+        }
+    }
+}
+
+impl AsRef<str> for MsgId {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for MsgId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,29 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod account;
+mod call;
+mod client;
+mod credentials;
+mod error;
+mod ids;
+mod input;
+pub mod message;
+mod report;
+mod retry;
+mod service_state;
+mod token;
+
+pub use account::{Account, AccountUpdate, Accounts};
+pub use client::{Client, ClientBuilder, defaults};
+pub use credentials::Credentials;
+pub use error::{Error, Refusal};
+pub use ids::{ExternalUserId, MsgId, OpenKfid};
+pub use input::{Problem, Unit};
+pub use report::Report;
+pub use retry::RetryPolicy;
+pub use service_state::{ServiceState, SessionState, SessionStates, Trans, Transferred};
+pub use token::{IssuedToken, TokenSource, Tokens};
+/// The generated crate below this one: request values for [`Client::call`], types, limits, and raw access.
+pub use wecom_kf_raw as raw;
+pub use wecom_kf_raw::{AccessToken, Class, CorpSecret, ErrCode, Lang, SyncToken};

@@ -1,0 +1,51 @@
+use std::error::Error as StdError;
+use std::{env, fmt};
+
+use crate::{Error, Lang};
+
+/// An error for a person to read: what `main` returns.
+///
+/// Its Debug, which Rust prints when `main` returns an error, shows the error, its sources, and the remedy in the
+/// reader's language: that of `WECOM_KF_LANG` (`en` or `zh`), else of `LC_ALL`, `LC_MESSAGES` or `LANG`.
+///
+/// ```no_run
+/// use wecom_kf::{Client, Credentials, Report};
+///
+/// fn main() -> Result<(), Report> {
+///     let client = Client::builder(Credentials::from_env()?).build()?;
+///     Ok(())
+/// }
+/// ```
+pub struct Report(Box<dyn StdError + Send + Sync>);
+
+impl<E: Into<Box<dyn StdError + Send + Sync>>> From<E> for Report {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+impl fmt::Debug for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(error) = source {
+            write!(f, "\n  because: {error}")?;
+            source = error.source();
+        }
+        if let (Some(error), Lang::Zh) = (self.0.downcast_ref::<Error>(), reader_lang()) {
+            write!(f, "\n  处理：{}", error.remedy(Lang::Zh))?;
+        }
+        Ok(())
+    }
+}
+
+fn reader_lang() -> Lang {
+    let chosen = ["WECOM_KF_LANG", "LC_ALL", "LC_MESSAGES", "LANG"]
+        .into_iter()
+        .filter_map(|name| env::var(name).ok())
+        .find(|value| !value.is_empty());
+    match chosen {
+        Some(value) if value.starts_with("zh") => Lang::Zh,
+        _ => Lang::En,
+    }
+}

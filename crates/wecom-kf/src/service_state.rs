@@ -1,0 +1,154 @@
+use std::fmt;
+
+use crate::client::Client;
+use crate::input;
+use crate::raw::{op, types};
+use crate::{Error, ExternalUserId, OpenKfid};
+
+/// Who serves a customer's session: [`Client::service_state`].
+#[derive(Debug)]
+pub struct SessionStates<'a>(pub(crate) &'a Client);
+
+/// The state of a session. Open: a number WeCom adds is a value like any other.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionState(pub i64);
+
+impl SessionState {
+    /// 未处理: new; the API may reply, assign or queue it.
+    pub const UNTREATED: Self = Self(0);
+    /// 由智能助手接待: the API, or a bot, is answering.
+    pub const ASSISTANT: Self = Self(1);
+    /// 待接入池排队中: waiting for a servicer.
+    pub const QUEUE: Self = Self(2);
+    /// 由人工接待: a servicer answers, and the API cannot send (95018).
+    pub const SERVICER: Self = Self(3);
+    /// 已结束/未开始: over, or not begun; the customer's next message opens a new session.
+    pub const ENDED: Self = Self(4);
+}
+
+impl fmt::Debug for SessionState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match *self {
+            Self::UNTREATED => "untreated",
+            Self::ASSISTANT => "assistant",
+            Self::QUEUE => "queue",
+            Self::SERVICER => "servicer",
+            Self::ENDED => "ended",
+            _ => "unknown",
+        };
+        write!(f, "{} {name}", self.0)
+    }
+}
+
+/// What [`SessionStates::get`] answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ServiceState {
+    /// The state.
+    pub state: SessionState,
+    /// The servicer who has the session, in [`SessionState::SERVICER`].
+    pub servicer_userid: Option<String>,
+}
+
+/// Where to move a session: [`SessionStates::trans`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trans {
+    state: SessionState,
+    servicer_userid: Option<String>,
+}
+
+impl Trans {
+    /// To the bot: [`SessionState::ASSISTANT`].
+    pub fn to_assistant() -> Self {
+        Self { state: SessionState::ASSISTANT, servicer_userid: None }
+    }
+
+    /// Into the pool, for any servicer to take: [`SessionState::QUEUE`].
+    pub fn to_queue() -> Self {
+        Self { state: SessionState::QUEUE, servicer_userid: None }
+    }
+
+    /// To one servicer, who must be of the account, activated and receiving: [`SessionState::SERVICER`].
+    pub fn to_servicer(userid: impl Into<String>) -> Self {
+        Self { state: SessionState::SERVICER, servicer_userid: Some(userid.into()) }
+    }
+
+    /// To its end: [`SessionState::ENDED`].
+    pub fn to_end() -> Self {
+        Self { state: SessionState::ENDED, servicer_userid: None }
+    }
+}
+
+/// What [`SessionStates::trans`] answers. Its Debug hides the code.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Transferred {
+    /// A code to send one message with (`send_msg_on_event`): after the first move into the queue or to a servicer for
+    /// 48 hours, after the move to the end for 20 seconds.
+    pub msg_code: Option<String>,
+}
+
+impl fmt::Debug for Transferred {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transferred").field("msg_code", &self.msg_code.as_ref().map(|_| "***")).finish()
+    }
+}
+
+impl SessionStates<'_> {
+    /// The state of a customer's session.
+    ///
+    /// `POST /cgi-bin/kf/service_state/get`, [official page](https://developer.work.weixin.qq.com/document/path/94669).
+    ///
+    /// # Errors
+    ///
+    /// [`INVALID_EXTERNAL_USERID`](crate::ErrCode::INVALID_EXTERNAL_USERID): the id is of another corp or was changed
+    /// on the way.
+    pub async fn get(&self, open_kfid: &OpenKfid, external_userid: &ExternalUserId) -> Result<ServiceState, Error> {
+        open_kfid.check()?;
+        external_userid.check()?;
+        let body = types::GetServiceStateRequest {
+            open_kfid: open_kfid.to_string(),
+            external_userid: external_userid.to_string(),
+        };
+        let reply = self.0.call(&op::ServiceStateGet { body }).await?;
+        Ok(ServiceState {
+            state: SessionState(reply.service_state.unwrap_or_default()),
+            servicer_userid: reply.servicer_userid.filter(|userid| !userid.is_empty()),
+        })
+    }
+
+    /// Moves a customer's session.
+    ///
+    /// Documented are the moves from untreated to assistant, queue and servicer; from assistant to queue and servicer;
+    /// from queue to servicer; from servicer to another servicer and to the end. To the end works from the others too,
+    /// in practice. WeCom decides. No event tells of a move made here.
+    ///
+    /// `POST /cgi-bin/kf/service_state/trans`, [official page](https://developer.work.weixin.qq.com/document/path/94669).
+    /// Never repeated on its own.
+    ///
+    /// # Errors
+    ///
+    /// [`STATE_TRANSITION_NOT_ALLOWED`](crate::ErrCode::STATE_TRANSITION_NOT_ALLOWED), 95013: read the state anew.
+    /// 95014: no servicer of the account. 95019: the servicer has stopped receiving.
+    pub async fn trans(
+        &self,
+        open_kfid: &OpenKfid,
+        external_userid: &ExternalUserId,
+        to: Trans,
+    ) -> Result<Transferred, Error> {
+        open_kfid.check()?;
+        external_userid.check()?;
+        if let Some(userid) = &to.servicer_userid {
+            input::not_empty("servicer_userid", userid)?;
+        }
+        let body = types::TransformServiceStateRequest {
+            open_kfid: open_kfid.to_string(),
+            external_userid: external_userid.to_string(),
+            // The constants are the only states a `Trans` can hold, and small.
+            service_state: to.state.0 as i32,
+            servicer_userid: to.servicer_userid,
+        };
+        let reply = self.0.call(&op::ServiceStateTrans { body }).await?;
+        Ok(Transferred { msg_code: reply.msg_code.filter(|code| !code.is_empty()) })
+    }
+}

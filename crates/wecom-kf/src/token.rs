@@ -1,0 +1,352 @@
+//! The access token: one `gettoken` in flight whatever the number of callers, who share its outcome.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
+
+use crate::client::Client;
+use crate::{AccessToken, Error, defaults};
+
+/// Where access tokens come from: by default `gettoken`; your own for a central token server, or for an app that is not
+/// self-built.
+///
+/// A client calls it once at a time, however many calls wait, and never more often than
+/// [`defaults::TOKEN_GAP`] and its back-off allow. A call that takes longer than [`defaults::TOKEN_LOAD_TIMEOUT`]
+/// is given up.
+///
+/// ```
+/// use std::pin::Pin;
+/// use wecom_kf::{Error, IssuedToken, TokenSource};
+///
+/// struct TokenServer;
+///
+/// impl TokenSource for TokenServer {
+///     fn fetch(&self) -> Pin<Box<dyn Future<Output = Result<IssuedToken, Error>> + Send + '_>> {
+///         Box::pin(async { Ok(IssuedToken::new("token of the server", Some(7200))) })
+///     }
+/// }
+/// ```
+pub trait TokenSource: Send + Sync + 'static {
+    /// Fetches a token. Which one is current is the client's business: just ask where tokens come from.
+    fn fetch(&self) -> Pin<Box<dyn Future<Output = Result<IssuedToken, Error>> + Send + '_>>;
+}
+
+/// An access token as it was issued. Its Debug hides the token.
+#[derive(Clone, Debug)]
+pub struct IssuedToken {
+    pub(crate) token: AccessToken,
+    pub(crate) expires_in: Option<i64>,
+}
+
+impl IssuedToken {
+    /// `expires_in` is in seconds. Without one, or with less than 30, the token is used for 30 seconds; with more than
+    /// two hours, for two hours.
+    pub fn new(token: impl Into<AccessToken>, expires_in: Option<i64>) -> Self {
+        Self { token: token.into(), expires_in }
+    }
+
+    fn lifetime(&self) -> Duration {
+        let seconds = self.expires_in.unwrap_or(0).clamp(0, i64::MAX).unsigned_abs();
+        Duration::from_secs(seconds).clamp(defaults::TOKEN_GAP, defaults::TOKEN_LIFETIME_CAP)
+    }
+}
+
+/// The client's access token: [`Client::token`].
+#[derive(Debug)]
+pub struct Tokens<'a>(pub(crate) &'a Client);
+
+impl Tokens<'_> {
+    /// The current access token, for whoever needs the token itself; `expose` shows it. Fetched if there is none.
+    ///
+    /// `GET /cgi-bin/gettoken`, [official page](https://developer.work.weixin.qq.com/document/path/91039).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrCode::INVALID_CREDENTIAL`](crate::ErrCode::INVALID_CREDENTIAL) or
+    /// [`INVALID_CORPID`](crate::ErrCode::INVALID_CORPID): the settings are wrong.
+    /// [`IP_NOT_TRUSTED`](crate::ErrCode::IP_NOT_TRUSTED): this address is not in the app's list. After a failure every
+    /// caller gets the same error at once until the next attempt is due, in 1 to 30 seconds.
+    pub async fn get(&self) -> Result<AccessToken, Error> {
+        match self.0.tokens().get().await {
+            Ok(token) => Ok(AccessToken::clone(&token)),
+            Err(error) => Err(Error::clone(&error)),
+        }
+    }
+}
+
+/// Shared: callers who wait for one load get one token, or one failure.
+type Outcome = Result<Arc<AccessToken>, Arc<Error>>;
+
+/// A client's token. Cheap to clone; clones share it.
+#[derive(Clone)]
+pub(crate) struct TokenCache(Arc<Shared>);
+
+struct Shared {
+    source: Box<dyn TokenSource>,
+    jitter: fn() -> f64,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    current: Option<Current>,
+    load: Option<Pending>,
+    /// No load before, where one is needed: after failures.
+    not_before: Option<Instant>,
+    /// Failed loads in a row, and renewals in a row whose token was rejected at once.
+    failures: u32,
+    last_failure: Option<Arc<Error>>,
+}
+
+struct Current {
+    token: Arc<AccessToken>,
+    /// When it was first issued.
+    since: Instant,
+    expires_at: Instant,
+    renew_at: Instant,
+    rejected: bool,
+    /// It came in place of one that had been rejected.
+    is_replacement: bool,
+}
+
+impl Current {
+    fn is_good(&self, now: Instant) -> bool {
+        !self.rejected && now < self.expires_at
+    }
+}
+
+impl TokenCache {
+    pub(crate) fn new(source: Box<dyn TokenSource>, jitter: fn() -> f64) -> Self {
+        Self(Arc::new(Shared { source, jitter, state: Mutex::default() }))
+    }
+
+    /// The token to call with. A good one is handed out at once, while its renewal is under way too.
+    pub(crate) async fn get(&self) -> Outcome {
+        match self.decide_and_start(None) {
+            Next::Go(token) => Ok(token),
+            Next::Wait(load) => wait_for(load).await,
+            Next::TooEarly(stopgap) => stopgap,
+        }
+    }
+
+    /// What to call with after `rejected` was: the token that meanwhile took its place, or the outcome of a new load.
+    /// None if it is too early for one.
+    pub(crate) async fn replace(&self, rejected: &Arc<AccessToken>) -> Option<Outcome> {
+        match self.decide_and_start(Some(rejected)) {
+            Next::Go(token) => Some(Ok(token)),
+            Next::Wait(load) => Some(wait_for(load).await),
+            Next::TooEarly(Err(failure)) => Some(Err(failure)),
+            Next::TooEarly(Ok(_)) => None,
+        }
+    }
+
+    /// Notes that `rejected` was rejected; the next call that needs a token will see to it.
+    pub(crate) fn mark_rejected(&self, rejected: &Arc<AccessToken>) {
+        self.0.lock().reject(rejected, Instant::now());
+    }
+
+    fn decide_and_start(&self, rejected: Option<&Arc<AccessToken>>) -> Next {
+        let (next, load) = self.decide(rejected);
+        if let Some(load) = load {
+            load.start();
+        }
+        next
+    }
+
+    /// What a caller does next, and the load to start once the lock is released.
+    fn decide(&self, rejected: Option<&Arc<AccessToken>>) -> (Next, Option<Load>) {
+        let mut state = self.0.lock();
+        let now = Instant::now();
+        if let Some(rejected) = rejected {
+            state.reject(rejected, now);
+        }
+        if let Some((token, is_due)) = state.good_token(now) {
+            let load = is_due.then(|| self.new_load(&mut state).1);
+            return (Next::Go(token), load);
+        }
+        match &state.load {
+            Some(load) => (Next::Wait(load.clone()), None),
+            None if state.not_before.is_some_and(|not_before| now < not_before) => {
+                (Next::TooEarly(state.stopgap(now)), None)
+            }
+            None => {
+                let (receiver, load) = self.new_load(&mut state);
+                (Next::Wait(receiver), Some(load))
+            }
+        }
+    }
+
+    fn new_load(&self, state: &mut State) -> (Pending, Load) {
+        let (sender, receiver) = watch::channel(None);
+        state.load = Some(receiver.clone());
+        (receiver, Load { shared: self.0.clone(), sender })
+    }
+}
+
+/// The outcome-to-be of a load in flight.
+type Pending = watch::Receiver<Option<Outcome>>;
+
+enum Next {
+    Go(Arc<AccessToken>),
+    Wait(Pending),
+    /// No load may start yet: what there is in its stead.
+    TooEarly(Outcome),
+}
+
+/// A load in flight. However it ends, those who wait learn of it.
+struct Load {
+    shared: Arc<Shared>,
+    sender: watch::Sender<Option<Outcome>>,
+}
+
+impl Load {
+    /// On a task of its own, so that no caller can cancel it for the others.
+    fn start(self) {
+        match Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn(self.run())),
+            // No tokio here: dropping it tells those who wait.
+            Err(_) => drop(self),
+        }
+    }
+
+    async fn run(self) {
+        let limit = defaults::TOKEN_LOAD_TIMEOUT;
+        let issued = match timeout(limit, self.shared.source.fetch()).await {
+            Ok(issued) => issued,
+            Err(_) => Err(Error::TimedOut { operation: "gettoken", attempts: 0, after: limit }),
+        };
+        self.finish(issued);
+    }
+
+    fn finish(&self, issued: Result<IssuedToken, Error>) {
+        let mut state = self.shared.lock();
+        let outcome = state.settle(issued, Instant::now(), self.shared.jitter);
+        state.load = None;
+        drop(state);
+        self.sender.send_replace(Some(outcome));
+    }
+}
+
+impl Drop for Load {
+    /// A source that panicked, or a runtime that went away, must leave no load that never ends.
+    fn drop(&mut self) {
+        let is_finished = self.sender.borrow().is_some();
+        if !is_finished {
+            self.finish(Err(Error::token_source("it panicked, or its tokio runtime ended")));
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn wait_for(mut load: Pending) -> Outcome {
+    match load.wait_for(Option::is_some).await.map(|outcome| outcome.clone()) {
+        Ok(Some(outcome)) => outcome,
+        // Unreachable: `Load` always leaves an outcome before its sender goes.
+        Ok(None) | Err(_) => Err(Arc::new(Error::token_source("its load was dropped"))),
+    }
+}
+
+impl State {
+    /// What to hand out while no load may start: the last failure, or a rejected token, which may prove good after all.
+    fn stopgap(&self, now: Instant) -> Outcome {
+        match (&self.current, &self.last_failure) {
+            (Some(current), _) if now < current.expires_at => Ok(current.token.clone()),
+            (_, Some(failure)) => Err(failure.clone()),
+            (Some(current), None) => Ok(current.token.clone()),
+            // Unreachable: without a failure there is nothing to wait for.
+            (None, None) => Err(Arc::new(Error::token_source("it was not asked yet"))),
+        }
+    }
+
+    /// The current token if it is good, and whether its renewal is due.
+    fn good_token(&self, now: Instant) -> Option<(Arc<AccessToken>, bool)> {
+        let current = self.current.as_ref().filter(|current| current.is_good(now))?;
+        Some((current.token.clone(), now >= current.renew_at && self.load.is_none()))
+    }
+
+    /// Notes that `rejected` was rejected, if it is still the current token: a late rejection of an old one says
+    /// nothing about the new one.
+    fn reject(&mut self, rejected: &Arc<AccessToken>, now: Instant) {
+        let Some(current) = self.current.as_mut().filter(|current| current.token == *rejected && !current.rejected)
+        else {
+            return;
+        };
+        current.rejected = true;
+        if current.is_replacement && now < current.since + defaults::TOKEN_GAP {
+            // It came in place of a rejected one and fares no better: fetching does not mend what is wrong.
+            self.back_off(now);
+        } else {
+            self.failures = 0;
+        }
+    }
+
+    fn back_off(&mut self, now: Instant) {
+        let wait = defaults::TOKEN_BACKOFF_BASE.saturating_mul(2_u32.saturating_pow(self.failures));
+        self.failures = self.failures.saturating_add(1);
+        self.not_before = Some(now + wait.min(defaults::TOKEN_GAP));
+    }
+
+    /// Takes in the outcome of a load.
+    fn settle(&mut self, issued: Result<IssuedToken, Error>, now: Instant, jitter: fn() -> f64) -> Outcome {
+        match issued {
+            Ok(issued) => Ok(self.take(issued, now, jitter)),
+            Err(error) => Err(self.fail(error, now)),
+        }
+    }
+
+    fn take(&mut self, issued: IssuedToken, now: Instant, jitter: fn() -> f64) -> Arc<AccessToken> {
+        self.last_failure = None;
+        let (old_rejected, unchanged) = match &mut self.current {
+            Some(old) if *old.token == issued.token => {
+                // Whether a repeated gettoken extends the token is not known, so it is not relied on; while the token
+                // still serves, ask again later.
+                old.renew_at = now + defaults::TOKEN_GAP;
+                if now < old.expires_at {
+                    if old.rejected {
+                        self.not_before = Some(now + defaults::TOKEN_GAP);
+                    }
+                    return old.token.clone();
+                }
+                (old.rejected, true)
+            }
+            Some(old) => (old.rejected, false),
+            None => (false, false),
+        };
+        if !old_rejected {
+            self.failures = 0;
+        }
+        self.not_before = (unchanged && old_rejected).then(|| now + defaults::TOKEN_GAP);
+        let lifetime = issued.lifetime();
+        let early = defaults::RENEW_EARLY.mul_f64(1.0 - 0.5 * jitter().clamp(0.0, 1.0)).min(lifetime / 2);
+        let token = Arc::new(issued.token);
+        self.current = Some(Current {
+            token: token.clone(),
+            since: now,
+            expires_at: now + lifetime,
+            renew_at: now + (lifetime - early).max(defaults::TOKEN_GAP),
+            rejected: unchanged && old_rejected,
+            is_replacement: old_rejected,
+        });
+        token
+    }
+
+    fn fail(&mut self, error: Error, now: Instant) -> Arc<Error> {
+        let error = Arc::new(error);
+        match &mut self.current {
+            // The old token still serves: nobody is in a hurry.
+            Some(current) if current.is_good(now) => current.renew_at = now + defaults::TOKEN_GAP,
+            _ => self.back_off(now),
+        }
+        self.last_failure = Some(error.clone());
+        error
+    }
+}
