@@ -1,1 +1,10 @@
+//! The crates as a stranger uses them: through their public API only.
 
+mod fake;
+
+mod broken;
+
+mod call;
+mod network;
+mod secrets;
+mod token;

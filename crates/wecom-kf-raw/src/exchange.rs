@@ -1,6 +1,8 @@
 use bytes::Bytes;
 use reqwest::{ClientBuilder, StatusCode, redirect, retry};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 use crate::{Client, Error, Reply, lenient};
 
@@ -40,11 +42,21 @@ impl Client {
 }
 
 fn decode<T: Reply>(body: &Bytes) -> Result<T, Error> {
-    serde_json::from_slice(body).or_else(|error| match serde_json::from_slice(body) {
+    object(body).or_else(|error| match object(body) {
         // What came with a refusal may have any shape: the errcode is what counts.
         Ok(Refusal { errcode, errmsg }) if errcode != 0 => Ok(T::refusal(errcode, errmsg)),
         _ => Err(Error::undecodable(body, &error)),
     })
+}
+
+/// A struct also decodes from an array, and one whose fields are all optional from an empty one: not here.
+fn object<T: DeserializeOwned>(body: &[u8]) -> serde_json::Result<T> {
+    match body.trim_ascii_start().first() {
+        Some(b'[') => {
+            serde_json::from_slice::<Map<String, Value>>(body).and_then(|map| T::deserialize(Value::Object(map)))
+        }
+        _ => serde_json::from_slice(body),
+    }
 }
 
 #[derive(Deserialize)]

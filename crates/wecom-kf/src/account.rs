@@ -6,7 +6,7 @@ use crate::raw::{limits, op, types};
 use crate::{Error, OpenKfid};
 
 /// Customer service accounts: [`Client::account`].
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Accounts<'a>(pub(crate) &'a Client);
 
 /// A customer service account.
@@ -61,7 +61,7 @@ impl<'a> Accounts<'a> {
     ///
     /// [`MEDIA_ID_INVALID`](crate::ErrCode): the image is unknown or older than 3 days. 95005, 95027: there are too
     /// many accounts. [`Error::InvalidInput`]: a limit above.
-    pub async fn add(&self, name: &str, media_id: &str) -> Result<OpenKfid, Error> {
+    pub async fn add(self, name: &str, media_id: &str) -> Result<OpenKfid, Error> {
         input::chars("name", name, limits::account_add::NAME_MAX_CHARS)?;
         input::bytes("media_id", media_id, limits::account_add::MEDIA_ID_MAX_BYTES)?;
         let body = types::AddCustomerServiceAccountRequest { name: name.to_owned(), media_id: media_id.to_owned() };
@@ -77,7 +77,7 @@ impl<'a> Accounts<'a> {
     ///
     /// [`IP_NOT_TRUSTED`](crate::ErrCode::IP_NOT_TRUSTED) is what a first call usually meets. No page is left out: an
     /// error ends the whole.
-    pub async fn list(&self) -> Result<Vec<Account>, Error> {
+    pub async fn list(self) -> Result<Vec<Account>, Error> {
         self.stream().try_collect().await
     }
 
@@ -86,7 +86,7 @@ impl<'a> Accounts<'a> {
     /// # Errors
     ///
     /// As [`list`](Self::list); the stream ends with the error.
-    pub fn stream(&self) -> impl Stream<Item = Result<Account, Error>> + Send + 'a {
+    pub fn stream(self) -> impl Stream<Item = Result<Account, Error>> + Send + 'a {
         let client = self.0;
         try_unfold(Some(0), move |offset| async move {
             let Some(offset) = offset else { return Ok(None) };
@@ -108,7 +108,7 @@ impl<'a> Accounts<'a> {
     /// [`OPEN_KFID_NOT_FOUND`](crate::ErrCode::OPEN_KFID_NOT_FOUND) or
     /// [`INVALID_OPEN_KFID`](crate::ErrCode::INVALID_OPEN_KFID): there is no such account for this app.
     /// [`Error::InvalidInput`]: nothing is to be changed, or a limit of [`AccountUpdate`].
-    pub async fn update(&self, open_kfid: &OpenKfid, update: AccountUpdate) -> Result<(), Error> {
+    pub async fn update(self, open_kfid: &OpenKfid, update: AccountUpdate) -> Result<(), Error> {
         open_kfid.check()?;
         let AccountUpdate { name, media_id } = update;
         if name.is_none() && media_id.is_none() {
@@ -132,7 +132,7 @@ impl<'a> Accounts<'a> {
     /// # Errors
     ///
     /// As [`update`](Self::update).
-    pub async fn delete(&self, open_kfid: &OpenKfid) -> Result<(), Error> {
+    pub async fn delete(self, open_kfid: &OpenKfid) -> Result<(), Error> {
         open_kfid.check()?;
         let body = types::DelCustomerServiceAccountRequest { open_kfid: open_kfid.to_string() };
         self.0.call(&op::AccountDel { body }).await.map(drop)

@@ -7,6 +7,7 @@ use reqwest::Url;
 
 use crate::call::{Caller, Limits};
 use crate::credentials::{BASE_URL, Credentials, variable};
+use crate::error::in_one_line;
 use crate::raw::{self, Request, op};
 use crate::retry::RetryBudget;
 use crate::token::{TokenCache, Tokens};
@@ -84,6 +85,7 @@ impl Client {
             connect_timeout: defaults::CONNECT_TIMEOUT,
             limits: Limits { attempt: defaults::ATTEMPT_TIMEOUT, call: defaults::CALL_TIMEOUT },
             retry: RetryPolicy::default(),
+            renew_early: defaults::RENEW_EARLY,
             token_source: None,
         }
     }
@@ -150,6 +152,7 @@ pub struct ClientBuilder {
     connect_timeout: Duration,
     limits: Limits,
     retry: RetryPolicy,
+    renew_early: Duration,
     token_source: Option<Box<dyn TokenSource>>,
 }
 
@@ -189,13 +192,14 @@ impl ClientBuilder {
         self
     }
 
-    /// How long one attempt may take; 15 s ([`defaults::ATTEMPT_TIMEOUT`]).
+    /// How long one attempt may take; 15 s ([`defaults::ATTEMPT_TIMEOUT`]). One of gettoken takes 5 s at most.
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
         self.limits.attempt = timeout;
         self
     }
 
     /// How long a whole call may take, access token, waits and repeats included; 60 s ([`defaults::CALL_TIMEOUT`]).
+    /// Fetching a token takes 20 s at most.
     pub fn call_timeout(mut self, timeout: Duration) -> Self {
         self.limits.call = timeout;
         self
@@ -204,6 +208,13 @@ impl ClientBuilder {
     /// How often and when calls are repeated.
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.retry = policy;
+        self
+    }
+
+    /// How long before its end the access token is renewed, less up to half of it at random; 300 s
+    /// ([`defaults::RENEW_EARLY`]), and never more than half of its life.
+    pub fn renew_early(mut self, early: Duration) -> Self {
+        self.renew_early = early;
         self
     }
 
@@ -236,13 +247,18 @@ impl ClientBuilder {
             .timeout(self.limits.call)
             .pool_idle_timeout(defaults::POOL_IDLE_TIMEOUT);
         let raw = raw::Client::new(base_url.clone(), http)
-            .map_err(|error| Error::settings(format!("no HTTP client: {}", sources(&error))))?;
+            .map_err(|error| Error::settings(format!("no HTTP client: {}", in_one_line(&error))))?;
         let jitter = self.retry.source_of_jitter();
         let caller = Arc::new(Caller { raw, retry: self.retry, budget: RetryBudget::full(), secret: secret.clone() });
         let source = self.token_source.unwrap_or_else(|| {
-            Box::new(Gettoken { caller: caller.clone(), request: op::Gettoken { corpid: corp_id, corpsecret: secret } })
+            let limits = Limits {
+                attempt: self.limits.attempt.min(defaults::TOKEN_ATTEMPT_TIMEOUT),
+                call: self.limits.call.min(defaults::TOKEN_LOAD_TIMEOUT),
+            };
+            let request = op::Gettoken { corpid: corp_id, corpsecret: secret };
+            Box::new(Gettoken { caller: caller.clone(), limits, request })
         });
-        let tokens = TokenCache::new(source, jitter);
+        let tokens = TokenCache::new(source, self.renew_early, jitter);
         Ok(Client(Arc::new(Inner { caller, tokens, limits: self.limits, base_url })))
     }
 }
@@ -278,30 +294,17 @@ fn checked_base_url(base_url: &str) -> Result<String, Error> {
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
-/// An error and its sources in one line.
-fn sources(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
-}
-
 /// Tokens as self-built apps get them.
 struct Gettoken {
     caller: Arc<Caller>,
+    limits: Limits,
     request: op::Gettoken,
 }
-
-const GETTOKEN_LIMITS: Limits = Limits { attempt: defaults::TOKEN_ATTEMPT_TIMEOUT, call: defaults::TOKEN_LOAD_TIMEOUT };
 
 impl TokenSource for Gettoken {
     fn fetch(&self) -> Pin<Box<dyn Future<Output = Result<IssuedToken, Error>> + Send + '_>> {
         Box::pin(async {
-            let reply = self.caller.call(&self.request, None, GETTOKEN_LIMITS).await?;
+            let reply = self.caller.call(&self.request, None, self.limits).await?;
             match reply.access_token.filter(|token| !token.expose().is_empty()) {
                 Some(token) => Ok(IssuedToken::new(token, reply.expires_in)),
                 // Seen when an error reply without errcode was kept as a token.

@@ -11,6 +11,9 @@ use crate::{Class, ErrCode, Lang};
 /// Decide on [`code`](Self::code), [`class`](Self::class) and [`is_retryable`](Self::is_retryable), never on text.
 /// Nothing here holds or prints a URL, an access token, a secret or what a customer wrote.
 ///
+/// Display is one line with all of it, for logs: a program that prints it need not print the sources, which are there
+/// to be looked into.
+///
 /// It can be cloned: callers who wait for one access token share its failure.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -20,7 +23,7 @@ pub enum Error {
     Refused(Refusal),
 
     /// There was no answer, or none that can be used; the source says more.
-    #[error("{operation} got no usable answer ({attempts} sent)  do: {}", self.remedy(Lang::En))]
+    #[error("{operation} got no usable answer: {} ({attempts} sent)  do: {}", in_one_line(&**source), self.remedy(Lang::En))]
     #[non_exhaustive]
     NoAnswer {
         /// The operation that was called.
@@ -44,7 +47,7 @@ pub enum Error {
     },
 
     /// The call needs an access token and there is none to be had. Every call that waited for it has the same source.
-    #[error("{operation} was not sent: no access token")]
+    #[error("{operation} was not sent, there is no access token: {source}")]
     #[non_exhaustive]
     NoToken {
         /// The operation that was called.
@@ -54,7 +57,7 @@ pub enum Error {
     },
 
     /// A [`TokenSource`](crate::TokenSource) failed in its own way.
-    #[error("the token source failed")]
+    #[error("the token source failed: {}", in_one_line(&**.0))]
     TokenSource(#[source] Arc<dyn std::error::Error + Send + Sync>),
 
     /// The input cannot be right; nothing was sent.
@@ -172,6 +175,18 @@ impl Error {
             Lang::Zh => zh,
         }
     }
+}
+
+/// An error and its sources.
+pub(crate) fn in_one_line(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
 }
 
 /// What may be different the next time. A page of HTML will not: the base URL is wrong or a proxy wants something.

@@ -14,7 +14,7 @@ use crate::raw::{limits::sync_msg as limits, op, types};
 use crate::{Error, ExternalUserId, MsgId, OpenKfid};
 
 /// Messages: [`Client::message`].
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Messages<'a>(pub(crate) &'a Client);
 
 /// What can be sent, one variant per kind.
@@ -46,7 +46,7 @@ impl Messages<'_> {
     /// it is queued or over. [`MESSAGE_COUNT_LIMIT_EXCEEDED`](crate::ErrCode::MESSAGE_COUNT_LIMIT_EXCEEDED),
     /// [`MESSAGE_WINDOW_CLOSED`](crate::ErrCode::MESSAGE_WINDOW_CLOSED): the customer has to write first.
     pub async fn send(
-        &self,
+        self,
         open_kfid: &OpenKfid,
         external_userid: &ExternalUserId,
         message: impl Into<Outgoing>,
@@ -60,7 +60,7 @@ impl Messages<'_> {
     ///
     /// As [`send`](Self::send), and [`DUPLICATE_MSGID`](crate::ErrCode::DUPLICATE_MSGID) if the msgid was used before.
     pub async fn send_as(
-        &self,
+        self,
         msgid: &MsgId,
         open_kfid: &OpenKfid,
         external_userid: &ExternalUserId,
@@ -98,7 +98,7 @@ impl Messages<'_> {
     /// [`INVALID_SYNC_TOKEN`](crate::ErrCode::INVALID_SYNC_TOKEN): the callback's token is older than 10 minutes, so
     /// call again without it. [`RATE_LIMIT_EXCEEDED`](crate::ErrCode::RATE_LIMIT_EXCEEDED): too often, above all
     /// without a token; wait a minute.
-    pub async fn sync(&self, request: SyncRequest) -> Result<Page, Error> {
+    pub async fn sync(self, request: SyncRequest) -> Result<Page, Error> {
         request.open_kfid.check()?;
         if let Some(cursor) = &request.cursor {
             input::bytes("cursor", cursor, limits::CURSOR_MAX_BYTES)?;

@@ -6,7 +6,7 @@ use crate::raw::{op, types};
 use crate::{Error, ExternalUserId, OpenKfid};
 
 /// Who serves a customer's session: [`Client::service_state`].
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct SessionStates<'a>(pub(crate) &'a Client);
 
 /// The state of a session. Open: a number WeCom adds is a value like any other.
@@ -103,7 +103,7 @@ impl SessionStates<'_> {
     ///
     /// [`INVALID_EXTERNAL_USERID`](crate::ErrCode::INVALID_EXTERNAL_USERID): the id is of another corp or was changed
     /// on the way.
-    pub async fn get(&self, open_kfid: &OpenKfid, external_userid: &ExternalUserId) -> Result<ServiceState, Error> {
+    pub async fn get(self, open_kfid: &OpenKfid, external_userid: &ExternalUserId) -> Result<ServiceState, Error> {
         open_kfid.check()?;
         external_userid.check()?;
         let body = types::GetServiceStateRequest {
@@ -131,7 +131,7 @@ impl SessionStates<'_> {
     /// [`STATE_TRANSITION_NOT_ALLOWED`](crate::ErrCode::STATE_TRANSITION_NOT_ALLOWED), 95013: read the state anew.
     /// 95014: no servicer of the account. 95019: the servicer has stopped receiving.
     pub async fn trans(
-        &self,
+        self,
         open_kfid: &OpenKfid,
         external_userid: &ExternalUserId,
         to: Trans,

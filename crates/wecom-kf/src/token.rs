@@ -56,7 +56,7 @@ impl IssuedToken {
 }
 
 /// The client's access token: [`Client::token`].
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Tokens<'a>(pub(crate) &'a Client);
 
 impl Tokens<'_> {
@@ -70,7 +70,7 @@ impl Tokens<'_> {
     /// [`INVALID_CORPID`](crate::ErrCode::INVALID_CORPID): the settings are wrong.
     /// [`IP_NOT_TRUSTED`](crate::ErrCode::IP_NOT_TRUSTED): this address is not in the app's list. After a failure every
     /// caller gets the same error at once until the next attempt is due, in 1 to 30 seconds.
-    pub async fn get(&self) -> Result<AccessToken, Error> {
+    pub async fn get(self) -> Result<AccessToken, Error> {
         match self.0.tokens().get().await {
             Ok(token) => Ok(AccessToken::clone(&token)),
             Err(error) => Err(Error::clone(&error)),
@@ -87,6 +87,7 @@ pub(crate) struct TokenCache(Arc<Shared>);
 
 struct Shared {
     source: Box<dyn TokenSource>,
+    renew_early: Duration,
     jitter: fn() -> f64,
     state: Mutex<State>,
 }
@@ -120,8 +121,8 @@ impl Current {
 }
 
 impl TokenCache {
-    pub(crate) fn new(source: Box<dyn TokenSource>, jitter: fn() -> f64) -> Self {
-        Self(Arc::new(Shared { source, jitter, state: Mutex::default() }))
+    pub(crate) fn new(source: Box<dyn TokenSource>, renew_early: Duration, jitter: fn() -> f64) -> Self {
+        Self(Arc::new(Shared { source, renew_early, jitter, state: Mutex::default() }))
     }
 
     /// The token to call with. A good one is handed out at once, while its renewal is under way too.
@@ -224,7 +225,7 @@ impl Load {
 
     fn finish(&self, issued: Result<IssuedToken, Error>) {
         let mut state = self.shared.lock();
-        let outcome = state.settle(issued, Instant::now(), self.shared.jitter);
+        let outcome = state.settle(issued, Instant::now(), || self.shared.draw_early());
         state.load = None;
         drop(state);
         self.sender.send_replace(Some(outcome));
@@ -242,6 +243,11 @@ impl Drop for Load {
 }
 
 impl Shared {
+    /// How long before its end to renew a token. Random, so that clients started together do not renew together.
+    fn draw_early(&self) -> Duration {
+        self.renew_early.mul_f64(1.0 - 0.5 * (self.jitter)().clamp(0.0, 1.0))
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -296,14 +302,19 @@ impl State {
     }
 
     /// Takes in the outcome of a load.
-    fn settle(&mut self, issued: Result<IssuedToken, Error>, now: Instant, jitter: fn() -> f64) -> Outcome {
+    fn settle(
+        &mut self,
+        issued: Result<IssuedToken, Error>,
+        now: Instant,
+        early: impl FnOnce() -> Duration,
+    ) -> Outcome {
         match issued {
-            Ok(issued) => Ok(self.take(issued, now, jitter)),
+            Ok(issued) => Ok(self.take(issued, now, early)),
             Err(error) => Err(self.fail(error, now)),
         }
     }
 
-    fn take(&mut self, issued: IssuedToken, now: Instant, jitter: fn() -> f64) -> Arc<AccessToken> {
+    fn take(&mut self, issued: IssuedToken, now: Instant, early: impl FnOnce() -> Duration) -> Arc<AccessToken> {
         self.last_failure = None;
         let (old_rejected, unchanged) = match &mut self.current {
             Some(old) if *old.token == issued.token => {
@@ -326,7 +337,7 @@ impl State {
         }
         self.not_before = (unchanged && old_rejected).then(|| now + defaults::TOKEN_GAP);
         let lifetime = issued.lifetime();
-        let early = defaults::RENEW_EARLY.mul_f64(1.0 - 0.5 * jitter().clamp(0.0, 1.0)).min(lifetime / 2);
+        let early = early().min(lifetime / 2);
         let token = Arc::new(issued.token);
         self.current = Some(Current {
             token: token.clone(),

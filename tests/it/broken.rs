@@ -1,0 +1,184 @@
+//! A server that breaks in all the ways networks and gateways do, on a plain listener.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use wecom_kf::{Client, Credentials, RetryPolicy};
+
+/// Must never be seen in anything we print.
+pub(crate) const TOKEN: &str = "canary-TOKEN-q7ZrX2";
+pub(crate) const SECRET: &str = "canary-SECRET-m4KpW9";
+
+#[derive(Clone, Debug)]
+pub(crate) enum Fault {
+    /// Accepts and resets at once.
+    ResetBeforeRequest,
+    /// Reads the whole request, then resets.
+    ResetAfterRequest,
+    /// Reads the whole request, then closes in good order.
+    CloseAfterRequest,
+    /// Reads the whole request and never answers.
+    Stall,
+    /// These bytes, then closes.
+    Bytes(String),
+}
+
+/// A whole HTTP reply.
+pub(crate) fn reply(status: &str, content_type: &str, body: &str) -> String {
+    let length = body.len();
+    format!("HTTP/1.1 {status}\r\ncontent-type: {content_type}\r\ncontent-length: {length}\r\n\r\n{body}")
+}
+
+pub(crate) fn json(body: &str) -> Fault {
+    Fault::Bytes(reply("200 OK", "application/json; charset=UTF-8", body))
+}
+
+/// What the server does with a request: its path, its number among those of that path, from 1.
+pub(crate) type Script = dyn Fn(&str, usize) -> Option<Fault> + Send + Sync;
+
+pub(crate) struct BrokenServer {
+    address: SocketAddr,
+    requests: Arc<Mutex<Vec<(String, String)>>>,
+    connections: Arc<AtomicUsize>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl BrokenServer {
+    /// Where the script has no fault, gettoken answers [`TOKEN`] and everything else `errcode` 0.
+    pub(crate) async fn start(script: impl Fn(&str, usize) -> Option<Fault> + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::on(listener, script)
+    }
+
+    pub(crate) fn on(
+        listener: TcpListener,
+        script: impl Fn(&str, usize) -> Option<Fault> + Send + Sync + 'static,
+    ) -> Self {
+        let address = listener.local_addr().unwrap();
+        let (requests, connections) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicUsize::new(0)));
+        let script: Arc<Script> = Arc::new(script);
+        let task = tokio::spawn({
+            let (requests, connections) = (requests.clone(), connections.clone());
+            async move {
+                while let Ok((stream, _)) = listener.accept().await {
+                    connections.fetch_add(1, SeqCst);
+                    tokio::spawn(serve(stream, script.clone(), requests.clone()));
+                }
+            }
+        });
+        Self { address, requests, connections, task }
+    }
+
+    /// Breaks every operation but gettoken with `fault`.
+    pub(crate) async fn always(fault: Fault) -> Self {
+        Self::start(move |path, _| (path != "/cgi-bin/gettoken").then(|| fault.clone())).await
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// How many whole requests came for this path.
+    pub(crate) fn requests(&self, path: &str) -> usize {
+        self.requests.lock().unwrap().iter().filter(|(other, _)| other == path).count()
+    }
+
+    pub(crate) fn all_requests(&self) -> usize {
+        self.requests.lock().unwrap().len()
+    }
+
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(SeqCst)
+    }
+
+    pub(crate) fn bodies(&self, path: &str) -> Vec<serde_json::Value> {
+        let requests = self.requests.lock().unwrap();
+        requests
+            .iter()
+            .filter(|(other, _)| other == path)
+            .map(|(_, body)| serde_json::from_str(body).unwrap())
+            .collect()
+    }
+
+    /// A client of it, whose waits are short and whose attempts end after a quarter of a second.
+    pub(crate) fn client(&self) -> Client {
+        client_of(&self.url())
+    }
+}
+
+impl Drop for BrokenServer {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+pub(crate) fn client_of(base_url: &str) -> Client {
+    let builder = Client::builder(Credentials::new("ww-corp", SECRET)).base_url(base_url);
+    builder.attempt_timeout(Duration::from_millis(250)).retry(RetryPolicy::default().jitter(|| 0.05)).build().unwrap()
+}
+
+async fn serve(mut stream: TcpStream, script: Arc<Script>, requests: Arc<Mutex<Vec<(String, String)>>>) {
+    let mut buffer = Vec::new();
+    if matches!(script("connect", 0), Some(Fault::ResetBeforeRequest)) {
+        return reset(stream);
+    }
+    while let Some((path, body)) = read_request(&mut stream, &mut buffer).await {
+        let number = {
+            let mut requests = requests.lock().unwrap();
+            requests.push((path.clone(), body));
+            requests.iter().filter(|(other, _)| *other == path).count()
+        };
+        match script(&path, number) {
+            None => {
+                let body = match path.as_str() {
+                    "/cgi-bin/gettoken" => {
+                        format!(r#"{{"errcode":0,"errmsg":"ok","access_token":"{TOKEN}","expires_in":7200}}"#)
+                    }
+                    _ => r#"{"errcode":0,"errmsg":"ok"}"#.to_owned(),
+                };
+                if stream.write_all(reply("200 OK", "application/json", &body).as_bytes()).await.is_err() {
+                    return;
+                }
+            }
+            Some(Fault::Bytes(bytes)) => {
+                let _ = stream.write_all(bytes.as_bytes()).await;
+                return;
+            }
+            Some(Fault::ResetBeforeRequest | Fault::ResetAfterRequest) => return reset(stream),
+            Some(Fault::CloseAfterRequest) => return,
+            Some(Fault::Stall) => std::future::pending().await,
+        }
+    }
+}
+
+fn reset(stream: TcpStream) {
+    stream.set_zero_linger().unwrap();
+}
+
+/// Path and body of the next request; None when the client is gone.
+async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<(String, String)> {
+    loop {
+        if let Some(head_end) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
+            let head = String::from_utf8_lossy(&buffer[..head_end]).into_owned();
+            let length = head.lines().find_map(|line| {
+                line.to_ascii_lowercase().strip_prefix("content-length: ").map(|value| value.parse::<usize>().unwrap())
+            });
+            let end = head_end + 4 + length.unwrap_or(0);
+            if buffer.len() >= end {
+                let body = String::from_utf8_lossy(&buffer[head_end + 4..end]).into_owned();
+                buffer.drain(..end);
+                let target = head.split(' ').nth(1)?;
+                return Some((target.split('?').next()?.to_owned(), body));
+            }
+        }
+        let mut chunk = [0; 4096];
+        match stream.read(&mut chunk).await {
+            Ok(0) | Err(_) => return None,
+            Ok(read) => buffer.extend_from_slice(&chunk[..read]),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Repeating: who may, how often, how long. On a paused clock, without sockets.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use wecom_kf::raw::Repeat;
+use wecom_kf::{Class, ErrCode, Error, RetryPolicy};
+
+use crate::fake::{FakeCall, FakeSource};
+
+fn is_repeated(code: ErrCode) -> bool {
+    code.class() == Class::Busy || code == ErrCode::CONCURRENCY_LIMIT_EXCEEDED
+}
+
+/// Every row of spec/errcodes.yaml, and codes nobody knows.
+#[tokio::test(start_paused = true)]
+async fn each_errcode_is_sent_as_often_as_its_class_says() {
+    let unknown = [1, 99999, i32::MAX, i32::MIN].map(ErrCode);
+    for code in ErrCode::all().chain(unknown).filter(|code| !code.is_ok()) {
+        for (repeat, may_repeat) in [(Repeat::Safe, true), (Repeat::Keyed, true), (Repeat::Never, false)] {
+            let client = FakeSource::numbered().client();
+            let call = FakeCall::new(repeat, move |_, _| std::future::ready(i64::from(code.0)));
+            let error = client.call(&call).await.unwrap_err();
+            let expected = match code.class() {
+                Class::Token => 2,
+                _ if is_repeated(code) && may_repeat => 3,
+                _ => 1,
+            };
+            assert_eq!(call.sent(), expected, "{code:?} {repeat:?}");
+            assert_eq!(error.code(), Some(code));
+            assert_eq!(error.is_retryable(), matches!(code.class(), Class::Busy | Class::RateLimited), "{code:?}");
+            assert_eq!(error.refusal().unwrap().attempts as usize, expected);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_jitter_the_waits_are_200_and_400_ms() {
+    let client = FakeSource::numbered().client_with(RetryPolicy::default().jitter(|| 1.0));
+    client.token().get().await.unwrap();
+    let call = FakeCall::answering(Repeat::Safe, &[-1, -1, 0]);
+    let started = Instant::now();
+    client.call(&call).await.unwrap();
+    assert_eq!((started.elapsed().as_millis(), call.sent()), (600, 3));
+    let call = FakeCall::answering(Repeat::Safe, &[45033, 45033, 0]);
+    let started = Instant::now();
+    client.call(&call).await.unwrap();
+    assert_eq!((started.elapsed().as_millis(), call.sent()), (3000, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_duplicate_msgid_counts_as_sent_only_after_a_try_of_ours_that_may_have_gone_through() {
+    let client = FakeSource::numbered().client();
+    // The first answer is "busy": the message may have gone through.
+    client.call(&FakeCall::answering(Repeat::Keyed, &[-1, 95033])).await.unwrap();
+    // Ours is the first try, or the one before was refused for its token: somebody else used that msgid.
+    for errcodes in [&[95033][..], &[42001, 95033]] {
+        let client = FakeSource::numbered().client();
+        let error = client.call(&FakeCall::answering(Repeat::Keyed, Box::leak(errcodes.into()))).await.unwrap_err();
+        assert_eq!(error.code(), Some(ErrCode::DUPLICATE_MSGID), "{errcodes:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn repeating_sends_can_be_switched_off() {
+    let client = FakeSource::numbered().client_with(RetryPolicy::default().without_repeating_sends());
+    let keyed = FakeCall::answering(Repeat::Keyed, &[-1]);
+    assert!(client.call(&keyed).await.is_err());
+    assert_eq!(keyed.sent(), 1);
+    let safe = FakeCall::answering(Repeat::Safe, &[-1]);
+    assert!(client.call(&safe).await.is_err());
+    assert_eq!(safe.sent(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_attempt_never_repeats_and_none_is_taken_for_one() {
+    for attempts in [0, 1] {
+        let source = FakeSource::numbered();
+        let client = source.client_with(RetryPolicy::default().max_attempts(attempts));
+        let call = FakeCall::answering(Repeat::Safe, &[42001, 0]);
+        assert!(client.call(&call).await.is_err());
+        assert_eq!((call.sent(), source.loads()), (1, 1));
+        // The next call finds the token gone and gets a new one.
+        client.call(&call).await.unwrap();
+        assert_eq!((call.sent(), source.loads()), (2, 2));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_call_outlives_its_deadline() {
+    let hang = FakeCall::new(Repeat::Safe, |_, _| std::future::pending());
+    let client = FakeSource::numbered().client();
+    let started = Instant::now();
+    let error = client.call(&hang).await.unwrap_err();
+    // Three attempts of 15 s and two waits.
+    assert!(matches!(error, Error::TimedOut { attempts: 3, .. }), "{error:?}");
+    assert!(started.elapsed() <= Duration::from_millis(45_700), "{:?}", started.elapsed());
+
+    let never = FakeSource::new(|_| std::future::pending());
+    let client = never.client();
+    let calls: Vec<_> = (0..5).map(|_| client.call(&hang)).collect();
+    let started = Instant::now();
+    for result in futures_util::future::join_all(calls).await {
+        assert!(matches!(result, Err(Error::NoToken { .. })));
+    }
+    assert!(started.elapsed() <= Duration::from_millis(20_050), "{:?}", started.elapsed());
+
+    // Busy for ever, and each answer slow: the limit of the whole call cuts it off.
+    let slow = FakeCall::new(Repeat::Safe, |_, _| async {
+        tokio::time::sleep(Duration::from_secs(14)).await;
+        -1
+    });
+    let client = FakeSource::numbered().client_with(RetryPolicy::default().max_attempts(100));
+    let started = Instant::now();
+    assert!(client.call(&slow).await.is_err());
+    assert!(started.elapsed() <= Duration::from_millis(60_050), "{:?}", started.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_budget_shared_by_all_calls_limits_repeats_of_a_busy_server() {
+    let client = FakeSource::numbered().client();
+    let busy = FakeCall::answering(Repeat::Safe, &[-1]);
+    for _ in 0..1000 {
+        assert!(client.call(&busy).await.is_err());
+    }
+    // 500 at 5 each.
+    assert_eq!(busy.sent(), 1100);
+    let fine = FakeCall::answering(Repeat::Safe, &[0]);
+    for _ in 0..100 {
+        client.call(&fine).await.unwrap();
+    }
+    let again = FakeCall::answering(Repeat::Safe, &[-1, 0]);
+    client.call(&again).await.unwrap();
+    assert_eq!(again.sent(), 2);
+}

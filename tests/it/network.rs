@@ -1,0 +1,272 @@
+//! What becomes of calls when the network or a gateway breaks, through real sockets.
+
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use tokio::net::TcpListener;
+use wecom_kf::message::Text;
+use wecom_kf::raw::{self, op, types};
+use wecom_kf::{Client, ErrCode, Error, ExternalUserId, OpenKfid, Trans};
+
+use crate::broken::{BrokenServer, Fault, client_of, json, reply};
+
+const LIST: &str = "/cgi-bin/kf/account/list";
+const TRANS: &str = "/cgi-bin/kf/service_state/trans";
+const SEND: &str = "/cgi-bin/kf/send_msg";
+
+/// What a caller of a `safe` operation should see.
+#[derive(Debug, PartialEq)]
+enum Seen {
+    Fine,
+    Transport { retryable: bool },
+    TimedOut,
+    Status(u16, bool),
+    Undecodable { retryable: bool },
+    Refused(i32),
+}
+
+impl Seen {
+    fn of<T>(result: &Result<T, Error>) -> Self {
+        let Err(error) = result else { return Self::Fine };
+        let retryable = error.is_retryable();
+        match error {
+            Error::TimedOut { .. } => Self::TimedOut,
+            Error::Refused(refusal) => Self::Refused(refusal.code.0),
+            Error::NoAnswer { source, .. } => match &**source {
+                raw::Error::Transport(_) => Self::Transport { retryable },
+                raw::Error::Status(status) => Self::Status(status.as_u16(), retryable),
+                raw::Error::Undecodable { .. } => Self::Undecodable { retryable },
+                other => panic!("{other:?}"),
+            },
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn status(code: u16) -> Fault {
+    Fault::Bytes(reply(&format!("{code} Whatever"), "text/html", "<html>gateway</html>"))
+}
+
+/// Every fault, what a caller sees, and how often a `safe` call is then sent.
+pub(crate) fn faults() -> Vec<(&'static str, Fault, &'static str, usize)> {
+    let html = Fault::Bytes(reply("200 OK", "text/html", "<!DOCTYPE html><html><body>Sign in</body></html>"));
+    let half_body = reply("200 OK", "application/json", r#"{"errcode":0,"errmsg":"ok","account_list":[]}"#);
+    let redirect = "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n";
+    vec![
+        ("reset after the request", Fault::ResetAfterRequest, "Transport { retryable: true }", 3),
+        ("closed after the request", Fault::CloseAfterRequest, "Transport { retryable: true }", 3),
+        ("stall before the headers", Fault::Stall, "TimedOut", 3),
+        ("half a status line", Fault::Bytes("HTTP/1.1 20".into()), "Transport { retryable: true }", 3),
+        ("no HTTP", Fault::Bytes("SSH-2.0-OpenSSH\r\n\r\n".into()), "Transport { retryable: true }", 3),
+        ("half a body", Fault::Bytes(half_body[..half_body.len() - 20].into()), "Transport { retryable: true }", 3),
+        ("HTML with 200", html, "Undecodable { retryable: false }", 1),
+        ("an empty body", json(""), "Undecodable { retryable: true }", 3),
+        ("truncated JSON", json(r#"{"errcode":0,"account_li"#), "Undecodable { retryable: true }", 3),
+        ("wrong types", json(r#"{"errcode":0,"account_list":{"a":1}}"#), "Undecodable { retryable: false }", 1),
+        ("no object", json("[]"), "Undecodable { retryable: false }", 1),
+        (
+            "an unknown value",
+            json(r#"{"errcode":0,"account_list":[{"manage_privilege":null,"new":"field"}]}"#),
+            "Fine",
+            1,
+        ),
+        ("null in a refusal", json(r#"{"errcode":48007,"errmsg":null,"account_list":null}"#), "Refused(48007)", 1),
+        ("a refusal around nonsense", json(r#"{"errcode":"48007","account_list":7}"#), "Refused(48007)", 1),
+        ("null for success", json(r#"{"errcode":null,"errmsg":null,"account_list":null}"#), "Fine", 1),
+        ("302", Fault::Bytes(redirect.into()), "Status(302, false)", 1),
+        ("429", status(429), "Status(429, true)", 3),
+        ("500", status(500), "Status(500, true)", 3),
+        ("501", status(501), "Status(501, false)", 1),
+        ("502", status(502), "Status(502, true)", 3),
+        ("503", status(503), "Status(503, true)", 3),
+        ("504", status(504), "Status(504, true)", 3),
+        ("404", status(404), "Status(404, false)", 1),
+    ]
+}
+
+async fn list(client: &Client) -> Result<types::ListCustomerServiceAccountResponse, Error> {
+    client.call(&op::AccountList::default()).await
+}
+
+#[tokio::test]
+async fn every_fault_comes_out_as_what_it_is_and_is_repeated_or_not() {
+    for (name, fault, expected, sent) in faults() {
+        let server = BrokenServer::always(fault).await;
+        let result = list(&server.client()).await;
+        assert_eq!(format!("{:?}", Seen::of(&result)), expected, "{name}");
+        assert_eq!(server.requests(LIST), sent, "{name}");
+        if let Err(error @ Error::NoAnswer { .. }) = &result {
+            assert!(std::error::Error::source(error).is_some(), "{name} has a cause");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_reset_before_the_request_is_repeated_for_what_may_be() {
+    let server = BrokenServer::start(|path, _| (path == "connect").then_some(Fault::ResetBeforeRequest)).await;
+    // The token cannot be had either, so the cause is gettoken's.
+    let error = list(&server.client()).await.unwrap_err();
+    assert!(
+        matches!(&error, Error::NoToken { source, .. } if Seen::of::<()>(&Err(Error::clone(source))) == Seen::Transport { retryable: true }),
+        "{error:?}"
+    );
+    assert_eq!((server.connections(), server.all_requests()), (3, 0));
+}
+
+#[tokio::test]
+async fn a_write_without_a_key_is_sent_once_whatever_happens_to_it() {
+    for (name, fault, _, _) in faults() {
+        let server = BrokenServer::always(fault).await;
+        let trans = server.client();
+        let _ = trans.service_state().trans(&OpenKfid::new("wk"), &ExternalUserId::new("wm"), Trans::to_queue()).await;
+        assert_eq!(server.requests(TRANS), 1, "{name}");
+        // A send without a msgid is such a write.
+        let body = types::SendRequest { msgtype: "text".into(), ..Default::default() };
+        let _ = server.client().call(&op::SendMsg { body }).await;
+        assert_eq!(server.requests(SEND), 1, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_write_on_a_connection_that_the_server_closes_while_idle_is_sent_once() {
+    for fault in [Fault::CloseAfterRequest, Fault::ResetAfterRequest] {
+        let server = BrokenServer::always(fault).await;
+        let client = server.client();
+        client.token().get().await.unwrap();
+        // The connection of gettoken is kept, and breaks as soon as the write is on it.
+        let result = client.call(&op::ServiceStateTrans::default()).await;
+        assert_eq!(Seen::of(&result), Seen::Transport { retryable: true });
+        assert_eq!((server.connections(), server.requests(TRANS)), (1, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_write_is_sent_once_the_server_is_back_after_refusing_connections() {
+    let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let client = refused_client(address, || 1.0);
+    let open_kfid = "wk".into();
+    let comes_back = async {
+        // Between the first attempt and the second, 200 ms later.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        BrokenServer::on(TcpListener::bind(address).await.unwrap(), |_, _| None)
+    };
+    let (result, server) = tokio::join!(client.account().delete(&open_kfid), comes_back);
+    result.unwrap();
+    assert_eq!(server.all_requests(), 1);
+}
+
+/// A client that has a token, so that the operation itself meets the closed port.
+fn refused_client(address: std::net::SocketAddr, jitter: fn() -> f64) -> Client {
+    let builder = Client::builder(wecom_kf::Credentials::new("", "")).base_url(format!("http://{address}"));
+    builder
+        .token_source(crate::fake::FakeSource::numbered())
+        .retry(wecom_kf::RetryPolicy::default().jitter(jitter))
+        .build()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_refused_connection_is_tried_three_times_for_a_write_too() {
+    let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let client = refused_client(address, || 0.0);
+    let error = client.account().delete(&"wk".into()).await.unwrap_err();
+    assert!(matches!(error, Error::NoAnswer { attempts: 3, .. }), "{error:?}");
+    assert!(error.is_retryable() && error.code().is_none());
+    assert!(error.remedy(wecom_kf::Lang::En).starts_with("Nothing was sent"), "{error}");
+}
+
+#[tokio::test]
+async fn a_send_is_repeated_under_one_msgid_and_a_duplicate_then_counts_as_sent() {
+    for fault in [Fault::Stall, Fault::ResetAfterRequest, status(502)] {
+        let server = BrokenServer::start(move |path, number| match (path, number) {
+            (SEND, 1) => Some(fault.clone()),
+            (SEND, _) => Some(json(r#"{"errcode":95033,"errmsg":"msgid repeated"}"#)),
+            _ => None,
+        })
+        .await;
+        let msgid =
+            server.client().message().send(&"wk".into(), &"wm".into(), Text::new("您好").unwrap()).await.unwrap();
+        let bodies = server.bodies(SEND);
+        assert_eq!(bodies.len(), 2);
+        assert_eq!(bodies[0], bodies[1]);
+        assert_eq!(bodies[0]["msgid"], msgid.as_str());
+    }
+}
+
+#[tokio::test]
+async fn a_dead_server_sees_at_most_1036_requests_of_a_thousand_calls_and_repeats_come_back() {
+    let dead = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let server = BrokenServer::start({
+        let dead = dead.clone();
+        move |path, number| match path {
+            LIST if dead.load(std::sync::atomic::Ordering::SeqCst) => Some(Fault::CloseAfterRequest),
+            // After the recovery, the very next fault is repeated again.
+            "/cgi-bin/kf/service_state/get" if number == 1 => Some(Fault::CloseAfterRequest),
+            _ => None,
+        }
+    })
+    .await;
+    let client = server.client();
+    let calls = stream::iter(0..1000).map(|_| list(&client)).buffer_unordered(50);
+    assert_eq!(calls.filter(|result| std::future::ready(result.is_err())).count().await, 1000);
+    let requests = server.all_requests();
+    assert!((1030..=1036).contains(&requests), "{requests} requests");
+    dead.store(false, std::sync::atomic::Ordering::SeqCst);
+    for _ in 0..100 {
+        list(&client).await.unwrap();
+    }
+    client.service_state().get(&"wk".into(), &"wm".into()).await.unwrap();
+    assert_eq!(server.requests("/cgi-bin/kf/service_state/get"), 2);
+}
+
+#[tokio::test]
+async fn no_fault_makes_a_call_outlive_its_deadline() {
+    for (name, fault, _, _) in faults() {
+        let server = BrokenServer::always(fault).await;
+        let builder = Client::builder(wecom_kf::Credentials::new("ww", "s")).base_url(server.url());
+        let client = builder
+            .call_timeout(Duration::from_millis(300))
+            .retry(wecom_kf::RetryPolicy::default().max_attempts(50))
+            .build()
+            .unwrap();
+        client.token().get().await.unwrap();
+        let started = tokio::time::Instant::now();
+        let _ = list(&client).await;
+        assert!(started.elapsed() < Duration::from_millis(350), "{name}: {:?}", started.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn gettoken_is_tried_three_times_when_the_gateway_fails_and_once_when_the_secret_is_wrong() {
+    let cases = [
+        (status(503), 3, None),
+        (json(r#"{"errcode":-1,"errmsg":"busy"}"#), 3, Some(ErrCode::SYSTEM_BUSY)),
+        (json(r#"{"errcode":40001,"errmsg":"invalid credential"}"#), 1, Some(ErrCode::INVALID_CREDENTIAL)),
+        (json(r#"{"errcode":40013,"errmsg":"invalid corpid"}"#), 1, Some(ErrCode::INVALID_CORPID)),
+        (json(r#"{"errcode":0,"errmsg":"ok"}"#), 1, None),
+        (json(r#"{"errcode":0,"errmsg":"ok","access_token":""}"#), 1, None),
+    ];
+    for (fault, sent, code) in cases {
+        let server = BrokenServer::start(move |path, _| (path == "/cgi-bin/gettoken").then(|| fault.clone())).await;
+        let client = server.client();
+        let calls = futures_util::future::join_all((0..100).map(|_| list(&client))).await;
+        for result in calls {
+            let error = result.unwrap_err();
+            assert!(matches!(error, Error::NoToken { .. }), "{error:?}");
+            assert_eq!(error.code(), code);
+        }
+        assert_eq!(server.requests("/cgi-bin/gettoken"), sent, "{code:?}");
+        assert_eq!(server.requests(LIST), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_client_of_a_proxy_with_a_path_keeps_the_path() {
+    let server = BrokenServer::start(|path, _| {
+        let token = json(r#"{"access_token":"T","expires_in":7200}"#);
+        (path == "/wecom/cgi-bin/gettoken").then_some(token)
+    })
+    .await;
+    list(&client_of(&format!("{}/wecom/", server.url()))).await.unwrap();
+    assert_eq!(server.requests("/wecom/cgi-bin/kf/account/list"), 1);
+}

@@ -1,0 +1,351 @@
+//! The access token: one load, a shared outcome, no loops. On a paused clock unless it says otherwise.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::sync::Barrier;
+use tokio::time::{Instant, advance, sleep, timeout};
+use wecom_kf::raw::Repeat;
+use wecom_kf::{Client, ErrCode, Error, IssuedToken};
+
+use crate::fake::{FakeCall, FakeSource};
+
+const HOURS_2: Duration = Duration::from_secs(7200);
+
+async fn thousand_gets(client: &Client) -> Vec<Result<String, Error>> {
+    let get = || async { client.token().get().await.map(|token| token.expose().to_owned()) };
+    join_all((0..1000).map(|_| get())).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_callers_cost_one_load_with_no_token_and_again_at_expiry() {
+    let source = FakeSource::numbered();
+    let client = source.client();
+    assert!(thousand_gets(&client).await.into_iter().all(|token| token.unwrap() == "T1"));
+    assert_eq!(source.loads(), 1);
+    advance(HOURS_2 + Duration::from_secs(1)).await;
+    assert!(thousand_gets(&client).await.into_iter().all(|token| token.unwrap() == "T2"));
+    assert_eq!(source.loads(), 2);
+}
+
+/// On the real clock and real threads: a thousand tasks that start together, 200 times over.
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn a_thousand_callers_on_eight_threads_cost_one_load_each_round() {
+    for _ in 0..200 {
+        let source = FakeSource::new(|number| async move {
+            tokio::task::yield_now().await;
+            Ok(IssuedToken::new(format!("T{number}"), Some(7200)))
+        });
+        let client = source.client();
+        let start = Arc::new(Barrier::new(8));
+        let threads = (0..8).map(|_| {
+            let (client, start) = (client.clone(), start.clone());
+            tokio::spawn(async move {
+                start.wait().await;
+                join_all((0..125).map(|_| client.token().get())).await
+            })
+        });
+        for got in join_all(threads).await {
+            assert!(got.unwrap().into_iter().all(|token| token.unwrap().expose() == "T1"));
+        }
+        assert_eq!(source.loads(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failing_load_under_a_thousand_callers_is_one_load_and_one_cause() {
+    let source = FakeSource::new(|_| async {
+        sleep(Duration::from_secs(2)).await;
+        Err(Error::token_source("the one cause"))
+    });
+    let client = source.client();
+    let started = Instant::now();
+    let causes: Vec<Error> = thousand_gets(&client).await.into_iter().map(Result::unwrap_err).collect();
+    assert!(started.elapsed() <= Duration::from_millis(2010), "{:?}", started.elapsed());
+    assert_eq!(source.loads(), 1);
+    let Error::TokenSource(first) = &causes[0] else { panic!("{:?}", causes[0]) };
+    assert!(causes.iter().all(|cause| matches!(cause, Error::TokenSource(other) if Arc::ptr_eq(first, other))));
+    // Until the gap is over, the same cause at once.
+    let started = Instant::now();
+    assert!(matches!(client.token().get().await, Err(Error::TokenSource(other)) if Arc::ptr_eq(first, &other)));
+    assert_eq!((started.elapsed(), source.loads()), (Duration::ZERO, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_storm_of_callers_against_a_failing_gettoken_is_held_to_26_loads_in_ten_minutes_and_recovers_by_itself() {
+    let works = Arc::new(AtomicBool::new(false));
+    let source = FakeSource::new({
+        let works = works.clone();
+        move |_| {
+            let works = works.load(SeqCst);
+            async move { if works { Ok(IssuedToken::new("T", Some(7200))) } else { Err(Error::token_source("down")) } }
+        }
+    });
+    let client = source.client();
+    for _ in 0..60_000 {
+        assert!(client.token().get().await.is_err());
+        sleep(Duration::from_millis(10)).await;
+    }
+    assert!((20..=26).contains(&source.loads()), "{} loads", source.loads());
+    works.store(true, SeqCst);
+    let recovered = Instant::now();
+    while client.token().get().await.is_err() {
+        sleep(Duration::from_millis(10)).await;
+    }
+    assert!(recovered.elapsed() <= Duration::from_secs(30), "{:?}", recovered.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn cancelling_any_caller_harms_nobody() {
+    for loader_first in [true, false] {
+        let source = FakeSource::numbered();
+        let client = source.client();
+        let spawn = || {
+            let client = client.clone();
+            tokio::spawn(async move { client.token().get().await })
+        };
+        let (first, second) = (spawn(), spawn());
+        sleep(Duration::from_millis(50)).await;
+        let (cancelled, other) = if loader_first { (first, second) } else { (second, first) };
+        cancelled.abort();
+        assert_eq!(other.await.unwrap().unwrap().expose(), "T1");
+        assert_eq!(source.loads(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn cancelling_the_only_caller_leaves_the_load_to_the_next_one() {
+    let source = FakeSource::numbered();
+    let client = source.client();
+    assert!(timeout(Duration::from_millis(50), client.token().get()).await.is_err());
+    assert_eq!(client.token().get().await.unwrap().expose(), "T1");
+    assert_eq!(source.loads(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failing_renewal_fails_no_call_while_the_token_has_time_left() {
+    let source = FakeSource::new(|number| async move {
+        if number == 1 { Ok(IssuedToken::new("T1", Some(7200))) } else { Err(Error::token_source("down")) }
+    });
+    let client = source.client();
+    for second in 0..7200 {
+        assert!(client.token().get().await.is_ok(), "at {second} s");
+        sleep(Duration::from_secs(1)).await;
+    }
+    assert!((5..=12).contains(&source.loads()), "{} loads", source.loads());
+    assert!(client.token().get().await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hundred_clients_of_one_second_renew_spread_over_a_hundred_seconds() {
+    let mut renewed_after = Vec::new();
+    for _ in 0..100 {
+        let source = FakeSource::numbered();
+        let client = source.client();
+        let started = Instant::now();
+        client.token().get().await.unwrap();
+        advance(Duration::from_secs(6800)).await;
+        while source.loads() < 2 {
+            client.token().get().await.unwrap();
+            sleep(Duration::from_secs(1)).await;
+        }
+        renewed_after.push(started.elapsed().as_secs());
+    }
+    let (first, last) = (renewed_after.iter().min().unwrap(), renewed_after.iter().max().unwrap());
+    assert!(*first >= 6900 && *last <= 7052, "{first} to {last}");
+    assert!(last - first >= 100, "{first} to {last}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gettoken_that_keeps_handing_back_one_token_costs_eleven_calls_in_two_hours() {
+    let source = FakeSource::new(|_| async { Ok(IssuedToken::new("same", Some(7200))) });
+    let client = source.client();
+    client.token().get().await.unwrap();
+    for _ in 0..7200 * 4 {
+        sleep(Duration::from_millis(500)).await;
+        client.token().get().await.unwrap();
+    }
+    // Two lifetimes passed after the first load.
+    assert!((4..=23).contains(&source.loads()), "{} loads", source.loads());
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_days_at_ten_calls_a_second_cost_at_most_twenty_five_loads() {
+    let source = FakeSource::numbered();
+    let client = source.client();
+    for _ in 0..48 * 3600 * 10 {
+        client.token().get().await.unwrap();
+        advance(Duration::from_millis(100)).await;
+    }
+    assert!((24..=26).contains(&source.loads()), "{} loads", source.loads());
+}
+
+/// 200 calls of token T1 that is no good, all in flight together.
+async fn two_hundred_calls(good: &'static str, errcode: i64) -> (FakeSource, FakeCall, Vec<Result<(), Error>>) {
+    let source = FakeSource::numbered();
+    let client = source.client();
+    let all_in_flight = Arc::new(Barrier::new(200));
+    let call = FakeCall::new(Repeat::Never, move |_, token| {
+        let all_in_flight = all_in_flight.clone();
+        async move {
+            if token == "T1" {
+                all_in_flight.wait().await;
+            }
+            if token == good { 0 } else { errcode }
+        }
+    });
+    let results = join_all((0..200).map(|_| client.call(&call))).await;
+    (source, call, results.into_iter().map(|result| result.map(drop)).collect())
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_hundred_calls_with_a_rejected_token_cost_one_renewal_and_are_each_resent_once() {
+    for errcode in [42001, 40014, 41001, 40001] {
+        let (source, call, results) = two_hundred_calls("T2", errcode).await;
+        assert!(results.iter().all(Result::is_ok), "{errcode}");
+        assert_eq!((source.loads(), call.sent()), (2, 400), "{errcode}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_the_new_token_is_rejected_too_the_error_comes_out_and_nobody_asks_again() {
+    let (source, call, results) = two_hundred_calls("none", 42001).await;
+    assert!(results.iter().all(|result| result.as_ref().unwrap_err().code() == Some(ErrCode::ACCESS_TOKEN_EXPIRED)));
+    assert_eq!((source.loads(), call.sent()), (2, 400));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_rejection_of_an_old_token_leaves_the_new_one_alone() {
+    let source = FakeSource::numbered();
+    let client = source.client();
+    let slow = FakeCall::new(Repeat::Safe, |_, token| async move {
+        sleep(Duration::from_secs(5)).await;
+        if token == "T1" { 42001 } else { 0 }
+    });
+    let quick = FakeCall::new(Repeat::Safe, |_, token| async move { if token == "T1" { 42001 } else { 0 } });
+    let late = client.call(&slow);
+    let quickly = async {
+        sleep(Duration::from_secs(1)).await;
+        client.call(&quick).await
+    };
+    let (late, quickly) = tokio::join!(late, quickly);
+    assert!(late.is_ok() && quickly.is_ok());
+    assert_eq!((source.loads(), slow.sent(), quick.sent()), (2, 2, 2));
+    assert_eq!(client.token().get().await.unwrap().expose(), "T2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gettoken_that_hands_back_the_rejected_token_is_left_alone_for_thirty_seconds() {
+    let source = FakeSource::new(|_| async { Ok(IssuedToken::new("same", Some(7200))) });
+    let client = source.client();
+    let call = FakeCall::answering(Repeat::Safe, &[42001]);
+    assert_eq!(client.call(&call).await.unwrap_err().code(), Some(ErrCode::ACCESS_TOKEN_EXPIRED));
+    assert_eq!((source.loads(), call.sent()), (2, 2));
+    for _ in 0..29 {
+        sleep(Duration::from_secs(1)).await;
+        assert!(client.call(&call).await.is_err());
+    }
+    // One request for each call, no gettoken.
+    assert_eq!((source.loads(), call.sent()), (2, 2 + 29));
+    sleep(Duration::from_secs(2)).await;
+    assert!(client.call(&call).await.is_err());
+    assert_eq!(source.loads(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_rejects_every_token_costs_ever_fewer_loads() {
+    let source = FakeSource::numbered();
+    let client = source.client();
+    let call = FakeCall::answering(Repeat::Safe, &[40014]);
+    for _ in 0..6000 {
+        assert!(client.call(&call).await.is_err());
+        sleep(Duration::from_millis(100)).await;
+    }
+    assert!(source.loads() <= 30, "{} loads in ten minutes", source.loads());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gettoken_that_never_answers_fails_everybody_at_the_limit_and_is_asked_afresh_later() {
+    let source = FakeSource::new(|number| async move {
+        if number == 1 {
+            std::future::pending::<()>().await;
+        }
+        Ok(IssuedToken::new("T", Some(7200)))
+    });
+    let client = source.client();
+    let started = Instant::now();
+    let late = async {
+        sleep(Duration::from_secs(10)).await;
+        client.token().get().await
+    };
+    let (all, late) = tokio::join!(thousand_gets(&client), late);
+    assert!(all.iter().all(|result| matches!(result, Err(Error::TimedOut { .. }))));
+    assert!(matches!(late, Err(Error::TimedOut { .. })));
+    let elapsed = started.elapsed().as_secs_f64();
+    assert!((19.8..=20.2).contains(&elapsed), "{elapsed}");
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!(client.token().get().await.unwrap().expose(), "T");
+    assert_eq!(source.loads(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_odd_expires_in_is_used_and_costs_one_load_in_thirty_seconds() {
+    for expires_in in [Some(0), Some(-1), None, Some(1), Some(i64::MIN)] {
+        let source =
+            FakeSource::new(move |number| async move { Ok(IssuedToken::new(format!("T{number}"), expires_in)) });
+        let client = source.client();
+        for _ in 0..3000 {
+            client.token().get().await.unwrap();
+            sleep(Duration::from_millis(100)).await;
+        }
+        assert!((10..=11).contains(&source.loads()), "{expires_in:?}: {} loads in 300 s", source.loads());
+    }
+    for expires_in in [1_000_000_000_000, i64::MAX] {
+        let source =
+            FakeSource::new(move |number| async move { Ok(IssuedToken::new(format!("T{number}"), Some(expires_in))) });
+        let client = source.client();
+        assert_eq!(client.token().get().await.unwrap().expose(), "T1");
+        advance(HOURS_2).await;
+        assert_eq!(client.token().get().await.unwrap().expose(), "T2", "capped at two hours");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_panics_fails_its_callers_and_no_more() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let source = FakeSource::new({
+        let asked = asked.clone();
+        move |_| {
+            let first = asked.fetch_add(1, SeqCst) == 0;
+            async move {
+                assert!(!first, "on purpose");
+                Ok(IssuedToken::new("T", Some(7200)))
+            }
+        }
+    });
+    let client = source.client();
+    assert!(matches!(client.token().get().await, Err(Error::TokenSource(_))));
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(client.token().get().await.unwrap().expose(), "T");
+}
+
+/// A client outlives the runtime that loads its token, as in a program with a runtime per thread.
+#[test]
+fn a_runtime_that_ends_during_a_load_leaves_a_client_that_works_in_another() {
+    let source = FakeSource::new(|number| async move {
+        if number == 1 {
+            std::future::pending::<()>().await;
+        }
+        Ok(IssuedToken::new("T", Some(7200)))
+    });
+    let client = source.client();
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime().block_on(async { assert!(timeout(Duration::from_millis(10), client.token().get()).await.is_err()) });
+    let second = runtime();
+    assert!(second.block_on(client.token().get()).is_err());
+    // The gap after a failure, on the real clock since the runtimes share the client.
+    second.block_on(async { sleep(Duration::from_millis(1100)).await });
+    assert_eq!(second.block_on(client.token().get()).unwrap().expose(), "T");
+}
