@@ -93,10 +93,7 @@ async fn every_call(client: &Client) -> Vec<Error> {
 async fn no_error_shows_token_secret_or_words_whatever_fails() {
     let mut seen = 0;
     for (name, fault) in all_faults() {
-        let at_the_operation = BrokenServer::always(fault.clone()).await;
-        let at_gettoken =
-            BrokenServer::start(move |path, _| (path == "/cgi-bin/gettoken").then(|| fault.clone())).await;
-        for server in [at_the_operation, at_gettoken] {
+        for server in broken_both_ways(fault).await {
             for error in every_call(&server.client()).await {
                 assert_silent(name, &printed(error));
                 seen += 1;

@@ -1,0 +1,188 @@
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+use jsonschema::error::ValidationErrorKind;
+use jsonschema::paths::Location;
+use jsonschema::{Draft, Keyword, ValidationError, Validator};
+use serde_json::Value;
+use wecom_kf_raw::{ErrCode, Operation, document, op};
+
+use crate::platform::check_kinds;
+use crate::refusal::Refusal;
+
+/// What the document says of each operation's body, compiled.
+pub(crate) struct Checks(HashMap<&'static str, Validator>);
+
+impl Checks {
+    /// Compiled once for all simulators of the process.
+    pub(crate) fn get() -> &'static Self {
+        static CHECKS: OnceLock<Checks> = OnceLock::new();
+        CHECKS.get_or_init(Self::compile)
+    }
+
+    fn compile() -> Self {
+        let schemas =
+            op::ALL.into_iter().filter_map(|operation| Some((operation.id, document::request_schema(operation)?)));
+        Self(schemas.map(|(id, schema)| (id, validator(schema))).collect())
+    }
+
+    /// Refuses what the document does not allow.
+    pub(crate) fn check(&self, operation: Operation, request: &Value) -> Result<(), Refusal> {
+        if operation == op::SEND_MSG {
+            check_kinds(request)?;
+        }
+        let Some(validator) = self.0.get(operation.id) else { return Ok(()) };
+        let errors = validator.iter_errors(request).filter(|error| !is_cut_instead(operation, error));
+        let mut refusals: Vec<_> = errors.map(|error| refusal(operation, &error)).collect();
+        // A wrong shape says more than a limit with a code of its own.
+        refusals.sort_by_key(|refusal| refusal.code != ErrCode::INVALID_PARAMETER);
+        refusals.into_iter().next().map_or(Ok(()), Err)
+    }
+}
+
+fn validator(mut schema: Value) -> Validator {
+    drop_nulls(&mut schema);
+    jsonschema::options()
+        // OpenAPI 3.0 schemas are nearest to draft 4.
+        .with_draft(Draft::Draft4)
+        .with_keyword("x-max-bytes", |_, limit, _| Ok(Box::new(Limit::new(limit, Unit::Bytes))))
+        .with_keyword("x-max-chars", |_, limit, _| Ok(Box::new(Limit::new(limit, Unit::Chars))))
+        .with_keyword("x-max-items", |_, limit, _| Ok(Box::new(Limit::new(limit, Unit::Items))))
+        .build(&schema)
+        .expect("the document's schemas are valid, as a test shows")
+}
+
+/// A member that is null says nothing, and validators refuse some of them.
+fn drop_nulls(schema: &mut Value) {
+    match schema {
+        Value::Object(members) => {
+            members.retain(|_, member| !member.is_null());
+            members.values_mut().for_each(drop_nulls);
+        }
+        Value::Array(items) => items.iter_mut().for_each(drop_nulls),
+        _ => {}
+    }
+}
+
+/// The unit in which WeCom counts.
+#[derive(Clone, Copy, Debug)]
+enum Unit {
+    Bytes,
+    Chars,
+    Items,
+}
+
+/// A limit of the document, which JSON Schema has no keyword for.
+#[derive(Debug)]
+struct Limit {
+    max: u64,
+    unit: Unit,
+}
+
+impl Limit {
+    fn new(limit: &Value, unit: Unit) -> Self {
+        Self { max: limit.as_u64().expect("limits of the document are whole numbers"), unit }
+    }
+
+    fn measure(&self, instance: &Value) -> Option<u64> {
+        let size = match self.unit {
+            Unit::Bytes => instance.as_str()?.len(),
+            Unit::Chars => instance.as_str()?.chars().count(),
+            Unit::Items => instance.as_array()?.len(),
+        };
+        u64::try_from(size).ok()
+    }
+}
+
+impl<'i> Keyword<'i> for Limit {
+    fn validate(&self, instance: &'i Value) -> Result<(), ValidationError<'i>> {
+        if self.is_valid(instance) {
+            return Ok(());
+        }
+        let unit = match self.unit {
+            Unit::Bytes => "bytes of UTF-8",
+            Unit::Chars => "characters",
+            Unit::Items => "items",
+        };
+        Err(ValidationError::custom(format!("at most {} {unit} are allowed", self.max)))
+    }
+
+    fn is_valid(&self, instance: &'i Value) -> bool {
+        self.measure(instance).is_none_or(|size| size <= self.max)
+    }
+}
+
+/// Title and description of a link are cut rather than refused [94677].
+fn is_cut_instead(operation: Operation, error: &ValidationError<'_>) -> bool {
+    operation == op::SEND_MSG && is_limit(error) && matches!(path(error), "/link/title" | "/link/desc")
+}
+
+fn refusal(operation: Operation, error: &ValidationError<'_>) -> Refusal {
+    Refusal::because(errcode(operation, error), detail(error))
+}
+
+fn errcode(operation: Operation, error: &ValidationError<'_>) -> ErrCode {
+    if !is_limit(error) {
+        return ErrCode::INVALID_PARAMETER;
+    }
+    match (operation, path(error)) {
+        (op::SEND_MSG, "/text/content") => ErrCode::MESSAGE_TOO_LONG,
+        (op::SEND_MSG, "/msgmenu/list") => ErrCode::TOO_MANY_MENU_ITEMS,
+        (op::SEND_MSG, "/link/url") => ErrCode::INVALID_URL_LENGTH,
+        (op::ACCOUNT_ADD | op::ACCOUNT_UPDATE, "/name") => ErrCode::INVALID_ACCOUNT_NAME,
+        _ => ErrCode::INVALID_PARAMETER,
+    }
+}
+
+fn detail(error: &ValidationError<'_>) -> String {
+    let field = field(path(error));
+    match error.kind() {
+        ValidationErrorKind::AdditionalProperties { unexpected } => {
+            let unknown =
+                shown(&unexpected.iter().map(|name| format!("{field}{name}")).collect::<Vec<_>>().join("`, `"));
+            format!("the simulator is stricter than WeCom: unknown field `{unknown}`")
+        }
+        ValidationErrorKind::Required { property } => {
+            format!("missing field `{field}{}`", property.as_str().unwrap_or_default())
+        }
+        // Without what was sent: that may be a customer's words.
+        _ => format!("field `{}`: {}", shown(field.trim_end_matches('.')), error.masked_with("the value")),
+    }
+}
+
+fn is_limit(error: &ValidationError<'_>) -> bool {
+    matches!(error.kind(), ValidationErrorKind::Custom { .. })
+}
+
+fn path<'e>(error: &'e ValidationError<'_>) -> &'e str {
+    Location::as_str(error.instance_path())
+}
+
+/// `/msgmenu/list/0` as `msgmenu.list.0.`, and nothing for the request itself.
+fn field(path: &str) -> String {
+    path.split('/').skip(1).map(|part| format!("{part}.")).collect()
+}
+
+/// A text of the client's, fit for a line of a log.
+fn shown(text: &str) -> String {
+    text.chars().filter(|character| !character.is_control()).take(100).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_schema_of_the_document_compiles() {
+        assert_eq!(Checks::compile().0.len(), op::ALL.len() - 1, "all but gettoken take a body");
+    }
+
+    #[test]
+    fn nulls_of_a_schema_are_dropped_at_every_depth() {
+        let mut schema = json!({ "a": null, "b": [{ "c": null, "d": 1 }] });
+        drop_nulls(&mut schema);
+        assert_eq!(schema, json!({ "b": [{ "d": 1 }] }));
+    }
+}

@@ -1,0 +1,160 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::platform::Chat;
+use crate::shared::Shared;
+
+/// [`Customer::hears`] waits so long.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// So many of the last calls stand under a transcript.
+const CALLS_SHOWN: usize = 10;
+
+/// A customer in WeChat: see [`Simulator::customer`](crate::Simulator::customer).
+#[derive(Clone, Debug)]
+pub struct Customer {
+    shared: Arc<Shared>,
+    open_kfid: String,
+    external_userid: String,
+}
+
+impl Customer {
+    pub(crate) fn new(shared: Arc<Shared>, open_kfid: String, external_userid: String) -> Self {
+        Self { shared, open_kfid, external_userid }
+    }
+
+    /// The customer's id.
+    pub fn external_userid(&self) -> &str {
+        &self.external_userid
+    }
+
+    /// The account the customer talks to.
+    pub fn open_kfid(&self) -> &str {
+        &self.open_kfid
+    }
+
+    /// Writes a text. Gives its msgid.
+    ///
+    /// If the session has ended or never begun, this opens one in state 0. It opens the 48-hour window and allows five
+    /// messages anew.
+    pub fn says(&self, text: &str) -> String {
+        let (mut platform, now) = self.shared.platform();
+        platform.customer_says(now, self.chat(), text, None)
+    }
+
+    /// Taps an item of a menu, which sends its text. Gives the msgid.
+    pub fn taps(&self, menu_id: &str, content: &str) -> String {
+        let (mut platform, now) = self.shared.platform();
+        platform.customer_says(now, self.chat(), content, Some(menu_id))
+    }
+
+    /// Opens the chat: the event `enter_session`. Gives its `welcome_code`, if the rules grant one.
+    pub fn enters(&self) -> Option<String> {
+        let (mut platform, now) = self.shared.platform();
+        platform.customer_enters(now, self.chat())
+    }
+
+    /// The next message the bot sent that was not heard yet; waits for it, at most 5 seconds of real time.
+    ///
+    /// # Errors
+    ///
+    /// Nothing came. The error's text has the transcript and the last calls.
+    pub async fn hears(&self) -> Result<Heard, NothingHeard> {
+        let next = tokio::time::timeout(PATIENCE, self.next_heard()).await;
+        next.map_err(|_| self.nothing_heard())
+    }
+
+    /// All messages the bot sent to this customer in the last three days.
+    pub fn heard(&self) -> Vec<Heard> {
+        self.shared.platform().0.heard(self.chat())
+    }
+
+    /// The state of the session: 0 untreated, 1 assistant, 2 queue, 3 servicer, 4 ended or never begun.
+    pub fn state(&self) -> i64 {
+        let (mut platform, now) = self.shared.platform();
+        platform.session_state(now, self.chat())
+    }
+
+    /// Who answers, in state 3.
+    pub fn servicer_userid(&self) -> Option<String> {
+        let (mut platform, now) = self.shared.platform();
+        platform.session_servicer(now, self.chat())
+    }
+
+    pub(crate) fn chat(&self) -> Chat<'_> {
+        Chat { open_kfid: &self.open_kfid, external_userid: &self.external_userid }
+    }
+
+    async fn next_heard(&self) -> Heard {
+        loop {
+            let sent = self.shared.sent.notified();
+            tokio::pin!(sent);
+            // Before looking: what is sent in between must ring.
+            sent.as_mut().enable();
+            let next = self.shared.platform().0.next_heard(self.chat());
+            match next {
+                Some(heard) => return heard,
+                None => sent.await,
+            }
+        }
+    }
+
+    fn nothing_heard(&self) -> NothingHeard {
+        let mut lines = self.shared.platform().0.transcript(self.chat());
+        let journal = self.shared.journal();
+        let mut calls: Vec<_> = journal
+            .calls()
+            .rev()
+            .take(CALLS_SHOWN)
+            .map(|call| {
+                let outcome = call.errcode.map_or_else(|| format!("status {}", call.status), |code| code.to_string());
+                format!("-> {} {outcome}", call.operation)
+            })
+            .collect();
+        calls.reverse();
+        lines.append(&mut calls);
+        NothingHeard { transcript: lines.join("\n") }
+    }
+}
+
+/// A message the bot sent to a customer.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Heard {
+    /// Its msgid, the bot's own or the one the platform made.
+    pub msgid: String,
+    /// Its kind, such as `text`.
+    pub msgtype: String,
+    /// The body of that kind, as the customer gets it: menu items have ids, titles that are too long are cut.
+    pub body: Value,
+    /// When it was sent, in Unix seconds of the simulator's clock.
+    pub send_time: u64,
+}
+
+impl Heard {
+    /// The text, if it is one.
+    pub fn text(&self) -> Option<&str> {
+        self.body["content"].as_str().filter(|_| self.msgtype == "text")
+    }
+}
+
+// For transcripts.
+impl fmt::Display for Heard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.text() {
+            Some(text) => f.write_str(text),
+            None => write!(f, "[{}] {}", self.msgtype, self.body),
+        }
+    }
+}
+
+/// The bot sent a customer nothing in five seconds.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("nothing heard in 5 seconds; the chat until now, and the last calls:\n{transcript}")]
+#[non_exhaustive]
+pub struct NothingHeard {
+    /// What was said and done, a line each, then the last calls of the API.
+    pub transcript: String,
+}

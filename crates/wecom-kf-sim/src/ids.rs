@@ -1,0 +1,125 @@
+use std::collections::HashMap;
+
+use fastrand::Rng;
+
+const LETTERS_AND_DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+const POSITION_DIGITS: usize = 11;
+const SEAL_DIGITS: usize = 24;
+
+/// Makes every id, token and cursor from the seed.
+///
+/// Each kind counts for itself, so that one call more of one kind does not change the ids of the others.
+#[derive(Debug)]
+pub(crate) struct Ids {
+    seed: u64,
+    made: HashMap<&'static str, u64>,
+}
+
+impl Ids {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self { seed, made: HashMap::new() }
+    }
+
+    /// The next id of a kind: `prefix` and `length` letters and digits.
+    pub(crate) fn next(&mut self, kind: &'static str, prefix: &str, length: usize) -> String {
+        let number = self.count(kind);
+        self.named(kind, &number.to_string(), prefix, length)
+    }
+
+    /// The next number of a kind, as `length` decimal digits.
+    pub(crate) fn next_digits(&mut self, kind: &'static str, prefix: &str, length: usize) -> String {
+        let number = self.count(kind);
+        let mut rng = self.rng(&[kind, &number.to_string()]);
+        // No leading zero: it reads as a number.
+        let digits = (0..length).map(|at| char::from(rng.u8(if at == 0 { b'1'..=b'9' } else { b'0'..=b'9' })));
+        prefix.chars().chain(digits).collect()
+    }
+
+    /// The id of what has a name of its own: the same for the same name, whoever comes first.
+    pub(crate) fn named(&self, kind: &str, name: &str, prefix: &str, length: usize) -> String {
+        let mut rng = self.rng(&[kind, name]);
+        prefix.chars().chain((0..length).map(|_| digit(rng.u64(..)))).collect()
+    }
+
+    /// Hides `position` in an opaque text that only fits `owner`. At most 64 bytes, as cursors are.
+    pub(crate) fn seal(&self, owner: &str, position: u64) -> String {
+        let mut rest = position ^ self.mask(owner);
+        let digits = (0..POSITION_DIGITS).map(|_| {
+            let digit = digit(rest);
+            rest /= LETTERS_AND_DIGITS.len() as u64;
+            digit
+        });
+        let hidden: String = digits.collect();
+        self.named("seal", &format!("{owner} {position}"), &hidden, SEAL_DIGITS)
+    }
+
+    /// The position [`seal`](Self::seal) hid for `owner`.
+    pub(crate) fn unseal(&self, owner: &str, sealed: &str) -> Option<u64> {
+        let hidden = sealed.as_bytes().get(..POSITION_DIGITS)?;
+        let masked = hidden.iter().rev().try_fold(0u64, |number, byte| {
+            let digit = LETTERS_AND_DIGITS.iter().position(|known| known == byte)?;
+            number.checked_mul(LETTERS_AND_DIGITS.len() as u64)?.checked_add(digit as u64)
+        })?;
+        let position = masked ^ self.mask(owner);
+        (self.seal(owner, position) == sealed).then_some(position)
+    }
+
+    fn mask(&self, owner: &str) -> u64 {
+        self.rng(&["mask", owner]).u64(..)
+    }
+
+    fn count(&mut self, kind: &'static str) -> u64 {
+        let made = self.made.entry(kind).or_default();
+        *made += 1;
+        *made
+    }
+
+    fn rng(&self, parts: &[&str]) -> Rng {
+        Rng::with_seed(parts.iter().fold(self.seed, |hash, part| fnv1a(hash, part)))
+    }
+}
+
+fn digit(number: u64) -> char {
+    char::from(LETTERS_AND_DIGITS[(number % LETTERS_AND_DIGITS.len() as u64) as usize])
+}
+
+/// FNV-1a: unlike the standard library's hasher it stays the same with the next Rust, and so do a seed's ids.
+fn fnv1a(start: u64, text: &str) -> u64 {
+    let start = start ^ 0xcbf2_9ce4_8422_2325;
+    // The byte after the text keeps "a", "bc" and "ab", "c" apart; UTF-8 has no 0xff.
+    text.bytes().chain([0xff]).fold(start, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sealed_position_comes_back_and_fits_its_owner_only() {
+        let ids = Ids::new(7);
+        for position in [0, 1, 65_536, u64::MAX] {
+            let sealed = ids.seal("wkA", position);
+            assert!(sealed.len() <= 64);
+            assert_eq!(ids.unseal("wkA", &sealed), Some(position));
+            assert_eq!(ids.unseal("wkB", &sealed), None);
+            assert_eq!(Ids::new(8).unseal("wkA", &sealed), None);
+        }
+        for broken in ["", "short", "zzzzzzzzzzzzzzzz", "客服客服客服客服"] {
+            assert_eq!(ids.unseal("wkA", broken), None);
+        }
+    }
+
+    #[test]
+    fn the_same_seed_makes_the_same_ids_and_another_does_not() {
+        let made = |seed| Ids::new(seed).next("msgid", "", 20);
+        assert_eq!(made(1), made(1));
+        assert_ne!(made(1), made(2));
+    }
+
+    #[test]
+    fn one_kind_does_not_disturb_another() {
+        let mut ids = Ids::new(1);
+        ids.next_digits("hint", "", 19);
+        assert_eq!(ids.next("msgid", "", 20), Ids::new(1).next("msgid", "", 20));
+    }
+}

@@ -1,0 +1,197 @@
+//! The rules of the platform, without HTTP and without a clock: every method is told what time it is.
+//!
+//! Numbers in square brackets are pages of developer.work.weixin.qq.com. A rule marked `unverified:` rests on one
+//! source, or sources disagree, or it is our reading where they are silent.
+
+mod accounts;
+mod log;
+mod people;
+mod send;
+mod service_state;
+mod sessions;
+mod sync;
+mod tokens;
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use serde_json::Value;
+use wecom_kf_raw::ErrCode;
+
+pub(crate) use people::Chat;
+pub use people::NotPossible;
+pub(crate) use send::check_kinds;
+pub(crate) use tokens::{AccessTokens, Refetch};
+
+use crate::customer::Heard;
+use crate::ids::Ids;
+use crate::refusal::Refusal;
+use log::Log;
+use sessions::Session;
+
+/// Messages and events are kept for 3 days [94670]; so is everything else here that would grow for ever.
+pub(crate) const KEPT: Duration = Duration::from_secs(3 * 24 * 60 * 60);
+/// A temporary media_id is valid for 3 days [media/upload].
+const MEDIA_LIFETIME: Duration = KEPT;
+/// The `Token` of a callback is valid for 10 minutes [94670].
+const SYNC_TOKEN_LIFETIME: Duration = Duration::from_secs(10 * 60);
+
+/// What the platform knows of one corp.
+#[derive(Debug)]
+pub(crate) struct Platform {
+    pub(crate) corp_id: String,
+    pub(crate) secret: String,
+    pub(crate) ids: Ids,
+    pub(crate) access_tokens: AccessTokens,
+    accounts: Vec<Account>,
+    /// Every servicer serves every account.
+    servicers: BTreeMap<String, Receiving>,
+    /// When each temporary file was uploaded.
+    media: HashMap<String, Duration>,
+    /// When each callback token was made.
+    sync_tokens: HashMap<String, Duration>,
+    /// Until when each `welcome_code` and `msg_code` is good for `send_msg_on_event`.
+    event_codes: HashMap<String, Duration>,
+    empty_pages: EmptyPages,
+}
+
+#[derive(Debug, Default)]
+struct EmptyPages {
+    due: u32,
+    given: u16,
+}
+
+/// Whether a servicer takes sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Receiving {
+    Yes,
+    No,
+}
+
+#[derive(Debug)]
+struct Account {
+    open_kfid: String,
+    name: String,
+    avatar: String,
+    /// A deleted account is no longer found, but its customers may still be looked at.
+    deleted: bool,
+    log: Log,
+    customers: BTreeMap<String, Customer>,
+    /// When each msgid was accepted.
+    sent_msgids: HashMap<String, Duration>,
+}
+
+#[derive(Debug)]
+struct Customer {
+    name: String,
+    session: Session,
+    heard: Vec<(Duration, Heard)>,
+    /// How many of `heard` have been asked for.
+    asked_for: usize,
+    transcript: Vec<(Duration, String)>,
+}
+
+impl Platform {
+    pub(crate) fn new(ids: Ids, corp: Option<(String, String)>, access_tokens: AccessTokens) -> Self {
+        let (corp_id, secret) =
+            corp.unwrap_or_else(|| (ids.named("corp", "", "ww", 16), ids.named("secret", "", "", 43)));
+        Self {
+            corp_id,
+            secret,
+            ids,
+            access_tokens,
+            accounts: Vec::new(),
+            servicers: BTreeMap::new(),
+            media: HashMap::new(),
+            sync_tokens: HashMap::new(),
+            event_codes: HashMap::new(),
+            empty_pages: EmptyPages::default(),
+        }
+    }
+
+    /// Everything that must not be shown.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &str> {
+        let sync_tokens = self.sync_tokens.keys().map(String::as_str);
+        [self.secret.as_str()].into_iter().chain(self.access_tokens.all()).chain(sync_tokens)
+    }
+
+    /// A temporary image, as if uploaded now.
+    pub(crate) fn upload(&mut self, now: Duration) -> String {
+        self.media.retain(|_, uploaded| now <= *uploaded + MEDIA_LIFETIME);
+        let media_id = self.ids.next("media", "3", 64);
+        self.media.insert(media_id.clone(), now);
+        media_id
+    }
+
+    /// The `Token` a callback of now would carry.
+    pub(crate) fn sync_token(&mut self, now: Duration) -> String {
+        self.sync_tokens.retain(|_, made| now <= *made + SYNC_TOKEN_LIFETIME);
+        let token = self.ids.next("sync token", "ENC", 64);
+        self.sync_tokens.insert(token.clone(), now);
+        token
+    }
+
+    pub(crate) fn empty_page_next(&mut self) {
+        self.empty_pages.due += 1;
+    }
+
+    fn event_code(&mut self, now: Duration, lifetime: Duration) -> String {
+        self.event_codes.retain(|_, until| now <= *until);
+        let code = self.ids.next("event code", "", 43);
+        self.event_codes.insert(code.clone(), now + lifetime);
+        code
+    }
+
+    fn check_media(&self, media_id: &str, now: Duration) -> Result<(), Refusal> {
+        match self.media.get(media_id) {
+            Some(uploaded) if now <= *uploaded + MEDIA_LIFETIME => Ok(()),
+            // Unknown and older than 3 days look alike [errcodes 40007].
+            _ => Err(ErrCode::INVALID_MEDIA_ID.into()),
+        }
+    }
+
+    /// The account a request names.
+    fn account(&mut self, request: &Value) -> Result<&mut Account, Refusal> {
+        let open_kfid = text(request, "open_kfid").unwrap_or_default();
+        // unverified: 95000 and 95004 both say "no such account for you"; which of them when is our reading.
+        if !open_kfid.starts_with("wk") {
+            return Err(ErrCode::INVALID_OPEN_KFID.into());
+        }
+        self.any_account(open_kfid).filter(|account| !account.deleted).ok_or(ErrCode::OPEN_KFID_NOT_FOUND.into())
+    }
+
+    /// The account, also if it was deleted.
+    fn any_account(&mut self, open_kfid: &str) -> Option<&mut Account> {
+        self.accounts.iter_mut().find(|account| account.open_kfid == open_kfid)
+    }
+}
+
+impl Account {
+    /// The customer a request names.
+    fn customer(&mut self, external_userid: &str) -> Result<&mut Customer, Refusal> {
+        // A customer of another account is out of this one's range [errcodes 40096].
+        self.customers.get_mut(external_userid).ok_or(ErrCode::INVALID_EXTERNAL_USERID.into())
+    }
+}
+
+impl Customer {
+    fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            session: Session::default(),
+            heard: Vec::new(),
+            asked_for: 0,
+            transcript: Vec::new(),
+        }
+    }
+
+    fn note(&mut self, now: Duration, line: String) {
+        self.transcript.retain(|(at, _)| now <= *at + KEPT);
+        self.transcript.push((now, line));
+    }
+}
+
+/// A member of a request that is a text and not empty.
+fn text<'a>(request: &'a Value, member: &str) -> Option<&'a str> {
+    request[member].as_str().filter(|text| !text.is_empty())
+}

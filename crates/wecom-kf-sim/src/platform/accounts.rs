@@ -1,0 +1,112 @@
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use wecom_kf_raw::{ErrCode, limits};
+
+use super::log::Log;
+use super::{Account, Platform, text};
+use crate::refusal::Refusal;
+
+/// A corp has at most 5,000 accounts [94662]; editions before 2022 say 10.
+const MAX_ACCOUNTS: usize = 5_000;
+
+impl Platform {
+    /// Adds an account as the console would, without a picture to upload. Gives its open_kfid.
+    pub(crate) fn open_account(&mut self, name: &str) -> String {
+        let open_kfid = self.ids.next("account", "wk", 30);
+        self.accounts.push(Account {
+            avatar: avatar(&open_kfid),
+            open_kfid: open_kfid.clone(),
+            name: name.to_owned(),
+            deleted: false,
+            log: Log::default(),
+            customers: BTreeMap::new(),
+            sent_msgids: HashMap::new(),
+        });
+        open_kfid
+    }
+
+    /// The accounts there are, in the order they were added.
+    pub(crate) fn open_kfids(&self) -> impl Iterator<Item = &str> {
+        self.existing().map(|account| account.open_kfid.as_str())
+    }
+
+    /// `POST /cgi-bin/kf/account/add` [94662].
+    pub(crate) fn account_add(&mut self, now: Duration, request: &Value) -> Result<Value, Refusal> {
+        let name = text(request, "name").unwrap_or_default();
+        check_name(name)?;
+        let media_id = text(request, "media_id").unwrap_or_default();
+        self.check_media(media_id, now)?;
+        if self.existing().count() >= MAX_ACCOUNTS {
+            return Err(ErrCode::ACCOUNT_COUNT_OUT_OF_RANGE.into());
+        }
+        Ok(json!({ "open_kfid": self.open_account(name) }))
+    }
+
+    /// `POST /cgi-bin/kf/account/del` [94663].
+    pub(crate) fn account_del(&mut self, _now: Duration, request: &Value) -> Result<Value, Refusal> {
+        let only_one_left = self.existing().count() == 1;
+        let account = self.account(request)?;
+        // unverified: 95005 also says that at least one must remain [errcodes 95005].
+        if only_one_left {
+            return Err(Refusal::because(ErrCode::ACCOUNT_COUNT_OUT_OF_RANGE, "at least one account must remain"));
+        }
+        account.deleted = true;
+        Ok(json!({}))
+    }
+
+    /// `POST /cgi-bin/kf/account/update` [94664].
+    pub(crate) fn account_update(&mut self, now: Duration, request: &Value) -> Result<Value, Refusal> {
+        self.account(request)?;
+        let name = text(request, "name");
+        name.map_or(Ok(()), check_name)?;
+        let media_id = text(request, "media_id");
+        media_id.map_or(Ok(()), |media_id| self.check_media(media_id, now))?;
+
+        // What is left out stays as it is [94664].
+        let account = self.account(request)?;
+        if let Some(name) = name {
+            account.name = name.to_owned();
+        }
+        if let Some(media_id) = media_id {
+            account.avatar = avatar(media_id);
+        }
+        Ok(json!({}))
+    }
+
+    /// `POST /cgi-bin/kf/account/list` [94661].
+    pub(crate) fn account_list(&mut self, _now: Duration, request: &Value) -> Result<Value, Refusal> {
+        let number = |member: &str| request[member].as_u64().and_then(|number| usize::try_from(number).ok());
+        let offset = number("offset").unwrap_or(0);
+        let limit = number("limit").unwrap_or(limits::account_list::LIMIT_MAX as usize);
+        // There is no has_more: a page with fewer than `limit` entries is the last [94661].
+        let page: Vec<_> = self.existing().skip(offset).take(limit).map(Account::listed).collect();
+        Ok(json!({ "account_list": page }))
+    }
+
+    fn existing(&self) -> impl Iterator<Item = &Account> {
+        self.accounts.iter().filter(|account| !account.deleted)
+    }
+}
+
+impl Account {
+    fn listed(&self) -> Value {
+        json!({
+            "open_kfid": self.open_kfid,
+            "name": self.name,
+            "avatar": self.avatar,
+            "manage_privilege": true,
+        })
+    }
+}
+
+/// unverified: what else than its length makes a name bad (95006) is not documented; a blank one surely is.
+fn check_name(name: &str) -> Result<(), Refusal> {
+    if name.trim().is_empty() { Err(ErrCode::INVALID_ACCOUNT_NAME.into()) } else { Ok(()) }
+}
+
+/// Leads nowhere: `.example` is reserved for that.
+fn avatar(of: &str) -> String {
+    format!("https://avatar.example/{of}.png")
+}

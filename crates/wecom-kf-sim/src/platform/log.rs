@@ -1,0 +1,50 @@
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::KEPT;
+
+/// The messages and events of one account, oldest first, numbered from 0.
+#[derive(Debug, Default)]
+pub(crate) struct Log {
+    entries: VecDeque<(Duration, Value)>,
+    /// The number of the oldest entry kept.
+    first: u64,
+}
+
+/// What one `sync_msg` reads.
+pub(crate) struct Page {
+    pub(crate) messages: Vec<Value>,
+    pub(crate) next: u64,
+    pub(crate) has_more: bool,
+}
+
+impl Log {
+    pub(crate) fn push(&mut self, now: Duration, message: Value) {
+        self.forget(now);
+        self.entries.push_back((now, message));
+    }
+
+    /// The number the next entry will have.
+    pub(crate) fn end(&self) -> u64 {
+        self.first + self.entries.len() as u64
+    }
+
+    pub(crate) fn page(&mut self, from: u64, limit: usize, now: Duration) -> Page {
+        self.forget(now);
+        // What a cursor pointed at may be forgotten by now: then from the oldest message kept.
+        let from = from.max(self.first);
+        let skip = usize::try_from(from - self.first).unwrap_or(usize::MAX);
+        let messages: Vec<_> = self.entries.iter().skip(skip).take(limit).map(|(_, message)| message.clone()).collect();
+        let next = from + messages.len() as u64;
+        Page { messages, next, has_more: next < self.end() }
+    }
+
+    fn forget(&mut self, now: Duration) {
+        while self.entries.front().is_some_and(|(at, _)| now > *at + KEPT) {
+            self.entries.pop_front();
+            self.first += 1;
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! What people do in WeChat and in the WeCom client, and what the log says of it [94670].
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::sessions::{Occasion, State};
+use super::{Account, Customer, KEPT, Platform, Receiving};
+use crate::customer::Heard;
+use crate::ids::Ids;
+
+/// A `welcome_code` is good for 20 seconds [95122].
+const WELCOME_CODE_LIFETIME: Duration = Duration::from_secs(20);
+
+/// What somebody was to do cannot be done, and why.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NotPossible(String);
+
+/// Who wrote a message of the log.
+#[derive(Clone, Copy)]
+enum Origin {
+    Customer = 3,
+    System = 4,
+    Servicer = 5,
+}
+
+/// What `session_status_change` reports.
+#[derive(Clone, Copy)]
+enum Change {
+    TakenFromPool = 1,
+    Transferred = 2,
+    Ended = 3,
+    TakenAgain = 4,
+}
+
+/// Where a customer is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Chat<'a> {
+    pub(crate) open_kfid: &'a str,
+    pub(crate) external_userid: &'a str,
+}
+
+impl Platform {
+    /// The external_userid of the customer with this name at an account, who comes into being if new.
+    pub(crate) fn meet_customer(&mut self, open_kfid: &str, name: &str) -> Result<String, NotPossible> {
+        let external_userid = self.ids.named("customer", &format!("{open_kfid} {name}"), "wm", 30);
+        let account = self.any_account(open_kfid);
+        let account = account.ok_or_else(|| NotPossible(format!("there is no account {open_kfid}")))?;
+        account.customers.entry(external_userid.clone()).or_insert_with(|| Customer::new(name));
+        Ok(external_userid)
+    }
+
+    pub(crate) fn meet_servicer(&mut self, userid: &str) {
+        self.servicers.entry(userid.to_owned()).or_insert(Receiving::Yes);
+    }
+
+    /// A customer's text, typed or tapped.
+    pub(crate) fn customer_says(
+        &mut self,
+        now: Duration,
+        chat: Chat<'_>,
+        content: &str,
+        menu_id: Option<&str>,
+    ) -> String {
+        let customer = self.known_customer(chat);
+        match menu_id {
+            None => customer.session.customer_typed(now),
+            Some(_) => customer.session.customer_tapped(now),
+        }
+        customer.note(now, format!("{}: {content}", customer.name));
+        let mut body = json!({ "content": content });
+        if let Some(menu_id) = menu_id {
+            // Only a tap has a menu_id [94670].
+            body["menu_id"] = json!(menu_id);
+        }
+        let msgid = log_msgid(&mut self.ids);
+        self.known_account(chat).log.push(now, chat_message(now, chat, Origin::Customer, &msgid, body));
+        msgid
+    }
+
+    /// A customer opens the chat. Gives the welcome_code, if there is one.
+    pub(crate) fn customer_enters(&mut self, now: Duration, chat: Chat<'_>) -> Option<String> {
+        let customer = self.known_customer(chat);
+        customer.note(now, format!("({} enters)", customer.name));
+        // Only if the customer has not written yet, and got no welcome in the last 48 hours [94670]; welcomes are sent
+        // with send_msg_on_event, so here nobody got one. unverified: that what was written before 48 hours is
+        // forgotten too.
+        let welcome = !customer.session.customer_wrote_within_window(now);
+        let welcome_code = welcome.then(|| self.event_code(now, WELCOME_CODE_LIFETIME));
+        let mut event = json!({ "event_type": "enter_session", "scene": "" });
+        if let Some(code) = &welcome_code {
+            event["welcome_code"] = json!(code);
+        }
+        self.log_chat_event(now, chat, event);
+        welcome_code
+    }
+
+    /// A servicer takes the session over, if it is not theirs already.
+    pub(crate) fn servicer_takes(&mut self, now: Duration, chat: Chat<'_>, userid: &str) {
+        let session = &mut self.known_customer(chat).session;
+        let state = session.state(now);
+        if session.servicer_userid(now) == Some(userid) {
+            return;
+        }
+        let before = session.last_servicer_userid().map(str::to_owned);
+        session.move_to(State::Servicer, Some(userid));
+        // unverified: a session in state 0 or 1 is not in the pool; the account's own rule may hand it to people all
+        // the same [gotchas M37], and it is reported here as if taken from there.
+        let change = match state {
+            State::Untreated | State::Assistant | State::Queue => Change::TakenFromPool,
+            // Taken up again after it had ended or been transferred [94670].
+            State::Servicer | State::Ended => Change::TakenAgain,
+        };
+        self.log_change(now, chat, change, before.as_deref(), Some(userid));
+    }
+
+    /// A servicer writes. In a session that is not theirs they take it first: one that has ended is opened so [94669].
+    pub(crate) fn servicer_says(&mut self, now: Duration, chat: Chat<'_>, userid: &str, content: &str) -> String {
+        self.servicer_takes(now, chat, userid);
+        self.known_customer(chat).note(now, format!("{userid}: {content}"));
+        let msgid = log_msgid(&mut self.ids);
+        let mut message = chat_message(now, chat, Origin::Servicer, &msgid, json!({ "content": content }));
+        // Only for origin 5 [94670].
+        message["servicer_userid"] = json!(userid);
+        self.known_account(chat).log.push(now, message);
+        msgid
+    }
+
+    pub(crate) fn servicer_transfers(
+        &mut self,
+        now: Duration,
+        chat: Chat<'_>,
+        userid: &str,
+        to: &str,
+    ) -> Result<(), NotPossible> {
+        self.check_serves(now, chat, userid)?;
+        match self.servicers.get(to) {
+            Some(Receiving::Yes) if to != userid => {}
+            Some(Receiving::Yes) => return Err(NotPossible(format!("{userid} has the session already"))),
+            Some(Receiving::No) => return Err(NotPossible(format!("{to} has stopped receiving"))),
+            None => return Err(NotPossible(format!("{to} is not a servicer"))),
+        }
+        self.known_customer(chat).session.move_to(State::Servicer, Some(to));
+        self.log_change(now, chat, Change::Transferred, Some(userid), Some(to));
+        Ok(())
+    }
+
+    pub(crate) fn servicer_ends(&mut self, now: Duration, chat: Chat<'_>, userid: &str) -> Result<(), NotPossible> {
+        self.check_serves(now, chat, userid)?;
+        self.known_customer(chat).session.move_to(State::Ended, None);
+        self.log_change(now, chat, Change::Ended, Some(userid), None);
+        Ok(())
+    }
+
+    /// Stops receiving.
+    pub(crate) fn servicer_stops(&mut self, now: Duration, userid: &str) {
+        // 2 is stopped, and stop_type 0 says stopped rather than suspended [94670]; servicer/list numbers it 1.
+        self.set_receiving(now, userid, Receiving::No, json!({ "status": 2, "stop_type": 0 }));
+    }
+
+    /// Receives again.
+    pub(crate) fn servicer_resumes(&mut self, now: Duration, userid: &str) {
+        self.set_receiving(now, userid, Receiving::Yes, json!({ "status": 1 }));
+    }
+
+    pub(crate) fn session_state(&mut self, now: Duration, chat: Chat<'_>) -> i64 {
+        self.known_customer(chat).session.state(now) as i64
+    }
+
+    pub(crate) fn session_servicer(&mut self, now: Duration, chat: Chat<'_>) -> Option<String> {
+        self.known_customer(chat).session.servicer_userid(now).map(str::to_owned)
+    }
+
+    pub(crate) fn heard(&mut self, chat: Chat<'_>) -> Vec<Heard> {
+        self.known_customer(chat).heard.iter().map(|(_, heard)| heard.clone()).collect()
+    }
+
+    /// The next message that was not asked for yet.
+    pub(crate) fn next_heard(&mut self, chat: Chat<'_>) -> Option<Heard> {
+        let customer = self.known_customer(chat);
+        let (_, heard) = customer.heard.get(customer.asked_for)?;
+        customer.asked_for += 1;
+        Some(heard.clone())
+    }
+
+    /// What was said and done in a chat, a line each.
+    pub(crate) fn transcript(&mut self, chat: Chat<'_>) -> Vec<String> {
+        self.known_customer(chat).transcript.iter().map(|(_, line)| line.clone()).collect()
+    }
+
+    fn set_receiving(&mut self, now: Duration, userid: &str, receiving: Receiving, mut event: Value) {
+        if self.servicers.insert(userid.to_owned(), receiving) == Some(receiving) {
+            return;
+        }
+        event["event_type"] = json!("servicer_status_change");
+        event["servicer_userid"] = json!(userid);
+        for account in self.accounts.iter_mut().filter(|account| !account.deleted) {
+            event["open_kfid"] = json!(account.open_kfid);
+            let msgid = log_msgid(&mut self.ids);
+            account.log.push(now, event_message(now, &msgid, event.clone()));
+        }
+    }
+
+    fn check_serves(&mut self, now: Duration, chat: Chat<'_>, userid: &str) -> Result<(), NotPossible> {
+        let customer = self.known_customer(chat);
+        if customer.session.servicer_userid(now) == Some(userid) {
+            return Ok(());
+        }
+        let state = customer.session.state(now) as i64;
+        Err(NotPossible(format!("{userid} does not have the session of {}, which is in state {state}", customer.name)))
+    }
+
+    fn log_change(&mut self, now: Duration, chat: Chat<'_>, change: Change, old: Option<&str>, new: Option<&str>) {
+        let mut event = json!({ "event_type": "session_status_change", "change_type": change as i64 });
+        if let Some(old) = old.filter(|_| !matches!(change, Change::TakenFromPool)) {
+            event["old_servicer_userid"] = json!(old);
+        }
+        if let Some(new) = new {
+            event["new_servicer_userid"] = json!(new);
+        }
+        // Taking from the pool and ending yield a code, the others none [94670].
+        let occasion = match change {
+            Change::TakenFromPool => Some(Occasion::Waiting),
+            Change::Ended => Some(Occasion::Ending),
+            Change::Transferred | Change::TakenAgain => None,
+        };
+        if let Some(occasion) = occasion {
+            event["msg_code"] = json!(self.event_code(now, occasion.code_lifetime()));
+        }
+        let line = match (old, new) {
+            (_, Some(new)) => format!("({new} has the session)"),
+            (_, None) => "(the session ends)".to_owned(),
+        };
+        self.known_customer(chat).note(now, line);
+        self.log_chat_event(now, chat, event);
+    }
+
+    /// Account and customer of an event are inside of it [94670, gotchas M31].
+    fn log_chat_event(&mut self, now: Duration, chat: Chat<'_>, mut event: Value) {
+        event["open_kfid"] = json!(chat.open_kfid);
+        event["external_userid"] = json!(chat.external_userid);
+        let msgid = log_msgid(&mut self.ids);
+        self.known_account(chat).log.push(now, event_message(now, &msgid, event));
+    }
+
+    fn known_account(&mut self, chat: Chat<'_>) -> &mut Account {
+        self.any_account(chat.open_kfid).expect("a chat is only made at an account there is, and none is ever removed")
+    }
+
+    fn known_customer(&mut self, chat: Chat<'_>) -> &mut Customer {
+        let customer = self.known_account(chat).customers.get_mut(chat.external_userid);
+        customer.expect("a chat is only made of a customer that was met, and none is ever removed")
+    }
+}
+
+impl Customer {
+    pub(super) fn hear(&mut self, now: Duration, heard: Heard) {
+        let forgotten = self.heard.iter().take_while(|(at, _)| now > *at + KEPT).count();
+        self.heard.drain(..forgotten);
+        self.asked_for = self.asked_for.saturating_sub(forgotten);
+        self.heard.push((now, heard));
+    }
+}
+
+fn log_msgid(ids: &mut Ids) -> String {
+    ids.next_digits("log msgid", "from_msgid_", 19)
+}
+
+fn chat_message(now: Duration, chat: Chat<'_>, origin: Origin, msgid: &str, text: Value) -> Value {
+    json!({
+        "msgid": msgid,
+        "open_kfid": chat.open_kfid,
+        "external_userid": chat.external_userid,
+        "send_time": now.as_secs(),
+        "origin": origin as i64,
+        "msgtype": "text",
+        "text": text,
+    })
+}
+
+fn event_message(now: Duration, msgid: &str, event: Value) -> Value {
+    json!({
+        "msgid": msgid,
+        "send_time": now.as_secs(),
+        "origin": Origin::System as i64,
+        "msgtype": "event",
+        "event": event,
+    })
+}

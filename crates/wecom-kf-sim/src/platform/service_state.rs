@@ -1,0 +1,49 @@
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use wecom_kf_raw::ErrCode;
+
+use super::sessions::State;
+use super::{Platform, Receiving, text};
+use crate::refusal::Refusal;
+
+impl Platform {
+    /// `POST /cgi-bin/kf/service_state/get` [94669].
+    pub(crate) fn service_state_get(&mut self, now: Duration, request: &Value) -> Result<Value, Refusal> {
+        let external_userid = text(request, "external_userid").unwrap_or_default();
+        let session = &self.account(request)?.customer(external_userid)?.session;
+        let mut reply = json!({ "service_state": session.state(now) as i64 });
+        // Only in state 3 [94669].
+        if let Some(servicer_userid) = session.servicer_userid(now) {
+            reply["servicer_userid"] = json!(servicer_userid);
+        }
+        Ok(reply)
+    }
+
+    /// `POST /cgi-bin/kf/service_state/trans` [94669]. Raises no event: those are for changes in the client.
+    pub(crate) fn service_state_trans(&mut self, now: Duration, request: &Value) -> Result<Value, Refusal> {
+        let external_userid = text(request, "external_userid").unwrap_or_default();
+        let target = request["service_state"].as_i64().and_then(State::from_number);
+        let target = target.ok_or_else(|| Refusal::because(ErrCode::INVALID_PARAMETER, "`service_state` is 0 to 4"))?;
+        let servicer_userid = text(request, "servicer_userid").filter(|_| target == State::Servicer);
+
+        let session = &self.account(request)?.customer(external_userid)?.session;
+        if target == State::Servicer && servicer_userid.is_none() {
+            return Err(Refusal::because(ErrCode::INVALID_PARAMETER, "missing field `servicer_userid` for state 3"));
+        }
+        session.check_move(target, servicer_userid, now)?;
+        servicer_userid.map_or(Ok(()), |userid| self.check_servicer(userid))?;
+
+        let occasion = self.account(request)?.customer(external_userid)?.session.move_to(target, servicer_userid);
+        let Some(occasion) = occasion else { return Ok(json!({})) };
+        Ok(json!({ "msg_code": self.event_code(now, occasion.code_lifetime()) }))
+    }
+
+    fn check_servicer(&self, userid: &str) -> Result<(), Refusal> {
+        match self.servicers.get(userid) {
+            Some(Receiving::Yes) => Ok(()),
+            Some(Receiving::No) => Err(ErrCode::SERVICER_NOT_RECEIVING.into()),
+            None => Err(ErrCode::NOT_A_SERVICER.into()),
+        }
+    }
+}

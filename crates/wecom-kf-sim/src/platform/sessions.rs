@@ -1,0 +1,210 @@
+use std::time::Duration;
+
+use wecom_kf_raw::ErrCode;
+
+use crate::refusal::Refusal;
+
+/// What may be sent after a customer's message may be sent for 48 hours [94677].
+pub(crate) const WINDOW: Duration = Duration::from_secs(48 * 60 * 60);
+/// At most 5 messages after the customer's last one [94677].
+const MAX_MESSAGES: u32 = 5;
+
+/// The state of a session [94669].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum State {
+    /// New; the API may reply, assign or queue.
+    Untreated = 0,
+    /// The API or a bot answers.
+    Assistant = 1,
+    /// Waits in the pool for a servicer.
+    Queue = 2,
+    /// A servicer answers.
+    Servicer = 3,
+    /// Closed or never begun.
+    #[default]
+    Ended = 4,
+}
+
+impl State {
+    pub(crate) fn from_number(number: i64) -> Option<Self> {
+        let all = [Self::Untreated, Self::Assistant, Self::Queue, Self::Servicer, Self::Ended];
+        all.into_iter().find(|state| *state as i64 == number)
+    }
+
+    /// The moves that the API may make [94669].
+    fn may_become(self, target: Self) -> bool {
+        match (self, target) {
+            (Self::Untreated, Self::Assistant | Self::Queue | Self::Servicer) => true,
+            (Self::Assistant, Self::Queue | Self::Servicer) => true,
+            (Self::Queue, Self::Servicer) => true,
+            (Self::Servicer, Self::Servicer | Self::Ended) => true,
+            // unverified: bots end sessions so, but the document's table does not list it [endpoints D2].
+            (Self::Untreated | Self::Assistant | Self::Queue, Self::Ended) => true,
+            _ => false,
+        }
+    }
+}
+
+/// The session of a customer with an account.
+#[derive(Debug, Default)]
+pub(crate) struct Session {
+    state: State,
+    servicer_userid: Option<String>,
+    /// When the customer last wrote or tapped.
+    last_message: Option<Duration>,
+    /// When the customer last wrote; a tap on a menu is not writing.
+    last_typed: Option<Duration>,
+    last_business_card: Option<Duration>,
+    sent_since: u32,
+    queue_text_given: bool,
+    servicer_text_given: bool,
+}
+
+/// What a move yields a `msg_code` for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Occasion {
+    /// The first time in the pool, or with a servicer: a text.
+    Waiting,
+    /// The end: a text or a menu.
+    Ending,
+}
+
+impl Occasion {
+    /// How long its code is good [95122].
+    pub(crate) fn code_lifetime(self) -> Duration {
+        match self {
+            Self::Waiting => WINDOW,
+            Self::Ending => Duration::from_secs(20),
+        }
+    }
+}
+
+impl Session {
+    /// Without a message of the customer in the last 48 hours a session counts as ended [94669].
+    pub(crate) fn state(&self, now: Duration) -> State {
+        if self.window_is_open(now) { self.state } else { State::Ended }
+    }
+
+    /// Who answers, in state 3.
+    pub(crate) fn servicer_userid(&self, now: Duration) -> Option<&str> {
+        self.servicer_userid.as_deref().filter(|_| self.state(now) == State::Servicer)
+    }
+
+    /// Who answered last, also if the session has ended since.
+    pub(crate) fn last_servicer_userid(&self) -> Option<&str> {
+        self.servicer_userid.as_deref()
+    }
+
+    pub(crate) fn customer_wrote_within_window(&self, now: Duration) -> bool {
+        self.window_is_open(now)
+    }
+
+    pub(crate) fn customer_typed(&mut self, now: Duration) {
+        self.customer_tapped(now);
+        self.last_typed = Some(now);
+    }
+
+    pub(crate) fn customer_tapped(&mut self, now: Duration) {
+        if self.state(now) == State::Ended {
+            // The next message of the customer opens a new session [94669].
+            self.state = State::Untreated;
+            self.servicer_userid = None;
+            self.queue_text_given = false;
+            self.servicer_text_given = false;
+        }
+        self.last_message = Some(now);
+        // A new message of the customer resets the count [94677].
+        self.sent_since = 0;
+    }
+
+    /// Whether the API may send now.
+    pub(crate) fn check_send(&self, now: Duration) -> Result<(), Refusal> {
+        match self.state {
+            State::Untreated | State::Assistant => {}
+            // Only states 0 and 1 may send [94677].
+            state => {
+                let why = format!("session state is {}, only 0 and 1 may send", state as i64);
+                return Err(Refusal::because(ErrCode::SESSION_STATE_FORBIDS_SENDING, why));
+            }
+        }
+        if !self.window_is_open(now) {
+            // unverified: 95018 is named for this too [errcodes, note on 95018].
+            return Err(ErrCode::MESSAGE_WINDOW_CLOSED.into());
+        }
+        if self.sent_since >= MAX_MESSAGES {
+            return Err(ErrCode::MESSAGE_COUNT_LIMIT_EXCEEDED.into());
+        }
+        Ok(())
+    }
+
+    /// unverified: these two rules are those of the stand-alone edition [errcodes 95024, 95025].
+    pub(crate) fn check_business_card(&self, now: Duration) -> Result<(), Refusal> {
+        if !within_window(self.last_typed, now) {
+            return Err(ErrCode::BUSINESS_CARD_NEEDS_CUSTOMER_MESSAGE.into());
+        }
+        if within_window(self.last_business_card, now) {
+            return Err(ErrCode::BUSINESS_CARD_LIMIT_EXCEEDED.into());
+        }
+        Ok(())
+    }
+
+    pub(crate) fn message_sent(&mut self) {
+        self.sent_since += 1;
+        // Sending in state 0 moves the session to 1 [94677].
+        if self.state == State::Untreated {
+            self.state = State::Assistant;
+        }
+    }
+
+    pub(crate) fn business_card_sent(&mut self, now: Duration) {
+        self.last_business_card = Some(now);
+    }
+
+    /// Whether the API may move the session to `target`.
+    pub(crate) fn check_move(
+        &self,
+        target: State,
+        servicer_userid: Option<&str>,
+        now: Duration,
+    ) -> Result<(), Refusal> {
+        let state = self.state(now);
+        if state == State::Ended {
+            return Err(ErrCode::SESSION_ENDED.into());
+        }
+        // 3 to 3 is to another servicer [94669]; unverified: that the same one is refused.
+        let same_servicer = state == target && self.servicer_userid.as_deref() == servicer_userid;
+        if !state.may_become(target) || same_servicer {
+            let why = format!("from {} to {}", state as i64, target as i64);
+            return Err(Refusal::because(ErrCode::STATE_TRANSITION_NOT_ALLOWED, why));
+        }
+        Ok(())
+    }
+
+    /// Moves the session to `target`. Says whether that yields a code for `send_msg_on_event`.
+    pub(crate) fn move_to(&mut self, target: State, servicer_userid: Option<&str>) -> Option<Occasion> {
+        self.state = target;
+        match target {
+            State::Untreated | State::Assistant => None,
+            // "On the first move into 2 or 3" [94669], read as: the first into each.
+            State::Queue => first_time(&mut self.queue_text_given),
+            State::Servicer => {
+                self.servicer_userid = servicer_userid.map(str::to_owned);
+                first_time(&mut self.servicer_text_given)
+            }
+            State::Ended => Some(Occasion::Ending),
+        }
+    }
+
+    fn window_is_open(&self, now: Duration) -> bool {
+        within_window(self.last_message, now)
+    }
+}
+
+fn within_window(at: Option<Duration>, now: Duration) -> bool {
+    at.is_some_and(|at| now <= at + WINDOW)
+}
+
+fn first_time(given: &mut bool) -> Option<Occasion> {
+    let before = std::mem::replace(given, true);
+    (!before).then_some(Occasion::Waiting)
+}

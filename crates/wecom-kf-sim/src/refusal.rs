@@ -1,0 +1,36 @@
+use serde_json::{Value, json};
+use wecom_kf_raw::{ErrCode, Lang, Operation};
+
+/// Why a call was not done: what `errcode` and `errmsg` will say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) code: ErrCode,
+    /// What exactly, where the code's own meaning says too little.
+    detail: Option<String>,
+}
+
+impl Refusal {
+    pub(crate) fn because(code: ErrCode, detail: impl Into<String>) -> Self {
+        Self { code, detail: Some(detail.into()) }
+    }
+
+    /// The reply, with an `errmsg` in the server's style: a hint number, the caller's IP and a help URL [gotchas M5].
+    pub(crate) fn into_reply(self, operation: Operation, hint: &str) -> Value {
+        let code = self.code.0;
+        let what = match (self.detail, self.code.meaning_at(operation.id, Lang::En)) {
+            (Some(detail), "") => detail,
+            (Some(detail), meaning) => format!("{meaning}: {detail}"),
+            (None, "") => "refused".to_owned(),
+            (None, meaning) => meaning.to_owned(),
+        };
+        let help = format!("https://open.work.weixin.qq.com/devtool/query?e={code}");
+        let errmsg = format!("{what}, hint: [{hint}], from ip: 127.0.0.1, more info at {help}");
+        json!({ "errcode": code, "errmsg": errmsg })
+    }
+}
+
+impl From<ErrCode> for Refusal {
+    fn from(code: ErrCode) -> Self {
+        Self { code, detail: None }
+    }
+}

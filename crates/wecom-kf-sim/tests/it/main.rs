@@ -1,0 +1,26 @@
+//! The simulator as a stranger meets it: over HTTP, by reqwest, by the raw client, and on the bare socket.
+
+#[cfg(test)]
+mod accounts;
+#[cfg(test)]
+mod bot;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod main_path;
+#[cfg(test)]
+mod people;
+#[cfg(test)]
+mod privacy;
+#[cfg(test)]
+mod program;
+#[cfg(test)]
+mod reading;
+#[cfg(test)]
+mod sending;
+#[cfg(test)]
+mod sessions;
+#[cfg(test)]
+mod strictness;
+#[cfg(test)]
+mod tokens;

@@ -1,0 +1,165 @@
+use serde_json::{Value, json};
+use wecom_kf_sim::{Simulator, op};
+
+use crate::bot::Bot;
+
+/// The messages since the last time, without msgid and send_time.
+struct Reader(Bot, String, Value);
+
+impl Reader {
+    async fn of(sim: &Simulator) -> Self {
+        Self(Bot::of(sim).await, sim.open_kfid(), json!(""))
+    }
+
+    async fn news(&mut self) -> Vec<Value> {
+        let request = json!({ "open_kfid": self.1, "cursor": self.2 });
+        let page = self.0.ok(op::SYNC_MSG, request).await;
+        self.2 = page["next_cursor"].clone();
+        let mut messages = page["msg_list"].as_array().unwrap().clone();
+        for message in &mut messages {
+            let members = message.as_object_mut().unwrap();
+            assert!(members.remove("msgid").unwrap().is_string());
+            assert!(members.remove("send_time").unwrap().is_u64());
+        }
+        messages
+    }
+
+    /// The one event since the last time, and its msg_code.
+    async fn event(&mut self) -> (Value, Option<Value>) {
+        let mut news = self.news().await;
+        assert_eq!(news.len(), 1, "{news:?}");
+        let mut message = news.remove(0);
+        assert_eq!(message["origin"], 4);
+        assert_eq!(message["msgtype"], "event");
+        assert!(message.get("open_kfid").is_none() && message.get("external_userid").is_none());
+        let mut event = message["event"].take();
+        let code = event.as_object_mut().unwrap().remove("msg_code");
+        (event, code)
+    }
+}
+
+#[tokio::test]
+async fn a_tap_is_a_text_with_a_menu_id() {
+    let sim = Simulator::start().await.unwrap();
+    let mut reader = Reader::of(&sim).await;
+    let wang = sim.customer("小王");
+    wang.taps("hours", "营业时间");
+    let expected = json!({
+        "open_kfid": wang.open_kfid(), "external_userid": wang.external_userid(), "origin": 3, "msgtype": "text",
+        "text": { "content": "营业时间", "menu_id": "hours" },
+    });
+    assert_eq!(reader.news().await, [expected]);
+    assert_eq!(wang.state(), 0);
+}
+
+#[tokio::test]
+async fn entering_yields_a_welcome_code_until_the_customer_writes() {
+    let sim = Simulator::start().await.unwrap();
+    let mut reader = Reader::of(&sim).await;
+    let wang = sim.customer("小王");
+    let code = wang.enters();
+    assert!(code.is_some());
+    let (event, _) = reader.event().await;
+    let expected = json!({
+        "event_type": "enter_session", "open_kfid": wang.open_kfid(), "external_userid": wang.external_userid(),
+        "scene": "", "welcome_code": code,
+    });
+    assert_eq!(event, expected);
+    assert_eq!(wang.state(), 4, "entering opens no session");
+
+    wang.says("你好");
+    reader.news().await;
+    assert_eq!(wang.enters(), None);
+    assert_eq!(reader.event().await.0.get("welcome_code"), None);
+}
+
+#[tokio::test]
+async fn what_servicers_do_is_reported() {
+    let sim = Simulator::builder().servicer("zhangsan").servicer("lisi").start().await.unwrap();
+    let mut reader = Reader::of(&sim).await;
+    let (zhangsan, lisi) = (sim.servicer("zhangsan"), sim.servicer("lisi"));
+    let wang = sim.customer("小王");
+    wang.says("转人工");
+    let queue = json!({ "open_kfid": wang.open_kfid(), "external_userid": wang.external_userid(), "service_state": 2 });
+    reader.0.ok(op::SERVICE_STATE_TRANS, queue).await;
+    reader.news().await;
+    let change = |change_type: i64, old: Option<&str>, new: Option<&str>| {
+        let mut event = json!({
+            "event_type": "session_status_change", "change_type": change_type,
+            "open_kfid": wang.open_kfid(), "external_userid": wang.external_userid(),
+        });
+        old.inspect(|old| event["old_servicer_userid"] = json!(old));
+        new.inspect(|new| event["new_servicer_userid"] = json!(new));
+        event
+    };
+
+    zhangsan.takes(&wang);
+    let (event, code) = reader.event().await;
+    assert_eq!((event, code.is_some()), (change(1, None, Some("zhangsan")), true));
+    assert_eq!(wang.servicer_userid().as_deref(), Some("zhangsan"));
+    zhangsan.takes(&wang);
+    assert_eq!(reader.news().await, Vec::<Value>::new(), "it is theirs already");
+
+    zhangsan.says(&wang, "我来");
+    let expected = json!({
+        "open_kfid": wang.open_kfid(), "external_userid": wang.external_userid(), "origin": 5,
+        "servicer_userid": "zhangsan", "msgtype": "text", "text": { "content": "我来" },
+    });
+    assert_eq!(reader.news().await, [expected]);
+
+    zhangsan.transfers(&wang, "lisi").unwrap();
+    let (event, code) = reader.event().await;
+    assert_eq!((event, code), (change(2, Some("zhangsan"), Some("lisi")), None));
+    zhangsan.takes(&wang);
+    let (event, code) = reader.event().await;
+    assert_eq!((event, code), (change(4, Some("lisi"), Some("zhangsan")), None));
+
+    zhangsan.ends(&wang).unwrap();
+    let (event, code) = reader.event().await;
+    assert_eq!((event, code.is_some()), (change(3, Some("zhangsan"), None), true));
+    assert_eq!(wang.state(), 4);
+
+    lisi.says(&wang, "还有一件事");
+    let news = reader.news().await;
+    assert_eq!(news[0]["event"], change(4, Some("zhangsan"), Some("lisi")), "writing in an ended session takes it up");
+    assert_eq!((&news[1]["origin"], wang.state()), (&json!(5), 3));
+}
+
+#[tokio::test]
+async fn servicers_stop_and_resume_at_every_account() {
+    let sim = Simulator::builder().account("甲").account("乙").servicer("zhangsan").start().await.unwrap();
+    let mut reader = Reader::of(&sim).await;
+    let zhangsan = sim.servicer("zhangsan");
+    let expected = |status: Value| {
+        let mut event = status;
+        event["event_type"] = json!("servicer_status_change");
+        event["servicer_userid"] = json!("zhangsan");
+        event["open_kfid"] = json!(sim.open_kfid());
+        event
+    };
+    zhangsan.stops();
+    zhangsan.stops();
+    assert_eq!(reader.event().await.0, expected(json!({ "status": 2, "stop_type": 0 })));
+    zhangsan.resumes();
+    assert_eq!(reader.event().await.0, expected(json!({ "status": 1 })));
+    let there = json!({ "open_kfid": sim.open_kfids()[1] });
+    assert_eq!(reader.0.ok(op::SYNC_MSG, there).await["msg_list"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn nobody_gives_away_what_is_not_theirs() {
+    let sim = Simulator::builder().servicer("zhangsan").servicer("lisi").start().await.unwrap();
+    let (zhangsan, lisi) = (sim.servicer("zhangsan"), sim.servicer("lisi"));
+    let wang = sim.customer("小王");
+    wang.says("转人工");
+    let error = zhangsan.ends(&wang).unwrap_err();
+    assert_eq!(error.to_string(), "zhangsan does not have the session of 小王, which is in state 0");
+    zhangsan.transfers(&wang, "lisi").unwrap_err();
+    zhangsan.takes(&wang);
+    lisi.ends(&wang).unwrap_err();
+    lisi.stops();
+    for to in ["zhangsan", "lisi", "nobody"] {
+        zhangsan.transfers(&wang, to).unwrap_err();
+    }
+    assert_eq!(wang.servicer_userid().as_deref(), Some("zhangsan"));
+}

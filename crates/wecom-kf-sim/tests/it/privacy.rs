@@ -1,0 +1,64 @@
+use std::sync::{Arc, Mutex};
+
+use serde_json::json;
+use wecom_kf_sim::{Simulator, op};
+
+use crate::bot::Bot;
+
+const SECRET: &str = "canary-of-the-secret-0123456789";
+
+#[tokio::test]
+async fn journal_debug_and_errmsg_show_no_token_and_no_secret() {
+    let told = Arc::new(Mutex::new(String::new()));
+    let listener = told.clone();
+    let builder = Simulator::builder().corp("ww1", SECRET).on_call(move |call| {
+        listener.lock().unwrap().push_str(&format!("{call:?}"));
+    });
+    let builder_shown = format!("{builder:?}");
+    let sim = builder.start().await.unwrap();
+    let bot = Bot::of(&sim).await;
+    let wang = sim.customer("小王");
+    wang.says("你好");
+    let (token, sync_token) = (bot.access_token.as_str(), sim.sync_token());
+
+    // Wherever a careless client may put them.
+    let misplaced = json!({ "open_kfid": sim.open_kfid(), token: 1, "secret": SECRET, "list": [token] });
+    let errmsgs = [
+        bot.call(op::SYNC_MSG, misplaced).await,
+        bot.call(op::SYNC_MSG, json!({ "open_kfid": sim.open_kfid(), "token": sync_token })).await,
+        bot.call(op::SYNC_MSG, json!({ "open_kfid": sim.open_kfid(), "token": "canary-of-another-token" })).await,
+        bot.call(op::SYNC_MSG, json!({ "open_kfid": token })).await,
+        bot.call(op::SEND_MSG, bot.text(&wang, &format!("my token is {token}"))).await,
+    ];
+    bot.request(op::SEND_MSG, format!("not JSON: {token}")).send().await.unwrap();
+    bot.http.get(format!("{}/{token}?corpsecret={SECRET}", sim.base_url())).send().await.unwrap();
+    sim.revoke_token();
+    bot.call(op::ACCOUNT_LIST, json!({ "token": token })).await;
+
+    let journal = sim.journal();
+    assert_eq!(journal.len(), 9);
+    assert_eq!(journal[0].request, json!({ "corpid": "ww1" }));
+    assert_eq!(journal[1].request["list"], json!(["***"]));
+    let shown = format!(
+        "{journal:?} {errmsgs:?} {sim:?} {wang:?} {:?} {:?} {builder_shown} {}",
+        sim.servicer("zhangsan"),
+        sim.fault(op::SEND_MSG),
+        told.lock().unwrap(),
+    );
+    for canary in [SECRET, token, &sync_token, "canary-of-another-token"] {
+        assert!(!shown.contains(canary), "{canary} in {shown}");
+    }
+}
+
+#[tokio::test]
+async fn the_journal_has_every_call_in_order() {
+    let sim = Simulator::start().await.unwrap();
+    let bot = Bot::of(&sim).await;
+    bot.ok(op::ACCOUNT_LIST, json!({ "limit": 5 })).await;
+    bot.errcode(op::SYNC_MSG, json!({})).await;
+    let journal = sim.journal();
+    let calls: Vec<_> = journal.iter().map(|call| (call.operation, call.errcode, call.status)).collect();
+    assert_eq!(calls, [("gettoken", Some(0), 200), ("account_list", Some(0), 200), ("sync_msg", Some(40058), 200)]);
+    assert_eq!(journal[1].request, json!({ "limit": 5 }));
+    assert!(journal[1].at.abs_diff(sim.now()) <= 2);
+}
