@@ -1,10 +1,10 @@
 //! The crates as a stranger uses them: through their public API only.
 
-mod fake;
-
 mod broken;
+mod fake;
 
 mod call;
 mod network;
+mod schemas;
 mod secrets;
 mod token;

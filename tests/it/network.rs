@@ -121,7 +121,7 @@ async fn a_write_without_a_key_is_sent_once_whatever_happens_to_it() {
         let _ = trans.service_state().trans(&OpenKfid::new("wk"), &ExternalUserId::new("wm"), Trans::to_queue()).await;
         assert_eq!(server.requests(TRANS), 1, "{name}");
         // A send without a msgid is such a write.
-        let body = types::SendRequest { msgtype: "text".into(), ..Default::default() };
+        let body = types::SendRequest { msgtype: Some("text".into()), ..Default::default() };
         let _ = server.client().call(&op::SendMsg { body }).await;
         assert_eq!(server.requests(SEND), 1, "{name}");
     }

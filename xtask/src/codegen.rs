@@ -14,7 +14,7 @@ use crate::lower::Step;
 use crate::{check, lower, render};
 
 const GENERATED: &str = "crates/wecom-kf-raw/src/generated";
-const LOWERED: &str = "crates/wecom-kf-raw/tests/lowered.json";
+const LOWERED: &str = "tests/it/lowered.json";
 
 /// The files to be, by their path from the workspace's root, and what people read about them.
 pub struct Rendered {

@@ -9,6 +9,8 @@ mod document;
 mod errcodes;
 mod lower;
 mod render;
+#[cfg(test)]
+mod tests;
 
 use std::process::ExitCode;
 

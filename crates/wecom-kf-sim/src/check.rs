@@ -10,6 +10,9 @@ use wecom_kf_raw::{ErrCode, Operation, document, op};
 use crate::platform::check_kinds;
 use crate::refusal::Refusal;
 
+/// No field of the API has a name nearly as long.
+const MAX_NAME_BYTES: usize = 64;
+
 /// What the document says of each operation's body, compiled.
 pub(crate) struct Checks(HashMap<&'static str, Validator>);
 
@@ -138,15 +141,15 @@ fn detail(error: &ValidationError<'_>) -> String {
     let field = field(path(error));
     match error.kind() {
         ValidationErrorKind::AdditionalProperties { unexpected } => {
-            let unknown =
-                shown(&unexpected.iter().map(|name| format!("{field}{name}")).collect::<Vec<_>>().join("`, `"));
+            let unknown: Vec<_> = unexpected.iter().map(|name| format!("{field}{}", shown(name))).collect();
+            let unknown = unknown.join("`, `");
             format!("the simulator is stricter than WeCom: unknown field `{unknown}`")
         }
         ValidationErrorKind::Required { property } => {
             format!("missing field `{field}{}`", property.as_str().unwrap_or_default())
         }
         // Without what was sent: that may be a customer's words.
-        _ => format!("field `{}`: {}", shown(field.trim_end_matches('.')), error.masked_with("the value")),
+        _ => format!("field `{}`: {}", field.trim_end_matches('.'), error.masked_with("the value")),
     }
 }
 
@@ -158,14 +161,15 @@ fn path<'e>(error: &'e ValidationError<'_>) -> &'e str {
     Location::as_str(error.instance_path())
 }
 
-/// `/msgmenu/list/0` as `msgmenu.list.0.`, and nothing for the request itself.
+/// `/msgmenu/list/0` as `msgmenu.list.0.`, and nothing for the request itself. All are names of the document.
 fn field(path: &str) -> String {
     path.split('/').skip(1).map(|part| format!("{part}.")).collect()
 }
 
-/// A text of the client's, fit for a line of a log.
-fn shown(text: &str) -> String {
-    text.chars().filter(|character| !character.is_control()).take(100).collect()
+/// A name the client made up, if it can be one. Cut it must not be: a part of a token would escape the masking.
+fn shown(name: &str) -> &str {
+    let is_name = name.len() <= MAX_NAME_BYTES && !name.chars().any(char::is_control);
+    if is_name { name } else { "(no name)" }
 }
 
 #[cfg(test)]

@@ -150,3 +150,37 @@ impl AsyncWrite for Connection {
         self.alive(cx)?.poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt;
+
+    use super::*;
+
+    async fn accepted(connections: &Connections) -> (Connection, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut loopback = Loopback { listener, connections: connections.clone() };
+        let (client, (connection, _)) = tokio::join!(TcpStream::connect(address), loopback.accept());
+        (connection, client.unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_reset_wakes_a_connection_that_waits() {
+        let (mut connection, mut client) = accepted(&Connections::default()).await;
+        let peer = Peer(connection.switch.clone());
+        let reading = tokio::spawn(async move { connection.read_u8().await });
+        tokio::task::yield_now().await;
+        peer.reset();
+        assert_eq!(reading.await.unwrap().unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+        assert_eq!(client.read_u8().await.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_comes_while_all_are_closed_is_reset_too() {
+        let connections = Connections::default();
+        connections.close();
+        let (mut connection, _client) = accepted(&connections).await;
+        assert_eq!(connection.read_u8().await.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+    }
+}

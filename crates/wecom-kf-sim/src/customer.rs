@@ -89,10 +89,8 @@ impl Customer {
 
     async fn next_heard(&self) -> Heard {
         loop {
+            // Made before looking: it hears what is sent in between.
             let sent = self.shared.sent.notified();
-            tokio::pin!(sent);
-            // Before looking: what is sent in between must ring.
-            sent.as_mut().enable();
             let next = self.shared.platform().0.next_heard(self.chat());
             match next {
                 Some(heard) => return heard,

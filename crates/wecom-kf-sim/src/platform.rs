@@ -152,7 +152,7 @@ impl Platform {
 
     /// The account a request names.
     fn account(&mut self, request: &Value) -> Result<&mut Account, Refusal> {
-        let open_kfid = text(request, "open_kfid").unwrap_or_default();
+        let open_kfid = required(request, "open_kfid")?;
         // unverified: 95000 and 95004 both say "no such account for you"; which of them when is our reading.
         if !open_kfid.starts_with("wk") {
             return Err(ErrCode::INVALID_OPEN_KFID.into());
@@ -189,6 +189,12 @@ impl Customer {
         self.transcript.retain(|(at, _)| now <= *at + KEPT);
         self.transcript.push((now, line));
     }
+}
+
+/// A member that the platform needs, whether or not the document's schema says so.
+fn required<'a>(request: &'a Value, member: &str) -> Result<&'a str, Refusal> {
+    let missing = || Refusal::because(ErrCode::INVALID_PARAMETER, format!("missing field `{member}`"));
+    text(request, member).ok_or_else(missing)
 }
 
 /// A member of a request that is a text and not empty.

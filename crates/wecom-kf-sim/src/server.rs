@@ -63,6 +63,7 @@ async fn answer(State(shared): State<Arc<Shared>>, ConnectInfo(peer): ConnectInf
     let Some(operation) = op::ALL.into_iter().find(|operation| operation.path == path) else {
         return unknown_path(&shared, &arrival);
     };
+    shared.journal().count(operation.id);
     let effect = shared.faults.hit(operation);
     Arc::new(Exchange { shared, operation, arrival, effect }).answer(&peer).await
 }
@@ -145,7 +146,7 @@ impl Exchange {
             tokio::time::sleep(by).await;
             self.reply(self.process())
         };
-        tokio::spawn(late).await.expect("the task does not panic, and nobody aborts it")
+        tokio::spawn(late).await.expect("nobody aborts the task")
     }
 
     /// Does the call. The reply has an errcode in any case.
@@ -156,9 +157,6 @@ impl Exchange {
             let (mut platform, now) = self.shared.platform();
             handler(&mut platform, now, &request)
         });
-        if self.operation == op::SEND_MSG && outcome.is_ok() {
-            self.shared.sent.notify_waiters();
-        }
         self.finish(outcome)
     }
 
@@ -172,17 +170,19 @@ impl Exchange {
             return Err(Refusal::because(ErrCode::INVALID_PARAMETER, why));
         }
         if !self.operation.needs_access_token {
-            return Ok(
-                json!({ "corpid": self.arrival.query("corpid"), "corpsecret": self.arrival.query("corpsecret") }),
-            );
+            let [corpid, corpsecret] = ["corpid", "corpsecret"].map(|name| self.arrival.query(name));
+            return Ok(json!({ "corpid": corpid, "corpsecret": corpsecret }));
         }
-        let access_token = self.arrival.query("access_token");
-        let (platform, now) = self.shared.platform();
-        platform.access_tokens.check(access_token.as_deref(), now)?;
-        drop(platform);
+        self.check_access_token()?;
         let request = self.request_body(is_lenient_get)?;
         Checks::get().check(self.operation, &request)?;
         Ok(request)
+    }
+
+    fn check_access_token(&self) -> Result<(), Refusal> {
+        let access_token = self.arrival.query("access_token");
+        let (platform, now) = self.shared.platform();
+        platform.access_tokens.check(access_token.as_deref(), now)
     }
 
     fn request_body(&self, is_lenient_get: bool) -> Result<Value, Refusal> {
@@ -248,6 +248,10 @@ impl Exchange {
             request,
             fault: self.effect.as_ref().map(Effect::to_string),
         });
+        // After the journal, so that who hears a message finds its call there.
+        if self.operation == op::SEND_MSG {
+            self.shared.sent.notify_waiters();
+        }
     }
 }
 

@@ -160,12 +160,12 @@ impl Simulator {
         FaultAt::new(&self.shared, operation)
     }
 
-    /// How many calls of an operation came, refused and faulty ones included.
+    /// How many calls of an operation came; those that were refused, hit by a fault or not answered yet included.
     pub fn calls(&self, operation: Operation) -> usize {
-        self.shared.journal().count(operation.id)
+        self.shared.journal().counted(operation.id)
     }
 
-    /// The calls that came, oldest first; of very many the last 10,000.
+    /// The calls that were answered, or that a fault left without an answer, oldest first; of very many the last 10,000.
     pub fn journal(&self) -> Vec<Call> {
         self.shared.journal().calls().cloned().collect()
     }

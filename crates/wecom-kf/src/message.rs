@@ -71,14 +71,14 @@ impl Messages<'_> {
         external_userid.check()?;
         let mut body = types::SendRequest {
             msgid: Some(msgid.to_string()),
-            open_kfid: open_kfid.to_string(),
-            touser: external_userid.to_string(),
+            open_kfid: Some(open_kfid.to_string()),
+            touser: Some(external_userid.to_string()),
             ..Default::default()
         };
         match message.into() {
             Outgoing::Text(text) => {
-                body.msgtype = "text".to_owned();
-                body.text = Some(types::SendRequestText { content: text.into_content() });
+                body.msgtype = Some("text".to_owned());
+                body.text = Some(types::SendRequestText { content: Some(text.into_content()) });
             }
         }
         let reply = self.0.call(&op::SendMsg { body }).await?;

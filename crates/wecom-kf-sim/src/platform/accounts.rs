@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use wecom_kf_raw::{ErrCode, limits};
 
 use super::log::Log;
-use super::{Account, Platform, text};
+use super::{Account, Platform, required, text};
 use crate::refusal::Refusal;
 
 /// A corp has at most 5,000 accounts [94662]; editions before 2022 say 10.
@@ -34,9 +34,9 @@ impl Platform {
 
     /// `POST /cgi-bin/kf/account/add` [94662].
     pub(crate) fn account_add(&mut self, now: Duration, request: &Value) -> Result<Value, Refusal> {
-        let name = text(request, "name").unwrap_or_default();
+        let name = required(request, "name")?;
         check_name(name)?;
-        let media_id = text(request, "media_id").unwrap_or_default();
+        let media_id = required(request, "media_id")?;
         self.check_media(media_id, now)?;
         if self.existing().count() >= MAX_ACCOUNTS {
             return Err(ErrCode::ACCOUNT_COUNT_OUT_OF_RANGE.into());

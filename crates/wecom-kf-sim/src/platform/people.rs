@@ -103,6 +103,7 @@ impl Platform {
         if session.servicer_userid(now) == Some(userid) {
             return;
         }
+        // None in a session that no servicer had yet, such as one from the pool.
         let before = session.last_servicer_userid().map(str::to_owned);
         session.move_to(State::Servicer, Some(userid));
         // unverified: a session in state 0 or 1 is not in the pool; the account's own rule may hand it to people all
@@ -213,7 +214,7 @@ impl Platform {
 
     fn log_change(&mut self, now: Duration, chat: Chat<'_>, change: Change, old: Option<&str>, new: Option<&str>) {
         let mut event = json!({ "event_type": "session_status_change", "change_type": change as i64 });
-        if let Some(old) = old.filter(|_| !matches!(change, Change::TakenFromPool)) {
+        if let Some(old) = old {
             event["old_servicer_userid"] = json!(old);
         }
         if let Some(new) = new {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use wecom_kf_raw::ErrCode;
 use wecom_kf_raw::limits::send_msg::{LINK_DESC_MAX_BYTES, LINK_TITLE_MAX_BYTES};
 
-use super::{KEPT, Platform, text};
+use super::{KEPT, Platform, required, text};
 use crate::customer::Heard;
 use crate::ids::Ids;
 use crate::refusal::Refusal;
@@ -44,11 +44,12 @@ pub(crate) fn check_kinds(request: &Value) -> Result<(), Refusal> {
 impl Platform {
     /// `POST /cgi-bin/kf/send_msg` [94677].
     pub(crate) fn send_msg(&mut self, now: Duration, request: &Value) -> Result<Value, Refusal> {
-        let msgtype = text(request, "msgtype").unwrap_or_default();
+        required(request, "open_kfid")?;
+        let touser = required(request, "touser")?;
+        let msgtype = required(request, "msgtype")?;
         check_bodies(request, msgtype, &MSGTYPES, "msgtype")?;
         check_content(msgtype, &request[msgtype])?;
 
-        let touser = text(request, "touser").unwrap_or_default();
         self.account(request)?.customer(touser)?;
         for media_id in media_ids(&request[msgtype]) {
             self.check_media(media_id, now)?;
@@ -82,7 +83,7 @@ impl Platform {
     fn deliver(&mut self, now: Duration, request: &Value, heard: Heard) -> Result<(), Refusal> {
         let account = self.account(request)?;
         account.sent_msgids.insert(heard.msgid.clone(), now);
-        let customer = account.customer(text(request, "touser").unwrap_or_default())?;
+        let customer = account.customer(required(request, "touser")?)?;
         customer.session.message_sent();
         if heard.msgtype == "business_card" {
             customer.session.business_card_sent(now);
@@ -107,8 +108,9 @@ fn check_bodies(object: &Value, kind: &str, kinds: &[&str], member: &str) -> Res
 
 fn check_content(msgtype: &str, body: &Value) -> Result<(), Refusal> {
     match msgtype {
-        "text" if text(body, "content").is_none() => Err(ErrCode::EMPTY_TEXT.into()),
-        "link" => check_link(text(body, "url").unwrap_or_default()),
+        "text" if body["content"] == "" => Err(ErrCode::EMPTY_TEXT.into()),
+        "text" => required(body, "content").map(drop),
+        "link" => check_link(required(body, "url")?),
         "msgmenu" => check_menu_items(body),
         _ => Ok(()),
     }

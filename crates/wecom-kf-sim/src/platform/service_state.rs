@@ -4,13 +4,13 @@ use serde_json::{Value, json};
 use wecom_kf_raw::ErrCode;
 
 use super::sessions::State;
-use super::{Platform, Receiving, text};
+use super::{Platform, Receiving, required, text};
 use crate::refusal::Refusal;
 
 impl Platform {
     /// `POST /cgi-bin/kf/service_state/get` [94669].
     pub(crate) fn service_state_get(&mut self, now: Duration, request: &Value) -> Result<Value, Refusal> {
-        let external_userid = text(request, "external_userid").unwrap_or_default();
+        let external_userid = required(request, "external_userid")?;
         let session = &self.account(request)?.customer(external_userid)?.session;
         let mut reply = json!({ "service_state": session.state(now) as i64 });
         // Only in state 3 [94669].
@@ -22,9 +22,10 @@ impl Platform {
 
     /// `POST /cgi-bin/kf/service_state/trans` [94669]. Raises no event: those are for changes in the client.
     pub(crate) fn service_state_trans(&mut self, now: Duration, request: &Value) -> Result<Value, Refusal> {
-        let external_userid = text(request, "external_userid").unwrap_or_default();
+        let external_userid = required(request, "external_userid")?;
         let target = request["service_state"].as_i64().and_then(State::from_number);
-        let target = target.ok_or_else(|| Refusal::because(ErrCode::INVALID_PARAMETER, "`service_state` is 0 to 4"))?;
+        let target = target
+            .ok_or_else(|| Refusal::because(ErrCode::INVALID_PARAMETER, "field `service_state` must be 0 to 4"))?;
         let servicer_userid = text(request, "servicer_userid").filter(|_| target == State::Servicer);
 
         let session = &self.account(request)?.customer(external_userid)?.session;

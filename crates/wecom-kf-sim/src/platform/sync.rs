@@ -3,7 +3,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use wecom_kf_raw::{ErrCode, limits};
 
-use super::{Platform, SYNC_TOKEN_LIFETIME, text};
+use super::{Platform, SYNC_TOKEN_LIFETIME, required, text};
 use crate::refusal::Refusal;
 
 /// A cursor's position has this many low bits for telling empty pages at the same place apart.
@@ -13,8 +13,7 @@ impl Platform {
     /// `POST /cgi-bin/kf/sync_msg` [94670]. What `send_msg` sent is never returned: it is not in the log.
     pub(crate) fn sync_msg(&mut self, now: Duration, request: &Value) -> Result<Value, Refusal> {
         // Required since about 2024-01 [94670, gotchas M28]; editions before read all accounts without it.
-        let open_kfid = text(request, "open_kfid")
-            .ok_or_else(|| Refusal::because(ErrCode::INVALID_PARAMETER, "missing field `open_kfid`"))?;
+        let open_kfid = required(request, "open_kfid")?;
         let end = self.account(request)?.log.end();
         self.check_sync_token(text(request, "token"), now)?;
         let from = self.position(open_kfid, text(request, "cursor"), end)?;

@@ -25,7 +25,11 @@ async fn a_field_the_document_does_not_know_is_refused_and_named() {
 async fn the_field_that_is_wrong_is_named() {
     let sim = Simulator::start().await.unwrap();
     let bot = Bot::of(&sim).await;
-    let cases: [(Operation, Value, &str); 7] = [
+    let text = json!({ "content": "您好" });
+    let cases: [(Operation, Value, &str); 10] = [
+        (op::SEND_MSG, json!({ "touser": "wm1", "open_kfid": "wk1", "text": text }), "missing field `msgtype`"),
+        (op::SEND_MSG, json!({ "touser": "wm1", "msgtype": "text", "text": text }), "missing field `open_kfid`"),
+        (op::SEND_MSG, json!({ "touser": "wm1", "open_kfid": "wk1", "msgtype": "text", "text": {} }), "content`"),
         (op::SEND_MSG, json!({ "msgtype": "text", "open_kfid": "wk1" }), "missing field `touser`"),
         (op::SEND_MSG, json!({ "touser": "", "msgtype": "text", "open_kfid": "wk1" }), "field `touser`"),
         (op::SYNC_MSG, json!({ "open_kfid": "wk1", "limit": "ten" }), "field `limit`"),
