@@ -7,4 +7,6 @@ mod call;
 mod network;
 mod schemas;
 mod secrets;
+mod settings;
 mod token;
+mod wire;

@@ -1,0 +1,110 @@
+//! Building a client: what is refused, and how the environment is read.
+
+use std::process::Command;
+
+use wecom_kf::{Client, Credentials, Error};
+
+fn build(base_url: &str) -> Result<Client, Error> {
+    Client::builder(Credentials::new("ww", "secret")).base_url(base_url).build()
+}
+
+#[test]
+fn a_base_url_that_cannot_be_one_is_refused_with_the_reason() {
+    let cases = [
+        ("", "is no URL"),
+        ("qyapi.weixin.qq.com", "is no URL"),
+        ("ftp://qyapi.weixin.qq.com", "is neither http nor https"),
+        ("https://user@host", "has user info"),
+        ("https://user:password@host", "has user info"),
+        ("https://host/?debug=1", "has a query"),
+        ("https://host/?", "has a query"),
+        ("https://host/#top", "has a fragment"),
+    ];
+    for (base_url, expected) in cases {
+        let error = build(base_url).unwrap_err().to_string();
+        assert!(error.contains(expected) && !error.contains("password"), "{base_url}: {error}");
+    }
+    for base_url in
+        ["https://qyapi.weixin.qq.com", "http://127.0.0.1:9500/", "https://proxy.example/wecom/", "http://[::1]:80"]
+    {
+        build(base_url).unwrap();
+    }
+}
+
+#[test]
+fn an_empty_corp_id_or_secret_is_refused_when_it_is_needed() {
+    for (corp_id, secret, expected) in [("", "s", "the corp id is empty"), ("ww", "", "the secret is empty")] {
+        let error = Client::builder(Credentials::new(corp_id, secret)).build().unwrap_err();
+        assert!(matches!(&error, Error::Settings(problem) if problem == expected), "{error:?}");
+    }
+}
+
+/// The environment is that of the whole process, so each case is a process of its own: this one, again.
+fn in_environment(variables: &[(&str, &str)]) -> String {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "settings::print_what_the_environment_says", "--ignored", "--nocapture"]);
+    for name in ["WECOM_CORP_ID", "WECOM_KF_SECRET", "WECOM_KF_BASE_URL"] {
+        command.env_remove(name);
+    }
+    let output = command.envs(variables.iter().copied()).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+#[ignore = "run by the others, in a process of its own"]
+fn print_what_the_environment_says() {
+    match Credentials::from_env().and_then(|credentials| Client::builder(credentials).base_url_from_env().build()) {
+        Ok(client) => println!("{client:?}"),
+        Err(error) => println!("{error}"),
+    }
+}
+
+#[test]
+fn the_environment_says_where_and_who_and_what_is_missing_is_named() {
+    let (corp_id, secret) = (("WECOM_CORP_ID", "ww"), ("WECOM_KF_SECRET", "secret"));
+    let cases: [(&[(&str, &str)], &str); 7] = [
+        (&[corp_id, secret], "base_url: \"https://qyapi.weixin.qq.com\""),
+        (
+            &[corp_id, secret, ("WECOM_KF_BASE_URL", "http://127.0.0.1:9500/x/")],
+            "base_url: \"http://127.0.0.1:9500/x\"",
+        ),
+        (&[corp_id, secret, ("WECOM_KF_BASE_URL", "nonsense")], "bad settings: the base URL is no URL"),
+        (&[secret], "not set in the environment: WECOM_CORP_ID\n"),
+        (&[corp_id, ("WECOM_KF_SECRET", "")], "not set in the environment: WECOM_KF_SECRET\n"),
+        (
+            &[("WECOM_KF_BASE_URL", "http://127.0.0.1:1")],
+            "not set in the environment: WECOM_CORP_ID and WECOM_KF_SECRET\n",
+        ),
+        (&[], "not set in the environment: WECOM_CORP_ID and WECOM_KF_SECRET\n"),
+    ];
+    for (variables, expected) in cases {
+        let output = in_environment(variables);
+        assert!(output.contains(expected), "{variables:?}: {output}");
+    }
+}
+
+/// Every public future can be spawned, and the client can be shared: checked by the compiler.
+#[test]
+fn every_call_can_be_spawned() {
+    fn shared<T: Clone + Send + Sync + 'static>(_: &T) {}
+    fn spawnable<T: Send>(_: T) {}
+    let client = build("http://127.0.0.1:1").unwrap();
+    shared(&client);
+    let (kf, customer) = ("wk".into(), "wm".into());
+    spawnable(client.account().add("n", "m"));
+    spawnable(client.account().list());
+    spawnable(client.account().stream());
+    spawnable(client.account().update(&kf, Default::default()));
+    spawnable(client.account().delete(&kf));
+    let text = wecom_kf::message::Text::new("x").unwrap();
+    spawnable(client.message().send(&kf, &customer, text.clone()));
+    spawnable(client.message().send_as(&wecom_kf::MsgId::new("m").unwrap(), &kf, &customer, text));
+    spawnable(client.message().sync(wecom_kf::message::SyncRequest::new(&kf)));
+    spawnable(client.service_state().get(&kf, &customer));
+    spawnable(client.service_state().trans(&kf, &customer, wecom_kf::Trans::to_queue()));
+    spawnable(client.token().get());
+    spawnable(client.call(&wecom_kf::raw::op::AccountList::default()));
+    // Spawned in earnest: nothing borrowed but the client itself.
+    spawnable(async move { client.account().list().await });
+}

@@ -1,0 +1,254 @@
+//! What goes over the wire, byte for byte, and what comes of the answers. On a mock server that knows no state.
+
+use futures_util::TryStreamExt;
+use httpmock::{Method, Mock, MockServer};
+use serde_json::{Value, json};
+use wecom_kf::message::{Content, Origin, SyncRequest, Text, VoiceFormat};
+use wecom_kf::{
+    AccountUpdate, Client, Credentials, Error, ExternalUserId, MsgId, OpenKfid, Problem, SessionState, Trans, Unit,
+};
+
+const KF: &str = "wkAJ2GCAAAZSfhHCt7IFSvLKtMPxyJTw";
+const CUSTOMER: &str = "wmAJ2GCAAAme1XQRC-NI-q0_ZM9ukoAw";
+
+async fn server() -> (MockServer, Client) {
+    let server = MockServer::start_async().await;
+    server
+        .mock_async(|when, then| {
+            when.method(Method::GET)
+                .path("/cgi-bin/gettoken")
+                .query_param("corpid", "ww1")
+                .query_param("corpsecret", "s&1=");
+            then.json_body(json!({ "errcode": 0, "errmsg": "ok", "access_token": "T+1/=", "expires_in": 7200 }));
+        })
+        .await;
+    let client = Client::builder(Credentials::new("ww1", "s&1=")).base_url(server.base_url()).build().unwrap();
+    (server, client)
+}
+
+/// A POST of exactly this body, with the token as the only query parameter.
+async fn post<'a>(server: &'a MockServer, path: &str, body: Value, reply: Value) -> Mock<'a> {
+    let path = format!("/cgi-bin/kf/{path}");
+    server
+        .mock_async(|when, then| {
+            when.method(Method::POST)
+                .path(path)
+                .query_param("access_token", "T+1/=")
+                .query_param_count(".*", ".*", 1)
+                .header("content-type", "application/json")
+                .header_missing("referer")
+                .header_missing("api-version")
+                .json_body(body);
+            then.json_body(reply);
+        })
+        .await
+}
+
+#[tokio::test]
+async fn account_operations() {
+    let (server, client) = server().await;
+    let kf = OpenKfid::from(KF);
+
+    let add = post(
+        &server,
+        "account/add",
+        json!({ "name": "售后客服", "media_id": "m1" }),
+        json!({ "errcode": 0, "errmsg": "ok", "open_kfid": KF }),
+    )
+    .await;
+    assert_eq!(client.account().add("售后客服", "m1").await.unwrap(), kf);
+    add.assert_calls_async(1).await;
+
+    let update =
+        post(&server, "account/update", json!({ "open_kfid": KF, "name": "二组" }), json!({ "errcode": 0 })).await;
+    client.account().update(&kf, AccountUpdate::new().name("二组")).await.unwrap();
+    update.assert_calls_async(1).await;
+
+    let delete = post(&server, "account/del", json!({ "open_kfid": KF }), json!({})).await;
+    client.account().delete(&kf).await.unwrap();
+    delete.assert_calls_async(1).await;
+}
+
+#[tokio::test]
+async fn listing_accounts_follows_the_pages_to_the_one_that_is_not_full() {
+    let (server, client) = server().await;
+    let account = |number: usize| json!({ "open_kfid": format!("wk{number}"), "name": format!("客服{number}"), "avatar": "", "manage_privilege": true });
+    let page = |from: usize, count: usize| json!({ "errcode": 0, "account_list": (from..from + count).map(account).collect::<Vec<_>>() });
+    let first = post(&server, "account/list", json!({ "offset": 0, "limit": 100 }), page(0, 100)).await;
+    let second = post(&server, "account/list", json!({ "offset": 100, "limit": 100 }), page(100, 100)).await;
+    let last = post(
+        &server,
+        "account/list",
+        json!({ "offset": 200, "limit": 100 }),
+        json!({ "errcode": 0, "account_list": null }),
+    )
+    .await;
+
+    let accounts = client.account().list().await.unwrap();
+    assert_eq!(accounts.len(), 200);
+    assert_eq!((accounts[199].open_kfid.as_str(), accounts[199].name.as_str()), ("wk199", "客服199"));
+    assert_eq!((accounts[0].avatar.as_deref(), accounts[0].manage_privilege), (None, Some(true)));
+    for page in [&first, &second, &last] {
+        page.assert_calls_async(1).await;
+    }
+    // A stream fetches what is asked of it.
+    let mut stream = std::pin::pin!(client.account().stream());
+    stream.try_next().await.unwrap().unwrap();
+    first.assert_calls_async(2).await;
+    second.assert_calls_async(1).await;
+}
+
+#[tokio::test]
+async fn session_operations() {
+    let (server, client) = server().await;
+    let (kf, customer) = (OpenKfid::from(KF), ExternalUserId::from(CUSTOMER));
+    let who = json!({ "open_kfid": KF, "external_userid": CUSTOMER });
+
+    let get = post(
+        &server,
+        "service_state/get",
+        who.clone(),
+        json!({ "errcode": 0, "service_state": 3, "servicer_userid": "zhangsan" }),
+    )
+    .await;
+    let state = client.service_state().get(&kf, &customer).await.unwrap();
+    assert_eq!((state.state, state.servicer_userid.as_deref()), (SessionState::SERVICER, Some("zhangsan")));
+    get.assert_calls_async(1).await;
+
+    let mut body = who.clone();
+    body["service_state"] = json!(3);
+    body["servicer_userid"] = json!("lisi");
+    let trans =
+        post(&server, "service_state/trans", body, json!({ "errcode": 0, "errmsg": "ok", "msg_code": "CODE" })).await;
+    let transferred = client.service_state().trans(&kf, &customer, Trans::to_servicer("lisi")).await.unwrap();
+    assert_eq!(transferred.msg_code.as_deref(), Some("CODE"));
+    trans.assert_calls_async(1).await;
+
+    for (to, number) in [(Trans::to_assistant(), 1), (Trans::to_queue(), 2), (Trans::to_end(), 4)] {
+        let mut body = who.clone();
+        body["service_state"] = json!(number);
+        let trans = post(&server, "service_state/trans", body, json!({ "errcode": 0, "msg_code": "" })).await;
+        assert_eq!(client.service_state().trans(&kf, &customer, to).await.unwrap().msg_code, None);
+        trans.assert_calls_async(1).await;
+    }
+}
+
+#[tokio::test]
+async fn sending_a_text_under_an_id_of_ours() {
+    let (server, client) = server().await;
+    let body = json!({
+        "touser": CUSTOMER, "open_kfid": KF, "msgid": "own-1", "msgtype": "text", "text": { "content": "您的订单已发货 📦\n\"ok\"" },
+    });
+    let send = post(&server, "send_msg", body, json!({ "errcode": 0, "errmsg": "ok", "msgid": "own-1" })).await;
+    let text = Text::new("您的订单已发货 📦\n\"ok\"").unwrap();
+    let own = MsgId::new("own-1").unwrap();
+    assert_eq!(client.message().send_as(&own, &KF.into(), &CUSTOMER.into(), text).await.unwrap(), own);
+    send.assert_calls_async(1).await;
+    let random = [MsgId::random().unwrap(), MsgId::random().unwrap()];
+    assert!(random[0] != random[1] && random[0].as_str().len() == 32 && MsgId::new(random[0].as_str()).is_ok());
+}
+
+#[tokio::test]
+async fn reading_a_page_in_which_one_message_is_odd() {
+    let (server, client) = server().await;
+    let odd = r#"{"msgid":"m3","send_time":"1718001002","origin":"3","msgtype":"text","text":["no","object"],"open_kfid":"wk"}"#;
+    let event = r#"{"msgid":"m2","send_time":1718001001,"origin":4,"msgtype":"event","event":{"event_type":"enter_session","open_kfid":"wk","external_userid":"wm","scene":7}}"#;
+    let text = r#"{ "msgid":"m1","open_kfid":"wk","external_userid":"wm","send_time":1718001000,"origin":3,"msgtype":"text","text":{"content":"在吗","menu_id":"101"},"new":{} }"#;
+    let reply = format!(
+        r#"{{"errcode":0,"errmsg":"ok","next_cursor":"c2","has_more":1,"msg_list":[{text},{event},{odd},17,{{"msgtype":"hologram"}}]}}"#
+    );
+    let body = json!({ "open_kfid": KF, "cursor": "c1", "token": "t1", "limit": 50, "voice_format": 1 });
+    let sync = server
+        .mock_async(|when, then| {
+            when.method(Method::POST).path("/cgi-bin/kf/sync_msg").json_body(body);
+            then.header("content-type", "text/plain").body(reply);
+        })
+        .await;
+    let request = SyncRequest::new(KF).cursor("c1").token("t1").limit(50).voice_format(VoiceFormat::Silk);
+    let page = client.message().sync(request).await.unwrap();
+    sync.assert_calls_async(1).await;
+    assert_eq!((page.next_cursor(), page.has_more(), page.messages().len()), (Some("c2"), true, 5));
+
+    let [first, second, third, number, unknown] = page.messages() else { panic!("{page:?}") };
+    assert_eq!(first.raw(), text);
+    let Content::Text(received) = first.content() else { panic!("{first:?}") };
+    assert_eq!((received.content.as_str(), received.menu_id.as_deref()), ("在吗", Some("101")));
+    assert_eq!((first.origin(), first.send_time()), (Some(Origin::CUSTOMER), Some(1_718_001_000)));
+    // For an event, account and customer are inside.
+    assert_eq!(second.open_kfid().map(OpenKfid::as_str), Some("wk"));
+    assert_eq!(second.external_userid().map(ExternalUserId::as_str), Some("wm"));
+    // A bad body costs neither the msgid nor anything else.
+    assert_eq!(third.msgid().map(MsgId::as_str), Some("m3"));
+    assert_eq!((third.send_time(), third.origin()), (Some(1_718_001_002), Some(Origin::CUSTOMER)));
+    assert_eq!(third.content(), &Content::Unknown { msgtype: "text".into() });
+    assert_eq!((number.raw(), number.msgtype(), number.msgid()), ("17", "", None));
+    assert_eq!(unknown.content(), &Content::Unknown { msgtype: "hologram".into() });
+    assert!(!format!("{page:?} {first:#?}").contains("在吗"), "Debug shows what the customer wrote");
+}
+
+#[tokio::test]
+async fn an_empty_cursor_is_no_cursor() {
+    let (server, client) = server().await;
+    post(&server, "sync_msg", json!({ "open_kfid": KF }), json!({ "errcode": 0, "next_cursor": "", "msg_list": null }))
+        .await;
+    let page = client.message().sync(SyncRequest::new(KF)).await.unwrap();
+    assert_eq!((page.next_cursor(), page.has_more(), page.messages().len()), (None, false, 0));
+}
+
+/// Each is refused with the limit and the actual value, and the server hears nothing.
+#[tokio::test]
+async fn bad_input_is_refused_before_a_request_is_made() {
+    let server = MockServer::start_async().await;
+    let everything = server.mock_async(|_, then| drop(then.status(500))).await;
+    let client = Client::builder(Credentials::new("ww1", "s")).base_url(server.base_url()).build().unwrap();
+    let (kf, customer, empty) = (OpenKfid::from(KF), ExternalUserId::from(CUSTOMER), "");
+    let text = || Text::new("x").unwrap();
+    let long = |bytes: usize| "x".repeat(bytes);
+    let (account, message, state) = (client.account(), client.message(), client.service_state());
+    let cases = [
+        (account.add("", "m").await.err(), "name is empty"),
+        (account.add(&"名".repeat(17), "m").await.err(), "name has 17 characters, at most 16 are allowed"),
+        (account.add("n", "").await.err(), "media_id is empty"),
+        (account.add("n", &long(129)).await.err(), "media_id has 129 bytes, at most 128 are allowed"),
+        (account.delete(&empty.into()).await.err(), "open_kfid is empty"),
+        (account.delete(&long(65).into()).await.err(), "open_kfid has 65 bytes, at most 64 are allowed"),
+        (account.update(&kf, AccountUpdate::new()).await.err(), "update is empty"),
+        (account.update(&kf, AccountUpdate::new().name("")).await.err(), "name is empty"),
+        (account.update(&kf, AccountUpdate::new().media_id(long(129))).await.err(), "media_id has 129 bytes"),
+        (message.send(&empty.into(), &customer, text()).await.err(), "open_kfid is empty"),
+        (message.send(&kf, &empty.into(), text()).await.err(), "external_userid is empty"),
+        (message.sync(SyncRequest::new("")).await.err(), "open_kfid is empty"),
+        (message.sync(SyncRequest::new(&kf).limit(0)).await.err(), "limit is 0, allowed are 1 to 1000"),
+        (message.sync(SyncRequest::new(&kf).limit(1001)).await.err(), "limit is 1001, allowed are 1 to 1000"),
+        (message.sync(SyncRequest::new(&kf).cursor(long(65))).await.err(), "cursor has 65 bytes"),
+        (message.sync(SyncRequest::new(&kf).token(long(129))).await.err(), "token has 129 bytes"),
+        (state.get(&kf, &empty.into()).await.err(), "external_userid is empty"),
+        (state.trans(&kf, &customer, Trans::to_servicer("")).await.err(), "servicer_userid is empty"),
+        (Text::new("").err(), "text is empty"),
+        (Text::new("长".repeat(683)).err(), "text has 2049 bytes, at most 2048 are allowed"),
+        (MsgId::new("").err(), "msgid is empty"),
+        (MsgId::new(long(33)).err(), "msgid has 33 bytes, at most 32 are allowed"),
+        (MsgId::new("a b").err(), "msgid must be made of 0-9, A-Z, a-z, _ and - only"),
+    ];
+    for (error, expected) in cases {
+        let error = error.unwrap_or_else(|| panic!("{expected} was taken"));
+        assert!(error.to_string().starts_with(expected), "{error} / {expected}");
+        assert!(matches!(error, Error::InvalidInput { .. }) && !error.is_retryable());
+    }
+    assert!(Text::new("长".repeat(682)).is_ok() && Text::new("x".repeat(2048)).is_ok());
+    let Err(Error::InvalidInput { problem, .. }) = Text::new("长".repeat(683)) else { panic!("taken") };
+    assert_eq!(problem, Problem::TooLong { actual: 2049, limit: 2048, unit: Unit::Bytes });
+    everything.assert_calls_async(0).await;
+}
+
+/// The signature that the server's `httpmock` checks in full: nothing but what was mocked is ever asked for.
+#[tokio::test]
+async fn any_operation_goes_through_call() {
+    let (server, client) = server().await;
+    let body = json!({ "open_kfid": KF, "external_userid": CUSTOMER });
+    let mock = post(&server, "service_state/get", body, json!({ "errcode": 0, "service_state": 1 })).await;
+    let body = wecom_kf::raw::types::GetServiceStateRequest { open_kfid: KF.into(), external_userid: CUSTOMER.into() };
+    let reply = client.call(&wecom_kf::raw::op::ServiceStateGet { body }).await.unwrap();
+    assert_eq!(reply.service_state, Some(1));
+    mock.assert_calls_async(1).await;
+}
