@@ -8,5 +8,6 @@ mod network;
 mod schemas;
 mod secrets;
 mod settings;
+mod simulator;
 mod token;
 mod wire;

@@ -10,6 +10,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use wecom_kf::message::{SyncRequest, Text};
 use wecom_kf::raw::{op, types};
 use wecom_kf::{AccessToken, Client, Credentials, Error, IssuedToken, Report};
+use wecom_kf_sim::{Fault as SimFault, FaultAt, Simulator};
 
 use crate::broken::{BrokenServer, Fault, SECRET, TOKEN, json};
 use crate::network::faults;
@@ -101,6 +102,38 @@ async fn no_error_shows_token_secret_or_words_whatever_fails() {
         }
     }
     assert!(seen > 150, "only {seen} errors were seen");
+}
+
+/// The simulator's faults, at every operation, gettoken included.
+#[tokio::test]
+async fn no_error_from_a_fault_of_the_simulator_shows_a_secret() {
+    type Break = fn(FaultAt<'_>) -> SimFault;
+    let faults: [Break; 9] = [
+        |at| at.errcode(48002),
+        |at| at.status(503),
+        |at| at.never_answers(),
+        |at| at.reset_before(),
+        |at| at.reset_after(),
+        |at| at.half_a_body(),
+        |at| at.html(),
+        |at| at.body("{\"errcode\":0,\"access_token\":[]}"),
+        |at| at.errcode(42001),
+    ];
+    let mut seen = 0;
+    for at in [op::GETTOKEN, op::ACCOUNT_LIST, op::SEND_MSG, op::SYNC_MSG] {
+        for fault in faults {
+            let sim = Simulator::builder().corp("ww-corp", SECRET).start().await.unwrap();
+            fault(sim.fault(at)).always();
+            let client = crate::simulator::client_of(&sim);
+            for error in every_call(&client).await {
+                let text = printed(error);
+                assert_silent(at.id, &text);
+                assert!(sim.access_token().is_none_or(|token| !text.contains(&token)), "{text}");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 100, "only {seen} errors were seen");
 }
 
 #[tokio::test]

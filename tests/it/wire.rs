@@ -241,7 +241,6 @@ async fn bad_input_is_refused_before_a_request_is_made() {
     everything.assert_calls_async(0).await;
 }
 
-/// The signature that the server's `httpmock` checks in full: nothing but what was mocked is ever asked for.
 #[tokio::test]
 async fn any_operation_goes_through_call() {
     let (server, client) = server().await;

@@ -288,15 +288,19 @@ impl State {
         };
         current.rejected = true;
         if current.is_replacement && now < current.since + defaults::TOKEN_GAP {
-            // It came in place of a rejected one and fares no better: fetching does not mend what is wrong.
-            self.back_off(now);
+            // It came in place of a rejected one and fares no better. That may happen once; then fetching does not
+            // mend what is wrong.
+            match self.failures {
+                0 => self.failures = 1,
+                _ => self.back_off(now, self.failures - 1),
+            }
         } else {
             self.failures = 0;
         }
     }
 
-    fn back_off(&mut self, now: Instant) {
-        let wait = defaults::TOKEN_BACKOFF_BASE.saturating_mul(2_u32.saturating_pow(self.failures));
+    fn back_off(&mut self, now: Instant, doublings: u32) {
+        let wait = defaults::TOKEN_BACKOFF_BASE.saturating_mul(2_u32.saturating_pow(doublings));
         self.failures = self.failures.saturating_add(1);
         self.not_before = Some(now + wait.min(defaults::TOKEN_GAP));
     }
@@ -355,7 +359,7 @@ impl State {
         match &mut self.current {
             // The old token still serves: nobody is in a hurry.
             Some(current) if current.is_good(now) => current.renew_at = now + defaults::TOKEN_GAP,
-            _ => self.back_off(now),
+            _ => self.back_off(now, self.failures),
         }
         self.last_failure = Some(error.clone());
         error

@@ -1,0 +1,168 @@
+//! Client and simulator together: two readings of the same facts, written apart.
+
+use std::time::Duration;
+
+use wecom_kf::message::{Content, SyncRequest, Text};
+use wecom_kf::{
+    Class, Client, Credentials, ErrCode, Error, ExternalUserId, MsgId, OpenKfid, RetryPolicy, SessionState, Trans,
+};
+use wecom_kf_sim::{Customer, Simulator, op};
+
+pub(crate) fn client_of(sim: &Simulator) -> Client {
+    let builder = Client::builder(Credentials::new(sim.corp_id(), sim.secret())).base_url(sim.base_url());
+    builder.attempt_timeout(Duration::from_millis(250)).retry(RetryPolicy::default().jitter(|| 0.05)).build().unwrap()
+}
+
+struct World {
+    sim: Simulator,
+    client: Client,
+    kf: OpenKfid,
+    customer: Customer,
+    id: ExternalUserId,
+}
+
+/// A customer who has just written.
+async fn world() -> World {
+    let sim = Simulator::builder().seed(7).servicer("zhangsan").start().await.unwrap();
+    let (client, customer) = (client_of(&sim), sim.customer("小王"));
+    customer.says("在吗");
+    World { kf: sim.open_kfid().into(), id: customer.external_userid().into(), sim, client, customer }
+}
+
+impl World {
+    async fn send(&self, text: &str) -> Result<MsgId, Error> {
+        self.client.message().send(&self.kf, &self.id, Text::new(text)?).await
+    }
+}
+
+#[tokio::test]
+async fn a_bot_reads_answers_and_hands_over() {
+    let world = world().await;
+    let page = world.client.message().sync(SyncRequest::new(&world.kf)).await.unwrap();
+    let [message] = page.messages() else { panic!("{page:?}") };
+    assert!(matches!(message.content(), Content::Text(text) if text.content == "在吗"));
+    assert_eq!(message.external_userid(), Some(&world.id));
+
+    let msgid = world.send("在的").await.unwrap();
+    let heard = world.customer.hears().await.unwrap();
+    assert_eq!((heard.text(), heard.msgid.as_str()), (Some("在的"), msgid.as_str()));
+    let states = world.client.service_state();
+    assert_eq!(states.get(&world.kf, &world.id).await.unwrap().state, SessionState::ASSISTANT);
+
+    states.trans(&world.kf, &world.id, Trans::to_servicer("zhangsan")).await.unwrap();
+    let state = states.get(&world.kf, &world.id).await.unwrap();
+    assert_eq!((state.state, state.servicer_userid.as_deref()), (SessionState::SERVICER, Some("zhangsan")));
+    let error = world.send("还在吗").await.unwrap_err();
+    assert_eq!((error.code(), error.class()), (Some(ErrCode::SESSION_STATE_FORBIDS_SENDING), Class::StateConflict));
+}
+
+#[tokio::test]
+async fn accounts_are_added_listed_changed_and_deleted() {
+    let world = world().await;
+    let accounts = world.client.account();
+    let added = accounts.add("售后", &world.sim.media_id()).await.unwrap();
+    accounts.update(&added, wecom_kf::AccountUpdate::new().name("售后二组")).await.unwrap();
+    let all = accounts.list().await.unwrap();
+    assert_eq!(all.iter().find(|account| account.open_kfid == added).unwrap().name, "售后二组");
+    accounts.delete(&added).await.unwrap();
+    assert_eq!(accounts.list().await.unwrap().len(), all.len() - 1);
+    let code = accounts.delete(&added).await.unwrap_err().code();
+    assert!(matches!(code, Some(ErrCode::INVALID_OPEN_KFID | ErrCode::OPEN_KFID_NOT_FOUND)), "{code:?}");
+    for number in 0..205 {
+        accounts.add(&format!("客服{number}"), &world.sim.media_id()).await.unwrap();
+    }
+    assert_eq!(accounts.list().await.unwrap().len(), 206);
+}
+
+#[tokio::test]
+async fn a_page_is_read_on_from_its_cursor_even_if_it_is_empty() {
+    let world = world().await;
+    for number in 1..25 {
+        world.customer.says(&format!("第{number}条"));
+    }
+    world.sim.empty_page_next();
+    let (mut cursor, mut texts, mut pages) = (None::<String>, Vec::new(), 0);
+    loop {
+        let mut request = SyncRequest::new(&world.kf).limit(10);
+        if let Some(cursor) = cursor {
+            request = request.cursor(cursor);
+        }
+        let page = world.client.message().sync(request).await.unwrap();
+        texts.extend(page.messages().iter().map(|message| message.content().clone()));
+        cursor = page.next_cursor().map(str::to_owned);
+        pages += 1;
+        if !page.has_more() {
+            break;
+        }
+    }
+    assert_eq!((texts.len(), pages), (25, 4));
+}
+
+#[tokio::test]
+async fn an_ended_token_costs_one_gettoken_and_no_failed_call() {
+    let world = world().await;
+    world.send("一").await.unwrap();
+    world.sim.expire_token();
+    world.send("二").await.unwrap();
+    world.sim.revoke_token();
+    world.send("三").await.unwrap();
+    assert_eq!((world.sim.calls(op::GETTOKEN), world.sim.calls(op::SEND_MSG)), (3, 5));
+    assert_eq!(world.customer.heard().len(), 3);
+}
+
+#[tokio::test]
+async fn a_message_arrives_once_whatever_happens_to_its_first_try() {
+    for break_it in [
+        |sim: &Simulator| drop(sim.fault(op::SEND_MSG).reset_after()),
+        |sim: &Simulator| drop(sim.fault(op::SEND_MSG).reset_before()),
+        |sim: &Simulator| drop(sim.fault(op::SEND_MSG).never_answers()),
+        |sim: &Simulator| drop(sim.fault(op::SEND_MSG).half_a_body()),
+        |sim: &Simulator| drop(sim.fault(op::SEND_MSG).status(502)),
+        |sim: &Simulator| drop(sim.fault(op::SEND_MSG).errcode(-1)),
+    ] {
+        let world = world().await;
+        break_it(&world.sim);
+        let msgid = world.send("只此一次").await.unwrap();
+        let heard = world.customer.heard();
+        assert_eq!(heard.iter().map(|heard| heard.msgid.as_str()).collect::<Vec<_>>(), [msgid.as_str()]);
+        assert_eq!(world.sim.calls(op::SEND_MSG), 2);
+    }
+}
+
+#[tokio::test]
+async fn what_wecom_refuses_comes_out_with_code_class_and_remedy() {
+    let world = world().await;
+    let wrong = |corp_id: &str, secret: &str| {
+        Client::builder(Credentials::new(corp_id, secret)).base_url(world.sim.base_url()).build().unwrap()
+    };
+    let text = || Text::new("x").unwrap();
+    let secret = wrong(&world.sim.corp_id(), "wrong").account().list().await.unwrap_err();
+    assert_eq!((secret.code(), secret.class()), (Some(ErrCode::INVALID_CREDENTIAL), Class::Permission));
+    assert!(matches!(secret, Error::NoToken { operation: "account_list", .. }));
+    let corp = wrong("wwNobody", &world.sim.secret()).account().list().await.unwrap_err();
+    assert_eq!(corp.code(), Some(ErrCode::INVALID_CORPID));
+    let customer = world.client.message().send(&world.kf, &"wmNobody".into(), text()).await.unwrap_err();
+    assert_eq!(customer.code(), Some(ErrCode::INVALID_EXTERNAL_USERID));
+    let duplicate = MsgId::new("own-1").unwrap();
+    let send = || world.client.message().send_as(&duplicate, &world.kf, &world.id, text());
+    send().await.unwrap();
+    assert_eq!(send().await.unwrap_err().code(), Some(ErrCode::DUPLICATE_MSGID));
+    for _ in 1..5 {
+        world.send("再").await.unwrap();
+    }
+    assert_eq!(world.send("第六条").await.unwrap_err().code(), Some(ErrCode::MESSAGE_COUNT_LIMIT_EXCEEDED));
+    world.customer.says("好");
+    world.send("又可以了").await.unwrap();
+    world.sim.advance(Duration::from_secs(49 * 3600));
+    let late = world.send("太迟").await.unwrap_err();
+    assert!(
+        matches!(late.code(), Some(ErrCode::MESSAGE_WINDOW_CLOSED | ErrCode::SESSION_STATE_FORBIDS_SENDING)),
+        "{late}"
+    );
+    for error in [secret, corp, customer, late] {
+        for lang in [wecom_kf::Lang::En, wecom_kf::Lang::Zh] {
+            assert!(!error.remedy(lang).is_empty());
+        }
+        assert!(error.to_string().contains(error.remedy(wecom_kf::Lang::En)), "{error}");
+    }
+}
