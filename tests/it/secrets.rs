@@ -37,7 +37,6 @@ fn printed(error: Error) -> String {
 }
 
 /// Faults that are made to show what they are given: echoes in errmsg, bodies and headers.
-
 fn echoes() -> Vec<(&'static str, Fault)> {
     let location = format!(
         "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/?access_token={TOKEN}&corpsecret={SECRET}\r\ncontent-length: 0\r\n\r\n"

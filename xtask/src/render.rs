@@ -257,7 +257,8 @@ fn make_strict(schema: &mut Value) {
     if schema["type"] == "object" {
         schema["additionalProperties"] = json!(false);
     }
-    for property in schema["properties"].as_object_mut().into_iter().flat_map(|map| map.values_mut()) {
+    let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
+    for property in properties.into_iter().flat_map(|map| map.values_mut()) {
         make_strict(property);
     }
     if let Some(items) = schema.get_mut("items") {

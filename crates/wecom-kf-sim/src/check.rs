@@ -43,8 +43,7 @@ impl Checks {
     }
 }
 
-fn validator(mut schema: Value) -> Validator {
-    drop_nulls(&mut schema);
+fn validator(schema: Value) -> Validator {
     jsonschema::options()
         // OpenAPI 3.0 schemas are nearest to draft 4.
         .with_draft(Draft::Draft4)
@@ -53,18 +52,6 @@ fn validator(mut schema: Value) -> Validator {
         .with_keyword("x-max-items", |_, limit, _| Ok(Box::new(Limit::new(limit, Unit::Items))))
         .build(&schema)
         .expect("the document's schemas are valid, as a test shows")
-}
-
-/// A member that is null says nothing, and validators refuse some of them.
-fn drop_nulls(schema: &mut Value) {
-    match schema {
-        Value::Object(members) => {
-            members.retain(|_, member| !member.is_null());
-            members.values_mut().for_each(drop_nulls);
-        }
-        Value::Array(items) => items.iter_mut().for_each(drop_nulls),
-        _ => {}
-    }
 }
 
 /// The unit in which WeCom counts.
@@ -184,9 +171,23 @@ mod tests {
     }
 
     #[test]
-    fn nulls_of_a_schema_are_dropped_at_every_depth() {
-        let mut schema = json!({ "a": null, "b": [{ "c": null, "d": 1 }] });
-        drop_nulls(&mut schema);
-        assert_eq!(schema, json!({ "b": [{ "d": 1 }] }));
+    fn a_wrong_shape_is_told_before_a_limit() {
+        let refusal = |request| Checks::get().check(op::SEND_MSG, &request).unwrap_err().code;
+        let mut request = json!({ "msgtype": "text", "text": { "content": "x".repeat(2049) } });
+        request["touser"] = json!("wm1");
+        request["open_kfid"] = json!("wk1");
+        assert_eq!(refusal(request.clone()), ErrCode::MESSAGE_TOO_LONG);
+        request["msgid"] = json!(5);
+        assert_eq!(refusal(request.clone()), ErrCode::INVALID_PARAMETER);
+        request["msgid"] = json!("own");
+        request["zzz"] = json!(5);
+        assert_eq!(refusal(request), ErrCode::INVALID_PARAMETER);
+    }
+
+    #[test]
+    fn what_cannot_be_a_name_is_not_shown_not_even_in_part() {
+        assert_eq!(shown("ofset"), "ofset");
+        assert_eq!(shown("\u{1b}[31m"), "(no name)");
+        assert_eq!(shown(&"x".repeat(65)), "(no name)");
     }
 }

@@ -44,7 +44,6 @@ pub(crate) fn check_kinds(request: &Value) -> Result<(), Refusal> {
 impl Platform {
     /// `POST /cgi-bin/kf/send_msg` [94677].
     pub(crate) fn send_msg(&mut self, now: Duration, request: &Value) -> Result<Value, Refusal> {
-        required(request, "open_kfid")?;
         let touser = required(request, "touser")?;
         let msgtype = required(request, "msgtype")?;
         check_bodies(request, msgtype, &MSGTYPES, "msgtype")?;
