@@ -1,4 +1,5 @@
 //! The crates as a stranger uses them: through their public API only.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod broken;
 mod fake;

@@ -59,7 +59,7 @@ impl<'a> Accounts<'a> {
     ///
     /// # Errors
     ///
-    /// [`MEDIA_ID_INVALID`](crate::ErrCode): the image is unknown or older than 3 days. 95005, 95027: there are too
+    /// [`INVALID_MEDIA_ID`](crate::ErrCode::INVALID_MEDIA_ID): the image is unknown or older than 3 days. 95005, 95027: there are too
     /// many accounts. [`Error::InvalidInput`]: a limit above.
     pub async fn add(self, name: &str, media_id: &str) -> Result<OpenKfid, Error> {
         input::chars("name", name, limits::account_add::NAME_MAX_CHARS)?;

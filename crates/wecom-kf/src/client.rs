@@ -39,6 +39,13 @@ pub mod defaults {
     /// The longest wait before a repeat.
     pub const BACKOFF_CAP: Duration = Duration::from_secs(5);
 
+    /// What all calls of a client may spend on repeats together; successes fill it up again.
+    pub const RETRY_BUDGET: u32 = 500;
+    /// What a repeat costs after an answer that was lost.
+    pub const RETRY_COST_LOST: u32 = 14;
+    /// What a repeat costs after WeCom answered that it is too busy.
+    pub const RETRY_COST_THROTTLED: u32 = 5;
+
     /// The access token is renewed this long before its end, less up to half of it at random.
     pub const RENEW_EARLY: Duration = Duration::from_secs(300);
     /// Between two fetches of a token while one still serves, and after gettoken handed back a rejected one.

@@ -154,6 +154,33 @@ impl Error {
         }
     }
 
+    /// The whole of it in one line, in the reader's language; in English, what Display shows.
+    pub fn in_lang(&self, lang: Lang) -> String {
+        if lang == Lang::En {
+            return self.to_string();
+        }
+        let what = match self {
+            Self::Refused(Refusal { operation, code, errmsg, attempts }) => {
+                let meaning = code.meaning_at(operation, lang);
+                let comma = if meaning.is_empty() { "" } else { "，" };
+                format!("{operation} 被拒：{code}{comma}{meaning}（已发送 {attempts} 次）。企业微信的说明：{errmsg:?}")
+            }
+            Self::NoAnswer { operation, attempts, source } => {
+                format!("{operation} 没有得到可用的应答（已发送 {attempts} 次）：{}", in_one_line(&**source))
+            }
+            Self::TimedOut { operation, attempts, after } => {
+                format!("{operation} 在 {} 毫秒内没有应答（已发送 {attempts} 次）", after.as_millis())
+            }
+            Self::NoToken { operation, source } => {
+                return format!("{operation} 未发送，没有 access_token：{}", source.in_lang(lang));
+            }
+            Self::TokenSource(source) => format!("access_token 的来源出错：{}", in_one_line(&**source)),
+            Self::InvalidInput { .. } => format!("参数有误，未发送：{self}"),
+            Self::Settings(problem) => format!("配置有误：{problem}"),
+        };
+        format!("{what}  处理：{}", self.remedy(lang))
+    }
+
     /// What the person on call should do.
     pub fn remedy(&self, lang: Lang) -> &'static str {
         let (en, zh) = match self {

@@ -6,7 +6,7 @@ use crate::{Error, Lang};
 
 /// An error for a person to read: what `main` returns.
 ///
-/// Its Debug, which Rust prints when `main` returns an error, shows the error and the remedy in the reader's language: that of `WECOM_KF_LANG` (`en` or `zh`), else of `LC_ALL`, `LC_MESSAGES` or `LANG`.
+/// Its Debug, which Rust prints when `main` returns an error, shows the error with its remedy, in the reader's language: that of `WECOM_KF_LANG` (`en` or `zh`), else of `LC_ALL`, `LC_MESSAGES` or `LANG`.
 ///
 /// ```no_run
 /// use wecom_kf::{Client, Credentials, Report};
@@ -26,15 +26,10 @@ impl<E: Into<Box<dyn StdError + Send + Sync>>> From<E> for Report {
 
 impl fmt::Debug for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let own = self.0.downcast_ref::<Error>();
-        match own {
-            Some(error) => write!(f, "{error}")?,
-            None => f.write_str(&in_one_line(&*self.0))?,
+        match self.0.downcast_ref::<Error>() {
+            Some(error) => f.write_str(&error.in_lang(reader_lang())),
+            None => f.write_str(&in_one_line(&*self.0)),
         }
-        if let (Some(error), Lang::Zh) = (own, reader_lang()) {
-            write!(f, "\n  处理：{}", error.remedy(Lang::Zh))?;
-        }
-        Ok(())
     }
 }
 

@@ -75,16 +75,14 @@ pub(crate) struct RetryBudget(Mutex<u32>);
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Cost {
     /// WeCom answered that it is too busy.
-    Throttled = 5,
+    Throttled = defaults::RETRY_COST_THROTTLED as isize,
     /// There was no answer.
-    Lost = 14,
+    Lost = defaults::RETRY_COST_LOST as isize,
 }
-
-const FULL: u32 = 500;
 
 impl RetryBudget {
     pub(crate) fn full() -> Self {
-        Self(Mutex::new(FULL))
+        Self(Mutex::new(defaults::RETRY_BUDGET))
     }
 
     /// Whether there was enough left.
@@ -102,7 +100,7 @@ impl RetryBudget {
     /// A success gives back what its last repeat cost; one at the first try, 1.
     pub(crate) fn give_back(&self, last: Option<Cost>) {
         let mut left = self.lock();
-        *left = (*left + last.map_or(1, |cost| cost as u32)).min(FULL);
+        *left = (*left + last.map_or(1, |cost| cost as u32)).min(defaults::RETRY_BUDGET);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, u32> {

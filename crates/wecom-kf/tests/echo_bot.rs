@@ -1,4 +1,5 @@
 //! The example as people run it: in a process of its own.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
