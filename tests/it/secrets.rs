@@ -76,16 +76,18 @@ async fn broken_both_ways(fault: Fault) -> [BrokenServer; 2] {
 }
 
 async fn every_call(client: &Client) -> Vec<Error> {
-    let (kf, customer) = ("wk".into(), "wm".into());
-    let mut errors = vec![
-        client.account().list().await.err(),
-        client.message().send(&kf, &customer, Text::new(WORDS).unwrap()).await.err(),
-        client.message().sync(SyncRequest::new(&kf).token(CALLBACK)).await.err(),
-        client.token().get().await.err(),
-        client.call(&op::Gettoken { corpid: "ww".into(), corpsecret: SECRET.into() }).await.err(),
-    ];
-    errors.push(client.account().add(&WORDS.repeat(3), "m").await.err());
-    errors.push(client.account().update(&kf, Default::default()).await.err());
+    let (kf, customer, too_long) = ("wk".into(), "wm".into(), WORDS.repeat(3));
+    let raw = op::Gettoken { corpid: "ww".into(), corpsecret: SECRET.into() };
+    let (list, send, sync, token, raw, add, update) = tokio::join!(
+        client.account().list(),
+        client.message().send(&kf, &customer, Text::new(WORDS).unwrap()),
+        client.message().sync(SyncRequest::new(&kf).token(CALLBACK)),
+        client.token().get(),
+        client.call(&raw),
+        client.account().add(&too_long, "m"),
+        client.account().update(&kf, Default::default()),
+    );
+    let errors = [list.err(), send.err(), sync.err(), token.err(), raw.err(), add.err(), update.err()];
     errors.into_iter().flatten().collect()
 }
 
