@@ -99,6 +99,20 @@ async fn listing_accounts_follows_the_pages_to_the_one_that_is_not_full() {
 }
 
 #[tokio::test]
+async fn listing_ends_on_a_server_that_answers_the_same_full_page_for_ever() {
+    let (server, client) = server().await;
+    let page: Vec<_> = (0..100).map(|number| json!({ "open_kfid": format!("wk{number}") })).collect();
+    let list = server
+        .mock_async(|when, then| {
+            when.path("/cgi-bin/kf/account/list");
+            then.json_body(json!({ "account_list": page }));
+        })
+        .await;
+    assert_eq!(client.account().list().await.unwrap().len(), 100);
+    list.assert_calls_async(2).await;
+}
+
+#[tokio::test]
 async fn session_operations() {
     let (server, client) = server().await;
     let (kf, customer) = (OpenKfid::from(KF), ExternalUserId::from(CUSTOMER));

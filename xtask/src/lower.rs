@@ -30,6 +30,7 @@ pub fn lower(document: &Document) -> Result<(Document, Vec<Step>)> {
             name: "security requirement becomes an access_token parameter",
             count: security_to_parameter(&mut lowered),
         },
+        Step { name: "official page linked in the documentation", count: link_official_pages(&mut lowered) },
         Step { name: "default reply dropped", count: drop_default_replies(&mut lowered) },
         Step { name: "multipart operation stripped", count: strip_multipart(&mut lowered) },
         Step { name: "secret becomes a redacting type", count: secrets_to_types(&mut lowered) },
@@ -61,6 +62,19 @@ fn security_to_parameter(document: &mut Document) -> usize {
             }
         }
         usize::from(requires)
+    })
+}
+
+/// Whoever reads the generated client is one step from what WeCom says.
+fn link_official_pages(document: &mut Document) -> usize {
+    each_operation(document, |operation| {
+        let link = format!(
+            "[Official page](https://developer.work.weixin.qq.com/document/path/{})",
+            operation["x-official-page"]
+        );
+        let description = operation["description"].as_str().map_or(String::new(), |text| format!("{text}\n\n"));
+        operation["description"] = Value::String(description + &link);
+        1
     })
 }
 

@@ -88,11 +88,16 @@ impl<'a> Accounts<'a> {
     /// As [`list`](Self::list); the stream ends with the error.
     pub fn stream(self) -> impl Stream<Item = Result<Account, Error>> + Send + 'a {
         let client = self.0;
-        try_unfold(Some(0), move |offset| async move {
-            let Some(offset) = offset else { return Ok(None) };
+        try_unfold(Some((0, None)), move |state| async move {
+            let Some((offset, previous)) = state else { return Ok(None) };
             let page = page(client, offset).await?;
+            let first = page.first().map(|account| account.open_kfid.clone());
+            // A server that does not heed the offset would answer the same page for ever.
+            if first.is_some() && first == previous {
+                return Ok(None);
+            }
             // There is no has_more: a page that is not full is the last one.
-            let next = (page.len() >= PAGE as usize).then(|| offset + PAGE as i32);
+            let next = (page.len() >= PAGE as usize).then(|| (offset + PAGE as i32, first));
             Ok(Some((futures_util::stream::iter(page.into_iter().map(Ok)), next)))
         })
         .try_flatten()

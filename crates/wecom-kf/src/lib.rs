@@ -21,6 +21,8 @@ pub use error::{Error, Refusal};
 pub use ids::{ExternalUserId, MsgId, OpenKfid};
 pub use input::{Problem, Unit};
 pub use report::Report;
+/// The HTTP client, whose settings [`ClientBuilder::http`] takes.
+pub use reqwest;
 pub use retry::RetryPolicy;
 pub use service_state::{ServiceState, SessionState, SessionStates, Trans, Transferred};
 pub use token::{IssuedToken, TokenSource, Tokens};

@@ -1067,6 +1067,8 @@ impl Client {
     ///
     /// One token per corp and secret, normally valid for 7200 seconds. Keep it: fetching it on every call runs into 45009, and repeated failing calls get the caller's IP refused for about an hour. The platform may end a token early.
     ///
+    /// [Official page](https://developer.work.weixin.qq.com/document/path/91039)
+    ///
     /// Sends a `GET` request to `/cgi-bin/gettoken`
     ///
     /// Arguments:
@@ -1094,6 +1096,8 @@ impl Client {
     ///
     /// A corp may have 5,000 accounts, an unverified one 10 (95027). The app that adds an account manages it.
     ///
+    /// [Official page](https://developer.work.weixin.qq.com/document/path/94662)
+    ///
     /// Sends a `POST` request to `/cgi-bin/kf/account/add`
     ///
     /// Arguments:
@@ -1118,6 +1122,8 @@ impl Client {
         self.exchange(request).await
     }
     /// Delete a customer service account
+    ///
+    /// [Official page](https://developer.work.weixin.qq.com/document/path/94663)
     ///
     /// Sends a `POST` request to `/cgi-bin/kf/account/del`
     ///
@@ -1146,6 +1152,8 @@ impl Client {
     ///
     /// There is no `has_more`: ask again with `offset + limit` until a page has fewer than `limit` entries.
     ///
+    /// [Official page](https://developer.work.weixin.qq.com/document/path/94661)
+    ///
     /// Sends a `POST` request to `/cgi-bin/kf/account/list`
     ///
     /// Arguments:
@@ -1172,6 +1180,8 @@ impl Client {
     /// Change the name or the avatar of a customer service account
     ///
     /// Leave out what is not to change; an empty string is refused.
+    ///
+    /// [Official page](https://developer.work.weixin.qq.com/document/path/94664)
     ///
     /// Sends a `POST` request to `/cgi-bin/kf/account/update`
     ///
@@ -1200,6 +1210,8 @@ impl Client {
     ///
     /// Only while the session is in state 0 or 1 (else 95018); sending in state 0 moves it to 1. Within 48 hours of the customer's last message (else 95002), and at most five messages after it (else 95001). `errcode` 0 does not mean delivered: a later event `msg_send_fail` may name the msgid.
     ///
+    /// [Official page](https://developer.work.weixin.qq.com/document/path/94677)
+    ///
     /// Sends a `POST` request to `/cgi-bin/kf/send_msg`
     ///
     /// Arguments:
@@ -1224,6 +1236,8 @@ impl Client {
         self.exchange(request).await
     }
     /// Read the state of a customer's session
+    ///
+    /// [Official page](https://developer.work.weixin.qq.com/document/path/94669)
     ///
     /// Sends a `POST` request to `/cgi-bin/kf/service_state/get`
     ///
@@ -1252,6 +1266,8 @@ impl Client {
     ///
     /// Documented moves: 0 to 1, 2, 3; 1 to 2, 3; 2 to 3; 3 to 3 (another servicer) and 4. Moves to 4 from 0, 1 and 2 work in practice. Moves that are not allowed are answered with 95016 or 95013. They raise no `session_status_change` event.
     ///
+    /// [Official page](https://developer.work.weixin.qq.com/document/path/94669)
+    ///
     /// Sends a `POST` request to `/cgi-bin/kf/service_state/trans`
     ///
     /// Arguments:
@@ -1278,6 +1294,8 @@ impl Client {
     /// Read the messages and events of an account
     ///
     /// Oldest first, from the cursor on, kept for three days. Call again with `next_cursor` while `has_more` is 1, even if the list is empty. Messages sent with `send_msg` are not returned. Delivery is at least once: tell repeats apart by `msgid`.
+    ///
+    /// [Official page](https://developer.work.weixin.qq.com/document/path/94670)
     ///
     /// Sends a `POST` request to `/cgi-bin/kf/sync_msg`
     ///
