@@ -54,6 +54,10 @@ pub fn optional_number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>
     }
 }
 
+pub fn number<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    optional_number(from)?.ok_or_else(not_a_number)
+}
+
 pub fn optional_bool<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>, D::Error> {
     match from.deserialize_any(Scalar)? {
         Value::Null => Ok(None),

@@ -1,11 +1,16 @@
 //! Messages: sending them and reading them.
 
+pub mod content;
+pub mod event;
+mod fields;
 mod page;
 mod received;
 mod text;
 
+pub use content::Content;
+pub use event::Event;
 pub use page::{Page, SyncRequest, VoiceFormat};
-pub use received::{Content, Message, Origin, ReceivedText};
+pub use received::{Message, Origin};
 pub use text::Text;
 
 use crate::client::Client;

@@ -1,12 +1,11 @@
-use std::borrow::Cow;
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::OnceLock;
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
-use crate::raw::{MessageJson, lenient};
+use super::Content;
+use super::fields::{Fields, open_number};
+use crate::raw::MessageJson;
 use crate::{ExternalUserId, MsgId, OpenKfid};
 
 /// A message or an event, as [`Messages::sync`](super::Messages::sync) returns it.
@@ -28,45 +27,15 @@ pub struct Message {
     content: OnceLock<Content>,
 }
 
-/// Who a message is from. Open: a number WeCom adds is a value like any other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Origin(pub i64);
-
-impl Origin {
-    /// The customer.
-    pub const CUSTOMER: Self = Self(3);
-    /// WeCom itself: an event.
-    pub const SYSTEM: Self = Self(4);
-    /// A servicer, writing in the WeCom client.
-    pub const SERVICER: Self = Self(5);
-}
-
-/// What a message says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Content {
-    /// A text, typed by the customer or sent by tapping a menu.
-    Text(ReceivedText),
-    /// A kind that has no type here, or one whose body is missing or of another shape: see [`Message::raw`].
-    Unknown {
-        /// Its msgtype, as it came.
-        msgtype: String,
-    },
-}
-
-/// A text that was received. Its Debug shows the length only.
-#[derive(Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ReceivedText {
-    /// The text.
-    pub content: String,
-    /// The id of the menu item that the customer tapped; None for typed text.
-    pub menu_id: Option<String>,
-}
-
-impl fmt::Debug for ReceivedText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ReceivedText({} bytes, menu_id {:?})", self.content.len(), self.menu_id)
+open_number! {
+    /// Who a message is from.
+    Origin {
+        /// The customer.
+        CUSTOMER = 3,
+        /// WeCom itself: an event.
+        SYSTEM = 4,
+        /// A servicer, writing in the WeCom client.
+        SERVICER = 5,
     }
 }
 
@@ -127,23 +96,12 @@ impl Message {
 
     /// What it says. Decoded when first asked for.
     pub fn content(&self) -> &Content {
-        self.content.get_or_init(|| self.decode())
+        self.content.get_or_init(|| Content::decode(&self.msgtype, self.raw()))
     }
 
     /// The JSON as it came, byte for byte.
     pub fn raw(&self) -> &str {
         self.json.get()
-    }
-
-    fn decode(&self) -> Content {
-        let text = match self.msgtype.as_str() {
-            "text" => Fields::of(self.json.get()).object("text"),
-            _ => Fields::default(),
-        };
-        match text.content() {
-            Some(content) => Content::Text(ReceivedText { content, menu_id: text.text("menu_id") }),
-            None => Content::Unknown { msgtype: self.msgtype.clone() },
-        }
     }
 }
 
@@ -157,43 +115,6 @@ impl fmt::Debug for Message {
             .field("origin", &self.origin)
             .field("msgtype", &self.msgtype)
             .finish_non_exhaustive()
-    }
-}
-
-/// The members of a JSON object, each still undecoded, so that a bad one costs nothing but itself.
-#[derive(Default)]
-struct Fields<'a>(HashMap<Cow<'a, str>, &'a RawValue>);
-
-impl<'a> Fields<'a> {
-    /// None at all if it is no object.
-    fn of(json: &'a str) -> Self {
-        Self(serde_json::from_str(json).unwrap_or_default())
-    }
-
-    fn object(&self, name: &str) -> Self {
-        self.0.get(name).map_or_else(Self::default, |value| Self::of(value.get()))
-    }
-
-    /// A text that is not empty.
-    fn text(&self, name: &str) -> Option<String> {
-        self.decode(name, lenient::optional_string).filter(|text| !text.is_empty())
-    }
-
-    /// The `content`, which may be empty.
-    fn content(&self) -> Option<String> {
-        self.decode("content", lenient::optional_string)
-    }
-
-    fn integer(&self, name: &str) -> Option<i64> {
-        self.decode(name, lenient::optional_integer)
-    }
-
-    fn decode<T>(
-        &self,
-        name: &str,
-        decode: impl Fn(&'a RawValue) -> Result<Option<T>, serde_json::Error>,
-    ) -> Option<T> {
-        decode(self.0.get(name)?).ok().flatten()
     }
 }
 

@@ -1,0 +1,371 @@
+//! What a received message says: one type per kind.
+//!
+//! What WeCom may leave out is an Option. No Debug here shows what a customer wrote.
+
+use std::fmt;
+
+use serde::Deserialize;
+
+use super::Event;
+use super::fields::{Fields, body, open_number};
+use crate::raw::lenient;
+
+/// What a message says.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Content {
+    /// A text, typed or sent by tapping a menu. Also WeCom's notice in place of media that are too large.
+    Text(Text),
+    /// A picture.
+    Image(Media),
+    /// A voice message: AMR or Silk, as was asked for.
+    Voice(Media),
+    /// A video.
+    Video(Media),
+    /// A file. Its name only comes with its download.
+    File(Media),
+    /// A location.
+    Location(Location),
+    /// A link.
+    Link(Link),
+    /// A member's card, sent by a servicer.
+    BusinessCard(BusinessCard),
+    /// A mini program.
+    Miniprogram(Miniprogram),
+    /// A menu that a servicer or WeCom's own bot sent.
+    Msgmenu(Msgmenu),
+    /// A product of a 视频号 shop.
+    ChannelsShopProduct(ChannelsShopProduct),
+    /// An order of a 视频号 shop.
+    ChannelsShopOrder(ChannelsShopOrder),
+    /// A forwarded chat history (聊天记录).
+    MergedMsg(MergedMsg),
+    /// A post, a live stream or a card of 视频号.
+    Channels(Channels),
+    /// A meeting. WeCom does not document its body: see [`Message::raw`](super::Message::raw).
+    Meeting,
+    /// A schedule. WeCom does not document its body: see [`Message::raw`](super::Message::raw).
+    Schedule,
+    /// A note (用户笔记). WeCom does not document its body: see [`Message::raw`](super::Message::raw).
+    Note,
+    /// Something that happened.
+    Event(Event),
+    /// A kind that has no type here, or one whose body is missing or of another shape: see
+    /// [`Message::raw`](super::Message::raw).
+    Unknown {
+        /// Its msgtype, as it came.
+        msgtype: String,
+    },
+}
+
+impl Content {
+    /// Decodes the message `json` of the kind `msgtype`.
+    pub(super) fn decode(msgtype: &str, json: &str) -> Self {
+        Self::known(msgtype, json).unwrap_or_else(|| Self::Unknown { msgtype: msgtype.to_owned() })
+    }
+
+    fn known(msgtype: &str, message: &str) -> Option<Self> {
+        // The body stands under the name of the kind.
+        let fields = Fields::of(message);
+        let json = fields.json(msgtype);
+        Some(match msgtype {
+            "text" => Self::Text(body(json)?),
+            "image" => Self::Image(body(json)?),
+            "voice" => Self::Voice(body(json)?),
+            "video" => Self::Video(body(json)?),
+            "file" => Self::File(body(json)?),
+            "location" => Self::Location(body(json)?),
+            "link" => Self::Link(body(json)?),
+            "business_card" => Self::BusinessCard(body(json)?),
+            "miniprogram" => Self::Miniprogram(body(json)?),
+            "msgmenu" => Self::Msgmenu(body(json)?),
+            "channels_shop_product" => Self::ChannelsShopProduct(body(json)?),
+            "channels_shop_order" => Self::ChannelsShopOrder(body(json)?),
+            "merged_msg" => Self::MergedMsg(body(json)?),
+            "channels" => Self::Channels(body(json)?),
+            "meeting" => Self::Meeting,
+            "schedule" => Self::Schedule,
+            "note" => Self::Note,
+            "event" => Self::Event(Event::decode(json?)?),
+            _ => return None,
+        })
+    }
+}
+
+/// Declares bodies. Their Debug shows their name only: the rest is what somebody wrote or looked at.
+macro_rules! bodies {
+    ($($(#[$docs:meta])* $name:ident { $($(#[$field:meta])* $field_name:ident: $ty:ty,)* })*) => {$(
+        $(#[$docs])*
+        #[derive(Clone, PartialEq, Deserialize)]
+        #[non_exhaustive]
+        pub struct $name {
+            $($(#[$field])* pub $field_name: $ty,)*
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($name)).finish_non_exhaustive()
+            }
+        }
+    )*};
+}
+
+bodies! {
+    /// A text.
+    Text {
+        /// The text.
+        #[serde(deserialize_with = "lenient::string")]
+        content: String,
+        /// The id of the menu item that the customer tapped; None for typed text.
+        #[serde(default, deserialize_with = "lenient::optional_string")]
+        menu_id: Option<String>,
+    }
+
+    /// A picture, voice message, video or file.
+    Media {
+        /// Fetch it within 3 days.
+        #[serde(deserialize_with = "lenient::string")]
+        media_id: String,
+    }
+
+    /// A location.
+    Location {
+        /// Degrees, -90 to 90.
+        #[serde(deserialize_with = "lenient::number")]
+        latitude: f64,
+        /// Degrees, -180 to 180.
+        #[serde(deserialize_with = "lenient::number")]
+        longitude: f64,
+        /// The name of the place.
+        #[serde(default, deserialize_with = "lenient::optional_string")]
+        name: Option<String>,
+        /// The address of the place.
+        #[serde(default, deserialize_with = "lenient::optional_string")]
+        address: Option<String>,
+    }
+
+    /// A link. Each part may be empty.
+    Link {
+        /// The title.
+        #[serde(default, deserialize_with = "lenient::optional_string")]
+        title: Option<String>,
+        /// The description.
+        #[serde(default, deserialize_with = "lenient::optional_string")]
+        desc: Option<String>,
+        /// The target.
+        #[serde(default, deserialize_with = "lenient::optional_string")]
+        url: Option<String>,
+        /// The thumbnail.
+        #[serde(default, deserialize_with = "lenient::optional_string")]
+        pic_url: Option<String>,
+    }
+
+    /// A member's card.
+    BusinessCard {
+        /// The member.
+        #[serde(deserialize_with = "lenient::string")]
+        userid: String,
+    }
+
+    /// A mini program.
+    Miniprogram {
+        /// The title.
+        #[serde(default, deserialize_with = "lenient::optional_string")]
+        title: Option<String>,
+        /// The id of the mini program.
+        #[serde(default, deserialize_with = "lenient::optional_string")]
+        appid: Option<String>,
+        /// The page it opens.
+        #[serde(default, deserialize_with = "lenient::optional_string")]
+        pagepath: Option<String>,
+        /// The cover.
+        #[serde(default, deserialize_with = "lenient::optional_string")]
+        thumb_media_id: Option<String>,
+    }
+
+    /// A menu.
+    Msgmenu {
+        /// The text above the items.
+        #[serde(default, deserialize_with = "lenient::optional_string")]
+        head_content: Option<String>,
+        /// The items.
+        #[serde(default, deserialize_with = "lenient::list")]
+        list: Vec<MenuItem>,
+        /// The text below the items.
+        #[serde(default, deserialize_with = "lenient::optional_string")]
+        tail_content: Option<String>,
+    }
+
+    /// A product of a 视频号 shop.
+    ChannelsShopProduct {
+        /// The id of the product.
+        #[serde(default, deserialize_with = "lenient::optional_string")]
+        product_id: Option<String>,
+        /// The picture. Some servers write `head_img`.
+        #[serde(default, alias = "head_img", deserialize_with = "lenient::optional_string")]
+        head_image: Option<String>,
+        /// The title.
+        #[serde(default, deserialize_with = "lenient::optional_string")]
+        title: Option<String>,
+        /// The price in fen (分), as digits.
+        #[serde(default, deserialize_with = "lenient::optional_string")]
+        sales_price: Option<String>,
+        /// The name of the shop.
+        #[serde(default, deserialize_with = "lenient::optional_string")]
+        shop_nickname: Option<String>,
+        /// The picture of the shop. Some servers write `shop_head_img`.
+        #[serde(default, alias = "shop_head_img", deserialize_with = "lenient::optional_string")]
+        shop_head_image: Option<String>,
+    }
+
+    /// An order of a 视频号 shop.
+    ChannelsShopOrder {
+        /// The id of the order.
+        #[serde(default, deserialize_with = "lenient::optional_string")]
+        order_id: Option<String>,
+        /// The titles of the products.
+        #[serde(default, deserialize_with = "lenient::optional_string")]
+        product_titles: Option<String>,
+        /// The price as it is shown.
+        #[serde(default, deserialize_with = "lenient::optional_string")]
+        price_wording: Option<String>,
+        /// The state as it is shown.
+        #[serde(default, deserialize_with = "lenient::optional_string")]
+        state: Option<String>,
+        /// The picture.
+        #[serde(default, deserialize_with = "lenient::optional_string")]
+        image_url: Option<String>,
+        /// The name of the shop.
+        #[serde(default, deserialize_with = "lenient::optional_string")]
+        shop_nickname: Option<String>,
+    }
+
+    /// A forwarded chat history.
+    MergedMsg {
+        /// The title.
+        #[serde(default, deserialize_with = "lenient::optional_string")]
+        title: Option<String>,
+        /// The quoted messages.
+        #[serde(default, deserialize_with = "lenient::list")]
+        item: Vec<MergedItem>,
+    }
+
+    /// A quoted message of a chat history.
+    MergedItem {
+        /// When it was sent, in Unix seconds.
+        #[serde(default, deserialize_with = "lenient::optional_integer")]
+        send_time: Option<i64>,
+        /// Its kind.
+        #[serde(default, deserialize_with = "lenient::string")]
+        msgtype: String,
+        /// The name of its author.
+        #[serde(default, deserialize_with = "lenient::optional_string")]
+        sender_name: Option<String>,
+        /// A JSON document in a string, which may be empty or no JSON: see [`content`](Self::content).
+        #[serde(default, deserialize_with = "lenient::string")]
+        msg_content: String,
+    }
+
+    /// A post, a live stream or a card of 视频号.
+    Channels {
+        /// Which of them.
+        sub_type: ChannelsSubType,
+        /// The name of the 视频号.
+        #[serde(default, deserialize_with = "lenient::optional_string")]
+        nickname: Option<String>,
+        /// The title, of a post only.
+        #[serde(default, deserialize_with = "lenient::optional_string")]
+        title: Option<String>,
+    }
+}
+
+impl MergedItem {
+    /// What the quoted message says; decoded when asked for. [`Content::Unknown`] where its string holds nothing that
+    /// can be decoded.
+    pub fn content(&self) -> Content {
+        let inner = Fields::of(&self.msg_content).text("msgtype");
+        Content::decode(inner.as_deref().unwrap_or(&self.msgtype), &self.msg_content)
+    }
+}
+
+open_number! {
+    /// What of 视频号 was sent.
+    ChannelsSubType {
+        /// A post (动态).
+        POST = 1,
+        /// A live stream (直播).
+        LIVE = 2,
+        /// A card (名片).
+        CARD = 3,
+    }
+}
+
+/// An item of a received menu.
+#[derive(Clone, PartialEq)]
+#[non_exhaustive]
+pub enum MenuItem {
+    /// Sends its text back.
+    Click {
+        /// Comes back as [`Text::menu_id`].
+        id: Option<String>,
+        /// The text of the item.
+        content: String,
+    },
+    /// Opens a page.
+    View {
+        /// The page.
+        url: Option<String>,
+        /// The text of the item.
+        content: String,
+    },
+    /// Opens a mini program.
+    Miniprogram {
+        /// The id of the mini program.
+        appid: Option<String>,
+        /// The page it opens.
+        pagepath: Option<String>,
+        /// The text of the item.
+        content: String,
+    },
+    /// Text only.
+    Text {
+        /// The text.
+        content: String,
+    },
+    /// A kind that has no variant here, or an item of another shape.
+    Unknown {
+        /// Its type, as it came.
+        kind: String,
+    },
+}
+
+impl<'de> Deserialize<'de> for MenuItem {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let json = Box::<serde_json::value::RawValue>::deserialize(from)?;
+        let fields = Fields::of(json.get());
+        let kind = fields.text("type").unwrap_or_default();
+        let body = fields.object(&kind);
+        let content = body.text("content");
+        Ok(match (kind.as_str(), content) {
+            ("click", Some(content)) => Self::Click { id: body.text("id"), content },
+            ("view", Some(content)) => Self::View { url: body.text("url"), content },
+            ("miniprogram", Some(content)) => {
+                Self::Miniprogram { appid: body.text("appid"), pagepath: body.text("pagepath"), content }
+            }
+            ("text", Some(content)) => Self::Text { content },
+            _ => Self::Unknown { kind },
+        })
+    }
+}
+
+impl fmt::Debug for MenuItem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Click { .. } => "Click { .. }",
+            Self::View { .. } => "View { .. }",
+            Self::Miniprogram { .. } => "Miniprogram { .. }",
+            Self::Text { .. } => "Text { .. }",
+            Self::Unknown { .. } => "Unknown { .. }",
+        })
+    }
+}

@@ -1,0 +1,281 @@
+//! What an event says: one type per kind.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::fields::{Fields, body, open_number};
+use crate::raw::lenient;
+
+/// Something that happened. Account and customer are accessors of the [`Message`](super::Message).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A customer entered the chat.
+    EnterSession(EnterSession),
+    /// A message of ours could not be delivered.
+    MsgSendFail(MsgSendFail),
+    /// A servicer began or stopped receiving.
+    ServicerStatusChange(ServicerStatusChange),
+    /// A servicer changed a session in the WeCom client; changes by the API raise no event.
+    SessionStatusChange(SessionStatusChange),
+    /// The customer took a message back.
+    UserRecallMsg(Recall),
+    /// A servicer took a message back.
+    ServicerRecallMsg(Recall),
+    /// A servicer switched "不再接收消息" for a customer.
+    RejectCustomerMsgSwitchChange(RejectSwitchChange),
+    /// A kind that has no variant here, or one of another shape: see [`Message::raw`](super::Message::raw).
+    Unknown {
+        /// Its event_type, as it came.
+        event_type: String,
+    },
+}
+
+impl Event {
+    /// None if it is no object or has no event_type.
+    pub(super) fn decode(json: &str) -> Option<Self> {
+        let event_type = Fields::of(json).text("event_type")?;
+        Some(Self::known(&event_type, json).unwrap_or(Self::Unknown { event_type }))
+    }
+
+    fn known(event_type: &str, json: &str) -> Option<Self> {
+        let json = Some(json);
+        Some(match event_type {
+            "enter_session" => Self::EnterSession(body(json)?),
+            "msg_send_fail" => Self::MsgSendFail(body(json)?),
+            "servicer_status_change" => Self::ServicerStatusChange(body(json)?),
+            "session_status_change" => Self::SessionStatusChange(body(json)?),
+            "user_recall_msg" => Self::UserRecallMsg(body(json)?),
+            "servicer_recall_msg" => Self::ServicerRecallMsg(body(json)?),
+            "reject_customer_msg_switch_change" => Self::RejectCustomerMsgSwitchChange(body(json)?),
+            _ => return None,
+        })
+    }
+}
+
+/// A customer entered the chat. Its Debug hides the code and what the customer brought along.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
+pub struct EnterSession {
+    /// The label of the contact way; None when the customer came otherwise.
+    #[serde(default, deserialize_with = "not_empty")]
+    pub scene: Option<String>,
+    /// What was appended to the link. The customer can alter it.
+    #[serde(default, deserialize_with = "not_empty")]
+    pub scene_param: Option<String>,
+    /// A code to welcome the customer with, valid for 20 seconds, once. Only for one who had no welcome in 48 hours
+    /// and has not written yet.
+    #[serde(default, deserialize_with = "not_empty")]
+    pub welcome_code: Option<String>,
+    /// The 视频号 the customer came from.
+    #[serde(default, deserialize_with = "object_if_one")]
+    pub wechat_channels: Option<WechatChannels>,
+}
+
+impl fmt::Debug for EnterSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EnterSession").field("scene", &self.scene).finish_non_exhaustive()
+    }
+}
+
+/// The 视频号 a customer came from.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
+pub struct WechatChannels {
+    /// The name of the 视频号, for the first three scenes.
+    #[serde(default, deserialize_with = "not_empty")]
+    pub nickname: Option<String>,
+    /// The name of the shop, for the last two.
+    #[serde(default, deserialize_with = "not_empty")]
+    pub shop_nickname: Option<String>,
+    /// Where the customer was.
+    #[serde(default)]
+    pub scene: Option<WechatChannelsScene>,
+}
+
+/// A message of ours could not be delivered.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
+pub struct MsgSendFail {
+    /// The msgid of the message.
+    #[serde(deserialize_with = "lenient::string")]
+    pub fail_msgid: String,
+    /// Why.
+    #[serde(default)]
+    pub fail_type: FailType,
+}
+
+/// A servicer began or stopped receiving.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
+pub struct ServicerStatusChange {
+    /// The servicer.
+    #[serde(deserialize_with = "lenient::string")]
+    pub servicer_userid: String,
+    /// What the servicer does now.
+    pub status: ServicerStatus,
+    /// How the servicer stopped; older servers do not say.
+    #[serde(default)]
+    pub stop_type: Option<StopType>,
+}
+
+/// A servicer changed a session in the WeCom client. Its Debug hides the code.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
+pub struct SessionStatusChange {
+    /// What happened.
+    pub change_type: ChangeType,
+    /// Who served before.
+    #[serde(default, deserialize_with = "not_empty")]
+    pub old_servicer_userid: Option<String>,
+    /// Who serves now.
+    #[serde(default, deserialize_with = "not_empty")]
+    pub new_servicer_userid: Option<String>,
+    /// A code to send one message with: for 48 hours when taken from the pool, for 20 seconds when ended.
+    #[serde(default, deserialize_with = "not_empty")]
+    pub msg_code: Option<String>,
+}
+
+impl fmt::Debug for SessionStatusChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionStatusChange")
+            .field("change_type", &self.change_type)
+            .field("old_servicer_userid", &self.old_servicer_userid)
+            .field("new_servicer_userid", &self.new_servicer_userid)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A message was taken back.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
+pub struct Recall {
+    /// The message.
+    #[serde(deserialize_with = "lenient::string")]
+    pub recall_msgid: String,
+    /// The servicer who took it back; None for the customer.
+    #[serde(default, deserialize_with = "not_empty")]
+    pub servicer_userid: Option<String>,
+}
+
+/// A servicer switched "不再接收消息" for a customer.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
+pub struct RejectSwitchChange {
+    /// The servicer.
+    #[serde(default, deserialize_with = "not_empty")]
+    pub servicer_userid: Option<String>,
+    /// Whether the customer's messages are rejected now.
+    pub reject_switch: RejectSwitch,
+}
+
+/// An odd one must not cost the welcome code beside it.
+fn object_if_one<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<WechatChannels>, D::Error> {
+    let json = Box::<RawValue>::deserialize(from)?;
+    Ok(body(Some(json.get())))
+}
+
+/// WeCom writes "" where it has nothing to say.
+fn not_empty<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    Ok(lenient::optional_string(from)?.filter(|text| !text.is_empty()))
+}
+
+open_number! {
+    /// Where a customer was in 视频号.
+    WechatChannelsScene {
+        /// The home page of the 视频号.
+        HOME_PAGE = 1,
+        /// The product list of a live stream.
+        LIVE_PRODUCT_LIST = 2,
+        /// The product showcase (商品橱窗).
+        SHOWCASE = 3,
+        /// A product of the shop.
+        SHOP_PRODUCT = 4,
+        /// An order of the shop.
+        SHOP_ORDER = 5,
+    }
+}
+
+open_number! {
+    /// Why a message could not be delivered.
+    FailType {
+        /// Unknown to WeCom.
+        UNKNOWN = 0,
+        /// The account is deleted.
+        ACCOUNT_DELETED = 1,
+        /// The app is switched off.
+        APP_SWITCHED_OFF = 2,
+        /// The customer's last message is more than 48 hours old.
+        SESSION_EXPIRED = 4,
+        /// The session is closed.
+        SESSION_CLOSED = 5,
+        /// There were more than five messages.
+        TOO_MANY_MESSAGES = 6,
+        /// No 视频号 is bound; older servers.
+        NO_CHANNELS_BOUND = 7,
+        /// The corp is not verified.
+        NOT_VERIFIED = 8,
+        /// Neither verified nor a 视频号 bound; older servers.
+        NOT_VERIFIED_NOR_BOUND = 9,
+        /// The customer rejects messages.
+        REJECTED_BY_CUSTOMER = 10,
+        /// No member of the corp has logged in to the WeCom app.
+        NO_MEMBER_LOGGED_IN = 11,
+        /// The KF component forbids the kind of message.
+        KIND_FORBIDDEN = 12,
+        /// A safety restriction; a single source.
+        SAFETY_RESTRICTION = 13,
+    }
+}
+
+impl Default for FailType {
+    fn default() -> Self {
+        Self::UNKNOWN
+    }
+}
+
+open_number! {
+    /// What a servicer does. Not the numbers of the list of servicers, where receiving is 0.
+    ServicerStatus {
+        /// Receiving customers (接待中).
+        RECEIVING = 1,
+        /// Not receiving (停止接待).
+        STOPPED = 2,
+    }
+}
+
+open_number! {
+    /// How a servicer stopped.
+    StopType {
+        /// Stopped.
+        STOPPED = 0,
+        /// Suspended, for a while.
+        SUSPENDED = 1,
+    }
+}
+
+open_number! {
+    /// What happened to a session.
+    ChangeType {
+        /// Taken from the pool.
+        TAKEN = 1,
+        /// Handed to another servicer.
+        TRANSFERRED = 2,
+        /// Ended.
+        ENDED = 3,
+        /// Taken up again after it had ended or been transferred.
+        TAKEN_UP_AGAIN = 4,
+    }
+}
+
+open_number! {
+    /// Whether a customer's messages are rejected.
+    RejectSwitch {
+        /// No longer.
+        ACCEPTING = 0,
+        /// From now on.
+        REJECTING = 1,
+    }
+}
