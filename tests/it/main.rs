@@ -6,6 +6,7 @@ mod fake;
 
 mod call;
 mod network;
+mod page;
 mod samples;
 mod schemas;
 mod secrets;

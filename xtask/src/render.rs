@@ -166,6 +166,10 @@ fn reply(document: &Document, schema: &str) -> Result<TokenStream> {
     let rest = has_more.then(|| quote!(, ..Default::default()));
     Ok(quote! {
         impl Reply for types::#name {
+            fn decode(body: &[u8]) -> Result<Self, Error> {
+                crate::exchange::decode(body)
+            }
+
             fn errcode(&self) -> i64 {
                 self.errcode
             }

@@ -1,6 +1,5 @@
 use std::fmt;
 
-use bytes::Bytes;
 use reqwest::StatusCode;
 
 /// Why there is no reply. It holds and prints no URL, no token, no secret and no body.
@@ -61,8 +60,9 @@ impl Error {
     /// The `problem` of a body that broke off.
     pub const BROKE_OFF: &str = "an early end";
 
-    /// serde's own message quotes what it met, which may be a token or a customer's words; kind and place say enough.
-    pub(crate) fn undecodable(body: &Bytes, error: &serde_json::Error) -> Self {
+    /// That `body` cannot be decoded. serde's own message quotes what it met, which may be a token or a customer's
+    /// words; kind and place say enough.
+    pub fn undecodable(body: &[u8], error: &serde_json::Error) -> Self {
         use serde_json::error::Category;
         let (problem, is_json) = match error.classify() {
             Category::Data => ("a wrong type", true),

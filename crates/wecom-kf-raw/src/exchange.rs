@@ -1,10 +1,10 @@
-use bytes::Bytes;
 use reqwest::{ClientBuilder, StatusCode, redirect, retry};
-use serde::Deserialize;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::{Client, Error, Reply, lenient};
+use crate::types::ErrorModel;
+use crate::{AccessToken, Client, Error, Operation, Reply};
 
 /// Builds the HTTP client of a [`Client`] from `settings`, such as a proxy or time-outs.
 ///
@@ -37,14 +37,31 @@ impl Client {
             // A response prints its URL and its headers, a Location with our query among them.
             return Err(Error::Status(response.status()));
         }
-        decode(&response.bytes().await?)
+        T::decode(&response.bytes().await?)
+    }
+
+    /// Calls `operation`, which takes a JSON body, with a body and a reply of your own making.
+    ///
+    /// # Errors
+    ///
+    /// As every operation.
+    pub async fn post<B: Serialize + Sync, T: Reply>(
+        &self,
+        operation: Operation,
+        access_token: &AccessToken,
+        body: &B,
+    ) -> Result<T, Error> {
+        let url = format!("{}{}", self.baseurl, operation.path);
+        let request = self.client.post(url).json(body).query(&[("access_token", access_token)]).build()?;
+        self.exchange(request).await
     }
 }
 
-fn decode<T: Reply>(body: &Bytes) -> Result<T, Error> {
+/// How generated replies decode.
+pub(crate) fn decode<T: Reply + DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
     object(body).or_else(|error| match object(body) {
         // What came with a refusal may have any shape: the errcode is what counts.
-        Ok(Refusal { errcode, errmsg }) if errcode != 0 => Ok(T::refusal(errcode, errmsg)),
+        Ok(ErrorModel { errcode, errmsg }) if errcode != 0 => Ok(T::refusal(errcode, errmsg)),
         _ => Err(Error::undecodable(body, &error)),
     })
 }
@@ -57,12 +74,4 @@ fn object<T: DeserializeOwned>(body: &[u8]) -> serde_json::Result<T> {
         }
         _ => serde_json::from_slice(body),
     }
-}
-
-#[derive(Deserialize)]
-struct Refusal {
-    #[serde(deserialize_with = "lenient::integer")]
-    errcode: i64,
-    #[serde(default, deserialize_with = "lenient::string")]
-    errmsg: String,
 }

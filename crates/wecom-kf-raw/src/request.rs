@@ -1,7 +1,5 @@
 use std::future::Future;
 
-use serde::de::DeserializeOwned;
-
 use crate::{AccessToken, Client, ErrCode, Error};
 
 /// A call that is ready to be sent: what it is, whether it may be repeated, and how it sends itself.
@@ -34,7 +32,14 @@ pub trait Request: Sync {
 }
 
 /// What every reply has: how it went.
-pub trait Reply: DeserializeOwned + Send {
+pub trait Reply: Sized + Send {
+    /// Decodes the body of an answer.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Undecodable`]: it is no such reply.
+    fn decode(body: &[u8]) -> Result<Self, Error>;
+
     /// 0 means success.
     fn errcode(&self) -> i64;
 

@@ -5,6 +5,7 @@ pub mod event;
 mod fields;
 mod page;
 mod received;
+mod repair;
 mod text;
 
 pub use content::Content;
@@ -121,6 +122,6 @@ impl Messages<'_> {
             limit: request.limit,
             voice_format: request.voice_format.map(VoiceFormat::number),
         };
-        Ok(Page::from(self.0.call(&op::SyncMsg { body }).await?))
+        self.0.call(&page::Sync(body)).await
     }
 }

@@ -291,6 +291,9 @@ impl Request for SyncMsg {
     }
 }
 impl Reply for types::GetAccessTokenResponse {
+    fn decode(body: &[u8]) -> Result<Self, Error> {
+        crate::exchange::decode(body)
+    }
     fn errcode(&self) -> i64 {
         self.errcode
     }
@@ -306,6 +309,9 @@ impl Reply for types::GetAccessTokenResponse {
     }
 }
 impl Reply for types::AddCustomerServiceAccountResponse {
+    fn decode(body: &[u8]) -> Result<Self, Error> {
+        crate::exchange::decode(body)
+    }
     fn errcode(&self) -> i64 {
         self.errcode
     }
@@ -321,6 +327,9 @@ impl Reply for types::AddCustomerServiceAccountResponse {
     }
 }
 impl Reply for types::DelCustomerServiceAccountResponse {
+    fn decode(body: &[u8]) -> Result<Self, Error> {
+        crate::exchange::decode(body)
+    }
     fn errcode(&self) -> i64 {
         self.errcode
     }
@@ -332,6 +341,9 @@ impl Reply for types::DelCustomerServiceAccountResponse {
     }
 }
 impl Reply for types::ListCustomerServiceAccountResponse {
+    fn decode(body: &[u8]) -> Result<Self, Error> {
+        crate::exchange::decode(body)
+    }
     fn errcode(&self) -> i64 {
         self.errcode
     }
@@ -347,6 +359,9 @@ impl Reply for types::ListCustomerServiceAccountResponse {
     }
 }
 impl Reply for types::UpdateCustomerServiceAccountResponse {
+    fn decode(body: &[u8]) -> Result<Self, Error> {
+        crate::exchange::decode(body)
+    }
     fn errcode(&self) -> i64 {
         self.errcode
     }
@@ -358,6 +373,9 @@ impl Reply for types::UpdateCustomerServiceAccountResponse {
     }
 }
 impl Reply for types::SendResponse {
+    fn decode(body: &[u8]) -> Result<Self, Error> {
+        crate::exchange::decode(body)
+    }
     fn errcode(&self) -> i64 {
         self.errcode
     }
@@ -373,6 +391,9 @@ impl Reply for types::SendResponse {
     }
 }
 impl Reply for types::GetServiceStateResponse {
+    fn decode(body: &[u8]) -> Result<Self, Error> {
+        crate::exchange::decode(body)
+    }
     fn errcode(&self) -> i64 {
         self.errcode
     }
@@ -388,6 +409,9 @@ impl Reply for types::GetServiceStateResponse {
     }
 }
 impl Reply for types::TransformServiceStateResponse {
+    fn decode(body: &[u8]) -> Result<Self, Error> {
+        crate::exchange::decode(body)
+    }
     fn errcode(&self) -> i64 {
         self.errcode
     }
@@ -403,6 +427,9 @@ impl Reply for types::TransformServiceStateResponse {
     }
 }
 impl Reply for types::SyncResponse {
+    fn decode(body: &[u8]) -> Result<Self, Error> {
+        crate::exchange::decode(body)
+    }
     fn errcode(&self) -> i64 {
         self.errcode
     }

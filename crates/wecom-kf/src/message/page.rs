@@ -1,6 +1,16 @@
+use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde::de::Error as _;
+use serde_json::value::RawValue;
+
 use super::Message;
-use crate::raw::types;
-use crate::{OpenKfid, SyncToken};
+use super::repair::repaired;
+use crate::error::Refusal;
+use crate::raw::{self, Operation, Repeat, Reply, Request, lenient, op, types};
+use crate::{AccessToken, ErrCode, Error, OpenKfid, SyncToken};
 
 /// What to read: [`Messages::sync`](super::Messages::sync).
 #[derive(Clone, Debug)]
@@ -72,12 +82,37 @@ impl From<&OpenKfid> for OpenKfid {
 /// A page of messages, oldest first.
 #[derive(Clone, Debug)]
 pub struct Page {
+    errcode: i64,
+    errmsg: String,
     messages: Vec<Message>,
     next_cursor: Option<String>,
     has_more: bool,
 }
 
 impl Page {
+    /// Decodes the body of an answer of `sync_msg`.
+    ///
+    /// A message of any shape is a message. Invalid UTF-8, control characters and lone surrogates are replaced once,
+    /// by U+FFFD, and a `tracing` event says how many.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`]: its errcode is not 0. [`Error::NoAnswer`]: it is no such answer.
+    pub fn from_json(json: &[u8]) -> Result<Self, Error> {
+        let operation = op::SYNC_MSG.id;
+        let page = Self::decode(json).map_err(|source| Error::NoAnswer {
+            operation,
+            attempts: 1,
+            source: Arc::new(source),
+        })?;
+        match page.errcode {
+            0 => Ok(page),
+            code => {
+                Err(Error::Refused(Refusal { operation, code: ErrCode::from(code), errmsg: page.errmsg, attempts: 1 }))
+            }
+        }
+    }
+
     /// The messages and events. There may be none although there [is more](Self::has_more).
     pub fn messages(&self) -> &[Message] {
         &self.messages
@@ -97,14 +132,101 @@ impl Page {
     pub fn has_more(&self) -> bool {
         self.has_more
     }
+
+    /// Finds the messages in `text`, and decodes what is around them.
+    fn split(text: &str) -> serde_json::Result<Self> {
+        if text.trim_start().starts_with('[') {
+            // A struct whose fields are all optional would decode from an array, too.
+            return Err(serde_json::Error::custom("an array"));
+        }
+        let around: Around<'_> = serde_json::from_str(text)?;
+        let messages = around.msg_list.unwrap_or_default();
+        // All messages of a page share its text.
+        let shared: Arc<str> = text.into();
+        let place = |message: &RawValue| {
+            let start = message.get().as_ptr() as usize - text.as_ptr() as usize;
+            Range { start, end: start + message.get().len() }
+        };
+        Ok(Self {
+            errcode: around.errcode,
+            errmsg: around.errmsg,
+            messages: messages.into_iter().map(|message| Message::within(shared.clone(), place(message))).collect(),
+            next_cursor: around.next_cursor.filter(|cursor| !cursor.is_empty()),
+            has_more: around.has_more != 0,
+        })
+    }
 }
 
-impl From<types::SyncResponse> for Page {
-    fn from(reply: types::SyncResponse) -> Self {
-        Self {
-            messages: reply.msg_list.into_iter().map(Message::new).collect(),
-            next_cursor: reply.next_cursor.filter(|cursor| !cursor.is_empty()),
-            has_more: reply.has_more.unwrap_or_default() != 0,
+/// A page but for its messages.
+#[derive(Deserialize)]
+struct Around<'a> {
+    #[serde(default, deserialize_with = "lenient::integer")]
+    errcode: i64,
+    #[serde(default, deserialize_with = "lenient::string")]
+    errmsg: String,
+    #[serde(default, deserialize_with = "lenient::integer")]
+    has_more: i64,
+    #[serde(default, deserialize_with = "lenient::optional_string")]
+    next_cursor: Option<String>,
+    #[serde(borrow, default)]
+    msg_list: Option<Vec<&'a RawValue>>,
+}
+
+impl Reply for Page {
+    fn decode(body: &[u8]) -> Result<Self, raw::Error> {
+        let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
+        let text = match std::str::from_utf8(body) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => String::from_utf8_lossy(body),
+        };
+        let (first, is_whole) = match Self::split(&text) {
+            Ok(page) => {
+                (Ok(page), matches!(text, Cow::Borrowed(_)) && !text.contains("\\ud") && !text.contains("\\uD"))
+            }
+            Err(error) => (Err(error), false),
+        };
+        if is_whole {
+            return first.map_err(|error| raw::Error::undecodable(body, &error));
         }
+        // What cannot be decoded is repaired once. A lone surrogate does no harm before the message is read.
+        let (text, replaced) = repaired(&text);
+        let replaced = replaced + usize::from(std::str::from_utf8(body).is_err());
+        if replaced > 0 {
+            tracing::warn!(replaced, "sync_msg answered what is no JSON: characters were replaced");
+        }
+        let page = if replaced > 0 { Self::split(&text) } else { first };
+        page.or_else(|error| match serde_json::from_slice(body) {
+            // What came with a refusal may have any shape: the errcode is what counts.
+            Ok(types::ErrorModel { errcode, errmsg }) if errcode != 0 => Ok(Self::refusal(errcode, errmsg)),
+            _ => Err(raw::Error::undecodable(body, &error)),
+        })
+    }
+
+    fn errcode(&self) -> i64 {
+        self.errcode
+    }
+
+    fn errmsg(&self) -> &str {
+        &self.errmsg
+    }
+
+    fn refusal(errcode: i64, errmsg: String) -> Self {
+        Self { errcode, errmsg, messages: Vec::new(), next_cursor: None, has_more: false }
+    }
+}
+
+/// `sync_msg`, answered with a [`Page`].
+pub(super) struct Sync(pub(super) types::SyncRequest);
+
+impl Request for Sync {
+    type Reply = Page;
+    const OPERATION: Operation = op::SYNC_MSG;
+
+    async fn send(&self, client: &raw::Client, access_token: &AccessToken) -> Result<Page, raw::Error> {
+        client.post(Self::OPERATION, access_token, &self.0).await
+    }
+
+    fn repeat(&self) -> Repeat {
+        Self::OPERATION.repeat
     }
 }

@@ -1,11 +1,13 @@
 use std::fmt;
-use std::sync::OnceLock;
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
 
-use serde::Deserialize;
+use serde::ser::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
 
 use super::Content;
 use super::fields::{Fields, open_number};
-use crate::raw::MessageJson;
 use crate::{ExternalUserId, MsgId, OpenKfid};
 
 /// A message or an event, as [`Messages::sync`](super::Messages::sync) returns it.
@@ -16,7 +18,16 @@ use crate::{ExternalUserId, MsgId, OpenKfid};
 /// Its Debug shows ids and kind, never what the customer wrote.
 #[derive(Clone)]
 pub struct Message {
-    json: MessageJson,
+    /// The page it came with, which its messages share.
+    page: Arc<str>,
+    place: Range<usize>,
+    common: OnceLock<Box<Common>>,
+    content: OnceLock<Box<Content>>,
+}
+
+/// What every message has, decoded when first asked for.
+#[derive(Clone, Default)]
+struct Common {
     msgid: Option<MsgId>,
     open_kfid: Option<OpenKfid>,
     external_userid: Option<ExternalUserId>,
@@ -24,7 +35,24 @@ pub struct Message {
     origin: Option<Origin>,
     servicer_userid: Option<String>,
     msgtype: String,
-    content: OnceLock<Content>,
+}
+
+impl Common {
+    fn of(json: &str) -> Self {
+        let fields = Fields::of(json);
+        // For events, account and customer are inside.
+        let event = fields.object("event");
+        let id = |name| fields.text(name).or_else(|| event.text(name));
+        Self {
+            msgid: fields.text("msgid").map(MsgId::received),
+            open_kfid: id("open_kfid").map(OpenKfid::from),
+            external_userid: id("external_userid").map(ExternalUserId::from),
+            send_time: fields.integer("send_time"),
+            origin: fields.integer("origin").map(Origin),
+            servicer_userid: fields.text("servicer_userid"),
+            msgtype: fields.text("msgtype").unwrap_or_default(),
+        }
+    }
 }
 
 open_number! {
@@ -40,92 +68,84 @@ open_number! {
 }
 
 impl Message {
-    pub(crate) fn new(json: MessageJson) -> Self {
-        let fields = Fields::of(json.get());
-        // For events, account and customer are inside.
-        let event = fields.object("event");
-        let id = |name| fields.text(name).or_else(|| event.text(name));
-        let (open_kfid, external_userid) = (id("open_kfid"), id("external_userid"));
-        Self {
-            msgid: fields.text("msgid").map(MsgId::received),
-            open_kfid: open_kfid.map(OpenKfid::from),
-            external_userid: external_userid.map(ExternalUserId::from),
-            send_time: fields.integer("send_time"),
-            origin: fields.integer("origin").map(Origin),
-            servicer_userid: fields.text("servicer_userid"),
-            msgtype: fields.text("msgtype").unwrap_or_default(),
-            content: OnceLock::new(),
-            json,
-        }
+    pub(super) fn within(page: Arc<str>, place: Range<usize>) -> Self {
+        Self { page, place, common: OnceLock::new(), content: OnceLock::new() }
+    }
+
+    fn common(&self) -> &Common {
+        self.common.get_or_init(|| Box::new(Common::of(self.raw())))
     }
 
     /// The id to tell repeats apart by.
     pub fn msgid(&self) -> Option<&MsgId> {
-        self.msgid.as_ref()
+        self.common().msgid.as_ref()
     }
 
     /// The account; for events, the one inside of it.
     pub fn open_kfid(&self) -> Option<&OpenKfid> {
-        self.open_kfid.as_ref()
+        self.common().open_kfid.as_ref()
     }
 
     /// The customer; for events, the one inside of it, if they concern one.
     pub fn external_userid(&self) -> Option<&ExternalUserId> {
-        self.external_userid.as_ref()
+        self.common().external_userid.as_ref()
     }
 
     /// When it was sent, in Unix seconds.
     pub fn send_time(&self) -> Option<i64> {
-        self.send_time
+        self.common().send_time
     }
 
     /// Who it is from.
     pub fn origin(&self) -> Option<Origin> {
-        self.origin
+        self.common().origin
     }
 
     /// The servicer who wrote it, for [`Origin::SERVICER`].
     pub fn servicer_userid(&self) -> Option<&str> {
-        self.servicer_userid.as_deref()
+        self.common().servicer_userid.as_deref()
     }
 
     /// Its kind, as it came.
     pub fn msgtype(&self) -> &str {
-        &self.msgtype
+        &self.common().msgtype
     }
 
     /// What it says. Decoded when first asked for.
     pub fn content(&self) -> &Content {
-        self.content.get_or_init(|| Content::decode(&self.msgtype, self.raw()))
+        self.content.get_or_init(|| Box::new(Content::decode(self.msgtype(), self.raw())))
     }
 
     /// The JSON as it came, byte for byte.
     pub fn raw(&self) -> &str {
-        self.json.get()
+        &self.page[self.place.clone()]
     }
 }
 
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Message")
-            .field("msgid", &self.msgid)
-            .field("open_kfid", &self.open_kfid)
-            .field("external_userid", &self.external_userid)
-            .field("send_time", &self.send_time)
-            .field("origin", &self.origin)
-            .field("msgtype", &self.msgtype)
+            .field("msgid", &self.msgid())
+            .field("open_kfid", &self.open_kfid())
+            .field("external_userid", &self.external_userid())
+            .field("send_time", &self.send_time())
+            .field("origin", &self.origin())
+            .field("msgtype", &self.msgtype())
             .finish_non_exhaustive()
     }
 }
 
 impl<'de> Deserialize<'de> for Message {
-    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        MessageJson::deserialize(from).map(Self::new)
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let json = Box::<RawValue>::deserialize(from)?;
+        let place = Range { start: 0, end: json.get().len() };
+        Ok(Self::within(json.get().into(), place))
     }
 }
 
-impl serde::Serialize for Message {
-    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        self.json.serialize(to)
+impl Serialize for Message {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let json: &RawValue = serde_json::from_str(self.raw()).map_err(S::Error::custom)?;
+        json.serialize(to)
     }
 }

@@ -1,0 +1,194 @@
+use std::fmt;
+use std::fmt::Write as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sha1::{Digest as _, Sha1};
+use subtle::ConstantTimeEq as _;
+
+use crate::frame::{self, Key};
+use crate::query::{self, Query};
+use crate::{Error, Event, Reason, SettingsError, XmlProblem, settings, xml};
+
+/// The longest body that is read, 1 MiB. WeCom's has some 700 bytes.
+pub const MAX_BODY: usize = 1 << 20;
+
+/// The settings of a callback, and all that is done with them.
+///
+/// It needs no secret of an app: WeCom verifies the URL before it hands one out.
+///
+/// ```
+/// use wecom_kf_callback::{Callback, Event, Query};
+///
+/// let callback = Callback::new("FixtureCallbackTok01", "BwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyAhIiMkJSY", "ww0fixture0corp0001")?;
+/// # let xml = "<xml><ToUserName>ww0</ToUserName><CreateTime>1</CreateTime><MsgType>event</MsgType>\
+/// #     <Event>kf_msg_or_event</Event><Token>t</Token><OpenKfId>wk1</OpenKfId></xml>";
+/// # let sealed = callback.seal(xml, "1718000001", "9988776655", [7; 16]);
+/// # let (raw_query, body) = (sealed.query, sealed.body.as_bytes());
+/// let query = Query::parse(&raw_query)?;
+/// if let Event::KfMsgOrEvent(news) = callback.event(&query, body)? {
+///     println!("read {:?}", news.open_kfid);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Callback {
+    token: String,
+    key: Key,
+    receiver_id: String,
+}
+
+/// A request as WeCom would send it, from [`Callback::seal`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Sealed {
+    /// What stands behind the `?` of the URL.
+    pub query: String,
+    /// The body.
+    pub body: String,
+}
+
+impl Callback {
+    /// Takes the settings: `Token` and `EncodingAESKey` as they are in the console, and the receiver id, which is the
+    /// corp id for a self-built app, the suite id for events of a third-party app's provider, and empty in a few cases.
+    ///
+    /// All 64 last characters of the key are fine, also where other libraries call it bad base64.
+    ///
+    /// # Errors
+    ///
+    /// One of them cannot be right, such as a key of 44 characters with `=`. The error says which and why, and does not
+    /// show it.
+    pub fn new(
+        token: impl Into<String>,
+        encoding_aes_key: impl AsRef<str>,
+        receiver_id: impl Into<String>,
+    ) -> Result<Self, SettingsError> {
+        let (token, receiver_id) = (token.into(), receiver_id.into());
+        settings::check_token(&token)?;
+        let key = settings::parse_key(encoding_aes_key.as_ref())?;
+        settings::check_receiver_id(&receiver_id)?;
+        Ok(Self { token, key, receiver_id })
+    }
+
+    /// The text to answer when WeCom verifies the URL by `GET`: within 1 second, status 200, the text alone, without
+    /// quotes and without a line end.
+    ///
+    /// # Errors
+    ///
+    /// The request is not WeCom's or the settings are not the console's: see [`Reason`].
+    pub fn verify_url(&self, query: &Query) -> Result<String, Error> {
+        let echostr = query.echostr().ok_or(Reason::ParameterMissing { parameter: "echostr" })?;
+        if !self.is_signed(query, echostr) {
+            let count = |byte| echostr.bytes().filter(|other| *other == byte).count();
+            return Err(Reason::SignatureDiffers { spaces: count(b' '), percents: count(b'%') }.into());
+        }
+        Ok(self.open(echostr)?)
+    }
+
+    /// The XML inside of the body of a `POST`, checked and decrypted.
+    ///
+    /// # Errors
+    ///
+    /// The request is not WeCom's or the settings are not the console's: see [`Reason`].
+    pub fn decrypt(&self, query: &Query, body: &[u8]) -> Result<String, Error> {
+        let encrypt = encrypt_of(body)?;
+        if !self.is_signed(query, &encrypt) {
+            return Err(Reason::SignatureDiffers { spaces: 0, percents: 0 }.into());
+        }
+        Ok(self.open(&encrypt)?)
+    }
+
+    /// The event that a `POST` tells: queue it, answer 200 with an empty body within 5 seconds, and only then read
+    /// messages. Work before the answer is the usual cause of callbacks that come three times.
+    ///
+    /// # Errors
+    ///
+    /// The request is not WeCom's or the settings are not the console's: see [`Reason`]. What is WeCom's but not known
+    /// here is no error, it is [`Event::Unknown`].
+    pub fn event(&self, query: &Query, body: &[u8]) -> Result<Event, Error> {
+        Event::parse(self.decrypt(query, body)?)
+    }
+
+    /// The other side, for tests and simulators: the `POST` that WeCom would send to tell `xml`.
+    ///
+    /// `random` must be random wherever the text is worth encrypting, since equal beginnings give equal ciphertexts
+    /// otherwise; a test may pass what it likes.
+    pub fn seal(&self, xml: &str, timestamp: &str, nonce: &str, random: [u8; 16]) -> Sealed {
+        let encrypt = self.encrypt(xml, random);
+        let msg_signature = self.sign(timestamp, nonce, &encrypt);
+        let parameters = [("msg_signature", &*msg_signature), ("timestamp", timestamp), ("nonce", nonce)];
+        // CDATA cannot hold its own end.
+        let receiver_id = self.receiver_id.replace("]]>", "]]]]><![CDATA[>");
+        let body = format!(
+            "<xml><ToUserName><![CDATA[{receiver_id}]]></ToUserName><Encrypt><![CDATA[{encrypt}]]></Encrypt>\
+             <AgentID><![CDATA[]]></AgentID></xml>"
+        );
+        Sealed { query: query::write(&parameters), body }
+    }
+
+    /// The other side, for tests and simulators: the query of the `GET` by which WeCom would verify the URL, expecting
+    /// `text` as the answer. On `random` see [`seal`](Self::seal).
+    pub fn seal_url(&self, text: &str, timestamp: &str, nonce: &str, random: [u8; 16]) -> String {
+        let echostr = self.encrypt(text, random);
+        let msg_signature = self.sign(timestamp, nonce, &echostr);
+        query::write(&[
+            ("msg_signature", &msg_signature),
+            ("timestamp", timestamp),
+            ("nonce", nonce),
+            ("echostr", &echostr),
+        ])
+    }
+
+    /// Encrypts a message as WeCom does: what stands in `echostr` and `Encrypt`. On `random` see [`seal`](Self::seal).
+    pub fn encrypt(&self, message: &str, random: [u8; 16]) -> String {
+        STANDARD.encode(frame::seal(&self.key, random, message.as_bytes(), self.receiver_id.as_bytes()))
+    }
+
+    /// Signs as WeCom does: `msg_signature` over the `Token` and these.
+    pub fn sign(&self, timestamp: &str, nonce: &str, encrypt: &str) -> String {
+        let mut parts = [&*self.token, timestamp, nonce, encrypt];
+        parts.sort_unstable();
+        let mut sha1 = Sha1::new();
+        parts.iter().for_each(|part| sha1.update(part));
+        sha1.finalize().iter().fold(String::with_capacity(40), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
+    }
+
+    /// Takes equally long for every signature of the right length, so that it cannot be guessed digit by digit.
+    fn is_signed(&self, query: &Query, encrypt: &str) -> bool {
+        let expected = self.sign(query.timestamp(), query.nonce(), encrypt);
+        expected.as_bytes().ct_eq(query.msg_signature().as_bytes()).into()
+    }
+
+    fn open(&self, encrypt: &str) -> Result<String, Reason> {
+        let ciphertext = STANDARD.decode(encrypt).map_err(|_| Reason::NotBase64)?;
+        frame::open(&self.key, ciphertext, self.receiver_id.as_bytes())
+    }
+}
+
+/// Neither the token nor the key.
+impl fmt::Debug for Callback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Callback").field("receiver_id", &self.receiver_id).finish_non_exhaustive()
+    }
+}
+
+/// The text of `Encrypt`, exactly as it stands. What else is in the envelope is not signed, and not looked at.
+fn encrypt_of(body: &[u8]) -> Result<String, Reason> {
+    if body.len() > MAX_BODY {
+        return Err(Reason::BodyTooLarge { bytes: body.len() });
+    }
+    let body = str::from_utf8(body).map_err(|_| Reason::BodyNotXml { problem: XmlProblem::NotUtf8 })?;
+    let mut encrypt = Err(Reason::EncryptMissing);
+    xml::children(body, &["Encrypt"], |_, text| {
+        encrypt = match (&encrypt, text) {
+            (Err(Reason::EncryptMissing), Some(text)) => Ok(text),
+            (Err(Reason::EncryptMissing), None) => Err(Reason::EncryptMalformed),
+            _ => Err(Reason::EncryptRepeated),
+        };
+    })
+    .map_err(|problem| Reason::BodyNotXml { problem })?;
+    encrypt
+}

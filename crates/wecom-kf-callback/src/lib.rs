@@ -1,0 +1,16 @@
+#![doc = include_str!("../README.md")]
+
+mod callback;
+mod error;
+mod event;
+mod frame;
+mod query;
+mod settings;
+mod xml;
+
+pub use callback::{Callback, MAX_BODY, Sealed};
+pub use error::{Error, Reason};
+pub use event::{Event, KfAccountAuthChange, KfMsgOrEvent, SyncToken, Unknown};
+pub use query::{MAX_QUERY, Query};
+pub use settings::SettingsError;
+pub use xml::{MAX_DEPTH, XmlProblem};

@@ -1,0 +1,168 @@
+//! The little of XML that WeCom sends: one root, its children, their text. No DTD, no entities but the five predefined
+//! ones and character references, no recursion.
+
+use quick_xml::Reader;
+use quick_xml::escape::resolve_xml_entity;
+use quick_xml::events::{BytesRef, Event};
+
+/// The deepest nesting that is read, the root included. Events of customer service have two levels, messages of apps a
+/// few more.
+// It also bounds what the reader remembers of open elements.
+pub const MAX_DEPTH: usize = 32;
+
+/// Why a text is refused as XML. It shows nothing of the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum XmlProblem {
+    /// It is not UTF-8.
+    #[error("not UTF-8")]
+    NotUtf8,
+    /// It is not well-formed: not XML at all, cut off, more than one root, text outside of it.
+    #[error("not well-formed")]
+    Malformed,
+    /// It has a DTD, where entity bombs are.
+    #[error("it has a DTD")]
+    Dtd,
+    /// It has an entity other than the five predefined ones and references to characters.
+    #[error("unknown entity")]
+    Entity,
+    /// Elements are nested deeper than [`MAX_DEPTH`].
+    #[error("nested deeper than {MAX_DEPTH}")]
+    TooDeep,
+}
+
+impl XmlProblem {
+    pub(crate) fn zh(self) -> &'static str {
+        match self {
+            Self::NotUtf8 => "不是 UTF-8",
+            Self::Malformed => "格式不完整",
+            Self::Dtd => "含 DTD",
+            Self::Entity => "含未知实体",
+            Self::TooDeep => "嵌套过深",
+        }
+    }
+}
+
+/// Reads the children of the root that are `wanted`, in the order they come, with their text: `None` if they hold other
+/// elements. The whole document is read, so that what is behind the last of them counts too.
+pub(crate) fn children(
+    xml: &str,
+    wanted: &[&'static str],
+    mut found: impl FnMut(&'static str, Option<String>),
+) -> Result<(), XmlProblem> {
+    let mut reader = Reader::from_str(xml);
+    reader.config_mut().expand_empty_elements = true;
+    let mut walk = Walk::default();
+    loop {
+        match reader.read_event().map_err(|_| XmlProblem::Malformed)? {
+            Event::Start(element) | Event::Empty(element) => walk.open(element.name().into_inner(), wanted)?,
+            Event::End(_) => {
+                if let Some(child) = walk.close() {
+                    found(child.name, child.text);
+                }
+            }
+            Event::Text(text) => walk.text(&text)?,
+            Event::CData(text) => walk.cdata(&text)?,
+            Event::GeneralRef(reference) => walk.character(resolve(&reference)?)?,
+            Event::DocType(_) => return Err(XmlProblem::Dtd),
+            Event::Decl(_) | Event::PI(_) | Event::Comment(_) => {}
+            Event::Eof => return walk.end(),
+        }
+    }
+}
+
+fn resolve(reference: &BytesRef<'_>) -> Result<char, XmlProblem> {
+    match reference.resolve_char_ref() {
+        Ok(Some(character)) => Ok(character),
+        Ok(None) => resolve_xml_entity(reference).and_then(|text| text.chars().next()).ok_or(XmlProblem::Entity),
+        Err(_) => Err(XmlProblem::Entity),
+    }
+}
+
+fn is_white_space(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))
+}
+
+/// Where the reader is.
+#[derive(Default)]
+struct Walk {
+    depth: usize,
+    had_root: bool,
+    /// The wanted child it is in.
+    child: Option<Child>,
+}
+
+struct Child {
+    name: &'static str,
+    text: Option<String>,
+    has_cdata: bool,
+}
+
+impl Walk {
+    fn open(&mut self, name: &str, wanted: &[&'static str]) -> Result<(), XmlProblem> {
+        match self.depth {
+            0 if self.had_root => return Err(XmlProblem::Malformed),
+            0 => self.had_root = true,
+            1 => {
+                let name = wanted.iter().find(|wanted| **wanted == name);
+                self.child = name.map(|name| Child { name, text: Some(String::new()), has_cdata: false });
+            }
+            MAX_DEPTH.. => return Err(XmlProblem::TooDeep),
+            _ => {
+                if let Some(child) = &mut self.child {
+                    child.text = None;
+                }
+            }
+        }
+        self.depth += 1;
+        Ok(())
+    }
+
+    /// The wanted child, if it ends here.
+    fn close(&mut self) -> Option<Child> {
+        // The reader refuses an end without a beginning.
+        self.depth = self.depth.saturating_sub(1);
+        if self.depth == 1 { self.child.take() } else { None }
+    }
+
+    /// White space around CDATA does not belong to the text; without CDATA it does.
+    fn text(&mut self, text: &str) -> Result<(), XmlProblem> {
+        if self.depth == 0 && !is_white_space(text) {
+            return Err(XmlProblem::Malformed);
+        }
+        if let Some(Child { text: Some(whole), has_cdata, .. }) = &mut self.child
+            && !(*has_cdata && is_white_space(text))
+        {
+            whole.push_str(text);
+        }
+        Ok(())
+    }
+
+    fn cdata(&mut self, text: &str) -> Result<(), XmlProblem> {
+        if self.depth == 0 {
+            return Err(XmlProblem::Malformed);
+        }
+        if let Some(Child { text: Some(whole), has_cdata, .. }) = &mut self.child {
+            if !*has_cdata && is_white_space(whole) {
+                whole.clear();
+            }
+            *has_cdata = true;
+            whole.push_str(text);
+        }
+        Ok(())
+    }
+
+    fn character(&mut self, character: char) -> Result<(), XmlProblem> {
+        if self.depth == 0 {
+            return Err(XmlProblem::Malformed);
+        }
+        if let Some(Child { text: Some(whole), .. }) = &mut self.child {
+            whole.push(character);
+        }
+        Ok(())
+    }
+
+    fn end(self) -> Result<(), XmlProblem> {
+        if self.depth == 0 && self.had_root { Ok(()) } else { Err(XmlProblem::Malformed) }
+    }
+}

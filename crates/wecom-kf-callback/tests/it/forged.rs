@@ -1,0 +1,304 @@
+use aes::Aes256;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use cbc::cipher::{Array, BlockModeEncrypt, KeyIvInit};
+use proptest::prelude::*;
+use wecom_kf_callback::{Callback, Query, Reason};
+
+use crate::{KEY, NONCE, RECEIVER, TIMESTAMP, TOKEN, callback, envelope, query_of, reason, signed};
+
+const XML: &str = "<xml><MsgType>event</MsgType></xml>";
+
+fn decrypt(query: &Query, encrypt: &str) -> Result<String, wecom_kf_callback::Error> {
+    callback().decrypt(query, envelope(encrypt).as_bytes())
+}
+
+/// What a signed frame is refused for: the other side here is an implementation of its own.
+fn refusal_of_frame(frame: &[u8]) -> Reason {
+    let encrypt = STANDARD.encode(encrypted(frame));
+    reason(decrypt(&signed(&callback(), &encrypt), &encrypt))
+}
+
+fn encrypted(frame: &[u8]) -> Vec<u8> {
+    let key: [u8; 32] = std::array::from_fn(|index| index as u8 + 7);
+    let iv: [u8; 16] = std::array::from_fn(|index| index as u8 + 7);
+    let mut ciphertext = frame.to_vec();
+    let (blocks, rest) = Array::slice_as_chunks_mut(&mut ciphertext);
+    assert!(rest.is_empty());
+    cbc::Encryptor::<Aes256>::new(&key.into(), &iv.into()).encrypt_blocks(blocks);
+    ciphertext
+}
+
+/// A frame as it should be.
+fn frame(text: &str, receiver: &str) -> Vec<u8> {
+    let mut frame =
+        [&[b'r'; 16], &(text.len() as u32).to_be_bytes()[..], text.as_bytes(), receiver.as_bytes()].concat();
+    let padding = 32 - frame.len() % 32;
+    frame.resize(frame.len() + padding, padding as u8);
+    frame
+}
+
+fn is_signature(reason: &Reason) -> bool {
+    matches!(reason, Reason::SignatureDiffers { .. })
+}
+
+/// Before anything is decrypted: by the signature, or earlier, since the query or the body cannot be read.
+fn is_before_decryption(reason: &Reason) -> bool {
+    is_signature(reason)
+        || matches!(reason, Reason::ParameterMalformed { .. } | Reason::BodyNotXml { .. } | Reason::EncryptMalformed)
+}
+
+fn flipped(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    (0..bytes.len() * 8).map(|bit| {
+        let mut bytes = bytes.to_vec();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        bytes
+    })
+}
+
+#[test]
+fn the_other_implementation_agrees() {
+    let encrypt = STANDARD.encode(encrypted(&frame(XML, RECEIVER)));
+    assert_eq!(encrypt, callback().encrypt(XML, [b'r'; 16]));
+    assert_eq!(decrypt(&signed(&callback(), &encrypt), &encrypt).unwrap(), XML);
+}
+
+#[test]
+fn every_flipped_bit_of_the_signature_is_refused_before_decryption() {
+    let encrypt = callback().encrypt(XML, [0; 16]);
+    let signature = callback().sign(TIMESTAMP, NONCE, &encrypt);
+    let mut refused = 0;
+    for signature in flipped(signature.as_bytes()) {
+        // A byte that is not UTF-8 is not even a query.
+        if let Ok(signature) = String::from_utf8(signature) {
+            let query = query_of(&signature, TIMESTAMP, NONCE).unwrap();
+            assert!(is_signature(&reason(decrypt(&query, &encrypt))), "{signature}");
+            refused += 1;
+        }
+    }
+    assert_eq!(refused, 40 * 7);
+}
+
+#[test]
+fn a_signature_in_upper_case_cut_off_lengthened_or_empty_is_refused() {
+    let encrypt = callback().encrypt(XML, [0; 16]);
+    let signature = callback().sign(TIMESTAMP, NONCE, &encrypt);
+    assert_ne!(signature, signature.to_uppercase());
+    let others = [&*signature.to_uppercase(), &signature[..39], &signature[1..], &format!("{signature}0"), ""];
+    for other in others {
+        assert!(is_signature(&reason(decrypt(&query_of(other, TIMESTAMP, NONCE).unwrap(), &encrypt))), "{other}");
+    }
+}
+
+#[test]
+fn every_flipped_bit_of_timestamp_and_nonce_is_refused_before_decryption() {
+    let encrypt = callback().encrypt(XML, [0; 16]);
+    let signature = callback().sign(TIMESTAMP, NONCE, &encrypt);
+    let (mut by_query, mut by_signature) = (0, 0);
+    let timestamps = flipped(TIMESTAMP.as_bytes()).map(|timestamp| (timestamp, NONCE.into()));
+    let nonces = flipped(NONCE.as_bytes()).map(|nonce| (TIMESTAMP.into(), nonce));
+    for (timestamp, nonce) in timestamps.chain(nonces) {
+        let [timestamp, nonce] = [timestamp, nonce].map(|text| crate::escape(&text));
+        let raw = format!("msg_signature={signature}&timestamp={timestamp}&nonce={nonce}");
+        match Query::parse(&raw) {
+            Ok(query) => {
+                assert!(is_signature(&reason(decrypt(&query, &encrypt))), "{raw}");
+                by_signature += 1;
+            }
+            Err(_) => by_query += 1,
+        }
+    }
+    // Of 160, those that are not UTF-8, and timestamps that are not digits.
+    assert_eq!(by_query + by_signature, 160);
+    assert!(by_signature >= 70 + 20, "{by_signature}");
+}
+
+#[test]
+fn every_flipped_bit_of_the_ciphertext_is_refused_before_decryption() {
+    let encrypt = callback().encrypt(XML, [0; 16]);
+    let query = signed(&callback(), &encrypt);
+    // The ciphertext, encoded anew,
+    for ciphertext in flipped(&STANDARD.decode(&encrypt).unwrap()) {
+        assert!(is_signature(&reason(decrypt(&query, &STANDARD.encode(ciphertext)))));
+    }
+    // and its base64 as it stands in the body.
+    for encrypt in flipped(encrypt.as_bytes()) {
+        let body = [b"<xml><Encrypt>", &*encrypt, b"</Encrypt></xml>"].concat();
+        assert!(is_before_decryption(&reason(callback().decrypt(&query, &body))), "{}", body.escape_ascii());
+    }
+}
+
+#[test]
+fn every_flipped_bit_of_an_echostr_is_refused_before_decryption() {
+    let echostr = callback().encrypt("hello", [0; 16]);
+    let signature = callback().sign(TIMESTAMP, NONCE, &echostr);
+    for echostr in flipped(echostr.as_bytes()) {
+        let echostr = crate::escape(&echostr);
+        let raw = format!("msg_signature={signature}&timestamp={TIMESTAMP}&nonce={NONCE}&echostr={echostr}");
+        let refusal = Query::parse(&raw).and_then(|query| callback().verify_url(&query));
+        assert!(is_before_decryption(&reason(refusal)), "{echostr}");
+    }
+}
+
+#[test]
+fn no_flipped_bit_of_a_body_is_accepted_with_another_text() {
+    let sealed = callback().seal(XML, TIMESTAMP, NONCE, [0; 16]);
+    let query = Query::parse(&sealed.query).unwrap();
+    for body in flipped(sealed.body.as_bytes()) {
+        if let Ok(text) = callback().decrypt(&query, &body) {
+            assert_eq!(text, XML, "only what is not signed may differ");
+        }
+    }
+}
+
+#[test]
+fn the_signature_is_checked_before_all_that_is_wrong_with_the_ciphertext() {
+    let wrong_padding = STANDARD.encode(encrypted(&[33; 64]));
+    let another_receiver = Callback::new(TOKEN, KEY, "ww2").unwrap().encrypt(XML, [0; 16]);
+    for encrypt in ["", "!", "AAAA", &wrong_padding, &another_receiver] {
+        let unsigned = query_of(&"0".repeat(40), TIMESTAMP, NONCE).unwrap();
+        assert!(is_signature(&reason(decrypt(&unsigned, encrypt))), "{encrypt}");
+        assert!(!is_signature(&reason(decrypt(&signed(&callback(), encrypt), encrypt))), "{encrypt}");
+    }
+}
+
+#[test]
+fn base64_must_be_the_standard_kind_with_padding() {
+    // 64 bytes, so that there is padding, and random ones that make all there is to replace.
+    let encrypts = (0..=255).map(|byte| callback().encrypt("hello", [byte; 16]));
+    let encrypt =
+        encrypts.filter(|encrypt| encrypt.ends_with("==")).find(|encrypt| encrypt.contains(['+', '/'])).unwrap();
+    let others = [
+        encrypt.trim_end_matches('=').to_owned(),
+        format!("{encrypt}="),
+        encrypt.replace('+', "-").replace('/', "_"),
+        encrypt.replacen('A', "é", 1) + "é",
+        format!("{}\n{}", &encrypt[..64], &encrypt[64..]),
+        "=".to_owned(),
+        "====".to_owned(),
+    ];
+    for other in others {
+        assert_eq!(reason(decrypt(&signed(&callback(), &other), &other)), Reason::NotBase64, "{other}");
+    }
+}
+
+#[test]
+fn a_ciphertext_must_be_whole_blocks() {
+    for bytes in [0, 1, 15, 17, 31, 33, 95, 97] {
+        let encrypt = STANDARD.encode(vec![7; bytes]);
+        let reason = reason(decrypt(&signed(&callback(), &encrypt), &encrypt));
+        assert_eq!(reason.to_string(), format!("ciphertext has {bytes} bytes, not whole blocks of 16"));
+    }
+}
+
+#[test]
+fn padding_is_checked_whole() {
+    let whole = frame(&"x".repeat(64 - 20 - RECEIVER.len()), RECEIVER);
+    assert_eq!(whole[64..], [32; 32]);
+    for wrong in [0, 33, 255] {
+        let mut frame = whole.clone();
+        frame[95] = wrong;
+        assert_eq!(refusal_of_frame(&frame), Reason::Padding, "{wrong}");
+    }
+    for index in 64..95 {
+        let mut frame = whole.clone();
+        frame[index] = 31;
+        assert_eq!(refusal_of_frame(&frame), Reason::Padding, "{index}");
+    }
+}
+
+#[test]
+fn a_length_that_does_not_fit_is_refused() {
+    let whole = frame(XML, RECEIVER);
+    for length in [u32::MAX, u32::MAX - 19, 1 << 31, 1 << 24, (XML.len() + RECEIVER.len()) as u32 + 1] {
+        let mut frame = whole.clone();
+        frame[16..20].copy_from_slice(&length.to_be_bytes());
+        assert_eq!(refusal_of_frame(&frame), Reason::MessageLength, "{length}");
+    }
+    assert_eq!(refusal_of_frame(&[16; 16]), Reason::MessageLength);
+}
+
+#[test]
+fn another_receiver_is_refused() {
+    for receiver in ["", "ww0fixture0corp0002", "ww0fixture0corp000", "ww0fixture0corp00011", "WW0FIXTURE0CORP0001"] {
+        assert_eq!(refusal_of_frame(&frame(XML, receiver)), Reason::ReceiverDiffers, "{receiver}");
+    }
+    for length in [XML.len() - 1, XML.len() + 1] {
+        let mut frame = frame(XML, RECEIVER);
+        frame[16..20].copy_from_slice(&(length as u32).to_be_bytes());
+        assert_eq!(refusal_of_frame(&frame), Reason::ReceiverDiffers, "{length}");
+    }
+}
+
+#[test]
+fn another_key_or_token_is_refused() {
+    let sealed = callback().seal(XML, TIMESTAMP, NONCE, [0; 16]);
+    let query = Query::parse(&sealed.query).unwrap();
+    let other_key = Callback::new(TOKEN, KEY.replace('B', "C"), RECEIVER).unwrap();
+    let refusal = reason(other_key.decrypt(&query, sealed.body.as_bytes()));
+    assert!(matches!(refusal, Reason::Padding | Reason::MessageLength), "{refusal}");
+    assert!(refusal.remedy().starts_with("compare EncodingAESKey with the console's"));
+    let other_token = Callback::new("another", KEY, RECEIVER).unwrap();
+    assert!(is_signature(&reason(other_token.decrypt(&query, sealed.body.as_bytes()))));
+}
+
+/// The signature joins its parts without anything between, so a signed request can be cut anew and is still signed. What
+/// is cut off the ciphertext makes a frame that is refused.
+#[test]
+fn a_signed_request_that_is_cut_anew_is_refused() {
+    // A token that comes last, so that the other three stand side by side.
+    let callback = Callback::new("zzz", KEY, RECEIVER).unwrap();
+    let xml = XML.repeat(5);
+    let (mut signed, mut past_base64) = (0, 0);
+    for random in 0..40 {
+        let encrypt = callback.encrypt(&xml, [random; 16]);
+        let signature = callback.sign(TIMESTAMP, NONCE, &encrypt);
+        let heads =
+            (1..encrypt.len()).map(|cut| (TIMESTAMP.to_owned(), NONCE.to_owned() + &encrypt[..cut], &encrypt[cut..]));
+        let tails =
+            (1..encrypt.len()).map(|cut| (TIMESTAMP.to_owned() + NONCE, encrypt[cut..].to_owned(), &encrypt[..cut]));
+        for (timestamp, nonce, encrypt) in heads.chain(tails) {
+            let query = query_of(&signature, &timestamp, &nonce).unwrap();
+            let refusal = reason(callback.decrypt(&query, envelope(encrypt).as_bytes()));
+            signed += usize::from(!is_signature(&refusal));
+            past_base64 += usize::from(!is_signature(&refusal) && refusal != Reason::NotBase64);
+        }
+    }
+    // Otherwise this shows nothing.
+    assert!(signed > 1000 && past_base64 > 100, "{signed} {past_base64}");
+}
+
+proptest! {
+    #[test]
+    fn no_body_panics(body: Vec<u8>) {
+        prop_assert!(callback().event(&signed(&callback(), ""), &body).is_err());
+    }
+
+    #[test]
+    fn no_signed_ciphertext_panics(ciphertext: Vec<u8>) {
+        let encrypt = STANDARD.encode(ciphertext);
+        prop_assert!(decrypt(&signed(&callback(), &encrypt), &encrypt).is_err());
+    }
+
+    #[test]
+    fn no_signed_text_panics(encrypt in "[ -%'-;=-~]*") {
+        prop_assert!(decrypt(&signed(&callback(), &encrypt), &encrypt).is_err());
+    }
+
+    #[test]
+    fn no_signed_frame_panics(mut frame in proptest::collection::vec(any::<u8>(), 1..200), padding in 1..=32_u8) {
+        frame.resize(frame.len().next_multiple_of(16) + 32, padding);
+        let reason = refusal_of_frame(&frame);
+        prop_assert!(matches!(reason, Reason::MessageLength | Reason::ReceiverDiffers), "{reason}");
+    }
+
+    #[test]
+    fn a_signed_frame_with_a_byte_changed_does_not_panic(at in 0..96_usize, byte: u8) {
+        let mut frame = frame(XML, RECEIVER);
+        frame[at] = byte;
+        let encrypt = STANDARD.encode(encrypted(&frame));
+        if let Ok(text) = decrypt(&signed(&callback(), &encrypt), &encrypt) {
+            prop_assert_eq!(text.len(), XML.len());
+        }
+    }
+}

@@ -1,0 +1,109 @@
+use proptest::prelude::*;
+use wecom_kf_callback::{Callback, Query, SettingsError};
+
+use crate::{KEY, NONCE, RECEIVER, TIMESTAMP, TOKEN, callback};
+
+fn with_key(key: &str) -> Result<Callback, SettingsError> {
+    Callback::new(TOKEN, key, RECEIVER)
+}
+
+fn refusal(key: &str) -> String {
+    with_key(key).unwrap_err().to_string()
+}
+
+#[test]
+fn all_64_last_characters_of_a_key_are_fine_and_four_of_them_mean_the_same() {
+    let alphabet: Vec<char> = ('A'..='Z').chain('a'..='z').chain('0'..='9').chain(['+', '/']).collect();
+    assert_eq!(alphabet.len(), 64);
+    let ciphertexts: Vec<String> = alphabet
+        .iter()
+        .map(|last| {
+            let callback = with_key(&format!("{}{last}", &KEY[..42])).unwrap();
+            let query = Query::parse(&callback.seal_url("hello", TIMESTAMP, NONCE, [7; 16])).unwrap();
+            assert_eq!(callback.verify_url(&query).unwrap(), "hello");
+            callback.encrypt("hello", [7; 16])
+        })
+        .collect();
+    for (index, four) in ciphertexts.chunks(4).enumerate() {
+        assert!(four.iter().all(|other| *other == four[0]), "{index}");
+        assert_eq!(ciphertexts.iter().filter(|other| **other == four[0]).count(), 4, "{index}");
+    }
+}
+
+#[test]
+fn pasting_mistakes_in_the_key_are_named() {
+    assert_eq!(
+        refusal(&format!("{KEY}=")),
+        "EncodingAESKey has 44 characters with '=' at the end: leave the '=' out, the console's has 43"
+    );
+    for spaced in
+        [format!(" {KEY}"), format!("{KEY} "), format!("{KEY}\n"), format!("{KEY}\r\n"), KEY.replace('B', "\t")]
+    {
+        assert_eq!(
+            refusal(&spaced),
+            "EncodingAESKey has white space in it or around it: paste it without",
+            "{spaced:?}"
+        );
+    }
+    assert_eq!(refusal(&KEY[..42]), "EncodingAESKey has 42 characters: the console's has 43");
+    assert_eq!(refusal(&format!("{KEY}A")), "EncodingAESKey has 44 characters: the console's has 43");
+    assert_eq!(refusal(""), "EncodingAESKey has 0 characters: the console's has 43");
+    assert_eq!(refusal(&format!("{KEY}{KEY}")), "EncodingAESKey has 86 characters: the console's has 43");
+    assert_eq!(
+        refusal(&format!("{}=", &KEY[..42])),
+        "character 43 of EncodingAESKey is none of A-Z, a-z, 0-9, '+' and '/'"
+    );
+    for wrong in ['-', '_', '=', '.', '密', 'é', '\0'] {
+        let key = format!("{}{wrong}{}", &KEY[..2], &KEY[3..]);
+        assert_eq!(refusal(&key), "character 3 of EncodingAESKey is none of A-Z, a-z, 0-9, '+' and '/'", "{wrong:?}");
+    }
+    assert!(with_key(&format!("{}+/", &KEY[..41])).is_ok());
+}
+
+#[test]
+fn mistakes_in_the_token_are_named() {
+    let refusal = |token: &str| Callback::new(token, KEY, RECEIVER).unwrap_err().to_string();
+    assert_eq!(refusal(""), "Token has 0 characters: the console's has 1 to 32");
+    assert_eq!(refusal(&"t".repeat(33)), "Token has 33 characters: the console's has 1 to 32");
+    assert_eq!(refusal("token "), "Token has white space in it or around it: paste it without");
+    assert_eq!(refusal("to-ken"), "character 3 of Token is neither a letter A-Z, a-z nor a digit");
+    assert_eq!(refusal("密"), "character 1 of Token is neither a letter A-Z, a-z nor a digit");
+    assert!(Callback::new("t", KEY, RECEIVER).is_ok());
+    assert!(Callback::new("t".repeat(32), KEY, RECEIVER).is_ok());
+}
+
+#[test]
+fn a_receiver_id_may_be_empty_but_has_no_spaces() {
+    let error = Callback::new(TOKEN, KEY, "ww1\n").unwrap_err();
+    assert_eq!(error.to_string(), "receiver id has white space in it or around it: paste it without");
+    let callback = Callback::new(TOKEN, KEY, "").unwrap();
+    let query = Query::parse(&callback.seal_url("hello", TIMESTAMP, NONCE, [7; 16])).unwrap();
+    assert_eq!(callback.verify_url(&query).unwrap(), "hello");
+    assert!(crate::callback().verify_url(&query).is_err());
+}
+
+#[test]
+fn a_receiver_id_with_the_end_of_cdata_still_makes_an_envelope() {
+    let callback = Callback::new(TOKEN, KEY, "a]]>b").unwrap();
+    let sealed = callback.seal("<xml/>", TIMESTAMP, NONCE, [7; 16]);
+    let query = Query::parse(&sealed.query).unwrap();
+    assert_eq!(callback.decrypt(&query, sealed.body.as_bytes()).unwrap(), "<xml/>");
+}
+
+#[test]
+fn a_callback_can_be_shared() {
+    fn shared<T: Send + Sync + Clone + 'static>(_: T) {}
+    shared(callback());
+}
+
+proptest! {
+    #[test]
+    fn no_settings_panic(token: String, key: String, receiver: String) {
+        let _ = Callback::new(token, key, receiver);
+    }
+
+    #[test]
+    fn keys_near_the_right_length_do_not_panic(key in "[A-Za-z0-9+/=_é \\-]{40,46}") {
+        let _ = with_key(&key);
+    }
+}

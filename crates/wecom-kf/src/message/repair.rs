@@ -1,0 +1,88 @@
+//! Mending text that is almost JSON.
+
+use std::borrow::Cow;
+
+/// Replaces what no JSON may hold: raw control characters inside strings, and escaped surrogates without their other
+/// half. Says how many; the text is the same if there are none.
+pub(super) fn repaired(text: &str) -> (Cow<'_, str>, usize) {
+    let mut mended = String::new();
+    let (mut copied, mut replaced, mut in_string) = (0, 0, false);
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        let length = match bytes[at] {
+            b'"' => {
+                in_string = !in_string;
+                0
+            }
+            b'\\' if in_string => match surrogate(&bytes[at..]) {
+                None => {
+                    // The next character is not special, whatever it is.
+                    at += 1;
+                    0
+                }
+                Some(Half::High) if surrogate(bytes.get(at + 6..).unwrap_or_default()) == Some(Half::Low) => {
+                    at += 11;
+                    0
+                }
+                Some(_) => 6,
+            },
+            0..=0x1f if in_string => 1,
+            _ => 0,
+        };
+        if length > 0 {
+            mended.push_str(&text[copied..at]);
+            mended.push(char::REPLACEMENT_CHARACTER);
+            at += length;
+            copied = at;
+            replaced += 1;
+        } else {
+            at += 1;
+        }
+    }
+    if replaced == 0 {
+        return (Cow::Borrowed(text), 0);
+    }
+    mended.push_str(&text[copied..]);
+    (Cow::Owned(mended), replaced)
+}
+
+#[derive(PartialEq)]
+enum Half {
+    High,
+    Low,
+}
+
+/// Which half of a pair the escape at the start of `bytes` is, if it is one.
+fn surrogate(bytes: &[u8]) -> Option<Half> {
+    let digits = bytes.strip_prefix(b"\\u")?.get(..4)?;
+    match u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()? {
+        0xd800..=0xdbff => Some(Half::High),
+        0xdc00..=0xdfff => Some(Half::Low),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::repaired;
+
+    #[test]
+    fn only_what_no_json_may_hold_is_replaced() {
+        let cases = [
+            (r#"{"a":"\ud83d\ude42"}"#, r#"{"a":"\ud83d\ude42"}"#, 0),
+            (r#"{"a":"\ud83d"}"#, "{\"a\":\"\u{fffd}\"}", 1),
+            (r#"{"a":"\ude42\ud83d"}"#, "{\"a\":\"\u{fffd}\u{fffd}\"}", 2),
+            (r#"{"a":"\ud83d\ud83d\ude42"}"#, "{\"a\":\"\u{fffd}\\ud83d\\ude42\"}", 1),
+            (r#"{"a":"\\ud83d"}"#, r#"{"a":"\\ud83d"}"#, 0),
+            (r#"{"a":"\"\ud83d"}"#, "{\"a\":\"\\\"\u{fffd}\"}", 1),
+            ("{\"a\":\n\"x\ny\u{1}您\"}", "{\"a\":\n\"x\u{fffd}y\u{fffd}您\"}", 2),
+            (r#"{"a":"\u"#, r#"{"a":"\u"#, 0),
+            ("\"\\", "\"\\", 0),
+        ];
+        for (text, expected, count) in cases {
+            let (mended, replaced) = repaired(text);
+            assert_eq!((mended.as_ref(), replaced), (expected, count), "{text}");
+        }
+    }
+}

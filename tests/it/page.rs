@@ -1,0 +1,101 @@
+//! A page of `sync_msg` from its bytes, whatever they are.
+
+use wecom_kf::message::{Content, Page};
+use wecom_kf::{ErrCode, Error};
+
+fn texts(page: &Page) -> Vec<String> {
+    let text = |content: &Content| match content {
+        Content::Text(text) => text.content.clone(),
+        other => format!("{other:?}"),
+    };
+    page.messages().iter().map(|message| text(message.content())).collect()
+}
+
+fn page_of(messages: &[&[u8]]) -> Vec<u8> {
+    let mut json = br#"{"errcode":0,"errmsg":"ok","next_cursor":"c2","has_more":1,"msg_list":["#.to_vec();
+    json.extend(messages.join(&b','));
+    json.extend(b"]}");
+    json
+}
+
+fn text(content: &[u8]) -> Vec<u8> {
+    [br#"{"msgid":"m","msgtype":"text","text":{"content":""#, content, br#""}}"#].concat()
+}
+
+#[test]
+fn one_odd_message_among_a_thousand_costs_nothing_but_itself() {
+    let fine = text("您好".as_bytes());
+    let mut messages = vec![fine.as_slice(); 999];
+    messages.insert(500, br#"{"msgid":["?"],"msgtype":{},"text":7}"#);
+    let page = Page::from_json(&page_of(&messages)).unwrap();
+    assert_eq!((page.messages().len(), page.next_cursor(), page.has_more()), (1000, Some("c2"), true));
+    let unknown = page
+        .messages()
+        .iter()
+        .filter(|message| matches!(message.content(), Content::Unknown { .. }))
+        .collect::<Vec<_>>();
+    assert_eq!(unknown.len(), 1);
+    assert_eq!(unknown[0].raw().as_bytes(), messages[500]);
+    assert!(page.messages()[999].raw().as_bytes() == fine);
+}
+
+#[test]
+fn a_refusal_is_an_error_with_its_code() {
+    for json in [r#"{"errcode":95007,"errmsg":"invalid msg token"}"#, r#"{"errcode":"95007","msg_list":{}}"#] {
+        let error = Page::from_json(json.as_bytes()).unwrap_err();
+        assert_eq!(error.code(), Some(ErrCode::INVALID_SYNC_TOKEN), "{json}");
+    }
+}
+
+#[test]
+fn what_is_no_page_is_an_error_that_shows_nothing_of_it() {
+    for json in
+        ["", "[]", "null", "17", "<html>secret</html>", r#"{"msg_list":["secret"#, r#"{"msg_list":{"secret":1}}"#]
+    {
+        let error = Page::from_json(json.as_bytes()).unwrap_err();
+        assert!(matches!(error, Error::NoAnswer { operation: "sync_msg", .. }), "{json}: {error:?}");
+        assert!(!format!("{error} {error:?}").contains("secret"), "{error:?}");
+    }
+}
+
+#[test]
+fn absent_and_null_are_as_good_as_nothing() {
+    for json in ["{}", r#"{"errcode":null,"msg_list":null,"next_cursor":null,"has_more":null}"#, "\u{feff}{}"] {
+        let page = Page::from_json(json.as_bytes()).unwrap();
+        assert_eq!((page.messages().len(), page.next_cursor(), page.has_more()), (0, None, false));
+    }
+    assert!(Page::from_json(br#"{"has_more":"1"}"#).unwrap().has_more());
+}
+
+#[test]
+fn what_is_almost_json_is_repaired_once() {
+    let fine = text("好".as_bytes());
+    let cases: [(&[u8], &str); 5] = [
+        (b"a\xffb\xe4\xbd", "a\u{fffd}b\u{fffd}"),
+        (b"a\x01b\nc", "a\u{fffd}b\u{fffd}c"),
+        (br"a\ud83d", "a\u{fffd}"),
+        (br"\ude42a", "\u{fffd}a"),
+        (br"\ud83d\ude42", "\u{1f642}"),
+    ];
+    for (content, expected) in cases {
+        let page = Page::from_json(&page_of(&[&fine, &text(content), &fine])).unwrap();
+        assert_eq!(texts(&page), ["好", expected, "好"]);
+    }
+    let broken = [b"\x01".as_slice(), &page_of(&[])].concat();
+    assert!(Page::from_json(&broken).is_err(), "a control character outside of strings is no JSON");
+}
+
+#[test]
+fn no_bytes_make_it_panic() {
+    let page = page_of(&[&text("您好🙂".as_bytes()), &text(br"\ud83d\ude42\n")]);
+    for cut in 0..page.len() {
+        let _ = Page::from_json(&page[..cut]).map(|page| texts(&page));
+    }
+    for at in 0..page.len() {
+        for byte in [0, b'"', b'\\', b'{', b']', b'u', 0x80, 0xff] {
+            let mut changed = page.clone();
+            changed[at] = byte;
+            let _ = Page::from_json(&changed).map(|page| texts(&page));
+        }
+    }
+}
