@@ -96,11 +96,7 @@ fn all_else_is_unknown_and_no_error() {
         ("<xml><MsgType>text</MsgType><Content>hi</Content></xml>", Some("text"), None),
         ("<xml><MsgType>event</MsgType><Event>LOCATION</Event></xml>", Some("event"), Some("LOCATION")),
         ("<xml><MsgType>event</MsgType><MsgType>event</MsgType><Event>e</Event></xml>", None, Some("e")),
-        (
-            "<xml><MsgType>text</MsgType><Event>kf_msg_or_event</Event><Token>t</Token></xml>",
-            Some("text"),
-            Some("kf_msg_or_event"),
-        ),
+        (&NEWS.replace("<![CDATA[event]]>", "text"), Some("text"), Some("kf_msg_or_event")),
         ("<xml><InfoType>suite_ticket</InfoType></xml>", None, None),
         (
             "<xml><S><O><I>1</I></O><O><I>2</I></O></S><MsgType>event</MsgType><Event>t</Event></xml>",

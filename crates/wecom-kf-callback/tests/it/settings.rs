@@ -84,7 +84,7 @@ fn a_receiver_id_may_be_empty_but_has_no_spaces() {
 
 #[test]
 fn a_receiver_id_with_the_end_of_cdata_still_makes_an_envelope() {
-    let callback = Callback::new(TOKEN, KEY, "a]]>b").unwrap();
+    let callback = Callback::new(TOKEN, KEY, "a]]></b>").unwrap();
     let sealed = callback.seal("<xml/>", TIMESTAMP, NONCE, [7; 16]);
     let query = Query::parse(&sealed.query).unwrap();
     assert_eq!(callback.decrypt(&query, sealed.body.as_bytes()).unwrap(), "<xml/>");

@@ -5,10 +5,11 @@
 use std::fmt;
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::Event;
-use super::fields::{Fields, body, open_number};
-use crate::raw::lenient;
+use super::fields::{Members, body, open_number};
+use crate::raw::{lenient, types};
 
 /// What a message says.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,15 +60,12 @@ pub enum Content {
 }
 
 impl Content {
-    /// Decodes the message `json` of the kind `msgtype`.
-    pub(super) fn decode(msgtype: &str, json: &str) -> Self {
-        Self::known(msgtype, json).unwrap_or_else(|| Self::Unknown { msgtype: msgtype.to_owned() })
+    /// Decodes the body of a message of the kind `msgtype`.
+    pub(super) fn decode(msgtype: &str, body: Option<&str>) -> Self {
+        Self::known(msgtype, body).unwrap_or_else(|| Self::Unknown { msgtype: msgtype.to_owned() })
     }
 
-    fn known(msgtype: &str, message: &str) -> Option<Self> {
-        // The body stands under the name of the kind.
-        let fields = Fields::of(message);
-        let json = fields.json(msgtype);
+    fn known(msgtype: &str, json: Option<&str>) -> Option<Self> {
         Some(match msgtype {
             "text" => Self::Text(body(json)?),
             "image" => Self::Image(body(json)?),
@@ -283,8 +281,10 @@ impl MergedItem {
     /// What the quoted message says; decoded when asked for. [`Content::Unknown`] where its string holds nothing that
     /// can be decoded.
     pub fn content(&self) -> Content {
-        let inner = Fields::of(&self.msg_content).text("msgtype");
-        Content::decode(inner.as_deref().unwrap_or(&self.msgtype), &self.msg_content)
+        let members: Members<'_> = serde_json::from_str(&self.msg_content).unwrap_or_default();
+        let msgtype = members.msgtype.as_deref().unwrap_or(&self.msgtype);
+        let body = members.bodies.iter().find(|(name, _)| name == msgtype).map(|(_, body)| *body);
+        Content::decode(msgtype, body)
     }
 }
 
@@ -341,20 +341,19 @@ pub enum MenuItem {
 
 impl<'de> Deserialize<'de> for MenuItem {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let json = Box::<serde_json::value::RawValue>::deserialize(from)?;
-        let fields = Fields::of(json.get());
-        let kind = fields.text("type").unwrap_or_default();
-        let body = fields.object(&kind);
-        let content = body.text("content");
-        Ok(match (kind.as_str(), content) {
-            ("click", Some(content)) => Self::Click { id: body.text("id"), content },
-            ("view", Some(content)) => Self::View { url: body.text("url"), content },
-            ("miniprogram", Some(content)) => {
-                Self::Miniprogram { appid: body.text("appid"), pagepath: body.text("pagepath"), content }
-            }
-            ("text", Some(content)) => Self::Text { content },
-            _ => Self::Unknown { kind },
-        })
+        let json = Box::<RawValue>::deserialize(from)?;
+        let item: types::MessageMenuItem = body(Some(json.get())).unwrap_or_default();
+        let kind = item.type_.unwrap_or_default();
+        Ok(match kind.as_str() {
+            "click" => item.click.and_then(|item| Some(Self::Click { id: item.id, content: item.content? })),
+            "view" => item.view.and_then(|item| Some(Self::View { url: item.url, content: item.content? })),
+            "miniprogram" => item.miniprogram.and_then(|item| {
+                Some(Self::Miniprogram { appid: item.appid, pagepath: item.pagepath, content: item.content? })
+            }),
+            "text" => item.text.and_then(|item| Some(Self::Text { content: item.content? })),
+            _ => None,
+        }
+        .unwrap_or(Self::Unknown { kind }))
     }
 }
 

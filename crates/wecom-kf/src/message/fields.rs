@@ -1,40 +1,170 @@
-//! Reading JSON member by member, so that a bad one costs nothing but itself.
+//! Reading JSON so that a bad member costs nothing but itself.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::fmt;
 
-use serde::Deserialize;
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::raw::lenient;
-
-/// The members of a JSON object, each still undecoded.
+/// The members of a JSON object that messages and events have in common, and the JSON of the others. It is decoded in
+/// one go; what is of another type than it should be is passed over.
 #[derive(Default)]
-pub(super) struct Fields<'a>(HashMap<Cow<'a, str>, &'a RawValue>);
+pub(super) struct Members<'a> {
+    pub(super) msgid: Option<String>,
+    pub(super) open_kfid: Option<String>,
+    pub(super) external_userid: Option<String>,
+    pub(super) send_time: Option<i64>,
+    pub(super) origin: Option<i64>,
+    pub(super) servicer_userid: Option<String>,
+    pub(super) msgtype: Option<String>,
+    pub(super) event_type: Option<String>,
+    /// The objects among the other members: the bodies.
+    pub(super) bodies: Vec<(Cow<'a, str>, &'a str)>,
+}
 
-impl<'a> Fields<'a> {
-    /// None at all if it is no object.
-    pub(super) fn of(json: &'a str) -> Self {
-        Self(serde_json::from_str(json).unwrap_or_default())
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_map(MembersVisitor)
+    }
+}
+
+struct MembersVisitor;
+
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = Members<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
     }
 
-    /// The JSON of a member.
-    pub(super) fn json(&self, name: &str) -> Option<&'a str> {
-        self.0.get(name).map(|value| value.get())
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+        let mut members = Members::default();
+        while let Some(Name(name)) = map.next_key()? {
+            match name.as_ref() {
+                "msgid" => members.msgid = map.next_value::<Text>()?.0,
+                "open_kfid" => members.open_kfid = map.next_value::<Text>()?.0,
+                "external_userid" => members.external_userid = map.next_value::<Text>()?.0,
+                "send_time" => members.send_time = map.next_value::<Integer>()?.0,
+                "origin" => members.origin = map.next_value::<Integer>()?.0,
+                "servicer_userid" => members.servicer_userid = map.next_value::<Text>()?.0,
+                "msgtype" => members.msgtype = map.next_value::<Text>()?.0,
+                "event_type" => members.event_type = map.next_value::<Text>()?.0,
+                _ => {
+                    let json = map.next_value::<&RawValue>()?.get();
+                    members.bodies.extend(json.starts_with('{').then_some((name, json)));
+                }
+            }
+        }
+        Ok(members)
+    }
+}
+
+/// The name of a member; borrowed unless it has escapes.
+struct Name<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Name<'de> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct NameVisitor;
+        impl<'de> Visitor<'de> for NameVisitor {
+            type Value = Name<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a name")
+            }
+
+            fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Name<'de>, E> {
+                Ok(Name(name.into()))
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<Name<'de>, E> {
+                Ok(Name(name.to_owned().into()))
+            }
+        }
+        from.deserialize_str(NameVisitor)
+    }
+}
+
+/// A text that is not empty, or a number in its place; None if it is anything else.
+struct Text(Option<String>);
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Ok(Self(match Scalar::deserialize(from)? {
+            Scalar::Text(text) => Some(text).filter(|text| !text.is_empty()),
+            Scalar::Integer(number) => Some(number.to_string()),
+            Scalar::Other => None,
+        }))
+    }
+}
+
+/// A whole number, or a text that is one; None if it is anything else.
+struct Integer(Option<i64>);
+
+impl<'de> Deserialize<'de> for Integer {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Ok(Self(match Scalar::deserialize(from)? {
+            Scalar::Text(text) => text.trim().parse().ok(),
+            Scalar::Integer(number) => Some(number),
+            Scalar::Other => None,
+        }))
+    }
+}
+
+enum Scalar {
+    Text(String),
+    Integer(i64),
+    /// Anything else, which is read and forgotten.
+    Other,
+}
+
+impl<'de> Deserialize<'de> for Scalar {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(ScalarVisitor)
+    }
+}
+
+struct ScalarVisitor;
+
+impl<'de> Visitor<'de> for ScalarVisitor {
+    type Value = Scalar;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("anything")
     }
 
-    /// The members of a member.
-    pub(super) fn object(&self, name: &str) -> Self {
-        self.json(name).map_or_else(Self::default, Self::of)
+    fn visit_str<E>(self, text: &str) -> Result<Scalar, E> {
+        Ok(Scalar::Text(text.to_owned()))
     }
 
-    /// A text that is not empty.
-    pub(super) fn text(&self, name: &str) -> Option<String> {
-        lenient::optional_string(*self.0.get(name)?).ok().flatten().filter(|text| !text.is_empty())
+    fn visit_i64<E>(self, number: i64) -> Result<Scalar, E> {
+        Ok(Scalar::Integer(number))
     }
 
-    pub(super) fn integer(&self, name: &str) -> Option<i64> {
-        lenient::optional_integer(*self.0.get(name)?).ok().flatten()
+    fn visit_u64<E>(self, number: u64) -> Result<Scalar, E> {
+        Ok(i64::try_from(number).map_or(Scalar::Other, Scalar::Integer))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Scalar, E> {
+        let is_whole = number.fract() == 0.0 && number.abs() < i64::MAX as f64;
+        Ok(if is_whole { Scalar::Integer(number as i64) } else { Scalar::Other })
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Scalar, E> {
+        Ok(Scalar::Other)
+    }
+
+    fn visit_unit<E>(self) -> Result<Scalar, E> {
+        Ok(Scalar::Other)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Scalar, A::Error> {
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Scalar::Other)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Scalar, A::Error> {
+        while members.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Scalar::Other)
     }
 }
 

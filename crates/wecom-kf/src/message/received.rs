@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::Content;
-use super::fields::{Fields, open_number};
+use super::fields::{Members, open_number};
 use crate::{ExternalUserId, MsgId, OpenKfid};
 
 /// A message or an event, as [`Messages::sync`](super::Messages::sync) returns it.
@@ -21,7 +21,7 @@ pub struct Message {
     /// The page it came with, which its messages share.
     page: Arc<str>,
     place: Range<usize>,
-    common: OnceLock<Box<Common>>,
+    common: OnceLock<Common>,
     content: OnceLock<Box<Content>>,
 }
 
@@ -35,22 +35,32 @@ struct Common {
     origin: Option<Origin>,
     servicer_userid: Option<String>,
     msgtype: String,
+    /// Where in the message its body is.
+    body: Option<Range<usize>>,
 }
 
 impl Common {
     fn of(json: &str) -> Self {
-        let fields = Fields::of(json);
+        let members: Members<'_> = serde_json::from_str(json).unwrap_or_default();
+        let msgtype = members.msgtype.unwrap_or_default();
+        let body = members.bodies.into_iter().find(|(name, _)| *name == msgtype).map(|(_, body)| body);
         // For events, account and customer are inside.
-        let event = fields.object("event");
-        let id = |name| fields.text(name).or_else(|| event.text(name));
+        let event: Members<'_> = match (&members.open_kfid, msgtype.as_str()) {
+            (None, "event") => body.and_then(|body| serde_json::from_str(body).ok()).unwrap_or_default(),
+            _ => Members::default(),
+        };
         Self {
-            msgid: fields.text("msgid").map(MsgId::received),
-            open_kfid: id("open_kfid").map(OpenKfid::from),
-            external_userid: id("external_userid").map(ExternalUserId::from),
-            send_time: fields.integer("send_time"),
-            origin: fields.integer("origin").map(Origin),
-            servicer_userid: fields.text("servicer_userid"),
-            msgtype: fields.text("msgtype").unwrap_or_default(),
+            msgid: members.msgid.map(MsgId::received),
+            open_kfid: members.open_kfid.or(event.open_kfid).map(OpenKfid::from),
+            external_userid: members.external_userid.or(event.external_userid).map(ExternalUserId::from),
+            send_time: members.send_time,
+            origin: members.origin.map(Origin),
+            servicer_userid: members.servicer_userid,
+            body: body.map(|body| {
+                let start = body.as_ptr() as usize - json.as_ptr() as usize;
+                Range { start, end: start + body.len() }
+            }),
+            msgtype,
         }
     }
 }
@@ -73,7 +83,12 @@ impl Message {
     }
 
     fn common(&self) -> &Common {
-        self.common.get_or_init(|| Box::new(Common::of(self.raw())))
+        self.common.get_or_init(|| Common::of(self.raw()))
+    }
+
+    fn decode(&self) -> Content {
+        let body = self.common().body.clone().map(|body| &self.raw()[body]);
+        Content::decode(self.msgtype(), body)
     }
 
     /// The id to tell repeats apart by.
@@ -113,7 +128,7 @@ impl Message {
 
     /// What it says. Decoded when first asked for.
     pub fn content(&self) -> &Content {
-        self.content.get_or_init(|| Box::new(Content::decode(self.msgtype(), self.raw())))
+        self.content.get_or_init(|| Box::new(self.decode()))
     }
 
     /// The JSON as it came, byte for byte.
