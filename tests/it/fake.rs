@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use wecom_kf::raw::{self, Operation, Repeat, Request, op, types};
-use wecom_kf::{AccessToken, Client, Credentials, ErrCode, Error, IssuedToken, RetryPolicy, TokenSource};
+use wecom_kf::{AccessToken, BoxFuture, Client, Credentials, ErrCode, Error, IssuedToken, RetryPolicy, TokenSource};
 
 type Issue = Pin<Box<dyn Future<Output = Result<IssuedToken, Error>> + Send>>;
 
@@ -47,7 +47,7 @@ impl FakeSource {
 }
 
 impl TokenSource for FakeSource {
-    fn fetch(&self) -> Pin<Box<dyn Future<Output = Result<IssuedToken, Error>> + Send + '_>> {
+    fn fetch<'a>(&'a self, _rejected: Option<&'a AccessToken>) -> BoxFuture<'a, Result<IssuedToken, Error>> {
         let number = self.issued.fetch_add(1, SeqCst) + 1;
         (self.answer)(number)
     }

@@ -42,6 +42,12 @@ fn keep_types_and_client(file: &mut File) -> Result<()> {
         Item::Mod(module) => module.ident == "types",
         _ => true,
     });
+    // The error of conversions that no type here has.
+    for item in &mut file.items {
+        if let Item::Mod(types) = item {
+            types.content.iter_mut().for_each(|(_, items)| items.retain(|item| !matches!(item, Item::Mod(_))));
+        }
+    }
     match file.items.as_slice() {
         [Item::Mod(_), Item::Struct(_), Item::Impl(_)] => Ok(()),
         items => bail!(
@@ -60,6 +66,11 @@ fn has_function(block: &syn::ItemImpl, name: &str) -> bool {
 fn exchange_safely(file: &mut File) -> usize {
     let mut adapted = 0;
     for item in &mut file.items {
+        if let Item::Struct(client) = item {
+            // Its Debug, by hand, does not print the base URL.
+            client.attrs.retain(|attribute| !attribute.path().is_ident("derive"));
+            client.attrs.push(parse_quote!(#[derive(Clone)]));
+        }
         let Item::Impl(block) = item else { continue };
         for item in &mut block.items {
             let ImplItem::Fn(function) = item else { continue };
@@ -74,7 +85,7 @@ fn exchange_safely(file: &mut File) -> usize {
                 .filter(|statement| matches!(bound_name(statement).as_deref(), Some("url" | "request")))
                 .collect();
             for statement in &mut function.block.stmts {
-                NoHeaderMap.visit_stmt_mut(statement);
+                PlainRequest.visit_stmt_mut(statement);
             }
             function.block.stmts.push(Stmt::Expr(parse_quote!(self.exchange(request).await), None));
             adapted += 1;
@@ -116,10 +127,11 @@ fn bound_name(statement: &Stmt) -> Option<String> {
     }
 }
 
-/// `let mut request = … .headers(header_map).build()?` → `let request = … .build()?`
-struct NoHeaderMap;
+/// `let mut request = … .query(&progenitor_client::QueryParam::new(name, &value)).headers(header_map).build()?`
+/// → `let request = … .query(&[(name, &value)]).build()?`, which needs nothing of progenitor's at run time.
+struct PlainRequest;
 
-impl VisitMut for NoHeaderMap {
+impl VisitMut for PlainRequest {
     fn visit_local_mut(&mut self, local: &mut syn::Local) {
         local.attrs.clear();
         if let Pat::Ident(name) = &mut local.pat {
@@ -134,6 +146,12 @@ impl VisitMut for NoHeaderMap {
             && call.method == "headers"
         {
             *expression = (*call.receiver).clone();
+        }
+        if let Expr::Call(call) = expression
+            && quote::quote!(#call).to_string().starts_with("progenitor_client :: QueryParam :: new")
+        {
+            let arguments = &call.args;
+            *expression = parse_quote!([(#arguments)]);
         }
     }
 }

@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Result, bail};
 use serde_json::Value;
 
-use crate::document::{Document, Operation, reference, visit};
+use crate::document::{Document, METHODS, Operation, reference, visit};
 use crate::lower::SECRETS;
 
 pub const REPEATS: [&str; 3] = ["safe", "keyed", "never"];
 
 /// Every extension the generator knows, so that a misspelt one is not passed over.
-const EXTENSIONS: [&str; 7] = [
+const EXTENSIONS: [&str; 8] = [
+    "x-private",
     "x-official-page",
     "x-repeat",
     "x-repeat-key",
@@ -25,6 +26,7 @@ const EXTENSIONS: [&str; 7] = [
 pub fn check(document: &Document) -> Result<()> {
     let mut problems = Problems::default();
     check_root(document, &mut problems);
+    check_paths(document, &mut problems);
     for operation in document.operations() {
         check_operation(document, &operation, &mut problems);
     }
@@ -48,6 +50,17 @@ impl Problems {
         match self.0.len() {
             0 => Ok(()),
             count => bail!("spec/wecom-kf.yaml has {count} problem(s):\n  - {}", self.0.join("\n  - ")),
+        }
+    }
+}
+
+/// What stands beside the operations of a path would be passed over.
+fn check_paths(document: &Document, problems: &mut Problems) {
+    for (path, item) in document.root["paths"].as_object().into_iter().flatten() {
+        for key in item.as_object().into_iter().flat_map(|item| item.keys()) {
+            if !METHODS.contains(&key.as_str()) {
+                problems.add(&format!("paths.{path}.{key}"), "is passed over; say it inside the operation");
+            }
         }
     }
 }

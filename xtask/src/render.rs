@@ -32,7 +32,8 @@ pub fn operations(document: &Document, errcodes: &Errcodes) -> Result<String> {
     let operations = document.operations();
     let constants = operations.iter().map(constant);
     let names = operations.iter().map(constant_name);
-    let requests = operations.iter().map(|operation| request(operation, errcodes)).collect::<Result<Vec<_>>>()?;
+    let requests =
+        operations.iter().map(|operation| request(document, operation, errcodes)).collect::<Result<Vec<_>>>()?;
     let replies = operations
         .iter()
         .filter_map(Operation::reply_schema)
@@ -78,7 +79,7 @@ fn constant(operation: &Operation<'_>) -> TokenStream {
     }
 }
 
-fn request(operation: &Operation<'_>, errcodes: &Errcodes) -> Result<TokenStream> {
+fn request(document: &Document, operation: &Operation<'_>, errcodes: &Errcodes) -> Result<TokenStream> {
     let name = format_ident!("{}", pascal_case(operation.id()));
     let (constant, method) = (constant_name(operation), format_ident!("{}", operation.id()));
     let reply = format_ident!("{}", operation.reply_schema().unwrap_or_default());
@@ -110,6 +111,7 @@ fn request(operation: &Operation<'_>, errcodes: &Errcodes) -> Result<TokenStream
     };
     let arguments = token.into_iter().chain(parameters).chain(body);
     let keyed = (operation.text("x-repeat") == "keyed").then(|| keyed(operation, errcodes)).transpose()?;
+    let private = private(document, operation)?;
     Ok(quote! {
         #(#[doc = #docs])*
         #[derive(Clone, Debug, Default)]
@@ -125,9 +127,48 @@ fn request(operation: &Operation<'_>, errcodes: &Errcodes) -> Result<TokenStream
                 client.#method(#(#arguments),*).await
             }
 
+            #private
             #keyed
         }
     })
+}
+
+/// What of a request must not be printed: secrets, and what the document marks with `x-private`.
+fn private(document: &Document, operation: &Operation<'_>) -> Result<Option<TokenStream>> {
+    let mut parts = Vec::new();
+    for parameter in operation.parameters().filter(|parameter| parameter["schema"]["format"] == "password") {
+        let name = format_ident!("{}", parameter["name"].as_str().unwrap_or_default());
+        parts.push(quote!(Some(self.#name.expose())));
+    }
+    if let Some(schema) = operation.request_schema() {
+        collect_private(document.schema(schema)?, &quote!(Some(&self.body)), &mut parts);
+    }
+    Ok((!parts.is_empty()).then(|| {
+        quote! {
+            fn private(&self) -> Vec<&str> {
+                [#(#parts),*].into_iter().flatten().collect()
+            }
+        }
+    }))
+}
+
+/// Options of texts. `value` is an Option of a reference to what `schema` describes. Lists are not looked into.
+fn collect_private(schema: &Value, value: &TokenStream, parts: &mut Vec<TokenStream>) {
+    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        let is_required = schema["required"].as_array().is_some_and(|required| required.contains(&json!(name)));
+        let name = format_ident!("{name}");
+        let inner = match is_required {
+            true => quote!(#value.map(|value| &value.#name)),
+            false => quote!(#value.and_then(|value| value.#name.as_ref())),
+        };
+        if property["format"] == "password" {
+            parts.push(quote!(#inner.map(|secret| secret.expose())));
+        } else if property["x-private"] == true {
+            parts.push(quote!(#inner.map(String::as_str)));
+        } else {
+            collect_private(property, &inner, parts);
+        }
+    }
 }
 
 fn parameter_field(parameter: &Value) -> TokenStream {
@@ -148,9 +189,10 @@ fn keyed(operation: &Operation<'_>, errcodes: &Errcodes) -> Result<TokenStream> 
     let answer = format_ident!("{}", errcodes.require(answer).context(operation.place.clone())?);
     Ok(quote! {
         fn repeat(&self) -> Repeat {
-            match self.body.#key {
+            match self.body.#key.as_deref() {
+                // An empty key is none.
+                Some("") | None => Repeat::Never,
                 Some(_) => Repeat::Keyed,
-                None => Repeat::Never,
             }
         }
 

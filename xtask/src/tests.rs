@@ -111,6 +111,7 @@ fn a_key_that_stands_twice_is_refused_with_its_line() {
 #[test]
 fn what_the_generator_would_make_nonsense_of_is_refused_with_place_and_remedy() {
     let cases = [
+        ("  /cgi-bin/gettoken:\n", "  /cgi-bin/gettoken:\n    parameters: []\n", "gettoken.parameters: is passed over"),
         ("openapi: 3.0.3", "openapi: 3.1.0", "openapi: is \"3.1.0\"; the generator reads 3.0.x"),
         (
             "operationId: account_add",

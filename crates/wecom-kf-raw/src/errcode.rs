@@ -172,3 +172,37 @@ impl fmt::Debug for ErrCode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_beyond_32_bits_is_never_taken_for_another_code() {
+        assert_eq!(ErrCode::from(1_i64 << 32), ErrCode(i32::MAX));
+        assert_eq!(ErrCode::from(i64::MIN), ErrCode(i32::MIN));
+        assert_eq!(ErrCode::from(-1), ErrCode::SYSTEM_BUSY);
+    }
+
+    #[test]
+    fn class_and_remedy_depend_on_the_operation_where_the_table_says_so() {
+        let code = ErrCode::INVALID_CREDENTIAL;
+        assert_eq!(
+            (code.class(), code.class_at("gettoken"), code.class_at("send_msg")),
+            (Class::Token, Class::Permission, Class::Token)
+        );
+        assert_ne!(code.remedy(Lang::En), code.remedy_at("gettoken", Lang::En));
+    }
+
+    #[test]
+    fn every_code_says_what_it_means_and_what_to_do_in_two_languages() {
+        assert!(ErrCode::all().count() > 100);
+        for code in ErrCode::all() {
+            let (en, zh) = (code.remedy(Lang::En), code.remedy(Lang::Zh));
+            assert!(en.ends_with('.') && zh.ends_with('。') && !code.meaning(Lang::Zh).is_empty(), "{code:?}");
+        }
+        let unknown = ErrCode(424_242);
+        assert_eq!((unknown.class(), unknown.name(), unknown.meaning(Lang::En)), (Class::Unknown, None, ""));
+        assert!(unknown.remedy(Lang::Zh).contains("devtool"));
+    }
+}

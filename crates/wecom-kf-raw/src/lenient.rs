@@ -4,8 +4,8 @@
 
 use std::fmt;
 
+use serde::Deserialize;
 use serde::de::{Deserializer, Error, Unexpected, Visitor};
-use serde::{Deserialize, de};
 
 pub fn list<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Vec<T>, D::Error> {
     Ok(Option::deserialize(from)?.unwrap_or_default())
@@ -15,8 +15,12 @@ pub fn string<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     Ok(optional_string(from)?.unwrap_or_default())
 }
 
+/// An errcode: nothing is 0, but an empty text is no errcode.
 pub fn integer<'de, D: Deserializer<'de>>(from: D) -> Result<i64, D::Error> {
-    Ok(optional_integer(from)?.unwrap_or_default())
+    match from.deserialize_any(Scalar)? {
+        Value::Null => Ok(0),
+        value => whole_number(value),
+    }
 }
 
 pub fn optional_string<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
@@ -32,14 +36,20 @@ pub fn optional_string<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Stri
 pub fn optional_integer<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
     match from.deserialize_any(Scalar)? {
         Value::Null => Ok(None),
-        Value::Integer(number) => Ok(Some(number)),
-        Value::Bool(value) => Ok(Some(i64::from(value))),
         Value::Text(text) if text.is_empty() => Ok(None),
+        value => whole_number(value).map(Some),
+    }
+}
+
+fn whole_number<E: Error>(value: Value) -> Result<i64, E> {
+    match value {
+        Value::Integer(number) => Ok(number),
+        Value::Bool(value) => Ok(i64::from(value)),
         // A whole number written with a point. i64::MAX as a float is its successor, hence `<`.
-        Value::Number(number) if number.fract() == 0.0 && number.abs() < i64::MAX as f64 => Ok(Some(number as i64)),
-        Value::Number(_) => Err(D::Error::invalid_type(Unexpected::Other("a fraction"), &"a whole number")),
+        Value::Number(number) if number.fract() == 0.0 && number.abs() < i64::MAX as f64 => Ok(number as i64),
         // The text is not shown: it may be a secret or a customer's.
-        Value::Text(text) => text.trim().parse().map(Some).map_err(|_| not_a_number()),
+        Value::Text(text) => text.trim().parse().map_err(|_| not_a_number()),
+        Value::Number(_) | Value::Null => Err(not_a_number()),
     }
 }
 
@@ -73,7 +83,7 @@ pub fn optional_bool<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>,
     }
 }
 
-fn not_a_number<E: de::Error>() -> E {
+fn not_a_number<E: Error>() -> E {
     E::invalid_type(Unexpected::Other("something else"), &"a number")
 }
 
@@ -120,5 +130,89 @@ impl<'de> Visitor<'de> for Scalar {
 
     fn visit_string<E>(self, text: String) -> Result<Value, E> {
         Ok(Value::Text(text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Json, json};
+
+    use super::*;
+
+    fn table<T: PartialEq + fmt::Debug>(decode: fn(Json) -> serde_json::Result<T>, rows: &[(Json, Option<T>)]) {
+        for (json, expected) in rows {
+            assert_eq!(decode(json.clone()).ok(), *expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn integers() {
+        table(
+            optional_integer,
+            &[
+                (json!(null), Some(None)),
+                (json!(""), Some(None)),
+                (json!(7), Some(Some(7))),
+                (json!("-7"), Some(Some(-7))),
+                (json!(1e9), Some(Some(1_000_000_000))),
+                (json!(true), Some(Some(1))),
+                (json!(0.5), None),
+                (json!(u64::MAX), None),
+                (json!("seven"), None),
+                (json!([]), None),
+                (json!({}), None),
+            ],
+        );
+        table(integer, &[(json!(null), Some(0)), (json!("42001"), Some(42001)), (json!(""), None), (json!({}), None)]);
+    }
+
+    #[test]
+    fn numbers() {
+        table(
+            optional_number,
+            &[
+                (json!(null), Some(None)),
+                (json!(""), Some(None)),
+                (json!(23), Some(Some(23.0))),
+                (json!("-113.25"), Some(Some(-113.25))),
+                (json!(true), None),
+                (json!("north"), None),
+            ],
+        );
+        table(number, &[(json!(1.5), Some(1.5)), (json!(null), None)]);
+    }
+
+    #[test]
+    fn strings() {
+        table(
+            optional_string,
+            &[
+                (json!(null), Some(None)),
+                (json!("x"), Some(Some("x".to_owned()))),
+                (json!(19900), Some(Some("19900".to_owned()))),
+                (json!(1.5), Some(Some("1.5".to_owned()))),
+                (json!(true), Some(Some("true".to_owned()))),
+                (json!(["x"]), None),
+            ],
+        );
+        table(string, &[(json!(null), Some(String::new()))]);
+    }
+
+    #[test]
+    fn booleans_and_lists() {
+        table(
+            optional_bool,
+            &[
+                (json!(null), Some(None)),
+                (json!(false), Some(Some(false))),
+                (json!(1), Some(Some(true))),
+                (json!(0), Some(Some(false))),
+                (json!("true"), Some(Some(true))),
+                (json!("0"), Some(Some(false))),
+                (json!("maybe"), None),
+                (json!(0.5), None),
+            ],
+        );
+        table(list::<i64, _>, &[(json!(null), Some(vec![])), (json!([1]), Some(vec![1])), (json!({}), None)]);
     }
 }

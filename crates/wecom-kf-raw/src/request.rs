@@ -24,6 +24,11 @@ pub trait Request: Sync {
         Self::OPERATION.repeat
     }
 
+    /// What of it must not be printed: secrets, and what people wrote.
+    fn private(&self) -> Vec<&str> {
+        Vec::new()
+    }
+
     /// The reply to go on with when `errcode` answers a repeat of ours and means that an earlier try went through.
     fn reply_to_repeat(&self, errcode: ErrCode) -> Option<Self::Reply> {
         let _ = errcode;

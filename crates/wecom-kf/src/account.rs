@@ -25,6 +25,7 @@ pub struct Account {
 
 /// What to change of an account: [`Accounts::update`]. What is not named stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[must_use]
 pub struct AccountUpdate {
     name: Option<String>,
     media_id: Option<String>,
@@ -66,7 +67,13 @@ impl<'a> Accounts<'a> {
         input::bytes("media_id", media_id, limits::account_add::MEDIA_ID_MAX_BYTES)?;
         let body = types::AddCustomerServiceAccountRequest { name: name.to_owned(), media_id: media_id.to_owned() };
         let reply = self.0.call(&op::AccountAdd { body }).await?;
-        Ok(OpenKfid::from(reply.open_kfid.unwrap_or_default()))
+        // The account may well have been added, so this must not pass for an id.
+        let problem = "no open_kfid";
+        reply
+            .open_kfid
+            .filter(|id| !id.is_empty())
+            .map(OpenKfid::from)
+            .ok_or(Error::BadReply { operation: "account_add", problem })
     }
 
     /// All accounts, page by page.
@@ -93,8 +100,8 @@ impl<'a> Accounts<'a> {
             let page = page(client, offset).await?;
             let first = page.first().map(|account| account.open_kfid.clone());
             // A server that does not heed the offset would answer the same page for ever.
-            if first.is_some() && first == previous {
-                return Ok(None);
+            if first.as_ref().is_some_and(|first| !first.as_str().is_empty() && Some(first) == previous.as_ref()) {
+                return Err(Error::BadReply { operation: "account_list", problem: "the same page for two offsets" });
             }
             // There is no has_more: a page that is not full is the last one.
             let next = (page.len() >= PAGE as usize).then(|| (offset + PAGE as i32, first));

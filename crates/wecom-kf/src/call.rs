@@ -69,18 +69,29 @@ impl Caller {
         let duration_ms = started.elapsed().as_millis() as u64;
         span.in_scope(|| match &outcome {
             Ok(_) => tracing::debug!(duration_ms, "answered"),
+            // Of which gettoken told already, once for all who wait.
+            Err(error @ Error::NoToken { .. }) => tracing::debug!(duration_ms, %error, "failed"),
             Err(error) => tracing::warn!(duration_ms, %error, "failed"),
         });
         outcome
     }
 
-    /// WeCom's words without what must not be printed, should it ever echo it.
-    fn scrub(&self, errmsg: &str, token: &AccessToken) -> String {
+    /// WeCom's words without what must not be printed, should it ever echo it: secrets, and what people wrote.
+    fn scrub(&self, errmsg: &str, token: &AccessToken, private: &[&str]) -> String {
+        // Of a word or two nothing is given away, and cutting them out would leave no message.
+        let words = private.iter().copied().filter(|text| text.len() >= 4);
         [token.expose(), self.secret.expose()]
             .into_iter()
-            .filter(|secret| !secret.is_empty())
-            .fold(errmsg.to_owned(), |text, secret| text.replace(secret, "***"))
+            .chain(words)
+            .filter(|text| !text.is_empty())
+            .fold(errmsg.to_owned(), |errmsg, text| errmsg.replace(text, "***").replace(&percent_encoded(text), "***"))
     }
+}
+
+/// As it stands in a query.
+fn percent_encoded(text: &str) -> String {
+    let url = reqwest::Url::parse_with_params("http://localhost/", [("", text)]);
+    url.ok().and_then(|url| Some(url.query()?.trim_start_matches('=').to_owned())).unwrap_or_else(|| text.to_owned())
 }
 
 struct Call<'a, R> {
@@ -118,6 +129,9 @@ impl<R: Request> Call<'_, R> {
             match self.attempt(&token).await {
                 Attempt::Answered(reply) => {
                     self.caller.budget.give_back(self.last_cost);
+                    if let Some(tokens) = self.tokens {
+                        tokens.mark_accepted(&token);
+                    }
                     return Ok(reply);
                 }
                 Attempt::Refused(refusal) if self.is_token_rejection(&refusal) && !renewed => {
@@ -168,7 +182,7 @@ impl<R: Request> Call<'_, R> {
                     None => Attempt::Refused(Refusal {
                         operation,
                         code,
-                        errmsg: self.caller.scrub(reply.errmsg(), token),
+                        errmsg: self.caller.scrub(reply.errmsg(), token, &self.request.private()),
                         attempts,
                     }),
                 }
@@ -208,8 +222,8 @@ impl<R: Request> Call<'_, R> {
         if !may_pass || !self.may_repeat() {
             return Err(error);
         }
-        // "Busy" does not say that nothing happened.
-        self.may_have_landed = true;
+        // "Busy" does not say that nothing happened; "too many at once" does.
+        self.may_have_landed |= code != ErrCode::CONCURRENCY_LIMIT_EXCEEDED;
         self.wait(error, Some(code), Cost::Throttled).await
     }
 

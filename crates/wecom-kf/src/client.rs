@@ -1,8 +1,8 @@
 use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use reqwest::Url;
 
 use crate::call::{Caller, Limits};
@@ -11,7 +11,7 @@ use crate::error::in_one_line;
 use crate::raw::{self, Request, op};
 use crate::retry::RetryBudget;
 use crate::token::{TokenCache, Tokens};
-use crate::{Error, IssuedToken, RetryPolicy, TokenSource, account, message, service_state};
+use crate::{AccessToken, Error, IssuedToken, RetryPolicy, TokenSource, account, message, service_state};
 
 /// The figures a client starts out with. Those that have a setter on [`ClientBuilder`] or [`RetryPolicy`] can be
 /// changed there.
@@ -139,6 +139,10 @@ impl Client {
         Tokens(self)
     }
 
+    pub(crate) fn call_timeout(&self) -> Duration {
+        self.0.limits.call
+    }
+
     pub(crate) fn tokens(&self) -> &TokenCache {
         &self.0.tokens
     }
@@ -176,6 +180,8 @@ impl ClientBuilder {
     pub fn base_url_from_env(mut self) -> Self {
         match variable(BASE_URL) {
             Ok(Some(base_url)) => self.base_url(base_url),
+            // Set to nothing is a slip; going on with WeCom itself would be a surprise.
+            Ok(None) if std::env::var_os(BASE_URL).is_some() => self.base_url(""),
             Ok(None) => self,
             Err(error) => {
                 self.base_url = Err(error);
@@ -239,6 +245,8 @@ impl ClientBuilder {
     /// be made.
     pub fn build(self) -> Result<Client, Error> {
         let base_url = self.base_url?;
+        // Longer ones would leave the range of the clock.
+        let limits = Limits { attempt: self.limits.attempt.min(LONGEST), call: self.limits.call.min(LONGEST) };
         let Credentials { corp_id, secret } = self.credentials;
         if self.token_source.is_none() {
             for (what, is_empty) in [("corp id", corp_id.is_empty()), ("secret", secret.expose().is_empty())] {
@@ -251,22 +259,23 @@ impl ClientBuilder {
             .http
             .connect_timeout(self.connect_timeout)
             // The limit of an attempt is kept by the call itself; a shorter one of the user's must not get in between.
-            .timeout(self.limits.call)
+            .timeout(limits.call)
+            .read_timeout(limits.call)
             .pool_idle_timeout(defaults::POOL_IDLE_TIMEOUT);
         let raw = raw::Client::new(base_url.clone(), http)
             .map_err(|error| Error::settings(format!("no HTTP client: {}", in_one_line(&error))))?;
         let jitter = self.retry.source_of_jitter();
         let caller = Arc::new(Caller { raw, retry: self.retry, budget: RetryBudget::full(), secret: secret.clone() });
         let source = self.token_source.unwrap_or_else(|| {
-            let limits = Limits {
-                attempt: self.limits.attempt.min(defaults::TOKEN_ATTEMPT_TIMEOUT),
-                call: self.limits.call.min(defaults::TOKEN_LOAD_TIMEOUT),
+            let gettoken_limits = Limits {
+                attempt: limits.attempt.min(defaults::TOKEN_ATTEMPT_TIMEOUT),
+                call: limits.call.min(defaults::TOKEN_LOAD_TIMEOUT),
             };
             let request = op::Gettoken { corpid: corp_id, corpsecret: secret };
-            Box::new(Gettoken { caller: caller.clone(), limits, request })
+            Box::new(Gettoken { caller: caller.clone(), limits: gettoken_limits, request })
         });
         let tokens = TokenCache::new(source, self.renew_early, jitter);
-        Ok(Client(Arc::new(Inner { caller, tokens, limits: self.limits, base_url })))
+        Ok(Client(Arc::new(Inner { caller, tokens, limits, base_url })))
     }
 }
 
@@ -279,6 +288,9 @@ impl fmt::Debug for ClientBuilder {
             .finish_non_exhaustive()
     }
 }
+
+/// A year.
+const LONGEST: Duration = Duration::from_secs(365 * 86_400);
 
 /// The message does not show the URL: what is wrong with it may be a password inside.
 fn checked_base_url(base_url: &str) -> Result<String, Error> {
@@ -309,14 +321,11 @@ struct Gettoken {
 }
 
 impl TokenSource for Gettoken {
-    fn fetch(&self) -> Pin<Box<dyn Future<Output = Result<IssuedToken, Error>> + Send + '_>> {
+    fn fetch<'a>(&'a self, _rejected: Option<&'a AccessToken>) -> BoxFuture<'a, Result<IssuedToken, Error>> {
         Box::pin(async {
             let reply = self.caller.call(&self.request, None, self.limits).await?;
-            match reply.access_token.filter(|token| !token.expose().is_empty()) {
-                Some(token) => Ok(IssuedToken::new(token, reply.expires_in)),
-                // Seen when an error reply without errcode was kept as a token.
-                None => Err(Error::token_source("gettoken answered no access_token, and no errcode either")),
-            }
+            // An empty token is refused by whoever takes it.
+            Ok(IssuedToken::new(reply.access_token.unwrap_or_default(), reply.expires_in))
         })
     }
 }

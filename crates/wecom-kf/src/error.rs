@@ -19,8 +19,8 @@ use crate::{Class, ErrCode, Lang};
 #[non_exhaustive]
 pub enum Error {
     /// WeCom answered, and its errcode was not 0.
-    #[error("{0}")]
-    Refused(Refusal),
+    #[error("{}", refused(.0, Lang::En))]
+    Refused(#[source] Refusal),
 
     /// There was no answer, or none that can be used; the source says more.
     #[error("{operation} got no usable answer: {} ({attempts} sent)  do: {}", in_one_line(&**source), self.remedy(Lang::En))]
@@ -56,8 +56,18 @@ pub enum Error {
         source: Arc<Error>,
     },
 
+    /// WeCom answered success, but without what makes the answer one. What was called for may have been done.
+    #[error("{operation} answered what cannot be: {problem}  do: {}", self.remedy(Lang::En))]
+    #[non_exhaustive]
+    BadReply {
+        /// The operation that was called.
+        operation: &'static str,
+        /// What is wrong.
+        problem: &'static str,
+    },
+
     /// A [`TokenSource`](crate::TokenSource) failed in its own way.
-    #[error("the token source failed: {}", in_one_line(&**.0))]
+    #[error("the token source failed: {}  do: {}", in_one_line(&**.0), self.remedy(Lang::En))]
     TokenSource(#[source] Arc<dyn std::error::Error + Send + Sync>),
 
     /// The input cannot be right; nothing was sent.
@@ -71,7 +81,7 @@ pub enum Error {
     },
 
     /// The client cannot be built of these settings.
-    #[error("bad settings: {0}")]
+    #[error("bad settings: {problem}  do: {}", self.remedy(Lang::En), problem = .0)]
     Settings(String),
 }
 
@@ -92,16 +102,28 @@ pub struct Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { operation, code, errmsg, attempts } = self;
-        write!(f, "{operation} refused: {code}")?;
-        let meaning = code.meaning_at(operation, Lang::En);
-        if !meaning.is_empty() {
-            write!(f, ", {meaning}")?;
+        write!(f, "errcode {}: {:?}", self.code, self.errmsg)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// A refusal in one line.
+fn refused(refusal: &Refusal, lang: Lang) -> String {
+    let Refusal { operation, code, errmsg, attempts } = refusal;
+    let (meaning, remedy) = (code.meaning_at(operation, lang), code.remedy_at(operation, lang));
+    let (comma, sent) = match (lang, attempts) {
+        (Lang::En, 1) => (", ", String::new()),
+        (Lang::En, _) => (", ", format!(" ({attempts} sent)")),
+        (Lang::Zh, 1) => ("，", String::new()),
+        (Lang::Zh, _) => ("，", format!("（已发送 {attempts} 次）")),
+    };
+    let comma = if meaning.is_empty() { "" } else { comma };
+    match lang {
+        Lang::En => format!("{operation} refused: {code}{comma}{meaning}{sent}. WeCom said: {errmsg:?}  do: {remedy}"),
+        Lang::Zh => {
+            format!("{operation} 被拒：{code}{comma}{meaning}{sent}。企业微信的说明：{errmsg:?}  处理：{remedy}")
         }
-        if *attempts > 1 {
-            write!(f, " ({attempts} sent)")?;
-        }
-        write!(f, ". WeCom said: {errmsg:?}  do: {}", code.remedy_at(operation, Lang::En))
     }
 }
 
@@ -127,6 +149,18 @@ impl Error {
         self.refusal().map_or(Class::Unknown, |refusal| refusal.code.class_at(refusal.operation))
     }
 
+    /// The operation that failed; None for bad input and bad settings.
+    pub fn operation(&self) -> Option<&'static str> {
+        match self {
+            Self::Refused(Refusal { operation, .. })
+            | Self::NoAnswer { operation, .. }
+            | Self::TimedOut { operation, .. }
+            | Self::NoToken { operation, .. }
+            | Self::BadReply { operation, .. } => Some(operation),
+            Self::TokenSource(_) | Self::InvalidInput { .. } | Self::Settings(_) => None,
+        }
+    }
+
     /// The refusal behind this error, if WeCom answered.
     pub fn refusal(&self) -> Option<&Refusal> {
         match self {
@@ -134,6 +168,7 @@ impl Error {
             Self::NoToken { source, .. } => source.refusal(),
             Self::NoAnswer { .. }
             | Self::TimedOut { .. }
+            | Self::BadReply { .. }
             | Self::TokenSource(_)
             | Self::InvalidInput { .. }
             | Self::Settings(_) => None,
@@ -141,7 +176,8 @@ impl Error {
     }
 
     /// Whether the same call may succeed later without anybody changing anything: WeCom is busy or has had too many
-    /// calls, the network failed, a gateway answered 408, 429, 500, 502, 503 or 504, or the reply broke off.
+    /// calls, the network failed, a gateway answered 408, 429, 500, 502, 503 or 504, the reply broke off, or a token
+    /// source of your own failed.
     ///
     /// It does not say that a repeat is harmless: after a lost answer a call may have gone through.
     pub fn is_retryable(&self) -> bool {
@@ -150,7 +186,8 @@ impl Error {
             Self::NoAnswer { source, .. } => may_pass(source),
             Self::TimedOut { .. } => true,
             Self::NoToken { source, .. } => source.is_retryable(),
-            Self::TokenSource(_) | Self::InvalidInput { .. } | Self::Settings(_) => false,
+            Self::TokenSource(_) => true,
+            Self::BadReply { .. } | Self::InvalidInput { .. } | Self::Settings(_) => false,
         }
     }
 
@@ -160,11 +197,7 @@ impl Error {
             return self.to_string();
         }
         let what = match self {
-            Self::Refused(Refusal { operation, code, errmsg, attempts }) => {
-                let meaning = code.meaning_at(operation, lang);
-                let comma = if meaning.is_empty() { "" } else { "，" };
-                format!("{operation} 被拒：{code}{comma}{meaning}（已发送 {attempts} 次）。企业微信的说明：{errmsg:?}")
-            }
+            Self::Refused(refusal) => return refused(refusal, lang),
             Self::NoAnswer { operation, attempts, source } => {
                 format!("{operation} 没有得到可用的应答（已发送 {attempts} 次）：{}", in_one_line(&**source))
             }
@@ -174,6 +207,7 @@ impl Error {
             Self::NoToken { operation, source } => {
                 return format!("{operation} 未发送，没有 access_token：{}", source.in_lang(lang));
             }
+            Self::BadReply { operation, problem } => format!("{operation} 的应答有误：{problem}"),
             Self::TokenSource(source) => format!("access_token 的来源出错：{}", in_one_line(&**source)),
             Self::InvalidInput { .. } => format!("参数有误，未发送：{self}"),
             Self::Settings(problem) => format!("配置有误：{problem}"),
@@ -190,6 +224,10 @@ impl Error {
             Self::TimedOut { .. } => (
                 "Check the way to the base URL; if it is sound WeCom is slow, and the call can be made again later. A call that changes something may have gone through: look before repeating it.",
                 "检查到 base URL 的网络；网络正常则是企业微信响应慢，可稍后再调用。会改动数据的调用可能已经生效，重试前先查询。",
+            ),
+            Self::BadReply { .. } => (
+                "Look whether it was done before calling again; if this recurs, something between here and WeCom changes the answers.",
+                "重试前先查询是否已经生效；若反复出现，说明途中有设备改动了应答。",
             ),
             Self::TokenSource(_) => ("Look at the source of the access token.", "检查 access_token 的来源。"),
             Self::InvalidInput { .. } => {

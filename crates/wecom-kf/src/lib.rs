@@ -18,6 +18,8 @@ pub use account::{Account, AccountUpdate, Accounts};
 pub use client::{Client, ClientBuilder, defaults};
 pub use credentials::Credentials;
 pub use error::{Error, Refusal};
+/// What [`TokenSource::fetch`] returns.
+pub use futures_util::future::BoxFuture;
 pub use ids::{ExternalUserId, MsgId, OpenKfid};
 pub use input::{Problem, Unit};
 pub use report::Report;

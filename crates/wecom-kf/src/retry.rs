@@ -7,6 +7,7 @@ use crate::{ErrCode, defaults};
 ///
 /// A call is repeated at all only where that cannot do harm: see [`raw::Repeat`](crate::raw::Repeat).
 #[derive(Clone, Debug)]
+#[must_use]
 pub struct RetryPolicy {
     max_attempts: u32,
     repeat_sends: bool,

@@ -111,8 +111,10 @@ impl SessionStates<'_> {
             external_userid: external_userid.to_string(),
         };
         let reply = self.0.call(&op::ServiceStateGet { body }).await?;
+        // "Untreated" would be a state to send in.
+        let missing = Error::BadReply { operation: "service_state_get", problem: "no service_state" };
         Ok(ServiceState {
-            state: SessionState(reply.service_state.unwrap_or_default()),
+            state: reply.service_state.map(SessionState).ok_or(missing)?,
             servicer_userid: reply.servicer_userid.filter(|userid| !userid.is_empty()),
         })
     }

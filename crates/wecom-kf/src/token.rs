@@ -1,9 +1,9 @@
 //! The access token: one `gettoken` in flight whatever the number of callers, who share its outcome.
 
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
@@ -19,20 +19,22 @@ use crate::{AccessToken, Error, defaults};
 /// is given up.
 ///
 /// ```
-/// use std::pin::Pin;
-/// use wecom_kf::{Error, IssuedToken, TokenSource};
+/// use wecom_kf::{AccessToken, BoxFuture, Error, IssuedToken, TokenSource};
 ///
 /// struct TokenServer;
 ///
 /// impl TokenSource for TokenServer {
-///     fn fetch(&self) -> Pin<Box<dyn Future<Output = Result<IssuedToken, Error>> + Send + '_>> {
+///     fn fetch<'a>(&'a self, rejected: Option<&'a AccessToken>) -> BoxFuture<'a, Result<IssuedToken, Error>> {
 ///         Box::pin(async { Ok(IssuedToken::new("token of the server", Some(7200))) })
 ///     }
 /// }
 /// ```
 pub trait TokenSource: Send + Sync + 'static {
-    /// Fetches a token. Which one is current is the client's business: just ask where tokens come from.
-    fn fetch(&self) -> Pin<Box<dyn Future<Output = Result<IssuedToken, Error>> + Send + '_>>;
+    /// Fetches a token.
+    ///
+    /// `rejected` is the token that WeCom just rejected, if that is the reason: a source that keeps tokens must not
+    /// hand it out again. Otherwise the client wants its first token, or one for the time after the present one.
+    fn fetch<'a>(&'a self, rejected: Option<&'a AccessToken>) -> BoxFuture<'a, Result<IssuedToken, Error>>;
 }
 
 /// An access token as it was issued. Its Debug hides the token.
@@ -71,9 +73,11 @@ impl Tokens<'_> {
     /// [`IP_NOT_TRUSTED`](crate::ErrCode::IP_NOT_TRUSTED): this address is not in the app's list. After a failure every
     /// caller gets the same error at once until the next attempt is due, in 1 to 30 seconds.
     pub async fn get(self) -> Result<AccessToken, Error> {
-        match self.0.tokens().get().await {
-            Ok(token) => Ok(AccessToken::clone(&token)),
-            Err(error) => Err(Error::clone(&error)),
+        let after = self.0.call_timeout();
+        match timeout(after, self.0.tokens().get()).await {
+            Ok(Ok(token)) => Ok(AccessToken::clone(&token)),
+            Ok(Err(error)) => Err(Error::clone(&error)),
+            Err(_) => Err(Error::TimedOut { operation: "gettoken", attempts: 0, after }),
         }
     }
 }
@@ -98,8 +102,10 @@ struct State {
     load: Option<Pending>,
     /// No load before, where one is needed: after failures.
     not_before: Option<Instant>,
-    /// Failed loads in a row, and renewals in a row whose token was rejected at once.
+    /// Failed loads in a row.
     failures: u32,
+    /// Renewals in a row whose token was rejected at once.
+    rejected_replacements: u32,
     last_failure: Option<Arc<Error>>,
 }
 
@@ -158,6 +164,13 @@ impl TokenCache {
         next
     }
 
+    /// Notes that `token` was good for a call: if it had been rejected, that was a slip of WeCom's.
+    pub(crate) fn mark_accepted(&self, token: &Arc<AccessToken>) {
+        if let Some(current) = self.0.lock().current.as_mut().filter(|current| current.token == *token) {
+            current.rejected = false;
+        }
+    }
+
     /// What a caller does next, and the load to start once the lock is released.
     fn decide(&self, rejected: Option<&Arc<AccessToken>>) -> (Next, Option<Load>) {
         let mut state = self.0.lock();
@@ -172,7 +185,7 @@ impl TokenCache {
         match &state.load {
             Some(load) => (Next::Wait(load.clone()), None),
             None if state.not_before.is_some_and(|not_before| now < not_before) => {
-                (Next::TooEarly(state.stopgap(now)), None)
+                (Next::TooEarly(state.stopgap()), None)
             }
             None => {
                 let (receiver, load) = self.new_load(&mut state);
@@ -216,7 +229,11 @@ impl Load {
 
     async fn run(self) {
         let limit = defaults::TOKEN_LOAD_TIMEOUT;
-        let issued = match timeout(limit, self.shared.source.fetch()).await {
+        let rejected = self.shared.lock().rejected_token();
+        let issued = match timeout(limit, self.shared.source.fetch(rejected.as_deref())).await {
+            Ok(Ok(issued)) if issued.token.expose().is_empty() => {
+                Err(Error::BadReply { operation: "gettoken", problem: "no access_token" })
+            }
             Ok(issued) => issued,
             Err(_) => Err(Error::TimedOut { operation: "gettoken", attempts: 0, after: limit }),
         };
@@ -263,9 +280,8 @@ async fn wait_for(mut load: Pending) -> Outcome {
 
 impl State {
     /// What to hand out while no load may start: the last failure, or a rejected token, which may prove good after all.
-    fn stopgap(&self, now: Instant) -> Outcome {
+    fn stopgap(&self) -> Outcome {
         match (&self.current, &self.last_failure) {
-            (Some(current), _) if now < current.expires_at => Ok(current.token.clone()),
             (_, Some(failure)) => Err(failure.clone()),
             (Some(current), None) => Ok(current.token.clone()),
             // Unreachable: without a failure there is nothing to wait for.
@@ -279,6 +295,10 @@ impl State {
         Some((current.token.clone(), now >= current.renew_at && self.load.is_none()))
     }
 
+    fn rejected_token(&self) -> Option<Arc<AccessToken>> {
+        self.current.as_ref().filter(|current| current.rejected).map(|current| current.token.clone())
+    }
+
     /// Notes that `rejected` was rejected, if it is still the current token: a late rejection of an old one says
     /// nothing about the new one.
     fn reject(&mut self, rejected: &Arc<AccessToken>, now: Instant) {
@@ -290,18 +310,17 @@ impl State {
         if current.is_replacement && now < current.since + defaults::TOKEN_GAP {
             // It came in place of a rejected one and fares no better. That may happen once; then fetching does not
             // mend what is wrong.
-            match self.failures {
-                0 => self.failures = 1,
-                _ => self.back_off(now, self.failures - 1),
+            if let Some(doublings) = self.rejected_replacements.checked_sub(1) {
+                self.back_off(now, doublings);
             }
+            self.rejected_replacements = self.rejected_replacements.saturating_add(1);
         } else {
-            self.failures = 0;
+            self.rejected_replacements = 0;
         }
     }
 
     fn back_off(&mut self, now: Instant, doublings: u32) {
         let wait = defaults::TOKEN_BACKOFF_BASE.saturating_mul(2_u32.saturating_pow(doublings));
-        self.failures = self.failures.saturating_add(1);
         self.not_before = Some(now + wait.min(defaults::TOKEN_GAP));
     }
 
@@ -320,6 +339,7 @@ impl State {
 
     fn take(&mut self, issued: IssuedToken, now: Instant, early: impl FnOnce() -> Duration) -> Arc<AccessToken> {
         self.last_failure = None;
+        self.failures = 0;
         let (old_rejected, unchanged) = match &mut self.current {
             Some(old) if *old.token == issued.token => {
                 // Whether a repeated gettoken extends the token is not known, so it is not relied on; while the token
@@ -336,9 +356,6 @@ impl State {
             Some(old) => (old.rejected, false),
             None => (false, false),
         };
-        if !old_rejected {
-            self.failures = 0;
-        }
         self.not_before = (unchanged && old_rejected).then(|| now + defaults::TOKEN_GAP);
         let lifetime = issued.lifetime();
         let early = early().min(lifetime / 2);
@@ -359,7 +376,10 @@ impl State {
         match &mut self.current {
             // The old token still serves: nobody is in a hurry.
             Some(current) if current.is_good(now) => current.renew_at = now + defaults::TOKEN_GAP,
-            _ => self.back_off(now, self.failures),
+            _ => {
+                self.back_off(now, self.failures);
+                self.failures = self.failures.saturating_add(1);
+            }
         }
         self.last_failure = Some(error.clone());
         error

@@ -9,11 +9,12 @@ use serde_json::value::RawValue;
 use super::Message;
 use super::repair::repaired;
 use crate::error::Refusal;
-use crate::raw::{self, Operation, Repeat, Reply, Request, lenient, op, types};
+use crate::raw::{self, Operation, Reply, Request, lenient, op, types};
 use crate::{AccessToken, ErrCode, Error, OpenKfid, SyncToken};
 
 /// What to read: [`Messages::sync`](super::Messages::sync).
 #[derive(Clone, Debug)]
+#[must_use]
 pub struct SyncRequest {
     pub(super) open_kfid: OpenKfid,
     pub(super) cursor: Option<String>,
@@ -152,7 +153,7 @@ impl Page {
             errmsg: around.errmsg,
             messages: messages.into_iter().map(|message| Message::within(shared.clone(), place(message))).collect(),
             next_cursor: around.next_cursor.filter(|cursor| !cursor.is_empty()),
-            has_more: around.has_more != 0,
+            has_more: around.has_more.unwrap_or_default() != 0,
         })
     }
 }
@@ -164,8 +165,8 @@ struct Around<'a> {
     errcode: i64,
     #[serde(default, deserialize_with = "lenient::string")]
     errmsg: String,
-    #[serde(default, deserialize_with = "lenient::integer")]
-    has_more: i64,
+    #[serde(default, deserialize_with = "lenient::optional_integer")]
+    has_more: Option<i64>,
     #[serde(default, deserialize_with = "lenient::optional_string")]
     next_cursor: Option<String>,
     #[serde(borrow, default)]
@@ -226,7 +227,7 @@ impl Request for Sync {
         client.post(Self::OPERATION, access_token, &self.0).await
     }
 
-    fn repeat(&self) -> Repeat {
-        Self::OPERATION.repeat
+    fn private(&self) -> Vec<&str> {
+        self.0.token.iter().map(SyncToken::expose).collect()
     }
 }
