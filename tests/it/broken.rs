@@ -37,7 +37,8 @@ pub(crate) fn json(body: &str) -> Fault {
     Fault::Bytes(reply("200 OK", "application/json; charset=UTF-8", body))
 }
 
-/// What the server does with a request: its path, its number among those of that path, from 1.
+/// What the server does with a request: its path, its number among those of that path, from 1. And what it does with
+/// a new connection: "connect" and its number.
 pub(crate) type Script = dyn Fn(&str, usize) -> Option<Fault> + Send + Sync;
 
 pub(crate) struct BrokenServer {
@@ -65,7 +66,11 @@ impl BrokenServer {
             let (requests, connections) = (requests.clone(), connections.clone());
             async move {
                 while let Ok((stream, _)) = listener.accept().await {
-                    connections.fetch_add(1, SeqCst);
+                    let number = connections.fetch_add(1, SeqCst) + 1;
+                    if let Some(Fault::ResetBeforeRequest) = script("connect", number) {
+                        reset(stream);
+                        continue;
+                    }
                     tokio::spawn(serve(stream, script.clone(), requests.clone()));
                 }
             }
@@ -123,9 +128,6 @@ pub(crate) fn client_of(base_url: &str) -> Client {
 
 async fn serve(mut stream: TcpStream, script: Arc<Script>, requests: Arc<Mutex<Vec<(String, String)>>>) {
     let mut buffer = Vec::new();
-    if matches!(script("connect", 0), Some(Fault::ResetBeforeRequest)) {
-        return reset(stream);
-    }
     while let Some((path, body)) = read_request(&mut stream, &mut buffer).await {
         let number = {
             let mut requests = requests.lock().unwrap();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use wecom_kf::raw::Repeat;
-use wecom_kf::{Class, ErrCode, Error, RetryPolicy};
+use wecom_kf::{Class, Client, Credentials, ErrCode, Error, RetryPolicy};
 
 use crate::fake::{FakeCall, FakeSource};
 
@@ -54,7 +54,8 @@ async fn a_duplicate_msgid_counts_as_sent_only_after_a_try_of_ours_that_may_have
     // The first answer is "busy": the message may have gone through.
     client.call(&FakeCall::answering(Repeat::Keyed, &[-1, 95033])).await.unwrap();
     // Ours is the first try, or the one before was refused for its token: somebody else used that msgid.
-    for errcodes in [&[95033][..], &[42001, 95033]] {
+    // Or it was refused as one too many at once, so that nothing happened.
+    for errcodes in [&[95033][..], &[42001, 95033], &[45033, 95033]] {
         let client = FakeSource::numbered().client();
         let error = client.call(&FakeCall::answering(Repeat::Keyed, Box::leak(errcodes.into()))).await.unwrap_err();
         assert_eq!(error.code(), Some(ErrCode::DUPLICATE_MSGID), "{errcodes:?}");
@@ -114,6 +115,20 @@ async fn no_call_outlives_its_deadline() {
     let started = Instant::now();
     assert!(client.call(&slow).await.is_err());
     assert!(started.elapsed() <= Duration::from_millis(60_050), "{:?}", started.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_would_outlast_the_call_is_not_begun() {
+    let source = FakeSource::numbered();
+    let builder = Client::builder(Credentials::new("", "")).base_url("http://127.0.0.1:9").token_source(source);
+    let client =
+        builder.call_timeout(Duration::from_millis(900)).retry(RetryPolicy::default().jitter(|| 1.0)).build().unwrap();
+    let busy = FakeCall::answering(Repeat::Safe, &[45033]);
+    let started = Instant::now();
+    let error = client.call(&busy).await.unwrap_err();
+    // The cause comes out, and at once; not a time-out, and late.
+    assert_eq!((error.code(), busy.sent()), (Some(ErrCode::CONCURRENCY_LIMIT_EXCEEDED), 1));
+    assert_eq!(started.elapsed(), Duration::from_millis(100));
 }
 
 #[tokio::test(start_paused = true)]

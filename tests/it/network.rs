@@ -81,6 +81,8 @@ pub(crate) fn faults() -> Vec<(&'static str, Fault, &'static str, usize)> {
         ("503", status(503), "Status(503, true)", 3),
         ("504", status(504), "Status(504, true)", 3),
         ("404", status(404), "Status(404, false)", 1),
+        ("408", status(408), "Status(408, true)", 3),
+        ("201", status(201), "Status(201, false)", 1),
     ]
 }
 
@@ -120,15 +122,17 @@ async fn a_write_without_a_key_is_sent_once_whatever_happens_to_it() {
         let trans = server.client();
         let _ = trans.service_state().trans(&OpenKfid::new("wk"), &ExternalUserId::new("wm"), Trans::to_queue()).await;
         assert_eq!(server.requests(TRANS), 1, "{name}");
-        // A send without a msgid is such a write.
-        let body = types::SendRequest { msgtype: Some("text".into()), ..Default::default() };
-        let _ = server.client().call(&op::SendMsg { body }).await;
-        assert_eq!(server.requests(SEND), 1, "{name}");
+        // A send without a msgid is such a write, and an empty one is none.
+        for (number, msgid) in [None, Some(String::new())].into_iter().enumerate() {
+            let body = types::SendRequest { msgtype: Some("text".into()), msgid, ..Default::default() };
+            let _ = server.client().call(&op::SendMsg { body }).await;
+            assert_eq!(server.requests(SEND), number + 1, "{name}");
+        }
     }
 }
 
 #[tokio::test]
-async fn a_write_on_a_connection_that_the_server_closes_while_idle_is_sent_once() {
+async fn a_write_on_a_connection_that_breaks_under_it_is_sent_once() {
     for fault in [Fault::CloseAfterRequest, Fault::ResetAfterRequest] {
         let server = BrokenServer::always(fault).await;
         let client = server.client();
@@ -138,6 +142,43 @@ async fn a_write_on_a_connection_that_the_server_closes_while_idle_is_sent_once(
         assert_eq!(Seen::of(&result), Seen::Transport { retryable: true });
         assert_eq!((server.connections(), server.requests(TRANS)), (1, 1));
     }
+}
+
+#[tokio::test]
+async fn a_write_on_a_connection_that_the_server_closes_while_idle_is_sent_once() {
+    for _ in 0..50 {
+        // gettoken is answered as if the connection were kept, and then it is closed.
+        let server = BrokenServer::start(|path, _| {
+            let token = json(r#"{"errcode":0,"access_token":"T","expires_in":7200}"#);
+            (path == "/cgi-bin/gettoken").then_some(token)
+        })
+        .await;
+        let client = server.client();
+        client.token().get().await.unwrap();
+        match client.call(&op::ServiceStateTrans::default()).await {
+            Ok(_) => assert_eq!(server.requests(TRANS), 1),
+            Err(error) => {
+                assert_eq!(Seen::of::<()>(&Err(error)), Seen::Transport { retryable: true });
+                assert_eq!(server.requests(TRANS), 0);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_reset_before_the_request_at_the_operation_is_a_transport_error() {
+    // The connection of gettoken is not kept, those after it are reset as soon as they are there.
+    let server = BrokenServer::start(|path, number| match (path, number) {
+        ("connect", 2..) => Some(Fault::ResetBeforeRequest),
+        ("/cgi-bin/gettoken", _) => Some(json(r#"{"errcode":0,"access_token":"T","expires_in":7200}"#)),
+        _ => None,
+    })
+    .await;
+    let client = server.client();
+    client.token().get().await.unwrap();
+    assert_eq!(Seen::of(&list(&client).await), Seen::Transport { retryable: true });
+    assert_eq!(server.requests(LIST), 0);
+    assert!(server.connections() >= 4, "{} connections", server.connections());
 }
 
 #[tokio::test]
@@ -215,7 +256,7 @@ async fn a_dead_server_sees_at_most_1036_requests_of_a_thousand_calls_and_repeat
     for _ in 0..100 {
         list(&client).await.unwrap();
     }
-    client.service_state().get(&"wk".into(), &"wm".into()).await.unwrap();
+    client.call(&op::ServiceStateGet::default()).await.unwrap();
     assert_eq!(server.requests("/cgi-bin/kf/service_state/get"), 2);
 }
 
@@ -240,6 +281,7 @@ async fn no_fault_makes_a_call_outlive_its_deadline() {
 async fn gettoken_is_tried_three_times_when_the_gateway_fails_and_once_when_the_secret_is_wrong() {
     let cases = [
         (status(503), 3, None),
+        (Fault::Stall, 3, None),
         (json(r#"{"errcode":-1,"errmsg":"busy"}"#), 3, Some(ErrCode::SYSTEM_BUSY)),
         (json(r#"{"errcode":40001,"errmsg":"invalid credential"}"#), 1, Some(ErrCode::INVALID_CREDENTIAL)),
         (json(r#"{"errcode":40013,"errmsg":"invalid corpid"}"#), 1, Some(ErrCode::INVALID_CORPID)),
@@ -249,12 +291,14 @@ async fn gettoken_is_tried_three_times_when_the_gateway_fails_and_once_when_the_
     for (fault, sent, code) in cases {
         let server = BrokenServer::start(move |path, _| (path == "/cgi-bin/gettoken").then(|| fault.clone())).await;
         let client = server.client();
-        let calls = futures_util::future::join_all((0..100).map(|_| list(&client))).await;
-        for result in calls {
-            let error = result.unwrap_err();
-            assert!(matches!(error, Error::NoToken { .. }), "{error:?}");
-            assert_eq!(error.code(), code);
-        }
+        let calls = futures_util::future::join_all((0..1000).map(|_| list(&client))).await;
+        let mut causes = calls.into_iter().map(|result| match result.unwrap_err() {
+            Error::NoToken { source, .. } => source,
+            error => panic!("{error:?}"),
+        });
+        let first = causes.next().unwrap();
+        assert_eq!(first.code(), code);
+        assert!(causes.all(|cause| std::sync::Arc::ptr_eq(&first, &cause)), "they share one cause");
         assert_eq!(server.requests("/cgi-bin/gettoken"), sent, "{code:?}");
         assert_eq!(server.requests(LIST), 0);
     }

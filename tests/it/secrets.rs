@@ -4,12 +4,13 @@ use std::error::Error as _;
 use std::fmt::Debug;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use wecom_kf::message::{SyncRequest, Text};
 use wecom_kf::raw::{op, types};
-use wecom_kf::{AccessToken, Client, Credentials, Error, IssuedToken, Report};
+use wecom_kf::{AccessToken, AccountUpdate, Client, Credentials, Error, IssuedToken, Report, Trans};
 use wecom_kf_sim::{Fault as SimFault, FaultAt, Simulator};
 
 use crate::broken::{BrokenServer, Fault, SECRET, TOKEN, json};
@@ -78,17 +79,21 @@ async fn broken_both_ways(fault: Fault) -> [BrokenServer; 2] {
 async fn every_call(client: &Client) -> Vec<Error> {
     let (kf, customer, too_long) = ("wk".into(), "wm".into(), WORDS.repeat(3));
     let raw = op::Gettoken { corpid: "ww".into(), corpsecret: SECRET.into() };
-    let (list, send, sync, token, raw, add, update) = tokio::join!(
+    let (list, send, sync, token, raw, add, update, delete, get, trans) = tokio::join!(
         client.account().list(),
         client.message().send(&kf, &customer, Text::new(WORDS).unwrap()),
         client.message().sync(SyncRequest::new(&kf).token(CALLBACK)),
         client.token().get(),
         client.call(&raw),
         client.account().add(&too_long, "m"),
-        client.account().update(&kf, Default::default()),
+        client.account().update(&kf, AccountUpdate::new().name("x")),
+        client.account().delete(&kf),
+        client.service_state().get(&kf, &customer),
+        client.service_state().trans(&kf, &customer, Trans::to_queue()),
     );
-    let errors = [list.err(), send.err(), sync.err(), token.err(), raw.err(), add.err(), update.err()];
-    errors.into_iter().flatten().collect()
+    let reads = [list.err(), send.err(), sync.err(), token.err(), raw.err(), add.err(), update.err()];
+    let errors = reads.into_iter().chain([delete.err(), get.err(), trans.err()]);
+    errors.flatten().collect()
 }
 
 #[tokio::test]
@@ -105,36 +110,46 @@ async fn no_error_shows_token_secret_or_words_whatever_fails() {
     assert!(seen > 150, "only {seen} errors were seen");
 }
 
-/// The simulator's faults, at every operation, gettoken included.
+/// The simulator's faults, at every operation, gettoken included; what is logged is looked at, too.
 #[tokio::test]
-async fn no_error_from_a_fault_of_the_simulator_shows_a_secret() {
+async fn no_fault_of_the_simulator_makes_an_error_or_an_event_show_a_secret() {
     type Break = fn(FaultAt<'_>) -> SimFault;
-    let faults: [Break; 9] = [
+    let faults: [Break; 10] = [
         |at| at.errcode(48002),
+        |at| at.errcode(42001),
         |at| at.status(503),
+        |at| at.delay(Duration::from_millis(600)),
         |at| at.never_answers(),
         |at| at.reset_before(),
         |at| at.reset_after(),
         |at| at.half_a_body(),
         |at| at.html(),
         |at| at.body("{\"errcode\":0,\"access_token\":[]}"),
-        |at| at.errcode(42001),
     ];
-    let mut seen = 0;
-    for at in [op::GETTOKEN, op::ACCOUNT_LIST, op::SEND_MSG, op::SYNC_MSG] {
-        for fault in faults {
-            let sim = Simulator::builder().corp("ww-corp", SECRET).start().await.unwrap();
-            fault(sim.fault(at)).always();
-            let client = crate::simulator::client_of(&sim);
-            for error in every_call(&client).await {
-                let text = printed(error);
-                assert_silent(at.id, &text);
-                assert!(sim.access_token().is_none_or(|token| !text.contains(&token)), "{text}");
-                seen += 1;
-            }
+    let (log, _guard) = log_everything();
+    let cases = op::ALL.into_iter().flat_map(|at| faults.map(|fault| (at, fault)));
+    let seen = futures_util::future::join_all(cases.map(|(at, fault)| async move {
+        let sim = Simulator::builder().corp("ww-corp", SECRET).start().await.unwrap();
+        let client = crate::simulator::client_of(&sim);
+        let issued = match at {
+            op::GETTOKEN => None,
+            _ => Some(client.token().get().await.unwrap().expose().to_owned()),
+        };
+        fault(sim.fault(at)).always();
+        let errors = every_call(&client).await;
+        for error in &errors {
+            let text = printed(error.clone());
+            assert_silent(at.id, &text);
+            assert!(issued.iter().chain(&sim.access_token()).all(|token| !text.contains(token)), "{text}");
         }
-    }
-    assert!(seen > 100, "only {seen} errors were seen");
+        (errors.len(), issued)
+    }))
+    .await;
+    let ours: String = log.text().lines().filter(|line| line.contains("wecom_kf")).collect();
+    assert_silent("the log", &ours);
+    assert!(seen.iter().filter_map(|(_, token)| token.as_ref()).all(|token| !ours.contains(token)));
+    let errors: usize = seen.iter().map(|(errors, _)| errors).sum();
+    assert!(errors > 400, "only {errors} errors were seen");
 }
 
 #[tokio::test]
@@ -143,6 +158,40 @@ async fn what_wecom_says_is_kept_but_for_token_and_secret() {
     let server = BrokenServer::always(fault).await;
     let error = server.client().account().list().await.unwrap_err();
     assert_eq!(error.refusal().unwrap().errmsg, "bad *** and ***, from ip: 203.0.113.7");
+}
+
+/// WeCom may echo what a call sent: the words, the callback's token, a secret passed by hand, the query as it stood.
+#[tokio::test]
+async fn what_a_call_sent_is_cut_out_of_what_wecom_says() {
+    let echo = |text: &str| Some(json(&format!(r#"{{"errcode":40201,"errmsg":"no: {text}"}}"#)));
+    let server = BrokenServer::start(move |path, _| match path {
+        "/cgi-bin/kf/send_msg" => echo(WORDS),
+        "/cgi-bin/kf/sync_msg" => echo(CALLBACK),
+        "/cgi-bin/kf/account/list" => echo("access_token=T%2B1%2F%3D+abc, T+1/= abc"),
+        "/cgi-bin/kf/account/del" => echo("ok"),
+        _ => None,
+    })
+    .await;
+    let (kf, customer) = ("wk".into(), "wm".into());
+    let client = server.client();
+    let says = |error: Error| error.refusal().unwrap().errmsg.clone();
+    let send = client.message().send(&kf, &customer, Text::new(WORDS).unwrap()).await.unwrap_err();
+    assert_silent("send_msg", &printed(send.clone()));
+    assert_eq!(says(send), "no: ***");
+    let sync = client.message().sync(SyncRequest::new(&kf).token(CALLBACK)).await.unwrap_err();
+    assert_silent("sync_msg", &printed(sync.clone()));
+    assert_eq!(says(sync), "no: ***");
+    // A text of a word or two is not cut out: nothing would be left of the message.
+    let delete = client.account().delete(&"o".into()).await.unwrap_err();
+    assert_eq!(says(delete), "no: ok");
+
+    let source = crate::fake::FakeSource::new(|_| async { Ok(IssuedToken::new("T+1/= abc", Some(7200))) });
+    let builder = Client::builder(Credentials::new("", "")).base_url(server.url()).token_source(source);
+    assert_eq!(says(builder.build().unwrap().account().list().await.unwrap_err()), "no: access_token=***, ***");
+
+    let gettoken = BrokenServer::start(move |_, _| echo("another-secret")).await;
+    let raw = op::Gettoken { corpid: "ww".into(), corpsecret: "another-secret".into() };
+    assert_eq!(says(gettoken.client().call(&raw).await.unwrap_err()), "no: ***");
 }
 
 #[test]
@@ -154,6 +203,7 @@ fn no_debug_of_a_public_type_shows_a_secret() {
         Box::new(builder.build().unwrap()),
         Box::new(Client::builder(Credentials::new("ww", SECRET)).base_url(format!("http://u:{SECRET}@h/"))),
         Box::new(Client::builder(Credentials::new("ww", SECRET)).base_url(format!("http://h/?{SECRET}")).build()),
+        Box::new(wecom_kf::raw::Client::new(format!("http://u:{SECRET}@h"), Default::default()).unwrap()),
         Box::new(IssuedToken::new(TOKEN, None)),
         Box::new(AccessToken::from(TOKEN)),
         Box::new(SyncRequest::new("wk").token(CALLBACK)),

@@ -1,6 +1,7 @@
 //! Building a client: what is refused, and how the environment is read.
 
 use std::process::Command;
+use std::time::Duration;
 
 use wecom_kf::{Client, Credentials, Error};
 
@@ -39,6 +40,13 @@ fn an_empty_corp_id_or_secret_is_refused_when_it_is_needed() {
     }
 }
 
+#[tokio::test]
+async fn endless_time_outs_are_taken_for_long_ones() {
+    let builder = Client::builder(Credentials::new("ww", "s")).base_url("http://127.0.0.1:1");
+    let client = builder.call_timeout(Duration::MAX).attempt_timeout(Duration::MAX).build().unwrap();
+    assert!(client.account().list().await.is_err());
+}
+
 /// The environment is that of the whole process, so each case is a process of its own: this one, again.
 fn in_environment(variables: &[(&str, &str)]) -> String {
     let mut command = Command::new(std::env::current_exe().unwrap());
@@ -63,20 +71,21 @@ fn print_what_the_environment_says() {
 #[test]
 fn the_environment_says_where_and_who_and_what_is_missing_is_named() {
     let (corp_id, secret) = (("WECOM_CORP_ID", "ww"), ("WECOM_KF_SECRET", "secret"));
-    let cases: [(&[(&str, &str)], &str); 7] = [
+    let cases: [(&[(&str, &str)], &str); 8] = [
         (&[corp_id, secret], "base_url: \"https://qyapi.weixin.qq.com\""),
         (
             &[corp_id, secret, ("WECOM_KF_BASE_URL", "http://127.0.0.1:9500/x/")],
             "base_url: \"http://127.0.0.1:9500/x\"",
         ),
         (&[corp_id, secret, ("WECOM_KF_BASE_URL", "nonsense")], "bad settings: the base URL is no URL"),
-        (&[secret], "not set in the environment: WECOM_CORP_ID\n"),
-        (&[corp_id, ("WECOM_KF_SECRET", "")], "not set in the environment: WECOM_KF_SECRET\n"),
+        (&[corp_id, secret, ("WECOM_KF_BASE_URL", "")], "the base URL is no URL"),
+        (&[secret], "not set in the environment: WECOM_CORP_ID  do"),
+        (&[corp_id, ("WECOM_KF_SECRET", "")], "not set in the environment: WECOM_KF_SECRET  do"),
         (
             &[("WECOM_KF_BASE_URL", "http://127.0.0.1:1")],
-            "not set in the environment: WECOM_CORP_ID and WECOM_KF_SECRET\n",
+            "not set in the environment: WECOM_CORP_ID and WECOM_KF_SECRET  do",
         ),
-        (&[], "not set in the environment: WECOM_CORP_ID and WECOM_KF_SECRET\n"),
+        (&[], "not set in the environment: WECOM_CORP_ID and WECOM_KF_SECRET  do"),
     ];
     for (variables, expected) in cases {
         let output = in_environment(variables);

@@ -129,6 +129,20 @@ async fn a_message_arrives_once_whatever_happens_to_its_first_try() {
     }
 }
 
+/// Ours are applied after the user's.
+#[tokio::test]
+async fn the_users_http_settings_do_not_cut_our_time_outs_short() {
+    let sim = Simulator::start().await.unwrap();
+    sim.fault(op::ACCOUNT_LIST).delay(Duration::from_millis(100));
+    let builder = Client::builder(Credentials::new(sim.corp_id(), sim.secret())).base_url(sim.base_url());
+    let hasty = |http: wecom_kf::reqwest::ClientBuilder| {
+        let millis = Duration::from_millis(20);
+        http.timeout(millis).read_timeout(millis).connect_timeout(Duration::from_nanos(1)).no_proxy()
+    };
+    builder.http(hasty).build().unwrap().account().list().await.unwrap();
+    assert_eq!(sim.calls(op::ACCOUNT_LIST), 1);
+}
+
 #[tokio::test]
 async fn what_wecom_refuses_comes_out_with_code_class_and_remedy() {
     let world = world().await;

@@ -99,7 +99,7 @@ async fn a_storm_of_callers_against_a_failing_gettoken_is_held_to_26_loads_in_te
 
 #[tokio::test(start_paused = true)]
 async fn cancelling_any_caller_harms_nobody() {
-    for loader_first in [true, false] {
+    for (loader_first, millis) in (0..=11).flat_map(|tenth| [(true, 10 * tenth), (false, 10 * tenth)]) {
         let source = FakeSource::numbered();
         let client = source.client();
         let spawn = || {
@@ -107,7 +107,7 @@ async fn cancelling_any_caller_harms_nobody() {
             tokio::spawn(async move { client.token().get().await })
         };
         let (first, second) = (spawn(), spawn());
-        sleep(Duration::from_millis(50)).await;
+        sleep(Duration::from_millis(millis)).await;
         let (cancelled, other) = if loader_first { (first, second) } else { (second, first) };
         cancelled.abort();
         assert_eq!(other.await.unwrap().unwrap().expose(), "T1");
@@ -163,12 +163,71 @@ async fn a_gettoken_that_keeps_handing_back_one_token_costs_eleven_calls_in_two_
     let source = FakeSource::new(|_| async { Ok(IssuedToken::new("same", Some(7200))) });
     let client = source.client();
     client.token().get().await.unwrap();
-    for _ in 0..7200 * 4 {
-        sleep(Duration::from_millis(500)).await;
-        client.token().get().await.unwrap();
+    for lifetime in 0..3 {
+        let before = source.loads();
+        for _ in 0..7200 * 2 {
+            sleep(Duration::from_millis(500)).await;
+            client.token().get().await.unwrap();
+        }
+        let loads = source.loads() - before;
+        assert!((2..=11).contains(&loads), "{loads} loads in lifetime {lifetime}");
     }
-    // Two lifetimes passed after the first load.
-    assert!((4..=23).contains(&source.loads()), "{} loads", source.loads());
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_rejected_token_whose_renewal_fails_everybody_gets_that_cause_and_nothing_is_sent() {
+    let source = FakeSource::new(|number| async move {
+        if number == 1 { Ok(IssuedToken::new("T1", Some(7200))) } else { Err(Error::token_source("the one cause")) }
+    });
+    let client = source.client();
+    let call = FakeCall::answering(Repeat::Safe, &[42001]);
+    for _ in 0..10 {
+        let error = client.call(&call).await.unwrap_err();
+        assert!(error.to_string().contains("the one cause"), "{error}");
+    }
+    assert_eq!((source.loads(), call.sent()), (2, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rejection_that_was_a_slip_costs_one_load() {
+    let source = FakeSource::new(|_| async { Ok(IssuedToken::new("same", Some(7200))) });
+    let client = source.client();
+    let call = FakeCall::answering(Repeat::Safe, &[42001, 0]);
+    for _ in 0..6000 {
+        client.call(&call).await.unwrap();
+        sleep(Duration::from_secs(1)).await;
+    }
+    assert_eq!(source.loads(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn back_off_starts_anew_after_a_recovery() {
+    let source = FakeSource::new(|number| async move {
+        if matches!(number, 1 | 8) {
+            Ok(IssuedToken::new(format!("T{number}"), Some(7200)))
+        } else {
+            Err(Error::token_source("down"))
+        }
+    });
+    let client = source.client();
+    let call = FakeCall::new(Repeat::Safe, |_, token| async move { if token == "T1" { 42001 } else { 0 } });
+    // An outage that begins with a rejected token, and lasts through six loads.
+    while client.call(&call).await.is_err() {
+        sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(source.loads(), 8);
+    advance(HOURS_2).await;
+    assert!(client.call(&call).await.is_err());
+    sleep(Duration::from_millis(1001)).await;
+    assert!(client.call(&call).await.is_err());
+    assert_eq!(source.loads(), 10, "a second after the first failure there is another try");
+}
+
+/// A source of one's own that hands out nothing must not become an empty token on every URL.
+#[tokio::test(start_paused = true)]
+async fn an_empty_token_is_a_failure() {
+    let source = FakeSource::new(|_| async { Ok(IssuedToken::new("", Some(7200))) });
+    assert!(matches!(source.client().token().get().await, Err(Error::BadReply { .. })));
 }
 
 #[tokio::test(start_paused = true)]
@@ -206,6 +265,33 @@ async fn two_hundred_calls_with_a_rejected_token_cost_one_renewal_and_are_each_r
         let (source, call, results) = two_hundred_calls("T2", errcode).await;
         assert!(results.iter().all(Result::is_ok), "{errcode}");
         assert_eq!((source.loads(), call.sent()), (2, 400), "{errcode}");
+    }
+}
+
+/// On the real clock and real threads: a thousand calls whose token is rejected.
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn a_thousand_calls_on_eight_threads_with_a_rejected_token_cost_one_renewal() {
+    for _ in 0..50 {
+        let source = FakeSource::new(|number| async move { Ok(IssuedToken::new(format!("T{number}"), Some(7200))) });
+        let client = source.client();
+        client.token().get().await.unwrap();
+        let call = FakeCall::new(Repeat::Never, |_, token| async move {
+            tokio::task::yield_now().await;
+            if token == "T1" { 42001 } else { 0 }
+        });
+        let start = Arc::new(Barrier::new(8));
+        let threads = (0..8).map(|_| {
+            let (client, call, start) = (client.clone(), call.clone(), start.clone());
+            tokio::spawn(async move {
+                start.wait().await;
+                join_all((0..125).map(|_| client.call(&call))).await
+            })
+        });
+        for results in join_all(threads).await {
+            assert!(results.unwrap().iter().all(Result::is_ok));
+        }
+        assert_eq!(source.loads(), 2);
+        assert!(call.sent() <= 2000);
     }
 }
 

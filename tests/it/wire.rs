@@ -99,7 +99,7 @@ async fn listing_accounts_follows_the_pages_to_the_one_that_is_not_full() {
 }
 
 #[tokio::test]
-async fn listing_ends_on_a_server_that_answers_the_same_full_page_for_ever() {
+async fn a_server_that_answers_the_same_full_page_for_ever_is_an_error() {
     let (server, client) = server().await;
     let page: Vec<_> = (0..100).map(|number| json!({ "open_kfid": format!("wk{number}") })).collect();
     let list = server
@@ -108,7 +108,8 @@ async fn listing_ends_on_a_server_that_answers_the_same_full_page_for_ever() {
             then.json_body(json!({ "account_list": page }));
         })
         .await;
-    assert_eq!(client.account().list().await.unwrap().len(), 100);
+    let error = client.account().list().await.unwrap_err();
+    assert!(matches!(error, Error::BadReply { operation: "account_list", .. }), "{error}");
     list.assert_calls_async(2).await;
 }
 
@@ -198,6 +199,19 @@ async fn reading_a_page_in_which_one_message_is_odd() {
     assert_eq!((number.raw(), number.msgtype(), number.msgid()), ("17", "", None));
     assert_eq!(unknown.content(), &Content::Unknown { msgtype: "hologram".into() });
     assert!(!format!("{page:?} {first:#?}").contains("在吗"), "Debug shows what the customer wrote");
+}
+
+/// A reply that says success and lacks what makes it one must not pass for a value.
+#[tokio::test]
+async fn a_success_without_its_substance_is_an_error() {
+    let (server, client) = server().await;
+    server.mock_async(|when, then| drop((when.method(Method::POST), then.json_body(json!({ "errcode": 0 }))))).await;
+    let add = client.account().add("n", "m").await.unwrap_err();
+    let get = client.service_state().get(&KF.into(), &CUSTOMER.into()).await.unwrap_err();
+    for (error, operation) in [(add, "account_add"), (get, "service_state_get")] {
+        assert!(matches!(&error, Error::BadReply { .. }) && !error.is_retryable(), "{error}");
+        assert_eq!(error.operation(), Some(operation));
+    }
 }
 
 #[tokio::test]

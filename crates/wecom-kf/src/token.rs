@@ -344,7 +344,7 @@ impl State {
             Some(old) if *old.token == issued.token => {
                 // Whether a repeated gettoken extends the token is not known, so it is not relied on; while the token
                 // still serves, ask again later.
-                old.renew_at = now + defaults::TOKEN_GAP;
+                old.renew_at = old.renew_at.max(now + defaults::TOKEN_GAP);
                 if now < old.expires_at {
                     if old.rejected {
                         self.not_before = Some(now + defaults::TOKEN_GAP);

@@ -76,6 +76,24 @@ async fn with_credentials_it_answers_nothing_that_was_sent_before_it_started_and
     assert_eq!(sim.calls(op::SERVICE_STATE_TRANS), 0);
 }
 
+/// An empty page that says "more" and names no cursor is not the end of the history.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_history_that_stands_still_for_a_while_gets_no_reply_either() {
+    let sim = Simulator::start().await.unwrap();
+    let customer = sim.customer("小王");
+    customer.says("旧消息");
+    let empty = r#"{"errcode":0,"errmsg":"ok","has_more":1,"next_cursor":"","msg_list":[]}"#;
+    sim.fault(op::SYNC_MSG).body(empty).times(2);
+    let mut bot = with_credentials(&sim);
+    let mut bot = Running(bot.arg(sim.open_kfid()).arg("1").stdout(Stdio::piped()).spawn().unwrap());
+    let mut line = String::new();
+    BufReader::new(bot.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(sim.calls(op::SYNC_MSG), 3, "{line}");
+    customer.says("新消息");
+    assert_eq!(customer.hears().await.unwrap().text(), Some("新消息"));
+    assert_eq!(customer.heard().len(), 1);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn with_credentials_and_no_account_named_it_lists_them_and_stops() {
     let sim = Simulator::builder().account("售前").account("售后").start().await.unwrap();
@@ -93,6 +111,8 @@ fn with_half_of_the_credentials_it_names_what_is_missing() {
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(!output.status.success() && error.contains("WECOM_KF_SECRET"), "{error}");
     assert!(output.stdout.is_empty());
+    let output = echo_bot().arg("wkAccount").output().unwrap();
+    assert!(!output.status.success(), "an account was named, and nobody to ask: {output:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

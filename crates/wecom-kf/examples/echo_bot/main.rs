@@ -16,11 +16,11 @@ use wecom_kf::{Client, Credentials, Error, OpenKfid, Report, Trans};
 
 #[tokio::main]
 async fn main() -> Result<(), Report> {
-    if stage::is_wanted() {
+    let mut arguments = std::env::args().skip(1);
+    if stage::is_wanted() && arguments.len() == 0 {
         return stage::play().await;
     }
     let client = Client::builder(Credentials::from_env()?).base_url_from_env().build()?;
-    let mut arguments = std::env::args().skip(1);
     let Some(kf) = arguments.next().map(OpenKfid::from) else {
         println!("Which account? cargo run --example echo_bot -- <open_kfid>");
         for account in client.account().list().await? {
@@ -67,15 +67,15 @@ impl Bot {
             }
             let moved = page.next_cursor().is_some() && page.next_cursor() != cursor.as_deref();
             cursor = page.next_cursor().map(str::to_owned).or(cursor);
-            // A page may be empty although there is more; a cursor that stands still would go on for ever.
+            if history && !page.has_more() {
+                history = false;
+                println!(
+                    "Answering what customers write to {} from now on, one account only. Ctrl-C ends it.",
+                    self.kf
+                );
+            }
+            // A page may be empty although there is more. With a cursor that stands still there is time.
             if !(page.has_more() && moved) {
-                if history {
-                    history = false;
-                    println!(
-                        "Answering what customers write to {} from now on, one account only. Ctrl-C ends it.",
-                        self.kf
-                    );
-                }
                 sleep(self.pause).await;
             }
         }

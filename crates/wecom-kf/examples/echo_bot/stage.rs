@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::time::error::Elapsed;
+use tokio::time::{sleep, timeout};
 use wecom_kf::{Client, Credentials, Report};
 use wecom_kf_sim::{Simulator, op};
 
@@ -18,7 +20,9 @@ pub(crate) async fn play() -> Result<(), Report> {
     let customer = sim.customer("小王");
     customer.says("昨天写的，不该有人回");
 
-    let client = Client::builder(Credentials::new(sim.corp_id(), sim.secret())).base_url(sim.base_url()).build()?;
+    let client = Client::builder(Credentials::new(sim.corp_id(), sim.secret())).base_url(sim.base_url());
+    // The simulator is on this machine, whatever proxy the environment names.
+    let client = client.http(|http| http.no_proxy()).build()?;
     let bot = Bot {
         client,
         kf: sim.open_kfid().into(),
@@ -26,9 +30,7 @@ pub(crate) async fn play() -> Result<(), Report> {
         hand_over_to: Some("zhangsan".into()),
     };
     let bot = tokio::spawn(async move { bot.run().await });
-    while sim.calls(op::SYNC_MSG) == 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until(|| sim.journal().iter().any(|call| call.operation == op::SYNC_MSG.id)).await?;
 
     for (number, text) in
         ["你好", "Do you speak English too? 🙂", "我的订单 #1024 到哪儿了？📦", "我要转人工"].into_iter().enumerate()
@@ -41,9 +43,7 @@ pub(crate) async fn play() -> Result<(), Report> {
             println!("            (WeCom ends the access token; the client gets another)");
         }
     }
-    while customer.state() != 3 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until(|| customer.state() == 3).await?;
     println!("            (the session is with {} now)", customer.servicer_userid().unwrap_or_default());
     let words = "您好，我是张三，马上为您查询。";
     sim.servicer("zhangsan").says(&customer, words);
@@ -56,4 +56,14 @@ pub(crate) async fn play() -> Result<(), Report> {
         sim.calls(op::GETTOKEN)
     );
     Ok(())
+}
+
+/// Waits, 10 s at most.
+async fn until(done: impl Fn() -> bool) -> Result<(), Elapsed> {
+    let wait = async {
+        while !done() {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(Duration::from_secs(10), wait).await
 }
