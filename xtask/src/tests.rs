@@ -78,6 +78,21 @@ fn check_names_the_file_for_every_kind_of_drift() {
     }
 }
 
+/// The bot of the first screens is the one that is compiled, as documentation of the crate.
+#[test]
+fn the_readmes_show_one_bot() {
+    let bot = |path: &str| {
+        let text = read(path);
+        let start = text.find("```rust,no_run\n").unwrap();
+        let length = text[start + 3..].find("```").unwrap();
+        text[start..start + 3 + length].to_owned()
+    };
+    let compiled = bot("crates/wecom-kf/README.md");
+    assert!(compiled.contains("#[tokio::main]"));
+    assert_eq!(bot("README.md"), compiled);
+    assert_eq!(bot("README.zh-CN.md"), compiled);
+}
+
 /// What the READMEs show of the report is what it is.
 #[test]
 fn the_readmes_show_the_report_as_it_is() {

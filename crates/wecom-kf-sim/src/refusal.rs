@@ -14,7 +14,7 @@ impl Refusal {
         Self { code, detail: Some(detail.into()) }
     }
 
-    /// The reply, with an `errmsg` in the server's style: a hint number, the caller's IP and a help URL [gotchas M5].
+    /// The reply, with an `errmsg` in the server's style: a hint number, the caller's IP and a help URL [seen in practice].
     pub(crate) fn into_reply(self, operation: Operation, hint: &str) -> Value {
         let code = self.code.0;
         let what = match (self.detail, self.code.meaning_at(operation.id, Lang::En)) {

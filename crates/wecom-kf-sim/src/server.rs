@@ -163,7 +163,7 @@ impl Exchange {
     /// The request, if it is well formed and its token is good.
     fn checked(&self) -> Result<Value, Refusal> {
         let method = &self.arrival.parts.method;
-        // account/list is taken by GET without a body too [gotchas M12]; unverified: seen in SDKs only.
+        // account/list is taken by GET without a body too [seen in practice]; unverified: seen in SDKs only.
         let is_lenient_get = self.operation == op::ACCOUNT_LIST && method == Method::GET;
         if method.as_str() != self.operation.method && !is_lenient_get {
             let why = format!("use {}, not {}", self.operation.method, method);
@@ -220,7 +220,7 @@ impl Exchange {
 
     fn reply(&self, reply: Value) -> Response {
         self.record(StatusCode::OK.as_u16(), errcode(&reply));
-        // HTTP 200 for success and for refusals alike [gotchas M1].
+        // HTTP 200 for success and for refusals alike [seen in practice].
         response(StatusCode::OK, JSON, reply.to_string())
     }
 

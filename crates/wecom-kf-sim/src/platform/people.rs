@@ -107,7 +107,7 @@ impl Platform {
         let before = session.last_servicer_userid().map(str::to_owned);
         session.move_to(State::Servicer, Some(userid));
         // unverified: a session in state 0 or 1 is not in the pool; the account's own rule may hand it to people all
-        // the same [gotchas M37], and it is reported here as if taken from there.
+        // the same [seen in practice], and it is reported here as if taken from there.
         let change = match state {
             State::Untreated | State::Assistant | State::Queue => Change::TakenFromPool,
             // Taken up again after it had ended or been transferred [94670].
@@ -237,7 +237,7 @@ impl Platform {
         self.log_chat_event(now, chat, event);
     }
 
-    /// Account and customer of an event are inside of it [94670, gotchas M31].
+    /// Account and customer of an event are inside of it [94670, seen in practice].
     fn log_chat_event(&mut self, now: Duration, chat: Chat<'_>, mut event: Value) {
         event["open_kfid"] = json!(chat.open_kfid);
         event["external_userid"] = json!(chat.external_userid);

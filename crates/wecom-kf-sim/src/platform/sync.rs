@@ -12,7 +12,7 @@ const TURN_BITS: u32 = 16;
 impl Platform {
     /// `POST /cgi-bin/kf/sync_msg` [94670]. What `send_msg` sent is never returned: it is not in the log.
     pub(crate) fn sync_msg(&mut self, now: Duration, request: &Value) -> Result<Value, Refusal> {
-        // Required since about 2024-01 [94670, gotchas M28]; editions before read all accounts without it.
+        // Required since about 2024-01 [94670, seen in practice]; editions before read all accounts without it.
         let open_kfid = required(request, "open_kfid")?;
         let end = self.account(request)?.log.end();
         self.check_sync_token(text(request, "token"), now)?;
@@ -32,7 +32,7 @@ impl Platform {
         }))
     }
 
-    /// has_more may be 1 though the list is empty [94670, gotchas M21]. The cursor differs, so a reader that stops at
+    /// has_more may be 1 though the list is empty [94670, seen in practice]. The cursor differs, so a reader that stops at
     /// one it has seen goes on.
     fn empty_page(&mut self, open_kfid: &str, from: u64) -> Value {
         self.empty_pages.due -= 1;

@@ -34,7 +34,7 @@ impl AccessTokens {
     pub(crate) fn check(&self, token: Option<&str>, now: Duration) -> Result<(), Refusal> {
         let token = token.filter(|token| !token.is_empty()).ok_or(ErrCode::ACCESS_TOKEN_MISSING)?;
         let expiry = self.expiry.get(token).ok_or(ErrCode::INVALID_ACCESS_TOKEN)?;
-        // Practice also knows 40014 for a token past its time [gotchas M13]; `revoke` plays that one.
+        // Practice also knows 40014 for a token past its time [seen in practice]; `revoke` plays that one.
         if now >= *expiry { Err(ErrCode::ACCESS_TOKEN_EXPIRED.into()) } else { Ok(()) }
     }
 
