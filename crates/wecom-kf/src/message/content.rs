@@ -283,8 +283,7 @@ impl MergedItem {
     pub fn content(&self) -> Content {
         let members: Members<'_> = serde_json::from_str(&self.msg_content).unwrap_or_default();
         let msgtype = members.msgtype.as_deref().unwrap_or(&self.msgtype);
-        let body = members.bodies.iter().find(|(name, _)| name == msgtype).map(|(_, body)| *body);
-        Content::decode(msgtype, body)
+        Content::decode(msgtype, members.body(msgtype))
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::fields::{Members, body, open_number};
+use super::fields::{EventType, body, open_number};
 use crate::raw::lenient;
 
 /// Something that happened. Account and customer are accessors of the [`Message`](super::Message).
@@ -36,7 +36,7 @@ pub enum Event {
 impl Event {
     /// None if it is no object or has no event_type.
     pub(super) fn decode(json: &str) -> Option<Self> {
-        let event_type = serde_json::from_str::<Members<'_>>(json).ok()?.event_type?;
+        let event_type = serde_json::from_str::<EventType>(json).ok()?.event_type.0?;
         Some(Self::known(&event_type, json).unwrap_or(Self::Unknown { event_type }))
     }
 

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// The members of a JSON object that messages and events have in common, and the JSON of the others. It is decoded in
@@ -17,9 +18,23 @@ pub(super) struct Members<'a> {
     pub(super) origin: Option<i64>,
     pub(super) servicer_userid: Option<String>,
     pub(super) msgtype: Option<String>,
-    pub(super) event_type: Option<String>,
-    /// The objects among the other members: the bodies.
-    pub(super) bodies: Vec<(Cow<'a, str>, &'a str)>,
+    /// The first object among the other members: the body, unless there are several.
+    body: Option<(Cow<'a, str>, &'a str)>,
+    more_bodies: Vec<(Cow<'a, str>, &'a str)>,
+}
+
+impl<'a> Members<'a> {
+    /// The body of a message of the kind `msgtype`: it stands under that name.
+    pub(super) fn body(&self, msgtype: &str) -> Option<&'a str> {
+        self.body.iter().chain(&self.more_bodies).find(|(name, _)| name == msgtype).map(|(_, body)| *body)
+    }
+}
+
+/// The `event_type` of an event, and nothing else.
+#[derive(Deserialize)]
+pub(super) struct EventType {
+    #[serde(default)]
+    pub(super) event_type: Text,
 }
 
 impl<'de> Deserialize<'de> for Members<'de> {
@@ -48,11 +63,11 @@ impl<'de> Visitor<'de> for MembersVisitor {
                 "origin" => members.origin = map.next_value::<Integer>()?.0,
                 "servicer_userid" => members.servicer_userid = map.next_value::<Text>()?.0,
                 "msgtype" => members.msgtype = map.next_value::<Text>()?.0,
-                "event_type" => members.event_type = map.next_value::<Text>()?.0,
-                _ => {
-                    let json = map.next_value::<&RawValue>()?.get();
-                    members.bodies.extend(json.starts_with('{').then_some((name, json)));
-                }
+                _ => match map.next_value::<&RawValue>()?.get() {
+                    json if !json.starts_with('{') => {}
+                    json if members.body.is_none() => members.body = Some((name, json)),
+                    json => members.more_bodies.push((name, json)),
+                },
             }
         }
         Ok(members)
@@ -85,7 +100,8 @@ impl<'de> Deserialize<'de> for Name<'de> {
 }
 
 /// A text that is not empty, or a number in its place; None if it is anything else.
-struct Text(Option<String>);
+#[derive(Default)]
+pub(super) struct Text(pub(super) Option<String>);
 
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {

@@ -21,8 +21,8 @@ pub struct Message {
     /// The page it came with, which its messages share.
     page: Arc<str>,
     place: Range<usize>,
-    common: OnceLock<Common>,
-    content: OnceLock<Box<Content>>,
+    /// One pointer, so that a page of which little is read stays small.
+    common: OnceLock<Box<Common>>,
 }
 
 /// What every message has, decoded when first asked for.
@@ -37,30 +37,28 @@ struct Common {
     msgtype: String,
     /// Where in the message its body is.
     body: Option<Range<usize>>,
+    content: OnceLock<Content>,
+    /// Of an event: account and customer, which are inside of it.
+    parties: OnceLock<(Option<OpenKfid>, Option<ExternalUserId>)>,
 }
 
 impl Common {
     fn of(json: &str) -> Self {
         let members: Members<'_> = serde_json::from_str(json).unwrap_or_default();
-        let msgtype = members.msgtype.unwrap_or_default();
-        let body = members.bodies.into_iter().find(|(name, _)| *name == msgtype).map(|(_, body)| body);
-        // For events, account and customer are inside.
-        let event: Members<'_> = match (&members.open_kfid, msgtype.as_str()) {
-            (None, "event") => body.and_then(|body| serde_json::from_str(body).ok()).unwrap_or_default(),
-            _ => Members::default(),
-        };
+        let body = members.body(members.msgtype.as_deref().unwrap_or_default()).map(|body| {
+            let start = body.as_ptr() as usize - json.as_ptr() as usize;
+            Range { start, end: start + body.len() }
+        });
         Self {
             msgid: members.msgid.map(MsgId::received),
-            open_kfid: members.open_kfid.or(event.open_kfid).map(OpenKfid::from),
-            external_userid: members.external_userid.or(event.external_userid).map(ExternalUserId::from),
+            open_kfid: members.open_kfid.map(OpenKfid::from),
+            external_userid: members.external_userid.map(ExternalUserId::from),
             send_time: members.send_time,
             origin: members.origin.map(Origin),
             servicer_userid: members.servicer_userid,
-            body: body.map(|body| {
-                let start = body.as_ptr() as usize - json.as_ptr() as usize;
-                Range { start, end: start + body.len() }
-            }),
-            msgtype,
+            msgtype: members.msgtype.unwrap_or_default(),
+            body,
+            ..Self::default()
         }
     }
 }
@@ -79,16 +77,24 @@ open_number! {
 
 impl Message {
     pub(super) fn within(page: Arc<str>, place: Range<usize>) -> Self {
-        Self { page, place, common: OnceLock::new(), content: OnceLock::new() }
+        Self { page, place, common: OnceLock::new() }
     }
 
     fn common(&self) -> &Common {
-        self.common.get_or_init(|| Common::of(self.raw()))
+        self.common.get_or_init(|| Box::new(Common::of(self.raw())))
     }
 
-    fn decode(&self) -> Content {
-        let body = self.common().body.clone().map(|body| &self.raw()[body]);
-        Content::decode(self.msgtype(), body)
+    fn body(&self) -> Option<&str> {
+        self.common().body.clone().map(|body| &self.raw()[body])
+    }
+
+    /// Account and customer of an event.
+    fn parties(&self) -> &(Option<OpenKfid>, Option<ExternalUserId>) {
+        self.common().parties.get_or_init(|| {
+            let event = self.body().filter(|_| self.msgtype() == "event");
+            let members: Members<'_> = event.and_then(|event| serde_json::from_str(event).ok()).unwrap_or_default();
+            (members.open_kfid.map(OpenKfid::from), members.external_userid.map(ExternalUserId::from))
+        })
     }
 
     /// The id to tell repeats apart by.
@@ -98,12 +104,12 @@ impl Message {
 
     /// The account; for events, the one inside of it.
     pub fn open_kfid(&self) -> Option<&OpenKfid> {
-        self.common().open_kfid.as_ref()
+        self.common().open_kfid.as_ref().or_else(|| self.parties().0.as_ref())
     }
 
     /// The customer; for events, the one inside of it, if they concern one.
     pub fn external_userid(&self) -> Option<&ExternalUserId> {
-        self.common().external_userid.as_ref()
+        self.common().external_userid.as_ref().or_else(|| self.parties().1.as_ref())
     }
 
     /// When it was sent, in Unix seconds.
@@ -128,7 +134,7 @@ impl Message {
 
     /// What it says. Decoded when first asked for.
     pub fn content(&self) -> &Content {
-        self.content.get_or_init(|| Box::new(self.decode()))
+        self.common().content.get_or_init(|| Content::decode(self.msgtype(), self.body()))
     }
 
     /// The JSON as it came, byte for byte.
