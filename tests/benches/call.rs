@@ -94,6 +94,7 @@ const AT_ONCE: [usize; 2] = [1, 64];
 
 #[divan::bench(args = AT_ONCE, sample_count = 500)]
 fn typed_call(bencher: Bencher<'_, '_>, at_once: usize) {
+    LazyLock::force(&CLIENT);
     let (kf, customer) = ids();
     bencher.counter(at_once).bench(|| RUNTIME.block_on(join_all((0..at_once).map(|_| typed(&kf, &customer)))));
 }
