@@ -6,6 +6,7 @@ mod fake;
 
 mod call;
 mod network;
+mod outgoing;
 mod page;
 mod samples;
 mod schemas;

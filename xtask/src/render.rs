@@ -16,7 +16,7 @@ pub fn client(lowered: &Document) -> Result<(String, Vec<Step>)> {
     let openapi: openapiv3::OpenAPI =
         serde_json::from_value(lowered.root.clone()).context("the lowered document is no OpenAPI 3.0 document")?;
     let mut settings = GenerationSettings::default();
-    settings.with_interface(InterfaceStyle::Positional).with_hooks(HooksMode::Expected);
+    settings.with_interface(InterfaceStyle::Positional).with_hooks(HooksMode::Expected).with_derive("PartialEq");
     for name in SECRETS.iter().map(|(_, secret)| *secret).chain([MESSAGE_JSON]) {
         settings.with_replacement(name, format!("crate::{name}"), std::iter::empty());
     }

@@ -29,6 +29,12 @@ impl MessageJson {
     }
 }
 
+impl PartialEq for MessageJson {
+    fn eq(&self, other: &Self) -> bool {
+        self.get() == other.get()
+    }
+}
+
 impl fmt::Debug for MessageJson {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "MessageJson({} bytes)", self.get().len())

@@ -43,6 +43,8 @@ pub enum Unit {
     Bytes,
     /// Characters (Unicode scalar values).
     Chars,
+    /// Items of a list.
+    Items,
 }
 
 impl fmt::Display for Problem {
@@ -53,6 +55,7 @@ impl fmt::Display for Problem {
                 let unit = match unit {
                     Unit::Bytes => "bytes",
                     Unit::Chars => "characters",
+                    Unit::Items => "items",
                 };
                 write!(f, "has {actual} {unit}, at most {limit} are allowed")
             }
@@ -80,6 +83,11 @@ pub(crate) fn bytes(what: &'static str, text: &str, limit: usize) -> Result<(), 
 pub(crate) fn chars(what: &'static str, text: &str, limit: usize) -> Result<(), Error> {
     not_empty(what, text)?;
     at_most(what, text.chars().count(), limit, Unit::Chars)
+}
+
+/// Up to `limit` items.
+pub(crate) fn items(what: &'static str, actual: usize, limit: usize) -> Result<(), Error> {
+    at_most(what, actual, limit, Unit::Items)
 }
 
 pub(crate) fn range(what: &'static str, actual: u32, min: u32, max: u32) -> Result<(), Error> {

@@ -3,16 +3,16 @@
 pub mod content;
 pub mod event;
 mod fields;
+pub mod outgoing;
 mod page;
 mod received;
 mod repair;
-mod text;
 
 pub use content::Content;
 pub use event::Event;
+pub use outgoing::{Msgmenu, Outgoing, Text};
 pub use page::{Page, SyncRequest, VoiceFormat};
 pub use received::{Message, Origin};
-pub use text::Text;
 
 use crate::client::Client;
 use crate::input;
@@ -22,20 +22,6 @@ use crate::{Error, ExternalUserId, MsgId, OpenKfid};
 /// Messages: [`Client::message`].
 #[derive(Clone, Copy, Debug)]
 pub struct Messages<'a>(pub(crate) &'a Client);
-
-/// What can be sent, one variant per kind.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Outgoing {
-    /// A text.
-    Text(Text),
-}
-
-impl From<Text> for Outgoing {
-    fn from(text: Text) -> Self {
-        Self::Text(text)
-    }
-}
 
 impl Messages<'_> {
     /// Sends a message to a customer, under a new msgid of our own, which makes it safe to repeat: WeCom answers a
@@ -81,12 +67,7 @@ impl Messages<'_> {
             touser: Some(external_userid.to_string()),
             ..Default::default()
         };
-        match message.into() {
-            Outgoing::Text(text) => {
-                body.msgtype = Some("text".to_owned());
-                body.text = Some(types::SendRequestText { content: Some(text.into_content()) });
-            }
-        }
+        message.into().put_into(&mut body)?;
         let reply = self.0.call(&op::SendMsg { body }).await?;
         Ok(reply.msgid.filter(|id| !id.is_empty()).map_or_else(|| msgid.clone(), MsgId::received))
     }

@@ -3,7 +3,7 @@
 #[allow(clippy::all)]
 pub mod types {
     /// What `account_add` takes.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct AddCustomerServiceAccountRequest {
@@ -13,7 +13,7 @@ pub mod types {
         pub name: ::std::string::String,
     }
     /// What `account_add` answers.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct AddCustomerServiceAccountResponse {
         /// 0 or absent means success.
@@ -30,7 +30,7 @@ pub mod types {
         pub open_kfid: ::std::option::Option<::std::string::String>,
     }
     /// A customer service account.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct CustomerServiceAccount {
         /// URL of the avatar, http or https.
@@ -51,7 +51,7 @@ pub mod types {
         pub open_kfid: ::std::option::Option<::std::string::String>,
     }
     /// What `account_del` takes.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct DelCustomerServiceAccountRequest {
@@ -59,7 +59,7 @@ pub mod types {
         pub open_kfid: ::std::string::String,
     }
     /// What `account_del` answers.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct DelCustomerServiceAccountResponse {
         /// 0 or absent means success.
@@ -72,7 +72,7 @@ pub mod types {
         pub errmsg: ::std::string::String,
     }
     /// What any operation answers when it refuses.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct ErrorModel {
         /// See errcodes.yaml.
@@ -85,7 +85,7 @@ pub mod types {
         pub errmsg: ::std::string::String,
     }
     /// What `gettoken` answers.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct GetAccessTokenResponse {
         /// See [`AccessToken`](crate::AccessToken).
@@ -105,7 +105,7 @@ pub mod types {
         pub expires_in: ::std::option::Option<i64>,
     }
     /// What `service_state_get` takes.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct GetServiceStateRequest {
@@ -115,7 +115,7 @@ pub mod types {
         pub open_kfid: ::std::string::String,
     }
     /// What `service_state_get` answers.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct GetServiceStateResponse {
         /// 0 or absent means success.
@@ -136,7 +136,7 @@ pub mod types {
         pub servicer_userid: ::std::option::Option<::std::string::String>,
     }
     /// What `account_list` takes.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct ListCustomerServiceAccountRequest {
         /// Page size, 1 to 100, 100 when absent.
@@ -147,7 +147,7 @@ pub mod types {
         pub offset: ::std::option::Option<i32>,
     }
     /// What `account_list` answers.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct ListCustomerServiceAccountResponse {
         /// One page of accounts.
@@ -164,7 +164,7 @@ pub mod types {
         pub errmsg: ::std::string::String,
     }
     /// A quoted message of a forwarded chat history.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct MergedMessageItem {
         /// A JSON document in a string; may be empty or not JSON.
@@ -185,7 +185,7 @@ pub mod types {
         pub sender_name: ::std::option::Option<::std::string::String>,
     }
     /// A message or an event, as `sync_msg` returns it. The property named by `msgtype` holds the body. For events, account and customer are inside `event`.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct Message {
         /// Body of a member card, sent by a servicer.
@@ -263,7 +263,7 @@ pub mod types {
         pub voice: ::std::option::Option<MessageVoice>,
     }
     /// Body of a member card, sent by a servicer.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct MessageBusinessCard {
         /// The member.
@@ -272,7 +272,7 @@ pub mod types {
         pub userid: ::std::option::Option<::std::string::String>,
     }
     /// Body of a 视频号 post, live stream or card.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct MessageChannels {
         /// Name of the 视频号.
@@ -289,7 +289,7 @@ pub mod types {
         pub title: ::std::option::Option<::std::string::String>,
     }
     /// Body of an order of a 视频号 shop.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct MessageChannelsShopOrder {
         /// Picture.
@@ -318,7 +318,7 @@ pub mod types {
         pub state: ::std::option::Option<::std::string::String>,
     }
     /// Body of a product of a 视频号 shop.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct MessageChannelsShopProduct {
         /// Picture; some servers write `head_img`.
@@ -355,7 +355,7 @@ pub mod types {
         pub title: ::std::option::Option<::std::string::String>,
     }
     /// Body of an event; which fields are present depends on `event_type`.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct MessageEvent {
         /// session_status_change: 1 taken from the pool, 2 transferred, 3 ended, 4 taken up again.
@@ -431,7 +431,7 @@ pub mod types {
         pub welcome_code: ::std::option::Option<::std::string::String>,
     }
     /// enter_session: the 视频号 the customer came from.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct MessageEventWechatChannels {
         /// Name of the 视频号, scenes 1 to 3.
@@ -448,7 +448,7 @@ pub mod types {
         pub shop_nickname: ::std::option::Option<::std::string::String>,
     }
     /// Body of a file message.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct MessageFile {
         /// The file name comes with media/get only.
@@ -457,7 +457,7 @@ pub mod types {
         pub media_id: ::std::option::Option<::std::string::String>,
     }
     /// Body of a picture.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct MessageImage {
         /// Fetch it with media/get, within 3 days.
@@ -466,7 +466,7 @@ pub mod types {
         pub media_id: ::std::option::Option<::std::string::String>,
     }
     /// Body of a link.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct MessageLink {
         /// Description, may be empty.
@@ -487,7 +487,7 @@ pub mod types {
         pub url: ::std::option::Option<::std::string::String>,
     }
     /// Body of a location.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct MessageLocation {
         /// Address of the place.
@@ -508,7 +508,7 @@ pub mod types {
         pub name: ::std::option::Option<::std::string::String>,
     }
     /// An item of a received menu. The property named by `type` holds the body.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct MessageMenuItem {
         /// An item that sends its text back.
@@ -529,7 +529,7 @@ pub mod types {
         pub view: ::std::option::Option<MessageMenuItemView>,
     }
     /// An item that sends its text back.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct MessageMenuItemClick {
         /// Text of the item.
@@ -542,7 +542,7 @@ pub mod types {
         pub id: ::std::option::Option<::std::string::String>,
     }
     /// An item that opens a mini program.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct MessageMenuItemMiniprogram {
         /// Id of the mini program.
@@ -559,7 +559,7 @@ pub mod types {
         pub pagepath: ::std::option::Option<::std::string::String>,
     }
     /// An item that is text only.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct MessageMenuItemText {
         /// The text.
@@ -572,7 +572,7 @@ pub mod types {
         pub no_newline: ::std::option::Option<i64>,
     }
     /// An item that opens a page.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct MessageMenuItemView {
         /// Text of the item.
@@ -585,7 +585,7 @@ pub mod types {
         pub url: ::std::option::Option<::std::string::String>,
     }
     /// Body of a forwarded chat history (聊天记录).
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct MessageMergedMsg {
         /// The quoted messages.
@@ -598,7 +598,7 @@ pub mod types {
         pub title: ::std::option::Option<::std::string::String>,
     }
     /// Body of a mini program.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct MessageMiniprogram {
         /// Id of the mini program.
@@ -619,7 +619,7 @@ pub mod types {
         pub title: ::std::option::Option<::std::string::String>,
     }
     /// Body of a menu that a servicer or WeCom's own bot sent.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct MessageMsgmenu {
         /// Text above the items.
@@ -636,7 +636,7 @@ pub mod types {
         pub tail_content: ::std::option::Option<::std::string::String>,
     }
     /// Body of a text message.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct MessageText {
         /// The text.
@@ -649,7 +649,7 @@ pub mod types {
         pub menu_id: ::std::option::Option<::std::string::String>,
     }
     /// Body of a video.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct MessageVideo {
         /// Fetch it with media/get, within 3 days.
@@ -658,7 +658,7 @@ pub mod types {
         pub media_id: ::std::option::Option<::std::string::String>,
     }
     /// Body of a voice message.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct MessageVoice {
         /// AMR or Silk, as `voice_format` of the request says.
@@ -667,7 +667,7 @@ pub mod types {
         pub media_id: ::std::option::Option<::std::string::String>,
     }
     /// An item of a menu to send. The property named by `type` holds the body, exactly one.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct SendMenuItem {
@@ -688,7 +688,7 @@ pub mod types {
         pub view: ::std::option::Option<SendMenuItemView>,
     }
     /// An item that sends its text back.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct SendMenuItemClick {
@@ -699,7 +699,7 @@ pub mod types {
         pub id: ::std::option::Option<::std::string::String>,
     }
     /// An item that opens a mini program.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct SendMenuItemMiniprogram {
@@ -711,7 +711,7 @@ pub mod types {
         pub pagepath: ::std::string::String,
     }
     /// An item that is text only.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct SendMenuItemText {
@@ -722,7 +722,7 @@ pub mod types {
         pub no_newline: ::std::option::Option<u32>,
     }
     /// An item that opens a page.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct SendMenuItemView {
@@ -732,7 +732,7 @@ pub mod types {
         pub url: ::std::string::String,
     }
     /// What `send_msg` takes: touser, open_kfid, msgtype, and the property named by `msgtype`, which holds the body, exactly one.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct SendRequest {
         /// Body of a member card. The customer must have written within 48 hours (95024), one in 48 hours (95025).
@@ -782,7 +782,7 @@ pub mod types {
         pub voice: ::std::option::Option<SendRequestVoice>,
     }
     /// Body of a member card. The customer must have written within 48 hours (95024), one in 48 hours (95025).
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct SendRequestBusinessCard {
@@ -790,7 +790,7 @@ pub mod types {
         pub userid: ::std::string::String,
     }
     /// Body of a customer-acquisition link (获客链接) of the same corp.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct SendRequestCaLink {
@@ -798,7 +798,7 @@ pub mod types {
         pub link_url: ::std::string::String,
     }
     /// Body of a file message.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct SendRequestFile {
@@ -806,7 +806,7 @@ pub mod types {
         pub media_id: ::std::string::String,
     }
     /// Body of a picture.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct SendRequestImage {
@@ -814,7 +814,7 @@ pub mod types {
         pub media_id: ::std::string::String,
     }
     /// Body of a link.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct SendRequestLink {
@@ -829,7 +829,7 @@ pub mod types {
         pub url: ::std::string::String,
     }
     /// Body of a location.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct SendRequestLocation {
@@ -845,7 +845,7 @@ pub mod types {
         pub name: ::std::option::Option<::std::string::String>,
     }
     /// Body of a mini program that is linked to the corp.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct SendRequestMiniprogram {
@@ -860,7 +860,7 @@ pub mod types {
         pub title: ::std::option::Option<::std::string::String>,
     }
     /// Body of a menu.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct SendRequestMsgmenu {
         /// Text above the items, at most 1024 bytes.
@@ -874,7 +874,7 @@ pub mod types {
         pub tail_content: ::std::option::Option<::std::string::String>,
     }
     /// Body of a text message.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct SendRequestText {
         /// The text, 1 to 2048 bytes of UTF-8 (else 45002).
@@ -882,7 +882,7 @@ pub mod types {
         pub content: ::std::option::Option<::std::string::String>,
     }
     /// Body of a video.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct SendRequestVideo {
@@ -890,7 +890,7 @@ pub mod types {
         pub media_id: ::std::string::String,
     }
     /// Body of a voice message.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct SendRequestVoice {
@@ -898,7 +898,7 @@ pub mod types {
         pub media_id: ::std::string::String,
     }
     /// What `send_msg` answers.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct SendResponse {
         /// 0 or absent means success.
@@ -915,7 +915,7 @@ pub mod types {
         pub msgid: ::std::option::Option<::std::string::String>,
     }
     /// What `sync_msg` takes.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct SyncRequest {
         /// `next_cursor` of the previous call, at most 64 bytes; absent means from the oldest message kept.
@@ -935,7 +935,7 @@ pub mod types {
         pub voice_format: ::std::option::Option<u32>,
     }
     /// What `sync_msg` answers.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct SyncResponse {
         /// 0 or absent means success.
@@ -960,7 +960,7 @@ pub mod types {
         pub next_cursor: ::std::option::Option<::std::string::String>,
     }
     /// What `service_state_trans` takes.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct TransformServiceStateRequest {
@@ -975,7 +975,7 @@ pub mod types {
         pub servicer_userid: ::std::option::Option<::std::string::String>,
     }
     /// What `service_state_trans` answers.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct TransformServiceStateResponse {
         /// 0 or absent means success.
@@ -992,7 +992,7 @@ pub mod types {
         pub msg_code: ::std::option::Option<::std::string::String>,
     }
     /// What `account_update` takes.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct UpdateCustomerServiceAccountRequest {
@@ -1006,7 +1006,7 @@ pub mod types {
         pub open_kfid: ::std::string::String,
     }
     /// What `account_update` answers.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct UpdateCustomerServiceAccountResponse {
         /// 0 or absent means success.
