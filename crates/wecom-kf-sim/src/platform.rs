@@ -31,7 +31,7 @@ use sessions::Session;
 
 /// Messages and events are kept for 3 days [94670]; so is everything else here that would grow for ever.
 pub(crate) const KEPT: Duration = Duration::from_secs(3 * 24 * 60 * 60);
-/// A temporary media_id is valid for 3 days [media/upload].
+/// A temporary media_id is valid for 3 days [96484].
 const MEDIA_LIFETIME: Duration = KEPT;
 /// The `Token` of a callback is valid for 10 minutes [94670].
 const SYNC_TOKEN_LIFETIME: Duration = Duration::from_secs(10 * 60);

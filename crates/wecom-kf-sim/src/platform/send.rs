@@ -74,7 +74,7 @@ impl Platform {
         Ok(json!({ "msgid": msgid }))
     }
 
-    /// Ids made by the server have no documented form, and are longer than own ones may be [messages, msgid].
+    /// Ids made by the server have no documented form, and are longer than own ones may be [94677].
     fn made_msgid(&mut self) -> String {
         self.ids.next("sent msgid", "", 36)
     }
@@ -93,7 +93,7 @@ impl Platform {
     }
 }
 
-/// There is one body, and it is the one that `kind` names [messages].
+/// There is one body, and it is the one that `kind` names [94677].
 fn check_bodies(object: &Value, kind: &str, kinds: &[&str], member: &str) -> Result<(), Refusal> {
     let invalid = |detail: String| Err(Refusal::because(ErrCode::INVALID_PARAMETER, detail));
     if object.get(kind).is_none() {

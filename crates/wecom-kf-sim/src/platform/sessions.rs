@@ -38,7 +38,7 @@ impl State {
             (Self::Assistant, Self::Queue | Self::Servicer) => true,
             (Self::Queue, Self::Servicer) => true,
             (Self::Servicer, Self::Servicer | Self::Ended) => true,
-            // unverified: bots end sessions so, but the document's table does not list it [endpoints D2].
+            // unverified: bots end sessions so, but the document's table does not list it.
             (Self::Untreated | Self::Assistant | Self::Queue, Self::Ended) => true,
             _ => false,
         }
@@ -128,7 +128,7 @@ impl Session {
             }
         }
         if !self.window_is_open(now) {
-            // unverified: 95018 is named for this too [errcodes, note on 95018].
+            // unverified: 95018 is named for this too [errcodes 95018].
             return Err(ErrCode::MESSAGE_WINDOW_CLOSED.into());
         }
         if self.sent_since >= MAX_MESSAGES {
