@@ -39,7 +39,7 @@ fn every_request_satisfies_its_strict_schema_and_none_with_an_unknown_field_does
         assert!(!validator.is_valid(&request), "{name} may have any field");
         seen += 1;
     }
-    assert_eq!(seen, 11);
+    assert_eq!(seen, 12);
 }
 
 #[test]
@@ -54,6 +54,7 @@ fn every_reply_satisfies_its_schema_and_decodes() {
             "service_state_trans" => {
                 serde_json::from_str::<types::TransformServiceStateResponse>(&text).unwrap().errcode
             }
+            "send_msg_on_event" => serde_json::from_str::<types::SendOnEventResponse>(&text).unwrap().errcode,
             "send_msg" => serde_json::from_str::<types::SendResponse>(&text).unwrap().errcode,
             "sync_msg" => serde_json::from_str::<types::SyncResponse>(&text).unwrap().errcode,
             "generic" => serde_json::from_str::<types::ErrorModel>(&text).unwrap().errcode,

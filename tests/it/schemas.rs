@@ -20,7 +20,7 @@ fn derived() -> BTreeMap<&'static str, Value> {
         AddCustomerServiceAccountRequest AddCustomerServiceAccountResponse CustomerServiceAccount
         DelCustomerServiceAccountRequest DelCustomerServiceAccountResponse ErrorModel GetAccessTokenResponse
         GetServiceStateRequest GetServiceStateResponse ListCustomerServiceAccountRequest
-        ListCustomerServiceAccountResponse MergedMessageItem Message MessageMenuItem SendMenuItem SendRequest
+        ListCustomerServiceAccountResponse MergedMessageItem Message MessageMenuItem SendMenuItem SendOnEventRequest SendOnEventResponse SendRequest
         SendResponse SyncRequest SyncResponse TransformServiceStateRequest TransformServiceStateResponse
         UpdateCustomerServiceAccountRequest UpdateCustomerServiceAccountResponse
     };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wecom_kf::message::{Content, SyncRequest, Text};
+use wecom_kf::message::{Content, Event, Msgmenu, SyncRequest, Text};
 use wecom_kf::{
     Class, Client, Credentials, ErrCode, Error, ExternalUserId, MsgId, OpenKfid, RetryPolicy, SessionState, Trans,
 };
@@ -141,6 +141,49 @@ async fn the_users_http_settings_do_not_cut_our_time_outs_short() {
     };
     builder.http(hasty).build().unwrap().account().list().await.unwrap();
     assert_eq!(sim.calls(op::ACCOUNT_LIST), 1);
+}
+
+#[tokio::test]
+async fn a_welcome_is_sent_once_within_twenty_seconds_and_once_in_48_hours() {
+    let sim = Simulator::start().await.unwrap();
+    let (client, customer) = (client_of(&sim), sim.customer("小王"));
+    customer.enters().unwrap();
+    let page = client.message().sync(SyncRequest::new(sim.open_kfid())).await.unwrap();
+    let Content::Event(Event::EnterSession(entered)) = page.messages()[0].content() else { panic!("{page:?}") };
+    let code = entered.welcome_code.as_deref().unwrap();
+    let menu = || Msgmenu::new("您好").click("hours", "营业时间").click("human", "转人工");
+    client.message().on_event(code, menu()).await.unwrap();
+    let heard = customer.hears().await.unwrap();
+    assert_eq!((heard.msgtype.as_str(), &heard.body["list"][1]["click"]["id"]), ("msgmenu", &"human".into()));
+    let used = client.message().on_event(code, menu()).await.unwrap_err();
+    assert_eq!(used.code(), Some(ErrCode::INVALID_WELCOME_CODE));
+    assert!(!format!("{used} {used:?}").contains(code));
+    assert_eq!(customer.enters(), None, "one welcome in 48 hours");
+
+    let other = sim.customer("小李");
+    let late = other.enters().unwrap();
+    sim.advance(Duration::from_secs(21));
+    assert_eq!(client.message().on_event(&late, menu()).await.unwrap_err().code(), Some(ErrCode::INVALID_WELCOME_CODE));
+}
+
+#[tokio::test]
+async fn the_code_of_a_transfer_sends_one_text_while_the_session_stays() {
+    let world = world().await;
+    let (states, messages) = (world.client.service_state(), world.client.message());
+    let code = states.trans(&world.kf, &world.id, Trans::to_queue()).await.unwrap().msg_code.unwrap();
+    let menu = messages.on_event(&code, Msgmenu::new("请稍候")).await.unwrap_err();
+    assert_eq!(menu.code(), Some(ErrCode::INVALID_PARAMETER), "a text only");
+    messages.on_event(&code, Text::new("正在排队").unwrap()).await.unwrap();
+    assert_eq!(world.customer.hears().await.unwrap().text(), Some("正在排队"));
+
+    let code = states.trans(&world.kf, &world.id, Trans::to_servicer("zhangsan")).await.unwrap().msg_code.unwrap();
+    let closing = states.trans(&world.kf, &world.id, Trans::to_end()).await.unwrap().msg_code.unwrap();
+    let moved_on = messages.on_event(&code, Text::new("已接入").unwrap()).await.unwrap_err();
+    assert_eq!(moved_on.class(), Class::StateConflict);
+    // Lost on the way, and sent again under its own msgid.
+    world.sim.fault(op::SEND_MSG_ON_EVENT).status(502);
+    messages.on_event(&closing, Msgmenu::new("满意吗？").click("1", "满意")).await.unwrap();
+    assert_eq!(world.customer.heard().len(), 2);
 }
 
 #[tokio::test]

@@ -164,6 +164,31 @@ async fn sending_a_text_under_an_id_of_ours() {
 }
 
 #[tokio::test]
+async fn a_message_on_an_event_carries_its_code_and_nobodys_name() {
+    let (server, client) = server().await;
+    let send = server
+        .mock_async(|when, then| {
+            when.method(Method::POST)
+                .path("/cgi-bin/kf/send_msg_on_event")
+                .query_param("access_token", "T+1/=")
+                .json_body_includes(r#"{ "code": "CODE", "msgtype": "text", "text": { "content": "您好" } }"#)
+                .is_true(|request| {
+                    serde_json::from_slice::<Value>(request.body_ref()).unwrap().as_object().unwrap().len() == 4
+                });
+            then.json_body(json!({ "errcode": 0, "errmsg": "ok", "msgid": "own" }));
+        })
+        .await;
+    let msgid = client.message().on_event("CODE", Text::new("您好").unwrap()).await.unwrap();
+    assert_eq!(msgid.as_str(), "own");
+    send.assert_calls_async(1).await;
+    let card = wecom_kf::message::outgoing::BusinessCard::new("lisi").unwrap();
+    let refused = client.message().on_event("CODE", card).await.unwrap_err();
+    assert!(refused.to_string().starts_with("message must be a text or a menu"), "{refused}");
+    assert!(client.message().on_event("", Text::new("x").unwrap()).await.is_err());
+    send.assert_calls_async(1).await;
+}
+
+#[tokio::test]
 async fn reading_a_page_in_which_one_message_is_odd() {
     let (server, client) = server().await;
     let odd = r#"{"msgid":"m3","send_time":"1718001002","origin":"3","msgtype":"text","text":["no","object"],"open_kfid":"wk"}"#;

@@ -31,7 +31,7 @@ impl Checks {
 
     /// Refuses what the document does not allow.
     pub(crate) fn check(&self, operation: Operation, request: &Value) -> Result<(), Refusal> {
-        if operation == op::SEND_MSG {
+        if matches!(operation, op::SEND_MSG | op::SEND_MSG_ON_EVENT) {
             check_kinds(request)?;
         }
         let Some(validator) = self.0.get(operation.id) else { return Ok(()) };
@@ -116,8 +116,8 @@ fn errcode(operation: Operation, error: &ValidationError<'_>) -> ErrCode {
         return ErrCode::INVALID_PARAMETER;
     }
     match (operation, path(error)) {
-        (op::SEND_MSG, "/text/content") => ErrCode::MESSAGE_TOO_LONG,
-        (op::SEND_MSG, "/msgmenu/list") => ErrCode::TOO_MANY_MENU_ITEMS,
+        (op::SEND_MSG | op::SEND_MSG_ON_EVENT, "/text/content") => ErrCode::MESSAGE_TOO_LONG,
+        (op::SEND_MSG | op::SEND_MSG_ON_EVENT, "/msgmenu/list") => ErrCode::TOO_MANY_MENU_ITEMS,
         (op::SEND_MSG, "/link/url") => ErrCode::INVALID_URL_LENGTH,
         (op::ACCOUNT_ADD | op::ACCOUNT_UPDATE, "/name") => ErrCode::INVALID_ACCOUNT_NAME,
         _ => ErrCode::INVALID_PARAMETER,

@@ -27,7 +27,7 @@ use crate::customer::Heard;
 use crate::ids::Ids;
 use crate::refusal::Refusal;
 use log::Log;
-use sessions::Session;
+use sessions::{Occasion, Session, State};
 
 /// Messages and events are kept for 3 days [94670]; so is everything else here that would grow for ever.
 pub(crate) const KEPT: Duration = Duration::from_secs(3 * 24 * 60 * 60);
@@ -50,8 +50,8 @@ pub(crate) struct Platform {
     media: HashMap<String, Duration>,
     /// When each callback token was made.
     sync_tokens: HashMap<String, Duration>,
-    /// Until when each `welcome_code` and `msg_code` is good for `send_msg_on_event`.
-    event_codes: HashMap<String, Duration>,
+    /// What each `welcome_code` and `msg_code` is good for.
+    event_codes: HashMap<String, EventCode>,
     empty_pages: EmptyPages,
 }
 
@@ -59,6 +59,17 @@ pub(crate) struct Platform {
 struct EmptyPages {
     due: u32,
     given: u16,
+}
+
+/// A code for `send_msg_on_event`.
+#[derive(Clone, Debug)]
+struct EventCode {
+    until: Duration,
+    occasion: Occasion,
+    open_kfid: String,
+    external_userid: String,
+    /// The state that yielded it.
+    state: State,
 }
 
 /// Whether a servicer takes sessions.
@@ -135,10 +146,13 @@ impl Platform {
         self.empty_pages.due += 1;
     }
 
-    fn event_code(&mut self, now: Duration, lifetime: Duration) -> String {
-        self.event_codes.retain(|_, until| now <= *until);
+    fn event_code(&mut self, now: Duration, chat: Chat<'_>, occasion: Occasion) -> String {
+        self.event_codes.retain(|_, code| now <= code.until);
+        let state = self.known_customer(chat).session.state(now);
         let code = self.ids.next("event code", "", 43);
-        self.event_codes.insert(code.clone(), now + lifetime);
+        let until = now + occasion.code_lifetime();
+        let (open_kfid, external_userid) = (chat.open_kfid.to_owned(), chat.external_userid.to_owned());
+        self.event_codes.insert(code.clone(), EventCode { until, occasion, open_kfid, external_userid, state });
         code
     }
 

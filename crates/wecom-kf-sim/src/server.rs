@@ -47,6 +47,7 @@ fn handler(operation: Operation) -> Option<Handler> {
         op::ACCOUNT_LIST => Platform::account_list,
         op::ACCOUNT_UPDATE => Platform::account_update,
         op::SEND_MSG => Platform::send_msg,
+        op::SEND_MSG_ON_EVENT => Platform::send_msg_on_event,
         op::SERVICE_STATE_GET => Platform::service_state_get,
         op::SERVICE_STATE_TRANS => Platform::service_state_trans,
         op::SYNC_MSG => Platform::sync_msg,
@@ -249,7 +250,7 @@ impl Exchange {
             fault: self.effect.as_ref().map(Effect::to_string),
         });
         // After the journal, so that who hears a message finds its call there.
-        if self.operation == op::SEND_MSG {
+        if matches!(self.operation, op::SEND_MSG | op::SEND_MSG_ON_EVENT) {
             self.shared.sent.notify_waiters();
         }
     }

@@ -15,7 +15,7 @@ pub use page::{Page, SyncRequest, VoiceFormat};
 pub use received::{Message, Origin};
 
 use crate::client::Client;
-use crate::input;
+use crate::input::{self, Problem};
 use crate::raw::{limits::sync_msg as limits, op, types};
 use crate::{Error, ExternalUserId, MsgId, OpenKfid};
 
@@ -69,7 +69,44 @@ impl Messages<'_> {
         };
         message.into().put_into(&mut body)?;
         let reply = self.0.call(&op::SendMsg { body }).await?;
-        Ok(reply.msgid.filter(|id| !id.is_empty()).map_or_else(|| msgid.clone(), MsgId::received))
+        Ok(sent_msgid(reply.msgid, msgid.clone()))
+    }
+
+    /// Sends the one message that an event gives the right to, under a new msgid of our own.
+    ///
+    /// `code` is the `welcome_code` of an [`EnterSession`](event::EnterSession), good for 20 seconds; or the `msg_code`
+    /// of a [`SessionStatusChange`](event::SessionStatusChange) or of [`Transferred`](crate::Transferred), good for 48
+    /// hours after the session went into the pool or to a servicer (a text only), and for 20 seconds after its end. But
+    /// for the welcome, the session must still be in the state that yielded the code.
+    ///
+    /// `POST /cgi-bin/kf/send_msg_on_event`,
+    /// [official page](https://developer.work.weixin.qq.com/document/path/95122). Repeated as [`send`](Self::send) is.
+    ///
+    /// # Errors
+    ///
+    /// [`INVALID_WELCOME_CODE`](crate::ErrCode::INVALID_WELCOME_CODE): the code is used or too old; whether KF has the
+    /// same numbers as the rest of WeCom rests on a single source. [`Error::InvalidInput`]: a message of another kind.
+    pub async fn on_event(self, code: &str, message: impl Into<Outgoing>) -> Result<MsgId, Error> {
+        input::not_empty("code", code)?;
+        let mut sent = types::SendRequest::default();
+        message.into().put_into(&mut sent)?;
+        let msgid = MsgId::random()?;
+        let body = types::SendOnEventRequest {
+            code: code.to_owned(),
+            msgid: Some(msgid.to_string()),
+            msgtype: sent.msgtype.unwrap_or_default(),
+            text: sent.text.map(|text| types::SendOnEventRequestText { content: text.content.unwrap_or_default() }),
+            msgmenu: sent.msgmenu.map(|menu| types::SendOnEventRequestMsgmenu {
+                head_content: menu.head_content,
+                list: menu.list,
+                tail_content: menu.tail_content,
+            }),
+        };
+        if body.text.is_none() && body.msgmenu.is_none() {
+            return Err(input::refuse("message", Problem::Malformed { expected: "a text or a menu" }));
+        }
+        let reply = self.0.call(&op::SendMsgOnEvent { body }).await?;
+        Ok(sent_msgid(reply.msgid, msgid))
     }
 
     /// Reads one page of an account's messages and events, oldest first.
@@ -105,4 +142,9 @@ impl Messages<'_> {
         };
         self.0.call(&page::Sync(body)).await
     }
+}
+
+/// The msgid that WeCom names, which is ours unless it has its reasons.
+fn sent_msgid(named: Option<String>, ours: MsgId) -> MsgId {
+    named.filter(|id| !id.is_empty()).map_or(ours, MsgId::received)
 }

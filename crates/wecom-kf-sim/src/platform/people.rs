@@ -9,9 +9,6 @@ use super::{Account, Customer, KEPT, Platform, Receiving};
 use crate::customer::Heard;
 use crate::ids::Ids;
 
-/// A `welcome_code` is good for 20 seconds [95122].
-const WELCOME_CODE_LIFETIME: Duration = Duration::from_secs(20);
-
 /// What somebody was to do cannot be done, and why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -83,11 +80,8 @@ impl Platform {
     pub(crate) fn customer_enters(&mut self, now: Duration, chat: Chat<'_>) -> Option<String> {
         let customer = self.known_customer(chat);
         customer.note(now, format!("({} enters)", customer.name));
-        // Only if the customer has not written yet, and got no welcome in the last 48 hours [94670]; welcomes are sent
-        // with send_msg_on_event, so here nobody got one. unverified: that what was written before 48 hours is
-        // forgotten too.
-        let welcome = !customer.session.customer_wrote_within_window(now);
-        let welcome_code = welcome.then(|| self.event_code(now, WELCOME_CODE_LIFETIME));
+        let welcome = customer.session.may_be_welcomed(now);
+        let welcome_code = welcome.then(|| self.event_code(now, chat, Occasion::Welcome));
         let mut event = json!({ "event_type": "enter_session", "scene": "" });
         if let Some(code) = &welcome_code {
             event["welcome_code"] = json!(code);
@@ -227,7 +221,7 @@ impl Platform {
             Change::Transferred | Change::TakenAgain => None,
         };
         if let Some(occasion) = occasion {
-            event["msg_code"] = json!(self.event_code(now, occasion.code_lifetime()));
+            event["msg_code"] = json!(self.event_code(now, chat, occasion));
         }
         let line = match (old, new) {
             (_, Some(new)) => format!("({new} has the session)"),
@@ -245,11 +239,11 @@ impl Platform {
         self.known_account(chat).log.push(now, event_message(now, &msgid, event));
     }
 
-    fn known_account(&mut self, chat: Chat<'_>) -> &mut Account {
+    pub(super) fn known_account(&mut self, chat: Chat<'_>) -> &mut Account {
         self.any_account(chat.open_kfid).expect("a chat is only made at an account there is, and none is ever removed")
     }
 
-    fn known_customer(&mut self, chat: Chat<'_>) -> &mut Customer {
+    pub(super) fn known_customer(&mut self, chat: Chat<'_>) -> &mut Customer {
         let customer = self.known_account(chat).customers.get_mut(chat.external_userid);
         customer.expect("a chat is only made of a customer that was met, and none is ever removed")
     }

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 use wecom_kf_raw::ErrCode;
 use wecom_kf_raw::limits::send_msg::{LINK_DESC_MAX_BYTES, LINK_TITLE_MAX_BYTES};
 
-use super::{KEPT, Platform, required, text};
+use super::sessions::Occasion;
+use super::{Chat, EventCode, KEPT, Platform, required, text};
 use crate::customer::Heard;
 use crate::ids::Ids;
 use crate::refusal::Refusal;
@@ -71,6 +72,46 @@ impl Platform {
         let msgid = own_msgid.map_or_else(|| self.made_msgid(), str::to_owned);
         let heard = Heard { msgid: msgid.clone(), msgtype: msgtype.to_owned(), body, send_time: now.as_secs() };
         self.deliver(now, request, heard)?;
+        Ok(json!({ "msgid": msgid }))
+    }
+
+    /// `POST /cgi-bin/kf/send_msg_on_event` [95122].
+    pub(crate) fn send_msg_on_event(&mut self, now: Duration, request: &Value) -> Result<Value, Refusal> {
+        let msgtype = required(request, "msgtype")?;
+        check_bodies(request, msgtype, &MSGTYPES, "msgtype")?;
+        check_content(msgtype, &request[msgtype])?;
+        // unverified: that these are the codes of KF too; the public list has them for welcome codes elsewhere.
+        let code = text(request, "code").ok_or(ErrCode::WELCOME_CODE_MISSING)?;
+        let good = self.event_codes.get(code).filter(|code| now <= code.until).cloned();
+        let EventCode { occasion, open_kfid, external_userid, state, .. } =
+            good.ok_or(ErrCode::INVALID_WELCOME_CODE)?;
+        if !occasion.takes(msgtype) {
+            return Err(Refusal::because(ErrCode::INVALID_PARAMETER, format!("`{msgtype}` is not for this occasion")));
+        }
+        let account = self.any_account(&open_kfid).filter(|account| !account.deleted);
+        let account = account.ok_or(ErrCode::OPEN_KFID_NOT_FOUND)?;
+        let own_msgid = text(request, "msgid");
+        if own_msgid.is_some_and(|msgid| account.sent_msgids.contains_key(msgid)) {
+            return Err(ErrCode::DUPLICATE_MSGID.into());
+        }
+        // But for the welcome, only while the session is in the state that yielded the code.
+        if occasion != Occasion::Welcome && account.customer(&external_userid)?.session.state(now) != state {
+            return Err(ErrCode::SESSION_STATE_FORBIDS_SENDING.into());
+        }
+        self.event_codes.remove(code);
+        let body = as_delivered(&request[msgtype], msgtype, &mut self.ids);
+        let msgid = own_msgid.map_or_else(|| self.made_msgid(), str::to_owned);
+        let heard = Heard { msgid: msgid.clone(), msgtype: msgtype.to_owned(), body, send_time: now.as_secs() };
+        let customer = self.known_customer(Chat { open_kfid: &open_kfid, external_userid: &external_userid });
+        if occasion == Occasion::Welcome {
+            customer.session.welcomed(now);
+        }
+        // unverified: that it does not count among the five.
+        customer.note(now, format!("bot: {heard}"));
+        customer.hear(now, heard);
+        self.known_account(Chat { open_kfid: &open_kfid, external_userid: &external_userid })
+            .sent_msgids
+            .insert(msgid.clone(), now);
         Ok(json!({ "msgid": msgid }))
     }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use wecom_kf_raw::ErrCode;
 
 use super::sessions::State;
-use super::{Platform, Receiving, required, text};
+use super::{Chat, Platform, Receiving, required, text};
 use crate::refusal::Refusal;
 
 impl Platform {
@@ -37,7 +37,8 @@ impl Platform {
 
         let occasion = self.account(request)?.customer(external_userid)?.session.move_to(target, servicer_userid);
         let Some(occasion) = occasion else { return Ok(json!({})) };
-        Ok(json!({ "msg_code": self.event_code(now, occasion.code_lifetime()) }))
+        let chat = Chat { open_kfid: required(request, "open_kfid")?, external_userid };
+        Ok(json!({ "msg_code": self.event_code(now, chat, occasion) }))
     }
 
     fn check_servicer(&self, userid: &str) -> Result<(), Refusal> {

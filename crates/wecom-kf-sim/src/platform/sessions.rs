@@ -55,14 +55,17 @@ pub(crate) struct Session {
     /// When the customer last wrote; a tap on a menu is not writing.
     last_typed: Option<Duration>,
     last_business_card: Option<Duration>,
+    last_welcome: Option<Duration>,
     sent_since: u32,
     queue_text_given: bool,
     servicer_text_given: bool,
 }
 
-/// What a move yields a `msg_code` for.
+/// What gives a code for `send_msg_on_event` [95122].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Occasion {
+    /// The customer enters: a text or a menu.
+    Welcome,
     /// The first time in the pool, or with a servicer: a text.
     Waiting,
     /// The end: a text or a menu.
@@ -74,7 +77,15 @@ impl Occasion {
     pub(crate) fn code_lifetime(self) -> Duration {
         match self {
             Self::Waiting => WINDOW,
-            Self::Ending => Duration::from_secs(20),
+            Self::Welcome | Self::Ending => Duration::from_secs(20),
+        }
+    }
+
+    /// What may be sent [95122].
+    pub(crate) fn takes(self, msgtype: &str) -> bool {
+        match self {
+            Self::Waiting => msgtype == "text",
+            Self::Welcome | Self::Ending => matches!(msgtype, "text" | "msgmenu"),
         }
     }
 }
@@ -93,10 +104,6 @@ impl Session {
     /// Who answered last, also if the session has ended since.
     pub(crate) fn last_servicer_userid(&self) -> Option<&str> {
         self.servicer_userid.as_deref()
-    }
-
-    pub(crate) fn customer_wrote_within_window(&self, now: Duration) -> bool {
-        self.window_is_open(now)
     }
 
     pub(crate) fn customer_typed(&mut self, now: Duration) {
@@ -154,6 +161,16 @@ impl Session {
         if self.state == State::Untreated {
             self.state = State::Assistant;
         }
+    }
+
+    /// Only a customer who has not written, and got no welcome in the last 48 hours, is welcomed [94670]. unverified: that
+    /// what was written before 48 hours is forgotten too.
+    pub(crate) fn may_be_welcomed(&self, now: Duration) -> bool {
+        !self.window_is_open(now) && !within_window(self.last_welcome, now)
+    }
+
+    pub(crate) fn welcomed(&mut self, now: Duration) {
+        self.last_welcome = Some(now);
     }
 
     pub(crate) fn business_card_sent(&mut self, now: Duration) {

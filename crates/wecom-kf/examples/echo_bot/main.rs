@@ -11,7 +11,7 @@ mod stage;
 use std::time::Duration;
 
 use tokio::time::sleep;
-use wecom_kf::message::{Content, Message, Origin, SyncRequest, Text};
+use wecom_kf::message::{Content, Message, Origin, Page, SyncRequest, Text};
 use wecom_kf::{Client, Credentials, Error, OpenKfid, Report, Trans};
 
 #[tokio::main]
@@ -43,41 +43,51 @@ struct Bot {
 
 impl Bot {
     async fn run(&self) -> Result<(), Error> {
-        // The first reading is of what was written before: up to three days of it, and none of it is answered.
-        let mut history = true;
+        let cursor = self.skip_history().await?;
+        self.answer_from(cursor).await
+    }
+
+    /// Reads what was written before, up to three days of it. None of it is answered.
+    async fn skip_history(&self) -> Result<Option<String>, Error> {
         let mut cursor = None;
+        while self.read(&mut cursor).await?.has_more() {}
+        println!("Answering what customers write to {} from now on, one account only. Ctrl-C ends it.", self.kf);
+        Ok(cursor)
+    }
+
+    async fn answer_from(&self, mut cursor: Option<String>) -> Result<(), Error> {
         loop {
-            let mut request = SyncRequest::new(&self.kf);
-            if let Some(cursor) = &cursor {
-                request = request.cursor(cursor);
-            }
-            let page = match self.client.message().sync(request).await {
-                Ok(page) => page,
-                Err(error) if error.is_retryable() => {
-                    eprintln!("{error}");
-                    sleep(self.pause).await;
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
-            for message in page.messages().iter().filter(|_| !history) {
+            let page = self.read(&mut cursor).await?;
+            for message in page.messages() {
                 if let Err(error) = self.answer(message).await {
                     eprintln!("{error}");
                 }
             }
-            let moved = page.next_cursor().is_some() && page.next_cursor() != cursor.as_deref();
-            cursor = page.next_cursor().map(str::to_owned).or(cursor);
-            if history && !page.has_more() {
-                history = false;
-                println!(
-                    "Answering what customers write to {} from now on, one account only. Ctrl-C ends it.",
-                    self.kf
-                );
-            }
-            // A page may be empty although there is more. With a cursor that stands still there is time.
-            if !(page.has_more() && moved) {
+            if !page.has_more() {
                 sleep(self.pause).await;
             }
+        }
+    }
+
+    /// The next page; waits out what will pass.
+    async fn read(&self, cursor: &mut Option<String>) -> Result<Page, Error> {
+        loop {
+            let request = SyncRequest::new(&self.kf);
+            let request = cursor.iter().fold(request, |request, cursor| request.cursor(cursor));
+            match self.client.message().sync(request).await {
+                Ok(page) => {
+                    match page.next_cursor() {
+                        Some(next) if Some(next) != cursor.as_deref() => *cursor = Some(next.to_owned()),
+                        // More is there, it says, but the cursor stands still: there is time.
+                        _ if page.has_more() => sleep(self.pause).await,
+                        _ => {}
+                    }
+                    return Ok(page);
+                }
+                Err(error) if error.is_retryable() => eprintln!("{error}"),
+                Err(error) => return Err(error),
+            }
+            sleep(self.pause).await;
         }
     }
 

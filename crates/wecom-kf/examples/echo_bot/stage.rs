@@ -29,8 +29,8 @@ pub(crate) async fn play() -> Result<(), Report> {
         pause: Duration::from_millis(20),
         hand_over_to: Some("zhangsan".into()),
     };
-    let bot = tokio::spawn(async move { bot.run().await });
-    until(|| sim.journal().iter().any(|call| call.operation == op::SYNC_MSG.id)).await?;
+    let cursor = bot.skip_history().await?;
+    let bot = tokio::spawn(async move { bot.answer_from(cursor).await });
 
     for (number, text) in
         ["你好", "Do you speak English too? 🙂", "我的订单 #1024 到哪儿了？📦", "我要转人工"].into_iter().enumerate()
