@@ -118,7 +118,7 @@ async fn no_fault_of_the_simulator_makes_an_error_or_an_event_show_a_secret() {
         |at| at.errcode(48002),
         |at| at.errcode(42001),
         |at| at.status(503),
-        |at| at.delay(Duration::from_millis(600)),
+        |at| at.delay(Duration::from_millis(1500)),
         |at| at.never_answers(),
         |at| at.reset_before(),
         |at| at.reset_after(),

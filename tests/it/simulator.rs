@@ -10,7 +10,7 @@ use wecom_kf_sim::{Customer, Simulator, op};
 
 pub(crate) fn client_of(sim: &Simulator) -> Client {
     let builder = Client::builder(Credentials::new(sim.corp_id(), sim.secret())).base_url(sim.base_url());
-    builder.attempt_timeout(Duration::from_millis(250)).retry(RetryPolicy::default().jitter(|| 0.05)).build().unwrap()
+    builder.attempt_timeout(Duration::from_secs(1)).retry(RetryPolicy::default().jitter(|| 0.05)).build().unwrap()
 }
 
 struct World {
