@@ -1,6 +1,7 @@
 //! A page of `sync_msg` from its bytes, whatever they are.
 
 use wecom_kf::message::{Content, Page};
+use wecom_kf::raw::{Reply, types};
 use wecom_kf::{ErrCode, Error};
 
 fn texts(page: &Page) -> Vec<String> {
@@ -41,9 +42,17 @@ fn one_odd_message_among_a_thousand_costs_nothing_but_itself() {
 
 #[test]
 fn a_refusal_is_an_error_with_its_code() {
-    for json in [r#"{"errcode":95007,"errmsg":"invalid msg token"}"#, r#"{"errcode":"95007","msg_list":{}}"#] {
-        let error = Page::from_json(json.as_bytes()).unwrap_err();
-        assert_eq!(error.code(), Some(ErrCode::INVALID_SYNC_TOKEN), "{json}");
+    let refusals: [&[u8]; 4] = [
+        br#"{"errcode":95007,"errmsg":"invalid msg token"}"#,
+        br#"{"errcode":"95007","msg_list":{}}"#,
+        b"{\"errcode\":95007,\"errmsg\":\"cut \xe4\xbd\",\"msg_list\":7}",
+        b"\xef\xbb\xbf{\"errcode\":95007,\"errmsg\":\"a\nb\"}",
+    ];
+    for json in refusals {
+        let error = Page::from_json(json).unwrap_err();
+        assert_eq!(error.code(), Some(ErrCode::INVALID_SYNC_TOKEN), "{}", String::from_utf8_lossy(json));
+        // Every other operation is as tolerant.
+        assert_eq!(types::SendResponse::decode(json).unwrap().errcode, 95007);
     }
 }
 
@@ -65,6 +74,9 @@ fn absent_and_null_are_as_good_as_nothing() {
         assert_eq!((page.messages().len(), page.next_cursor(), page.has_more()), (0, None, false));
     }
     assert!(Page::from_json(br#"{"has_more":"1"}"#).unwrap().has_more());
+    // What is odd around the messages does not cost them.
+    let odd = br#"{"errmsg":[],"has_more":"yes","next_cursor":{},"msg_list":[{"msgid":"m"}]}"#;
+    assert_eq!(Page::from_json(odd).unwrap().messages().len(), 1);
 }
 
 #[test]

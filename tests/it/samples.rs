@@ -209,6 +209,65 @@ fn disputed_forms_are_all_taken() {
     }
 }
 
+/// What is odd costs itself and nothing beside it.
+#[test]
+fn an_odd_member_costs_nothing_but_itself() {
+    let message = from_json(r#"{"msgid":"m","send_time":1e999,"msgtype":"text","text":{"content":"x"},"origin":[3]}"#);
+    assert_eq!((message.msgid().map(|id| id.as_str()), message.send_time(), message.origin()), (Some("m"), None, None));
+    assert!(matches!(message.content(), Content::Text(text) if text.content == "x"));
+    let lone = from_json(r#"{"msgid":"m","servicer_userid":"\ud83d","msgtype":"text","text":{"content":"x"}}"#);
+    assert_eq!((lone.msgid().map(|id| id.as_str()), lone.servicer_userid()), (Some("m"), None));
+    let big = from_json(r#"{"msgid":14302394000000000001}"#);
+    assert_eq!(big.msgid().map(|id| id.as_str()), Some("14302394000000000001"));
+    assert_eq!(big.detached().raw(), big.raw());
+
+    let event = |json: &str| match from_json(&format!(r#"{{"msgtype":"event","event":{json}}}"#)).content() {
+        Content::Event(event) => event.clone(),
+        other => panic!("{other:?}"),
+    };
+    let entered = event(
+        r#"{"event_type":"enter_session","scene":[],"scene_param":{},"welcome_code":"W","wechat_channels":{"scene":"","nickname":"号"}}"#,
+    );
+    let Event::EnterSession(entered) = entered else { panic!("{entered:?}") };
+    assert_eq!((entered.welcome_code.as_deref(), entered.scene), (Some("W"), None));
+    assert_eq!(entered.wechat_channels.unwrap().nickname.as_deref(), Some("号"));
+    let stopped = event(r#"{"event_type":"servicer_status_change","servicer_userid":"z","status":2,"stop_type":""}"#);
+    assert!(matches!(stopped, Event::ServicerStatusChange(change) if change.stop_type.is_none()));
+
+    let history =
+        |item: &str| match from_json(&format!(r#"{{"msgtype":"merged_msg","merged_msg":{{"item":[{item}]}}}}"#))
+            .content()
+        {
+            Content::MergedMsg(history) => history.item[0].content(),
+            other => panic!("{other:?}"),
+        };
+    for item in [
+        r#"{"msgtype":"text","msg_content":{"text":{"content":"甲"}}}"#,
+        r#"{"msgtype":1,"msg_content":"{\"text\":{\"content\":\"甲\"}}"}"#,
+        r#"{"msgtype":"text","msg_content":"{\"text\":{\"content\":\"甲\"},\"x\":\"\\ud83d\"}"}"#,
+        r#"{"sender_name":{},"msgtype":"text","msg_content":"{\"text\":{\"content\":\"甲\"}}"}"#,
+    ] {
+        assert!(matches!(history(item), Content::Text(text) if text.content == "甲"), "{item}");
+    }
+    let menu = from_json(
+        r#"{"msgtype":"msgmenu","msgmenu":{"list":[{"type":"click","click":{"id":{},"content":"x"}},{"type":"new","view":"s"}]}}"#,
+    );
+    let Content::Msgmenu(menu) = menu.content() else { panic!() };
+    let kinds: Vec<_> =
+        menu.list.iter().map(|item| matches!(item, MenuItem::Unknown { kind } if !kind.is_empty())).collect();
+    assert_eq!(kinds, [true, true]);
+    let both = from_json(
+        r#"{"msgtype":"channels_shop_product","channels_shop_product":{"head_image":"a","head_img":"b","product_id":14302394000000000001}}"#,
+    );
+    let Content::ChannelsShopProduct(product) = both.content() else { panic!() };
+    assert_eq!(
+        (product.head_image.as_deref(), product.product_id.as_deref()),
+        (Some("a"), Some("14302394000000000001"))
+    );
+    let nowhere = from_json(r#"{"msgtype":"location","location":{"latitude":"NaN","longitude":1}}"#);
+    assert!(matches!(nowhere.content(), Content::Unknown { .. }));
+}
+
 #[test]
 fn whatever_comes_decodes_and_serialises_back_to_what_came() {
     let odd = [

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
-use wecom_kf::message::{SyncRequest, Text};
+use wecom_kf::message::{Msgmenu, Outgoing, SyncRequest, Text, outgoing};
 use wecom_kf::raw::{op, types};
 use wecom_kf::{AccessToken, AccountUpdate, Client, Credentials, Error, IssuedToken, Report, Trans};
 use wecom_kf_sim::{Fault as SimFault, FaultAt, Simulator};
@@ -188,6 +188,24 @@ async fn what_a_call_sent_is_cut_out_of_what_wecom_says() {
     let source = crate::fake::FakeSource::new(|_| async { Ok(IssuedToken::new("T+1/= abc", Some(7200))) });
     let builder = Client::builder(Credentials::new("", "")).base_url(server.url()).token_source(source);
     assert_eq!(says(builder.build().unwrap().account().list().await.unwrap_err()), "no: access_token=***, ***");
+
+    // Of every kind, what people wrote; and as it stood in the body.
+    let menu = Msgmenu::new("h").click("id", "客户秘密甲");
+    let link = outgoing::Link::new("客户秘密甲", "https://e.example/?phone=13800000000", "m").unwrap();
+    let place = outgoing::Location::new(1.0, 2.0).unwrap().name("客户秘密甲");
+    let lines = Text::new("客户秘密甲\n客户秘密甲").unwrap();
+    let kinds: [(Outgoing, &str); 5] = [
+        (menu.into(), "客户秘密甲"),
+        (link.clone().into(), "客户秘密甲"),
+        (link.into(), "https://e.example/?phone=13800000000"),
+        (place.into(), "客户秘密甲"),
+        (lines.into(), r"客户秘密甲\\n客户秘密甲"),
+    ];
+    for (message, echoed) in kinds {
+        let server = BrokenServer::always(echo(echoed).unwrap()).await;
+        let error = server.client().message().send(&kf, &customer, message).await.unwrap_err();
+        assert_eq!(says(error), "no: ***", "{echoed}");
+    }
 
     let gettoken = BrokenServer::start(move |_, _| echo("another-secret")).await;
     let raw = op::Gettoken { corpid: "ww".into(), corpsecret: "another-secret".into() };

@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use tokio::sync::Barrier;
 use tokio::time::{Instant, advance, sleep, timeout};
 use wecom_kf::raw::Repeat;
-use wecom_kf::{Client, ErrCode, Error, IssuedToken};
+use wecom_kf::{AccessToken, BoxFuture, Client, Credentials, ErrCode, Error, IssuedToken, RetryPolicy, TokenSource};
 
 use crate::fake::{FakeCall, FakeSource};
 
@@ -434,4 +434,89 @@ fn a_runtime_that_ends_during_a_load_leaves_a_client_that_works_in_another() {
     // The gap after a failure, on the real clock since the runtimes share the client.
     second.block_on(async { sleep(Duration::from_millis(1100)).await });
     assert_eq!(second.block_on(client.token().get()).unwrap().expose(), "T");
+}
+
+/// Calls that succeed while another is rejected: the token is good at one place of WeCom and not at another.
+fn others_succeed(client: &Client) -> Vec<tokio::task::JoinHandle<()>> {
+    let fine = FakeCall::new(Repeat::Safe, |_, _| async {
+        sleep(Duration::from_millis(150)).await;
+        0
+    });
+    let run = |number: u64| {
+        let (client, fine) = (client.clone(), fine.clone());
+        async move {
+            sleep(Duration::from_millis(20 * number)).await;
+            loop {
+                if client.call(&fine).await.is_err() {
+                    sleep(Duration::from_millis(20)).await;
+                }
+            }
+        }
+    };
+    (0..8).map(|number| tokio::spawn(run(number))).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_succeed_with_a_token_that_another_finds_rejected_do_not_lift_the_gap() {
+    for (works, most) in [(true, 3), (false, 8)] {
+        let source = FakeSource::new(move |number| async move {
+            sleep(Duration::from_millis(100)).await;
+            if works || number == 1 {
+                Ok(IssuedToken::new("same", Some(7200)))
+            } else {
+                Err(Error::token_source("down"))
+            }
+        });
+        let client = source.client();
+        let others = others_succeed(&client);
+        sleep(Duration::from_secs(1)).await;
+        let before = source.loads();
+        let rejected = FakeCall::answering(Repeat::Safe, &[42001]);
+        for _ in 0..290 {
+            assert!(client.call(&rejected).await.is_err());
+            sleep(Duration::from_millis(100)).await;
+        }
+        others.iter().for_each(|other| other.abort());
+        let loads = source.loads() - before;
+        assert!(loads <= most, "{loads} loads in half a minute, working: {works}");
+    }
+}
+
+/// A token server that keeps its token until it is told that WeCom rejected it.
+struct TokenServer(Arc<AtomicUsize>);
+
+impl TokenSource for TokenServer {
+    fn fetch<'a>(&'a self, rejected: Option<&'a AccessToken>) -> BoxFuture<'a, Result<IssuedToken, Error>> {
+        let is_first = self.0.fetch_add(1, SeqCst) == 0;
+        let token = if rejected.is_some() { "T2" } else { "T1" };
+        Box::pin(async move {
+            sleep(Duration::from_millis(if is_first { 0 } else { 500 })).await;
+            Ok(IssuedToken::new(token, Some(7200)))
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_is_rejected_while_its_renewal_is_under_way_is_asked_for_again() {
+    let loads = Arc::new(AtomicUsize::new(0));
+    let builder = Client::builder(Credentials::new("", "")).base_url("http://127.0.0.1:9");
+    let client = builder.token_source(TokenServer(loads.clone())).build().unwrap();
+    client.token().get().await.unwrap();
+    advance(HOURS_2 - Duration::from_secs(100)).await;
+    client.token().get().await.unwrap();
+    tokio::task::yield_now().await;
+    let call = FakeCall::new(Repeat::Safe, |_, token| async move { if token == "T1" { 42001 } else { 0 } });
+    client.call(&call).await.unwrap();
+    assert_eq!((loads.load(SeqCst), call.sent()), (3, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn odd_settings_of_the_renewal_are_taken_for_sensible_ones() {
+    for jitter in [|| 0.0, || f64::NAN, || f64::INFINITY, || -1.0] {
+        let source = FakeSource::numbered();
+        let builder = Client::builder(Credentials::new("", "")).base_url("http://127.0.0.1:9").token_source(source);
+        let client = builder.renew_early(Duration::MAX).retry(RetryPolicy::default().jitter(jitter)).build().unwrap();
+        assert!(client.token().get().await.is_ok());
+        assert!(client.call(&FakeCall::answering(Repeat::Safe, &[-1, 0])).await.is_ok());
+    }
 }

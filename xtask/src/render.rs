@@ -138,37 +138,51 @@ fn private(document: &Document, operation: &Operation<'_>) -> Result<Option<Toke
     let mut parts = Vec::new();
     for parameter in operation.parameters().filter(|parameter| parameter["schema"]["format"] == "password") {
         let name = format_ident!("{}", parameter["name"].as_str().unwrap_or_default());
-        parts.push(quote!(Some(self.#name.expose())));
+        parts.push(quote!(std::iter::once(self.#name.expose())));
     }
     if let Some(schema) = operation.request_schema() {
-        collect_private(document.schema(schema)?, &quote!(Some(&self.body)), &mut parts);
+        collect_private(document, document.schema(schema)?, &quote!(std::iter::once(&self.body)), &mut parts)?;
     }
     Ok((!parts.is_empty()).then(|| {
         quote! {
             fn private(&self) -> Vec<&str> {
-                [#(#parts),*].into_iter().flatten().collect()
+                let mut private = Vec::new();
+                #(private.extend(#parts);)*
+                private
             }
         }
     }))
 }
 
-/// Options of texts. `value` is an Option of a reference to what `schema` describes. Lists are not looked into.
-fn collect_private(schema: &Value, value: &TokenStream, parts: &mut Vec<TokenStream>) {
+/// Iterators of texts. `values` is one of references to what `schema` describes.
+fn collect_private(
+    document: &Document,
+    schema: &Value,
+    values: &TokenStream,
+    parts: &mut Vec<TokenStream>,
+) -> Result<()> {
+    if let Some(name) = reference(schema) {
+        return collect_private(document, document.schema(name)?, values, parts);
+    }
     for (name, property) in schema["properties"].as_object().into_iter().flatten() {
         let is_required = schema["required"].as_array().is_some_and(|required| required.contains(&json!(name)));
-        let name = format_ident!("{name}");
-        let inner = match is_required {
-            true => quote!(#value.map(|value| &value.#name)),
-            false => quote!(#value.and_then(|value| value.#name.as_ref())),
+        let is_list = property["type"] == "array";
+        // As progenitor names it: `type` is a word of Rust.
+        let name = if name == "type" { format_ident!("type_") } else { format_ident!("{name}") };
+        let inner = match (is_list, is_required) {
+            (true, _) => quote!(#values.flat_map(|value| &value.#name)),
+            (false, true) => quote!(#values.map(|value| &value.#name)),
+            (false, false) => quote!(#values.filter_map(|value| value.#name.as_ref())),
         };
         if property["format"] == "password" {
             parts.push(quote!(#inner.map(|secret| secret.expose())));
         } else if property["x-private"] == true {
             parts.push(quote!(#inner.map(String::as_str)));
         } else {
-            collect_private(property, &inner, parts);
+            collect_private(document, property.get("items").unwrap_or(property), &inner, parts)?;
         }
     }
+    Ok(())
 }
 
 fn parameter_field(parameter: &Value) -> TokenStream {

@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use crate::repair::mended;
 use crate::types::ErrorModel;
 use crate::{AccessToken, Client, Error, Operation, Reply};
 
@@ -66,8 +67,16 @@ impl Client {
     }
 }
 
-/// How generated replies decode.
+/// How generated replies decode: as they are, or else mended, so that an errmsg cut in the middle of a character does
+/// not cost the errcode.
 pub(crate) fn decode<T: Reply + DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
+    reply(body).or_else(|error| match mended(body) {
+        Some(text) => reply(text.as_bytes()).map_err(|_| error),
+        None => Err(error),
+    })
+}
+
+fn reply<T: Reply + DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
     object(body).or_else(|error| match object(body) {
         // What came with a refusal may have any shape: the errcode is what counts.
         Ok(ErrorModel { errcode, errmsg }) if errcode != 0 => Ok(T::refusal(errcode, errmsg)),

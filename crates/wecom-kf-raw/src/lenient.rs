@@ -60,7 +60,10 @@ pub fn optional_number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>
         Value::Number(number) => Ok(Some(number)),
         Value::Bool(_) => Err(not_a_number()),
         Value::Text(text) if text.is_empty() => Ok(None),
-        Value::Text(text) => text.trim().parse().map(Some).map_err(|_| not_a_number()),
+        Value::Text(text) => match text.trim().parse::<f64>() {
+            Ok(number) if number.is_finite() => Ok(Some(number)),
+            _ => Err(not_a_number()),
+        },
     }
 }
 
@@ -117,7 +120,8 @@ impl<'de> Visitor<'de> for Scalar {
     }
 
     fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
-        Ok(i64::try_from(number).map_or(Value::Number(number as f64), Value::Integer))
+        // An id may be any number, and must not lose its last digits.
+        Ok(i64::try_from(number).map_or_else(|_| Value::Text(number.to_string()), Value::Integer))
     }
 
     fn visit_f64<E>(self, number: f64) -> Result<Value, E> {

@@ -11,6 +11,8 @@ mod generated;
 #[doc(hidden)]
 pub mod lenient;
 mod message_json;
+#[doc(hidden)]
+pub mod repair;
 mod request;
 mod secret;
 

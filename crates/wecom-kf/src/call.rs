@@ -79,13 +79,20 @@ impl Caller {
     /// WeCom's words without what must not be printed, should it ever echo it: secrets, and what people wrote.
     fn scrub(&self, errmsg: &str, token: &AccessToken, private: &[&str]) -> String {
         // Of a word or two nothing is given away, and cutting them out would leave no message.
-        let words = private.iter().copied().filter(|text| text.len() >= 4);
+        let words = private.iter().copied().filter(|text| text.len() >= 8);
         [token.expose(), self.secret.expose()]
             .into_iter()
             .chain(words)
             .filter(|text| !text.is_empty())
-            .fold(errmsg.to_owned(), |errmsg, text| errmsg.replace(text, "***").replace(&percent_encoded(text), "***"))
+            .flat_map(|text| [text.to_owned(), percent_encoded(text), json_escaped(text)])
+            .fold(errmsg.to_owned(), |errmsg, text| errmsg.replace(&text, "***"))
     }
+}
+
+/// As it stands in a body.
+fn json_escaped(text: &str) -> String {
+    let json = serde_json::Value::from(text).to_string();
+    json.trim_matches('"').to_owned()
 }
 
 /// As it stands in a query.

@@ -45,6 +45,8 @@ pub enum Unit {
     Chars,
     /// Items of a list.
     Items,
+    /// Messages that a text is cut into.
+    Pieces,
 }
 
 impl fmt::Display for Problem {
@@ -56,6 +58,7 @@ impl fmt::Display for Problem {
                     Unit::Bytes => "bytes",
                     Unit::Chars => "characters",
                     Unit::Items => "items",
+                    Unit::Pieces => "pieces",
                 };
                 write!(f, "has {actual} {unit}, at most {limit} are allowed")
             }

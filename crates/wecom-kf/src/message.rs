@@ -6,7 +6,6 @@ mod fields;
 pub mod outgoing;
 mod page;
 mod received;
-mod repair;
 
 pub use content::Content;
 pub use event::Event;

@@ -64,8 +64,13 @@ impl RetryPolicy {
             _ => defaults::BACKOFF_BASE,
         };
         let ceiling = base.saturating_mul(2_u32.saturating_pow(repeat)).min(defaults::BACKOFF_CAP);
-        ceiling.mul_f64((self.jitter)().clamp(0.0, 1.0))
+        ceiling.mul_f64(fraction((self.jitter)()))
     }
+}
+
+/// What a source of jitter says, held to 0.0 to 1.0.
+pub(crate) fn fraction(jitter: f64) -> f64 {
+    if jitter.is_nan() { 1.0 } else { jitter.clamp(0.0, 1.0) }
 }
 
 /// Keeps a dead server from being hammered: all calls of a client share it, repeats draw on it, successes fill it up.

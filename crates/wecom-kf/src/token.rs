@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 use crate::client::Client;
+use crate::retry::fraction;
 use crate::{AccessToken, Error, defaults};
 
 /// Where access tokens come from: by default `gettoken`; your own for a central token server, or for an app that is not
@@ -62,7 +63,8 @@ impl IssuedToken {
 pub struct Tokens<'a>(pub(crate) &'a Client);
 
 impl Tokens<'_> {
-    /// The current access token, for whoever needs the token itself; `expose` shows it. Fetched if there is none.
+    /// The current access token, for whoever needs the token itself; `expose` shows it. Fetched if there is none. While
+    /// it is too early to fetch one in place of a rejected token, that one is all there is to hand out.
     ///
     /// `GET /cgi-bin/gettoken`, [official page](https://developer.work.weixin.qq.com/document/path/91039).
     ///
@@ -166,7 +168,12 @@ impl TokenCache {
 
     /// Notes that `token` was good for a call: if it had been rejected, that was a slip of WeCom's.
     pub(crate) fn mark_accepted(&self, token: &Arc<AccessToken>) {
-        if let Some(current) = self.0.lock().current.as_mut().filter(|current| current.token == *token) {
+        let mut state = self.0.lock();
+        // A load that is under way for the rejection must find it, or nothing would hold the next one back.
+        if state.load.is_some() {
+            return;
+        }
+        if let Some(current) = state.current.as_mut().filter(|current| current.token == *token) {
             current.rejected = false;
         }
     }
@@ -197,7 +204,7 @@ impl TokenCache {
     fn new_load(&self, state: &mut State) -> (Pending, Load) {
         let (sender, receiver) = watch::channel(None);
         state.load = Some(receiver.clone());
-        (receiver, Load { shared: self.0.clone(), sender })
+        (receiver, Load { shared: self.0.clone(), rejected: state.rejected_token(), sender })
     }
 }
 
@@ -214,6 +221,8 @@ enum Next {
 /// A load in flight. However it ends, those who wait learn of it.
 struct Load {
     shared: Arc<Shared>,
+    /// The token that was rejected, if that is why it was started.
+    rejected: Option<Arc<AccessToken>>,
     sender: watch::Sender<Option<Outcome>>,
 }
 
@@ -227,17 +236,28 @@ impl Load {
         }
     }
 
-    async fn run(self) {
+    async fn run(mut self) {
+        let mut issued = self.fetch().await;
+        if let Ok(token) = &issued {
+            let rejected = self.shared.lock().rejected_token();
+            // It was rejected while its renewal was under way, which did not know: ask again, and say so.
+            if self.rejected.is_none() && rejected.as_ref().is_some_and(|rejected| **rejected == token.token) {
+                self.rejected = rejected;
+                issued = self.fetch().await;
+            }
+        }
+        self.finish(issued);
+    }
+
+    async fn fetch(&self) -> Result<IssuedToken, Error> {
         let limit = defaults::TOKEN_LOAD_TIMEOUT;
-        let rejected = self.shared.lock().rejected_token();
-        let issued = match timeout(limit, self.shared.source.fetch(rejected.as_deref())).await {
+        match timeout(limit, self.shared.source.fetch(self.rejected.as_deref())).await {
             Ok(Ok(issued)) if issued.token.expose().is_empty() => {
                 Err(Error::BadReply { operation: "gettoken", problem: "no access_token" })
             }
             Ok(issued) => issued,
             Err(_) => Err(Error::TimedOut { operation: "gettoken", attempts: 0, after: limit }),
-        };
-        self.finish(issued);
+        }
     }
 
     fn finish(&self, issued: Result<IssuedToken, Error>) {
@@ -262,7 +282,7 @@ impl Drop for Load {
 impl Shared {
     /// How long before its end to renew a token. Random, so that clients started together do not renew together.
     fn draw_early(&self) -> Duration {
-        self.renew_early.mul_f64(1.0 - 0.5 * (self.jitter)().clamp(0.0, 1.0))
+        self.renew_early.min(defaults::TOKEN_LIFETIME_CAP).mul_f64(1.0 - 0.5 * fraction((self.jitter)()))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

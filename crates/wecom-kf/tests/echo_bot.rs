@@ -83,7 +83,11 @@ async fn a_history_that_stands_still_for_a_while_gets_no_reply_either() {
     let customer = sim.customer("小王");
     customer.says("旧消息");
     let empty = r#"{"errcode":0,"errmsg":"ok","has_more":1,"next_cursor":"","msg_list":[]}"#;
-    sim.fault(op::SYNC_MSG).body(empty).times(2);
+    sim.fault(op::SYNC_MSG).body(empty);
+    let old = r#"{"msgid":"m","msgtype":"text","text":{"content":"旧"},"origin":3,"external_userid":"CUSTOMER"}"#;
+    let no_cursor =
+        format!(r#"{{"errcode":0,"has_more":0,"msg_list":[{}]}}"#, old.replace("CUSTOMER", customer.external_userid()));
+    sim.fault(op::SYNC_MSG).body(no_cursor);
     let mut bot = with_credentials(&sim);
     let mut bot = Running(bot.arg(sim.open_kfid()).arg("1").stdout(Stdio::piped()).spawn().unwrap());
     let mut line = String::new();

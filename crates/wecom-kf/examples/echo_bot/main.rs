@@ -8,6 +8,7 @@
 
 mod stage;
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use tokio::time::sleep;
@@ -29,7 +30,7 @@ async fn main() -> Result<(), Report> {
         return Ok(());
     };
     // Without callbacks WeCom tolerates a poll every 30 s or so.
-    let pause = Duration::from_secs(arguments.next().map_or(Ok(30), |seconds| seconds.parse())?);
+    let pause = Duration::from_secs(arguments.next().map_or(Ok(30), |seconds| seconds.parse())?.max(1));
     Ok(Bot { client, kf, pause, hand_over_to: None }.run().await?)
 }
 
@@ -50,15 +51,25 @@ impl Bot {
     /// Reads what was written before, up to three days of it. None of it is answered.
     async fn skip_history(&self) -> Result<Option<String>, Error> {
         let mut cursor = None;
-        while self.read(&mut cursor).await?.has_more() {}
+        loop {
+            let page = self.read(&mut cursor).await?;
+            // Without a cursor the next reading would begin with the history again.
+            if !page.has_more() && (cursor.is_some() || page.messages().is_empty()) {
+                break;
+            }
+        }
         println!("Answering what customers write to {} from now on, one account only. Ctrl-C ends it.", self.kf);
         Ok(cursor)
     }
 
     async fn answer_from(&self, mut cursor: Option<String>) -> Result<(), Error> {
+        let mut seen = HashSet::new();
         loop {
             let page = self.read(&mut cursor).await?;
-            for message in page.messages() {
+            // A message may come more than once.
+            for message in
+                page.messages().iter().filter(|message| message.msgid().is_none_or(|msgid| seen.insert(msgid.clone())))
+            {
                 if let Err(error) = self.answer(message).await {
                     eprintln!("{error}");
                 }
@@ -78,8 +89,8 @@ impl Bot {
                 Ok(page) => {
                     match page.next_cursor() {
                         Some(next) if Some(next) != cursor.as_deref() => *cursor = Some(next.to_owned()),
-                        // More is there, it says, but the cursor stands still: there is time.
-                        _ if page.has_more() => sleep(self.pause).await,
+                        // It stands still although there is something: there is time.
+                        _ if page.has_more() || !page.messages().is_empty() => sleep(self.pause).await,
                         _ => {}
                     }
                     return Ok(page);

@@ -8,7 +8,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::Event;
-use super::fields::{Members, body, open_number};
+use super::fields::{Members, body, open_number, optional_integer, optional_text};
+use crate::raw::repair::repaired;
 use crate::raw::{lenient, types};
 
 /// What a message says.
@@ -77,7 +78,9 @@ impl Content {
             "business_card" => Self::BusinessCard(body(json)?),
             "miniprogram" => Self::Miniprogram(body(json)?),
             "msgmenu" => Self::Msgmenu(body(json)?),
-            "channels_shop_product" => Self::ChannelsShopProduct(body(json)?),
+            "channels_shop_product" => {
+                Self::ChannelsShopProduct(body::<types::MessageChannelsShopProduct>(json)?.into())
+            }
             "channels_shop_order" => Self::ChannelsShopOrder(body(json)?),
             "merged_msg" => Self::MergedMsg(body(json)?),
             "channels" => Self::Channels(body(json)?),
@@ -115,7 +118,7 @@ bodies! {
         #[serde(deserialize_with = "lenient::string")]
         content: String,
         /// The id of the menu item that the customer tapped; None for typed text.
-        #[serde(default, deserialize_with = "lenient::optional_string")]
+        #[serde(default, deserialize_with = "optional_text")]
         menu_id: Option<String>,
     }
 
@@ -135,26 +138,26 @@ bodies! {
         #[serde(deserialize_with = "lenient::number")]
         longitude: f64,
         /// The name of the place.
-        #[serde(default, deserialize_with = "lenient::optional_string")]
+        #[serde(default, deserialize_with = "optional_text")]
         name: Option<String>,
         /// The address of the place.
-        #[serde(default, deserialize_with = "lenient::optional_string")]
+        #[serde(default, deserialize_with = "optional_text")]
         address: Option<String>,
     }
 
     /// A link. Each part may be empty.
     Link {
         /// The title.
-        #[serde(default, deserialize_with = "lenient::optional_string")]
+        #[serde(default, deserialize_with = "optional_text")]
         title: Option<String>,
         /// The description.
-        #[serde(default, deserialize_with = "lenient::optional_string")]
+        #[serde(default, deserialize_with = "optional_text")]
         desc: Option<String>,
         /// The target.
-        #[serde(default, deserialize_with = "lenient::optional_string")]
+        #[serde(default, deserialize_with = "optional_text")]
         url: Option<String>,
         /// The thumbnail.
-        #[serde(default, deserialize_with = "lenient::optional_string")]
+        #[serde(default, deserialize_with = "optional_text")]
         pic_url: Option<String>,
     }
 
@@ -168,100 +171,84 @@ bodies! {
     /// A mini program.
     Miniprogram {
         /// The title.
-        #[serde(default, deserialize_with = "lenient::optional_string")]
+        #[serde(default, deserialize_with = "optional_text")]
         title: Option<String>,
         /// The id of the mini program.
-        #[serde(default, deserialize_with = "lenient::optional_string")]
+        #[serde(default, deserialize_with = "optional_text")]
         appid: Option<String>,
         /// The page it opens.
-        #[serde(default, deserialize_with = "lenient::optional_string")]
+        #[serde(default, deserialize_with = "optional_text")]
         pagepath: Option<String>,
         /// The cover.
-        #[serde(default, deserialize_with = "lenient::optional_string")]
+        #[serde(default, deserialize_with = "optional_text")]
         thumb_media_id: Option<String>,
     }
 
     /// A menu.
     Msgmenu {
         /// The text above the items.
-        #[serde(default, deserialize_with = "lenient::optional_string")]
+        #[serde(default, deserialize_with = "optional_text")]
         head_content: Option<String>,
         /// The items.
         #[serde(default, deserialize_with = "lenient::list")]
         list: Vec<MenuItem>,
         /// The text below the items.
-        #[serde(default, deserialize_with = "lenient::optional_string")]
+        #[serde(default, deserialize_with = "optional_text")]
         tail_content: Option<String>,
     }
 
     /// A product of a 视频号 shop.
     ChannelsShopProduct {
         /// The id of the product.
-        #[serde(default, deserialize_with = "lenient::optional_string")]
+        #[serde(default, deserialize_with = "optional_text")]
         product_id: Option<String>,
         /// The picture. Some servers write `head_img`.
-        #[serde(default, alias = "head_img", deserialize_with = "lenient::optional_string")]
+        #[serde(default, deserialize_with = "optional_text")]
         head_image: Option<String>,
         /// The title.
-        #[serde(default, deserialize_with = "lenient::optional_string")]
+        #[serde(default, deserialize_with = "optional_text")]
         title: Option<String>,
         /// The price in fen (分), as digits.
-        #[serde(default, deserialize_with = "lenient::optional_string")]
+        #[serde(default, deserialize_with = "optional_text")]
         sales_price: Option<String>,
         /// The name of the shop.
-        #[serde(default, deserialize_with = "lenient::optional_string")]
+        #[serde(default, deserialize_with = "optional_text")]
         shop_nickname: Option<String>,
         /// The picture of the shop. Some servers write `shop_head_img`.
-        #[serde(default, alias = "shop_head_img", deserialize_with = "lenient::optional_string")]
+        #[serde(default, deserialize_with = "optional_text")]
         shop_head_image: Option<String>,
     }
 
     /// An order of a 视频号 shop.
     ChannelsShopOrder {
         /// The id of the order.
-        #[serde(default, deserialize_with = "lenient::optional_string")]
+        #[serde(default, deserialize_with = "optional_text")]
         order_id: Option<String>,
         /// The titles of the products.
-        #[serde(default, deserialize_with = "lenient::optional_string")]
+        #[serde(default, deserialize_with = "optional_text")]
         product_titles: Option<String>,
         /// The price as it is shown.
-        #[serde(default, deserialize_with = "lenient::optional_string")]
+        #[serde(default, deserialize_with = "optional_text")]
         price_wording: Option<String>,
         /// The state as it is shown.
-        #[serde(default, deserialize_with = "lenient::optional_string")]
+        #[serde(default, deserialize_with = "optional_text")]
         state: Option<String>,
         /// The picture.
-        #[serde(default, deserialize_with = "lenient::optional_string")]
+        #[serde(default, deserialize_with = "optional_text")]
         image_url: Option<String>,
         /// The name of the shop.
-        #[serde(default, deserialize_with = "lenient::optional_string")]
+        #[serde(default, deserialize_with = "optional_text")]
         shop_nickname: Option<String>,
     }
 
     /// A forwarded chat history.
     MergedMsg {
         /// The title.
-        #[serde(default, deserialize_with = "lenient::optional_string")]
+        #[serde(default, deserialize_with = "optional_text")]
         title: Option<String>,
         /// The quoted messages.
         #[serde(default, deserialize_with = "lenient::list")]
         item: Vec<MergedItem>,
-    }
-
-    /// A quoted message of a chat history.
-    MergedItem {
-        /// When it was sent, in Unix seconds.
-        #[serde(default, deserialize_with = "lenient::optional_integer")]
-        send_time: Option<i64>,
-        /// Its kind.
-        #[serde(default, deserialize_with = "lenient::string")]
-        msgtype: String,
-        /// The name of its author.
-        #[serde(default, deserialize_with = "lenient::optional_string")]
-        sender_name: Option<String>,
-        /// A JSON document in a string, which may be empty or no JSON: see [`content`](Self::content).
-        #[serde(default, deserialize_with = "lenient::string")]
-        msg_content: String,
     }
 
     /// A post, a live stream or a card of 视频号.
@@ -269,11 +256,74 @@ bodies! {
         /// Which of them.
         sub_type: ChannelsSubType,
         /// The name of the 视频号.
-        #[serde(default, deserialize_with = "lenient::optional_string")]
+        #[serde(default, deserialize_with = "optional_text")]
         nickname: Option<String>,
         /// The title, of a post only.
-        #[serde(default, deserialize_with = "lenient::optional_string")]
+        #[serde(default, deserialize_with = "optional_text")]
         title: Option<String>,
+    }
+}
+
+impl From<types::MessageChannelsShopProduct> for ChannelsShopProduct {
+    /// Some servers write `head_img` and `shop_head_img`.
+    fn from(product: types::MessageChannelsShopProduct) -> Self {
+        Self {
+            product_id: product.product_id,
+            head_image: product.head_image.or(product.head_img),
+            title: product.title,
+            sales_price: product.sales_price,
+            shop_nickname: product.shop_nickname,
+            shop_head_image: product.shop_head_image.or(product.shop_head_img),
+        }
+    }
+}
+
+/// A quoted message of a chat history. Its Debug shows its kind and time only.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MergedItem {
+    /// When it was sent, in Unix seconds.
+    pub send_time: Option<i64>,
+    /// Its kind.
+    pub msgtype: String,
+    /// The name of its author.
+    pub sender_name: Option<String>,
+    /// A JSON document in a string, which may be empty or no JSON: see [`content`](Self::content).
+    pub msg_content: String,
+}
+
+impl<'de> Deserialize<'de> for MergedItem {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        #[derive(Default, Deserialize)]
+        struct Item {
+            #[serde(default, deserialize_with = "optional_integer")]
+            send_time: Option<i64>,
+            #[serde(default, deserialize_with = "optional_text")]
+            msgtype: Option<String>,
+            #[serde(default, deserialize_with = "optional_text")]
+            sender_name: Option<String>,
+            msg_content: Option<Box<RawValue>>,
+        }
+        let json = Box::<RawValue>::deserialize(from)?;
+        let item: Item = body(Some(json.get())).unwrap_or_default();
+        // Mostly a string; an object in its place is as good.
+        let inner = item.msg_content.as_deref().map_or("", RawValue::get);
+        let msg_content = serde_json::from_str(inner).unwrap_or_else(|_| inner.to_owned());
+        Ok(Self {
+            send_time: item.send_time,
+            msgtype: item.msgtype.unwrap_or_default(),
+            sender_name: item.sender_name,
+            msg_content,
+        })
+    }
+}
+
+impl fmt::Debug for MergedItem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MergedItem")
+            .field("send_time", &self.send_time)
+            .field("msgtype", &self.msgtype)
+            .finish_non_exhaustive()
     }
 }
 
@@ -281,8 +331,11 @@ impl MergedItem {
     /// What the quoted message says; decoded when asked for. [`Content::Unknown`] where its string holds nothing that
     /// can be decoded.
     pub fn content(&self) -> Content {
-        let members: Members<'_> = serde_json::from_str(&self.msg_content).unwrap_or_default();
-        let msgtype = members.msgtype.as_deref().unwrap_or(&self.msgtype);
+        let (json, _) = repaired(&self.msg_content);
+        let members = Members::of(&json);
+        let said = members.msgtype.as_deref().unwrap_or(&self.msgtype);
+        // Some say the kind outside only, and some there with a number.
+        let msgtype = if members.body(said).is_some() { said } else { members.only_kind().unwrap_or(said) };
         Content::decode(msgtype, members.body(msgtype))
     }
 }
@@ -341,8 +394,13 @@ pub enum MenuItem {
 impl<'de> Deserialize<'de> for MenuItem {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let json = Box::<RawValue>::deserialize(from)?;
+        #[derive(Default, Deserialize)]
+        struct Kind {
+            #[serde(default, rename = "type", deserialize_with = "optional_text")]
+            kind: Option<String>,
+        }
+        let kind = body::<Kind>(Some(json.get())).unwrap_or_default().kind.unwrap_or_default();
         let item: types::MessageMenuItem = body(Some(json.get())).unwrap_or_default();
-        let kind = item.type_.unwrap_or_default();
         Ok(match kind.as_str() {
             "click" => item.click.and_then(|item| Some(Self::Click { id: item.id, content: item.content? })),
             "view" => item.view.and_then(|item| Some(Self::View { url: item.url, content: item.content? })),

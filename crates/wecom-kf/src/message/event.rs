@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::fields::{EventType, body, open_number};
+use super::fields::{EventType, body, open_number, optional_number, optional_text};
 use crate::raw::lenient;
 
 /// Something that happened. Account and customer are accessors of the [`Message`](super::Message).
@@ -60,14 +60,14 @@ impl Event {
 #[non_exhaustive]
 pub struct EnterSession {
     /// The label of the contact way; None when the customer came otherwise.
-    #[serde(default, deserialize_with = "not_empty")]
+    #[serde(default, deserialize_with = "optional_text")]
     pub scene: Option<String>,
     /// What was appended to the link. The customer can alter it.
-    #[serde(default, deserialize_with = "not_empty")]
+    #[serde(default, deserialize_with = "optional_text")]
     pub scene_param: Option<String>,
     /// A code to welcome the customer with, valid for 20 seconds, once. Only for one who had no welcome in 48 hours
     /// and has not written yet.
-    #[serde(default, deserialize_with = "not_empty")]
+    #[serde(default, deserialize_with = "optional_text")]
     pub welcome_code: Option<String>,
     /// The 视频号 the customer came from.
     #[serde(default, deserialize_with = "object_if_one")]
@@ -85,13 +85,13 @@ impl fmt::Debug for EnterSession {
 #[non_exhaustive]
 pub struct WechatChannels {
     /// The name of the 视频号, for the first three scenes.
-    #[serde(default, deserialize_with = "not_empty")]
+    #[serde(default, deserialize_with = "optional_text")]
     pub nickname: Option<String>,
     /// The name of the shop, for the last two.
-    #[serde(default, deserialize_with = "not_empty")]
+    #[serde(default, deserialize_with = "optional_text")]
     pub shop_nickname: Option<String>,
     /// Where the customer was.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "optional_number")]
     pub scene: Option<WechatChannelsScene>,
 }
 
@@ -117,7 +117,7 @@ pub struct ServicerStatusChange {
     /// What the servicer does now.
     pub status: ServicerStatus,
     /// How the servicer stopped; older servers do not say.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "optional_number")]
     pub stop_type: Option<StopType>,
 }
 
@@ -128,13 +128,13 @@ pub struct SessionStatusChange {
     /// What happened.
     pub change_type: ChangeType,
     /// Who served before.
-    #[serde(default, deserialize_with = "not_empty")]
+    #[serde(default, deserialize_with = "optional_text")]
     pub old_servicer_userid: Option<String>,
     /// Who serves now.
-    #[serde(default, deserialize_with = "not_empty")]
+    #[serde(default, deserialize_with = "optional_text")]
     pub new_servicer_userid: Option<String>,
     /// A code to send one message with: for 48 hours when taken from the pool, for 20 seconds when ended.
-    #[serde(default, deserialize_with = "not_empty")]
+    #[serde(default, deserialize_with = "optional_text")]
     pub msg_code: Option<String>,
 }
 
@@ -156,7 +156,7 @@ pub struct Recall {
     #[serde(deserialize_with = "lenient::string")]
     pub recall_msgid: String,
     /// The servicer who took it back; None for the customer.
-    #[serde(default, deserialize_with = "not_empty")]
+    #[serde(default, deserialize_with = "optional_text")]
     pub servicer_userid: Option<String>,
 }
 
@@ -165,7 +165,7 @@ pub struct Recall {
 #[non_exhaustive]
 pub struct RejectSwitchChange {
     /// The servicer.
-    #[serde(default, deserialize_with = "not_empty")]
+    #[serde(default, deserialize_with = "optional_text")]
     pub servicer_userid: Option<String>,
     /// Whether the customer's messages are rejected now.
     pub reject_switch: RejectSwitch,
@@ -175,11 +175,6 @@ pub struct RejectSwitchChange {
 fn object_if_one<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<WechatChannels>, D::Error> {
     let json = Box::<RawValue>::deserialize(from)?;
     Ok(body(Some(json.get())))
-}
-
-/// WeCom writes "" where it has nothing to say.
-fn not_empty<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
-    Ok(lenient::optional_string(from)?.filter(|text| !text.is_empty()))
 }
 
 open_number! {

@@ -1,6 +1,7 @@
 //! Reading JSON so that a bad member costs nothing but itself.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
 
 use serde::Deserialize;
@@ -28,6 +29,58 @@ impl<'a> Members<'a> {
     pub(super) fn body(&self, msgtype: &str) -> Option<&'a str> {
         self.body.iter().chain(&self.more_bodies).find(|(name, _)| name == msgtype).map(|(_, body)| *body)
     }
+}
+
+impl<'a> Members<'a> {
+    /// None at all if it is no object. What not even JSON readers take, such as a number beyond all numbers, costs
+    /// itself only.
+    pub(super) fn of(json: &'a str) -> Self {
+        serde_json::from_str(json).unwrap_or_else(|_| Self::one_by_one(json))
+    }
+
+    fn one_by_one(json: &'a str) -> Self {
+        let all: HashMap<Cow<'a, str>, &'a RawValue> = serde_json::from_str(json).unwrap_or_default();
+        let text = |name: &str| serde_json::from_str::<Text>(all.get(name)?.get()).ok()?.0;
+        let integer = |name: &str| serde_json::from_str::<Integer>(all.get(name)?.get()).ok()?.0;
+        Self {
+            msgid: text("msgid"),
+            open_kfid: text("open_kfid"),
+            external_userid: text("external_userid"),
+            send_time: integer("send_time"),
+            origin: integer("origin"),
+            servicer_userid: text("servicer_userid"),
+            msgtype: text("msgtype"),
+            body: None,
+            more_bodies: all
+                .into_iter()
+                .map(|(name, json)| (name, json.get()))
+                .filter(|(_, json)| json.starts_with('{'))
+                .collect(),
+        }
+    }
+
+    /// The name of the body, where there is just one.
+    pub(super) fn only_kind(&self) -> Option<&str> {
+        match (&self.body, self.more_bodies.as_slice()) {
+            (Some((name, _)), []) | (None, [(name, _)]) => Some(name),
+            _ => None,
+        }
+    }
+}
+
+/// For a member that may be left out: None if it is odd.
+pub(super) fn optional_text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    Text::deserialize(from).map(|text| text.0)
+}
+
+/// For a member that may be left out: None if it is odd.
+pub(super) fn optional_integer<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
+    Integer::deserialize(from).map(|number| number.0)
+}
+
+/// For a number that may be left out: None if it is odd.
+pub(super) fn optional_number<'de, D: Deserializer<'de>, T: From<i64>>(from: D) -> Result<Option<T>, D::Error> {
+    Integer::deserialize(from).map(|number| number.0.map(T::from))
 }
 
 /// The `event_type` of an event, and nothing else.
@@ -114,7 +167,8 @@ impl<'de> Deserialize<'de> for Text {
 }
 
 /// A whole number, or a text that is one; None if it is anything else.
-struct Integer(Option<i64>);
+#[derive(Default)]
+pub(super) struct Integer(pub(super) Option<i64>);
 
 impl<'de> Deserialize<'de> for Integer {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
@@ -157,7 +211,8 @@ impl<'de> Visitor<'de> for ScalarVisitor {
     }
 
     fn visit_u64<E>(self, number: u64) -> Result<Scalar, E> {
-        Ok(i64::try_from(number).map_or(Scalar::Other, Scalar::Integer))
+        // An id may be any number.
+        Ok(i64::try_from(number).map_or_else(|_| Scalar::Text(number.to_string()), Scalar::Integer))
     }
 
     fn visit_f64<E>(self, number: f64) -> Result<Scalar, E> {
@@ -202,6 +257,12 @@ macro_rules! open_number {
 
         impl $name {
             $($(#[$constant_docs])* pub const $constant: Self = Self($value);)*
+        }
+
+        impl From<i64> for $name {
+            fn from(number: i64) -> Self {
+                Self(number)
+            }
         }
 
         impl std::fmt::Debug for $name {

@@ -1,4 +1,3 @@
-use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -7,8 +6,9 @@ use serde::de::Error as _;
 use serde_json::value::RawValue;
 
 use super::Message;
-use super::repair::repaired;
+use super::fields::{Integer, Text};
 use crate::error::Refusal;
+use crate::raw::repair::mended;
 use crate::raw::{self, Operation, Reply, Request, lenient, op, types};
 use crate::{AccessToken, ErrCode, Error, OpenKfid, SyncToken};
 
@@ -150,10 +150,10 @@ impl Page {
         };
         Ok(Self {
             errcode: around.errcode,
-            errmsg: around.errmsg,
+            errmsg: around.errmsg.0.unwrap_or_default(),
             messages: messages.into_iter().map(|message| Message::within(shared.clone(), place(message))).collect(),
-            next_cursor: around.next_cursor.filter(|cursor| !cursor.is_empty()),
-            has_more: around.has_more.unwrap_or_default() != 0,
+            next_cursor: around.next_cursor.0,
+            has_more: around.has_more.0.unwrap_or_default() != 0,
         })
     }
 }
@@ -163,40 +163,35 @@ impl Page {
 struct Around<'a> {
     #[serde(default, deserialize_with = "lenient::integer")]
     errcode: i64,
-    #[serde(default, deserialize_with = "lenient::string")]
-    errmsg: String,
-    #[serde(default, deserialize_with = "lenient::optional_integer")]
-    has_more: Option<i64>,
-    #[serde(default, deserialize_with = "lenient::optional_string")]
-    next_cursor: Option<String>,
+    #[serde(default)]
+    errmsg: Text,
+    #[serde(default)]
+    has_more: Integer,
+    #[serde(default)]
+    next_cursor: Text,
     #[serde(borrow, default)]
     msg_list: Option<Vec<&'a RawValue>>,
 }
 
 impl Reply for Page {
     fn decode(body: &[u8]) -> Result<Self, raw::Error> {
-        let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
-        let text = match std::str::from_utf8(body) {
-            Ok(text) => Cow::Borrowed(text),
-            Err(_) => String::from_utf8_lossy(body),
-        };
-        let (first, is_whole) = match Self::split(&text) {
-            Ok(page) => {
-                (Ok(page), matches!(text, Cow::Borrowed(_)) && !text.contains("\\ud") && !text.contains("\\uD"))
-            }
-            Err(error) => (Err(error), false),
-        };
-        if is_whole {
-            return first.map_err(|error| raw::Error::undecodable(body, &error));
+        let whole = std::str::from_utf8(body).ok().map(|text| (text, Self::split(text)));
+        match whole {
+            // A lone surrogate does no harm before the message is read.
+            Some((text, Ok(page))) if !text.contains("\\ud") && !text.contains("\\uD") => return Ok(page),
+            _ => {}
         }
-        // What cannot be decoded is repaired once. A lone surrogate does no harm before the message is read.
-        let (text, replaced) = repaired(&text);
-        let replaced = replaced + usize::from(std::str::from_utf8(body).is_err());
-        if replaced > 0 {
-            tracing::warn!(replaced, "sync_msg answered what is no JSON: characters were replaced");
+        // What cannot be decoded is repaired once.
+        let mended = mended(body);
+        let text = mended.as_deref().unwrap_or_default();
+        if mended.is_some() {
+            tracing::warn!("sync_msg answered what is no JSON: characters were replaced by U+FFFD");
         }
-        let page = if replaced > 0 { Self::split(&text) } else { first };
-        page.or_else(|error| match serde_json::from_slice(body) {
+        let page = match (&mended, whole) {
+            (None, Some((_, page))) => page,
+            _ => Self::split(text),
+        };
+        page.or_else(|error| match serde_json::from_str(mended.as_deref().unwrap_or(&String::from_utf8_lossy(body))) {
             // What came with a refusal may have any shape: the errcode is what counts.
             Ok(types::ErrorModel { errcode, errmsg }) if errcode != 0 => Ok(Self::refusal(errcode, errmsg)),
             _ => Err(raw::Error::undecodable(body, &error)),

@@ -44,7 +44,7 @@ struct Common {
 
 impl Common {
     fn of(json: &str) -> Self {
-        let members: Members<'_> = serde_json::from_str(json).unwrap_or_default();
+        let members = Members::of(json);
         let body = members.body(members.msgtype.as_deref().unwrap_or_default()).map(|body| {
             let start = body.as_ptr() as usize - json.as_ptr() as usize;
             Range { start, end: start + body.len() }
@@ -92,9 +92,15 @@ impl Message {
     fn parties(&self) -> &(Option<OpenKfid>, Option<ExternalUserId>) {
         self.common().parties.get_or_init(|| {
             let event = self.body().filter(|_| self.msgtype() == "event");
-            let members: Members<'_> = event.and_then(|event| serde_json::from_str(event).ok()).unwrap_or_default();
+            let members = event.map(Members::of).unwrap_or_default();
             (members.open_kfid.map(OpenKfid::from), members.external_userid.map(ExternalUserId::from))
         })
+    }
+
+    /// The same message on its own: one of a page keeps the text of the whole page in memory.
+    pub fn detached(&self) -> Self {
+        let json = self.raw();
+        Self::within(json.into(), Range { start: 0, end: json.len() })
     }
 
     /// The id to tell repeats apart by.

@@ -54,12 +54,9 @@ impl Text {
     pub fn split(content: &str) -> Result<Pieces<'_>, Error> {
         input::not_empty("text", content)?;
         let pieces = Self::split_all(content);
-        match pieces.clone().nth(MOST_PIECES) {
-            None => Ok(pieces),
-            Some(_) => {
-                let limit = MOST_PIECES * limits::TEXT_CONTENT_MAX_BYTES;
-                Err(input::refuse("text", Problem::TooLong { actual: content.len(), limit, unit: Unit::Bytes }))
-            }
+        match pieces.clone().count() {
+            0..=MOST_PIECES => Ok(pieces),
+            actual => Err(input::refuse("text", Problem::TooLong { actual, limit: MOST_PIECES, unit: Unit::Pieces })),
         }
     }
 

@@ -2,9 +2,18 @@
 
 use std::borrow::Cow;
 
+/// `body` as text, without a byte order mark, with what is no UTF-8 replaced; and repaired. None if that changes
+/// nothing.
+pub fn mended(body: &[u8]) -> Option<String> {
+    let lossy = String::from_utf8_lossy(body);
+    let text = lossy.strip_prefix('\u{feff}').unwrap_or(&lossy);
+    let (text, _) = repaired(text);
+    (text.as_bytes() != body).then(|| text.into_owned())
+}
+
 /// Replaces what no JSON may hold: raw control characters inside strings, and escaped surrogates without their other
 /// half. Says how many; the text is the same if there are none.
-pub(super) fn repaired(text: &str) -> (Cow<'_, str>, usize) {
+pub fn repaired(text: &str) -> (Cow<'_, str>, usize) {
     let mut mended = String::new();
     let (mut copied, mut replaced, mut in_string) = (0, 0, false);
     let bytes = text.as_bytes();
