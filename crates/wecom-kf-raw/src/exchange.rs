@@ -77,11 +77,15 @@ pub(crate) fn decode<T: Reply + DeserializeOwned>(body: &[u8]) -> Result<T, Erro
 }
 
 fn reply<T: Reply + DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
-    object(body).or_else(|error| match object(body) {
-        // What came with a refusal may have any shape: the errcode is what counts.
-        Ok(ErrorModel { errcode, errmsg }) if errcode != 0 => Ok(T::refusal(errcode, errmsg)),
-        _ => Err(Error::undecodable(body, &error)),
-    })
+    object(body).or_else(|error| refusal_in(body).ok_or_else(|| Error::undecodable(body, &error)))
+}
+
+/// The refusal in a body that cannot be decoded otherwise. What came with it may have any shape: the errcode is what
+/// counts.
+#[doc(hidden)]
+pub fn refusal_in<T: Reply>(body: &[u8]) -> Option<T> {
+    let ErrorModel { errcode, errmsg } = object(body).ok()?;
+    (errcode != 0).then(|| T::refusal(errcode, errmsg))
 }
 
 /// A struct also decodes from an array, and one whose fields are all optional from an empty one: not here.

@@ -19,6 +19,8 @@ mod secret;
 pub use errcode::{Class, ErrCode, Lang};
 pub use error::{BodyKind, Error, TransportError};
 pub use exchange::http_client;
+#[doc(hidden)]
+pub use exchange::refusal_in;
 pub use generated::client::{Client, types};
 pub use generated::{limits, op};
 pub use message_json::MessageJson;

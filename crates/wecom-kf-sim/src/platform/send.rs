@@ -5,7 +5,7 @@ use wecom_kf_raw::ErrCode;
 use wecom_kf_raw::limits::send_msg::{LINK_DESC_MAX_BYTES, LINK_TITLE_MAX_BYTES};
 
 use super::sessions::Occasion;
-use super::{Chat, EventCode, KEPT, Platform, required, text};
+use super::{Account, Chat, EventCode, KEPT, Platform, required, text};
 use crate::customer::Heard;
 use crate::ids::Ids;
 use crate::refusal::Refusal;
@@ -56,23 +56,17 @@ impl Platform {
         }
         let own_msgid = text(request, "msgid");
         let account = self.account(request)?;
-        account.sent_msgids.retain(|_, at| now <= *at + KEPT);
-        // A repeat of what was accepted is a repeat, whatever happened to the session since.
-        // unverified: 95033 is in the newest errcode list only, and for how long WeCom remembers is not said.
-        if own_msgid.is_some_and(|msgid| account.sent_msgids.contains_key(msgid)) {
-            return Err(ErrCode::DUPLICATE_MSGID.into());
-        }
-        let session = &account.customer(touser)?.session;
+        account.check_msgid(now, own_msgid)?;
+        let session = &mut account.customer(touser)?.session;
         session.check_send(now)?;
         if msgtype == "business_card" {
             session.check_business_card(now)?;
+            session.business_card_sent(now);
         }
+        session.message_sent();
 
-        let body = as_delivered(&request[msgtype], msgtype, &mut self.ids);
-        let msgid = own_msgid.map_or_else(|| self.made_msgid(), str::to_owned);
-        let heard = Heard { msgid: msgid.clone(), msgtype: msgtype.to_owned(), body, send_time: now.as_secs() };
-        self.deliver(now, request, heard)?;
-        Ok(json!({ "msgid": msgid }))
+        let chat = Chat { open_kfid: required(request, "open_kfid")?, external_userid: touser };
+        Ok(self.deliver(now, chat, request, msgtype))
     }
 
     /// `POST /cgi-bin/kf/send_msg_on_event` [95122].
@@ -90,47 +84,43 @@ impl Platform {
         }
         let account = self.any_account(&open_kfid).filter(|account| !account.deleted);
         let account = account.ok_or(ErrCode::OPEN_KFID_NOT_FOUND)?;
-        let own_msgid = text(request, "msgid");
-        if own_msgid.is_some_and(|msgid| account.sent_msgids.contains_key(msgid)) {
-            return Err(ErrCode::DUPLICATE_MSGID.into());
-        }
+        account.check_msgid(now, text(request, "msgid"))?;
         // But for the welcome, only while the session is in the state that yielded the code.
         if occasion != Occasion::Welcome && account.customer(&external_userid)?.session.state(now) != state {
             return Err(ErrCode::SESSION_STATE_FORBIDS_SENDING.into());
         }
         self.event_codes.remove(code);
-        let body = as_delivered(&request[msgtype], msgtype, &mut self.ids);
-        let msgid = own_msgid.map_or_else(|| self.made_msgid(), str::to_owned);
-        let heard = Heard { msgid: msgid.clone(), msgtype: msgtype.to_owned(), body, send_time: now.as_secs() };
-        let customer = self.known_customer(Chat { open_kfid: &open_kfid, external_userid: &external_userid });
+        let chat = Chat { open_kfid: &open_kfid, external_userid: &external_userid };
         if occasion == Occasion::Welcome {
-            customer.session.welcomed(now);
+            self.known_customer(chat).session.welcomed(now);
         }
         // unverified: that it does not count among the five.
+        Ok(self.deliver(now, chat, request, msgtype))
+    }
+
+    /// Lets the customer have what was accepted. Gives the reply.
+    fn deliver(&mut self, now: Duration, chat: Chat<'_>, request: &Value, msgtype: &str) -> Value {
+        let body = as_delivered(&request[msgtype], msgtype, &mut self.ids);
+        // Ids made by the server have no documented form, and are longer than own ones may be [94677].
+        let msgid = text(request, "msgid").map_or_else(|| self.ids.next("sent msgid", "", 36), str::to_owned);
+        self.known_account(chat).sent_msgids.insert(msgid.clone(), now);
+        let heard = Heard { msgid: msgid.clone(), msgtype: msgtype.to_owned(), body, send_time: now.as_secs() };
+        let customer = self.known_customer(chat);
         customer.note(now, format!("bot: {heard}"));
         customer.hear(now, heard);
-        self.known_account(Chat { open_kfid: &open_kfid, external_userid: &external_userid })
-            .sent_msgids
-            .insert(msgid.clone(), now);
-        Ok(json!({ "msgid": msgid }))
+        json!({ "msgid": msgid })
     }
+}
 
-    /// Ids made by the server have no documented form, and are longer than own ones may be [94677].
-    fn made_msgid(&mut self) -> String {
-        self.ids.next("sent msgid", "", 36)
-    }
-
-    fn deliver(&mut self, now: Duration, request: &Value, heard: Heard) -> Result<(), Refusal> {
-        let account = self.account(request)?;
-        account.sent_msgids.insert(heard.msgid.clone(), now);
-        let customer = account.customer(required(request, "touser")?)?;
-        customer.session.message_sent();
-        if heard.msgtype == "business_card" {
-            customer.session.business_card_sent(now);
+impl Account {
+    /// A repeat of what was accepted is a repeat, whatever happened to the session since.
+    /// unverified: 95033 is in the newest errcode list only, and for how long WeCom remembers is not said.
+    fn check_msgid(&mut self, now: Duration, own_msgid: Option<&str>) -> Result<(), Refusal> {
+        self.sent_msgids.retain(|_, at| now <= *at + KEPT);
+        match own_msgid {
+            Some(msgid) if self.sent_msgids.contains_key(msgid) => Err(ErrCode::DUPLICATE_MSGID.into()),
+            _ => Ok(()),
         }
-        customer.note(now, format!("bot: {heard}"));
-        customer.hear(now, heard);
-        Ok(())
     }
 }
 

@@ -29,9 +29,7 @@ impl<'a> Members<'a> {
     pub(super) fn body(&self, msgtype: &str) -> Option<&'a str> {
         self.body.iter().chain(&self.more_bodies).find(|(name, _)| name == msgtype).map(|(_, body)| *body)
     }
-}
 
-impl<'a> Members<'a> {
     /// None at all if it is no object. What not even JSON readers take, such as a number beyond all numbers, costs
     /// itself only.
     pub(super) fn of(json: &'a str) -> Self {

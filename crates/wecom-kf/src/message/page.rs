@@ -94,7 +94,7 @@ impl Page {
     /// Decodes the body of an answer of `sync_msg`.
     ///
     /// A message of any shape is a message. Invalid UTF-8, control characters and lone surrogates are replaced once,
-    /// by U+FFFD, and a `tracing` event says how many.
+    /// by U+FFFD, and a `tracing` event says so.
     ///
     /// # Errors
     ///
@@ -175,27 +175,22 @@ struct Around<'a> {
 
 impl Reply for Page {
     fn decode(body: &[u8]) -> Result<Self, raw::Error> {
-        let whole = std::str::from_utf8(body).ok().map(|text| (text, Self::split(text)));
-        match whole {
-            // A lone surrogate does no harm before the message is read.
-            Some((text, Ok(page))) if !text.contains("\\ud") && !text.contains("\\uD") => return Ok(page),
-            _ => {}
+        let whole = std::str::from_utf8(body).ok();
+        // A lone surrogate would do its harm only when the message is read.
+        if let Some(text) = whole.filter(|text| !text.contains("\\ud") && !text.contains("\\uD"))
+            && let Ok(page) = Self::split(text)
+        {
+            return Ok(page);
         }
         // What cannot be decoded is repaired once.
         let mended = mended(body);
-        let text = mended.as_deref().unwrap_or_default();
         if mended.is_some() {
             tracing::warn!("sync_msg answered what is no JSON: characters were replaced by U+FFFD");
         }
-        let page = match (&mended, whole) {
-            (None, Some((_, page))) => page,
-            _ => Self::split(text),
-        };
-        page.or_else(|error| match serde_json::from_str(mended.as_deref().unwrap_or(&String::from_utf8_lossy(body))) {
-            // What came with a refusal may have any shape: the errcode is what counts.
-            Ok(types::ErrorModel { errcode, errmsg }) if errcode != 0 => Ok(Self::refusal(errcode, errmsg)),
-            _ => Err(raw::Error::undecodable(body, &error)),
-        })
+        // What needs no mending is text as it is.
+        let text = mended.as_deref().or(whole).unwrap_or_default();
+        Self::split(text)
+            .or_else(|error| raw::refusal_in(text.as_bytes()).ok_or_else(|| raw::Error::undecodable(body, &error)))
     }
 
     fn errcode(&self) -> i64 {
