@@ -196,6 +196,8 @@ fn lenient_function(ty: &Type) -> Option<&'static str> {
         "::std::option::Option<i64>" => "optional_integer",
         "::std::option::Option<f64>" => "optional_number",
         "::std::option::Option<bool>" => "optional_bool",
+        "::std::vec::Vec<i64>" => "integers",
+        "::std::vec::Vec<::std::string::String>" => "strings",
         list if list.starts_with("::std::vec::Vec<") => "list",
         _ => return None,
     })

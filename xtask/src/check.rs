@@ -11,9 +11,10 @@ use crate::lower::SECRETS;
 pub const REPEATS: [&str; 3] = ["safe", "keyed", "never"];
 
 /// Every extension the generator knows, so that a misspelt one is not passed over.
-const EXTENSIONS: [&str; 8] = [
+const EXTENSIONS: [&str; 9] = [
     "x-private",
     "x-official-page",
+    "x-unconfirmed",
     "x-repeat",
     "x-repeat-key",
     "x-repeat-answered-with",
@@ -88,8 +89,11 @@ fn check_operation(document: &Document, operation: &Operation<'_>, problems: &mu
     }
     check_tag(document, operation, problems);
     check_repeat(document, operation, problems);
-    if !operation.body.get("x-official-page").is_some_and(Value::is_u64) {
-        problems.add(place, "has no x-official-page; add the number of its page, as in …/document/path/94677");
+    if operation.official_page().is_none() && operation.text("x-unconfirmed").is_empty() {
+        problems.add(
+            place,
+            "has no x-official-page; add the number of its page, as in …/document/path/94677, or say in x-unconfirmed what it rests on",
+        );
     }
     match operation.body.get("security").and_then(Value::as_array).map(Vec::as_slice) {
         Some([]) => {}
@@ -99,7 +103,7 @@ fn check_operation(document: &Document, operation: &Operation<'_>, problems: &mu
         }
     }
     for parameter in operation.parameters() {
-        if parameter["in"] != "query" {
+        if parameter["in"] != "query" && !operation.is_by_hand() {
             problems.add(place, format!("parameter {} is not in the query; WeCom has no others", parameter["name"]));
         }
     }
@@ -107,7 +111,7 @@ fn check_operation(document: &Document, operation: &Operation<'_>, problems: &mu
         if body["required"] != true {
             problems.add(place, "requestBody is not required; add `required: true`");
         }
-        if operation.request_schema().is_none() && !operation.is_multipart() {
+        if operation.request_schema().is_none() && !operation.is_by_hand() {
             problems.add(place, "requestBody is not JSON by $ref; point it at a schema below components.schemas");
         }
     }

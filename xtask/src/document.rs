@@ -128,8 +128,28 @@ impl Operation<'_> {
         reference(&self.body.get("responses")?["200"]["content"]["application/json"]["schema"])
     }
 
-    pub fn is_multipart(&self) -> bool {
-        self.body.get("requestBody").is_some_and(|body| body["content"].get("multipart/form-data").is_some())
+    /// The number of its official page, where there is one.
+    pub fn official_page(&self) -> Option<u64> {
+        self.body.get("x-official-page")?.as_u64()
+    }
+
+    /// Whether it moves files: a request in parts, or a reply of bytes. The generator has neither (progenitor #402,
+    /// #518), so its request value is written by hand.
+    pub fn is_by_hand(&self) -> bool {
+        let in_parts = |body: &Value| body["content"].get("multipart/form-data").is_some();
+        self.body.get("requestBody").is_some_and(in_parts) || self.answers_bytes()
+    }
+
+    pub fn answers_bytes(&self) -> bool {
+        self.body.get("responses").is_some_and(|responses| responses["200"]["content"].get("*/*").is_some())
+    }
+}
+
+/// What the operation with this body is known from: its official page, or else what `x-unconfirmed` says.
+pub fn source_of(body: &Map<String, Value>) -> String {
+    match body.get("x-official-page").and_then(Value::as_u64) {
+        Some(page) => format!("[Official page](https://developer.work.weixin.qq.com/document/path/{page})"),
+        None => format!("Unconfirmed. {}", body.get("x-unconfirmed").and_then(Value::as_str).unwrap_or_default()),
     }
 }
 

@@ -26,8 +26,6 @@ const CLASSES: [&str; 10] = [
 #[serde(deny_unknown_fields)]
 pub struct Errcodes {
     pub errcodes: Vec<Errcode>,
-    /// Operations of the API that the document does not have yet, so that a code may already name them.
-    pub operations_to_come: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -74,9 +72,6 @@ impl Errcodes {
         let mut problems = Vec::new();
         let in_document: BTreeSet<String> =
             document.operations().iter().map(|operation| operation.id().to_owned()).collect();
-        for operation in self.operations_to_come.iter().filter(|operation| in_document.contains(*operation)) {
-            problems.push(format!("operations_to_come: {operation} is in the document by now; drop it here"));
-        }
         for pair in self.errcodes.windows(2) {
             if pair[0].code >= pair[1].code {
                 problems.push(format!("{}: stands after {}; sort by code, each code once", pair[1].code, pair[0].code));
@@ -96,7 +91,7 @@ impl Errcodes {
                 }
             }
             for operation in row.operations.iter().chain(row.at.keys()) {
-                if !in_document.contains(operation) && !self.operations_to_come.contains(operation) {
+                if !in_document.contains(operation) {
                     problems.push(format!("{}: there is no operation {operation}; mend the name", row.code));
                 }
             }

@@ -6,7 +6,7 @@
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
-use crate::document::{Document, METHODS};
+use crate::document::{Document, METHODS, source_of};
 
 /// Strings of format `password`, by name, and the redacting type of wecom-kf-raw each becomes.
 pub const SECRETS: [(&str, &str); 3] =
@@ -32,7 +32,8 @@ pub fn lower(document: &Document) -> Result<(Document, Vec<Step>)> {
         },
         Step { name: "official page linked in the documentation", count: link_official_pages(&mut lowered) },
         Step { name: "default reply dropped", count: drop_default_replies(&mut lowered) },
-        Step { name: "multipart operation stripped", count: strip_multipart(&mut lowered) },
+        Step { name: "callback dropped", count: drop_callbacks(&mut lowered) },
+        Step { name: "operation that moves files stripped", count: strip_files(&mut lowered) },
         Step { name: "secret becomes a redacting type", count: secrets_to_types(&mut lowered) },
         Step { name: "list of messages becomes a list of their JSON", count: messages_one_by_one(&mut lowered)? },
         Step { name: "nothing required in a reply schema", count: nothing_required(&mut lowered, &replies) },
@@ -68,12 +69,10 @@ fn security_to_parameter(document: &mut Document) -> usize {
 /// Whoever reads the generated client is one step from what WeCom says.
 fn link_official_pages(document: &mut Document) -> usize {
     each_operation(document, |operation| {
-        let link = format!(
-            "[Official page](https://developer.work.weixin.qq.com/document/path/{})",
-            operation["x-official-page"]
-        );
+        let Some(body) = operation.as_object() else { return 0 };
+        let source = source_of(body);
         let description = operation["description"].as_str().map_or(String::new(), |text| format!("{text}\n\n"));
-        operation["description"] = Value::String(description + &link);
+        operation["description"] = Value::String(description + &source);
         1
     })
 }
@@ -87,16 +86,26 @@ fn drop_default_replies(document: &mut Document) -> usize {
     })
 }
 
-/// The generator has no multipart/form-data (progenitor #402, #518).
-fn strip_multipart(document: &mut Document) -> usize {
-    let Some(paths) = document.root["paths"].as_object_mut() else { return 0 };
-    let mut stripped = 0;
-    for item in paths.values_mut().filter_map(Value::as_object_mut) {
-        let before = item.len();
-        item.retain(|_, operation| operation["requestBody"]["content"].get("multipart/form-data").is_none());
-        stripped += before - item.len();
+/// They are calls of WeCom's, which no client makes.
+fn drop_callbacks(document: &mut Document) -> usize {
+    each_operation(document, |operation| {
+        let callbacks = operation.as_object_mut().and_then(|operation| operation.remove("callbacks"));
+        callbacks.and_then(|callbacks| callbacks.as_object().map(|callbacks| callbacks.len())).unwrap_or_default()
+    })
+}
+
+/// See `Operation::is_by_hand`.
+fn strip_files(document: &mut Document) -> usize {
+    let by_hand: Vec<(String, String)> = document
+        .operations()
+        .iter()
+        .filter(|operation| operation.is_by_hand())
+        .map(|operation| (operation.path.to_owned(), operation.method.to_owned()))
+        .collect();
+    for (path, method) in &by_hand {
+        document.root["paths"][path].as_object_mut().and_then(|item| item.remove(method));
     }
-    stripped
+    by_hand.len()
 }
 
 /// A secret that is a plain string ends up in somebody's Debug output.

@@ -7,7 +7,7 @@ use quote::{format_ident, quote};
 use serde_json::{Value, json};
 
 use crate::adapt::adapt;
-use crate::document::{Document, Operation, pascal_case, reference};
+use crate::document::{Document, Operation, pascal_case, reference, source_of};
 use crate::errcodes::Errcodes;
 use crate::lower::{MESSAGE_JSON, SECRETS, Step};
 
@@ -32,18 +32,23 @@ pub fn operations(document: &Document, errcodes: &Errcodes) -> Result<String> {
     let operations = document.operations();
     let constants = operations.iter().map(constant);
     let names = operations.iter().map(constant_name);
-    let requests =
-        operations.iter().map(|operation| request(document, operation, errcodes)).collect::<Result<Vec<_>>>()?;
+    let generated = operations.iter().filter(|operation| !operation.is_by_hand());
+    let requests = generated.map(|operation| request(document, operation, errcodes)).collect::<Result<Vec<_>>>()?;
+    let by_hand = operations.iter().filter(|operation| operation.is_by_hand()).map(request_name);
     let replies = operations
         .iter()
+        .filter(|operation| !operation.answers_bytes())
         .filter_map(Operation::reply_schema)
         .map(|schema| reply(document, schema))
         .collect::<Result<Vec<_>>>()?;
     let count = operations.len();
     pretty(quote! {
         use super::client::{Client, types};
-        use crate::request::{Operation, Repeat, Reply, Request};
+        use crate::request::{FromJson, Operation, Repeat, Reply, Request};
         use crate::{AccessToken, ErrCode, Error};
+
+        // What moves files is written by hand.
+        pub use crate::media::{#(#by_hand),*};
 
         /// Every operation of the document, by path.
         pub const ALL: [Operation; #count] = [#(#names),*];
@@ -58,11 +63,18 @@ fn constant_name(operation: &Operation<'_>) -> proc_macro2::Ident {
     format_ident!("{}", operation.id().to_uppercase())
 }
 
+fn request_name(operation: &Operation<'_>) -> proc_macro2::Ident {
+    format_ident!("{}", pascal_case(operation.id()))
+}
+
 fn constant(operation: &Operation<'_>) -> TokenStream {
     let (name, id, path, tag) = (constant_name(operation), operation.id(), operation.path, operation.tag());
     let method = operation.method.to_uppercase();
     let repeat = format_ident!("{}", pascal_case(operation.text("x-repeat")));
-    let page = operation.body["x-official-page"].as_u64();
+    let page = match operation.official_page() {
+        Some(page) => quote!(Some(#page)),
+        None => quote!(None),
+    };
     let needs_access_token = operation.needs_access_token();
     let docs = format!(" `{method} {path}`: {}", operation.text("summary"));
     quote! {
@@ -80,18 +92,13 @@ fn constant(operation: &Operation<'_>) -> TokenStream {
 }
 
 fn request(document: &Document, operation: &Operation<'_>, errcodes: &Errcodes) -> Result<TokenStream> {
-    let name = format_ident!("{}", pascal_case(operation.id()));
+    let name = request_name(operation);
     let (constant, method) = (constant_name(operation), format_ident!("{}", operation.id()));
     let reply = format_ident!("{}", operation.reply_schema().unwrap_or_default());
     let docs = [
         format!(" {}", operation.text("summary")),
         String::new(),
-        format!(
-            " `{} {}`, [official page](https://developer.work.weixin.qq.com/document/path/{})",
-            operation.method.to_uppercase(),
-            operation.path,
-            operation.body["x-official-page"]
-        ),
+        format!(" `{} {}`. {}", operation.method.to_uppercase(), operation.path, source_of(operation.body)),
     ];
     let fields = operation.parameters().map(parameter_field).chain(operation.request_schema().map(|schema| {
         let schema = format_ident!("{schema}");
@@ -221,11 +228,13 @@ fn reply(document: &Document, schema: &str) -> Result<TokenStream> {
     let has_more = document.schema(schema)?["properties"].as_object().is_some_and(|properties| properties.len() > 2);
     let rest = has_more.then(|| quote!(, ..Default::default()));
     Ok(quote! {
-        impl Reply for types::#name {
+        impl FromJson for types::#name {
             fn decode(body: &[u8]) -> Result<Self, Error> {
                 crate::exchange::decode(body)
             }
+        }
 
+        impl Reply for types::#name {
             fn errcode(&self) -> i64 {
                 self.errcode
             }
@@ -246,9 +255,14 @@ pub fn limits(document: &Document) -> Result<(String, usize)> {
     let mut count = 0;
     let mut modules = Vec::new();
     for operation in document.operations() {
-        let Some(schema) = operation.request_schema() else { continue };
         let mut constants = Vec::new();
-        collect_limits(document, document.schema(schema)?, &mut Vec::new(), &mut constants)?;
+        for parameter in operation.parameters() {
+            let name = parameter["name"].as_str().unwrap_or_default().to_owned();
+            collect_limits(document, &parameter["schema"], &mut vec![name], &mut constants)?;
+        }
+        if let Some(schema) = operation.request_schema() {
+            collect_limits(document, document.schema(schema)?, &mut Vec::new(), &mut constants)?;
+        }
         if constants.is_empty() {
             continue;
         }

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::io;
 
 use reqwest::StatusCode;
 
@@ -9,6 +10,9 @@ pub enum Error {
     /// The reply did not arrive, or not whole.
     #[error("no reply")]
     Transport(#[source] TransportError),
+    /// The file to be sent could not be read, so nothing was sent.
+    #[error("the file to be sent could not be read")]
+    Unreadable(#[source] io::Error),
     /// An HTTP status other than 200. WeCom itself refuses with 200, so this came from something in between, or the
     /// base URL is not WeCom's.
     #[error("HTTP status {}", .0.as_u16())]

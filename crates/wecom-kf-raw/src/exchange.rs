@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::repair::mended;
 use crate::types::ErrorModel;
-use crate::{AccessToken, Client, Error, Operation, Reply};
+use crate::{AccessToken, Client, Error, FromJson, Operation, Reply};
 
 /// Builds the HTTP client of a [`Client`] from `settings`, such as a proxy or time-outs.
 ///
@@ -41,7 +41,7 @@ impl Client {
     }
 
     /// Sends `request` and decodes the reply.
-    pub(crate) async fn exchange<T: Reply>(&self, request: reqwest::Request) -> Result<T, Error> {
+    pub(crate) async fn exchange<T: FromJson>(&self, request: reqwest::Request) -> Result<T, Error> {
         let response = self.client.execute(request).await?;
         if response.status() != StatusCode::OK {
             // A response prints its URL and its headers, a Location with our query among them.
@@ -55,7 +55,7 @@ impl Client {
     /// # Errors
     ///
     /// As every operation.
-    pub async fn post<B: Serialize + Sync, T: Reply>(
+    pub async fn post<B: Serialize + Sync, T: FromJson>(
         &self,
         operation: Operation,
         access_token: &AccessToken,

@@ -10,6 +10,7 @@ mod exchange;
 mod generated;
 #[doc(hidden)]
 pub mod lenient;
+pub mod media;
 mod message_json;
 #[doc(hidden)]
 pub mod repair;
@@ -24,5 +25,5 @@ pub use exchange::refusal_in;
 pub use generated::client::{Client, types};
 pub use generated::{limits, op};
 pub use message_json::MessageJson;
-pub use request::{Operation, Repeat, Reply, Request};
+pub use request::{FromJson, Operation, Repeat, Reply, Request};
 pub use secret::{AccessToken, CorpSecret, SyncToken};

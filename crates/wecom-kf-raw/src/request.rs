@@ -1,4 +1,5 @@
 use std::future::Future;
+use std::time::Duration;
 
 use crate::{AccessToken, Client, ErrCode, Error};
 
@@ -29,6 +30,16 @@ pub trait Request: Sync {
         Vec::new()
     }
 
+    /// Whether it cannot be sent (again): its body was a stream, and that was read.
+    fn is_spent(&self) -> bool {
+        false
+    }
+
+    /// How much longer than usual it may take, because of what has to be sent.
+    fn extra_time(&self) -> Duration {
+        Duration::ZERO
+    }
+
     /// The reply to go on with when `errcode` answers a repeat of ours and means that an earlier try went through.
     fn reply_to_repeat(&self, errcode: ErrCode) -> Option<Self::Reply> {
         let _ = errcode;
@@ -38,13 +49,6 @@ pub trait Request: Sync {
 
 /// What every reply has: how it went.
 pub trait Reply: Sized + Send {
-    /// Decodes the body of an answer.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Undecodable`]: it is no such reply.
-    fn decode(body: &[u8]) -> Result<Self, Error>;
-
     /// 0 means success.
     fn errcode(&self) -> i64;
 
@@ -53,6 +57,16 @@ pub trait Reply: Sized + Send {
 
     /// The reply that says nothing but this.
     fn refusal(errcode: i64, errmsg: String) -> Self;
+}
+
+/// A reply that is JSON, as all are but that of `media_get`.
+pub trait FromJson: Reply {
+    /// Decodes the body of an answer.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Undecodable`]: it is no such reply.
+    fn decode(body: &[u8]) -> Result<Self, Error>;
 }
 
 /// An operation of the document.
@@ -68,8 +82,9 @@ pub struct Operation {
     pub tag: &'static str,
     /// Whether a call of it may be repeated.
     pub repeat: Repeat,
-    /// The number of its page at `developer.work.weixin.qq.com/document/path/`.
-    pub official_page: u64,
+    /// The number of its page at `developer.work.weixin.qq.com/document/path/`; None if it is known from other sources
+    /// only, which its documentation names.
+    pub official_page: Option<u64>,
     /// Whether it needs an access token; all do but `gettoken`.
     pub needs_access_token: bool,
 }
@@ -77,7 +92,7 @@ pub struct Operation {
 /// May a call be sent again when it is unknown whether it went through?
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Repeat {
-    /// Yes: it only reads.
+    /// Yes: it only reads, or leaves behind what nobody minds, such as one more temporary file.
     Safe,
     /// Yes: WeCom recognises the repeat by a key in the request.
     Keyed,

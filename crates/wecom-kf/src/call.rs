@@ -44,6 +44,8 @@ impl Caller {
             errcode = tracing::field::Empty,
         );
         let started = Instant::now();
+        let extra_time = request.extra_time();
+        let limits = Limits { attempt: limits.attempt + extra_time, call: limits.call + extra_time };
         let deadline = started + limits.call;
         let mut call = Call {
             caller: self,
@@ -141,7 +143,9 @@ impl<R: Request> Call<'_, R> {
                     }
                     return Ok(reply);
                 }
-                Attempt::Refused(refusal) if self.is_token_rejection(&refusal) && !renewed => {
+                Attempt::Refused(refusal)
+                    if self.is_token_rejection(&refusal) && !renewed && !self.request.is_spent() =>
+                {
                     token = self.renew(&token, refusal).await?;
                     renewed = true;
                 }
@@ -174,8 +178,11 @@ impl<R: Request> Call<'_, R> {
                 surely_not_sent: false,
             },
             Ok(Err(error)) => {
-                let surely_not_sent =
-                    matches!(&error, raw::Error::Transport(error) if error.is_connect() || error.is_builder());
+                let surely_not_sent = match &error {
+                    raw::Error::Transport(error) => error.is_connect() || error.is_builder(),
+                    raw::Error::Unreadable(_) => true,
+                    _ => false,
+                };
                 Attempt::Lost {
                     error: Error::NoAnswer { operation, attempts, source: Arc::new(error) },
                     surely_not_sent,
@@ -257,7 +264,7 @@ impl<R: Request> Call<'_, R> {
 
     /// Waits for the next attempt; `error` if there is none left, in number, in budget or in time.
     async fn wait(&mut self, error: Error, code: Option<ErrCode>, cost: Cost) -> Result<(), Error> {
-        if self.attempts >= self.caller.retry.attempts() {
+        if self.attempts >= self.caller.retry.attempts() || self.request.is_spent() {
             return Err(error);
         }
         let wait = self.caller.retry.wait(self.attempts - 1, code);

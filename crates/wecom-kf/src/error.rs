@@ -276,6 +276,10 @@ fn answer_remedy(error: &raw::Error) -> (&'static str, &'static str) {
             "The connection broke: check the network and the proxy. A call that changes something may have gone through: look before repeating it.",
             "连接中断：检查网络和代理。会改动数据的调用可能已经生效，重试前先查询。",
         ),
+        raw::Error::Unreadable(_) => (
+            "Nothing was sent: see that the file is there and may be read, and that a stream is sent once only.",
+            "请求未发出：确认文件存在且可读；流式上传只能发送一次。",
+        ),
         raw::Error::Status(status) if status.is_redirection() => (
             "Redirects are not followed, they would hand on the token: correct the base URL or the proxy that redirects.",
             "不跟随重定向，以免泄露 token：改正 base URL，或检查做重定向的代理。",

@@ -9,7 +9,7 @@ use super::Message;
 use super::fields::{Integer, Text};
 use crate::error::Refusal;
 use crate::raw::repair::mended;
-use crate::raw::{self, Operation, Reply, Request, lenient, op, types};
+use crate::raw::{self, FromJson, Operation, Reply, Request, lenient, op, types};
 use crate::{AccessToken, ErrCode, Error, OpenKfid, SyncToken};
 
 /// What to read: [`Messages::sync`](super::Messages::sync).
@@ -173,7 +173,7 @@ struct Around<'a> {
     msg_list: Option<Vec<&'a RawValue>>,
 }
 
-impl Reply for Page {
+impl FromJson for Page {
     fn decode(body: &[u8]) -> Result<Self, raw::Error> {
         let whole = std::str::from_utf8(body).ok();
         // A lone surrogate would do its harm only when the message is read.
@@ -192,7 +192,9 @@ impl Reply for Page {
         Self::split(text)
             .or_else(|error| raw::refusal_in(text.as_bytes()).ok_or_else(|| raw::Error::undecodable(body, &error)))
     }
+}
 
+impl Reply for Page {
     fn errcode(&self) -> i64 {
         self.errcode
     }

@@ -1,0 +1,119 @@
+//! Files, up and down: the operations the generator cannot make.
+//!
+//! Their request values are among the others, in [`op`](crate::op): [`op::MediaUpload`](crate::op::MediaUpload),
+//! [`op::MediaUploadimg`](crate::op::MediaUploadimg), [`op::MediaGet`](crate::op::MediaGet).
+
+mod download;
+mod upload;
+
+use std::time::Duration;
+
+use reqwest::multipart::Form;
+use reqwest::{Method, RequestBuilder};
+
+pub use download::{Download, MediaGetResponse, Range};
+pub use upload::Upload;
+
+use crate::request::{Operation, Repeat, Request};
+use crate::{AccessToken, Client, Error, op, types};
+
+/// What is left of the time limits of the HTTP client: files take their time, and who calls says how much.
+const NO_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Upload a temporary file.
+///
+/// `POST /cgi-bin/media/upload`. [Official page](https://developer.work.weixin.qq.com/document/path/90253)
+#[derive(Debug)]
+pub struct MediaUpload {
+    /// image, voice, video or file.
+    pub type_: String,
+    /// The file.
+    pub media: Upload,
+}
+
+/// Upload a picture and get a permanent URL of it.
+///
+/// `POST /cgi-bin/media/uploadimg`. [Official page](https://developer.work.weixin.qq.com/document/path/90256)
+#[derive(Debug)]
+pub struct MediaUploadimg {
+    /// The picture.
+    pub media: Upload,
+}
+
+/// Fetch a temporary file.
+///
+/// `GET /cgi-bin/media/get`. [Official page](https://developer.work.weixin.qq.com/document/path/90254)
+#[derive(Clone, Debug, Default)]
+pub struct MediaGet {
+    /// Id of the file, good for 3 days.
+    pub media_id: String,
+    /// The part of it to fetch; the whole if None.
+    pub range: Option<Range>,
+}
+
+impl Request for MediaUpload {
+    type Reply = types::MediaUploadResponse;
+    const OPERATION: Operation = op::MEDIA_UPLOAD;
+
+    async fn send(&self, client: &Client, access_token: &AccessToken) -> Result<Self::Reply, Error> {
+        let request = client.file_request(Self::OPERATION, access_token).query(&[("type", &self.type_)]);
+        client.exchange(request.multipart(self.media.form().await?).build()?).await
+    }
+
+    fn repeat(&self) -> Repeat {
+        self.media.repeat()
+    }
+
+    fn is_spent(&self) -> bool {
+        self.media.is_spent()
+    }
+
+    fn extra_time(&self) -> Duration {
+        self.media.extra_time()
+    }
+}
+
+impl Request for MediaUploadimg {
+    type Reply = types::MediaUploadimgResponse;
+    const OPERATION: Operation = op::MEDIA_UPLOADIMG;
+
+    async fn send(&self, client: &Client, access_token: &AccessToken) -> Result<Self::Reply, Error> {
+        let form: Form = self.media.form().await?;
+        client.exchange(client.file_request(Self::OPERATION, access_token).multipart(form).build()?).await
+    }
+
+    fn repeat(&self) -> Repeat {
+        self.media.repeat()
+    }
+
+    fn is_spent(&self) -> bool {
+        self.media.is_spent()
+    }
+
+    fn extra_time(&self) -> Duration {
+        self.media.extra_time()
+    }
+}
+
+impl Request for MediaGet {
+    type Reply = MediaGetResponse;
+    const OPERATION: Operation = op::MEDIA_GET;
+
+    /// A reply that holds a [`Download`] has come as far as its first bytes.
+    async fn send(&self, client: &Client, access_token: &AccessToken) -> Result<Self::Reply, Error> {
+        let request = client.file_request(Self::OPERATION, access_token).query(&[("media_id", &self.media_id)]);
+        let request = match self.range {
+            Some(range) => request.header(reqwest::header::RANGE, range.to_string()),
+            None => request,
+        };
+        MediaGetResponse::of(client.client.execute(request.build()?).await?).await
+    }
+}
+
+impl Client {
+    fn file_request(&self, operation: Operation, access_token: &AccessToken) -> RequestBuilder {
+        let method = if operation.method == "GET" { Method::GET } else { Method::POST };
+        let url = format!("{}{}", self.baseurl, operation.path);
+        self.client.request(method, url).query(&[("access_token", access_token)]).timeout(NO_LIMIT)
+    }
+}

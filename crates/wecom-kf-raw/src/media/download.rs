@@ -1,0 +1,263 @@
+use std::collections::VecDeque;
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_core::Stream;
+use reqwest::header::{ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderName};
+use reqwest::{Response, StatusCode};
+
+use crate::Error;
+use crate::exchange::refusal_in;
+use crate::repair::mended;
+use crate::request::Reply;
+
+/// A refusal is shorter: code, words, a hint, an address and a link.
+const LONGEST_REFUSAL: usize = 16 * 1024;
+
+/// A part of a file, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Range {
+    /// The first byte.
+    pub first: u64,
+    /// The last byte, included; to the end if None.
+    pub last: Option<u64>,
+}
+
+impl fmt::Display for Range {
+    /// As the header `Range` has it. WeCom's table of headers leaves out the "=", its sample has it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.last {
+            Some(last) => write!(f, "bytes={}-{last}", self.first),
+            None => write!(f, "bytes={}-", self.first),
+        }
+    }
+}
+
+/// What `media_get` answers: a file, or why not.
+#[derive(Debug, Default)]
+pub struct MediaGetResponse {
+    /// 0 means success.
+    pub errcode: i64,
+    /// For people, never to be matched.
+    pub errmsg: String,
+    /// The file, unless it was refused.
+    pub file: Option<Download>,
+}
+
+impl Reply for MediaGetResponse {
+    fn errcode(&self) -> i64 {
+        self.errcode
+    }
+
+    fn errmsg(&self) -> &str {
+        &self.errmsg
+    }
+
+    fn refusal(errcode: i64, errmsg: String) -> Self {
+        Self { errcode, errmsg, file: None }
+    }
+}
+
+impl MediaGetResponse {
+    /// Tells a file from a refusal. Both come with status 200, and the Content-Type of either may be anything: with a
+    /// Content-disposition it is a file, which may well be JSON itself; without, it is a refusal if it is a short
+    /// object with an errcode other than 0.
+    pub(super) async fn of(response: Response) -> Result<Self, Error> {
+        if !matches!(response.status(), StatusCode::OK | StatusCode::PARTIAL_CONTENT) {
+            return Err(Error::Status(response.status()));
+        }
+        let mut file = Download::of(response);
+        if file.header(&CONTENT_DISPOSITION).is_none() && file.status == StatusCode::OK {
+            let start = file.peek(LONGEST_REFUSAL).await?;
+            if let Some(refusal) = refusal_of(&start) {
+                return Ok(refusal);
+            }
+        }
+        Ok(Self { file: Some(file), ..Self::default() })
+    }
+}
+
+fn refusal_of(body: &[u8]) -> Option<MediaGetResponse> {
+    let is_short_object = body.len() < LONGEST_REFUSAL && body.trim_ascii_start().first() == Some(&b'{');
+    if !is_short_object {
+        return None;
+    }
+    refusal_in(body).or_else(|| refusal_in(mended(body)?.as_bytes()))
+}
+
+/// A file on its way: a stream of its bytes, and what the headers say of it.
+///
+/// Its Debug shows the length only.
+pub struct Download {
+    status: StatusCode,
+    headers: HeaderMap,
+    length: Option<u64>,
+    /// What was read to tell it from a refusal.
+    start: VecDeque<Bytes>,
+    rest: Pin<Box<dyn Stream<Item = reqwest::Result<Bytes>> + Send + Sync>>,
+}
+
+impl Download {
+    fn of(response: Response) -> Self {
+        let (status, headers, length) = (response.status(), response.headers().clone(), response.content_length());
+        Self { status, headers, length, start: VecDeque::new(), rest: Box::pin(response.bytes_stream()) }
+    }
+
+    /// Reads on until there are `enough` bytes or the end; what was read stays in the stream.
+    async fn peek(&mut self, enough: usize) -> Result<Vec<u8>, Error> {
+        let mut read = Vec::new();
+        while read.len() < enough {
+            let Some(chunk) = std::future::poll_fn(|context| self.rest.as_mut().poll_next(context)).await else {
+                break;
+            };
+            let chunk = chunk?;
+            read.extend_from_slice(&chunk);
+            self.start.push_back(chunk);
+        }
+        Ok(read)
+    }
+
+    fn header(&self, name: &HeaderName) -> Option<&[u8]> {
+        self.headers.get(name).map(|value| value.as_bytes())
+    }
+
+    fn text_header(&self, name: &HeaderName) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The name it was uploaded under, as far as WeCom says: without folders and control characters, so that it can
+    /// name a file here.
+    pub fn file_name(&self) -> Option<String> {
+        let disposition = String::from_utf8_lossy(self.header(&CONTENT_DISPOSITION)?);
+        safe_name(&file_name_in(&disposition)?)
+    }
+
+    /// What WeCom says it is, which is not reliable.
+    pub fn content_type(&self) -> Option<&str> {
+        self.text_header(&CONTENT_TYPE)
+    }
+
+    /// How many bytes are on their way.
+    pub fn length(&self) -> Option<u64> {
+        self.length
+    }
+
+    /// Whether WeCom says that parts of it can be asked for.
+    pub fn takes_ranges(&self) -> bool {
+        self.status == StatusCode::PARTIAL_CONTENT || self.text_header(&ACCEPT_RANGES) == Some("bytes")
+    }
+
+    /// Of a part that was asked for: its first byte, and the length of the whole where WeCom says it. None when the
+    /// whole file comes.
+    pub fn part(&self) -> Option<(u64, Option<u64>)> {
+        if self.status != StatusCode::PARTIAL_CONTENT {
+            return None;
+        }
+        let (range, total) = self.text_header(&CONTENT_RANGE)?.strip_prefix("bytes ")?.split_once('/')?;
+        let (first, _) = range.split_once('-')?;
+        Some((first.parse().ok()?, total.parse().ok()))
+    }
+}
+
+impl Stream for Download {
+    type Item = Result<Bytes, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        match self.start.pop_front() {
+            Some(chunk) => Poll::Ready(Some(Ok(chunk))),
+            None => self.rest.as_mut().poll_next(context).map_err(Error::from),
+        }
+    }
+}
+
+impl fmt::Debug for Download {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Download").field("length", &self.length).finish_non_exhaustive()
+    }
+}
+
+/// The name in a Content-disposition: `filename*=UTF-8''…`, or else `filename="…"`, percent-encoded or as it is.
+fn file_name_in(disposition: &str) -> Option<String> {
+    let lower = disposition.to_ascii_lowercase();
+    if let Some(at) = lower.find("filename*=") {
+        let value = disposition[at + "filename*=".len()..].split(';').next()?.trim().trim_matches('"');
+        if let Some(encoded) = value.splitn(3, '\'').nth(2) {
+            return Some(percent_decoded(encoded));
+        }
+    }
+    let value = &disposition[lower.find("filename=")? + "filename=".len()..];
+    let name = match value.strip_prefix('"') {
+        Some(quoted) => until_quote(quoted),
+        None => value.split(';').next()?.trim().to_owned(),
+    };
+    Some(percent_decoded(&name))
+}
+
+fn until_quote(quoted: &str) -> String {
+    let mut name = String::new();
+    let mut characters = quoted.chars();
+    while let Some(character) = characters.next().filter(|character| *character != '"') {
+        match character {
+            '\\' => name.extend(characters.next()),
+            _ => name.push(character),
+        }
+    }
+    name
+}
+
+/// As it is, if that gives no text.
+fn percent_decoded(name: &str) -> String {
+    percent_encoding::percent_decode_str(name).decode_utf8().map_or_else(|_| name.to_owned(), Into::into)
+}
+
+fn safe_name(name: &str) -> Option<String> {
+    let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    let name: String = last.chars().filter(|character| !character.is_control()).collect();
+    let name = name.trim();
+    (!name.is_empty() && name != "." && name != "..").then(|| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_found_in_every_form_and_leads_into_no_folder() {
+        let cases = [
+            (r#"attachment; filename="a.jpg""#, Some("a.jpg")),
+            (r#"attachment; filename="报价单.pdf""#, Some("报价单.pdf")),
+            (r#"attachment; filename="%E6%8A%A5%E4%BB%B7.pdf""#, Some("报价.pdf")),
+            (r#"attachment; filename="100%.pdf""#, Some("100%.pdf")),
+            (r#"attachment; FileName=plain.amr; size=7"#, Some("plain.amr")),
+            (r#"attachment; filename="x"; filename*=UTF-8''%E7%94%B2.txt"#, Some("甲.txt")),
+            (r#"attachment; filename="say \"hi\".txt""#, Some("say \"hi\".txt")),
+            (r#"attachment; filename="../../etc/passwd""#, Some("passwd")),
+            (r#"attachment; filename="%2e%2e%2fboot.ini""#, Some("boot.ini")),
+            (r#"attachment; filename="c:\\temp\\a.txt""#, Some("a.txt")),
+            ("attachment; filename=\"a\u{7}\n.txt\"", Some("a.txt")),
+            (r#"attachment; filename="..""#, None),
+            (r#"attachment; filename="""#, None),
+            ("attachment", None),
+        ];
+        for (disposition, expected) in cases {
+            let name = file_name_in(disposition).and_then(|name| safe_name(&name));
+            assert_eq!(name.as_deref(), expected, "{disposition}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_a_short_object_with_an_errcode() {
+        let code = |body: &[u8]| refusal_of(body).map(|refusal| refusal.errcode);
+        assert_eq!(code(br#"{"errcode":40007,"errmsg":"invalid media_id"}"#), Some(40007));
+        assert_eq!(code(b"  {\"errcode\":\"40007\"}"), Some(40007));
+        for file in
+            [&br#"{"errcode":0}"#[..], br#"{"name":"x"}"#, b"[40007]", b"", b"\xff\xd8\xff", b"{\"errcode\":400"]
+        {
+            assert_eq!(code(file), None, "{}", String::from_utf8_lossy(file));
+        }
+        let long = format!(r#"{{"errcode":40007,"errmsg":"{}"}}"#, "x".repeat(LONGEST_REFUSAL));
+        assert_eq!(code(long.as_bytes()), None);
+    }
+}
