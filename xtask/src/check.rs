@@ -11,7 +11,7 @@ use crate::lower::SECRETS;
 pub const REPEATS: [&str; 3] = ["safe", "keyed", "never"];
 
 /// Every extension the generator knows, so that a misspelt one is not passed over.
-const EXTENSIONS: [&str; 9] = [
+const EXTENSIONS: [&str; 11] = [
     "x-private",
     "x-official-page",
     "x-unconfirmed",
@@ -21,6 +21,8 @@ const EXTENSIONS: [&str; 9] = [
     "x-max-bytes",
     "x-max-chars",
     "x-max-items",
+    "x-min-bytes",
+    "x-max-bytes-of",
 ];
 
 /// Refuses a document with everything that is wrong with it.
@@ -209,7 +211,9 @@ fn check_nodes(document: &Document, problems: &mut Problems) {
 }
 
 fn check_limits(place: &str, node: &Value, problems: &mut Problems) {
-    for (limit, of) in [("x-max-bytes", "string"), ("x-max-chars", "string"), ("x-max-items", "array")] {
+    for (limit, of) in
+        [("x-max-bytes", "string"), ("x-max-chars", "string"), ("x-max-items", "array"), ("x-min-bytes", "string")]
+    {
         let Some(value) = node.get(limit) else { continue };
         if node["type"] != of {
             problems.add(place, format!("{limit} belongs to a schema of type {of}, not {}", node["type"]));

@@ -123,6 +123,11 @@ impl Operation<'_> {
         reference(&self.body.get("requestBody")?["content"]["application/json"]["schema"])
     }
 
+    /// The schema of its request in parts.
+    pub fn parts_schema(&self) -> Option<&Value> {
+        self.body.get("requestBody")?["content"].get("multipart/form-data").map(|content| &content["schema"])
+    }
+
     /// The name of the schema of its reply.
     pub fn reply_schema(&self) -> Option<&str> {
         reference(&self.body.get("responses")?["200"]["content"]["application/json"]["schema"])
@@ -136,8 +141,7 @@ impl Operation<'_> {
     /// Whether it moves files: a request in parts, or a reply of bytes. The generator has neither (progenitor #402,
     /// #518), so its request value is written by hand.
     pub fn is_by_hand(&self) -> bool {
-        let in_parts = |body: &Value| body["content"].get("multipart/form-data").is_some();
-        self.body.get("requestBody").is_some_and(in_parts) || self.answers_bytes()
+        self.parts_schema().is_some() || self.answers_bytes()
     }
 
     pub fn answers_bytes(&self) -> bool {

@@ -263,6 +263,9 @@ pub fn limits(document: &Document) -> Result<(String, usize)> {
         if let Some(schema) = operation.request_schema() {
             collect_limits(document, document.schema(schema)?, &mut Vec::new(), &mut constants)?;
         }
+        if let Some(parts) = operation.parts_schema() {
+            collect_limits(document, parts, &mut Vec::new(), &mut constants)?;
+        }
         if constants.is_empty() {
             continue;
         }
@@ -289,8 +292,10 @@ fn collect_limits(
         return collect_limits(document, document.schema(name)?, path, constants);
     }
     let integer = schema["type"] == "integer";
+    let bytes = if schema["format"] == "binary" { "bytes" } else { "bytes of UTF-8" };
     let known = [
-        ("x-max-bytes", "MAX_BYTES", "Longest", "bytes of UTF-8", true),
+        ("x-min-bytes", "MIN_BYTES", "Shortest", bytes, true),
+        ("x-max-bytes", "MAX_BYTES", "Longest", bytes, true),
         ("x-max-chars", "MAX_CHARS", "Longest", "characters", true),
         ("x-max-items", "MAX_ITEMS", "Longest", "items", true),
         ("minimum", "MIN", "Smallest", "", integer),
@@ -305,6 +310,15 @@ fn collect_limits(
         constants.push(quote! {
             #[doc = #docs]
             pub const #name: #ty = #value;
+        });
+    }
+    for (of, value) in schema["x-max-bytes-of"].as_object().into_iter().flatten() {
+        let name = format_ident!("{}_{}_MAX_BYTES", path.join("_").to_uppercase(), of.to_uppercase());
+        let docs = format!(" Longest `{}` of type {of}: {value} bytes.", path.join("."));
+        let value = proc_macro2::Literal::u64_unsuffixed(value.as_u64().unwrap_or_default());
+        constants.push(quote! {
+            #[doc = #docs]
+            pub const #name: usize = #value;
         });
     }
     for (name, property) in schema["properties"].as_object().into_iter().flatten() {

@@ -143,7 +143,11 @@ fn what_the_generator_would_make_nonsense_of_is_refused_with_place_and_remedy() 
         ("x-repeat-key: msgid", "x-repeat-key: id", "x-repeat-key \"id\" is no property of SendRequest"),
         ("x-repeat: keyed", "x-repeat: safe", "go with `x-repeat: keyed` only"),
         ("      x-official-page: 94662\n", "", "account/add.post: has no x-official-page"),
-        ("      x-unconfirmed: Known", "      x-unconfirmed: ''\n      # Known", "recall_msg.post: has no x-official-page"),
+        (
+            "      x-unconfirmed: Known",
+            "      x-unconfirmed: ''\n      # Known",
+            "recall_msg.post: has no x-official-page",
+        ),
         ("x-official-page: 94662", "x-oficial-page: 94662", "x-oficial-page is unknown"),
         ("security: [{ access_token: [] }]", "security: [{ basic: [] }]", "must say `security:"),
         (

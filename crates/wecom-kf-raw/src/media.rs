@@ -12,6 +12,7 @@ use reqwest::multipart::Form;
 use reqwest::{Method, RequestBuilder};
 
 pub use download::{Download, MediaGetResponse, Range};
+pub use reqwest::Body;
 pub use upload::Upload;
 
 use crate::request::{Operation, Repeat, Request};

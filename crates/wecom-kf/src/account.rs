@@ -1,4 +1,5 @@
 use futures_util::stream::{Stream, TryStreamExt, try_unfold};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 
 use crate::client::Client;
 use crate::input::{self, Problem};
@@ -47,6 +48,41 @@ impl AccountUpdate {
     pub fn media_id(mut self, media_id: impl Into<String>) -> Self {
         self.media_id = Some(media_id.into());
         self
+    }
+}
+
+/// A link by which customers reach an account: [`Accounts::add_contact_way`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContactWay {
+    url: String,
+    has_scene: bool,
+}
+
+/// Longest `scene_param` [94665]. Whether before or after its encoding is not said: after, which is never less.
+const SCENE_PARAM_MAX_BYTES: usize = 128;
+
+const NEEDS_ENCODING: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+impl ContactWay {
+    /// The link.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The link with a parameter that comes back when the customer enters:
+    /// [`EnterSession::scene_param`](crate::message::event::EnterSession::scene_param). 1 to 128 bytes, counted as they
+    /// stand in the link, percent-encoded. The customer can alter it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`]: the limit above, or the link was made without a scene.
+    pub fn url_with_param(&self, scene_param: &str) -> Result<String, Error> {
+        if !self.has_scene {
+            return Err(input::refuse("contact way", Problem::Malformed { expected: "made with a scene" }));
+        }
+        let encoded: String = percent_encoding::utf8_percent_encode(scene_param, NEEDS_ENCODING).collect();
+        input::bytes("scene_param", &encoded, SCENE_PARAM_MAX_BYTES)?;
+        Ok(format!("{}&scene_param={encoded}", self.url))
     }
 }
 
@@ -134,6 +170,40 @@ impl<'a> Accounts<'a> {
         }
         let body = types::UpdateCustomerServiceAccountRequest { open_kfid: open_kfid.to_string(), name, media_id };
         self.0.call(&op::AccountUpdate { body }).await.map(drop)
+    }
+
+    /// Makes a link by which customers reach an account. No operation lists or deletes links.
+    ///
+    /// `POST /cgi-bin/kf/add_contact_way`, [official page](https://developer.work.weixin.qq.com/document/path/94665).
+    /// Never repeated on its own; one link more is harmless.
+    ///
+    /// # Errors
+    ///
+    /// As [`update`](Self::update).
+    pub async fn add_contact_way(self, open_kfid: &OpenKfid) -> Result<ContactWay, Error> {
+        self.new_contact_way(open_kfid, None).await
+    }
+
+    /// Makes a link by which customers reach an account, with a label that comes back when they enter:
+    /// [`EnterSession::scene`](crate::message::event::EnterSession::scene). `scene` has 1 to 32 bytes of
+    /// `[0-9a-zA-Z_-]`.
+    ///
+    /// # Errors
+    ///
+    /// As [`add_contact_way`](Self::add_contact_way).
+    pub async fn add_contact_way_with_scene(self, open_kfid: &OpenKfid, scene: &str) -> Result<ContactWay, Error> {
+        input::bytes("scene", scene, limits::add_contact_way::SCENE_MAX_BYTES)?;
+        input::word("scene", scene)?;
+        self.new_contact_way(open_kfid, Some(scene.to_owned())).await
+    }
+
+    async fn new_contact_way(self, open_kfid: &OpenKfid, scene: Option<String>) -> Result<ContactWay, Error> {
+        open_kfid.check()?;
+        let has_scene = scene.is_some();
+        let body = types::AddContactWayRequest { open_kfid: open_kfid.to_string(), scene };
+        let reply = self.0.call(&op::AddContactWay { body }).await?;
+        let missing = Error::BadReply { operation: "add_contact_way", problem: "no url" };
+        Ok(ContactWay { url: reply.url.filter(|url| !url.is_empty()).ok_or(missing)?, has_scene })
     }
 
     /// Deletes an account.

@@ -198,6 +198,7 @@ impl<R: Request> Call<'_, R> {
                         code,
                         errmsg: self.caller.scrub(reply.errmsg(), token, &self.request.private()),
                         attempts,
+                        session: None,
                     }),
                 }
             }

@@ -11,7 +11,8 @@ use crate::error::in_one_line;
 use crate::raw::{self, Request, op};
 use crate::retry::RetryBudget;
 use crate::token::{TokenCache, Tokens};
-use crate::{AccessToken, Error, IssuedToken, RetryPolicy, TokenSource, account, message, service_state};
+use crate::{AccessToken, Error, IssuedToken, RetryPolicy, TokenSource, account, corp, customer, knowledge};
+use crate::{media, message, service_state, servicer, statistic, upgrade_service};
 
 /// The figures a client starts out with. Those that have a setter on [`ClientBuilder`] or [`RetryPolicy`] can be
 /// changed there.
@@ -119,6 +120,41 @@ impl Client {
         self.0.caller.call(request, tokens, self.0.limits).await
     }
 
+    /// The corp itself.
+    pub fn corp(&self) -> corp::Corp<'_> {
+        corp::Corp(self)
+    }
+
+    /// Who the customers are.
+    pub fn customer(&self) -> customer::Customers<'_> {
+        customer::Customers(self)
+    }
+
+    /// The knowledge base of the assistant.
+    pub fn knowledge(&self) -> knowledge::Knowledge<'_> {
+        knowledge::Knowledge(self)
+    }
+
+    /// Pictures, voices, videos and files.
+    pub fn media(&self) -> media::Media<'_> {
+        media::Media(self)
+    }
+
+    /// Who answers customers by hand.
+    pub fn servicer(&self) -> servicer::Servicers<'_> {
+        servicer::Servicers(self)
+    }
+
+    /// Daily figures.
+    pub fn statistic(&self) -> statistic::Statistics<'_> {
+        statistic::Statistics(self)
+    }
+
+    /// Recommending members and groups to customers.
+    pub fn upgrade_service(&self) -> upgrade_service::UpgradeService<'_> {
+        upgrade_service::UpgradeService(self)
+    }
+
     /// Customer service accounts.
     pub fn account(&self) -> account::Accounts<'_> {
         account::Accounts(self)
@@ -126,7 +162,7 @@ impl Client {
 
     /// Messages.
     pub fn message(&self) -> message::Messages<'_> {
-        message::Messages(self)
+        message::Messages::new(self)
     }
 
     /// Who serves a customer's session.
@@ -141,6 +177,10 @@ impl Client {
 
     pub(crate) fn call_timeout(&self) -> Duration {
         self.0.limits.call
+    }
+
+    pub(crate) fn retry(&self) -> &RetryPolicy {
+        &self.0.caller.retry
     }
 
     pub(crate) fn tokens(&self) -> &TokenCache {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::input::Problem;
 use crate::raw::{self, BodyKind};
-use crate::{Class, ErrCode, Lang};
+use crate::{Class, ErrCode, Lang, ServiceState};
 
 /// Why a call failed, for the person on call: what failed, why, and what to do.
 ///
@@ -70,6 +70,12 @@ pub enum Error {
     #[error("the token source failed: {}  do: {}", in_one_line(&**.0), self.remedy(Lang::En))]
     TokenSource(#[source] Arc<dyn std::error::Error + Send + Sync>),
 
+    /// The session is not the bot's, as a look at it before the send said
+    /// ([`checking_session`](crate::message::Messages::checking_session)); nothing was sent. Its
+    /// [`code`](Self::code) is 95018, as if WeCom had refused.
+    #[error("send_msg was not sent: the session forbids it, {} (just read)  do: {}", .0, self.remedy(Lang::En))]
+    SessionForbidsSending(ServiceState),
+
     /// The input cannot be right; nothing was sent.
     #[error("{what} {problem}; nothing was sent")]
     #[non_exhaustive]
@@ -78,6 +84,16 @@ pub enum Error {
         what: &'static str,
         /// What is wrong with it.
         problem: Problem,
+    },
+
+    /// A file here could not be read or written.
+    #[error("{what}: {source}  do: {}", self.remedy(Lang::En))]
+    #[non_exhaustive]
+    File {
+        /// What could not be done.
+        what: &'static str,
+        /// Why.
+        source: Arc<std::io::Error>,
     },
 
     /// The client cannot be built of these settings.
@@ -98,6 +114,8 @@ pub struct Refusal {
     pub errmsg: String,
     /// How often the call was sent.
     pub attempts: u32,
+    /// The session, read after a send was refused with 95018.
+    pub session: Option<ServiceState>,
 }
 
 impl fmt::Display for Refusal {
@@ -110,7 +128,7 @@ impl std::error::Error for Refusal {}
 
 /// A refusal in one line.
 fn refused(refusal: &Refusal, lang: Lang) -> String {
-    let Refusal { operation, code, errmsg, attempts } = refusal;
+    let Refusal { operation, code, errmsg, attempts, session } = refusal;
     let (meaning, remedy) = (code.meaning_at(operation, lang), code.remedy_at(operation, lang));
     let (comma, sent) = match (lang, attempts) {
         (Lang::En, 1) => (", ", String::new()),
@@ -118,11 +136,20 @@ fn refused(refusal: &Refusal, lang: Lang) -> String {
         (Lang::Zh, 1) => ("，", String::new()),
         (Lang::Zh, _) => ("，", format!("（已发送 {attempts} 次）")),
     };
+    let session = match (lang, session) {
+        (_, None) => String::new(),
+        (Lang::En, Some(session)) => format!(": {session} (just read)"),
+        (Lang::Zh, Some(session)) => format!("：{}（刚查询）", session.in_chinese()),
+    };
     let comma = if meaning.is_empty() { "" } else { comma };
     match lang {
-        Lang::En => format!("{operation} refused: {code}{comma}{meaning}{sent}. WeCom said: {errmsg:?}  do: {remedy}"),
+        Lang::En => {
+            format!("{operation} refused: {code}{comma}{meaning}{session}{sent}. WeCom said: {errmsg:?}  do: {remedy}")
+        }
         Lang::Zh => {
-            format!("{operation} 被拒：{code}{comma}{meaning}{sent}。企业微信的说明：{errmsg:?}  处理：{remedy}")
+            format!(
+                "{operation} 被拒：{code}{comma}{meaning}{session}{sent}。企业微信的说明：{errmsg:?}  处理：{remedy}"
+            )
         }
     }
 }
@@ -141,12 +168,20 @@ impl Error {
 
     /// What WeCom said, if it answered; for [`NoToken`](Self::NoToken), what it said to `gettoken`.
     pub fn code(&self) -> Option<ErrCode> {
-        self.refusal().map(|refusal| refusal.code)
+        match self {
+            Self::SessionForbidsSending(_) => Some(ErrCode::SESSION_STATE_FORBIDS_SENDING),
+            _ => self.refusal().map(|refusal| refusal.code),
+        }
     }
 
     /// What to do about the code, at the operation that answered it. [`Class::Unknown`] if there is no code.
     pub fn class(&self) -> Class {
-        self.refusal().map_or(Class::Unknown, |refusal| refusal.code.class_at(refusal.operation))
+        let operation = self.operation().unwrap_or_default();
+        match self {
+            // Of the call that was refused, which is gettoken.
+            Self::NoToken { source, .. } => source.class(),
+            _ => self.code().map_or(Class::Unknown, |code| code.class_at(operation)),
+        }
     }
 
     /// The operation that failed; None for bad input and bad settings.
@@ -157,7 +192,8 @@ impl Error {
             | Self::TimedOut { operation, .. }
             | Self::NoToken { operation, .. }
             | Self::BadReply { operation, .. } => Some(operation),
-            Self::TokenSource(_) | Self::InvalidInput { .. } | Self::Settings(_) => None,
+            Self::SessionForbidsSending(_) => Some(raw::op::SEND_MSG.id),
+            Self::TokenSource(_) | Self::InvalidInput { .. } | Self::File { .. } | Self::Settings(_) => None,
         }
     }
 
@@ -169,8 +205,10 @@ impl Error {
             Self::NoAnswer { .. }
             | Self::TimedOut { .. }
             | Self::BadReply { .. }
+            | Self::SessionForbidsSending(_)
             | Self::TokenSource(_)
             | Self::InvalidInput { .. }
+            | Self::File { .. }
             | Self::Settings(_) => None,
         }
     }
@@ -187,7 +225,11 @@ impl Error {
             Self::TimedOut { .. } => true,
             Self::NoToken { source, .. } => source.is_retryable(),
             Self::TokenSource(_) => true,
-            Self::BadReply { .. } | Self::InvalidInput { .. } | Self::Settings(_) => false,
+            Self::BadReply { .. }
+            | Self::SessionForbidsSending(_)
+            | Self::InvalidInput { .. }
+            | Self::File { .. }
+            | Self::Settings(_) => false,
         }
     }
 
@@ -208,8 +250,12 @@ impl Error {
                 return format!("{operation} 未发送，没有 access_token：{}", source.in_lang(lang));
             }
             Self::BadReply { operation, problem } => format!("{operation} 的应答有误：{problem}"),
+            Self::SessionForbidsSending(session) => {
+                format!("send_msg 未发送：会话状态不允许，{}（刚查询）", session.in_chinese())
+            }
             Self::TokenSource(source) => format!("access_token 的来源出错：{}", in_one_line(&**source)),
             Self::InvalidInput { .. } => format!("参数有误，未发送：{self}"),
+            Self::File { source, .. } => format!("本机文件读写失败：{source}"),
             Self::Settings(problem) => format!("配置有误：{problem}"),
         };
         format!("{what}  处理：{}", self.remedy(lang))
@@ -220,6 +266,9 @@ impl Error {
         let (en, zh) = match self {
             Self::Refused(Refusal { code, operation, .. }) => return code.remedy_at(operation, lang),
             Self::NoToken { source, .. } => return source.remedy(lang),
+            Self::SessionForbidsSending(_) => {
+                return ErrCode::SESSION_STATE_FORBIDS_SENDING.remedy_at(raw::op::SEND_MSG.id, lang);
+            }
             Self::NoAnswer { source, .. } => answer_remedy(source),
             Self::TimedOut { .. } => (
                 "Check the way to the base URL; if it is sound WeCom is slow, and the call can be made again later. A call that changes something may have gone through: look before repeating it.",
@@ -232,6 +281,9 @@ impl Error {
             Self::TokenSource(_) => ("Look at the source of the access token.", "检查 access_token 的来源。"),
             Self::InvalidInput { .. } => {
                 ("Mend the input; WeCom would refuse it.", "修正该参数，否则会被企业微信拒绝。")
+            }
+            Self::File { .. } => {
+                ("Check that the path is right, its rights, and the space on the disk.", "检查路径、权限和磁盘空间。")
             }
             Self::Settings(_) => ("Mend the settings and start again.", "修正配置后重新启动。"),
         };

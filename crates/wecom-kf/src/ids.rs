@@ -2,7 +2,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::input::{self, Problem};
+use crate::input;
 use crate::{Error, raw::limits::send_msg as limits};
 
 /// An id that WeCom hands out: taken and passed on untouched, so anything is taken; an empty one is refused when it is
@@ -116,13 +116,7 @@ impl MsgId {
 
     pub(crate) fn check(&self) -> Result<(), Error> {
         input::bytes("msgid", &self.0, limits::MSGID_MAX_BYTES)?;
-        let is_allowed = |letter: u8| letter.is_ascii_alphanumeric() || letter == b'_' || letter == b'-';
-        match self.0.bytes().all(is_allowed) {
-            true => Ok(()),
-            false => {
-                Err(input::refuse("msgid", Problem::Malformed { expected: "made of 0-9, A-Z, a-z, _ and - only" }))
-            }
-        }
+        input::word("msgid", &self.0)
     }
 }
 

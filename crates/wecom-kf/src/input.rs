@@ -28,6 +28,15 @@ pub enum Problem {
         /// The largest that WeCom takes.
         max: i64,
     },
+    /// It is a file of a size that WeCom does not take.
+    Size {
+        /// Its length in bytes.
+        actual: u64,
+        /// The fewest bytes that WeCom takes.
+        min: usize,
+        /// The most bytes that WeCom takes.
+        max: usize,
+    },
     /// It has another form than it must have.
     Malformed {
         /// The form it must have.
@@ -47,6 +56,8 @@ pub enum Unit {
     Items,
     /// Messages that a text is cut into.
     Pieces,
+    /// Days.
+    Days,
 }
 
 impl fmt::Display for Problem {
@@ -59,10 +70,12 @@ impl fmt::Display for Problem {
                     Unit::Chars => "characters",
                     Unit::Items => "items",
                     Unit::Pieces => "pieces",
+                    Unit::Days => "days",
                 };
                 write!(f, "has {actual} {unit}, at most {limit} are allowed")
             }
             Self::OutOfRange { actual, min, max } => write!(f, "is {actual}, allowed are {min} to {max}"),
+            Self::Size { actual, min, max } => write!(f, "has {actual} bytes, allowed are {min} to {max}"),
             Self::Malformed { expected } => write!(f, "must be {expected}"),
         }
     }
@@ -88,9 +101,23 @@ pub(crate) fn chars(what: &'static str, text: &str, limit: usize) -> Result<(), 
     at_most(what, text.chars().count(), limit, Unit::Chars)
 }
 
+/// Letters, digits, `_` and `-` only.
+pub(crate) fn word(what: &'static str, text: &str) -> Result<(), Error> {
+    let is_allowed = |letter: u8| letter.is_ascii_alphanumeric() || letter == b'_' || letter == b'-';
+    match text.bytes().all(is_allowed) {
+        true => Ok(()),
+        false => Err(refuse(what, Problem::Malformed { expected: "made of 0-9, A-Z, a-z, _ and - only" })),
+    }
+}
+
 /// Up to `limit` items.
 pub(crate) fn items(what: &'static str, actual: usize, limit: usize) -> Result<(), Error> {
     at_most(what, actual, limit, Unit::Items)
+}
+
+/// Up to `limit` days.
+pub(crate) fn days(what: &'static str, actual: usize, limit: usize) -> Result<(), Error> {
+    at_most(what, actual, limit, Unit::Days)
 }
 
 pub(crate) fn range(what: &'static str, actual: u32, min: u32, max: u32) -> Result<(), Error> {

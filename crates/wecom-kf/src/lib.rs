@@ -4,18 +4,27 @@
 mod account;
 mod call;
 mod client;
+mod corp;
 mod credentials;
+pub mod customer;
 mod error;
 mod ids;
 mod input;
+pub mod knowledge;
+pub mod media;
 pub mod message;
+mod open_number;
 mod report;
 mod retry;
 mod service_state;
+pub mod servicer;
+pub mod statistic;
 mod token;
+pub mod upgrade_service;
 
-pub use account::{Account, AccountUpdate, Accounts};
+pub use account::{Account, AccountUpdate, Accounts, ContactWay};
 pub use client::{Client, ClientBuilder, defaults};
+pub use corp::{Corp, Qualification};
 pub use credentials::Credentials;
 pub use error::{Error, Refusal};
 /// What [`TokenSource::fetch`] returns.

@@ -3,7 +3,7 @@ use std::fmt;
 use crate::client::Client;
 use crate::input;
 use crate::raw::{op, types};
-use crate::{Error, ExternalUserId, OpenKfid};
+use crate::{Class, ErrCode, Error, ExternalUserId, OpenKfid, Refusal};
 
 /// Who serves a customer's session: [`Client::service_state`].
 #[derive(Clone, Copy, Debug)]
@@ -94,6 +94,32 @@ impl fmt::Debug for Transferred {
     }
 }
 
+impl ServiceState {
+    /// For people.
+    pub(crate) fn in_chinese(&self) -> String {
+        let state = match self.state {
+            SessionState::UNTREATED => "未处理",
+            SessionState::ASSISTANT => "由智能助手接待",
+            SessionState::QUEUE => "待接入池排队中",
+            SessionState::SERVICER => "由人工接待",
+            SessionState::ENDED => "已结束/未开始",
+            _ => "未知",
+        };
+        let servicer = self.servicer_userid.as_ref().map(|userid| format!("，{userid}")).unwrap_or_default();
+        format!("{state}（{}）{servicer}", self.state.0)
+    }
+}
+
+impl fmt::Display for ServiceState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "state {:?}", self.state)?;
+        match &self.servicer_userid {
+            Some(userid) => write!(f, ", servicer {userid}"),
+            None => Ok(()),
+        }
+    }
+}
+
 impl SessionStates<'_> {
     /// The state of a customer's session.
     ///
@@ -152,5 +178,37 @@ impl SessionStates<'_> {
         };
         let reply = self.0.call(&op::ServiceStateTrans { body }).await?;
         Ok(Transferred { msg_code: reply.msg_code.filter(|code| !code.is_empty()) })
+    }
+
+    /// Makes a session one that the API may send in, or says who has it.
+    pub(crate) async fn take_for_sending(
+        self,
+        open_kfid: &OpenKfid,
+        external_userid: &ExternalUserId,
+    ) -> Result<(), Error> {
+        let session = self.get(open_kfid, external_userid).await?;
+        match session.state {
+            SessionState::ASSISTANT => Ok(()),
+            SessionState::UNTREATED | SessionState::ENDED => {
+                let moved = self.trans(open_kfid, external_userid, Trans::to_assistant()).await;
+                match moved {
+                    // WeCom decides: the document allows no move from the end, but for the customer's next message.
+                    Err(error) if error.class() == Class::StateConflict => Err(Error::SessionForbidsSending(session)),
+                    moved => moved.map(drop),
+                }
+            }
+            _ => Err(Error::SessionForbidsSending(session)),
+        }
+    }
+
+    /// The error of a send; if the session forbade it, with the session as it is now.
+    pub(crate) async fn named_in(self, error: Error, open_kfid: &OpenKfid, external_userid: &ExternalUserId) -> Error {
+        match error {
+            Error::Refused(refusal) if refusal.code == ErrCode::SESSION_STATE_FORBIDS_SENDING => {
+                let session = self.get(open_kfid, external_userid).await.ok();
+                Error::Refused(Refusal { session, ..refusal })
+            }
+            error => error,
+        }
     }
 }

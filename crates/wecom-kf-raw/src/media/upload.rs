@@ -1,5 +1,5 @@
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -39,27 +39,14 @@ impl Upload {
         Self { file_name: file_name.into(), content_type, length: bytes.len() as u64, source: Source::Bytes(bytes) }
     }
 
-    /// From a file, which is read as it is sent; it must not change meanwhile.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Unreadable`]: it is not there, no file, or may not be read.
-    pub async fn from_file(
+    /// From a file of `length` bytes, which is read as it is sent; it must not change meanwhile.
+    pub fn from_path(
         file_name: impl Into<String>,
         content_type: &'static str,
-        path: impl AsRef<Path>,
-    ) -> Result<Self, Error> {
-        let path = path.as_ref();
-        let metadata = tokio::fs::metadata(path).await.map_err(Error::Unreadable)?;
-        if !metadata.is_file() {
-            return Err(Error::Unreadable(std::io::Error::other("it is no file")));
-        }
-        Ok(Self {
-            file_name: file_name.into(),
-            content_type,
-            length: metadata.len(),
-            source: Source::File(path.to_owned()),
-        })
+        length: u64,
+        path: impl Into<PathBuf>,
+    ) -> Self {
+        Self { file_name: file_name.into(), content_type, length, source: Source::File(path.into()) }
     }
 
     /// From a stream of exactly `length` bytes. It can be sent once only, so it is never repeated.

@@ -8,7 +8,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::Event;
-use super::fields::{Members, body, open_number, optional_integer, optional_text};
+use super::fields::{Members, body, optional_integer, optional_text};
+use crate::open_number::open_number;
 use crate::raw::repair::repaired;
 use crate::raw::{lenient, types};
 

@@ -5,7 +5,8 @@ use std::fmt;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::fields::{EventType, body, open_number, optional_number, optional_text};
+use super::fields::{EventType, body, optional_number, optional_text};
+use crate::open_number::open_number;
 use crate::raw::lenient;
 
 /// Something that happened. Account and customer are accessors of the [`Message`](super::Message).

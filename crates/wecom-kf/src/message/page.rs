@@ -108,9 +108,13 @@ impl Page {
         })?;
         match page.errcode {
             0 => Ok(page),
-            code => {
-                Err(Error::Refused(Refusal { operation, code: ErrCode::from(code), errmsg: page.errmsg, attempts: 1 }))
-            }
+            code => Err(Error::Refused(Refusal {
+                operation,
+                code: ErrCode::from(code),
+                errmsg: page.errmsg,
+                attempts: 1,
+                session: None,
+            })),
         }
     }
 

@@ -7,7 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::Content;
-use super::fields::{Members, open_number};
+use super::fields::Members;
+use crate::open_number::open_number;
 use crate::{ExternalUserId, MsgId, OpenKfid};
 
 /// A message or an event, as [`Messages::sync`](super::Messages::sync) returns it.

@@ -1,0 +1,171 @@
+use std::fmt;
+
+use crate::raw::types;
+
+/// A group of intents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Group {
+    /// Its id.
+    pub group_id: String,
+    /// Its name.
+    pub name: String,
+    /// Whether it is the default one, which can be neither renamed nor deleted.
+    pub is_default: bool,
+}
+
+impl From<types::KnowledgeGroup> for Group {
+    fn from(group: types::KnowledgeGroup) -> Self {
+        Self {
+            group_id: group.group_id.unwrap_or_default(),
+            name: group.name.unwrap_or_default(),
+            is_default: group.is_default == Some(1),
+        }
+    }
+}
+
+/// An intent as it is stored. Its Debug shows ids only.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StoredIntent {
+    /// Its id.
+    pub intent_id: String,
+    /// The id of its group.
+    pub group_id: String,
+    /// The question.
+    pub question: String,
+    /// Other ways to ask it.
+    pub similar_questions: Vec<String>,
+    /// The answer.
+    pub answer: Option<StoredAnswer>,
+}
+
+impl fmt::Debug for StoredIntent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("StoredIntent");
+        shown.field("intent_id", &self.intent_id).field("group_id", &self.group_id).finish_non_exhaustive()
+    }
+}
+
+impl From<types::KnowledgeIntent> for StoredIntent {
+    fn from(intent: types::KnowledgeIntent) -> Self {
+        let question = intent.question.unwrap_or_default();
+        // The table of the document has them beside the question, its sample inside of it.
+        let beside = intent.similar_questions.unwrap_or_default().items;
+        let inside = question.similar_questions.unwrap_or_default().items;
+        let answer = intent.answers.into_iter().chain(question.answers).next();
+        Self {
+            intent_id: intent.intent_id.unwrap_or_default(),
+            group_id: intent.group_id.unwrap_or_default(),
+            question: question.text.and_then(|text| text.content).unwrap_or_default(),
+            similar_questions: beside
+                .into_iter()
+                .chain(inside)
+                .filter_map(|question| question.text.and_then(|text| text.content))
+                .collect(),
+            answer: answer.map(StoredAnswer::from),
+        }
+    }
+}
+
+/// An answer as it is stored. Its Debug hides all of it.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StoredAnswer {
+    /// Its text.
+    pub text: String,
+    /// Its attachments.
+    pub attachments: Vec<StoredAttachment>,
+}
+
+impl fmt::Debug for StoredAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoredAnswer").finish_non_exhaustive()
+    }
+}
+
+impl From<types::KnowledgeAnswer> for StoredAnswer {
+    fn from(answer: types::KnowledgeAnswer) -> Self {
+        Self {
+            text: answer.text.and_then(|text| text.content).unwrap_or_default(),
+            attachments: answer.attachments.into_iter().map(StoredAttachment::from).collect(),
+        }
+    }
+}
+
+/// An attachment of a stored answer: less than was put in, no media_id comes back.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StoredAttachment {
+    /// A picture.
+    Image {
+        /// The name it was uploaded under.
+        name: String,
+    },
+    /// A video.
+    Video {
+        /// The name it was uploaded under.
+        name: String,
+    },
+    /// A link.
+    Link {
+        /// Its title.
+        title: String,
+        /// Its target.
+        url: String,
+        /// Its description.
+        desc: Option<String>,
+        /// The URL of its picture.
+        pic_url: Option<String>,
+    },
+    /// A mini program.
+    Miniprogram {
+        /// Its title.
+        title: String,
+        /// Its id.
+        appid: String,
+        /// The page to open.
+        pagepath: String,
+    },
+    /// A kind that has no variant here, or one without its body.
+    Unknown {
+        /// Its msgtype, as it came.
+        msgtype: String,
+    },
+}
+
+impl fmt::Debug for StoredAttachment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Image { .. } => "Image",
+            Self::Video { .. } => "Video",
+            Self::Link { .. } => "Link",
+            Self::Miniprogram { .. } => "Miniprogram",
+            Self::Unknown { .. } => "Unknown",
+        })
+    }
+}
+
+impl From<types::KnowledgeAttachment> for StoredAttachment {
+    fn from(attachment: types::KnowledgeAttachment) -> Self {
+        let msgtype = attachment.msgtype.unwrap_or_default();
+        let known = match msgtype.as_str() {
+            "image" => attachment.image.map(|image| Self::Image { name: image.name.unwrap_or_default() }),
+            "video" => attachment.video.map(|video| Self::Video { name: video.name.unwrap_or_default() }),
+            "link" => attachment.link.map(|link| Self::Link {
+                title: link.title.unwrap_or_default(),
+                url: link.url.unwrap_or_default(),
+                desc: link.desc.filter(|desc| !desc.is_empty()),
+                // One SDK has the other spelling.
+                pic_url: link.pic_url.or(link.picurl).filter(|url| !url.is_empty()),
+            }),
+            "miniprogram" => attachment.miniprogram.map(|miniprogram| Self::Miniprogram {
+                title: miniprogram.title.unwrap_or_default(),
+                appid: miniprogram.appid.unwrap_or_default(),
+                pagepath: miniprogram.pagepath.unwrap_or_default(),
+            }),
+            _ => None,
+        };
+        known.unwrap_or(Self::Unknown { msgtype })
+    }
+}

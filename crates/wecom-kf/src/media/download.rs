@@ -1,0 +1,269 @@
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_util::{Stream, TryStreamExt};
+use tempfile::NamedTempFile;
+use tokio::fs::File;
+use tokio::io::{AsyncSeekExt, AsyncWriteExt};
+use tokio::task::spawn_blocking;
+
+use super::Media;
+use crate::raw::media::{Download as RawDownload, Range};
+use crate::raw::{self, limits::media_upload, op};
+use crate::{ErrCode, Error};
+
+/// A file on its way: a stream of its bytes, and what WeCom says of it.
+///
+/// Its Debug shows the length only.
+pub struct Download(pub(super) RawDownload);
+
+impl Download {
+    /// The name it was sent under: without folders and control characters, so that it can name a file here. It is the
+    /// sender's choice.
+    pub fn file_name(&self) -> Option<String> {
+        self.0.file_name()
+    }
+
+    /// What WeCom says it is, which is not reliable: look at the first bytes.
+    pub fn content_type(&self) -> Option<&str> {
+        self.0.content_type()
+    }
+
+    /// How many bytes it has, if WeCom says so.
+    pub fn length(&self) -> Option<u64> {
+        self.0.length()
+    }
+
+    /// All of it in memory.
+    ///
+    /// # Errors
+    ///
+    /// It broke off, or has more than `at_most` bytes ([`Error::BadReply`]).
+    pub async fn into_bytes(mut self, at_most: usize) -> Result<Vec<u8>, Error> {
+        let mut bytes = Vec::new();
+        while let Some(chunk) = self.try_next().await? {
+            if bytes.len() + chunk.len() > at_most {
+                return Err(bad_reply("more bytes than are wanted"));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(bytes)
+    }
+}
+
+impl Stream for Download {
+    type Item = Result<Bytes, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Pin::new(&mut self.0).poll_next(context).map_err(broke_off)
+    }
+}
+
+impl fmt::Debug for Download {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+fn broke_off(error: raw::Error) -> Error {
+    Error::NoAnswer { operation: op::MEDIA_GET.id, attempts: 1, source: Arc::new(error) }
+}
+
+fn bad_reply(problem: &'static str) -> Error {
+    Error::BadReply { operation: op::MEDIA_GET.id, problem }
+}
+
+/// A file that was fetched. Its Debug hides the names.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Saved {
+    /// Where it is.
+    pub path: PathBuf,
+    /// How many bytes it has.
+    pub length: u64,
+    /// The name it was sent under, if WeCom says so.
+    pub file_name: Option<String>,
+}
+
+impl fmt::Debug for Saved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Saved").field("length", &self.length).finish_non_exhaustive()
+    }
+}
+
+pub(super) async fn to_path(media: Media<'_>, media_id: &str, path: &Path) -> Result<Saved, Error> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let (part, file_name, length) = Fetch::start(media, media_id, folder).await?.finish().await?;
+    let target = path.to_owned();
+    blocking(move || part.persist(target).map_err(|failed| failed.error)).await?;
+    Ok(Saved { path: path.to_owned(), length, file_name })
+}
+
+pub(super) async fn into_folder(media: Media<'_>, media_id: &str, folder: &Path) -> Result<Saved, Error> {
+    let (mut part, file_name, length) = Fetch::start(media, media_id, folder).await?.finish().await?;
+    let name = file_name.clone().unwrap_or_else(|| media_id.replace(['/', '\\'], "_"));
+    for number in 1.. {
+        let path = folder.join(numbered(&name, number));
+        let target = path.clone();
+        let outcome = blocking(move || Ok(part.persist_noclobber(target))).await?;
+        match outcome {
+            Ok(_) => return Ok(Saved { path, length, file_name }),
+            Err(taken) if taken.error.kind() == io::ErrorKind::AlreadyExists => part = taken.file,
+            Err(failed) => return Err(cannot_write(failed.error)),
+        }
+    }
+    unreachable!("a folder has room for one more name")
+}
+
+/// `menu.pdf`, `menu (2).pdf`, …
+fn numbered(name: &str, number: u32) -> String {
+    match (number, name.rsplit_once('.')) {
+        (1, _) => name.to_owned(),
+        (_, Some((stem, ending))) if !stem.is_empty() => format!("{stem} ({number}).{ending}"),
+        _ => format!("{name} ({number})"),
+    }
+}
+
+/// What is fetched, in a file beside the one it will be.
+struct Fetch<'a> {
+    media: Media<'a>,
+    media_id: &'a str,
+    part: NamedTempFile,
+    file: File,
+    written: u64,
+    file_name: Option<String>,
+    /// Whether it is asked for in parts: it is too large for one piece.
+    in_parts: bool,
+    /// Whether what is missing can be asked for.
+    resumes: bool,
+}
+
+/// What came of reading one answer.
+enum Read {
+    Whole,
+    /// There is more to ask for.
+    Part,
+    BrokeOff(Error),
+}
+
+impl<'a> Fetch<'a> {
+    async fn start(media: Media<'a>, media_id: &'a str, folder: &Path) -> Result<Self, Error> {
+        let folder = folder.to_owned();
+        let (part, file) = blocking(move || {
+            let mut settings = tempfile::Builder::new();
+            settings.prefix(".").suffix(".part");
+            // Readable as any new file is, not by its owner only.
+            #[cfg(unix)]
+            settings.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+            let part = settings.tempfile_in(folder)?;
+            let file = part.reopen()?;
+            Ok((part, File::from_std(file)))
+        })
+        .await?;
+        Ok(Self { media, media_id, part, file, written: 0, file_name: None, in_parts: false, resumes: false })
+    }
+
+    async fn finish(mut self) -> Result<(NamedTempFile, Option<String>, u64), Error> {
+        let retry = self.media.0.retry();
+        let mut failures = 0;
+        loop {
+            let error = match self.read_answer().await? {
+                Read::Whole => break,
+                Read::Part => continue,
+                Read::BrokeOff(error) => error,
+            };
+            failures += 1;
+            if failures >= retry.attempts() {
+                return Err(error);
+            }
+            tracing::info!(written = self.written, resumes = self.resumes, %error, "a download broke off, going on");
+            tokio::time::sleep(retry.wait(failures - 1, None)).await;
+        }
+        self.file.sync_all().await.map_err(cannot_write)?;
+        Ok((self.part, self.file_name, self.written))
+    }
+
+    async fn read_answer(&mut self) -> Result<Read, Error> {
+        let mut download = match self.media.fetch(self.media_id, self.range()).await {
+            Ok(download) => download,
+            Err(error) if error.code() == Some(ErrCode::DOWNLOAD_RANGE_TOO_LARGE) && !self.in_parts => {
+                self.in_parts = true;
+                return Ok(Read::Part);
+            }
+            Err(error) => return Err(error),
+        };
+        self.resumes = download.0.takes_ranges();
+        self.file_name = download.file_name().or(self.file_name.take());
+        let total = match download.0.part() {
+            Some((first, total)) if first == self.written => total,
+            Some(_) => return Err(bad_reply("another range than was asked for")),
+            None => {
+                self.begin_anew().await.map_err(cannot_write)?;
+                download.length()
+            }
+        };
+        loop {
+            match download.try_next().await {
+                Ok(Some(chunk)) => {
+                    self.file.write_all(&chunk).await.map_err(cannot_write)?;
+                    self.written += chunk.len() as u64;
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    self.file.flush().await.map_err(cannot_write)?;
+                    return Ok(Read::BrokeOff(error));
+                }
+            }
+        }
+        self.file.flush().await.map_err(cannot_write)?;
+        match total {
+            Some(total) if self.written < total => Ok(Read::Part),
+            Some(total) if self.written > total => Err(bad_reply("more bytes than it announced")),
+            None if download.0.part().is_some() => Err(bad_reply("a part without the length of the whole")),
+            _ => Ok(Read::Whole),
+        }
+    }
+
+    fn range(&self) -> Option<Range> {
+        let last = self.in_parts.then_some(self.written + media_upload::MEDIA_FILE_MAX_BYTES as u64 - 1);
+        let resumes = self.resumes && self.written > 0;
+        (self.in_parts || resumes).then_some(Range { first: self.written, last })
+    }
+
+    /// The whole file comes, whatever was there before.
+    async fn begin_anew(&mut self) -> io::Result<()> {
+        self.file.rewind().await?;
+        self.file.set_len(0).await?;
+        self.written = 0;
+        Ok(())
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<T, Error> {
+    spawn_blocking(work).await.map_err(io::Error::other).and_then(|outcome| outcome).map_err(cannot_write)
+}
+
+fn cannot_write(error: io::Error) -> Error {
+    // tempfile adds the path to its errors, and the path may hold a customer's name.
+    let source = Arc::new(io::Error::from(error.kind()));
+    Error::File { what: "the download cannot be written", source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::numbered;
+
+    #[test]
+    fn a_name_that_is_taken_gets_a_number_before_its_ending() {
+        let names =
+            [("menu.pdf", "menu (2).pdf"), ("menu", "menu (2)"), (".env", ".env (2)"), ("a.tar.gz", "a.tar (2).gz")];
+        for (name, second) in names {
+            assert_eq!((numbered(name, 1).as_str(), numbered(name, 2).as_str()), (name, second));
+        }
+    }
+}

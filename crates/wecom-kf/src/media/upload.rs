@@ -1,0 +1,190 @@
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::{TryStream, TryStreamExt};
+use tokio::io::AsyncReadExt;
+
+use crate::Error;
+use crate::input::{self, Problem};
+use crate::raw::limits::{media_upload, media_uploadimg};
+use crate::raw::{self, media::Upload as RawUpload};
+
+/// What kind of file it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MediaType {
+    /// A JPG or PNG.
+    Image,
+    /// An AMR of up to 60 seconds.
+    Voice,
+    /// An MP4.
+    Video,
+    /// Any file.
+    File,
+}
+
+impl MediaType {
+    /// As WeCom calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Image => "image",
+            Self::Voice => "voice",
+            Self::Video => "video",
+            Self::File => "file",
+        }
+    }
+
+    fn longest(self) -> usize {
+        match self {
+            Self::Image => media_upload::MEDIA_IMAGE_MAX_BYTES,
+            Self::Voice => media_upload::MEDIA_VOICE_MAX_BYTES,
+            Self::Video => media_upload::MEDIA_VIDEO_MAX_BYTES,
+            Self::File => media_upload::MEDIA_FILE_MAX_BYTES,
+        }
+    }
+
+    /// What a file of this kind must be, if it is told by its first bytes or its name.
+    fn expected(self) -> &'static str {
+        match self {
+            Self::Image => "a JPG or PNG",
+            Self::Voice => "an AMR",
+            Self::Video => "an MP4",
+            Self::File => "a file",
+        }
+    }
+}
+
+/// A file to upload: from memory, from a file, or from a stream.
+///
+/// The customer sees the name of a [`File`](crate::message::File) message. Chinese names are sent as they are.
+///
+/// Its Debug shows the length only.
+pub struct Upload {
+    file_name: String,
+    length: u64,
+    /// The first bytes, which tell the format; none of a stream.
+    start: Vec<u8>,
+    source: Source,
+}
+
+enum Source {
+    Bytes(Vec<u8>),
+    File(std::path::PathBuf),
+    Stream(raw::media::Body),
+}
+
+/// As many first bytes as tell one format from another.
+const START: usize = 16;
+
+impl Upload {
+    /// From memory.
+    pub fn from_bytes(file_name: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Self {
+        let bytes = bytes.into();
+        let start = bytes.iter().copied().take(START).collect();
+        Self { file_name: file_name.into(), length: bytes.len() as u64, start, source: Source::Bytes(bytes) }
+    }
+
+    /// From a file, under its name. It is read as it is sent, and must not change meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`]: it is not there, no file, or may not be read.
+    pub async fn from_file(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let file_name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Self::opened(path, file_name)
+            .await
+            .map_err(|error| Error::File { what: "the file to upload cannot be read", source: Arc::new(error) })
+    }
+
+    async fn opened(path: &Path, file_name: String) -> std::io::Result<Self> {
+        let file = tokio::fs::File::open(path).await?;
+        let metadata = file.metadata().await?;
+        if !metadata.is_file() {
+            return Err(std::io::Error::other("it is no file"));
+        }
+        let mut start = Vec::new();
+        file.take(START as u64).read_to_end(&mut start).await?;
+        Ok(Self { file_name, length: metadata.len(), start, source: Source::File(path.to_owned()) })
+    }
+
+    /// From a stream of exactly `length` bytes. It is sent once and never repeated, since it cannot be read again; its
+    /// format is told by the name.
+    pub fn from_stream<S>(file_name: impl Into<String>, length: u64, stream: S) -> Self
+    where
+        S: TryStream<Ok: Into<Bytes>, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+    {
+        let source = Source::Stream(raw::media::Body::wrap_stream(stream.map_ok(Into::<Bytes>::into)));
+        Self { file_name: file_name.into(), length, start: Vec::new(), source }
+    }
+
+    /// Under another name.
+    #[must_use]
+    pub fn named(mut self, file_name: impl Into<String>) -> Self {
+        self.file_name = file_name.into();
+        self
+    }
+
+    pub(super) fn checked(self, media_type: MediaType) -> Result<RawUpload, Error> {
+        self.check_length(media_upload::MEDIA_MIN_BYTES, media_type.longest())?;
+        self.into_raw(media_type)
+    }
+
+    pub(super) fn checked_for_uploadimg(self) -> Result<RawUpload, Error> {
+        self.check_length(media_uploadimg::MEDIA_MIN_BYTES, media_uploadimg::MEDIA_MAX_BYTES)?;
+        self.into_raw(MediaType::Image)
+    }
+
+    fn check_length(&self, min: usize, max: usize) -> Result<(), Error> {
+        match self.length < min as u64 || self.length > max as u64 {
+            true => Err(input::refuse("media", Problem::Size { actual: self.length, min, max })),
+            false => Ok(()),
+        }
+    }
+
+    fn into_raw(self, media_type: MediaType) -> Result<RawUpload, Error> {
+        // It stands in a header, between quotes.
+        if self.file_name.is_empty() || self.file_name.chars().any(char::is_control) {
+            return Err(input::refuse(
+                "file name",
+                Problem::Malformed { expected: "a name without control characters" },
+            ));
+        }
+        let content_type = self.content_type(media_type).ok_or_else(|| {
+            let expected = media_type.expected();
+            input::refuse("media", Problem::Malformed { expected })
+        })?;
+        Ok(match self.source {
+            Source::Bytes(bytes) => RawUpload::from_bytes(self.file_name, content_type, bytes),
+            Source::File(path) => RawUpload::from_path(self.file_name, content_type, self.length, path),
+            Source::Stream(body) => RawUpload::from_stream(self.file_name, content_type, self.length, body),
+        })
+    }
+
+    /// None if it is not of this kind.
+    fn content_type(&self, media_type: MediaType) -> Option<&'static str> {
+        let (name, start) = (self.file_name.to_lowercase(), self.start.as_slice());
+        let is = |bytes: &[u8], endings: &[&str]| match start.is_empty() {
+            true => endings.iter().any(|ending| name.ends_with(ending)),
+            false => start.starts_with(bytes),
+        };
+        match media_type {
+            MediaType::Image if is(b"\xff\xd8\xff", &[".jpg", ".jpeg"]) => Some("image/jpeg"),
+            MediaType::Image if is(b"\x89PNG\r\n\x1a\n", &[".png"]) => Some("image/png"),
+            MediaType::Voice if is(b"#!AMR", &[".amr"]) => Some("voice/amr"),
+            // The first box of an MP4 is `ftyp`, after its length.
+            MediaType::Video if start.get(4..8) == Some(b"ftyp") || (start.is_empty() && name.ends_with(".mp4")) => {
+                Some("video/mp4")
+            }
+            MediaType::File => Some("application/octet-stream"),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Debug for Upload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Upload({} bytes)", self.length)
+    }
+}
