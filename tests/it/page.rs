@@ -1,7 +1,7 @@
 //! A page of `sync_msg` from its bytes, whatever they are.
 
 use wecom_kf::message::{Content, Page};
-use wecom_kf::raw::{Reply, types};
+use wecom_kf::raw::{FromJson, types};
 use wecom_kf::{ErrCode, Error};
 
 fn texts(page: &Page) -> Vec<String> {

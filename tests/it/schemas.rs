@@ -17,12 +17,25 @@ macro_rules! derived {
 
 fn derived() -> BTreeMap<&'static str, Value> {
     let mut all = derived! {
-        AddCustomerServiceAccountRequest AddCustomerServiceAccountResponse CustomerServiceAccount
-        DelCustomerServiceAccountRequest DelCustomerServiceAccountResponse ErrorModel GetAccessTokenResponse
-        GetServiceStateRequest GetServiceStateResponse ListCustomerServiceAccountRequest
-        ListCustomerServiceAccountResponse MergedMessageItem Message MessageMenuItem SendMenuItem SendOnEventRequest SendOnEventResponse SendRequest
-        SendResponse SyncRequest SyncResponse TransformServiceStateRequest TransformServiceStateResponse
-        UpdateCustomerServiceAccountRequest UpdateCustomerServiceAccountResponse
+        AddContactWayRequest AddContactWayResponse AddCustomerServiceAccountRequest AddCustomerServiceAccountResponse
+        CancelUpgradeServiceRequest CancelUpgradeServiceResponse CorpStatisticDay Customer CustomerBatchgetRequest
+        CustomerBatchgetResponse CustomerServiceAccount DelCustomerServiceAccountRequest
+        DelCustomerServiceAccountResponse ErrorModel GetAccessTokenResponse GetCorpQualificationResponse
+        GetCorpStatisticRequest GetCorpStatisticResponse GetServiceStateRequest GetServiceStateResponse
+        GetServicerStatisticRequest GetServicerStatisticResponse GetUpgradeServiceConfigResponse
+        KnowledgeAddGroupRequest KnowledgeAddGroupResponse KnowledgeAddIntentRequest KnowledgeAddIntentResponse
+        KnowledgeAnswer KnowledgeAnswerInput KnowledgeAttachment KnowledgeAttachmentInput KnowledgeDelGroupRequest
+        KnowledgeDelGroupResponse KnowledgeDelIntentRequest KnowledgeDelIntentResponse KnowledgeGroup KnowledgeIntent
+        KnowledgeListGroupRequest KnowledgeListGroupResponse KnowledgeListIntentRequest KnowledgeListIntentResponse
+        KnowledgeModGroupRequest KnowledgeModGroupResponse KnowledgeModIntentRequest KnowledgeModIntentResponse
+        KnowledgeQuestion KnowledgeQuestionInput KnowledgeSimilarQuestions KnowledgeSimilarQuestionsInput
+        ListCustomerServiceAccountRequest ListCustomerServiceAccountResponse MediaUploadResponse
+        MediaUploadimgResponse MergedMessageItem Message MessageMenuItem RecallMsgRequest RecallMsgResponse
+        SendMenuItem SendOnEventRequest SendOnEventResponse SendRequest SendResponse Servicer ServicerAddRequest
+        ServicerAddResponse ServicerDelRequest ServicerDelResponse ServicerListResponse ServicerResult
+        ServicerStatisticDay SyncRequest SyncResponse TransformServiceStateRequest TransformServiceStateResponse
+        UpdateCustomerServiceAccountRequest UpdateCustomerServiceAccountResponse UpgradeServiceRequest
+        UpgradeServiceResponse
     };
     all.insert("AccessToken", schema_for!(AccessToken).into());
     all.insert("CorpSecret", schema_for!(CorpSecret).into());

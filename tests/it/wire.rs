@@ -1,5 +1,10 @@
 //! What goes over the wire, byte for byte, and what comes of the answers. On a mock server that knows no state.
 
+mod knowledge;
+mod media;
+mod people;
+mod statistic;
+
 use futures_util::TryStreamExt;
 use httpmock::{Method, Mock, MockServer};
 use serde_json::{Value, json};
@@ -39,6 +44,19 @@ async fn post<'a>(server: &'a MockServer, path: &str, body: Value, reply: Value)
                 .header_missing("referer")
                 .header_missing("api-version")
                 .json_body(body);
+            then.json_body(reply);
+        })
+        .await
+}
+
+/// A GET with exactly these parameters and the token in the query.
+async fn get<'a>(server: &'a MockServer, path: &str, query: &[(&str, &str)], reply: Value) -> Mock<'a> {
+    let path = format!("/cgi-bin/{path}");
+    server
+        .mock_async(|when, then| {
+            let when = when.method(Method::GET).path(path).query_param("access_token", "T+1/=");
+            let when = when.query_param_count(".*", ".*", 1 + query.len()).header_missing("api-version");
+            query.iter().fold(when, |when, (name, value)| when.query_param(*name, *value));
             then.json_body(reply);
         })
         .await

@@ -1,0 +1,180 @@
+//! The knowledge base.
+
+use futures_util::TryStreamExt;
+use serde_json::json;
+use wecom_kf::knowledge::{Answer, Intent, IntentFilter, IntentUpdate, Link, StoredAttachment};
+use wecom_kf::{Client, Error};
+
+use super::{post, server};
+
+#[tokio::test]
+async fn groups_are_added_renamed_deleted_and_listed_page_by_page() {
+    let (server, client) = server().await;
+    let knowledge = client.knowledge();
+    let reply = json!({ "errcode": 0, "group_id": "kg1" });
+    let add = post(&server, "knowledge/add_group", json!({ "name": "常见问题" }), reply).await;
+    assert_eq!(knowledge.add_group("常见问题").await.unwrap(), "kg1");
+    let body = json!({ "group_id": "kg1", "name": "配送" });
+    let rename = post(&server, "knowledge/mod_group", body, json!({ "errcode": 0 })).await;
+    knowledge.rename_group("kg1", "配送").await.unwrap();
+    let delete = post(&server, "knowledge/del_group", json!({ "group_id": "kg1" }), json!({ "errcode": 0 })).await;
+    knowledge.delete_group("kg1").await.unwrap();
+
+    let first = json!({ "errcode": 0, "has_more": 1, "next_cursor": "c1",
+        "group_list": [{ "group_id": "kg0", "name": "默认分组", "is_default": 1 }] });
+    let first = post(&server, "knowledge/list_group", json!({ "limit": 1000 }), first).await;
+    // A page may be empty and not the last.
+    let second = json!({ "has_more": 1, "next_cursor": "c2", "group_list": null });
+    let second = post(&server, "knowledge/list_group", json!({ "limit": 1000, "cursor": "c1" }), second).await;
+    let last = json!({ "has_more": 0, "next_cursor": "c3", "group_list": [{ "group_id": "kg1", "name": "配送" }] });
+    let last = post(&server, "knowledge/list_group", json!({ "limit": 1000, "cursor": "c2" }), last).await;
+    let groups: Vec<_> = knowledge.groups().try_collect().await.unwrap();
+    let groups: Vec<_> = groups.iter().map(|group| (group.name.as_str(), group.is_default)).collect();
+    assert_eq!(groups, [("默认分组", true), ("配送", false)]);
+    for mock in [add, rename, delete, first, second, last] {
+        mock.assert_calls_async(1).await;
+    }
+}
+
+#[tokio::test]
+async fn more_to_come_without_a_new_cursor_is_an_error_and_no_loop() {
+    for next in [json!(null), json!("")] {
+        let (server, client) = server().await;
+        let reply = json!({ "has_more": 1, "next_cursor": next, "group_list": [] });
+        let list = post(&server, "knowledge/list_group", json!({ "limit": 1000 }), reply).await;
+        let error = client.knowledge().groups().try_collect::<Vec<_>>().await.unwrap_err();
+        assert!(matches!(error, Error::BadReply { operation: "knowledge_list_group", .. }), "{error}");
+        list.assert_calls_async(1).await;
+    }
+    let (server, client) = server().await;
+    let list = server
+        .mock_async(|when, then| {
+            when.path("/cgi-bin/kf/knowledge/list_intent");
+            then.json_body(json!({ "has_more": 1, "next_cursor": "same", "intent_list": [] }));
+        })
+        .await;
+    assert!(client.knowledge().intents(IntentFilter::all()).try_collect::<Vec<_>>().await.is_err());
+    list.assert_calls_async(2).await;
+}
+
+#[tokio::test]
+async fn an_intent_is_added_with_everything_changed_in_parts_and_deleted() {
+    let (server, client) = server().await;
+    let knowledge = client.knowledge();
+    let body = json!({
+        "group_id": "kg1",
+        "question": { "text": { "content": "营业时间是？" } },
+        "similar_questions": { "items": [{ "text": { "content": "几点开门" } }, { "text": { "content": "几点关门" } }] },
+        "answers": [{ "text": { "content": "周一至周五 9:00-18:00" }, "attachments": [
+            { "msgtype": "image", "image": { "media_id": "m1" } },
+            { "msgtype": "link", "link": {
+                "title": "营业时间", "pic_url": "https://example.com/h.png", "desc": "详情", "url": "https://example.com/h" } },
+            { "msgtype": "miniprogram", "miniprogram": {
+                "title": "小程序", "appid": "wx1", "pagepath": "a.html", "thumb_media_id": "m2" } },
+            { "msgtype": "video", "video": { "media_id": "m3" } },
+        ] }],
+    });
+    let add = post(&server, "knowledge/add_intent", body, json!({ "errcode": 0, "intent_id": "ki1" })).await;
+    let link = Link::new("营业时间", "https://example.com/h").desc("详情").pic_url("https://example.com/h.png");
+    let answer = Answer::new("周一至周五 9:00-18:00").unwrap().image("m1").unwrap().link(link).unwrap();
+    let answer = answer.miniprogram("小程序", "wx1", "a.html", "m2").unwrap().video("m3").unwrap();
+    let intent = Intent::new("营业时间是？", answer.clone()).unwrap();
+    let intent = intent.similar("几点开门").unwrap().similar("几点关门").unwrap();
+    assert_eq!(format!("{intent:?} {answer:?}"), "Intent { .. } Answer { .. }");
+    assert_eq!(knowledge.add_intent("kg1", intent).await.unwrap(), "ki1");
+    let error = answer.image("m5").unwrap_err();
+    assert!(error.to_string().starts_with("attachments has 5 items, at most 4"), "{error}");
+
+    let body = json!({ "intent_id": "ki1", "question": { "text": { "content": "何时营业" } } });
+    let question = post(&server, "knowledge/mod_intent", body, json!({})).await;
+    knowledge.update_intent("ki1", IntentUpdate::new().question("何时营业").unwrap()).await.unwrap();
+    let body = json!({ "intent_id": "ki1", "similar_questions": { "items": [] },
+        "answers": [{ "text": { "content": "全天" } }] });
+    let rest = post(&server, "knowledge/mod_intent", body, json!({})).await;
+    let update = IntentUpdate::new().similar_questions([""; 0]).unwrap().answer(Answer::new("全天").unwrap());
+    knowledge.update_intent("ki1", update).await.unwrap();
+    let delete = post(&server, "knowledge/del_intent", json!({ "intent_id": "ki1" }), json!({})).await;
+    knowledge.delete_intent("ki1").await.unwrap();
+    for mock in [add, question, rest, delete] {
+        mock.assert_calls_async(1).await;
+    }
+}
+
+/// Sources differ on where similar questions and answers stand, and on a spelling: all are read.
+#[tokio::test]
+async fn intents_are_read_in_every_reported_form() {
+    let (server, client) = server().await;
+    let text = |content: &str| json!({ "text": { "content": content } });
+    let attachments = json!([
+        { "msgtype": "image", "image": { "name": "a.png" } }, { "msgtype": "video", "video": { "name": "b.mp4" } },
+        { "msgtype": "link", "link": { "title": "t", "url": "u", "picurl": "p" } },
+        { "msgtype": "miniprogram", "miniprogram": { "title": "t", "appid": "wx", "pagepath": "p" } },
+        { "msgtype": "hologram" }, { "msgtype": "link" },
+    ]);
+    let answers = json!([{ "text": { "content": "9–18" }, "attachments": attachments }]);
+    let similar = json!({ "items": [text("几点开门")] });
+    let beside = json!({ "group_id": "kg1", "intent_id": "ki1", "status": 1,
+        "question": text("营业时间"), "similar_questions": similar, "answers": answers });
+    let mut question = text("营业时间");
+    question["similar_questions"] = similar.clone();
+    question["answers"] = answers.clone();
+    let inside = json!({ "group_id": "kg1", "intent_id": "ki1", "question": question });
+    for intent in [beside, inside] {
+        let reply = json!({ "errcode": 0, "has_more": 0, "intent_list": [intent] });
+        let list = post(&server, "knowledge/list_intent", json!({ "limit": 1000, "group_id": "kg1" }), reply).await;
+        let intents: Vec<_> = client.knowledge().intents(IntentFilter::group("kg1")).try_collect().await.unwrap();
+        list.assert_calls_async(1).await;
+        list.delete_async().await;
+        let [intent] = &intents[..] else { panic!("{intents:?}") };
+        assert_eq!(
+            (intent.question.as_str(), &intent.similar_questions[..]),
+            ("营业时间", &["几点开门".to_owned()][..])
+        );
+        let answer = intent.answer.as_ref().unwrap();
+        assert_eq!(answer.text, "9–18");
+        let unknown = |kind: &str| StoredAttachment::Unknown { msgtype: kind.to_owned() };
+        let [image, video, link, miniprogram, hologram, bare] = &answer.attachments[..] else { panic!("{answer:?}") };
+        assert!(matches!(image, StoredAttachment::Image { name } if name == "a.png"));
+        assert!(matches!(video, StoredAttachment::Video { name } if name == "b.mp4"));
+        assert!(matches!(link, StoredAttachment::Link { pic_url: Some(url), desc: None, .. } if url == "p"));
+        assert!(matches!(miniprogram, StoredAttachment::Miniprogram { appid, .. } if appid == "wx"));
+        assert_eq!((hologram, bare), (&unknown("hologram"), &unknown("link")));
+        assert!(!format!("{intent:?} {answer:?} {:?}", answer.attachments).contains("9–18"));
+    }
+    let reply = json!({ "errcode": 0, "intent_list": [] });
+    let one = post(&server, "knowledge/list_intent", json!({ "limit": 1000, "intent_id": "ki1" }), reply).await;
+    let none: Vec<_> = client.knowledge().intents(IntentFilter::intent("ki1")).try_collect().await.unwrap();
+    assert!(none.is_empty());
+    one.assert_calls_async(1).await;
+}
+
+#[tokio::test]
+async fn bad_input_is_refused_before_a_request_is_made() {
+    let client: Client = super::server().await.1;
+    let knowledge = client.knowledge();
+    let answer = || Answer::new("a").unwrap();
+    let long = |characters: usize| "问".repeat(characters);
+    let many = |count: usize| IntentUpdate::new().similar_questions(vec!["q"; count]);
+    let cases = [
+        (knowledge.add_group("").await.err(), "name is empty"),
+        (knowledge.add_group(&long(13)).await.err(), "name has 13 characters, at most 12 are allowed"),
+        (knowledge.rename_group("", "n").await.err(), "group_id is empty"),
+        (knowledge.rename_group("g", &long(13)).await.err(), "name has 13 characters"),
+        (knowledge.delete_group("").await.err(), "group_id is empty"),
+        (knowledge.delete_intent("").await.err(), "intent_id is empty"),
+        (knowledge.update_intent("i", IntentUpdate::new()).await.err(), "update is empty"),
+        (Intent::new(long(201), answer()).err(), "question has 201 characters, at most 200 are allowed"),
+        (Intent::new("q", answer()).unwrap().similar("").err(), "similar_questions is empty"),
+        (many(101).err(), "similar_questions has 101 items, at most 100 are allowed"),
+        (Answer::new("").err(), "answer is empty"),
+        (Answer::new(long(501)).err(), "answer has 501 characters, at most 500 are allowed"),
+        (answer().image("").err(), "media_id is empty"),
+        (answer().link(Link::new("", "u")).err(), "title is empty"),
+        (answer().miniprogram("t", "", "p", "m").err(), "appid is empty"),
+    ];
+    for (error, expected) in cases {
+        let error = error.unwrap_or_else(|| panic!("{expected} was taken"));
+        assert!(error.to_string().starts_with(expected), "{error} / {expected}");
+    }
+    assert!(many(100).is_ok() && Intent::new(long(200), answer()).is_ok() && Answer::new(long(500)).is_ok());
+}

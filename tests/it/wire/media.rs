@@ -1,0 +1,441 @@
+//! Files, up and down. On a plain listener: what counts here are the bytes.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::{TryStreamExt, stream};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use wecom_kf::media::{MediaType, Upload};
+use wecom_kf::{Client, Credentials, ErrCode, Error, RetryPolicy};
+
+const JPG: &[u8] = b"\xff\xd8\xff\xe0 a picture";
+const UPLOADED: &str = r#"{"errcode":0,"errmsg":"","type":"image","media_id":"m1","created_at":"1718001000"}"#;
+
+/// A request: its head, and its body.
+#[derive(Clone)]
+struct Request {
+    head: String,
+    body: Vec<u8>,
+}
+
+impl Request {
+    fn header(&self, name: &str) -> Option<&str> {
+        let line = self.head.lines().find(|line| line.to_ascii_lowercase().starts_with(&format!("{name}:")))?;
+        line.split_once(':').map(|(_, value)| value.trim())
+    }
+}
+
+/// Answers the request number n (from 0) of all but gettoken by `answer`, and keeps them.
+struct Server {
+    client: Client,
+    requests: Arc<Mutex<Vec<Request>>>,
+}
+
+impl Server {
+    async fn start(answer: impl Fn(&Request, usize) -> Vec<u8> + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base_url = format!("http://{}", listener.local_addr().unwrap());
+        let (requests, answer) = (Arc::new(Mutex::new(Vec::new())), Arc::new(answer));
+        let kept = requests.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serve(stream, kept.clone(), answer.clone()));
+            }
+        });
+        let builder = Client::builder(Credentials::new("ww1", "s")).base_url(base_url);
+        let client = builder.retry(RetryPolicy::default().jitter(|| 0.01)).build().unwrap();
+        Self { client, requests }
+    }
+
+    fn requests(&self) -> Vec<Request> {
+        self.requests.lock().unwrap().clone()
+    }
+}
+
+async fn serve<F: Fn(&Request, usize) -> Vec<u8>>(
+    mut stream: TcpStream,
+    requests: Arc<Mutex<Vec<Request>>>,
+    answer: Arc<F>,
+) {
+    let mut read = Vec::new();
+    let head_length = loop {
+        if let Some(at) = read.windows(4).position(|window| window == b"\r\n\r\n") {
+            break at + 4;
+        }
+        if stream.read_buf(&mut read).await.unwrap_or(0) == 0 {
+            return;
+        }
+    };
+    let body = read.split_off(head_length);
+    let mut request = Request { head: String::from_utf8(read).unwrap(), body };
+    let length = request.header("content-length").map_or(0, |length| length.parse().unwrap());
+    while request.body.len() < length && stream.read_buf(&mut request.body).await.unwrap_or(0) > 0 {}
+    let reply = match request.head.contains("/gettoken?") {
+        true => json(r#"{"errcode":0,"access_token":"T","expires_in":7200}"#),
+        false => {
+            let number = requests.lock().unwrap().len();
+            requests.lock().unwrap().push(request.clone());
+            answer(&request, number)
+        }
+    };
+    let _ = stream.write_all(&reply).await;
+    let _ = stream.shutdown().await;
+}
+
+fn json(body: &str) -> Vec<u8> {
+    answer("200 OK", "content-type: application/json\r\n", body.as_bytes(), body.len())
+}
+
+/// `length` is what the head promises.
+fn answer(status: &str, headers: &str, body: &[u8], length: usize) -> Vec<u8> {
+    let mut reply =
+        format!("HTTP/1.1 {status}\r\n{headers}connection: close\r\ncontent-length: {length}\r\n\r\n").into_bytes();
+    reply.extend_from_slice(body);
+    reply
+}
+
+const ATTACHED: &str = "content-type: text/plain\r\ncontent-disposition: attachment; filename=\"报价 单.pdf\"\r\n";
+
+/// The one layout that WeCom takes: one part, its name, a file name in raw UTF-8, a Content-Type, a known length.
+#[tokio::test]
+async fn an_upload_is_one_part_with_name_type_and_length() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("照片 1.jpg");
+    std::fs::write(&path, JPG).unwrap();
+    let server = Server::start(|_, _| json(UPLOADED)).await;
+    let streamed = stream::iter(JPG.chunks(4).map(|chunk| Ok::<_, std::io::Error>(chunk.to_vec())));
+    let uploads = [
+        Upload::from_file(&path).await.unwrap(),
+        Upload::from_bytes("照片 1.jpg", JPG),
+        Upload::from_stream("照片 1.jpg", JPG.len() as u64, streamed),
+        Upload::from_bytes("other", JPG).named("照片 1.jpg"),
+    ];
+    for upload in uploads {
+        assert_eq!(format!("{upload:?}"), format!("Upload({} bytes)", JPG.len()));
+        let uploaded = server.client.media().upload(MediaType::Image, upload).await.unwrap();
+        assert_eq!((uploaded.media_id.as_str(), uploaded.created_at), ("m1", Some(1_718_001_000)));
+    }
+    let requests = server.requests();
+    assert_eq!(requests.len(), 4);
+    for request in requests {
+        let line = request.head.lines().next().unwrap();
+        assert_eq!(line, "POST /cgi-bin/media/upload?access_token=T&type=image HTTP/1.1");
+        let boundary = request.header("content-type").unwrap().strip_prefix("multipart/form-data; boundary=").unwrap();
+        let head = format!(
+            "--{boundary}\r\nContent-Disposition: form-data; name=\"media\"; filename=\"照片 1.jpg\"\r\n\
+             Content-Type: image/jpeg\r\n\r\n"
+        );
+        let mut body = head.into_bytes();
+        body.extend_from_slice(JPG);
+        body.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
+        assert_eq!(String::from_utf8_lossy(&request.body), String::from_utf8_lossy(&body));
+        assert_eq!(request.header("content-length"), Some(body.len().to_string().as_str()));
+        assert_eq!(request.header("transfer-encoding"), None);
+    }
+}
+
+#[tokio::test]
+async fn a_picture_gets_a_permanent_url() {
+    let server = Server::start(|_, _| json(r#"{"errcode":0,"errmsg":"","url":"https://wework.qpic.cn/x/0"}"#)).await;
+    let png = Upload::from_bytes("a.png", b"\x89PNG\r\n\x1a\n...".to_vec());
+    assert_eq!(server.client.media().uploadimg(png).await.unwrap(), "https://wework.qpic.cn/x/0");
+    let request = &server.requests()[0];
+    assert!(request.head.starts_with("POST /cgi-bin/media/uploadimg?access_token=T HTTP/1.1"), "{}", request.head);
+    assert!(
+        String::from_utf8_lossy(&request.body)
+            .contains("name=\"media\"; filename=\"a.png\"\r\nContent-Type: image/png")
+    );
+}
+
+/// Bytes and files can be read again, a stream cannot: not after a lost answer, and not with a new token.
+#[tokio::test]
+async fn an_upload_is_repeated_only_if_it_can_be_read_again() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("a.jpg");
+    std::fs::write(&path, JPG).unwrap();
+    let streamed = || stream::iter([Ok::<_, std::io::Error>(JPG.to_vec())]);
+    // No answer, a busy platform, a token that WeCom rejects; then all is well.
+    for first in [Vec::new(), json(r#"{"errcode":-1}"#), json(r#"{"errcode":42001}"#)] {
+        for (upload, requests) in [
+            (Upload::from_bytes("a.jpg", JPG), 2),
+            (Upload::from_file(&path).await.unwrap(), 2),
+            (Upload::from_stream("a.jpg", JPG.len() as u64, streamed()), 1),
+        ] {
+            let first = first.clone();
+            let server = Server::start(move |_, number| if number == 0 { first.clone() } else { json(UPLOADED) }).await;
+            let outcome = server.client.media().upload(MediaType::Image, upload).await;
+            assert_eq!((server.requests().len(), outcome.is_ok()), (requests, requests == 2), "{outcome:?}");
+            let bodies: Vec<_> = server.requests().iter().map(|request| request.body.len()).collect();
+            assert!(bodies.iter().all(|length| *length == bodies[0]), "a repeat sent something else");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_gone_or_a_stream_that_fails_is_an_error_that_says_so() {
+    let server = Server::start(|_, _| json(UPLOADED)).await;
+    let missing = Upload::from_file("no/such/file.jpg").await.unwrap_err();
+    assert!(matches!(missing, Error::File { .. }) && !missing.is_retryable());
+    let line = missing.to_string();
+    assert!(
+        line.starts_with("the file to upload cannot be read: ") && line.contains("  do: Check that the path"),
+        "{line}"
+    );
+    assert!(!line.contains("no/such"));
+    let folder = Upload::from_file(std::env::temp_dir()).await.unwrap_err().to_string();
+    assert!(folder.contains("it is no file"), "{folder}");
+
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("a.jpg");
+    std::fs::write(&path, JPG).unwrap();
+    let upload = Upload::from_file(&path).await.unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let gone = server.client.media().upload(MediaType::Image, upload).await.unwrap_err();
+    assert!(
+        gone.to_string().contains("media_upload got no usable answer: the file to be sent could not be read"),
+        "{gone}"
+    );
+    let broken = stream::iter([Err::<Vec<u8>, _>(std::io::Error::other("the disk is gone"))]);
+    let upload = Upload::from_stream("a.jpg", 17, broken);
+    assert!(server.client.media().upload(MediaType::Image, upload).await.is_err());
+    assert_eq!(server.requests().iter().filter(|request| request.body.len() > 200).count(), 0);
+}
+
+#[tokio::test]
+async fn name_type_and_size_are_checked_before_a_request_is_made() {
+    let server = Server::start(|_, _| json(UPLOADED)).await;
+    let media = server.client.media();
+    let sized = |start: &[u8], length: usize| {
+        let mut bytes = start.to_vec();
+        bytes.resize(length, 0);
+        Upload::from_bytes("a.bin", bytes)
+    };
+    let mb = 1024 * 1024;
+    let empty = || stream::iter([Ok::<_, std::io::Error>(Vec::new())]);
+    let amr: &[u8] = b"#!AMR\n";
+    let cases = [
+        (MediaType::Image, sized(JPG, 5), "media has 5 bytes, allowed are 6 to 10485760"),
+        (MediaType::Image, sized(JPG, 10 * mb + 1), "media has 10485761 bytes, allowed are 6 to 10485760"),
+        (MediaType::Voice, sized(amr, 2 * mb + 1), "media has 2097153 bytes, allowed are 6 to 2097152"),
+        (MediaType::Video, sized(b"\0\0\0\x18ftyp", 10 * mb + 1), "media has 10485761 bytes"),
+        (MediaType::File, sized(b"", 20 * mb + 1), "media has 20971521 bytes, allowed are 6 to 20971520"),
+        (MediaType::Image, sized(b"GIF89a", 100), "media must be a JPG or PNG"),
+        (MediaType::Voice, sized(b"ID3", 100), "media must be an AMR"),
+        (MediaType::Video, sized(b"RIFF", 100), "media must be an MP4"),
+        (MediaType::Video, Upload::from_stream("a.avi", 100, empty()), "media must be an MP4"),
+        (MediaType::Image, sized(JPG, 100).named(""), "file name must be a name without control characters"),
+        (MediaType::Image, sized(JPG, 100).named("a\r\nb.jpg"), "file name must be a name without control characters"),
+    ];
+    for (media_type, upload, expected) in cases {
+        let error = media.upload(media_type, upload).await.unwrap_err();
+        assert!(error.to_string().starts_with(expected), "{error} / {expected}");
+    }
+    let error = media.uploadimg(sized(JPG, 2 * mb + 1)).await.unwrap_err().to_string();
+    assert!(error.starts_with("media has 2097153 bytes, allowed are 5 to 2097152"), "{error}");
+    assert!(media.get("").await.is_err());
+    assert_eq!(server.requests().len(), 0);
+    for (media_type, start) in
+        [(MediaType::Voice, amr), (MediaType::Video, b"\0\0\0\x18ftypmp42"), (MediaType::File, b"any")]
+    {
+        media.upload(media_type, sized(start, 100)).await.unwrap();
+    }
+}
+
+/// Content-disposition decides; without it a short object with an errcode is a refusal, whatever the Content-Type says.
+#[tokio::test]
+async fn a_file_and_a_refusal_are_told_apart_by_what_they_are() {
+    let refusal = r#"{"errcode":40007,"errmsg":"invalid media_id"}"#;
+    let cases: [(&str, &[u8], Option<i32>); 8] = [
+        ("content-type: application/json\r\n", refusal.as_bytes(), Some(40007)),
+        ("content-type: text/plain\r\n", refusal.as_bytes(), Some(40007)),
+        ("content-type: image/jpg\r\n", refusal.as_bytes(), Some(40007)),
+        // A customer's file may itself be JSON.
+        (ATTACHED, refusal.as_bytes(), None),
+        ("content-type: application/json\r\n", JPG, None),
+        ("", JPG, None),
+        ("content-type: text/plain\r\n", br#"{"errcode":0,"menu":[]}"#, None),
+        ("content-type: text/plain\r\n", br#"{"name":"x"}"#, None),
+    ];
+    for (headers, body, refused) in cases {
+        let reply = answer("200 OK", headers, body, body.len());
+        let server = Server::start(move |_, _| reply.clone()).await;
+        let outcome = server.client.media().get("m 1").await;
+        let request = &server.requests()[0];
+        assert!(
+            request.head.starts_with("GET /cgi-bin/media/get?access_token=T&media_id=m+1 HTTP/1.1"),
+            "{}",
+            request.head
+        );
+        match (outcome, refused) {
+            (Err(error), Some(code)) => assert_eq!(error.code(), Some(ErrCode(code))),
+            (Ok(file), None) => assert_eq!(file.into_bytes(1024).await.unwrap(), body),
+            (outcome, _) => panic!("{headers} {}: {outcome:?}", String::from_utf8_lossy(body)),
+        }
+    }
+    let reply = answer("200 OK", ATTACHED, JPG, JPG.len());
+    let server = Server::start(move |_, _| reply.clone()).await;
+    let file = server.client.media().get("m1").await.unwrap();
+    assert_eq!((file.file_name().as_deref(), file.length()), (Some("报价 单.pdf"), Some(JPG.len() as u64)));
+    assert_eq!(file.content_type(), Some("text/plain"));
+    assert!(!format!("{file:?}").contains("报价"));
+    assert!(matches!(file.into_bytes(3).await, Err(Error::BadReply { .. })));
+}
+
+/// A token that was rejected is renewed for a download as for every call.
+#[tokio::test]
+async fn a_rejected_token_is_renewed_for_a_download_too() {
+    let server = Server::start(|_, number| match number {
+        0 => answer("200 OK", "content-type: text/plain\r\n", br#"{"errcode":40014}"#, 17),
+        _ => answer("200 OK", ATTACHED, JPG, JPG.len()),
+    })
+    .await;
+    assert_eq!(server.client.media().get("m1").await.unwrap().into_bytes(99).await.unwrap(), JPG);
+    assert_eq!(server.requests().len(), 2);
+}
+
+fn names_in(folder: &TempDir) -> Vec<String> {
+    let mut names: Vec<_> = std::fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[tokio::test]
+async fn a_download_takes_the_senders_name_and_replaces_nobodys_file() {
+    let folder = TempDir::new().unwrap();
+    let reply = answer("200 OK", ATTACHED, JPG, JPG.len());
+    let server = Server::start(move |_, _| reply.clone()).await;
+    let media = server.client.media();
+    let first = media.download_into("m1", folder.path()).await.unwrap();
+    let second = media.download_into("m1", folder.path()).await.unwrap();
+    assert_eq!((first.length, first.file_name.as_deref()), (JPG.len() as u64, Some("报价 单.pdf")));
+    assert_eq!(names_in(&folder), ["报价 单 (2).pdf", "报价 单.pdf"]);
+    assert_eq!(
+        (std::fs::read(&first.path).unwrap(), std::fs::read(&second.path).unwrap()),
+        (JPG.to_vec(), JPG.to_vec())
+    );
+    assert_eq!(format!("{first:?}"), "Saved { length: 14, .. }");
+    // To a path, on the other hand, is to this path.
+    let path = folder.path().join("报价 单.pdf");
+    std::fs::write(&path, "old").unwrap();
+    assert_eq!(media.download_to("m1", &path).await.unwrap().path, path);
+    assert_eq!(std::fs::read(&path).unwrap(), JPG);
+    let error = media.download_to("m1", folder.path().join("no/such/folder/a")).await.unwrap_err();
+    assert!(error.to_string().starts_with("the download cannot be written: "), "{error}");
+}
+
+const FILE: &[u8] = b"0123456789abcdef";
+
+/// The file, or the range that was asked for.
+fn ranged(request: &Request, broken_after: Option<usize>) -> Vec<u8> {
+    let first =
+        request.header("range").map(|range| range.trim_start_matches("bytes=").trim_end_matches('-').parse().unwrap());
+    let rest = &FILE[first.unwrap_or(0)..];
+    let sent = &rest[..broken_after.unwrap_or(rest.len()).min(rest.len())];
+    match first {
+        None => answer("200 OK", &format!("{ATTACHED}accept-ranges: bytes\r\n"), sent, rest.len()),
+        Some(first) => {
+            let headers = format!("{ATTACHED}content-range: bytes {first}-{}/{}\r\n", FILE.len() - 1, FILE.len());
+            answer("206 Partial Content", &headers, sent, rest.len())
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_download_that_breaks_off_goes_on_from_where_it_was() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("a");
+    let server = Server::start(|request, number| ranged(request, (number < 2).then_some(5))).await;
+    let saved = server.client.media().download_to("m1", &path).await.unwrap();
+    assert_eq!((saved.length, std::fs::read(&path).unwrap().as_slice()), (16, FILE));
+    let ranges: Vec<_> = server.requests().iter().map(|request| request.header("range").map(str::to_owned)).collect();
+    assert_eq!(ranges, [None, Some("bytes=5-".to_owned()), Some("bytes=10-".to_owned())]);
+    assert_eq!(names_in(&folder), ["a"]);
+}
+
+#[tokio::test]
+async fn without_ranges_it_starts_anew_and_nothing_half_done_is_left() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("a");
+    std::fs::write(&path, "old").unwrap();
+    let once = |number: usize, good: usize| if number < good { 5 } else { FILE.len() };
+    let server = Server::start(move |_, number| answer("200 OK", ATTACHED, &FILE[..once(number, 1)], FILE.len())).await;
+    server.client.media().download_to("m1", &path).await.unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), FILE);
+    assert!(server.requests().iter().all(|request| request.header("range").is_none()));
+
+    let server = Server::start(move |_, number| answer("200 OK", ATTACHED, &FILE[..once(number, 9)], FILE.len())).await;
+    std::fs::write(&path, "old").unwrap();
+    let error = server.client.media().download_to("m1", &path).await.unwrap_err();
+    assert!(matches!(error, Error::NoAnswer { operation: "media_get", .. }) && error.is_retryable(), "{error}");
+    assert_eq!((server.requests().len(), std::fs::read_to_string(&path).unwrap().as_str()), (3, "old"));
+    assert_eq!(names_in(&folder), ["a"]);
+}
+
+/// Over 20 MB only in ranges: asked for in parts of 20 MB, of which this server gives 6 bytes at a time.
+#[tokio::test]
+async fn a_file_too_large_for_one_piece_is_fetched_in_parts() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("a");
+    let server = Server::start(|request, _| {
+        let Some(range) = request.header("range") else {
+            return json(r#"{"errcode":830002,"errmsg":"too large"}"#);
+        };
+        let (first, last) = range.trim_start_matches("bytes=").split_once('-').unwrap();
+        let (first, last): (usize, usize) = (first.parse().unwrap(), last.parse().unwrap());
+        assert_eq!(last + 1 - first, 20 * 1024 * 1024);
+        let part = &FILE[first..(first + 6).min(FILE.len())];
+        let range = format!("{ATTACHED}content-range: bytes {first}-{}/{}\r\n", first + part.len() - 1, FILE.len());
+        answer("206 Partial Content", &range, part, part.len())
+    })
+    .await;
+    let saved = server.client.media().download_to("m1", &path).await.unwrap();
+    assert_eq!((saved.length, std::fs::read(&path).unwrap().as_slice()), (16, FILE));
+    assert_eq!(server.requests().len(), 4);
+    let error = server.client.media().get("m1").await.unwrap_err();
+    assert_eq!(error.code(), Some(ErrCode::DOWNLOAD_RANGE_TOO_LARGE));
+}
+
+#[tokio::test]
+async fn another_range_than_was_asked_for_is_no_file() {
+    let folder = TempDir::new().unwrap();
+    let server = Server::start(|request, number| match number {
+        0 => ranged(request, Some(5)),
+        _ => answer("206 Partial Content", &format!("{ATTACHED}content-range: bytes 0-15/16\r\n"), FILE, 16),
+    })
+    .await;
+    let error = server.client.media().download_to("m1", folder.path().join("a")).await.unwrap_err();
+    assert!(error.to_string().contains("another range than was asked for"), "{error}");
+    assert!(names_in(&folder).is_empty());
+}
+
+/// Whatever the size, the reader holds a piece of it only: no limit of an attempt cuts a slow stream short either.
+#[tokio::test]
+async fn a_slow_download_outlives_the_time_limit_of_an_attempt() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base_url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut head = [0; 4096];
+                let read = stream.read(&mut head).await.unwrap();
+                if String::from_utf8_lossy(&head[..read]).contains("/gettoken?") {
+                    return stream.write_all(&json(r#"{"access_token":"T","expires_in":7200}"#)).await.unwrap();
+                }
+                stream.write_all(&answer("200 OK", ATTACHED, b"", 4)).await.unwrap();
+                for byte in b"slow" {
+                    tokio::time::sleep(Duration::from_millis(150)).await;
+                    stream.write_all(&[*byte]).await.unwrap();
+                }
+            });
+        }
+    });
+    let builder = Client::builder(Credentials::new("ww1", "s")).base_url(base_url);
+    let client = builder.attempt_timeout(Duration::from_millis(500)).build().unwrap();
+    let chunks: Vec<_> = client.media().get("m1").await.unwrap().try_collect().await.unwrap();
+    assert_eq!(chunks.concat(), b"slow");
+}

@@ -1,0 +1,92 @@
+//! Daily figures.
+
+use serde_json::json;
+use wecom_kf::statistic::Date;
+
+use super::{KF, post, server};
+
+#[tokio::test]
+async fn figures_are_asked_for_by_days_in_china_and_come_as_numbers() {
+    let (server, client) = server().await;
+    let date = |text: &str| text.parse::<Date>().unwrap();
+    let days = || date("2024-06-10")..=date("2024-06-12");
+    let body = json!({ "open_kfid": KF, "start_time": 1_717_948_800, "end_time": 1_718_121_600 });
+    let reply = json!({ "errcode": 0, "statistic_list": [
+        { "stat_time": 1_717_948_800, "statistic": {
+            "session_cnt": 12, "customer_cnt": 9, "customer_msg_cnt": "57", "upgrade_service_customer_cnt": 1,
+            "ai_session_reply_cnt": 10, "ai_transfer_rate": 0.25, "ai_knowledge_hit_rate": 1,
+            "msg_rejected_customer_cnt": 2 } },
+        { "stat_time": "1718035200", "statistic": { "session_cnt": 2 } },
+        { "stat_time": 1_718_121_600 },
+    ] });
+    let account = post(&server, "get_corp_statistic", body, reply.clone()).await;
+    let figures = client.statistic().account(&KF.into(), days()).await.unwrap();
+    account.assert_calls_async(1).await;
+    let dates: Vec<_> = figures.iter().map(|day| day.date).collect();
+    assert_eq!(dates, [date("2024-06-10"), date("2024-06-11"), date("2024-06-12")]);
+    let first = figures[0].figures.as_ref().unwrap();
+    assert_eq!((first.session_cnt, first.customer_cnt, first.customer_msg_cnt), (12, 9, 57));
+    assert_eq!(
+        (first.upgrade_service_customer_cnt, first.ai_session_reply_cnt, first.msg_rejected_customer_cnt),
+        (1, 10, 2)
+    );
+    assert_eq!((first.ai_transfer_rate, first.ai_knowledge_hit_rate), (Some(0.25), Some(1.0)));
+    let second = figures[1].figures.as_ref().unwrap();
+    assert_eq!((second.session_cnt, second.customer_cnt, second.ai_transfer_rate), (2, 0, None));
+    assert_eq!(figures[2].figures, None, "a day without data");
+
+    // Without an account, as two SDKs have it; and an object where a list belongs, as the official table has it.
+    let body = json!({ "start_time": 1_717_948_800, "end_time": 1_717_948_800 });
+    let reply = json!({ "errcode": 0, "statistic_list": { "stat_time": 1_717_948_800 } });
+    let corp = post(&server, "get_corp_statistic", body, reply).await;
+    let figures = client.statistic().corp(date("2024-06-10")..=date("2024-06-10")).await.unwrap();
+    assert_eq!(figures.len(), 1);
+    corp.assert_calls_async(1).await;
+}
+
+#[tokio::test]
+async fn servicers_have_figures_together_and_alone() {
+    let (server, client) = server().await;
+    let day = "2024-06-10".parse::<Date>().unwrap();
+    let reply = json!({ "errcode": 0, "statistic_list": [{ "stat_time": 1_717_948_800, "statistic": {
+        "session_cnt": 1, "customer_cnt": 2, "customer_msg_cnt": 3, "satisfaction_investgate_cnt": 4,
+        "upgrade_service_customer_cnt": 5, "upgrade_service_member_invite_cnt": 6,
+        "upgrade_service_member_customer_cnt": 7, "upgrade_service_groupchat_invite_cnt": 8,
+        "upgrade_service_groupchat_customer_cnt": 9, "msg_rejected_customer_cnt": 10,
+        "reply_rate": 1, "first_reply_average_sec": 17, "satisfaction_participation_rate": 0.5,
+        "satisfied_rate": 0.25, "middling_rate": "0.5", "dissatisfied_rate": 0 } }] });
+    let mut body = json!({ "open_kfid": KF, "start_time": 1_717_948_800, "end_time": 1_717_948_800 });
+    let all = post(&server, "get_servicer_statistic", body.clone(), reply.clone()).await;
+    let figures = client.statistic().servicers(&KF.into(), day..=day).await.unwrap();
+    all.assert_calls_async(1).await;
+    let figures = figures[0].figures.clone().unwrap();
+    let counters = [
+        figures.session_cnt,
+        figures.customer_cnt,
+        figures.customer_msg_cnt,
+        figures.satisfaction_investgate_cnt,
+        figures.upgrade_service_customer_cnt,
+        figures.upgrade_service_member_invite_cnt,
+        figures.upgrade_service_member_customer_cnt,
+        figures.upgrade_service_groupchat_invite_cnt,
+        figures.upgrade_service_groupchat_customer_cnt,
+        figures.msg_rejected_customer_cnt,
+    ];
+    assert_eq!(counters, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    let rates = [
+        figures.reply_rate,
+        figures.first_reply_average_sec,
+        figures.satisfaction_participation_rate,
+        figures.satisfied_rate,
+        figures.middling_rate,
+        figures.dissatisfied_rate,
+    ];
+    assert_eq!(rates.map(Option::unwrap), [1.0, 17.0, 0.5, 0.25, 0.5, 0.0]);
+
+    body["servicer_userid"] = json!("zhangsan");
+    let one = post(&server, "get_servicer_statistic", body, json!({ "errcode": 0 })).await;
+    assert_eq!(client.statistic().servicer(&KF.into(), "zhangsan", day..=day).await.unwrap(), []);
+    one.assert_calls_async(1).await;
+    assert!(client.statistic().servicer(&KF.into(), "", day..=day).await.is_err());
+    assert!(client.statistic().account(&KF.into(), day.tomorrow().unwrap()..=day).await.is_err());
+}
