@@ -35,9 +35,9 @@ async fn figures_are_asked_for_by_days_in_china_and_come_as_numbers() {
     assert_eq!((second.session_cnt, second.customer_cnt, second.ai_transfer_rate), (2, 0, None));
     assert_eq!(figures[2].figures, None, "a day without data");
 
-    // Without an account, as two SDKs have it; and an object where a list belongs, as the official table has it.
+    // Without an account, as two SDKs have it.
     let body = json!({ "start_time": 1_717_948_800, "end_time": 1_717_948_800 });
-    let reply = json!({ "errcode": 0, "statistic_list": { "stat_time": 1_717_948_800 } });
+    let reply = json!({ "errcode": 0, "statistic_list": [{ "stat_time": 1_717_948_800 }] });
     let corp = post(&server, "get_corp_statistic", body, reply).await;
     let figures = client.statistic().corp(date("2024-06-10")..=date("2024-06-10")).await.unwrap();
     assert_eq!(figures.len(), 1);
