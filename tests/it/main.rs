@@ -5,6 +5,7 @@ mod broken;
 mod fake;
 
 mod call;
+mod callback;
 mod network;
 mod outgoing;
 mod page;

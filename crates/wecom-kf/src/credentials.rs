@@ -29,16 +29,24 @@ impl Credentials {
     ///
     /// One of them or both are missing or empty: [`Error::Settings`] names which.
     pub fn from_env() -> Result<Self, Error> {
-        let (corp_id, secret) = (variable(CORP_ID)?, variable(SECRET)?);
-        match (corp_id, secret) {
-            (Some(corp_id), Some(secret)) => Ok(Self::new(corp_id, secret)),
-            (corp_id, secret) => {
-                let missing: Vec<_> =
-                    [(CORP_ID, corp_id), (SECRET, secret)].into_iter().filter(|(_, value)| value.is_none()).collect();
-                let names: Vec<_> = missing.into_iter().map(|(name, _)| name).collect();
-                Err(Error::settings(format!("not set in the environment: {}", names.join(" and "))))
-            }
+        let [corp_id, secret] = required([CORP_ID, SECRET])?;
+        Ok(Self::new(corp_id, secret))
+    }
+}
+
+/// Environment variables that must all be set; the error names each that is not.
+pub(crate) fn required<const N: usize>(names: [&'static str; N]) -> Result<[String; N], Error> {
+    let mut missing = Vec::new();
+    let mut values = [const { String::new() }; N];
+    for (name, value) in names.into_iter().zip(&mut values) {
+        match variable(name)? {
+            Some(set) => *value = set,
+            None => missing.push(name),
         }
+    }
+    match missing.is_empty() {
+        true => Ok(values),
+        false => Err(Error::settings(format!("not set in the environment: {}", missing.join(" and ")))),
     }
 }
 

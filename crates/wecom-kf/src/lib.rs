@@ -3,6 +3,9 @@
 
 mod account;
 mod call;
+#[cfg(feature = "axum")]
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+pub mod callback;
 mod client;
 mod corp;
 mod credentials;

@@ -1,0 +1,126 @@
+//! The callback without a framework: sockets, threads, and a parser of HTTP heads.
+//!
+//! ```text
+//! WECOM_KF_CALLBACK_TOKEN=… WECOM_KF_CALLBACK_AES_KEY=… WECOM_CORP_ID=ww… \
+//!     cargo run -p wecom-kf-callback --example plain_server -- 127.0.0.1:8080
+//! ```
+//!
+//! It prints what it is told, after it has answered.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program talks")]
+
+use std::error::Error;
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use wecom_kf_callback::{Callback, Event, MAX_BODY, Query};
+
+const MAX_HEAD: usize = 16 * 1024;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let callback = Callback::new(
+        std::env::var("WECOM_KF_CALLBACK_TOKEN")?,
+        std::env::var("WECOM_KF_CALLBACK_AES_KEY")?,
+        std::env::var("WECOM_CORP_ID")?,
+    )?;
+    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".to_owned());
+    let listener = TcpListener::bind(&address)?;
+    println!("listening on {}", listener.local_addr()?);
+
+    let (events, queue) = sync_channel(1024);
+    thread::spawn(move || {
+        for event in queue {
+            work(&event);
+        }
+    });
+    for stream in listener.incoming() {
+        let (callback, events) = (callback.clone(), events.clone());
+        // One thread for each request will do: WeCom sends a few a second at most, and they are short.
+        thread::spawn(move || {
+            if let Err(error) = stream.and_then(|stream| serve(stream, &callback, &events)) {
+                eprintln!("connection lost: {error}");
+            }
+        });
+    }
+    Ok(())
+}
+
+/// Here messages would be read, with the token, for the account.
+fn work(event: &Event) {
+    match event {
+        Event::KfMsgOrEvent(news) => println!("news for {}", news.open_kfid.as_deref().unwrap_or("every account")),
+        Event::KfAccountAuthChange(change) => println!("accounts: +{:?} -{:?}", change.added, change.removed),
+        _ => println!("something else"),
+    }
+}
+
+fn serve(mut stream: TcpStream, callback: &Callback, events: &SyncSender<Event>) -> io::Result<()> {
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    let (status, body) = match read(&mut stream)? {
+        Some(request) => answer(callback, events, &request),
+        None => ("400 Bad Request", String::new()),
+    };
+    let length = body.len();
+    write!(stream, "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}")?;
+    stream.flush()
+}
+
+fn answer(callback: &Callback, events: &SyncSender<Event>, request: &Request) -> (&'static str, String) {
+    let outcome = Query::parse(&request.query).and_then(|query| match request.method.as_str() {
+        "GET" => callback.verify_url(&query).map(|text| (text, None)),
+        _ => callback.event(&query, &request.body).map(|event| (String::new(), Some(event))),
+    });
+    match outcome {
+        Ok((text, None)) => ("200 OK", text),
+        // It waits in the queue; the work comes after the answer.
+        Ok((text, Some(event))) => match events.try_send(event) {
+            Ok(()) => ("200 OK", text),
+            // WeCom tries again, three times in all.
+            Err(_) => ("503 Service Unavailable", String::new()),
+        },
+        Err(error) => {
+            eprintln!("{error}: {}  do: {}", error.reason(), error.reason().remedy());
+            ("403 Forbidden", String::new())
+        }
+    }
+}
+
+struct Request {
+    method: String,
+    query: String,
+    body: Vec<u8>,
+}
+
+/// None if it is no request, or one that is too large.
+fn read(stream: &mut TcpStream) -> io::Result<Option<Request>> {
+    let mut bytes = Vec::new();
+    let mut chunk = [0; 4096];
+    loop {
+        let mut headers = [httparse::EMPTY_HEADER; 64];
+        let mut head = httparse::Request::new(&mut headers);
+        match head.parse(&bytes) {
+            Ok(httparse::Status::Complete(length)) => {
+                let content_length =
+                    head.headers.iter().find(|header| header.name.eq_ignore_ascii_case("content-length"));
+                let value = content_length.and_then(|header| str::from_utf8(header.value).ok());
+                let wanted = value.map_or(Some(0), |value| value.parse::<usize>().ok());
+                let Some(wanted) = wanted.filter(|wanted| *wanted <= MAX_BODY) else { return Ok(None) };
+                let (path, method) = (head.path.unwrap_or_default(), head.method.unwrap_or_default().to_owned());
+                let query = path.split_once('?').map_or(String::new(), |(_, query)| query.to_owned());
+                let mut body = bytes.split_off(length);
+                let missing = wanted.saturating_sub(body.len()) as u64;
+                stream.take(missing).read_to_end(&mut body)?;
+                body.truncate(wanted);
+                return Ok(Some(Request { method, query, body }));
+            }
+            Ok(httparse::Status::Partial) if bytes.len() < MAX_HEAD => {}
+            _ => return Ok(None),
+        }
+        match stream.read(&mut chunk)? {
+            0 => return Ok(None),
+            read => bytes.extend_from_slice(&chunk[..read]),
+        }
+    }
+}
