@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use wecom_kf::{Client, Credentials, Error};
+use wecom_kf::{Client, Credentials, Error, Settings};
 
 fn build(base_url: &str) -> Result<Client, Error> {
     Client::builder(Credentials::new("ww", "secret")).base_url(base_url).build()
@@ -62,7 +62,7 @@ fn in_environment(variables: &[(&str, &str)]) -> String {
 #[test]
 #[ignore = "run by the others, in a process of its own"]
 fn print_what_the_environment_says() {
-    match Credentials::from_env().and_then(|credentials| Client::builder(credentials).base_url_from_env().build()) {
+    match Settings::from_env().client() {
         Ok(client) => println!("{client:?}"),
         Err(error) => println!("{error}"),
     }
@@ -93,6 +93,37 @@ fn the_environment_says_where_and_who_and_what_is_missing_is_named() {
     }
 }
 
+#[test]
+fn a_callback_and_an_account_come_of_variables_and_what_is_wrong_is_named_not_shown() {
+    let key = "BwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyAhIiMkJSY";
+    let all = [
+        ("WECOM_CORP_ID", "ww1"),
+        ("WECOM_KF_OPEN_KFID", "wk1"),
+        ("WECOM_KF_CALLBACK_TOKEN", "TOKEN1"),
+        ("WECOM_KF_CALLBACK_AES_KEY", key),
+        ("WECOM_KF_LISTEN", "127.0.0.1:0"),
+        ("PATH", "/bin"),
+    ];
+    let settings = Settings::from_vars(all);
+    assert_eq!((settings.open_kfid().unwrap().as_str(), settings.listen().unwrap().port()), ("wk1", 0));
+    settings.callback().unwrap();
+    let shown = format!("{settings:?}");
+    assert!(shown.contains("WECOM_KF_CALLBACK_AES_KEY") && !shown.contains(key) && !shown.contains("PATH"), "{shown}");
+    assert!(Settings::from_vars([("PATH", "/bin")]).is_empty() && !settings.is_empty());
+
+    let with = |name: &str, value: &str| Settings::from_vars(all.iter().copied().chain([(name, value)]));
+    let cases = [
+        (with("WECOM_KF_CALLBACK_TOKEN", "").callback().err(), "not set in the environment: WECOM_KF_CALLBACK_TOKEN"),
+        (with("WECOM_KF_CALLBACK_AES_KEY", "short1").callback().err(), "EncodingAESKey has 6 characters"),
+        (with("WECOM_KF_OPEN_KFID", "").open_kfid().err(), "not set in the environment: WECOM_KF_OPEN_KFID"),
+        (with("WECOM_KF_LISTEN", "8080").listen().err(), "WECOM_KF_LISTEN is no address with a port"),
+    ];
+    for (error, expected) in cases {
+        let error = error.unwrap_or_else(|| panic!("{expected} was taken")).to_string();
+        assert!(error.contains(expected) && !error.contains("short1") && !error.contains("TOKEN1"), "{error}");
+    }
+}
+
 /// Every public future can be spawned, and the client can be shared: checked by the compiler.
 #[test]
 fn every_call_can_be_spawned() {
@@ -112,6 +143,42 @@ fn every_call_can_be_spawned() {
     spawnable(client.message().sync(wecom_kf::message::SyncRequest::new(&kf)));
     spawnable(client.service_state().get(&kf, &customer));
     spawnable(client.service_state().trans(&kf, &customer, wecom_kf::Trans::to_queue()));
+    spawnable(client.message().on_event("c", wecom_kf::message::Text::new("x").unwrap()));
+    spawnable(client.message().checking_session().send(&kf, &customer, wecom_kf::message::Text::new("x").unwrap()));
+    spawnable(client.message().recall(&kf, &wecom_kf::MsgId::new("m").unwrap()));
+    spawnable(client.account().add_contact_way(&kf));
+    spawnable(client.account().add_contact_way_with_scene(&kf, "s"));
+    spawnable(client.servicer().add(&kf, ["a".into()]));
+    spawnable(client.servicer().delete(&kf, ["a".into()]));
+    spawnable(client.servicer().list(&kf));
+    spawnable(client.customer().batchget(&[]));
+    spawnable(client.customer().batchget_with_context(&[]));
+    spawnable(client.upgrade_service().config());
+    spawnable(client.upgrade_service().upgrade(&kf, &customer, wecom_kf::upgrade_service::Upgrade::to_member("a")));
+    spawnable(client.upgrade_service().cancel(&kf, &customer));
+    spawnable(client.corp().qualification());
+    let day = wecom_kf::statistic::Date::MIN;
+    spawnable(client.statistic().account(&kf, day..=day));
+    spawnable(client.statistic().corp(day..=day));
+    spawnable(client.statistic().servicers(&kf, day..=day));
+    spawnable(client.statistic().servicer(&kf, "a", day..=day));
+    let knowledge = client.knowledge();
+    let answer = || wecom_kf::knowledge::Answer::new("a").unwrap();
+    spawnable(knowledge.add_group("n"));
+    spawnable(knowledge.delete_group("g"));
+    spawnable(knowledge.rename_group("g", "n"));
+    spawnable(knowledge.groups());
+    spawnable(knowledge.add_intent("g", wecom_kf::knowledge::Intent::new("q", answer()).unwrap()));
+    spawnable(knowledge.update_intent("i", wecom_kf::knowledge::IntentUpdate::new().answer(answer())));
+    spawnable(knowledge.delete_intent("i"));
+    spawnable(knowledge.intents(Default::default()));
+    let upload = || wecom_kf::media::Upload::from_bytes("a", "bytes");
+    spawnable(wecom_kf::media::Upload::from_file("a"));
+    spawnable(client.media().upload(wecom_kf::media::MediaType::File, upload()));
+    spawnable(client.media().uploadimg(upload()));
+    spawnable(client.media().get("m"));
+    spawnable(client.media().download_to("m", "a"));
+    spawnable(client.media().download_into("m", "a"));
     spawnable(client.token().get());
     spawnable(client.call(&wecom_kf::raw::op::AccountList::default()));
     // Spawned in earnest: nothing borrowed but the client itself.

@@ -7,11 +7,12 @@
 //!
 //! ```no_run
 //! use axum::Router;
+//! use wecom_kf::Settings;
 //! use wecom_kf::callback::{self, Event};
 //! use wecom_kf::message::SyncRequest;
 //!
 //! # async fn example(client: wecom_kf::Client) -> Result<(), Box<dyn std::error::Error>> {
-//! let (service, mut events) = callback::service(callback::from_env()?);
+//! let (service, mut events) = callback::service(Settings::from_env().callback()?);
 //! let app = Router::new().route("/callback", service);
 //! let listener = tokio::net::TcpListener::bind("0.0.0.0:8080").await?;
 //! tokio::spawn(async move { axum::serve(listener, app).await });
@@ -42,28 +43,11 @@ pub use wecom_kf_callback::{
 };
 use wecom_kf_callback::{Error as Refused, Query};
 
-use crate::Error;
-use crate::credentials::{CORP_ID, required};
-
 /// How many events may wait to be taken. More are answered with 503, and come again.
 pub const WAITING_EVENTS: usize = 1024;
 
 /// How long a body may take to arrive: as long as WeCom waits for the answer to it [91144].
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
-
-const TOKEN: &str = "WECOM_KF_CALLBACK_TOKEN";
-const AES_KEY: &str = "WECOM_KF_CALLBACK_AES_KEY";
-
-/// The settings of the console, from the environment: `WECOM_KF_CALLBACK_TOKEN`, `WECOM_KF_CALLBACK_AES_KEY` and
-/// `WECOM_CORP_ID`.
-///
-/// # Errors
-///
-/// [`Error::Settings`]: one of them is missing, or cannot be right. The error names it and does not show it.
-pub fn from_env() -> Result<Callback, Error> {
-    let [token, aes_key, corp_id] = required([TOKEN, AES_KEY, CORP_ID])?;
-    Callback::new(token, aes_key, corp_id).map_err(|error| Error::settings(error.to_string()))
-}
 
 /// A service for one path, and the events that come there.
 ///

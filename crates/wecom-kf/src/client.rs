@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use reqwest::Url;
 
 use crate::call::{Caller, Limits};
-use crate::credentials::{BASE_URL, Credentials, variable};
+use crate::credentials::Credentials;
 use crate::error::in_one_line;
 use crate::raw::{self, Request, op};
 use crate::retry::RetryBudget;
@@ -75,13 +75,13 @@ struct Inner {
 }
 
 impl Client {
-    /// Starts building a client.
+    /// Starts building a client; [`Settings::client`](crate::Settings::client) builds one of the environment.
     ///
     /// ```no_run
     /// use wecom_kf::{Client, Credentials};
     ///
     /// # fn main() -> Result<(), wecom_kf::Error> {
-    /// let client = Client::builder(Credentials::from_env()?).base_url_from_env().build()?;
+    /// let client = Client::builder(Credentials::new("ww…", "…")).build()?;
     /// # Ok(())
     /// # }
     /// ```
@@ -214,20 +214,6 @@ impl ClientBuilder {
     pub fn base_url(mut self, base_url: impl AsRef<str>) -> Self {
         self.base_url = checked_base_url(base_url.as_ref());
         self
-    }
-
-    /// Takes the base URL from the environment variable `WECOM_KF_BASE_URL`, if it is set.
-    pub fn base_url_from_env(mut self) -> Self {
-        match variable(BASE_URL) {
-            Ok(Some(base_url)) => self.base_url(base_url),
-            // Set to nothing is a slip; going on with WeCom itself would be a surprise.
-            Ok(None) if std::env::var_os(BASE_URL).is_some() => self.base_url(""),
-            Ok(None) => self,
-            Err(error) => {
-                self.base_url = Err(error);
-                self
-            }
-        }
     }
 
     /// Adds settings of the HTTP client, such as a proxy or a certificate.

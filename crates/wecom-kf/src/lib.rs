@@ -21,6 +21,7 @@ mod report;
 mod retry;
 mod service_state;
 pub mod servicer;
+mod settings;
 pub mod statistic;
 mod token;
 pub mod upgrade_service;
@@ -39,6 +40,7 @@ pub use report::Report;
 pub use reqwest;
 pub use retry::RetryPolicy;
 pub use service_state::{ServiceState, SessionState, SessionStates, Trans, Transferred};
+pub use settings::Settings;
 pub use token::{IssuedToken, TokenSource, Tokens};
 /// The generated crate below this one: request values for [`Client::call`], types, limits, and raw access.
 pub use wecom_kf_raw as raw;

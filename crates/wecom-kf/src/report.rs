@@ -12,7 +12,7 @@ use crate::{Error, Lang};
 /// use wecom_kf::{Client, Credentials, Report};
 ///
 /// fn main() -> Result<(), Report> {
-///     let client = Client::builder(Credentials::from_env()?).build()?;
+///     let client = Settings::from_env().client()?;
 ///     Ok(())
 /// }
 /// ```

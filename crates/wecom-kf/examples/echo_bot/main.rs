@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 use wecom_kf::message::{Content, Message, Origin, Page, SyncRequest, Text};
-use wecom_kf::{Client, Credentials, Error, OpenKfid, Report, Trans};
+use wecom_kf::{Client, Error, OpenKfid, Report, Settings, Trans};
 
 #[tokio::main]
 async fn main() -> Result<(), Report> {
@@ -21,7 +21,7 @@ async fn main() -> Result<(), Report> {
     if stage::is_wanted() && arguments.len() == 0 {
         return stage::play().await;
     }
-    let client = Client::builder(Credentials::from_env()?).base_url_from_env().build()?;
+    let client = Settings::from_env().client()?;
     let Some(kf) = arguments.next().map(OpenKfid::from) else {
         println!("Which account? cargo run --example echo_bot -- <open_kfid>");
         for account in client.account().list().await? {

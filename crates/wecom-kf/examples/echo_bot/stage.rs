@@ -9,7 +9,7 @@ use wecom_kf_sim::{Simulator, op};
 
 use crate::Bot;
 
-/// Whether nothing in the environment says which corp to talk to. Half of it is for `Credentials::from_env` to refuse.
+/// Whether nothing in the environment says which corp to talk to. Half of it is for `Settings` to refuse.
 pub(crate) fn is_wanted() -> bool {
     ["WECOM_CORP_ID", "WECOM_KF_SECRET", "WECOM_KF_BASE_URL"].iter().all(|name| std::env::var_os(name).is_none())
 }
