@@ -167,7 +167,10 @@ mod tests {
 
     #[test]
     fn every_schema_of_the_document_compiles() {
-        assert_eq!(Checks::compile().0.len(), op::ALL.len() - 1, "all but gettoken take a body");
+        let takes_json = |operation: &Operation| {
+            operation.method == "POST" && !matches!(*operation, op::MEDIA_UPLOAD | op::MEDIA_UPLOADIMG)
+        };
+        assert_eq!(Checks::compile().0.len(), op::ALL.iter().filter(|operation| takes_json(operation)).count());
     }
 
     #[test]

@@ -15,7 +15,7 @@ const CALLS_SHOWN: usize = 10;
 /// A customer in WeChat: see [`Simulator::customer`](crate::Simulator::customer).
 #[derive(Clone, Debug)]
 pub struct Customer {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     open_kfid: String,
     external_userid: String,
 }

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod log;
+mod media;
 mod people;
 mod send;
 mod service_state;
@@ -18,6 +19,7 @@ use std::time::Duration;
 use serde_json::Value;
 use wecom_kf_raw::ErrCode;
 
+pub(crate) use media::{Extent, Served};
 pub(crate) use people::Chat;
 pub use people::NotPossible;
 pub(crate) use send::check_kinds;
@@ -27,12 +29,11 @@ use crate::customer::Heard;
 use crate::ids::Ids;
 use crate::refusal::Refusal;
 use log::Log;
+use media::Files;
 use sessions::{Occasion, Session, State};
 
 /// Messages and events are kept for 3 days [94670]; so is everything else here that would grow for ever.
 pub(crate) const KEPT: Duration = Duration::from_secs(3 * 24 * 60 * 60);
-/// A temporary media_id is valid for 3 days [96484].
-const MEDIA_LIFETIME: Duration = KEPT;
 /// The `Token` of a callback is valid for 10 minutes [94670].
 const SYNC_TOKEN_LIFETIME: Duration = Duration::from_secs(10 * 60);
 
@@ -46,8 +47,7 @@ pub(crate) struct Platform {
     accounts: Vec<Account>,
     /// Every servicer serves every account.
     servicers: BTreeMap<String, Receiving>,
-    /// When each temporary file was uploaded.
-    media: HashMap<String, Duration>,
+    files: Files,
     /// When each callback token was made.
     sync_tokens: HashMap<String, Duration>,
     /// What each `welcome_code` and `msg_code` is good for.
@@ -113,7 +113,7 @@ impl Platform {
             access_tokens,
             accounts: Vec::new(),
             servicers: BTreeMap::new(),
-            media: HashMap::new(),
+            files: Files::default(),
             sync_tokens: HashMap::new(),
             event_codes: HashMap::new(),
             empty_pages: EmptyPages::default(),
@@ -124,14 +124,6 @@ impl Platform {
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &str> {
         let sync_tokens = self.sync_tokens.keys().map(String::as_str);
         [self.secret.as_str()].into_iter().chain(self.access_tokens.all()).chain(sync_tokens)
-    }
-
-    /// A temporary image, as if uploaded now.
-    pub(crate) fn upload(&mut self, now: Duration) -> String {
-        self.media.retain(|_, uploaded| now <= *uploaded + MEDIA_LIFETIME);
-        let media_id = self.ids.next("media", "3", 64);
-        self.media.insert(media_id.clone(), now);
-        media_id
     }
 
     /// The `Token` a callback of now would carry.
@@ -154,14 +146,6 @@ impl Platform {
         let (open_kfid, external_userid) = (chat.open_kfid.to_owned(), chat.external_userid.to_owned());
         self.event_codes.insert(code.clone(), EventCode { until, occasion, open_kfid, external_userid, state });
         code
-    }
-
-    fn check_media(&self, media_id: &str, now: Duration) -> Result<(), Refusal> {
-        match self.media.get(media_id) {
-            Some(uploaded) if now <= *uploaded + MEDIA_LIFETIME => Ok(()),
-            // Unknown and older than 3 days look alike [errcodes 40007].
-            _ => Err(ErrCode::INVALID_MEDIA_ID.into()),
-        }
     }
 
     /// The account a request names.

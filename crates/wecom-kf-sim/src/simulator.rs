@@ -28,7 +28,7 @@ const ACCOUNT_NAME: &str = "小店";
 ///
 /// It serves until it is dropped; then all connections are reset.
 pub struct Simulator {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     address: SocketAddr,
     connections: Connections,
     server: AbortHandle,
@@ -141,12 +141,6 @@ impl Simulator {
     pub fn sync_token(&self) -> String {
         let (mut platform, now) = self.shared.platform();
         platform.sync_token(now)
-    }
-
-    /// The media_id of a temporary image, good for 3 days of the simulator's clock.
-    pub fn media_id(&self) -> String {
-        let (mut platform, now) = self.shared.platform();
-        platform.upload(now)
     }
 
     /// Lets the next `sync_msg` that would succeed answer an empty page with `has_more` 1 and a cursor that goes on, as

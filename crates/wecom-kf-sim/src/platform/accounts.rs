@@ -6,6 +6,7 @@ use wecom_kf_raw::{ErrCode, limits};
 
 use super::log::Log;
 use super::{Account, Platform, required, text};
+use crate::media::MediaKind;
 use crate::refusal::Refusal;
 
 /// A corp has at most 5,000 accounts [94662]; editions before 2022 say 10.
@@ -37,7 +38,7 @@ impl Platform {
         let name = required(request, "name")?;
         check_name(name)?;
         let media_id = required(request, "media_id")?;
-        self.check_media(media_id, now)?;
+        self.check_media(media_id, MediaKind::Image, now)?;
         if self.existing().count() >= MAX_ACCOUNTS {
             return Err(ErrCode::ACCOUNT_COUNT_OUT_OF_RANGE.into());
         }
@@ -62,7 +63,7 @@ impl Platform {
         let name = text(request, "name");
         name.map_or(Ok(()), check_name)?;
         let media_id = text(request, "media_id");
-        media_id.map_or(Ok(()), |media_id| self.check_media(media_id, now))?;
+        media_id.map_or(Ok(()), |media_id| self.check_media(media_id, MediaKind::Image, now))?;
 
         // What is left out stays as it is [94664].
         let account = self.account(request)?;

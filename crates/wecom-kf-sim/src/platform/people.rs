@@ -60,19 +60,26 @@ impl Platform {
         content: &str,
         menu_id: Option<&str>,
     ) -> String {
-        let customer = self.known_customer(chat);
-        match menu_id {
-            None => customer.session.customer_typed(now),
-            Some(_) => customer.session.customer_tapped(now),
-        }
-        customer.note(now, format!("{}: {content}", customer.name));
         let mut body = json!({ "content": content });
         if let Some(menu_id) = menu_id {
             // Only a tap has a menu_id [94670].
             body["menu_id"] = json!(menu_id);
         }
+        self.customer_writes(now, chat, "text", body)
+    }
+
+    /// A customer's message of any kind.
+    pub(super) fn customer_writes(&mut self, now: Duration, chat: Chat<'_>, msgtype: &str, body: Value) -> String {
+        let customer = self.known_customer(chat);
+        match body.get("menu_id") {
+            None => customer.session.customer_typed(now),
+            Some(_) => customer.session.customer_tapped(now),
+        }
+        let line = body["content"].as_str().map_or_else(|| format!("[{msgtype}] {body}"), str::to_owned);
+        customer.note(now, format!("{}: {line}", customer.name));
         let msgid = log_msgid(&mut self.ids);
-        self.known_account(chat).log.push(now, chat_message(now, chat, Origin::Customer, &msgid, body));
+        let message = chat_message(now, chat, Origin::Customer, &msgid, msgtype, &body);
+        self.known_account(chat).log.push(now, message);
         msgid
     }
 
@@ -115,7 +122,7 @@ impl Platform {
         self.servicer_takes(now, chat, userid);
         self.known_customer(chat).note(now, format!("{userid}: {content}"));
         let msgid = log_msgid(&mut self.ids);
-        let mut message = chat_message(now, chat, Origin::Servicer, &msgid, json!({ "content": content }));
+        let mut message = chat_message(now, chat, Origin::Servicer, &msgid, "text", &json!({ "content": content }));
         // Only for origin 5 [94670].
         message["servicer_userid"] = json!(userid);
         self.known_account(chat).log.push(now, message);
@@ -262,15 +269,15 @@ fn log_msgid(ids: &mut Ids) -> String {
     ids.next_digits("log msgid", "from_msgid_", 19)
 }
 
-fn chat_message(now: Duration, chat: Chat<'_>, origin: Origin, msgid: &str, text: Value) -> Value {
+fn chat_message(now: Duration, chat: Chat<'_>, origin: Origin, msgid: &str, msgtype: &str, body: &Value) -> Value {
     json!({
         "msgid": msgid,
         "open_kfid": chat.open_kfid,
         "external_userid": chat.external_userid,
         "send_time": now.as_secs(),
         "origin": origin as i64,
-        "msgtype": "text",
-        "text": text,
+        "msgtype": msgtype,
+        msgtype: body,
     })
 }
 

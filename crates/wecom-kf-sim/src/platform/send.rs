@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use wecom_kf_raw::ErrCode;
 use wecom_kf_raw::limits::send_msg::{LINK_DESC_MAX_BYTES, LINK_TITLE_MAX_BYTES};
 
+use super::media::kind_of_msgtype;
 use super::sessions::Occasion;
 use super::{Account, Chat, EventCode, KEPT, Platform, required, text};
 use crate::customer::Heard;
@@ -52,7 +53,7 @@ impl Platform {
 
         self.account(request)?.customer(touser)?;
         for media_id in media_ids(&request[msgtype]) {
-            self.check_media(media_id, now)?;
+            self.check_media(media_id, kind_of_msgtype(msgtype), now)?;
         }
         let own_msgid = text(request, "msgid");
         let account = self.account(request)?;
@@ -160,7 +161,6 @@ fn check_menu_items(menu: &Value) -> Result<(), Refusal> {
     })
 }
 
-/// unverified: whether WeCom looks at what kind of file it is.
 fn media_ids(body: &Value) -> impl Iterator<Item = &str> {
     ["media_id", "thumb_media_id"].into_iter().filter_map(|member| text(body, member))
 }

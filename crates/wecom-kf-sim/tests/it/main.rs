@@ -9,6 +9,8 @@ mod faults;
 #[cfg(test)]
 mod main_path;
 #[cfg(test)]
+mod media;
+#[cfg(test)]
 mod people;
 #[cfg(test)]
 mod privacy;

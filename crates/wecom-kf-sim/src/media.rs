@@ -1,0 +1,130 @@
+//! Temporary files, as tests put them there and look at them.
+
+use std::fmt;
+
+use bytes::Bytes;
+
+use crate::customer::Customer;
+use crate::simulator::Simulator;
+
+/// What a temporary file is: the `type` of `media/upload`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MediaKind {
+    /// JPG or PNG.
+    Image,
+    /// AMR.
+    Voice,
+    /// MP4.
+    Video,
+    /// Anything.
+    File,
+}
+
+impl MediaKind {
+    pub(crate) const ALL: [Self; 4] = [Self::Image, Self::Voice, Self::Video, Self::File];
+
+    /// As the API writes it, such as `image`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Image => "image",
+            Self::Voice => "voice",
+            Self::Video => "video",
+            Self::File => "file",
+        }
+    }
+}
+
+// For messages.
+impl fmt::Display for MediaKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A temporary file: see [`Simulator::media`].
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Media {
+    /// What it was uploaded as.
+    pub kind: MediaKind,
+    /// Its name, as the customer sees it.
+    pub file_name: String,
+    /// Its bytes.
+    pub bytes: Bytes,
+}
+
+// Without the name and the bytes: they are a customer's.
+impl fmt::Debug for Media {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Media({}, {} bytes)", self.kind, self.bytes.len())
+    }
+}
+
+impl Simulator {
+    /// The media_id of a temporary picture, good for 3 days of the simulator's clock. Unlike an uploaded one it also fits
+    /// where a voice, a video or a file is asked for.
+    pub fn media_id(&self) -> String {
+        let (mut platform, now) = self.shared.platform();
+        platform.media_id(now)
+    }
+
+    /// The media_id of a temporary file, good for 3 days of the simulator's clock. It may be larger, or of another format,
+    /// than `media/upload` allows.
+    pub fn upload(&self, kind: MediaKind, file_name: &str, bytes: impl Into<Bytes>) -> String {
+        let (mut platform, now) = self.shared.platform();
+        platform.store(now, kind, file_name, bytes.into())
+    }
+
+    /// The temporary file with this media_id, whoever uploaded it; None if there is none, or if it has expired.
+    pub fn media(&self, media_id: &str) -> Option<Media> {
+        let (platform, now) = self.shared.platform();
+        platform.media(now, media_id)
+    }
+
+    /// The Content-Type of a refusal of `media/get`; `text/plain` at first. WeCom is known to write that as well as
+    /// `application/json`, for the same JSON.
+    pub fn set_media_refusal_content_type(&self, content_type: &'static str) {
+        self.shared.platform().0.set_media_refusal_content_type(content_type);
+    }
+
+    /// Percent-encodes the file names of `media/get`. At first they are in raw UTF-8; WeCom is known to write both.
+    pub fn percent_encode_file_names(&self) {
+        self.shared.platform().0.percent_encode_file_names();
+    }
+}
+
+impl Customer {
+    /// Sends a picture. Gives the msgid.
+    ///
+    /// Over 2 MB a text comes in its place, as WeCom does it.
+    pub fn sends_image(&self, bytes: impl Into<Bytes>) -> String {
+        self.sends_media(MediaKind::Image, "image.jpg", bytes.into())
+    }
+
+    /// Sends a voice message. Gives the msgid.
+    ///
+    /// Over 2 MB a text comes in its place. The bytes stay as they are, whatever `voice_format` a reader asks for.
+    pub fn sends_voice(&self, bytes: impl Into<Bytes>) -> String {
+        self.sends_media(MediaKind::Voice, "voice.amr", bytes.into())
+    }
+
+    /// Sends a video. Gives the msgid.
+    ///
+    /// Over 10 MB a text comes in its place.
+    pub fn sends_video(&self, bytes: impl Into<Bytes>) -> String {
+        self.sends_media(MediaKind::Video, "video.mp4", bytes.into())
+    }
+
+    /// Sends a file. Gives the msgid.
+    ///
+    /// Over 20 MB a text comes in its place.
+    pub fn sends_file(&self, file_name: &str, bytes: impl Into<Bytes>) -> String {
+        self.sends_media(MediaKind::File, file_name, bytes.into())
+    }
+
+    fn sends_media(&self, kind: MediaKind, file_name: &str, bytes: Bytes) -> String {
+        let (mut platform, now) = self.shared.platform();
+        platform.customer_sends_media(now, self.chat(), kind, file_name, bytes)
+    }
+}

@@ -1,0 +1,51 @@
+//! The one part of an upload.
+
+use axum::http::{HeaderMap, header};
+use bytes::Bytes;
+use futures_util::stream;
+use multer::Multipart;
+use wecom_kf_raw::ErrCode;
+
+use crate::refusal::Refusal;
+
+/// A file as it was sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    pub(crate) name: String,
+    pub(crate) file_name: String,
+    pub(crate) bytes: Bytes,
+}
+
+/// The part of a `multipart/form-data` body.
+///
+/// 44001 is what clients see that send it otherwise [seen in practice]: without a boundary, a file name, a Content-Type.
+pub(crate) async fn part(headers: &HeaderMap, body: Bytes) -> Result<Part, Refusal> {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let boundary = multer::parse_boundary(content_type)
+        .map_err(|_| bad("the Content-Type is not `multipart/form-data` with a boundary"))?;
+    let mut multipart = Multipart::new(stream::iter([Ok::<_, std::convert::Infallible>(body)]), boundary);
+    let Some(field) = multipart.next_field().await.map_err(|_| broken())? else {
+        return Err(bad("there is no part"));
+    };
+    let name = field.name().unwrap_or_default().to_owned();
+    // Raw in `filename=`: the form `filename*=` is not known to work [seen in practice].
+    let file_name = field.file_name().filter(|name| !name.is_empty()).map(str::to_owned);
+    let file_name = file_name.ok_or_else(|| bad("the part has no `filename=`"))?;
+    if !field.headers().contains_key(header::CONTENT_TYPE) {
+        return Err(bad("the part has no Content-Type"));
+    }
+    let bytes = field.bytes().await.map_err(|_| broken())?;
+    // unverified: "one part" [90253]; what WeCom does with more is not documented.
+    if multipart.next_field().await.map_err(|_| broken())?.is_some() {
+        return Err(bad("there is more than one part"));
+    }
+    Ok(Part { name, file_name, bytes })
+}
+
+fn broken() -> Refusal {
+    bad("the parts do not begin and end as the boundary says")
+}
+
+fn bad(why: &str) -> Refusal {
+    Refusal::because(ErrCode::EMPTY_MEDIA_DATA, why)
+}
