@@ -9,11 +9,12 @@ mod media;
 mod people;
 mod send;
 mod service_state;
+mod servicers;
 mod sessions;
 mod sync;
 mod tokens;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -30,6 +31,7 @@ use crate::ids::Ids;
 use crate::refusal::Refusal;
 use log::Log;
 use media::Files;
+use servicers::Servicers;
 use sessions::{Occasion, Session, State};
 
 /// Messages and events are kept for 3 days [94670]; so is everything else here that would grow for ever.
@@ -45,8 +47,10 @@ pub(crate) struct Platform {
     pub(crate) ids: Ids,
     pub(crate) access_tokens: AccessTokens,
     accounts: Vec<Account>,
-    /// Every servicer serves every account.
-    servicers: BTreeMap<String, Receiving>,
+    /// The members of the corp, as far as somebody spoke of them, and whether they receive.
+    members: BTreeMap<String, Receiving>,
+    /// The departments of the corp, likewise, and who is in them.
+    departments: BTreeMap<u64, BTreeSet<String>>,
     files: Files,
     /// When each callback token was made.
     sync_tokens: HashMap<String, Duration>,
@@ -74,9 +78,11 @@ struct EventCode {
 
 /// Whether a servicer takes sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Receiving {
+pub(crate) enum Receiving {
     Yes,
     No,
+    /// For a while (暂时挂起).
+    Suspended,
 }
 
 #[derive(Debug)]
@@ -87,6 +93,7 @@ struct Account {
     /// A deleted account is no longer found, but its customers may still be looked at.
     deleted: bool,
     log: Log,
+    servicers: Servicers,
     customers: BTreeMap<String, Customer>,
     /// When each msgid was accepted.
     sent_msgids: HashMap<String, Duration>,
@@ -112,7 +119,8 @@ impl Platform {
             ids,
             access_tokens,
             accounts: Vec::new(),
-            servicers: BTreeMap::new(),
+            members: BTreeMap::new(),
+            departments: BTreeMap::new(),
             files: Files::default(),
             sync_tokens: HashMap::new(),
             event_codes: HashMap::new(),

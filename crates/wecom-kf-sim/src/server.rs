@@ -68,6 +68,9 @@ fn handler(operation: Operation) -> Option<Handler> {
         op::SEND_MSG_ON_EVENT => Handler::Json(Platform::send_msg_on_event),
         op::SERVICE_STATE_GET => Handler::Json(Platform::service_state_get),
         op::SERVICE_STATE_TRANS => Handler::Json(Platform::service_state_trans),
+        op::SERVICER_ADD => Handler::Json(Platform::servicer_add),
+        op::SERVICER_DEL => Handler::Json(Platform::servicer_del),
+        op::SERVICER_LIST => Handler::Query(Platform::servicer_list),
         op::SYNC_MSG => Handler::Json(Platform::sync_msg),
         _ => return None,
     })
@@ -240,12 +243,14 @@ impl Exchange {
     }
 
     fn request(&self) -> Result<Value, Refusal> {
-        if !matches!(self.handler, Handler::Json(_)) {
+        let method = &self.arrival.parts.method;
+        let is_post_for_get = matches!(self.handler, Handler::Query(_)) && method == Method::POST;
+        if !matches!(self.handler, Handler::Json(_)) && !is_post_for_get {
             return Ok(self.arrival.query_members());
         }
         let body = self.arrival.body.as_deref().ok_or(ErrCode::REQUEST_BODY_TOO_LARGE)?;
-        if body.is_empty() && self.arrival.parts.method == Method::GET {
-            return Ok(json!({}));
+        if body.is_empty() && (is_post_for_get || method == Method::GET) {
+            return Ok(self.arrival.query_members());
         }
         serde_json::from_slice(body).map_err(|error| {
             let why = format!("the body is not JSON, line {} column {}", error.line(), error.column());

@@ -1,15 +1,16 @@
 use std::sync::Arc;
 
 use crate::customer::Customer;
-use crate::platform::NotPossible;
+use crate::platform::{NotPossible, Receiving};
 use crate::shared::Shared;
+use crate::simulator::Simulator;
 
 /// A servicer (接待人员) in the WeCom client: see [`Simulator::servicer`](crate::Simulator::servicer).
 ///
 /// What servicers do writes the messages and events that `sync_msg` returns.
 #[derive(Clone, Debug)]
 pub struct Servicer {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     userid: String,
 }
 
@@ -58,15 +59,42 @@ impl Servicer {
         platform.servicer_ends(now, customer.chat(), &self.userid)
     }
 
-    /// Stops receiving, at every account (`servicer_status_change`).
+    /// Stops receiving, at every account this member serves (`servicer_status_change`).
     pub fn stops(&self) {
-        let (mut platform, now) = self.shared.platform();
-        platform.servicer_stops(now, &self.userid);
+        self.set_receiving(Receiving::No);
     }
 
-    /// Receives again, at every account (`servicer_status_change`).
+    /// Is suspended for a while (暂时挂起), at every account this member serves (`servicer_status_change`).
+    pub fn suspends(&self) {
+        self.set_receiving(Receiving::Suspended);
+    }
+
+    /// Receives again, at every account this member serves (`servicer_status_change`).
     pub fn resumes(&self) {
+        self.set_receiving(Receiving::Yes);
+    }
+
+    fn set_receiving(&self, receiving: Receiving) {
         let (mut platform, now) = self.shared.platform();
-        platform.servicer_resumes(now, &self.userid);
+        platform.set_receiving(now, &self.userid, receiving);
+    }
+}
+
+impl Simulator {
+    /// The member with this userid. Who is new receives, and is made a servicer of every account there is.
+    pub fn servicer(&self, userid: &str) -> Servicer {
+        self.shared.platform().0.meet_servicer(userid);
+        Servicer::new(self.shared.clone(), userid.to_owned())
+    }
+
+    /// The member with this userid. Who is new receives, and serves no account until `servicer/add` says so.
+    pub fn member(&self, userid: &str) -> Servicer {
+        self.shared.platform().0.meet_member(userid);
+        Servicer::new(self.shared.clone(), userid.to_owned())
+    }
+
+    /// Puts members into a department, which comes into being if new, as they do. Nobody ever leaves one.
+    pub fn department(&self, department_id: u64, userids: &[&str]) {
+        self.shared.platform().0.meet_department(department_id, userids);
     }
 }

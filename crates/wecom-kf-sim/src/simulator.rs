@@ -17,7 +17,6 @@ use crate::ids::Ids;
 use crate::journal::Call;
 use crate::platform::{AccessTokens, NotPossible, Platform, Refetch};
 use crate::server::serve;
-use crate::servicer::Servicer;
 use crate::shared::{OnCall, Shared};
 
 /// `expires_in` of a new token is normally 7200 [91039].
@@ -98,12 +97,6 @@ impl Simulator {
     pub fn customer_of(&self, open_kfid: &str, name: &str) -> Result<Customer, NotPossible> {
         let external_userid = self.shared.platform().0.meet_customer(open_kfid, name)?;
         Ok(Customer::new(self.shared.clone(), open_kfid.to_owned(), external_userid))
-    }
-
-    /// The servicer with this userid, of every account; who is new receives.
-    pub fn servicer(&self, userid: &str) -> Servicer {
-        self.shared.platform().0.meet_servicer(userid);
-        Servicer::new(self.shared.clone(), userid.to_owned())
     }
 
     /// Unix seconds of the simulator's clock.
@@ -236,7 +229,7 @@ impl Builder {
         self
     }
 
-    /// Adds a servicer of every account, who receives.
+    /// Adds a servicer of every account there is at the start, who receives.
     pub fn servicer(mut self, userid: impl Into<String>) -> Self {
         self.servicers.push(userid.into());
         self

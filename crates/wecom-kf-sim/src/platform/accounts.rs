@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use wecom_kf_raw::{ErrCode, limits};
 
 use super::log::Log;
+use super::servicers::Servicers;
 use super::{Account, Platform, required, text};
 use crate::media::MediaKind;
 use crate::refusal::Refusal;
@@ -22,6 +23,7 @@ impl Platform {
             name: name.to_owned(),
             deleted: false,
             log: Log::default(),
+            servicers: Servicers::default(),
             customers: BTreeMap::new(),
             sent_msgids: HashMap::new(),
         });

@@ -12,7 +12,7 @@ use crate::ids::Ids;
 /// What somebody was to do cannot be done, and why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct NotPossible(String);
+pub struct NotPossible(pub(crate) String);
 
 /// Who wrote a message of the log.
 #[derive(Clone, Copy)]
@@ -46,10 +46,6 @@ impl Platform {
         let account = account.ok_or_else(|| NotPossible(format!("there is no account {open_kfid}")))?;
         account.customers.entry(external_userid.clone()).or_insert_with(|| Customer::new(name));
         Ok(external_userid)
-    }
-
-    pub(crate) fn meet_servicer(&mut self, userid: &str) {
-        self.servicers.entry(userid.to_owned()).or_insert(Receiving::Yes);
     }
 
     /// A customer's text, typed or tapped.
@@ -137,11 +133,13 @@ impl Platform {
         to: &str,
     ) -> Result<(), NotPossible> {
         self.check_serves(now, chat, userid)?;
-        match self.servicers.get(to) {
+        match self.receiving_at(chat.open_kfid, to) {
             Some(Receiving::Yes) if to != userid => {}
             Some(Receiving::Yes) => return Err(NotPossible(format!("{userid} has the session already"))),
-            Some(Receiving::No) => return Err(NotPossible(format!("{to} has stopped receiving"))),
-            None => return Err(NotPossible(format!("{to} is not a servicer"))),
+            Some(Receiving::No | Receiving::Suspended) => {
+                return Err(NotPossible(format!("{to} has stopped receiving")));
+            }
+            None => return Err(NotPossible(format!("{to} is not a servicer of this account"))),
         }
         self.known_customer(chat).session.move_to(State::Servicer, Some(to));
         self.log_change(now, chat, Change::Transferred, Some(userid), Some(to));
@@ -155,15 +153,27 @@ impl Platform {
         Ok(())
     }
 
-    /// Stops receiving.
-    pub(crate) fn servicer_stops(&mut self, now: Duration, userid: &str) {
-        // 2 is stopped, and stop_type 0 says stopped rather than suspended [94670]; servicer/list numbers it 1.
-        self.set_receiving(now, userid, Receiving::No, json!({ "status": 2, "stop_type": 0 }));
-    }
-
-    /// Receives again.
-    pub(crate) fn servicer_resumes(&mut self, now: Duration, userid: &str) {
-        self.set_receiving(now, userid, Receiving::Yes, json!({ "status": 1 }));
+    /// Receives, stops, or is suspended.
+    pub(crate) fn set_receiving(&mut self, now: Duration, userid: &str, receiving: Receiving) {
+        if self.members.insert(userid.to_owned(), receiving) == Some(receiving) {
+            return;
+        }
+        // 1 receiving, 2 stopped, and why [94670]; servicer/list numbers them 0 and 1.
+        let mut event = match receiving {
+            Receiving::Yes => json!({ "status": 1 }),
+            Receiving::No => json!({ "status": 2, "stop_type": 0 }),
+            Receiving::Suspended => json!({ "status": 2, "stop_type": 1 }),
+        };
+        event["event_type"] = json!("servicer_status_change");
+        event["servicer_userid"] = json!(userid);
+        for account in self.accounts.iter_mut().filter(|account| !account.deleted) {
+            if !account.servicers.has(userid, &self.departments) {
+                continue;
+            }
+            event["open_kfid"] = json!(account.open_kfid);
+            let msgid = log_msgid(&mut self.ids);
+            account.log.push(now, event_message(now, &msgid, event.clone()));
+        }
     }
 
     pub(crate) fn session_state(&mut self, now: Duration, chat: Chat<'_>) -> i64 {
@@ -189,19 +199,6 @@ impl Platform {
     /// What was said and done in a chat, a line each.
     pub(crate) fn transcript(&mut self, chat: Chat<'_>) -> Vec<String> {
         self.known_customer(chat).transcript.iter().map(|(_, line)| line.clone()).collect()
-    }
-
-    fn set_receiving(&mut self, now: Duration, userid: &str, receiving: Receiving, mut event: Value) {
-        if self.servicers.insert(userid.to_owned(), receiving) == Some(receiving) {
-            return;
-        }
-        event["event_type"] = json!("servicer_status_change");
-        event["servicer_userid"] = json!(userid);
-        for account in self.accounts.iter_mut().filter(|account| !account.deleted) {
-            event["open_kfid"] = json!(account.open_kfid);
-            let msgid = log_msgid(&mut self.ids);
-            account.log.push(now, event_message(now, &msgid, event.clone()));
-        }
     }
 
     fn check_serves(&mut self, now: Duration, chat: Chat<'_>, userid: &str) -> Result<(), NotPossible> {

@@ -33,7 +33,7 @@ impl Platform {
             return Err(Refusal::because(ErrCode::INVALID_PARAMETER, "missing field `servicer_userid` for state 3"));
         }
         session.check_move(target, servicer_userid, now)?;
-        servicer_userid.map_or(Ok(()), |userid| self.check_servicer(userid))?;
+        servicer_userid.map_or(Ok(()), |userid| self.check_servicer(request, userid))?;
 
         let occasion = self.account(request)?.customer(external_userid)?.session.move_to(target, servicer_userid);
         let Some(occasion) = occasion else { return Ok(json!({})) };
@@ -41,10 +41,11 @@ impl Platform {
         Ok(json!({ "msg_code": self.event_code(now, chat, occasion) }))
     }
 
-    fn check_servicer(&self, userid: &str) -> Result<(), Refusal> {
-        match self.servicers.get(userid) {
+    fn check_servicer(&mut self, request: &Value, userid: &str) -> Result<(), Refusal> {
+        let open_kfid = required(request, "open_kfid")?;
+        match self.receiving_at(open_kfid, userid) {
             Some(Receiving::Yes) => Ok(()),
-            Some(Receiving::No) => Err(ErrCode::SERVICER_NOT_RECEIVING.into()),
+            Some(Receiving::No | Receiving::Suspended) => Err(ErrCode::SERVICER_NOT_RECEIVING.into()),
             None => Err(ErrCode::NOT_A_SERVICER.into()),
         }
     }

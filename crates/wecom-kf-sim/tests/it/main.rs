@@ -21,6 +21,8 @@ mod reading;
 #[cfg(test)]
 mod sending;
 #[cfg(test)]
+mod servicers;
+#[cfg(test)]
 mod sessions;
 #[cfg(test)]
 mod strictness;
