@@ -4,6 +4,7 @@
 //! source, or sources disagree, or it is our reading where they are silent.
 
 mod accounts;
+mod knowledge;
 mod log;
 mod media;
 mod people;
@@ -29,6 +30,7 @@ pub(crate) use tokens::{AccessTokens, Refetch};
 use crate::customer::Heard;
 use crate::ids::Ids;
 use crate::refusal::Refusal;
+use knowledge::Knowledge;
 use log::Log;
 use media::Files;
 use servicers::Servicers;
@@ -52,6 +54,7 @@ pub(crate) struct Platform {
     /// The departments of the corp, likewise, and who is in them.
     departments: BTreeMap<u64, BTreeSet<String>>,
     files: Files,
+    knowledge: Knowledge,
     /// When each callback token was made.
     sync_tokens: HashMap<String, Duration>,
     /// What each `welcome_code` and `msg_code` is good for.
@@ -110,12 +113,13 @@ struct Customer {
 }
 
 impl Platform {
-    pub(crate) fn new(ids: Ids, corp: Option<(String, String)>, access_tokens: AccessTokens) -> Self {
+    pub(crate) fn new(mut ids: Ids, corp: Option<(String, String)>, access_tokens: AccessTokens) -> Self {
         let (corp_id, secret) =
             corp.unwrap_or_else(|| (ids.named("corp", "", "ww", 16), ids.named("secret", "", "", 43)));
         Self {
             corp_id,
             secret,
+            knowledge: Knowledge::new(&mut ids),
             ids,
             access_tokens,
             accounts: Vec::new(),

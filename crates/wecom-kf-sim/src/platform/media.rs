@@ -229,6 +229,11 @@ impl Platform {
         }
     }
 
+    /// The name it was uploaded under.
+    pub(super) fn file_name(&self, media_id: &str, now: Duration) -> Result<&str, Refusal> {
+        Ok(&self.stored(media_id, now)?.media.file_name)
+    }
+
     fn stored(&self, media_id: &str, now: Duration) -> Result<&Stored, Refusal> {
         let stored = self.files.by_media_id.get(media_id).filter(|stored| now <= stored.uploaded + LIFETIME);
         // Unknown and older than 3 days look alike [errcodes 40007].

@@ -126,7 +126,7 @@ impl Account {
 }
 
 /// There is one body, and it is the one that `kind` names [94677].
-fn check_bodies(object: &Value, kind: &str, kinds: &[&str], member: &str) -> Result<(), Refusal> {
+pub(super) fn check_bodies(object: &Value, kind: &str, kinds: &[&str], member: &str) -> Result<(), Refusal> {
     let invalid = |detail: String| Err(Refusal::because(ErrCode::INVALID_PARAMETER, detail));
     if object.get(kind).is_none() {
         return invalid(format!("{member} is `{kind}`, so the field `{kind}` is missing"));

@@ -7,6 +7,8 @@ mod bot;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod knowledge;
+#[cfg(test)]
 mod main_path;
 #[cfg(test)]
 mod media;
