@@ -4,16 +4,20 @@
 //! source, or sources disagree, or it is our reading where they are silent.
 
 mod accounts;
+mod contact_ways;
+mod customers;
 mod knowledge;
 mod log;
 mod media;
 mod people;
+mod recall;
 mod send;
 mod service_state;
 mod servicers;
 mod sessions;
 mod sync;
 mod tokens;
+mod upgrade;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -21,20 +25,26 @@ use std::time::Duration;
 use serde_json::Value;
 use wecom_kf_raw::ErrCode;
 
+pub(crate) use contact_ways::Entrance;
 pub(crate) use media::{Extent, Served};
 pub(crate) use people::Chat;
 pub use people::NotPossible;
 pub(crate) use send::check_kinds;
 pub(crate) use tokens::{AccessTokens, Refetch};
+pub(crate) use upgrade::ManagedBy;
 
 use crate::customer::Heard;
 use crate::ids::Ids;
 use crate::refusal::Refusal;
+use contact_ways::ContactWay;
+use customers::{Entered, Profile};
 use knowledge::Knowledge;
 use log::Log;
 use media::Files;
+use recall::Sent;
 use servicers::Servicers;
 use sessions::{Occasion, Session, State};
+use upgrade::{Offered, UpgradeRange};
 
 /// Messages and events are kept for 3 days [94670]; so is everything else here that would grow for ever.
 pub(crate) const KEPT: Duration = Duration::from_secs(3 * 24 * 60 * 60);
@@ -55,6 +65,10 @@ pub(crate) struct Platform {
     departments: BTreeMap<u64, BTreeSet<String>>,
     files: Files,
     knowledge: Knowledge,
+    /// By their enc_scene. Links do not expire, and no operation deletes one [94665].
+    contact_ways: HashMap<String, ContactWay>,
+    pub(crate) upgrade_range: UpgradeRange,
+    is_wechat_channels_bound: bool,
     /// When each callback token was made.
     sync_tokens: HashMap<String, Duration>,
     /// What each `welcome_code` and `msg_code` is good for.
@@ -98,13 +112,16 @@ struct Account {
     log: Log,
     servicers: Servicers,
     customers: BTreeMap<String, Customer>,
-    /// When each msgid was accepted.
-    sent_msgids: HashMap<String, Duration>,
+    /// The messages that were accepted, by msgid.
+    sent_msgids: HashMap<String, Sent>,
 }
 
 #[derive(Debug)]
 struct Customer {
     name: String,
+    profile: Profile,
+    entered: Option<Entered>,
+    upgrade: Option<Offered>,
     session: Session,
     heard: Vec<(Duration, Heard)>,
     /// How many of `heard` have been asked for.
@@ -126,6 +143,9 @@ impl Platform {
             members: BTreeMap::new(),
             departments: BTreeMap::new(),
             files: Files::default(),
+            contact_ways: HashMap::new(),
+            upgrade_range: UpgradeRange::default(),
+            is_wechat_channels_bound: false,
             sync_tokens: HashMap::new(),
             event_codes: HashMap::new(),
             empty_pages: EmptyPages::default(),
@@ -188,6 +208,9 @@ impl Customer {
     fn new(name: &str) -> Self {
         Self {
             name: name.to_owned(),
+            profile: Profile::of(name),
+            entered: None,
+            upgrade: None,
             session: Session::default(),
             heard: Vec::new(),
             asked_for: 0,

@@ -61,6 +61,11 @@ fn handler(operation: Operation) -> Option<Handler> {
         op::ACCOUNT_DEL => Handler::Json(Platform::account_del),
         op::ACCOUNT_LIST => Handler::Json(Platform::account_list),
         op::ACCOUNT_UPDATE => Handler::Json(Platform::account_update),
+        op::ADD_CONTACT_WAY => Handler::Json(Platform::add_contact_way),
+        op::CANCEL_UPGRADE_SERVICE => Handler::Json(Platform::cancel_upgrade_service),
+        op::CUSTOMER_BATCHGET => Handler::Json(Platform::customer_batchget),
+        op::GET_CORP_QUALIFICATION => Handler::Query(Platform::get_corp_qualification),
+        op::GET_UPGRADE_SERVICE_CONFIG => Handler::Query(Platform::get_upgrade_service_config),
         op::KNOWLEDGE_ADD_GROUP => Handler::Json(Platform::knowledge_add_group),
         op::KNOWLEDGE_ADD_INTENT => Handler::Json(Platform::knowledge_add_intent),
         op::KNOWLEDGE_DEL_GROUP => Handler::Json(Platform::knowledge_del_group),
@@ -72,6 +77,7 @@ fn handler(operation: Operation) -> Option<Handler> {
         op::MEDIA_GET => Handler::Download(Platform::media_get),
         op::MEDIA_UPLOAD => Handler::Upload(Platform::media_upload),
         op::MEDIA_UPLOADIMG => Handler::Upload(Platform::media_uploadimg),
+        op::RECALL_MSG => Handler::Json(Platform::recall_msg),
         op::SEND_MSG => Handler::Json(Platform::send_msg),
         op::SEND_MSG_ON_EVENT => Handler::Json(Platform::send_msg_on_event),
         op::SERVICE_STATE_GET => Handler::Json(Platform::service_state_get),
@@ -80,6 +86,7 @@ fn handler(operation: Operation) -> Option<Handler> {
         op::SERVICER_DEL => Handler::Json(Platform::servicer_del),
         op::SERVICER_LIST => Handler::Query(Platform::servicer_list),
         op::SYNC_MSG => Handler::Json(Platform::sync_msg),
+        op::UPGRADE_SERVICE => Handler::Json(Platform::upgrade_service),
         _ => return None,
     })
 }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::contact_ways::Entrance;
+use super::customers::{Entered, Profile};
 use super::sessions::{Occasion, State};
 use super::{Account, Customer, KEPT, Platform, Receiving};
 use crate::customer::Heard;
@@ -81,16 +83,28 @@ impl Platform {
 
     /// A customer opens the chat. Gives the welcome_code, if there is one.
     pub(crate) fn customer_enters(&mut self, now: Duration, chat: Chat<'_>) -> Option<String> {
+        self.customer_enters_by(now, chat, Entrance::default())
+    }
+
+    /// A customer opens the chat, and it is known how.
+    pub(crate) fn customer_enters_by(&mut self, now: Duration, chat: Chat<'_>, entrance: Entrance) -> Option<String> {
         let customer = self.known_customer(chat);
         customer.note(now, format!("({} enters)", customer.name));
+        let mut event = entrance.members();
+        event["event_type"] = json!("enter_session");
+        customer.entered = Some(Entered { at: now, entrance });
         let welcome = customer.session.may_be_welcomed(now);
         let welcome_code = welcome.then(|| self.event_code(now, chat, Occasion::Welcome));
-        let mut event = json!({ "event_type": "enter_session", "scene": "" });
         if let Some(code) = &welcome_code {
             event["welcome_code"] = json!(code);
         }
         self.log_chat_event(now, chat, event);
         welcome_code
+    }
+
+    /// What the customer says of themselves.
+    pub(crate) fn profile(&mut self, chat: Chat<'_>) -> &mut Profile {
+        &mut self.known_customer(chat).profile
     }
 
     /// A servicer takes the session over, if it is not theirs already.

@@ -5,6 +5,7 @@ use wecom_kf_raw::ErrCode;
 use wecom_kf_raw::limits::send_msg::{LINK_DESC_MAX_BYTES, LINK_TITLE_MAX_BYTES};
 
 use super::media::kind_of_msgtype;
+use super::recall::{Sent, SentBy};
 use super::sessions::Occasion;
 use super::{Account, Chat, EventCode, KEPT, Platform, required, text};
 use crate::customer::Heard;
@@ -67,7 +68,7 @@ impl Platform {
         session.message_sent();
 
         let chat = Chat { open_kfid: required(request, "open_kfid")?, external_userid: touser };
-        Ok(self.deliver(now, chat, request, msgtype))
+        Ok(self.deliver(now, chat, request, SentBy::SendMsg))
     }
 
     /// `POST /cgi-bin/kf/send_msg_on_event` [95122].
@@ -96,15 +97,17 @@ impl Platform {
             self.known_customer(chat).session.welcomed(now);
         }
         // unverified: that it does not count among the five.
-        Ok(self.deliver(now, chat, request, msgtype))
+        Ok(self.deliver(now, chat, request, SentBy::SendMsgOnEvent))
     }
 
     /// Lets the customer have what was accepted. Gives the reply.
-    fn deliver(&mut self, now: Duration, chat: Chat<'_>, request: &Value, msgtype: &str) -> Value {
+    fn deliver(&mut self, now: Duration, chat: Chat<'_>, request: &Value, by: SentBy) -> Value {
+        let msgtype = text(request, "msgtype").unwrap_or_default();
         let body = as_delivered(&request[msgtype], msgtype, &mut self.ids);
         // Ids made by the server have no documented form, and are longer than own ones may be [94677].
         let msgid = text(request, "msgid").map_or_else(|| self.ids.next("sent msgid", "", 36), str::to_owned);
-        self.known_account(chat).sent_msgids.insert(msgid.clone(), now);
+        let sent = Sent { at: now, external_userid: chat.external_userid.to_owned(), by };
+        self.known_account(chat).sent_msgids.insert(msgid.clone(), sent);
         let heard = Heard { msgid: msgid.clone(), msgtype: msgtype.to_owned(), body, send_time: now.as_secs() };
         let customer = self.known_customer(chat);
         customer.note(now, format!("bot: {heard}"));
@@ -117,7 +120,7 @@ impl Account {
     /// A repeat of what was accepted is a repeat, whatever happened to the session since.
     /// unverified: 95033 is in the newest errcode list only, and for how long WeCom remembers is not said.
     fn check_msgid(&mut self, now: Duration, own_msgid: Option<&str>) -> Result<(), Refusal> {
-        self.sent_msgids.retain(|_, at| now <= *at + KEPT);
+        self.sent_msgids.retain(|_, sent| now <= sent.at + KEPT);
         match own_msgid {
             Some(msgid) if self.sent_msgids.contains_key(msgid) => Err(ErrCode::DUPLICATE_MSGID.into()),
             _ => Ok(()),

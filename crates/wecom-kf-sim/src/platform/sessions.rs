@@ -212,12 +212,18 @@ impl Session {
         }
     }
 
+    /// When the customer last wrote or tapped.
+    pub(crate) fn last_message(&self) -> Option<Duration> {
+        self.last_message
+    }
+
     fn window_is_open(&self, now: Duration) -> bool {
         within_window(self.last_message, now)
     }
 }
 
-fn within_window(at: Option<Duration>, now: Duration) -> bool {
+/// Whether it is less than 48 hours ago.
+pub(super) fn within_window(at: Option<Duration>, now: Duration) -> bool {
     at.is_some_and(|at| now <= at + WINDOW)
 }
 

@@ -5,6 +5,10 @@ mod accounts;
 #[cfg(test)]
 mod bot;
 #[cfg(test)]
+mod contact_ways;
+#[cfg(test)]
+mod customers;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod knowledge;
@@ -21,6 +25,8 @@ mod program;
 #[cfg(test)]
 mod reading;
 #[cfg(test)]
+mod recall;
+#[cfg(test)]
 mod sending;
 #[cfg(test)]
 mod servicers;
@@ -30,3 +36,5 @@ mod sessions;
 mod strictness;
 #[cfg(test)]
 mod tokens;
+#[cfg(test)]
+mod upgrade;

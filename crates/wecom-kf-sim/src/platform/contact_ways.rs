@@ -1,0 +1,96 @@
+//! Links to an account [94665], and how customers came in.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::people::NotPossible;
+use super::{Chat, Platform, text};
+use crate::refusal::Refusal;
+
+/// [94665]; unverified: that it is counted before the encoding.
+const MAX_SCENE_PARAM_BYTES: usize = 128;
+
+/// A link that was made.
+#[derive(Debug)]
+pub(crate) struct ContactWay {
+    open_kfid: String,
+    url: String,
+    scene: Option<String>,
+}
+
+/// How a customer came in: what `enter_session` and `enter_session_context` say of it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Entrance {
+    /// Empty when no link with a scene was used [94670].
+    pub(super) scene: String,
+    pub(super) scene_param: Option<String>,
+    pub(super) wechat_channels: Option<Value>,
+}
+
+impl Entrance {
+    /// By a 视频号: the home page, a product list or a showcase (1 to 3), or a shop's product or order (4, 5) [94670].
+    pub(crate) fn from_channels(scene: u32, nickname: &str) -> Self {
+        let member = if matches!(scene, 4 | 5) { "shop_nickname" } else { "nickname" };
+        Self { wechat_channels: Some(json!({ "scene": scene, member: nickname })), ..Self::default() }
+    }
+
+    /// Only what there is.
+    pub(super) fn members(&self) -> Value {
+        let mut members = json!({ "scene": self.scene });
+        if let Some(scene_param) = &self.scene_param {
+            members["scene_param"] = json!(scene_param);
+        }
+        if let Some(wechat_channels) = &self.wechat_channels {
+            members["wechat_channels"] = wechat_channels.clone();
+        }
+        members
+    }
+}
+
+impl Platform {
+    /// `POST /cgi-bin/kf/add_contact_way` [94665]. unverified: that the same account and scene give the same link.
+    pub(crate) fn add_contact_way(&mut self, _now: Duration, request: &Value) -> Result<Value, Refusal> {
+        let open_kfid = self.account(request)?.open_kfid.clone();
+        let scene = text(request, "scene").map(str::to_owned);
+        let page = self.ids.named("contact way", &open_kfid, "kfc", 17);
+        let way = format!("{open_kfid} {}", scene.as_deref().unwrap_or_default());
+        let enc_scene = self.ids.named("enc_scene", &way, "ENC", 32);
+        let url = format!("https://work.weixin.qq.com/kf/{page}?enc_scene={enc_scene}");
+        self.contact_ways.insert(enc_scene, ContactWay { open_kfid, url: url.clone(), scene });
+        Ok(json!({ "url": url }))
+    }
+
+    /// A customer opens a link that `add_contact_way` made, with or without a `scene_param` at its end.
+    pub(crate) fn customer_opens(
+        &mut self,
+        now: Duration,
+        chat: Chat<'_>,
+        url: &str,
+    ) -> Result<Option<String>, NotPossible> {
+        let entrance = self.entrance(chat, url)?;
+        Ok(self.customer_enters_by(now, chat, entrance))
+    }
+
+    fn entrance(&self, chat: Chat<'_>, url: &str) -> Result<Entrance, NotPossible> {
+        let query = url.split_once('?').map_or("", |(_, query)| query);
+        let parameter = |wanted: &str| {
+            let mut pairs = form_urlencoded::parse(query.as_bytes());
+            pairs.find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned())
+        };
+        let way = parameter("enc_scene").and_then(|enc_scene| self.contact_ways.get(&enc_scene));
+        // Its parameters cannot be altered or moved to another link [94665].
+        let way =
+            way.filter(|way| url.strip_prefix(&way.url).is_some_and(|rest| rest.is_empty() || rest.starts_with('&')));
+        let way = way.ok_or_else(|| NotPossible("no `add_contact_way` made this link".to_owned()))?;
+        if way.open_kfid != chat.open_kfid {
+            return Err(NotPossible("the link leads to another account".to_owned()));
+        }
+        // Only a link with a scene takes one [94665]; unverified: that it is ignored elsewhere.
+        let scene_param = parameter("scene_param").filter(|_| way.scene.is_some());
+        if scene_param.as_ref().is_some_and(|scene_param| scene_param.len() > MAX_SCENE_PARAM_BYTES) {
+            return Err(NotPossible(format!("`scene_param` has more than {MAX_SCENE_PARAM_BYTES} bytes")));
+        }
+        Ok(Entrance { scene: way.scene.clone().unwrap_or_default(), scene_param, wechat_channels: None })
+    }
+}
