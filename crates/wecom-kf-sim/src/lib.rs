@@ -17,6 +17,7 @@ mod server;
 mod servicer;
 mod shared;
 mod simulator;
+mod statistics;
 mod upgrade;
 
 pub use customer::{Customer, Heard, NothingHeard};
@@ -26,5 +27,6 @@ pub use media::{Media, MediaKind};
 pub use platform::NotPossible;
 pub use servicer::Servicer;
 pub use simulator::{Builder, Simulator, StartError};
+pub use statistics::Satisfaction;
 pub use upgrade::UpgradeOffer;
 pub use wecom_kf_raw::{Operation, op};

@@ -15,6 +15,7 @@ mod send;
 mod service_state;
 mod servicers;
 mod sessions;
+mod statistics;
 mod sync;
 mod tokens;
 mod upgrade;
@@ -27,8 +28,8 @@ use wecom_kf_raw::ErrCode;
 
 pub(crate) use contact_ways::Entrance;
 pub(crate) use media::{Extent, Served};
-pub(crate) use people::Chat;
 pub use people::NotPossible;
+pub(crate) use people::{Chat, Rejecting};
 pub(crate) use send::check_kinds;
 pub(crate) use tokens::{AccessTokens, Refetch};
 pub(crate) use upgrade::ManagedBy;
@@ -44,6 +45,7 @@ use media::Files;
 use recall::Sent;
 use servicers::Servicers;
 use sessions::{Occasion, Session, State};
+use statistics::{Conversation, Figures};
 use upgrade::{Offered, UpgradeRange};
 
 /// Messages and events are kept for 3 days [94670]; so is everything else here that would grow for ever.
@@ -111,6 +113,7 @@ struct Account {
     deleted: bool,
     log: Log,
     servicers: Servicers,
+    figures: Figures,
     customers: BTreeMap<String, Customer>,
     /// The messages that were accepted, by msgid.
     sent_msgids: HashMap<String, Sent>,
@@ -123,6 +126,7 @@ struct Customer {
     entered: Option<Entered>,
     upgrade: Option<Offered>,
     session: Session,
+    conversation: Conversation,
     heard: Vec<(Duration, Heard)>,
     /// How many of `heard` have been asked for.
     asked_for: usize,
@@ -212,6 +216,7 @@ impl Customer {
             entered: None,
             upgrade: None,
             session: Session::default(),
+            conversation: Conversation::default(),
             heard: Vec::new(),
             asked_for: 0,
             transcript: Vec::new(),

@@ -65,6 +65,8 @@ fn handler(operation: Operation) -> Option<Handler> {
         op::CANCEL_UPGRADE_SERVICE => Handler::Json(Platform::cancel_upgrade_service),
         op::CUSTOMER_BATCHGET => Handler::Json(Platform::customer_batchget),
         op::GET_CORP_QUALIFICATION => Handler::Query(Platform::get_corp_qualification),
+        op::GET_CORP_STATISTIC => Handler::Json(Platform::get_corp_statistic),
+        op::GET_SERVICER_STATISTIC => Handler::Json(Platform::get_servicer_statistic),
         op::GET_UPGRADE_SERVICE_CONFIG => Handler::Query(Platform::get_upgrade_service_config),
         op::KNOWLEDGE_ADD_GROUP => Handler::Json(Platform::knowledge_add_group),
         op::KNOWLEDGE_ADD_INTENT => Handler::Json(Platform::knowledge_add_intent),

@@ -6,6 +6,7 @@ use wecom_kf_raw::{ErrCode, limits};
 
 use super::log::Log;
 use super::servicers::Servicers;
+use super::statistics::Figures;
 use super::{Account, Platform, required, text};
 use crate::media::MediaKind;
 use crate::refusal::Refusal;
@@ -24,6 +25,7 @@ impl Platform {
             deleted: false,
             log: Log::default(),
             servicers: Servicers::default(),
+            figures: Figures::default(),
             customers: BTreeMap::new(),
             sent_msgids: HashMap::new(),
         });

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::contact_ways::Entrance;
 use super::customers::{Entered, Profile};
 use super::sessions::{Occasion, State};
+use super::statistics::Happening;
 use super::{Account, Customer, KEPT, Platform, Receiving};
 use crate::customer::Heard;
 use crate::ids::Ids;
@@ -31,6 +32,13 @@ enum Change {
     Transferred = 2,
     Ended = 3,
     TakenAgain = 4,
+}
+
+/// Whether a servicer has switched 不再接收消息 on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rejecting {
+    No = 0,
+    Yes = 1,
 }
 
 /// Where a customer is.
@@ -69,12 +77,14 @@ impl Platform {
     /// A customer's message of any kind.
     pub(super) fn customer_writes(&mut self, now: Duration, chat: Chat<'_>, msgtype: &str, body: Value) -> String {
         let customer = self.known_customer(chat);
+        let before = customer.session.state(now);
         match body.get("menu_id") {
             None => customer.session.customer_typed(now),
             Some(_) => customer.session.customer_tapped(now),
         }
         let line = body["content"].as_str().map_or_else(|| format!("[{msgtype}] {body}"), str::to_owned);
         customer.note(now, format!("{}: {line}", customer.name));
+        self.customer_wrote(now, chat, before);
         let msgid = log_msgid(&mut self.ids);
         let message = chat_message(now, chat, Origin::Customer, &msgid, msgtype, &body);
         self.known_account(chat).log.push(now, message);
@@ -117,6 +127,10 @@ impl Platform {
         // None in a session that no servicer had yet, such as one from the pool.
         let before = session.last_servicer_userid().map(str::to_owned);
         session.move_to(State::Servicer, Some(userid));
+        if state == State::Ended {
+            self.happens(now, chat, Happening::SessionOpened);
+        }
+        self.happens(now, chat, Happening::Assigned(userid));
         // unverified: a session in state 0 or 1 is not in the pool; the account's own rule may hand it to people all
         // the same [seen in practice], and it is reported here as if taken from there.
         let change = match state {
@@ -130,6 +144,7 @@ impl Platform {
     /// A servicer writes. In a session that is not theirs they take it first: one that has ended is opened so [94669].
     pub(crate) fn servicer_says(&mut self, now: Duration, chat: Chat<'_>, userid: &str, content: &str) -> String {
         self.servicer_takes(now, chat, userid);
+        self.happens(now, chat, Happening::ServicerAnswered(userid));
         self.known_customer(chat).note(now, format!("{userid}: {content}"));
         let msgid = log_msgid(&mut self.ids);
         let mut message = chat_message(now, chat, Origin::Servicer, &msgid, "text", &json!({ "content": content }));
@@ -156,6 +171,7 @@ impl Platform {
             None => return Err(NotPossible(format!("{to} is not a servicer of this account"))),
         }
         self.known_customer(chat).session.move_to(State::Servicer, Some(to));
+        self.happens(now, chat, Happening::Assigned(to));
         self.log_change(now, chat, Change::Transferred, Some(userid), Some(to));
         Ok(())
     }
@@ -165,6 +181,21 @@ impl Platform {
         self.known_customer(chat).session.move_to(State::Ended, None);
         self.log_change(now, chat, Change::Ended, Some(userid), None);
         Ok(())
+    }
+
+    /// A servicer switches 不再接收消息.
+    pub(crate) fn servicer_rejects(&mut self, now: Duration, chat: Chat<'_>, userid: &str, rejecting: Rejecting) {
+        if rejecting == Rejecting::Yes {
+            self.happens(now, chat, Happening::Muted(userid));
+        }
+        let line = format!("({userid} switches rejecting to {})", rejecting as u8);
+        self.known_customer(chat).note(now, line);
+        let event = json!({
+            "event_type": "reject_customer_msg_switch_change",
+            "servicer_userid": userid,
+            "reject_switch": rejecting as u8,
+        });
+        self.log_chat_event(now, chat, event);
     }
 
     /// Receives, stops, or is suspended.

@@ -7,6 +7,7 @@ use wecom_kf_raw::limits::send_msg::{LINK_DESC_MAX_BYTES, LINK_TITLE_MAX_BYTES};
 use super::media::kind_of_msgtype;
 use super::recall::{Sent, SentBy};
 use super::sessions::Occasion;
+use super::statistics::Happening;
 use super::{Account, Chat, EventCode, KEPT, Platform, required, text};
 use crate::customer::Heard;
 use crate::ids::Ids;
@@ -68,6 +69,7 @@ impl Platform {
         session.message_sent();
 
         let chat = Chat { open_kfid: required(request, "open_kfid")?, external_userid: touser };
+        self.happens(now, chat, Happening::ApiAnswered);
         Ok(self.deliver(now, chat, request, SentBy::SendMsg))
     }
 

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use wecom_kf_raw::ErrCode;
 
 use super::sessions::State;
+use super::statistics::Happening;
 use super::{Chat, Platform, Receiving, required, text};
 use crate::refusal::Refusal;
 
@@ -36,8 +37,13 @@ impl Platform {
         servicer_userid.map_or(Ok(()), |userid| self.check_servicer(request, userid))?;
 
         let occasion = self.account(request)?.customer(external_userid)?.session.move_to(target, servicer_userid);
-        let Some(occasion) = occasion else { return Ok(json!({})) };
         let chat = Chat { open_kfid: required(request, "open_kfid")?, external_userid };
+        match servicer_userid {
+            Some(userid) => self.happens(now, chat, Happening::Assigned(userid)),
+            None if target == State::Queue => self.happens(now, chat, Happening::Queued),
+            None => {}
+        }
+        let Some(occasion) = occasion else { return Ok(json!({})) };
         Ok(json!({ "msg_code": self.event_code(now, chat, occasion) }))
     }
 

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use wecom_kf_raw::ErrCode;
 
 use super::people::NotPossible;
+use super::statistics::Happening;
 use super::{Chat, Platform, required, text};
 use crate::refusal::Refusal;
 use crate::upgrade::UpgradeOffer;
@@ -31,6 +32,8 @@ pub(crate) enum ManagedBy {
 #[derive(Clone, Debug)]
 pub(crate) struct Offered {
     pub(crate) offer: UpgradeOffer,
+    /// Who had the session.
+    servicer_userid: Option<String>,
     accepted: Accepted,
 }
 
@@ -78,7 +81,14 @@ impl Platform {
         }
         let customer = self.account(request)?.customer(external_userid)?;
         customer.note(now, format!("(bot offers {offer})"));
-        customer.upgrade = Some(Offered { offer, accepted: Accepted::No });
+        let servicer_userid = customer.session.servicer_userid(now).map(str::to_owned);
+        let offered = Offered { offer, servicer_userid, accepted: Accepted::No };
+        customer.upgrade = Some(offered.clone());
+        // unverified: whose offers those of the API are; here they are counted for who has the session.
+        if let Some(userid) = &offered.servicer_userid {
+            let chat = Chat { open_kfid: required(request, "open_kfid")?, external_userid };
+            self.happens(now, chat, Happening::Offered(&offered.offer, userid));
+        }
         Ok(json!({}))
     }
 
@@ -106,7 +116,9 @@ impl Platform {
             return Err(NotPossible(format!("{} has taken the offer already", customer.name)));
         }
         offered.accepted = Accepted::Yes;
+        let Offered { offer, servicer_userid, .. } = offered.clone();
         customer.note(now, format!("({} takes the offer)", customer.name));
+        self.happens(now, chat, Happening::Taken(&offer, servicer_userid.as_deref()));
         Ok(())
     }
 

@@ -17,6 +17,8 @@ mod main_path;
 #[cfg(test)]
 mod media;
 #[cfg(test)]
+mod operations;
+#[cfg(test)]
 mod people;
 #[cfg(test)]
 mod privacy;
@@ -32,6 +34,8 @@ mod sending;
 mod servicers;
 #[cfg(test)]
 mod sessions;
+#[cfg(test)]
+mod statistics;
 #[cfg(test)]
 mod strictness;
 #[cfg(test)]

@@ -1,0 +1,56 @@
+//! What people do that only the statistics show.
+
+use crate::customer::Customer;
+use crate::platform::{NotPossible, Rejecting};
+use crate::servicer::Servicer;
+
+/// How a customer rates: see [`Customer::rates`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Satisfaction {
+    /// 满意
+    Satisfied,
+    /// 一般
+    Middling,
+    /// 不满意
+    Dissatisfied,
+}
+
+impl Servicer {
+    /// Asks the customer to rate (满意度评价).
+    ///
+    /// # Errors
+    ///
+    /// The session is not this servicer's, and was not last.
+    pub fn asks_to_rate(&self, customer: &Customer) -> Result<(), NotPossible> {
+        let (mut platform, now) = self.shared.platform();
+        platform.servicer_asks_to_rate(now, customer.chat(), self.userid())
+    }
+
+    /// Switches 不再接收消息 on for the customer (`reject_customer_msg_switch_change`).
+    pub fn rejects(&self, customer: &Customer) {
+        self.set_rejecting(customer, Rejecting::Yes);
+    }
+
+    /// Switches 不再接收消息 off for the customer (`reject_customer_msg_switch_change`).
+    pub fn stops_rejecting(&self, customer: &Customer) {
+        self.set_rejecting(customer, Rejecting::No);
+    }
+
+    fn set_rejecting(&self, customer: &Customer, rejecting: Rejecting) {
+        let (mut platform, now) = self.shared.platform();
+        platform.servicer_rejects(now, customer.chat(), self.userid(), rejecting);
+    }
+}
+
+impl Customer {
+    /// Rates the service, which a servicer asked for. Counts once.
+    ///
+    /// # Errors
+    ///
+    /// Nobody asked, or this customer has rated since.
+    pub fn rates(&self, rating: Satisfaction) -> Result<(), NotPossible> {
+        let (mut platform, now) = self.shared.platform();
+        platform.customer_rates(now, self.chat(), rating)
+    }
+}
