@@ -1,5 +1,10 @@
 //! Client and simulator together: two readings of the same facts, written apart.
 
+mod knowledge;
+mod media;
+mod people;
+mod statistic;
+
 use std::time::Duration;
 
 use wecom_kf::message::{Content, Event, Msgmenu, SyncRequest, Text};
