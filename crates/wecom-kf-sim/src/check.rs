@@ -13,20 +13,20 @@ use crate::refusal::Refusal;
 /// No field of the API has a name nearly as long.
 const MAX_NAME_BYTES: usize = 64;
 
-/// What the document says of each operation's body, compiled.
-pub(crate) struct Checks(HashMap<&'static str, Validator>);
+/// What the document says of each operation's body, compiled when it is first needed: all together would take longer
+/// than everything else that a simulator does to start.
+pub(crate) struct Checks(HashMap<&'static str, OnceLock<Option<Validator>>>);
 
 impl Checks {
-    /// Compiled once for all simulators of the process.
+    /// Those of the process, for all its simulators.
     pub(crate) fn get() -> &'static Self {
         static CHECKS: OnceLock<Checks> = OnceLock::new();
-        CHECKS.get_or_init(Self::compile)
+        CHECKS.get_or_init(|| Self(op::ALL.into_iter().map(|operation| (operation.id, OnceLock::new())).collect()))
     }
 
-    fn compile() -> Self {
-        let schemas =
-            op::ALL.into_iter().filter_map(|operation| Some((operation.id, document::request_schema(operation)?)));
-        Self(schemas.map(|(id, schema)| (id, validator(schema))).collect())
+    /// None if the operation takes no JSON.
+    fn validator(&self, operation: Operation) -> Option<&Validator> {
+        self.0.get(operation.id)?.get_or_init(|| document::request_schema(operation).map(validator)).as_ref()
     }
 
     /// Refuses what the document does not allow.
@@ -34,7 +34,7 @@ impl Checks {
         if matches!(operation, op::SEND_MSG | op::SEND_MSG_ON_EVENT) {
             check_kinds(request)?;
         }
-        let Some(validator) = self.0.get(operation.id) else { return Ok(()) };
+        let Some(validator) = self.validator(operation) else { return Ok(()) };
         let errors = validator.iter_errors(request).filter(|error| !is_cut_instead(operation, error));
         let mut refusals: Vec<_> = errors.map(|error| refusal(operation, &error)).collect();
         // A wrong shape says more than a limit with a code of its own.
@@ -170,7 +170,9 @@ mod tests {
         let takes_json = |operation: &Operation| {
             operation.method == "POST" && !matches!(*operation, op::MEDIA_UPLOAD | op::MEDIA_UPLOADIMG)
         };
-        assert_eq!(Checks::compile().0.len(), op::ALL.iter().filter(|operation| takes_json(operation)).count());
+        for operation in op::ALL {
+            assert_eq!(Checks::get().validator(operation).is_some(), takes_json(&operation), "{operation:?}");
+        }
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub(crate) async fn serve(loopback: Loopback, shared: Arc<Shared>) -> io::Result
 /// What an operation does with a request that is well formed, by where the request is.
 #[derive(Clone, Copy)]
 enum Handler {
-    /// In the query.
+    /// In the query, or in the body of a POST that is not documented.
     Query(fn(&mut Platform, Duration, &Value) -> Result<Value, Refusal>),
     /// In the body.
     Json(fn(&mut Platform, Duration, &Value) -> Result<Value, Refusal>),
@@ -260,16 +260,18 @@ impl Exchange {
     }
 
     fn request(&self) -> Result<Value, Refusal> {
-        let method = &self.arrival.parts.method;
-        let is_post_for_get = matches!(self.handler, Handler::Query(_)) && method == Method::POST;
-        if !matches!(self.handler, Handler::Json(_)) && !is_post_for_get {
+        let body = self.arrival.body.as_deref();
+        let is_get = self.arrival.parts.method == Method::GET;
+        let is_empty = body.is_some_and(<[u8]>::is_empty);
+        let is_in_query = match self.handler {
+            Handler::Upload(_) | Handler::Download(_) => true,
+            Handler::Query(_) => is_get || is_empty,
+            Handler::Json(_) => is_get && is_empty,
+        };
+        if is_in_query {
             return Ok(self.arrival.query_members());
         }
-        let body = self.arrival.body.as_deref().ok_or(ErrCode::REQUEST_BODY_TOO_LARGE)?;
-        if body.is_empty() && (is_post_for_get || method == Method::GET) {
-            return Ok(self.arrival.query_members());
-        }
-        serde_json::from_slice(body).map_err(|error| {
+        serde_json::from_slice(body.ok_or(ErrCode::REQUEST_BODY_TOO_LARGE)?).map_err(|error| {
             let why = format!("the body is not JSON, line {} column {}", error.line(), error.column());
             Refusal::because(ErrCode::INVALID_PARAMETER, why)
         })

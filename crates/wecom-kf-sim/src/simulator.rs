@@ -8,7 +8,6 @@ use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 use wecom_kf_raw::Operation;
 
-use crate::check::Checks;
 use crate::clock::Clock;
 use crate::connection::{Connections, Loopback};
 use crate::customer::Customer;
@@ -263,8 +262,6 @@ impl Builder {
         let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
         let listener = TcpListener::bind(wanted).await.map_err(|source| StartError { port: self.port, source })?;
         let address = listener.local_addr().map_err(|source| StartError { port: self.port, source })?;
-        // Now, rather than within the first call.
-        Checks::get();
         let connections = Connections::default();
         let shared = Arc::new(self.into_shared());
         let loopback = Loopback { listener, connections: connections.clone() };
