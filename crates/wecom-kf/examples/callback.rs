@@ -1,0 +1,76 @@
+//! Waits for callbacks with axum, and reads when WeCom says that there is something.
+//!
+//! ```text
+//! cargo run --features axum --example callback
+//! ```
+//!
+//! It needs WECOM_CORP_ID, WECOM_KF_CALLBACK_TOKEN, WECOM_KF_CALLBACK_AES_KEY and WECOM_KF_LISTEN at first: with these WeCom
+//! verifies the URL, and hands out the secret afterwards. With WECOM_KF_SECRET it reads, too.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program talks")]
+
+use std::collections::HashMap;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use wecom_kf::callback::{self, Event, KfMsgOrEvent};
+use wecom_kf::message::{Content, SyncRequest};
+use wecom_kf::{Client, ErrCode, Error, OpenKfid, Report, Settings};
+
+#[tokio::main]
+async fn main() -> Result<(), Report> {
+    let settings = Settings::from_env();
+    let (service, mut events) = callback::service(settings.callback()?);
+    let listener = TcpListener::bind(settings.listen()?).await?;
+    println!("waiting at http://{}/callback", listener.local_addr()?);
+    let server = tokio::spawn(async move { axum::serve(listener, Router::new().route("/callback", service)).await });
+
+    let client = match settings.client() {
+        Ok(client) => Some(client),
+        Err(error) => {
+            println!("no reading yet: {error}");
+            None
+        }
+    };
+    let mut cursors = HashMap::new(); // A bot in earnest keeps them in a store.
+    while let Some(event) = events.recv().await {
+        let (Event::KfMsgOrEvent(news), Some(client)) = (event, &client) else {
+            println!("an event");
+            continue;
+        };
+        if let Err(error) = read(client, news, &mut cursors).await {
+            eprintln!("{error}");
+        }
+    }
+    Ok(server.await??)
+}
+
+async fn read(client: &Client, news: KfMsgOrEvent, cursors: &mut HashMap<OpenKfid, String>) -> Result<(), Error> {
+    let Some(kf) = news.open_kfid.map(OpenKfid::from) else {
+        println!("news, but not for which account: read them all");
+        return Ok(());
+    };
+    // One token is for all pages of this reading.
+    let mut token = Some(news.token.expose().to_owned());
+    loop {
+        let request = SyncRequest::new(&kf);
+        let request = cursors.get(&kf).into_iter().fold(request, |request, cursor| request.cursor(cursor));
+        let request = token.iter().fold(request, |request, token| request.token(token.as_str()));
+        let page = match client.message().sync(request).await {
+            Ok(page) => page,
+            // Older than ten minutes: the same page without it.
+            Err(error) if error.code() == Some(ErrCode::INVALID_SYNC_TOKEN) && token.take().is_some() => continue,
+            Err(error) => return Err(error),
+        };
+        for message in page.messages() {
+            // What customers write does not belong on a screen in earnest.
+            let kind = if matches!(message.content(), Content::Event(_)) { "event" } else { message.msgtype() };
+            println!("{}  {kind}", message.msgid().map_or("–", |msgid| msgid.as_str()));
+        }
+        if let Some(cursor) = page.next_cursor() {
+            cursors.insert(kf.clone(), cursor.to_owned());
+        }
+        if !page.has_more() {
+            return Ok(());
+        }
+    }
+}

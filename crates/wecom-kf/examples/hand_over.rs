@@ -1,0 +1,75 @@
+//! Hands customers who ask for a human (人工) to a servicer who is receiving, or into the pool.
+//!
+//! ```text
+//! cargo run --example hand_over
+//! ```
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program talks")]
+
+#[path = "shared/stage.rs"]
+mod stage;
+
+use stage::{Reader, Stage};
+use wecom_kf::message::{Content, Message, Origin, Text};
+use wecom_kf::servicer::Servicer;
+use wecom_kf::{Client, Error, Report, Trans};
+use wecom_kf_sim::Simulator;
+
+#[tokio::main]
+async fn main() -> Result<(), Report> {
+    let stage = Stage::set().await?;
+    let mut reader = Reader::from_now(&stage).await?;
+    let client = stage.client.clone();
+    let bot = async move {
+        loop {
+            for message in reader.next().await? {
+                if let Err(error) = answer(&client, &message).await {
+                    eprintln!("{error}");
+                }
+            }
+        }
+    };
+    match &stage.sim {
+        None => bot.await,
+        Some(sim) => tokio::select! {
+            ended = bot => ended,
+            played = play(sim) => played,
+        },
+    }
+}
+
+async fn answer(client: &Client, message: &Message) -> Result<(), Error> {
+    let (Some(kf), Some(customer), Some(Origin::CUSTOMER)) =
+        (message.open_kfid(), message.external_userid(), message.origin())
+    else {
+        return Ok(());
+    };
+    let Content::Text(text) = message.content() else { return Ok(()) };
+    if !text.content.contains("人工") {
+        // Where people have the session the bot is silent; the error says who has it.
+        let reply = Text::new("想找真人？发送「人工」。")?;
+        return client.message().checking_session().send(kf, customer, reply).await.map(drop);
+    }
+    let servicers = client.servicer().list(kf).await?;
+    let free = servicers.members.into_iter().find(Servicer::is_receiving);
+    let to = free.map_or_else(Trans::to_queue, |servicer| Trans::to_servicer(servicer.userid));
+    // From here on `send` is refused; the code is for one more text.
+    if let Some(code) = client.service_state().trans(kf, customer, to).await?.msg_code {
+        client.message().on_event(&code, Text::new("正在为您转接人工，请稍候。")?).await?;
+    }
+    Ok(())
+}
+
+/// A customer of the simulator asks for a human, and one answers.
+async fn play(sim: &Simulator) -> Result<(), Report> {
+    let customer = sim.customer("小王");
+    for text in ["你好", "转人工"] {
+        customer.says(text);
+        println!("小王      {text}");
+        println!("  bot     {}", customer.hears().await?);
+    }
+    let servicer = customer.servicer_userid().unwrap_or_default();
+    println!("          (state {}, {servicer} has the session)", customer.state());
+    sim.servicer(&servicer).says(&customer, "您好，我来为您查询。");
+    println!("{servicer}  您好，我来为您查询。");
+    Ok(())
+}

@@ -1,0 +1,60 @@
+//! Prints the figures of an account, day by day.
+//!
+//! ```text
+//! cargo run --example statistics -- 2026-11-01 2026-11-07
+//! ```
+//!
+//! Without an account of WeCom's a simulator plays two days first, and those are shown.
+#![allow(clippy::print_stdout, reason = "a program talks")]
+
+#[path = "shared/stage.rs"]
+#[allow(dead_code, reason = "nothing is read here")]
+mod stage;
+
+use std::time::Duration;
+
+use stage::Stage;
+use wecom_kf::Report;
+use wecom_kf::message::Text;
+use wecom_kf::statistic::{AccountFigures, Date, Day, date_in_china};
+
+#[tokio::main]
+async fn main() -> Result<(), Report> {
+    let stage = Stage::set().await?;
+    let mut arguments = std::env::args().skip(1);
+    let days = match (arguments.next(), arguments.next()) {
+        (Some(first), Some(last)) => first.parse::<Date>()?..=last.parse()?,
+        _ => two_days_on_the_simulator(&stage).await?,
+    };
+    let figures = stage.client.statistic().account(&stage.kf, days).await?;
+    println!("day         sessions  customers  messages  by the bot  to people");
+    figures.iter().for_each(|day| println!("{}", line(day)));
+    Ok(())
+}
+
+fn line(Day { date, figures, .. }: &Day<AccountFigures>) -> String {
+    let Some(figures) = figures else {
+        return format!("{date}         –          –         –           –          –");
+    };
+    // None: it cannot be computed, which is not the same as none of them.
+    let transferred = figures.ai_transfer_rate.map_or("–".to_owned(), |rate| format!("{:.0} %", 100.0 * rate));
+    format!(
+        "{date}  {:>8}  {:>9}  {:>8}  {:>10}  {transferred:>9}",
+        figures.session_cnt, figures.customer_cnt, figures.customer_msg_cnt, figures.ai_session_reply_cnt
+    )
+}
+
+/// Something for the figures to count: a day with two customers, and one without any.
+async fn two_days_on_the_simulator(stage: &Stage) -> Result<std::ops::RangeInclusive<Date>, Report> {
+    let Some(sim) = &stage.sim else { return Err("which days? statistics -- <first> <last>".into()) };
+    let first = date_in_china(sim.now() as i64);
+    for name in ["小王", "小李"] {
+        let customer = sim.customer(name);
+        customer.says("你好");
+        let customer = customer.external_userid().into();
+        stage.client.message().send(&stage.kf, &customer, Text::new("您好")?).await?;
+    }
+    // The figures of a day are there after six in the morning of the next.
+    sim.advance(Duration::from_secs(2 * 24 * 3600 + 6 * 3600));
+    Ok(first..=first.tomorrow()?)
+}
