@@ -5,7 +5,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::codegen::{self, workspace_root};
-use crate::document::Document;
+use crate::document::{Document, pascal_case};
 use crate::errcodes::Errcodes;
 use crate::{check, lower};
 
@@ -91,6 +91,42 @@ fn the_readmes_show_one_bot() {
     assert!(compiled.contains("#[tokio::main]"));
     assert_eq!(bot("README.md"), compiled);
     assert_eq!(bot("README.zh-CN.md"), compiled);
+}
+
+/// The table of operations has each of the document's, and names tests that are there.
+#[test]
+fn the_table_of_operations_is_whole_and_its_tests_exist() {
+    let document = Document::read(&read(DOCUMENT)).unwrap();
+    let table = read("crates/wecom-kf/OPERATIONS.md");
+    let rows: Vec<Vec<&str>> = table
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .map(|line| line.trim_matches('|').split(" | ").map(str::trim).collect())
+        .collect();
+    assert_eq!(rows.len(), document.operations().len());
+    let mut tests = Vec::new();
+    for (folder, module) in [("wire", "wire"), ("simulator", "simulator")] {
+        let mut text = read(&format!("tests/it/{module}.rs"));
+        for entry in fs::read_dir(workspace_root().join("tests/it").join(folder)).unwrap() {
+            text.push_str(&fs::read_to_string(entry.unwrap().path()).unwrap());
+        }
+        tests.push((module, text));
+    }
+    for (row, operation) in rows.iter().zip(document.operations()) {
+        let [endpoint, raw, typed, page, named] = row[..] else { panic!("{row:?}") };
+        let path = operation.path.trim_start_matches("/cgi-bin");
+        assert_eq!(endpoint, format!("`{} {path}`", operation.method.to_uppercase()));
+        assert!(raw.starts_with(&format!("[`op::{}`]", pascal_case(operation.id()))), "{row:?}");
+        assert!(typed.starts_with(&format!("[`{}().", operation.tag())), "{row:?}");
+        assert_eq!(page, operation.official_page().map_or("–".to_owned(), |page| page.to_string()));
+        for (module, text) in &tests {
+            let prefix = format!("`{module}::");
+            let name =
+                named.split(", ").find_map(|name| name.strip_prefix(&prefix)).unwrap_or_else(|| panic!("{row:?}"));
+            let name = name.trim_end_matches('`');
+            assert!(text.contains(&format!("fn {name}()")), "there is no test {module}::{name}");
+        }
+    }
 }
 
 /// What the READMEs show of the report is what it is.

@@ -1,7 +1,6 @@
 //! Files, up and down: the operations the generator cannot make.
 //!
-//! Their request values are among the others, in [`op`](crate::op): [`op::MediaUpload`](crate::op::MediaUpload),
-//! [`op::MediaUploadimg`](crate::op::MediaUploadimg), [`op::MediaGet`](crate::op::MediaGet).
+//! Their request values are among the others, in [`op`]: [`op::MediaUpload`], [`op::MediaUploadimg`], [`op::MediaGet`].
 
 mod download;
 mod upload;

@@ -17,6 +17,8 @@ pub mod knowledge;
 pub mod media;
 pub mod message;
 mod open_number;
+#[doc = include_str!("../OPERATIONS.md")]
+pub mod operations {}
 mod report;
 mod retry;
 mod service_state;

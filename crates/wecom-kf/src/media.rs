@@ -2,7 +2,7 @@
 //!
 //! ```no_run
 //! use wecom_kf::media::{MediaType, Upload};
-//! use wecom_kf::message::Image;
+//! use wecom_kf::message::outgoing::Image;
 //!
 //! # async fn example(client: wecom_kf::Client, kf: wecom_kf::OpenKfid, customer: wecom_kf::ExternalUserId)
 //! # -> Result<(), wecom_kf::Error> {

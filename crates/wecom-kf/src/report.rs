@@ -9,7 +9,7 @@ use crate::{Error, Lang};
 /// Its Debug, which Rust prints when `main` returns an error, shows the error with its remedy, in the reader's language: that of `WECOM_KF_LANG` (`en` or `zh`), else of `LC_ALL`, `LC_MESSAGES` or `LANG`.
 ///
 /// ```no_run
-/// use wecom_kf::{Client, Credentials, Report};
+/// use wecom_kf::{Report, Settings};
 ///
 /// fn main() -> Result<(), Report> {
 ///     let client = Settings::from_env().client()?;

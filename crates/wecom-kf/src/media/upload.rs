@@ -57,7 +57,7 @@ impl MediaType {
 
 /// A file to upload: from memory, from a file, or from a stream.
 ///
-/// The customer sees the name of a [`File`](crate::message::File) message. Chinese names are sent as they are.
+/// The customer sees the name of a [`File`](crate::message::outgoing::File) message. Chinese names are sent as they are.
 ///
 /// Its Debug shows the length only.
 pub struct Upload {
