@@ -51,7 +51,7 @@ pub struct Media {
     /// Its name, as the customer sees it.
     pub file_name: String,
     /// Its bytes.
-    pub bytes: Bytes,
+    pub bytes: Vec<u8>,
 }
 
 // Without the name and the bytes: they are a customer's.
@@ -71,9 +71,9 @@ impl Simulator {
 
     /// The media_id of a temporary file, good for 3 days of the simulator's clock. It may be larger, or of another format,
     /// than `media/upload` allows.
-    pub fn upload(&self, kind: MediaKind, file_name: &str, bytes: impl Into<Bytes>) -> String {
+    pub fn upload(&self, kind: MediaKind, file_name: &str, bytes: impl Into<Vec<u8>>) -> String {
         let (mut platform, now) = self.shared.platform();
-        platform.store(now, kind, file_name, bytes.into())
+        platform.store(now, kind, file_name, bytes.into().into())
     }
 
     /// The temporary file with this media_id, whoever uploaded it; None if there is none, or if it has expired.
@@ -98,29 +98,29 @@ impl Customer {
     /// Sends a picture. Gives the msgid.
     ///
     /// Over 2 MB a text comes in its place, as WeCom does it.
-    pub fn sends_image(&self, bytes: impl Into<Bytes>) -> String {
-        self.sends_media(MediaKind::Image, "image.jpg", bytes.into())
+    pub fn sends_image(&self, bytes: impl Into<Vec<u8>>) -> String {
+        self.sends_media(MediaKind::Image, "image.jpg", bytes.into().into())
     }
 
     /// Sends a voice message. Gives the msgid.
     ///
     /// Over 2 MB a text comes in its place. The bytes stay as they are, whatever `voice_format` a reader asks for.
-    pub fn sends_voice(&self, bytes: impl Into<Bytes>) -> String {
-        self.sends_media(MediaKind::Voice, "voice.amr", bytes.into())
+    pub fn sends_voice(&self, bytes: impl Into<Vec<u8>>) -> String {
+        self.sends_media(MediaKind::Voice, "voice.amr", bytes.into().into())
     }
 
     /// Sends a video. Gives the msgid.
     ///
     /// Over 10 MB a text comes in its place.
-    pub fn sends_video(&self, bytes: impl Into<Bytes>) -> String {
-        self.sends_media(MediaKind::Video, "video.mp4", bytes.into())
+    pub fn sends_video(&self, bytes: impl Into<Vec<u8>>) -> String {
+        self.sends_media(MediaKind::Video, "video.mp4", bytes.into().into())
     }
 
     /// Sends a file. Gives the msgid.
     ///
     /// Over 20 MB a text comes in its place.
-    pub fn sends_file(&self, file_name: &str, bytes: impl Into<Bytes>) -> String {
-        self.sends_media(MediaKind::File, file_name, bytes.into())
+    pub fn sends_file(&self, file_name: &str, bytes: impl Into<Vec<u8>>) -> String {
+        self.sends_media(MediaKind::File, file_name, bytes.into().into())
     }
 
     fn sends_media(&self, kind: MediaKind, file_name: &str, bytes: Bytes) -> String {

@@ -80,8 +80,7 @@ impl Platform {
         };
         let way = parameter("enc_scene").and_then(|enc_scene| self.contact_ways.get(&enc_scene));
         // Its parameters cannot be altered or moved to another link [94665].
-        let way =
-            way.filter(|way| url.strip_prefix(&way.url).is_some_and(|rest| rest.is_empty() || rest.starts_with('&')));
+        let way = way.filter(|way| url.starts_with(&way.url));
         let way = way.ok_or_else(|| NotPossible("no `add_contact_way` made this link".to_owned()))?;
         if way.open_kfid != chat.open_kfid {
             return Err(NotPossible("the link leads to another account".to_owned()));

@@ -54,7 +54,9 @@ enum Names {
 #[derive(Debug)]
 struct Stored {
     uploaded: Duration,
-    media: Media,
+    kind: MediaKind,
+    file_name: String,
+    bytes: Bytes,
     fits: Fits,
 }
 
@@ -123,19 +125,23 @@ impl MediaKind {
 impl Platform {
     /// A temporary picture that fits everywhere.
     pub(crate) fn media_id(&mut self, now: Duration) -> String {
-        let media =
-            Media { kind: MediaKind::Image, file_name: "pixel.png".to_owned(), bytes: Bytes::from_static(PIXEL) };
-        self.keep(Stored { uploaded: now, media, fits: Fits::EveryKind })
+        self.keep(Stored {
+            uploaded: now,
+            kind: MediaKind::Image,
+            file_name: "pixel.png".to_owned(),
+            bytes: Bytes::from_static(PIXEL),
+            fits: Fits::EveryKind,
+        })
     }
 
     /// A temporary file, as if uploaded now.
     pub(crate) fn store(&mut self, now: Duration, kind: MediaKind, file_name: &str, bytes: Bytes) -> String {
-        let media = Media { kind, file_name: file_name.to_owned(), bytes };
-        self.keep(Stored { uploaded: now, media, fits: Fits::ItsKind })
+        self.keep(Stored { uploaded: now, kind, file_name: file_name.to_owned(), bytes, fits: Fits::ItsKind })
     }
 
     pub(crate) fn media(&self, now: Duration, media_id: &str) -> Option<Media> {
-        self.stored(media_id, now).ok().map(|stored| stored.media.clone())
+        let Stored { kind, file_name, bytes, .. } = self.stored(media_id, now).ok()?;
+        Some(Media { kind: *kind, file_name: file_name.clone(), bytes: bytes.to_vec() })
     }
 
     pub(crate) fn set_media_refusal_content_type(&mut self, content_type: &'static str) {
@@ -202,8 +208,8 @@ impl Platform {
     /// `GET /cgi-bin/media/get` [90254]. 45033 for the same file too often at once is not simulated: no figure is known.
     pub(crate) fn media_get(&mut self, now: Duration, request: &Value) -> Result<Served, Refusal> {
         let media_id = text(request, "media_id").ok_or(ErrCode::MEDIA_ID_MISSING)?;
-        let media = &self.stored(media_id, now)?.media;
-        let total = media.bytes.len();
+        let stored = self.stored(media_id, now)?;
+        let total = stored.bytes.len();
         let (extent, range) = match text(request, "Range").and_then(|range| parse_range(range, total)) {
             None => (Extent::Whole, 0..total),
             Some(range) if range.is_empty() => (Extent::Nothing { total }, range),
@@ -212,17 +218,17 @@ impl Platform {
         if range.len() > MAX_RANGE_BYTES {
             return Err(ErrCode::DOWNLOAD_RANGE_TOO_LARGE.into());
         }
-        let (content_type, file_name) = (media.kind.content_type(), self.shown(&media.file_name));
-        Ok(Served { content_type, file_name, extent, bytes: media.bytes.slice(range) })
+        let (content_type, file_name) = (stored.kind.content_type(), self.shown(&stored.file_name));
+        Ok(Served { content_type, file_name, extent, bytes: stored.bytes.slice(range) })
     }
 
     /// Whether a message or an account may use this file.
     pub(super) fn check_media(&self, media_id: &str, wanted: MediaKind, now: Duration) -> Result<(), Refusal> {
         let stored = self.stored(media_id, now)?;
         match stored.fits {
-            Fits::ItsKind if stored.media.kind != wanted => {
+            Fits::ItsKind if stored.kind != wanted => {
                 // unverified: that a file of another kind is refused so.
-                let why = format!("it was uploaded as {}, not as {wanted}", stored.media.kind);
+                let why = format!("it was uploaded as {}, not as {wanted}", stored.kind);
                 Err(Refusal::because(ErrCode::INVALID_MEDIA_ID, why))
             }
             _ => Ok(()),
@@ -231,7 +237,7 @@ impl Platform {
 
     /// The name it was uploaded under.
     pub(super) fn file_name(&self, media_id: &str, now: Duration) -> Result<&str, Refusal> {
-        Ok(&self.stored(media_id, now)?.media.file_name)
+        Ok(&self.stored(media_id, now)?.file_name)
     }
 
     fn stored(&self, media_id: &str, now: Duration) -> Result<&Stored, Refusal> {

@@ -335,3 +335,18 @@ async fn half_of_a_file_may_come() {
     half.bytes().await.unwrap_err();
     assert_eq!(get(&bot, &media_id, None).await.bytes().await.unwrap().len(), 1000);
 }
+
+#[tokio::test]
+async fn the_ready_made_file_is_a_picture_that_fits_everywhere() {
+    let sim = Simulator::start().await.unwrap();
+    let bot = Bot::of(&sim).await;
+    let bytes = get(&bot, &sim.media_id(), None).await.bytes().await.unwrap();
+    assert!(bytes.starts_with(PNG) && bytes.ends_with(b"IEND\xaeB`\x82"), "{bytes:?}");
+    assert_eq!(upload(&bot, "image", bytes).await["errcode"], 0);
+    let wang = sim.customer("小王");
+    for msgtype in ["image", "voice", "video", "file"] {
+        wang.says("下一个");
+        let message = bot.message(&wang, msgtype, json!({ "media_id": sim.media_id() }));
+        assert_eq!(bot.errcode(op::SEND_MSG, message).await, 0, "{msgtype}");
+    }
+}

@@ -64,3 +64,24 @@ async fn the_journal_has_every_call_in_order() {
     assert_eq!(journal[1].request, json!({ "limit": 5 }));
     assert!(journal[1].at.abs_diff(sim.now()) <= 2);
 }
+
+#[tokio::test]
+async fn what_stands_in_a_query_or_a_file_name_is_masked_too() {
+    let sim = Simulator::builder().corp("ww1", SECRET).start().await.unwrap();
+    let bot = Bot::of(&sim).await;
+    let token = bot.access_token.as_str();
+    let query = [("access_token", token), ("open_kfid", token), ("type", SECRET)];
+    for operation in [op::SERVICER_LIST, op::MEDIA_GET] {
+        bot.http.get(bot.url(operation)).query(&query).header("range", SECRET).send().await.unwrap();
+    }
+    let part = reqwest::multipart::Part::bytes(SECRET.as_bytes()).file_name(token.to_owned());
+    let form = reqwest::multipart::Form::new().part("media", part.mime_str("text/plain").unwrap());
+    bot.http.post(bot.url(op::MEDIA_UPLOAD)).query(&query).multipart(form).send().await.unwrap();
+    let journal = sim.journal();
+    assert_eq!(journal.len(), 4);
+    assert_eq!(journal[1].request, json!({ "open_kfid": "***", "type": "***", "Range": "***" }));
+    let shown = format!("{journal:?}");
+    for canary in [SECRET, &token[..40]] {
+        assert!(!shown.contains(canary), "{canary} in {shown}");
+    }
+}
