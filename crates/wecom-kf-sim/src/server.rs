@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{Method, StatusCode, header, request::Parts, response};
 use axum::response::Response;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -100,7 +100,7 @@ async fn answer(State(shared): State<Arc<Shared>>, ConnectInfo(peer): ConnectInf
     let operation = op::ALL.into_iter().find(|operation| operation.path == parts.uri.path());
     let handled = operation.and_then(|operation| Some((operation, handler(operation)?)));
     let max_bytes = if matches!(handled, Some((_, Handler::Upload(_)))) { MAX_UPLOAD_BYTES } else { MAX_BODY_BYTES };
-    let arrival = Arrival { body: to_bytes(body, max_bytes).await.ok(), parts, at, started: Instant::now() };
+    let arrival = Arrival { body: whole(body, max_bytes).await, parts, at, started: Instant::now() };
     let Some((operation, handler)) = handled else {
         return unknown_path(&shared, &arrival);
     };
@@ -108,6 +108,21 @@ async fn answer(State(shared): State<Arc<Shared>>, ConnectInfo(peer): ConnectInf
     let effect = shared.faults.hit(operation);
     let part = if matches!(handler, Handler::Upload(_)) { arrival.part().await } else { None };
     Arc::new(Exchange { shared, operation, handler, arrival, part, effect }).answer(&peer).await
+}
+
+/// The body, if it arrives whole and has at most so many bytes. A larger one is read to its end all the same: who still
+/// writes when the connection closes may never see the answer.
+async fn whole(body: Body, max_bytes: usize) -> Option<Bytes> {
+    let (mut read, mut size) = (BytesMut::new(), 0);
+    let mut chunks = body.into_data_stream();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.ok()?;
+        size += chunk.len();
+        if size <= max_bytes {
+            read.extend_from_slice(&chunk);
+        }
+    }
+    (size <= max_bytes).then(|| read.freeze())
 }
 
 /// A request as it came.
