@@ -1,0 +1,24 @@
+//! Where an inbox keeps its place, and processes share an access token: the traits, and what they move.
+//!
+//! Two small traits. [`InboxStore`] keeps, for each inbox, the cursor, the ids of the messages that were handled last,
+//! the parked messages, and the lease that says who reads. [`TokenStore`] lets processes share one access token.
+//!
+//! | store | for | forgets |
+//! |---|---|---|
+//! | [`Memory`] | tests, and bots that may start anew | when the process ends |
+//!
+//! To write one of your own, implement the trait and run [`conformance`] (feature `conformance`) against it.
+
+#[cfg(any(test, feature = "conformance"))]
+#[cfg_attr(docsrs, doc(cfg(feature = "conformance")))]
+pub mod conformance;
+mod error;
+mod inbox;
+mod memory;
+mod token;
+
+pub use error::StoreError;
+pub use inbox::{Acquired, Commit, InboxKey, InboxState, InboxStore, Lease, Parked, ParkedKind, REMEMBERED};
+pub use memory::Memory;
+pub use token::{Refresh, StoredToken, TokenFailure, TokenKey, TokenOutcome, TokenStore, TokenTurn, TokenWish};
+pub use wecom_kf::BoxFuture;
