@@ -1,5 +1,31 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod builder;
 mod clock;
+pub mod defaults;
+mod delivery;
+mod engine;
+mod error;
+mod failure;
+mod group;
+mod inbox;
+mod metrics;
+mod run;
+mod shared;
+mod source;
 pub mod store;
+mod token;
+
+pub use builder::{ColdStart, InboxBuilder};
+pub use delivery::Delivery;
+pub use error::{Error, UnreadableThen};
+pub use failure::Failure;
+pub use group::{GroupHandle, InboxGroup, InboxGroupBuilder};
+pub use inbox::{Inbox, InboxHandle};
+pub use metrics::{LastError, Metrics, Status};
+pub use run::Summary;
+pub use source::{Fetched, PageRequest, PageSource, Unreadable};
+pub use token::SharedToken;
+pub use wecom_kf::Report;
+pub use wecom_kf_callback::Event as CallbackEvent;

@@ -72,6 +72,7 @@ struct Inner {
     tokens: TokenCache,
     limits: Limits,
     base_url: String,
+    corp_id: String,
 }
 
 impl Client {
@@ -173,6 +174,16 @@ impl Client {
     /// The access token itself.
     pub fn token(&self) -> Tokens<'_> {
         Tokens(self)
+    }
+
+    /// Where the API is, without a slash at its end.
+    pub fn base_url(&self) -> &str {
+        &self.0.base_url
+    }
+
+    /// The corp's id; empty if a [`TokenSource`] came without one.
+    pub fn corp_id(&self) -> &str {
+        &self.0.corp_id
     }
 
     pub(crate) fn call_timeout(&self) -> Duration {
@@ -297,11 +308,11 @@ impl ClientBuilder {
                 attempt: limits.attempt.min(defaults::TOKEN_ATTEMPT_TIMEOUT),
                 call: limits.call.min(defaults::TOKEN_LOAD_TIMEOUT),
             };
-            let request = op::Gettoken { corpid: corp_id, corpsecret: secret };
+            let request = op::Gettoken { corpid: corp_id.clone(), corpsecret: secret };
             Box::new(Gettoken { caller: caller.clone(), limits: gettoken_limits, request })
         });
         let tokens = TokenCache::new(source, self.renew_early, jitter);
-        Ok(Client(Arc::new(Inner { caller, tokens, limits, base_url })))
+        Ok(Client(Arc::new(Inner { caller, tokens, limits, base_url, corp_id })))
     }
 }
 

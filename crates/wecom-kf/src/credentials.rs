@@ -16,4 +16,14 @@ impl Credentials {
     pub fn new(corp_id: impl Into<String>, secret: impl Into<String>) -> Self {
         Self { corp_id: corp_id.into(), secret: CorpSecret::from(secret.into()) }
     }
+
+    /// The corp's id.
+    pub fn corp_id(&self) -> &str {
+        &self.corp_id
+    }
+
+    /// The app's secret.
+    pub fn secret(&self) -> &CorpSecret {
+        &self.secret
+    }
 }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::input::Problem;
-use crate::raw::{self, BodyKind};
+use crate::raw::{self, BodyKind, Operation};
 use crate::{Class, ErrCode, Lang, ServiceState};
 
 /// Why a call failed, for the person on call: what failed, why, and what to do.
@@ -160,6 +160,12 @@ impl Error {
     /// Keep secrets out of it: it is printed wherever this error is.
     pub fn token_source(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::TokenSource(Arc::from(source.into()))
+    }
+
+    /// For a [`TokenSource`](crate::TokenSource) that passes on what WeCom said to somebody else, such as a token server:
+    /// class and remedy are then those of the code. `errmsg` is WeCom's words; keep secrets out of it.
+    pub fn refused(operation: Operation, code: ErrCode, errmsg: impl Into<String>) -> Self {
+        Self::Refused(Refusal { operation: operation.id, code, errmsg: errmsg.into(), attempts: 1 })
     }
 
     pub(crate) fn settings(problem: impl Into<String>) -> Self {

@@ -1,0 +1,343 @@
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use futures_util::FutureExt;
+use tokio::sync::{Notify, Semaphore};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+use wecom_kf::{Client, OpenKfid};
+use wecom_kf_callback::Event;
+
+use crate::builder::{InboxBuilder, may_read};
+use crate::clock::unix_seconds;
+use crate::delivery::Delivery;
+use crate::inbox::{Inbox, InboxHandle};
+use crate::metrics::Metrics;
+use crate::run::Summary;
+use crate::store::{InboxStore, Memory};
+use crate::{ColdStart, Error, Failure, defaults};
+
+/// The inboxes of all accounts that the app may read; one that is added is picked up, one that goes is left.
+///
+/// An account that is found later, with [`ColdStart::FromNow`], begins where the group last looked without finding it,
+/// so that who wrote in between is not passed over.
+pub struct InboxGroup {
+    builder: InboxGroupBuilder,
+    found: Vec<OpenKfid>,
+    looked_at: i64,
+    handle: GroupHandle,
+}
+
+/// Settings of a group: [`InboxGroup::builder`].
+#[derive(Clone)]
+#[must_use = "nothing is opened before `open`"]
+pub struct InboxGroupBuilder {
+    client: Client,
+    store: Arc<dyn InboxStore>,
+    cold_start: ColdStart,
+    concurrency: usize,
+    look_every: Duration,
+    each: Arc<dyn Fn(InboxBuilder) -> InboxBuilder + Send + Sync>,
+}
+
+impl InboxGroupBuilder {
+    /// Where all of them keep their place; in memory unless said.
+    pub fn store(mut self, store: impl InboxStore) -> Self {
+        self.store = Arc::new(store);
+        self
+    }
+
+    /// Where to begin with an account of which nothing is stored; [`ColdStart::FromNow`] unless said.
+    pub fn cold_start(mut self, cold_start: ColdStart) -> Self {
+        self.cold_start = cold_start;
+        self
+    }
+
+    /// How many messages are handled at once, of all accounts together; 16 ([`defaults::CONCURRENCY`]).
+    pub fn concurrency(mut self, concurrency: usize) -> Self {
+        self.concurrency = concurrency;
+        self
+    }
+
+    /// How often to look for new accounts; every 10 minutes ([`defaults::LOOK_FOR_ACCOUNTS`]). A callback that tells of
+    /// one makes it look at once.
+    pub fn look_every(mut self, interval: Duration) -> Self {
+        self.look_every = interval;
+        self
+    }
+
+    /// Other settings, for each inbox.
+    pub fn each(mut self, settings: impl Fn(InboxBuilder) -> InboxBuilder + Send + Sync + 'static) -> Self {
+        self.each = Arc::new(settings);
+        self
+    }
+
+    /// Lists the accounts, so that bad settings end the program at once. Nothing is read yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Read`]: the accounts cannot be listed. [`Error::Settings`]: a limit of 0.
+    pub async fn open(self) -> Result<InboxGroup, Error> {
+        if self.concurrency == 0 || self.look_every.is_zero() {
+            return Err(Error::Settings("concurrency and the interval of looking are more than 0"));
+        }
+        let looked_at = unix_seconds();
+        let found = self.look().await?;
+        Ok(InboxGroup { builder: self, found, looked_at, handle: GroupHandle::default() })
+    }
+
+    async fn look(&self) -> Result<Vec<OpenKfid>, Error> {
+        let accounts = self.client.account().list().await.map_err(Error::Read)?;
+        Ok(accounts.into_iter().filter(may_read).map(|account| account.open_kfid).collect())
+    }
+
+    async fn open_one(&self, open_kfid: &OpenKfid, start: ColdStart, slots: Arc<Semaphore>) -> Result<Inbox, Error> {
+        let builder = Inbox::builder(self.client.clone(), open_kfid.clone()).store(self.store.clone());
+        (self.each)(builder.cold_start(start)).slots(slots).open_unchecked().await
+    }
+}
+
+impl InboxGroup {
+    /// Starts a group of all accounts.
+    pub fn builder(client: Client) -> InboxGroupBuilder {
+        InboxGroupBuilder {
+            client,
+            store: Arc::new(Memory::new()),
+            cold_start: ColdStart::FromNow,
+            concurrency: defaults::CONCURRENCY,
+            look_every: defaults::LOOK_FOR_ACCOUNTS,
+            each: Arc::new(|builder| builder),
+        }
+    }
+
+    /// A handle, to wake, watch and stop it while it runs.
+    pub fn handle(&self) -> GroupHandle {
+        self.handle.clone()
+    }
+
+    /// Handles the messages of all accounts until it is stopped: see [`run_until`](Self::run_until).
+    pub async fn run<H, F>(self, handler: H) -> Summary
+    where
+        H: Fn(Delivery) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<(), Failure>> + Send + 'static,
+    {
+        self.run_until(std::future::pending::<()>(), handler).await
+    }
+
+    /// Handles the messages of all accounts until `stop` ends, each as [`Inbox::run_until`] does, then finishes what is
+    /// at work. An inbox that ends for an error of its own is opened again at the next look; the others go on.
+    pub async fn run_until<S, H, F>(self, stop: S, handler: H) -> Summary
+    where
+        S: Future,
+        H: Fn(Delivery) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<(), Failure>> + Send + 'static,
+    {
+        let Self { builder, found, looked_at, handle } = self;
+        let slots = Arc::new(Semaphore::new(builder.concurrency.min(Semaphore::MAX_PERMITS)));
+        let handler = Arc::new(move |delivery| handler(delivery));
+        let mut running = Running { builder, handle, slots, inboxes: JoinSet::new(), summary: Summary::default() };
+        let start = running.builder.cold_start;
+        running.serve(found, start, &handler).await;
+        let mut look = Look { last: looked_at, at: Instant::now() + running.builder.look_every };
+        let mut stop = Box::pin(stop.fuse());
+        loop {
+            tokio::select! {
+                _ = &mut stop => break,
+                () = running.handle.0.stop.notified() => break,
+                Some(ended) = running.inboxes.join_next() => running.take(ended),
+                () = sleep_until(look.at) => tokio::select! {
+                    _ = &mut stop => break,
+                    () = running.look(&mut look, &handler) => {}
+                },
+                () = running.handle.0.look.notified() => {
+                    // Callbacks of an account that the app may not read must not lead to a call each.
+                    look.at = look.at.min(Instant::now() + LOOK_GAP);
+                }
+            }
+        }
+        for inbox in running.handle.inboxes().values() {
+            inbox.stop();
+        }
+        while let Some(ended) = running.inboxes.join_next().await {
+            running.take(ended);
+        }
+        running.summary
+    }
+}
+
+/// A look that a callback asked for comes after this.
+const LOOK_GAP: Duration = Duration::from_secs(2);
+
+/// When to look for accounts.
+struct Look {
+    /// When that was done last, in Unix seconds.
+    last: i64,
+    at: Instant,
+}
+
+struct Running {
+    builder: InboxGroupBuilder,
+    handle: GroupHandle,
+    slots: Arc<Semaphore>,
+    inboxes: JoinSet<(OpenKfid, Result<Summary, Error>)>,
+    summary: Summary,
+}
+
+impl Running {
+    async fn look<H, F>(&mut self, look: &mut Look, handler: &Arc<H>)
+    where
+        H: Fn(Delivery) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<(), Failure>> + Send + 'static,
+    {
+        let looked_at = unix_seconds();
+        look.at = Instant::now() + self.builder.look_every;
+        let found = match self.builder.look().await {
+            Ok(found) => found,
+            Err(error) => return tracing::warn!(%error, "cannot look for accounts"),
+        };
+        for (open_kfid, inbox) in &*self.handle.inboxes() {
+            if !found.contains(open_kfid) {
+                tracing::info!(%open_kfid, "the account is gone, or no longer ours to read");
+                inbox.stop();
+            }
+        }
+        let start = match self.builder.cold_start {
+            ColdStart::FromNow => ColdStart::Since(reaching_back(look.last)),
+            other => other,
+        };
+        look.last = looked_at;
+        self.serve(found, start, handler).await;
+    }
+
+    /// Opens the inboxes of those that have none.
+    async fn serve<H, F>(&mut self, found: Vec<OpenKfid>, start: ColdStart, handler: &Arc<H>)
+    where
+        H: Fn(Delivery) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<(), Failure>> + Send + 'static,
+    {
+        for open_kfid in found {
+            if self.handle.inboxes().contains_key(&open_kfid) {
+                continue;
+            }
+            let inbox = match self.builder.open_one(&open_kfid, start, self.slots.clone()).await {
+                Ok(inbox) => inbox,
+                Err(error) => {
+                    tracing::warn!(%open_kfid, %error, "cannot open the inbox; at the next look again");
+                    continue;
+                }
+            };
+            self.handle.add(open_kfid.clone(), inbox.handle());
+            let handler = handler.clone();
+            self.inboxes.spawn(async move { (open_kfid, inbox.run(move |delivery| handler(delivery)).await) });
+        }
+    }
+
+    fn take(&mut self, ended: Result<(OpenKfid, Result<Summary, Error>), tokio::task::JoinError>) {
+        // It is never aborted, and panics of handlers do not come this far.
+        let Ok((open_kfid, outcome)) = ended else { return };
+        self.handle.inboxes().remove(&open_kfid);
+        match outcome {
+            Ok(summary) => self.summary += summary,
+            Err(error) => tracing::error!(%open_kfid, %error, "the inbox has ended; at the next look it is opened again"),
+        }
+    }
+}
+
+fn reaching_back(time: i64) -> SystemTime {
+    let time = Duration::from_secs(time.max(0).unsigned_abs());
+    UNIX_EPOCH + time.saturating_sub(defaults::FROM_NOW_REACHES_BACK)
+}
+
+/// Wakes, watches and stops a group. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct GroupHandle(Arc<InGroup>);
+
+#[derive(Default)]
+struct InGroup {
+    inboxes: Mutex<BTreeMap<OpenKfid, InboxHandle>>,
+    /// Callbacks of accounts that are not found yet: the last of each.
+    early: Mutex<HashMap<String, Event>>,
+    look: Notify,
+    stop: Notify,
+}
+
+/// So many accounts may send callbacks before they are found.
+const EARLY: usize = 100;
+
+impl GroupHandle {
+    fn inboxes(&self) -> MutexGuard<'_, BTreeMap<OpenKfid, InboxHandle>> {
+        self.0.inboxes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn early(&self) -> MutexGuard<'_, HashMap<String, Event>> {
+        self.0.early.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, open_kfid: OpenKfid, inbox: InboxHandle) {
+        let mut inboxes = self.inboxes();
+        if let Some(event) = self.early().remove(open_kfid.as_str()) {
+            inbox.wake(&event);
+        }
+        inboxes.insert(open_kfid, inbox);
+    }
+
+    /// Tells it of a callback: the inbox of that account reads at once, each of them if the callback names none. One of
+    /// an account that is not known yet, or that tells of accounts, leads to a look for them. False if it is none of
+    /// these. It never waits: answer WeCom right after it.
+    pub fn wake(&self, event: &Event) -> bool {
+        match event {
+            Event::KfMsgOrEvent(news) => {
+                let inboxes = self.inboxes();
+                let woken = inboxes.values().filter(|inbox| inbox.wake(event)).count();
+                if let Some(open_kfid) = news.open_kfid.as_ref().filter(|_| woken == 0) {
+                    let mut early = self.early();
+                    if early.len() < EARLY || early.contains_key(open_kfid) {
+                        early.insert(open_kfid.clone(), event.clone());
+                    }
+                    self.0.look.notify_one();
+                }
+                true
+            }
+            Event::KfAccountAuthChange(_) => {
+                self.0.look.notify_one();
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// The handle of each inbox that runs.
+    pub fn each(&self) -> BTreeMap<OpenKfid, InboxHandle> {
+        self.inboxes().clone()
+    }
+
+    /// How each of them does.
+    pub fn metrics(&self) -> BTreeMap<OpenKfid, Metrics> {
+        self.inboxes().iter().map(|(open_kfid, inbox)| (open_kfid.clone(), inbox.metrics())).collect()
+    }
+
+    /// Lets all of them finish what is at work, commit and end.
+    pub fn stop(&self) {
+        self.0.stop.notify_one();
+    }
+}
+
+impl fmt::Debug for GroupHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("GroupHandle").field(&self.inboxes().keys().collect::<Vec<_>>()).finish()
+    }
+}
+
+impl fmt::Debug for InboxGroup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InboxGroup").field("found", &self.found).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for InboxGroupBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InboxGroupBuilder").field("cold_start", &self.cold_start).finish_non_exhaustive()
+    }
+}

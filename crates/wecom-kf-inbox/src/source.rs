@@ -1,0 +1,192 @@
+//! Where pages come from.
+
+use serde::de::IgnoredAny;
+use wecom_kf::message::{Page, VoiceFormat};
+use wecom_kf::raw::{self, Operation, Reply, Request, op, types};
+use wecom_kf::{AccessToken, BoxFuture, Client, Error, OpenKfid, SyncToken};
+
+/// Fetches a page of an account's messages: by default `sync_msg` of the client. A fake for tests is one method.
+pub trait PageSource: Send + Sync + 'static {
+    /// Fetches the page that follows `request.cursor`.
+    fn fetch(&self, request: PageRequest) -> BoxFuture<'_, Result<Fetched, Error>>;
+}
+
+/// Which page to fetch.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct PageRequest {
+    /// The account.
+    pub open_kfid: OpenKfid,
+    /// Where the page before ended; None for the oldest page there is.
+    pub cursor: Option<String>,
+    /// The token of the callback that gave rise to this.
+    pub token: Option<SyncToken>,
+    /// How many messages at most; None for as many as there are.
+    pub limit: Option<u32>,
+}
+
+/// What was fetched.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Fetched {
+    /// A page.
+    Page(Page),
+    /// An answer that is whole and no page.
+    Unreadable(Unreadable),
+}
+
+/// An answer of `sync_msg` that is whole and cannot be decoded. Its Debug does not show it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// The answer as it came.
+    pub body: String,
+    /// Where the next page begins, if that can be told.
+    pub next_cursor: Option<String>,
+}
+
+impl std::fmt::Debug for Unreadable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Unreadable").field("bytes", &self.body.len()).finish_non_exhaustive()
+    }
+}
+
+/// `sync_msg` by a client.
+pub(crate) struct ClientSource {
+    pub(crate) client: Client,
+    pub(crate) voice_format: Option<VoiceFormat>,
+}
+
+impl PageSource for ClientSource {
+    fn fetch(&self, request: PageRequest) -> BoxFuture<'_, Result<Fetched, Error>> {
+        Box::pin(async move {
+            let body = types::SyncRequest {
+                open_kfid: Some(request.open_kfid.to_string()),
+                cursor: request.cursor,
+                token: request.token,
+                limit: request.limit,
+                voice_format: self.voice_format.and_then(number),
+            };
+            Ok(self.client.call(&Pull(body)).await?.0)
+        })
+    }
+}
+
+fn number(format: VoiceFormat) -> Option<u32> {
+    match format {
+        VoiceFormat::Amr => Some(0),
+        VoiceFormat::Silk => Some(1),
+        _ => None,
+    }
+}
+
+/// `sync_msg`, answered with what can be made of it.
+struct Pull(types::SyncRequest);
+
+struct Pulled(Fetched);
+
+impl Request for Pull {
+    type Reply = Pulled;
+    const OPERATION: Operation = op::SYNC_MSG;
+
+    async fn send(&self, client: &raw::Client, access_token: &AccessToken) -> Result<Pulled, raw::Error> {
+        client.post(Self::OPERATION, access_token, &self.0).await
+    }
+
+    fn private(&self) -> Vec<&str> {
+        self.0.token.iter().map(SyncToken::expose).collect()
+    }
+}
+
+impl Reply for Pulled {
+    fn decode(body: &[u8]) -> Result<Self, raw::Error> {
+        match Page::decode(body) {
+            Ok(page) => Ok(Self(Fetched::Page(page))),
+            Err(error) => match unreadable(body) {
+                Some(unreadable) => Ok(Self(Fetched::Unreadable(unreadable))),
+                None => Err(error),
+            },
+        }
+    }
+
+    fn errcode(&self) -> i64 {
+        match &self.0 {
+            Fetched::Page(page) => page.errcode(),
+            Fetched::Unreadable(_) => 0,
+        }
+    }
+
+    fn errmsg(&self) -> &str {
+        match &self.0 {
+            Fetched::Page(page) => page.errmsg(),
+            Fetched::Unreadable(_) => "",
+        }
+    }
+
+    fn refusal(errcode: i64, errmsg: String) -> Self {
+        Self(Fetched::Page(Page::refusal(errcode, errmsg)))
+    }
+}
+
+/// What WeCom itself must have sent, and whole: not a proxy's page, and nothing that broke off.
+fn unreadable(body: &[u8]) -> Option<Unreadable> {
+    let text = String::from_utf8_lossy(body);
+    let trimmed = text.trim();
+    let broke_off = serde_json::from_str::<IgnoredAny>(trimmed).is_err_and(|error| error.is_eof());
+    if !trimmed.starts_with('{') || !trimmed.ends_with('}') || broke_off {
+        return None;
+    }
+    Some(Unreadable { next_cursor: find_cursor(trimmed), body: text.into_owned() })
+}
+
+/// The cursor in what is no JSON. None if there are several that could be it: a customer may have written one of them.
+fn find_cursor(text: &str) -> Option<String> {
+    const NAME: &str = "\"next_cursor\"";
+    let mut found = text.match_indices(NAME);
+    let (start, _) = found.next()?;
+    if found.next().is_some() || text[..start].ends_with('\\') {
+        return None;
+    }
+    let value = text[start + NAME.len()..].trim_start().strip_prefix(':')?.trim_start().strip_prefix('"')?;
+    let cursor = &value[..value.find('"')?];
+    let is_plain = cursor.chars().all(|letter| letter.is_ascii_graphic() && letter != '\\');
+    Some(cursor.to_owned()).filter(|cursor| is_plain && !cursor.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_is_whole_and_no_json_is_unreadable_and_tells_its_cursor() {
+        let body = br#"{"errcode":0,"next_cursor" : "c2","has_more":1,"msg_list":[{"msgid":"m" oops}]}"#;
+        let Fetched::Unreadable(unreadable) = Pulled::decode(body).unwrap().0 else { panic!("it is no page") };
+        assert_eq!(unreadable.next_cursor.as_deref(), Some("c2"));
+        assert!(!format!("{unreadable:?}").contains("msgid"));
+    }
+
+    #[test]
+    fn a_cursor_that_a_customer_may_have_written_is_not_believed() {
+        for body in [
+            r#"{"msg_list":[{"content":""next_cursor":"evil""}],"next_cursor":"c2" x}"#,
+            r#"{"msg_list":[{"content":"\"next_cursor\":\"evil\"" x}]}"#,
+            r#"{"next_cursor":5 x}"#,
+            r#"{"next_cursor":"" x}"#,
+        ] {
+            let unreadable = unreadable(body.as_bytes()).unwrap();
+            assert_eq!(unreadable.next_cursor, None, "{body}");
+        }
+    }
+
+    #[test]
+    fn what_broke_off_or_comes_from_a_proxy_is_an_error_that_may_pass() {
+        for body in [&br#"{"errcode":0,"msg_list":[{"msgid":"m"}"#[..], b"<html>{}", b"", b"{\"a\":{}"] {
+            assert!(Pulled::decode(body).is_err());
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_a_refusal() {
+        let pulled = Pulled::decode(br#"{"errcode":95007,"errmsg":"invalid msg token"}"#).unwrap();
+        assert_eq!((pulled.errcode(), pulled.errmsg()), (95007, "invalid msg token"));
+    }
+}
