@@ -86,8 +86,8 @@ impl InboxBuilder {
         self
     }
 
-    /// A message is parked when it was tried so often, 8 times ([`defaults::MAX_TRIES`]); or when its first try is so
-    /// long ago, 60 s ([`defaults::RETRY_FOR`]).
+    /// A message is parked when it was tried so often, 8 times ([`defaults::MAX_TRIES`]); or when its first try failed
+    /// so long ago, 60 s ([`defaults::RETRY_FOR`]).
     pub fn tries(mut self, most: u32, within: Duration) -> Self {
         self.settings.max_tries = most;
         self.settings.retry_for = within;

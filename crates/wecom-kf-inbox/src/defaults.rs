@@ -7,7 +7,7 @@ use std::time::Duration;
 pub const CONCURRENCY: usize = 16;
 /// How often a message is tried before it is parked.
 pub const MAX_TRIES: u32 = 8;
-/// For how long a message is tried before it is parked, whatever the number of tries.
+/// For how long after its first failure a message is tried before it is parked, whatever the number of tries.
 pub const RETRY_FOR: Duration = Duration::from_secs(60);
 /// Before the second try of a message; doubles with each, up to [`RETRY_CAP`].
 pub const RETRY_BASE: Duration = Duration::from_millis(500);

@@ -228,7 +228,7 @@ mod tests {
     fn the_msgid_of_a_reply_is_the_same_each_time_and_differs_by_account_message_and_number() {
         let msgid = |kf: &str, id: &str, number| reply_msgid(&kf.into(), id, number).unwrap();
         // Stored by WeCom: it must not change from version to version.
-        assert_eq!(msgid("wk1", "m1", 0).as_str(), "PINNED");
+        assert_eq!(msgid("wk1", "m1", 0).as_str(), "9e9d42725785a077195145716f289edf");
         for other in [msgid("wk2", "m1", 0), msgid("wk1", "m2", 0), msgid("wk1", "m1", 1)] {
             assert_ne!(other, msgid("wk1", "m1", 0));
         }

@@ -35,8 +35,8 @@ use backoff::Backoff;
 use keeper::Keeper;
 use known::Known;
 use reader::{Cause, Outcome as Pulled, Reader};
-pub(crate) use work::{HandOut, Slot};
 use work::{CursorThen, ItemOrigin, Outcome, PageAtWork, Work};
+pub(crate) use work::{HandOut, Slot};
 
 /// An inbox at work.
 pub(crate) struct Engine {
@@ -61,13 +61,19 @@ pub(crate) struct Engine {
 
 enum State {
     /// Asks for the lease at that time.
-    StandsBy { ask_at: Instant },
+    StandsBy {
+        ask_at: Instant,
+    },
     /// Has the lease; asks the store for its place.
-    Loads { at: Instant },
+    Loads {
+        at: Instant,
+    },
     /// Reads, hands out, takes answers.
     Serves,
     /// Writes what is settled. Nothing is handed out meanwhile, so that a crash repeats one page only.
-    Writes { at: Instant },
+    Writes {
+        at: Instant,
+    },
     /// Leaves its place in order.
     Ends,
     Ended,
@@ -502,7 +508,9 @@ impl Engine {
         }
         let wants_permit = self.shared.slots.get().filter(|_| has_ready && self.permit.is_none()).cloned();
         let keeper = self.keeper.as_mut()?;
-        let timer = self.work.next_due(defaults::HELD_UP).into_iter().chain(self.stop_by).min();
+        // After a stop was asked for, no further page is put to work.
+        let other = self.stop_by.or_else(|| self.work.ahead_due(defaults::HELD_UP));
+        let timer = self.work.retry_due().into_iter().chain(other).min();
         tokio::select! {
             biased;
             error = keeper.lost() => Some(self.lost(error)),
@@ -666,12 +674,8 @@ impl Engine {
         if settled.ids.is_empty() && settled.parked.is_empty() && settled.unparked.is_empty() {
             return Ok(());
         }
-        let commit = Commit {
-            settled: settled.ids,
-            parked: settled.parked,
-            unparked: settled.unparked,
-            ..self.commit()
-        };
+        let commit =
+            Commit { settled: settled.ids, parked: settled.parked, unparked: settled.unparked, ..self.commit() };
         in_time(self.shared.store.commit(&keeper.lease, &commit)).await
     }
 }

@@ -240,7 +240,9 @@ impl Running {
         self.handle.inboxes().remove(&open_kfid);
         match outcome {
             Ok(summary) => self.summary += summary,
-            Err(error) => tracing::error!(%open_kfid, %error, "the inbox has ended; at the next look it is opened again"),
+            Err(error) => {
+                tracing::error!(%open_kfid, %error, "the inbox has ended; at the next look it is opened again")
+            }
         }
     }
 }

@@ -8,13 +8,13 @@ use futures_util::stream::Stream;
 use wecom_kf::{Client, OpenKfid, SyncToken};
 use wecom_kf_callback::Event;
 
+use crate::Error;
 use crate::builder::InboxBuilder;
 use crate::delivery::Delivery;
 use crate::engine::Engine;
 use crate::metrics::Metrics;
 use crate::shared::Shared;
 use crate::store::{InboxKey, Parked, ParkedKind, StoreError};
-use crate::Error;
 
 /// The messages of an account, each at least once: a stream of [`Delivery`]s and of errors after which it goes on.
 ///

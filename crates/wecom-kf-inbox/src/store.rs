@@ -18,9 +18,9 @@ mod memory;
 mod token;
 
 pub use error::StoreError;
+pub(crate) use error::in_one_line;
 pub use inbox::{Acquired, Commit, InboxKey, InboxState, InboxStore, Lease, Parked, ParkedKind, REMEMBERED};
 pub use memory::Memory;
-pub(crate) use error::in_one_line;
 pub(crate) use token::fingerprint;
 pub use token::{Refresh, StoredToken, TokenFailure, TokenKey, TokenOutcome, TokenStore, TokenTurn, TokenWish};
 pub use wecom_kf::BoxFuture;

@@ -5,9 +5,7 @@ use tokio::time::{sleep, timeout};
 use wecom_kf::raw::op;
 use wecom_kf::{AccessToken, BoxFuture, Client, Credentials, Error, IssuedToken, TokenSource};
 
-use crate::store::{
-    Refresh, StoredToken, TokenFailure, TokenKey, TokenOutcome, TokenStore, TokenTurn, TokenWish,
-};
+use crate::store::{Refresh, StoredToken, TokenFailure, TokenKey, TokenOutcome, TokenStore, TokenTurn, TokenWish};
 
 /// An access token that all processes share through a store: one fetches, the others wait for its outcome.
 ///

@@ -33,9 +33,13 @@ enum Reading {
     Due,
     Pulls(Pull),
     /// All is read: the next poll is due then.
-    IsCaughtUp { until: Instant },
+    IsCaughtUp {
+        until: Instant,
+    },
     /// After an error.
-    BacksOff { until: Instant },
+    BacksOff {
+        until: Instant,
+    },
     Stopped,
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use wecom_kf::message::{Content, Event, Message};
 use wecom_kf::ExternalUserId;
+use wecom_kf::message::{Content, Event, Message};
 
 use crate::store::Parked;
 
@@ -47,6 +47,8 @@ struct Item {
     failing_since: Option<Instant>,
     outcome: Option<Outcome>,
     origin: ItemOrigin,
+    /// It has a welcome code that is still good.
+    is_welcome: bool,
 }
 
 /// Where a message comes from.
@@ -79,6 +81,8 @@ type LaneKey = Option<ExternalUserId>;
 #[derive(Debug, Default)]
 struct Lane {
     slots: VecDeque<Slot>,
+    /// The last of them that is a welcome with a code that is still good: until then it overtakes other lanes.
+    welcome: Option<Slot>,
 }
 
 /// Pages at work, the oldest first; the last may still wait for its turn.
@@ -125,10 +129,10 @@ impl PageAtWork {
         messages: Vec<(Arc<str>, Message, ItemOrigin)>,
         is_fresh: impl Fn(&Message) -> bool,
     ) -> Self {
-        let has_fresh_welcome = messages.iter().any(|(_, message, _)| is_fresh(message) && has_welcome_code(message));
         let items: Vec<Item> = messages
             .into_iter()
             .map(|(id, message, origin)| Item {
+                is_welcome: is_fresh(&message) && has_welcome_code(&message),
                 message: Arc::new(message),
                 id,
                 tries: 0,
@@ -137,6 +141,7 @@ impl PageAtWork {
                 origin,
             })
             .collect();
+        let has_fresh_welcome = items.iter().any(|item| item.is_welcome);
         Self { cursor, unsettled: items.len(), first_unsettled: 0, items, has_fresh_welcome, parked_whole: None }
     }
 
@@ -232,11 +237,12 @@ impl Work {
         let mut welcomed = Vec::new();
         for (place, item) in page.items.iter().enumerate() {
             let key = item.message.external_userid().cloned();
-            let is_welcome = page.has_fresh_welcome && has_welcome_code(&item.message);
             let lane = self.lanes.entry(key.clone()).or_default();
-            lane.slots.push_back(Slot { page: number, place });
+            let slot = Slot { page: number, place };
+            lane.slots.push_back(slot);
             let is_new = lane.slots.len() == 1;
-            if is_welcome {
+            if item.is_welcome {
+                lane.welcome = Some(slot);
                 welcomed.push(key.clone());
             }
             if is_new {
@@ -254,11 +260,14 @@ impl Work {
         self.idle_since = None;
     }
 
-    /// When there will be something to hand out again, or a page to be put to work, that does not depend on an answer.
-    pub(crate) fn next_due(&self, held_up: Duration) -> Option<Instant> {
-        let retry = self.retries.keys().next().map(|(at, _)| *at);
-        let ahead = self.idle_since.filter(|_| self.pages.len() > self.opened).map(|since| since + held_up);
-        retry.into_iter().chain(ahead).min()
+    /// When the next message is to be tried again.
+    pub(crate) fn retry_due(&self) -> Option<Instant> {
+        self.retries.keys().next().map(|(at, _)| *at)
+    }
+
+    /// When the page ahead is to be put to work, if nothing else happens.
+    pub(crate) fn ahead_due(&self, held_up: Duration) -> Option<Instant> {
+        self.idle_since.filter(|_| self.pages.len() > self.opened).map(|since| since + held_up)
     }
 
     /// Whether there is something to hand out.
@@ -320,9 +329,10 @@ impl Work {
         }
         let Some(lane) = self.lanes.get_mut(&key) else { return true };
         lane.slots.pop_front();
-        match lane.slots.is_empty() {
-            true => drop(self.lanes.remove(&key)),
-            false => self.ready.push_back(key),
+        match lane.slots.front() {
+            None => drop(self.lanes.remove(&key)),
+            Some(next) if lane.welcome.is_some_and(|welcome| *next <= welcome) => self.ready.push_front(key),
+            Some(_) => self.ready.push_back(key),
         }
         true
     }

@@ -42,10 +42,9 @@ impl StoreError {
     /// What the person on call should do.
     pub fn remedy(&self, lang: Lang) -> &'static str {
         let (en, zh) = match self {
-            Self::Down(_) => (
-                "bring it back; the inbox goes on by itself from where it is",
-                "恢复存储；收件箱会自行从原处继续",
-            ),
+            Self::Down(_) => {
+                ("bring it back; the inbox goes on by itself from where it is", "恢复存储；收件箱会自行从原处继续")
+            }
             Self::StaleLease => (
                 "nothing, whoever has it reads on; if this recurs, the store or this process is too slow for the time of the lease",
                 "无需处理，由持有租约的进程继续读取；若反复出现，说明存储或本进程过慢，租约时间不够",

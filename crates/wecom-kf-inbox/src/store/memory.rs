@@ -41,6 +41,11 @@ impl Memory {
         Self::default()
     }
 
+    /// Forgets everything, leases too: what a store without persistence does when it is started anew. For tests.
+    pub fn forget(&self) {
+        *self.kept() = Kept::default();
+    }
+
     fn kept(&self) -> MutexGuard<'_, Kept> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -10,9 +10,7 @@ use tokio::time::{Instant, sleep, timeout};
 use wecom_kf::message::Page;
 use wecom_kf::raw::op;
 use wecom_kf::{AccessToken, BoxFuture, Client, Credentials, ErrCode, Error, IssuedToken, OpenKfid, TokenSource};
-use wecom_kf_inbox::store::{
-    Acquired, Commit, InboxKey, InboxState, InboxStore, Lease, Memory, Parked, StoreError,
-};
+use wecom_kf_inbox::store::{Acquired, Commit, InboxKey, InboxState, InboxStore, Lease, Memory, Parked, StoreError};
 use wecom_kf_inbox::{Fetched, Inbox, InboxBuilder, InboxHandle, PageRequest, PageSource, Status, Unreadable};
 
 pub(crate) const KF: &str = "wk1";

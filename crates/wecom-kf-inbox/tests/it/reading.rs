@@ -1,1 +1,294 @@
+//! What the inbox asks WeCom for, and when.
 
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use tokio::time::{Instant, sleep};
+use wecom_kf::ErrCode;
+use wecom_kf::message::Content;
+use wecom_kf_callback::Event;
+use wecom_kf_inbox::store::{Memory, ParkedKind};
+use wecom_kf_inbox::{CallbackEvent, Error, Inbox, Status, UnreadableThen};
+
+use crate::fake::{Answer, FakeStore, FakeWeCom, KF, builder, caught_up, now, text};
+
+/// A callback that tells of messages.
+pub(crate) fn callback(open_kfid: &str, token: &str, create_time: i64) -> CallbackEvent {
+    Event::parse(format!(
+        "<xml><ToUserName>ww1</ToUserName><CreateTime>{create_time}</CreateTime><MsgType>event</MsgType>\
+         <Event>kf_msg_or_event</Event><Token>{token}</Token><OpenKfId>{open_kfid}</OpenKfId></xml>"
+    ))
+    .unwrap()
+}
+
+/// Reads and acknowledges until nothing comes for so long. The ids, and the errors.
+pub(crate) async fn drain(inbox: &mut Inbox, patience: Duration) -> (Vec<String>, Vec<Error>) {
+    let (mut ids, mut errors) = (Vec::new(), Vec::new());
+    while let Ok(Some(item)) = tokio::time::timeout(patience, inbox.next()).await {
+        match item {
+            Ok(delivery) => {
+                ids.push(delivery.id().to_owned());
+                delivery.ack();
+            }
+            Err(error) => errors.push(error),
+        }
+    }
+    (ids, errors)
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_page_with_has_more_is_not_the_end_and_without_it_is() {
+    let wecom = FakeWeCom::new(2, (0..5).map(|number| text(&format!("m{number}"), "wmA")));
+    let wecom = wecom.empty_before(0).empty_before(2).empty_before(4);
+    let mut inbox = builder(&wecom, Memory::new()).open().await.unwrap();
+    let (ids, errors) = drain(&mut inbox, SECOND).await;
+    assert_eq!(ids, ["m0", "m1", "m2", "m3", "m4"]);
+    assert!(errors.is_empty());
+    assert_eq!(wecom.pulls(), 6, "three pages, three empty ones, then no more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cursor_that_stands_still_ends_the_reading_whatever_has_more_says() {
+    let wecom = FakeWeCom::new(10, [text("m0", "wmA")]);
+    let message = text("x", "wmA");
+    let store = FakeStore::default();
+    let mut inbox = builder(&wecom, store.clone()).open().await.unwrap();
+    assert_eq!(drain(&mut inbox, SECOND).await.0, ["m0"]);
+    for cursor in [r#","next_cursor":"c1""#, r#","next_cursor":"""#, ""] {
+        let before = wecom.pulls();
+        wecom.fault(Answer::Body(format!(r#"{{"errcode":0{cursor},"has_more":1,"msg_list":[{message}]}}"#)));
+        inbox.wake(&callback(KF, "T", now()));
+        drain(&mut inbox, SECOND).await;
+        assert_eq!(wecom.pulls() - before, 1);
+    }
+    assert_eq!(store.state().await.cursor.as_deref(), Some("c1"), "no empty cursor is stored");
+    assert_eq!(inbox.metrics().duplicates, 2, "the same message on a page that stands still comes once");
+    assert_eq!(inbox.metrics().acked, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_odd_message_among_many_costs_itself_only_and_the_cursor_moves_on() {
+    let mut log: Vec<String> = (0..1000).map(|number| text(&format!("m{number}"), &format!("wm{number}"))).collect();
+    log[500] = r#"{"msgid":17,"msgtype":["?"],"text":"odd"}"#.to_owned();
+    let wecom = FakeWeCom::new(1000, log);
+    let store = FakeStore::default();
+    let mut inbox = builder(&wecom, store.clone()).open().await.unwrap();
+    let (mut texts, mut unknown) = (0, Vec::new());
+    while let Ok(Some(item)) = tokio::time::timeout(SECOND, inbox.next()).await {
+        let delivery = item.unwrap();
+        match delivery.content() {
+            Content::Text(_) => texts += 1,
+            _ => unknown.push(delivery.message().raw().to_owned()),
+        }
+        delivery.ack();
+    }
+    assert_eq!((texts, unknown.len()), (999, 1));
+    assert!(unknown[0].contains("odd"), "its JSON is at hand");
+    assert_eq!(store.state().await.cursor.as_deref(), Some("c1000"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn errors_are_items_and_the_same_page_is_asked_for_again_after_800_ms_doubling_to_30_s() {
+    let wecom = FakeWeCom::new(1, [text("m0", "wmA"), text("m1", "wmA")]).delay(Duration::ZERO);
+    let mut inbox = builder(&wecom, Memory::new()).open().await.unwrap();
+    inbox.next().await.unwrap().unwrap().ack();
+    // The next page is asked for already.
+    for _ in 0..8 {
+        wecom.fault(Answer::Errcode(-1));
+    }
+    let (ids, errors) = drain(&mut inbox, Duration::from_secs(31)).await;
+    assert_eq!(ids, ["m1"]);
+    assert_eq!(errors.len(), 8);
+    assert!(errors.iter().all(|error| matches!(error, Error::Read(cause) if cause.code() == Some(ErrCode(-1)))));
+    let cursors: Vec<_> = wecom.requests()[1..10].iter().map(|request| request.cursor.clone().unwrap()).collect();
+    assert_eq!(cursors, ["c1"; 9], "always the same place");
+    assert_eq!(wecom.waits()[1..9], [800, 1600, 3200, 6400, 12_800, 25_600, 30_000, 30_000]);
+    assert!(inbox.metrics().last_error.unwrap().text.contains("-1"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_waits_begin_anew_after_120_seconds_without_an_error() {
+    let wecom = FakeWeCom::new(1, []).delay(Duration::ZERO);
+    let mut inbox = builder(&wecom, Memory::new()).poll(Duration::from_secs(10)).open().await.unwrap();
+    wecom.fault(Answer::Errcode(-1));
+    wecom.fault(Answer::Errcode(-1));
+    let until = Instant::now() + Duration::from_secs(150);
+    while Instant::now() < until {
+        let _ = tokio::time::timeout_at(until, inbox.next()).await;
+    }
+    wecom.fault(Answer::Errcode(-1));
+    let before = wecom.waits().len();
+    drain(&mut inbox, Duration::from_secs(20)).await;
+    let waits = wecom.waits();
+    assert_eq!((waits[0], waits[1]), (800, 1600));
+    assert!(waits[before..].contains(&800), "{waits:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn too_many_calls_45009_make_it_wait_a_minute() {
+    let wecom = FakeWeCom::new(1, [text("m0", "wmA")]).delay(Duration::ZERO);
+    wecom.fault(Answer::Errcode(45009));
+    let mut inbox = builder(&wecom, Memory::new()).open().await.unwrap();
+    assert!(inbox.next().await.unwrap().is_err());
+    inbox.wake(&callback(KF, "T", now()));
+    inbox.next().await.unwrap().unwrap().ack();
+    assert_eq!(wecom.waits()[0], 60_000, "a callback does not change that");
+    assert_eq!(wecom.requests()[1].token.as_ref().map(|token| token.expose().to_owned()).as_deref(), Some("T"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_callback_is_read_at_once_with_its_token_on_all_pages_of_that_reading() {
+    let wecom = FakeWeCom::new(1, []).delay(Duration::ZERO);
+    let mut inbox = builder(&wecom, Memory::new()).open().await.unwrap();
+    drain(&mut inbox, SECOND).await;
+    let before = wecom.pulls();
+    wecom.add([text("m0", "wmA"), text("m1", "wmA")]);
+    let asked_at = Instant::now();
+    assert!(inbox.wake(&callback(KF, "T1", now())));
+    assert!(!inbox.wake(&callback("wkOther", "T2", now())), "another account's");
+    assert_eq!(drain(&mut inbox, SECOND).await.0, ["m0", "m1"]);
+    assert!(asked_at.elapsed() < 2 * SECOND);
+    let tokens: Vec<_> =
+        wecom.requests()[before..].iter().map(|request| request.token.as_ref().unwrap().expose().to_owned()).collect();
+    assert_eq!(tokens, ["T1", "T1"]);
+    drain(&mut inbox, Duration::from_secs(31)).await;
+    assert!(wecom.requests().last().unwrap().token.is_none(), "the poll after it has none");
+}
+
+#[tokio::test(start_paused = true)]
+async fn fifty_callbacks_at_once_are_one_pull_that_runs_and_one_that_is_queued_and_nothing_is_missed() {
+    let wecom = FakeWeCom::new(100, []).delay(Duration::from_millis(100));
+    let inbox = builder(&wecom, Memory::new()).open().await.unwrap();
+    let handle = inbox.handle();
+    let run = tokio::spawn(inbox.run(|_| async { Ok(()) }));
+    caught_up(&handle).await;
+    let before = wecom.pulls();
+    for number in 0..50 {
+        wecom.add([text(&format!("m{number}"), &format!("wm{number}"))]);
+        assert!(handle.wake(&callback(KF, &format!("T{number}"), now())));
+        sleep(Duration::from_millis(1)).await;
+    }
+    caught_up(&handle).await;
+    sleep(SECOND).await;
+    assert_eq!(wecom.pulls() - before, 2);
+    assert_eq!(wecom.most_running(), 1);
+    assert_eq!(handle.metrics().acked, 50);
+    handle.stop();
+    assert_eq!(run.await.unwrap().unwrap().to_string(), "handled 50, parked 0, left 0");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_callbacks_token_that_is_too_old_is_dropped_and_the_same_page_read_without_it() {
+    let wecom = FakeWeCom::new(10, []).delay(Duration::ZERO);
+    let mut inbox = builder(&wecom, Memory::new()).open().await.unwrap();
+    drain(&mut inbox, SECOND).await;
+    let before = wecom.pulls();
+    wecom.add([text("m0", "wmA")]);
+    wecom.fault(Answer::Errcode(95007));
+    inbox.wake(&callback(KF, "old", now()));
+    let (ids, errors) = drain(&mut inbox, SECOND).await;
+    assert_eq!((ids.len(), errors.len()), (1, 0));
+    let tokens: Vec<_> = wecom.requests()[before..].iter().map(|request| request.token.is_some()).collect();
+    assert_eq!(tokens, [true, false]);
+    // Should it be refused without a token too, that is an error like any other, and spaced.
+    wecom.fault(Answer::Errcode(95007));
+    wecom.fault(Answer::Errcode(95007));
+    inbox.wake(&callback(KF, "old", now()));
+    assert_eq!(drain(&mut inbox, SECOND).await.1.len(), 1);
+    assert_eq!(*wecom.waits().last().unwrap(), 800);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_poll_finds_what_no_callback_told() {
+    let wecom = FakeWeCom::new(10, []).delay(Duration::ZERO);
+    let mut inbox = builder(&wecom, Memory::new()).open().await.unwrap();
+    drain(&mut inbox, SECOND).await;
+    wecom.add([text("m0", "wmA")]);
+    assert_eq!(drain(&mut inbox, Duration::from_secs(31)).await.0, ["m0"]);
+    assert_eq!(wecom.waits()[0], 30_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_a_page_is_handled_the_next_is_fetched_and_no_more_than_that() {
+    let wecom = FakeWeCom::new(1, (0..10).map(|number| text(&format!("m{number}"), "wmA")));
+    let wecom = wecom.delay(Duration::from_millis(20));
+    let mut inbox = builder(&wecom, Memory::new()).open().await.unwrap();
+    let first = inbox.next().await.unwrap().unwrap();
+    // Nobody polls the stream meanwhile.
+    sleep(SECOND).await;
+    assert_eq!(wecom.pulls(), 2);
+    let started = Instant::now();
+    first.ack();
+    for _ in 0..9 {
+        let delivery = inbox.next().await.unwrap().unwrap();
+        sleep(Duration::from_millis(30)).await;
+        delivery.ack();
+    }
+    // Nine times the longer of 20 and 30 ms, not their sum.
+    let took = started.elapsed().as_millis();
+    assert!((270..300).contains(&took), "{took} ms");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_that_cannot_be_decoded_is_asked_for_by_fewer_then_parked_whole_and_passed() {
+    let wecom = FakeWeCom::new(1000, (0..2).map(|number| text(&format!("m{number}"), "wmA"))).delay(Duration::ZERO);
+    for _ in 0..6 {
+        wecom.fault(Answer::Unreadable(Some("c1")));
+    }
+    let store = FakeStore::default();
+    let mut inbox = builder(&wecom, store.clone()).open().await.unwrap();
+    let (ids, errors) = drain(&mut inbox, Duration::from_secs(31)).await;
+    assert_eq!(ids, ["m1"], "what comes behind it");
+    let limits: Vec<_> = wecom.requests()[..7].iter().map(|request| request.limit).collect();
+    assert_eq!(limits, [None, Some(100), Some(10), Some(1), Some(1), Some(1), None]);
+    let then: Vec<_> = errors
+        .iter()
+        .map(|error| match error {
+            Error::Unreadable { then, .. } => *then,
+            other => panic!("{other}"),
+        })
+        .collect();
+    assert_eq!(then, [[UnreadableThen::AsksAgain; 5].as_slice(), &[UnreadableThen::Parked]].concat());
+    let parked = store.parked().await;
+    assert_eq!((parked.len(), parked[0].kind, parked[0].body.as_str()), (1, ParkedKind::Page, "{broken 客户的话}"));
+    assert_eq!(store.cursors()[1].as_deref(), Some("c1"), "it was recorded before anything behind it was");
+    for error in &errors {
+        assert!(!format!("{error} {error:?}").contains("客户"), "no error shows what customers wrote");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_whose_end_cannot_be_told_holds_the_inbox_up_and_says_so_until_it_can_be_read() {
+    let wecom = FakeWeCom::new(1000, [text("m0", "wmA")]).delay(Duration::ZERO);
+    for _ in 0..9 {
+        wecom.fault(Answer::Unreadable(None));
+    }
+    let store = FakeStore::default();
+    let mut inbox = builder(&wecom, store.clone()).open().await.unwrap();
+    let (ids, errors) = drain(&mut inbox, Duration::from_secs(31)).await;
+    assert_eq!(ids, ["m0"]);
+    let stuck = errors.iter().filter(|error| matches!(error, Error::Unreadable { then: UnreadableThen::Stuck, .. }));
+    assert_eq!((errors.len(), stuck.count()), (9, 2));
+    assert_eq!(store.parked().await.len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_it_does_can_be_seen_from_outside() {
+    let wecom = FakeWeCom::new(2, (0..3).map(|number| text(&format!("m{number}"), &format!("wm{number}"))));
+    let mut inbox = builder(&wecom, Memory::new()).open().await.unwrap();
+    assert_eq!(inbox.metrics().status, Status::Opened);
+    let first = inbox.next().await.unwrap().unwrap();
+    let second = inbox.next().await.unwrap().unwrap();
+    assert!(tokio::time::timeout(Duration::from_millis(100), inbox.next()).await.is_err());
+    let metrics = inbox.metrics();
+    assert_eq!((metrics.status, metrics.lag_messages, metrics.delivered), (Status::Reads, 3, 2));
+    assert!(metrics.lag_seconds() <= 2 && metrics.oldest_send_time.is_some());
+    first.ack();
+    second.ack();
+    drain(&mut inbox, SECOND).await;
+    let metrics = inbox.metrics();
+    assert_eq!((metrics.status, metrics.lag_messages, metrics.lag_seconds()), (Status::CaughtUp, 0, 0));
+    assert_eq!((metrics.acked, metrics.pages, metrics.pulls), (3, 2, 2));
+}

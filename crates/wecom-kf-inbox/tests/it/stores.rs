@@ -1,1 +1,191 @@
+//! Stores that fail, leases that end, two inboxes on one account.
 
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use tokio::time::{Instant, sleep, timeout};
+use wecom_kf_inbox::store::{Acquired, Commit, InboxStore, StoreError};
+use wecom_kf_inbox::{ColdStart, Error, Inbox, Status};
+
+use crate::fake::{FakeStore, FakeWeCom, builder, key, text};
+use crate::reading::drain;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+async fn opened(wecom: &FakeWeCom, store: &FakeStore) -> Inbox {
+    builder(wecom, store.clone()).cold_start(ColdStart::Everything).open().await.unwrap()
+}
+
+fn messages(count: usize) -> impl Iterator<Item = String> {
+    (0..count).map(|number| text(&format!("m{number}"), "wmA"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_down_makes_the_inbox_wait_and_lose_nothing_and_it_goes_on_by_itself() {
+    let wecom = FakeWeCom::new(2, messages(6));
+    let store = FakeStore::default();
+    let mut inbox = opened(&wecom, &store).await;
+    for _ in 0..2 {
+        inbox.next().await.unwrap().unwrap().ack();
+    }
+    store.fail_next(4);
+    let started = Instant::now();
+    let (ids, errors) = drain(&mut inbox, Duration::from_secs(29)).await;
+    assert_eq!(ids, ["m2", "m3", "m4", "m5"], "nothing is repeated, nothing is passed over");
+    assert_eq!(errors.len(), 4);
+    assert!(errors.iter().all(|error| matches!(error, Error::Store(StoreError::Down(_)))));
+    assert!(started.elapsed() >= Duration::from_millis(800 + 1600 + 3200 + 6400));
+    let metrics = inbox.metrics();
+    assert_eq!((metrics.store_failures, metrics.status), (4, Status::CaughtUp));
+    assert!(metrics.last_error.unwrap().text.contains("the store is down"));
+    assert_eq!(store.state().await.cursor.as_deref(), Some("c6"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_commit_whose_answer_was_lost_is_repeated_and_counts_once() {
+    let wecom = FakeWeCom::new(2, messages(4));
+    let store = FakeStore::default();
+    let mut inbox = opened(&wecom, &store).await;
+    for _ in 0..2 {
+        inbox.next().await.unwrap().unwrap().ack();
+    }
+    store.lose_next_answer();
+    let (ids, errors) = drain(&mut inbox, Duration::from_secs(29)).await;
+    assert_eq!((ids.len(), errors.len()), (2, 1));
+    assert_eq!(store.state().await.settled, ["m0", "m1", "m2", "m3"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_inboxes_on_one_account_one_reads_and_the_other_takes_over_when_it_dies() {
+    let wecom = FakeWeCom::new(1, messages(3));
+    let store = FakeStore::default();
+    let mut first = opened(&wecom, &store).await;
+    let mut second = opened(&wecom, &store).await;
+    let delivery = first.next().await.unwrap().unwrap();
+    assert!(timeout(Duration::from_secs(300), second.next()).await.is_err(), "the lease is renewed meanwhile");
+    assert_eq!(second.metrics().status, Status::StandsBy);
+    delivery.ack();
+    assert_eq!(first.next().await.unwrap().unwrap().id(), "m1");
+    drop(first);
+    let started = Instant::now();
+    assert_eq!(second.next().await.unwrap().unwrap().id(), "m1");
+    assert!(started.elapsed() < Duration::from_secs(11), "{:?}", started.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stale_reader_moves_nothing_drops_what_it_had_and_stands_by() {
+    let wecom = FakeWeCom::new(2, messages(4));
+    let store = FakeStore::default();
+    let mut inbox = opened(&wecom, &store).await;
+    let (first, key) = (inbox.next().await.unwrap().unwrap(), key());
+    // Somebody took the lease: the time of ours was over without our knowing, as after a standstill.
+    let state = store.state().await;
+    let holder = {
+        let mut left = Duration::from_secs(31);
+        loop {
+            // The keeper renews in between, so its store forgets the lease the hard way.
+            match store.memory.acquire(&key, "thief", Duration::from_secs(60)).await.unwrap() {
+                Acquired::Lease(lease) => break lease,
+                Acquired::Held { holder, .. } => {
+                    let mine = store.memory.acquire(&key, &holder, Duration::ZERO).await.unwrap();
+                    assert!(matches!(mine, Acquired::Lease(_)));
+                    left = left.saturating_sub(SECOND);
+                    assert!(!left.is_zero());
+                }
+            }
+        }
+    };
+    let commit = Commit { revision: state.revision + 1, cursor: Some("c3".into()), ..Default::default() };
+    store.memory.commit(&holder, &commit).await.unwrap();
+    first.ack();
+    let next = timeout(SECOND, inbox.next()).await;
+    let rest = match next {
+        Ok(Some(Ok(delivery))) => {
+            delivery.ack();
+            inbox.next().await.unwrap()
+        }
+        Ok(Some(error)) => error,
+        other => panic!("{other:?}"),
+    };
+    assert!(matches!(rest, Err(Error::Store(StoreError::StaleLease))), "{rest:?}");
+    assert_eq!(store.state().await.cursor.as_deref(), Some("c3"), "the cursor is where the new reader left it");
+    assert!(timeout(Duration::from_secs(5), inbox.next()).await.is_err());
+    assert_eq!(inbox.metrics().status, Status::StandsBy);
+    store.memory.release(&holder).await.unwrap();
+    assert_eq!(drain(&mut inbox, Duration::from_secs(20)).await.0, ["m3"], "from where the other one was");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_has_forgotten_gets_back_what_the_running_inbox_knows() {
+    let wecom = FakeWeCom::new(2, messages(6));
+    let store = FakeStore::default();
+    let mut inbox = opened(&wecom, &store).await;
+    for _ in 0..3 {
+        inbox.next().await.unwrap().unwrap().ack();
+    }
+    // Everything goes: place, ids, lease.
+    store.memory.forget();
+    let (ids, errors) = drain(&mut inbox, Duration::from_secs(29)).await;
+    assert_eq!(ids, ["m3", "m4", "m5"], "nothing is repeated, nothing is lost");
+    assert!(errors.iter().all(|error| matches!(error, Error::Store(StoreError::StaleLease))), "{errors:?}");
+    let state = store.state().await;
+    assert_eq!((state.cursor.as_deref(), state.settled.len()), (Some("c6"), 6), "the ids are back too");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_corrupt_store_ends_the_inbox_with_an_error() {
+    #[derive(Clone)]
+    struct Corrupt;
+    use wecom_kf::BoxFuture;
+    use wecom_kf_inbox::store::{InboxKey, InboxState, Lease, Parked};
+    fn corrupt<'a, T: Send + 'a>() -> BoxFuture<'a, Result<T, StoreError>> {
+        Box::pin(async { Err(StoreError::corrupt("a test said so")) })
+    }
+    impl InboxStore for Corrupt {
+        fn acquire<'a>(
+            &'a self,
+            _: &'a InboxKey,
+            _: &'a str,
+            _: Duration,
+        ) -> BoxFuture<'a, Result<Acquired, StoreError>> {
+            corrupt()
+        }
+        fn renew<'a>(&'a self, _: &'a Lease, _: Duration) -> BoxFuture<'a, Result<(), StoreError>> {
+            corrupt()
+        }
+        fn release<'a>(&'a self, _: &'a Lease) -> BoxFuture<'a, Result<(), StoreError>> {
+            corrupt()
+        }
+        fn load<'a>(&'a self, _: &'a InboxKey) -> BoxFuture<'a, Result<InboxState, StoreError>> {
+            Box::pin(async { Ok(InboxState::default()) })
+        }
+        fn commit<'a>(&'a self, _: &'a Lease, _: &'a Commit) -> BoxFuture<'a, Result<(), StoreError>> {
+            corrupt()
+        }
+        fn parked<'a>(&'a self, _: &'a InboxKey) -> BoxFuture<'a, Result<Vec<Parked>, StoreError>> {
+            corrupt()
+        }
+        fn drop_parked<'a>(&'a self, _: &'a InboxKey, _: &'a str) -> BoxFuture<'a, Result<bool, StoreError>> {
+            corrupt()
+        }
+    }
+    let inbox = builder(&FakeWeCom::new(1, []), Corrupt).open().await.unwrap();
+    let ended = timeout(SECOND, inbox.run(|_| async { Ok(()) })).await.unwrap();
+    let error = ended.unwrap_err();
+    assert!(error.is_final() && error.to_string().contains("do:"), "{error}");
+    assert!(error.in_lang(wecom_kf::Lang::Zh).contains("处理："));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_busy_handler_does_not_cost_the_lease() {
+    let wecom = FakeWeCom::new(1, messages(1));
+    let store = FakeStore::default();
+    let mut inbox = opened(&wecom, &store).await;
+    let delivery = inbox.next().await.unwrap().unwrap();
+    // Ten minutes in which nobody polls the stream.
+    sleep(Duration::from_secs(600)).await;
+    delivery.ack();
+    let (ids, errors) = drain(&mut inbox, SECOND).await;
+    assert!(ids.is_empty() && errors.is_empty(), "{errors:?}");
+    assert_eq!(store.state().await.cursor.as_deref(), Some("c1"));
+}
