@@ -6,6 +6,7 @@
 //! | store | for | forgets |
 //! |---|---|---|
 //! | [`Memory`] | tests, and bots that may start anew | when the process ends |
+//! | `Redb` (feature `redb`, on by default) | one process: a file that only its owner may read | never |
 //!
 //! To write one of your own, implement the trait and run [`conformance`] (feature `conformance`) against it.
 
@@ -15,8 +16,13 @@ pub mod conformance;
 mod error;
 mod inbox;
 mod memory;
+#[cfg(feature = "redb")]
+mod redb;
 mod token;
 
+#[cfg(feature = "redb")]
+#[cfg_attr(docsrs, doc(cfg(feature = "redb")))]
+pub use self::redb::Redb;
 pub use error::StoreError;
 pub(crate) use error::in_one_line;
 pub use inbox::{Acquired, Commit, InboxKey, InboxState, InboxStore, Lease, Parked, ParkedKind, REMEMBERED};
