@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::sync::Semaphore;
 use wecom_kf::message::VoiceFormat;
+use wecom_kf::raw::limits::sync_msg as limits;
 use wecom_kf::{Account, Client, OpenKfid};
 
 use crate::inbox::Inbox;
@@ -58,6 +59,7 @@ impl InboxBuilder {
                 max_tries: defaults::MAX_TRIES,
                 retry_for: defaults::RETRY_FOR,
                 keep_parked: defaults::KEEP_PARKED,
+                page_size: None,
                 poll: defaults::POLL,
                 lease: defaults::LEASE,
                 stop_within: defaults::STOP_WITHIN,
@@ -97,6 +99,13 @@ impl InboxBuilder {
     /// How long a parked message is kept; 30 days ([`defaults::KEEP_PARKED`]).
     pub fn keep_parked(mut self, keep: Duration) -> Self {
         self.settings.keep_parked = keep;
+        self
+    }
+
+    /// How many messages a page has at most, 1 to 1000; 1000 unless said. After a crash a page is repeated at most, so
+    /// smaller ones repeat less, and cost a call and a commit each.
+    pub fn page_size(mut self, messages: u32) -> Self {
+        self.settings.page_size = Some(messages.clamp(1, limits::LIMIT_MAX));
         self
     }
 

@@ -189,7 +189,7 @@ impl Engine {
         match in_time(acquire).await {
             Ok(Acquired::Lease(lease)) => {
                 self.keeper = Some(Keeper::start(store.clone(), lease, settings.lease, asked_at));
-                self.store_backoff.succeed();
+                self.store_backoff.reset();
                 Next::To(State::Loads { at: asked_at })
             }
             Ok(Acquired::Held { holder, left }) => {
@@ -319,7 +319,7 @@ impl Engine {
         let Some(write) = &self.write else { return Next::To(State::Serves) };
         match in_time(self.shared.store.commit(&keeper.lease, &write.commit)).await {
             Ok(()) => {
-                self.store_backoff.succeed();
+                self.store_backoff.reset();
                 if let Some(write) = self.write.take() {
                     self.written(write);
                 }
@@ -608,7 +608,7 @@ impl Engine {
         let Unreadable { body, next_cursor } = unreadable;
         let (bytes, tries) = (body.len(), self.reader.count_unreadable());
         let wait = self.reader.back_off((self.shared.settings.jitter)());
-        if self.reader.ask_for_less() {
+        if self.reader.ask_for_less(self.shared.settings.page_size) {
             return Error::Unreadable { bytes, tries, then: UnreadableThen::AsksAgain };
         }
         match next_cursor.filter(|cursor| self.reader.moves_to(cursor)) {

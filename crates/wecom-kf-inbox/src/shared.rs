@@ -36,6 +36,7 @@ pub(crate) struct Settings {
     pub(crate) max_tries: u32,
     pub(crate) retry_for: Duration,
     pub(crate) keep_parked: Duration,
+    pub(crate) page_size: Option<u32>,
     pub(crate) poll: Duration,
     pub(crate) lease: Duration,
     pub(crate) stop_within: Duration,

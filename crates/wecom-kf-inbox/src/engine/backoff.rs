@@ -24,6 +24,11 @@ impl Backoff {
         wait.mul_f64(1.0 + 0.2 * jitter.clamp(0.0, 1.0)).min(defaults::BACKOFF_CAP)
     }
 
+    /// Begins anew at once.
+    pub(super) fn reset(&mut self) {
+        *self = Self::default();
+    }
+
     /// It worked.
     pub(super) fn succeed(&mut self) {
         self.healthy_since.get_or_insert_with(Instant::now);

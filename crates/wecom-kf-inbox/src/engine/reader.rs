@@ -127,7 +127,7 @@ impl Reader {
             open_kfid: shared.key.open_kfid().clone(),
             cursor: self.cursor.clone(),
             token: self.token.clone(),
-            limit: self.limit,
+            limit: self.limit.or(shared.settings.page_size),
         };
         let source = shared.source.clone();
         self.state = Reading::Pulls(Pull(tokio::spawn(async move { source.fetch(request).await })));
@@ -215,13 +215,13 @@ impl Reader {
         self.unreadable
     }
 
-    /// After such an answer: a tenth of the messages, so that few of them are parked together. False when it was asked
+    /// After such an answer, of `page_size` messages at most: a tenth of the messages, so that few of them are parked together. False when it was asked
     /// for a single one often enough.
-    pub(super) fn ask_for_less(&mut self) -> bool {
+    pub(super) fn ask_for_less(&mut self, page_size: Option<u32>) -> bool {
         match self.limit {
             Some(1) => self.unreadable % defaults::UNREADABLE_TRIES != 0,
             limit => {
-                self.limit = Some((limit.unwrap_or(MOST) / 10).max(1));
+                self.limit = Some((limit.or(page_size).unwrap_or(MOST) / 10).max(1));
                 if self.limit == Some(1) {
                     // From here on it counts.
                     self.unreadable = 0;

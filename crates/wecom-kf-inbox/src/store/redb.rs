@@ -155,6 +155,9 @@ fn check_format(database: &Database, path: &Path) -> Result<(), StoreError> {
 fn failed(error: impl Into<redb::Error>) -> StoreError {
     match error.into() {
         redb::Error::Corrupted(what) => StoreError::corrupt(what),
+        redb::Error::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+            StoreError::corrupt(format!("the file is none of redb's: {error}"))
+        }
         error @ (redb::Error::TableTypeMismatch { .. } | redb::Error::UpgradeRequired(_)) => {
             StoreError::corrupt(error.to_string())
         }
@@ -463,12 +466,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_no_such_file_is_an_error_that_names_it_or_says_what_is_wrong() {
+    async fn what_is_no_such_file_or_cannot_be_made_is_an_error_that_says_so() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("inbox.redb");
         std::fs::write(&path, "this is a text, and long enough to be taken for anything else than a text").unwrap();
         let error = Redb::open(&path).unwrap_err();
-        assert!(!matches!(error, StoreError::InUse(_)), "{error}");
+        assert!(matches!(error, StoreError::Corrupt(_)), "{error}");
         let error = Redb::open(folder.path().join("missing/inbox.redb")).unwrap_err();
         assert!(error.to_string().contains("missing/inbox.redb"), "{error}");
     }

@@ -1,1 +1,213 @@
+//! The inbox with a real client, against the simulator: answers, welcomes, accounts, settings that are wrong.
 
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::time::{sleep, timeout};
+use wecom_kf::message::{Content, Event, Text};
+use wecom_kf::{Client, Credentials, ErrCode, Lang};
+use wecom_kf_inbox::store::Memory;
+use wecom_kf_inbox::{ColdStart, Error, Failure, Inbox, InboxGroup, InboxGroupBuilder, SharedToken};
+use wecom_kf_sim::{Simulator, op};
+
+fn client_with(sim: &Simulator, secret: &str) -> Client {
+    let credentials = Credentials::new(sim.corp_id(), secret);
+    Client::builder(credentials).base_url(sim.base_url()).http(|http| http.no_proxy()).build().unwrap()
+}
+
+fn client(sim: &Simulator) -> Client {
+    client_with(sim, &sim.secret())
+}
+
+async fn opened(sim: &Simulator) -> Inbox {
+    let builder = Inbox::builder(client(sim), sim.open_kfid()).cold_start(ColdStart::Everything);
+    builder.poll(Duration::from_millis(20)).open().await.unwrap()
+}
+
+async fn until(done: impl Fn() -> bool) {
+    let wait = async {
+        while !done() {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(Duration::from_secs(20), wait).await.expect("it takes too long");
+}
+
+#[tokio::test]
+async fn a_second_try_of_a_handler_does_not_answer_twice() {
+    let sim = Simulator::start().await.unwrap();
+    let wang = sim.customer("小王");
+    wang.says("你好");
+    let inbox = opened(&sim).await;
+    let handle = inbox.handle();
+    let run = tokio::spawn(inbox.run(|delivery| async move {
+        let Content::Text(text) = delivery.content() else { return Ok(()) };
+        delivery.reply(Text::new(&text.content)?).await?;
+        delivery.reply(Text::new("还有别的吗？")?).await?;
+        match delivery.tries() {
+            1 | 2 => Err(Failure::retry("after it answered")),
+            _ => Ok(()),
+        }
+    }));
+    until(|| handle.metrics().acked == 1).await;
+    handle.stop();
+    run.await.unwrap().unwrap();
+    let heard: Vec<String> = wang.heard().iter().map(|heard| heard.text().unwrap().to_owned()).collect();
+    assert_eq!(heard, ["你好", "还有别的吗？"]);
+    assert_eq!(sim.calls(op::SEND_MSG), 6, "each was sent three times, and refused twice with 95033");
+}
+
+#[tokio::test]
+async fn a_welcome_spends_the_code_and_a_second_try_finds_it_spent() {
+    let sim = Simulator::start().await.unwrap();
+    let wang = sim.customer("小王");
+    wang.enters().expect("a code");
+    let inbox = opened(&sim).await;
+    let handle = inbox.handle();
+    let sent = Arc::new(Mutex::new(Vec::new()));
+    let noted = sent.clone();
+    let run = tokio::spawn(inbox.run(move |delivery| {
+        let noted = noted.clone();
+        async move {
+            assert!(matches!(delivery.content(), Content::Event(Event::EnterSession(_))));
+            let welcomed = delivery.welcome(Text::new("欢迎")?).await?;
+            noted.lock().unwrap().push(welcomed.is_some());
+            if delivery.tries() == 1 { Err(Failure::retry("once more")) } else { Ok(()) }
+        }
+    }));
+    until(|| handle.metrics().acked == 1).await;
+    run.abort();
+    assert_eq!(*sent.lock().unwrap(), [true, false]);
+    assert_eq!(wang.heard().len(), 1);
+}
+
+#[tokio::test]
+async fn when_people_have_the_session_an_answer_is_refused_and_the_message_acknowledged() {
+    let sim = Simulator::builder().servicer("zhangsan").start().await.unwrap();
+    let wang = sim.customer("小王");
+    wang.says("你好");
+    sim.servicer("zhangsan").takes(&wang);
+    let inbox = opened(&sim).await;
+    let handle = inbox.handle();
+    let run = tokio::spawn(inbox.run(|delivery| async move {
+        if let Content::Text(text) = delivery.content() {
+            delivery.reply(Text::new(&text.content)?).await?;
+        }
+        Ok(())
+    }));
+    until(|| handle.metrics().acked >= 2).await;
+    run.abort();
+    let metrics = handle.metrics();
+    assert_eq!((metrics.parked, metrics.retries), (0, 0));
+    assert_eq!(wang.heard().len(), 0);
+}
+
+#[tokio::test]
+async fn wrong_settings_end_the_opening_with_what_to_do() {
+    let sim = Simulator::start().await.unwrap();
+    let wrong_secret = Inbox::builder(client_with(&sim, "wrong"), sim.open_kfid()).open().await.unwrap_err();
+    assert!(matches!(&wrong_secret, Error::Read(error) if error.code() == Some(ErrCode::INVALID_CREDENTIAL)));
+    assert!(wrong_secret.to_string().contains("do:"), "{wrong_secret}");
+    assert!(wrong_secret.in_lang(Lang::Zh).contains("处理："));
+    let no_account = Inbox::builder(client(&sim), "wkNone").open().await.unwrap_err();
+    assert!(matches!(&no_account, Error::NoSuchAccount { .. }));
+    assert!(no_account.to_string().contains("wkNone"), "{no_account}");
+    // What may pass is no reason to end.
+    sim.fault(op::ACCOUNT_LIST).status(503).times(3);
+    assert!(Inbox::builder(client(&sim), sim.open_kfid()).open().await.is_ok());
+}
+
+fn group(sim: &Simulator) -> InboxGroupBuilder {
+    let builder = InboxGroup::builder(client(sim)).cold_start(ColdStart::Everything);
+    builder.each(|inbox| inbox.poll(Duration::from_millis(20))).look_every(Duration::from_millis(50))
+}
+
+#[tokio::test]
+async fn a_group_serves_all_accounts_and_picks_up_one_that_is_added() {
+    let sim = Simulator::builder().account("一店").account("二店").start().await.unwrap();
+    for kf in sim.open_kfids() {
+        sim.customer_of(&kf, "小王").unwrap().says("你好");
+    }
+    let group = group(&sim).open().await.unwrap();
+    let handle = group.handle();
+    let heard = Arc::new(Mutex::new(BTreeSet::new()));
+    let noted = heard.clone();
+    let run = tokio::spawn(group.run(move |delivery| {
+        noted.lock().unwrap().insert(delivery.open_kfid().to_string());
+        async { Ok(()) }
+    }));
+    until(|| heard.lock().unwrap().len() == 2).await;
+    let added = client(&sim).account().add("三店", &sim.media_id()).await.unwrap();
+    sim.customer_of(added.as_str(), "小李").unwrap().says("您好");
+    until(|| heard.lock().unwrap().contains(added.as_str())).await;
+    assert_eq!(handle.metrics().len(), 3);
+    client(&sim).account().delete(&added).await.unwrap();
+    until(|| handle.each().len() == 2).await;
+    handle.stop();
+    let summary = timeout(Duration::from_secs(20), run).await.unwrap().unwrap();
+    assert_eq!((summary.handled, summary.left), (3, 0));
+}
+
+#[tokio::test]
+async fn a_group_handles_no_more_at_once_than_was_said_for_all_accounts_together() {
+    let sim = Simulator::builder().account("一店").account("二店").account("三店").start().await.unwrap();
+    for kf in sim.open_kfids() {
+        for name in ["小王", "小李", "小赵"] {
+            sim.customer_of(&kf, name).unwrap().says("你好");
+        }
+    }
+    let group = group(&sim).concurrency(2).open().await.unwrap();
+    let handle = group.handle();
+    let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (counted, noted) = (running.clone(), most.clone());
+    let run = tokio::spawn(group.run(move |_| {
+        let (counted, noted) = (counted.clone(), noted.clone());
+        async move {
+            noted.fetch_max(counted.fetch_add(1, SeqCst) + 1, SeqCst);
+            sleep(Duration::from_millis(10)).await;
+            counted.fetch_sub(1, SeqCst);
+            Ok(())
+        }
+    }));
+    until(|| handle.metrics().values().map(|metrics| metrics.acked).sum::<u64>() == 9).await;
+    handle.stop();
+    run.await.unwrap();
+    assert_eq!(most.load(SeqCst), 2);
+}
+
+#[tokio::test]
+async fn many_clients_that_share_a_token_store_cost_one_gettoken_and_one_more_when_it_is_rejected() {
+    let sim = Simulator::start().await.unwrap();
+    let store = Memory::new();
+    let credentials = Credentials::new(sim.corp_id(), sim.secret());
+    let clients: Vec<Client> = (0..8)
+        .map(|_| {
+            let shared = SharedToken::new(&client(&sim), &credentials, store.clone());
+            let builder = Client::builder(credentials.clone()).base_url(sim.base_url()).http(|http| http.no_proxy());
+            builder.token_source(shared).build().unwrap()
+        })
+        .collect();
+    let list_all = || futures_util::future::join_all(clients.iter().map(|client| client.account().list()));
+    assert!(list_all().await.iter().all(Result::is_ok));
+    assert_eq!(sim.calls(op::GETTOKEN), 1);
+    sim.revoke_token();
+    assert!(list_all().await.iter().all(Result::is_ok));
+    assert_eq!(sim.calls(op::GETTOKEN), 2);
+}
+
+#[tokio::test]
+async fn a_failing_gettoken_is_shared_with_its_code() {
+    let sim = Simulator::start().await.unwrap();
+    let store = Memory::new();
+    let credentials = Credentials::new(sim.corp_id(), "wrong");
+    for _ in 0..3 {
+        let shared = SharedToken::new(&client_with(&sim, "wrong"), &credentials, store.clone());
+        let builder = Client::builder(credentials.clone()).base_url(sim.base_url()).http(|http| http.no_proxy());
+        let client = builder.token_source(shared).build().unwrap();
+        let error = client.account().list().await.unwrap_err();
+        assert_eq!(error.code(), Some(ErrCode::INVALID_CREDENTIAL), "{error}");
+    }
+    assert_eq!(sim.calls(op::GETTOKEN), 1);
+}

@@ -1,0 +1,201 @@
+//! Draining a backlog: against the bound, the larger of fetching and handling, and against a loop by hand. What a commit
+//! costs, and how much memory a backlog takes.
+//!
+//! `cargo bench -p wecom-kf-inbox --bench drain`; `-- 1000000` adds the memory of so many messages.
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods, reason = "a bench talks and may panic")]
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use peak_alloc::PeakAlloc;
+use wecom_kf::message::Page;
+use wecom_kf::{AccessToken, BoxFuture, Client, Credentials, Error, IssuedToken, TokenSource};
+use wecom_kf_inbox::store::{Acquired, Commit, InboxKey, InboxStore, Memory, Redb};
+use wecom_kf_inbox::{ColdStart, Fetched, Inbox, PageRequest, PageSource};
+
+#[global_allocator]
+static ALLOCATED: PeakAlloc = PeakAlloc;
+
+const PAGE: usize = 1000;
+const PULL: Duration = Duration::from_millis(20);
+
+/// So many messages of a thousand customers, by the page, 20 ms each.
+#[derive(Clone)]
+struct Backlog {
+    messages: usize,
+    pull: Duration,
+}
+
+impl Backlog {
+    async fn page(&self, cursor: Option<&str>) -> Page {
+        tokio::time::sleep(self.pull).await;
+        let from: usize = cursor.map_or(0, |cursor| cursor[1..].parse().unwrap());
+        let to = self.messages.min(from + PAGE);
+        let list: Vec<String> = (from..to)
+            .map(|number| {
+                format!(
+                    r#"{{"msgid":"from_msgid_{number:019}","open_kfid":"wk1","external_userid":"wm{:030}","send_time":1718000000,"origin":3,"msgtype":"text","text":{{"content":"你好，我的订单到哪里了？麻烦帮我查一下，谢谢。"}}}}"#,
+                    number % 1000
+                )
+            })
+            .collect();
+        let has_more = u8::from(to < self.messages);
+        let body =
+            format!(r#"{{"errcode":0,"next_cursor":"c{to}","has_more":{has_more},"msg_list":[{}]}}"#, list.join(","));
+        Page::from_json(body.as_bytes()).unwrap()
+    }
+}
+
+impl PageSource for Backlog {
+    fn fetch(&self, request: PageRequest) -> BoxFuture<'_, Result<Fetched, Error>> {
+        Box::pin(async move { Ok(Fetched::Page(self.page(request.cursor.as_deref()).await)) })
+    }
+}
+
+struct NoToken;
+
+impl TokenSource for NoToken {
+    fn fetch<'a>(&'a self, _: Option<&'a AccessToken>) -> BoxFuture<'a, Result<IssuedToken, Error>> {
+        Box::pin(async { Err(Error::token_source("none is needed")) })
+    }
+}
+
+async fn open(backlog: &Backlog, store: impl InboxStore) -> Inbox {
+    let client = Client::builder(Credentials::new("", "")).token_source(NoToken).build().unwrap();
+    let builder = Inbox::builder(client, "wk1").source(backlog.clone()).store(store);
+    builder.cold_start(ColdStart::Everything).open().await.unwrap()
+}
+
+/// Keeps a thread busy, as work does.
+fn work(how_long: Duration) {
+    let started = Instant::now();
+    while started.elapsed() < how_long {
+        std::hint::spin_loop();
+    }
+}
+
+async fn by_hand(backlog: &Backlog, handler: Duration) -> Duration {
+    let started = Instant::now();
+    let mut cursor = None;
+    loop {
+        let page = backlog.page(cursor.as_deref()).await;
+        for message in page.messages() {
+            black_box((message.msgid(), message.content()));
+            work(handler);
+        }
+        cursor = page.next_cursor().map(str::to_owned);
+        if !page.has_more() {
+            return started.elapsed();
+        }
+    }
+}
+
+async fn as_stream(backlog: &Backlog, store: impl InboxStore, handler: Duration) -> Duration {
+    let mut inbox = open(backlog, store).await;
+    let started = Instant::now();
+    for _ in 0..backlog.messages {
+        let delivery = inbox.next().await.unwrap().unwrap();
+        black_box(delivery.content());
+        work(handler);
+        delivery.ack();
+    }
+    started.elapsed()
+}
+
+async fn by_run(backlog: &Backlog, store: impl InboxStore, handler: Duration) -> Duration {
+    let inbox = open(backlog, store).await;
+    let (handle, all) = (inbox.handle(), backlog.messages as u64);
+    let started = Instant::now();
+    let stop = async {
+        while handle.metrics().acked < all {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let run = inbox.run_until(stop, move |delivery| async move {
+        black_box(delivery.content());
+        work(handler);
+        Ok(())
+    });
+    run.await.unwrap();
+    started.elapsed()
+}
+
+async fn drain(folder: &std::path::Path) {
+    println!("100,000 messages, 20 ms per page of 1,000; seconds (of the bound, the larger of fetching and handling)");
+    println!("handler      bound   by hand        stream, memory  stream, redb    run, memory     run, redb");
+    for handler in [Duration::ZERO, Duration::from_micros(20), Duration::from_millis(1)] {
+        // The long one with fewer, and then by proportion.
+        let scale = if handler >= Duration::from_millis(1) { 10 } else { 1 };
+        let backlog = Backlog { messages: 100_000 / scale, pull: PULL };
+        let bound = (PULL * (backlog.messages / PAGE) as u32).max(handler * backlog.messages as u32);
+        let redb = |name: &str| Redb::open(folder.join(format!("{name}{}", handler.as_micros()))).unwrap();
+        let took = [
+            by_hand(&backlog, handler).await,
+            as_stream(&backlog, Memory::new(), handler).await,
+            as_stream(&backlog, redb("stream"), handler).await,
+            by_run(&backlog, Memory::new(), handler).await,
+            by_run(&backlog, redb("run"), handler).await,
+        ];
+        let cells: Vec<String> = took
+            .iter()
+            .map(|took| {
+                let seconds = took.as_secs_f64() * scale as f64;
+                format!("{seconds:6.2} ({:.2})", took.as_secs_f64() / bound.as_secs_f64())
+            })
+            .collect();
+        println!("{handler:>8.0?}  {:>7.2}   {}", bound.as_secs_f64() * scale as f64, cells.join("  "));
+    }
+}
+
+async fn commits(folder: &std::path::Path) {
+    println!("\na commit of a page of 1,000 ids, 10,000 remembered; of an empty page; median of 100");
+    let memory = commit_cost(&Memory::new()).await;
+    let redb = commit_cost(&Redb::open(folder.join("commits")).unwrap()).await;
+    for (name, (full, empty)) in [("memory", memory), ("redb", redb)] {
+        println!("{name:>8}  {full:>10.1?}  {empty:>10.1?}");
+    }
+}
+
+async fn commit_cost(store: &impl InboxStore) -> (Duration, Duration) {
+    let key = InboxKey::new("bench", "wk1".into());
+    let Acquired::Lease(lease) = store.acquire(&key, "bench", Duration::from_secs(3600)).await.unwrap() else {
+        panic!("nobody else has it")
+    };
+    let mut revision = 0;
+    let mut median = async |messages: usize| {
+        let mut took = Vec::new();
+        for _ in 0..100 {
+            revision += 1;
+            let settled = (0..messages).map(|number| format!("from_msgid_{revision:09}{number:010}")).collect();
+            let commit = Commit { revision, cursor: Some(format!("c{revision}")), settled, ..Default::default() };
+            let started = Instant::now();
+            store.commit(&lease, &commit).await.unwrap();
+            took.push(started.elapsed());
+        }
+        took.sort();
+        took[50]
+    };
+    (median(PAGE).await, median(0).await)
+}
+
+async fn memory(counts: &[usize]) {
+    println!("\npeak memory of draining, beyond what there was before, without a pause between pages");
+    for messages in counts {
+        let backlog = Backlog { messages: *messages, pull: Duration::ZERO };
+        let before = ALLOCATED.current_usage();
+        ALLOCATED.reset_peak_usage();
+        as_stream(&backlog, Memory::new(), Duration::ZERO).await;
+        let peak = ALLOCATED.peak_usage().saturating_sub(before);
+        println!("{messages:>9} messages  {:.1} MB", peak as f64 / 1e6);
+    }
+}
+
+#[tokio::main]
+async fn main() {
+    let folder = tempfile::tempdir().unwrap();
+    let more: Option<usize> = std::env::args().find_map(|argument| argument.parse().ok());
+    memory(&[10_000, 100_000].into_iter().chain(more).collect::<Vec<_>>()).await;
+    commits(folder.path()).await;
+    drain(folder.path()).await;
+}

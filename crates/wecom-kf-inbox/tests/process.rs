@@ -1,0 +1,362 @@
+//! A bot in a process of its own, with the redb store, against the simulator under faults: killed hundreds of times,
+//! and running for long.
+//!
+//! ```text
+//! WECOM_KF_CRASHES=300 cargo test -p wecom-kf-inbox --test process crash -- --nocapture
+//! WECOM_KF_SOAK=600 cargo test -p wecom-kf-inbox --test process soak -- --nocapture
+//! ```
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![cfg(target_os = "linux")] // It looks into /proc.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::process::{Child, Command};
+use tokio::time::{Instant, sleep};
+use wecom_kf::message::{Content, Text};
+use wecom_kf::{BoxFuture, Client, Credentials, ErrCode, Report};
+use wecom_kf_inbox::store::{Acquired, Commit, InboxKey, InboxState, InboxStore, Lease, Parked, Redb, StoreError};
+use wecom_kf_inbox::{ColdStart, Delivery, Failure, Inbox};
+use wecom_kf_sim::{Customer, Simulator, op};
+
+const CUSTOMERS: usize = 12;
+const PAGE_SIZE: usize = 20;
+const FOLDER: &str = "WECOM_KF_TEST_FOLDER";
+const LIFE: &str = "WECOM_KF_TEST_LIFE";
+const HICCUPS: &str = "WECOM_KF_TEST_HICCUPS";
+
+fn setting(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(otherwise)
+}
+
+/// Fails so often, in percent.
+#[derive(Clone)]
+struct Hiccups(Redb, u64);
+
+impl Hiccups {
+    fn fails(&self) -> Result<(), StoreError> {
+        match fastrand::u64(..100) < self.1 {
+            true => Err(StoreError::down("a hiccup that the test wants")),
+            false => Ok(()),
+        }
+    }
+}
+
+impl InboxStore for Hiccups {
+    fn acquire<'a>(
+        &'a self,
+        key: &'a InboxKey,
+        holder: &'a str,
+        limit: Duration,
+    ) -> BoxFuture<'a, Result<Acquired, StoreError>> {
+        Box::pin(async move {
+            self.fails()?;
+            self.0.acquire(key, holder, limit).await
+        })
+    }
+
+    fn renew<'a>(&'a self, lease: &'a Lease, limit: Duration) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            self.fails()?;
+            self.0.renew(lease, limit).await
+        })
+    }
+
+    fn release<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.0.release(lease)
+    }
+
+    fn load<'a>(&'a self, key: &'a InboxKey) -> BoxFuture<'a, Result<InboxState, StoreError>> {
+        self.0.load(key)
+    }
+
+    fn commit<'a>(&'a self, lease: &'a Lease, commit: &'a Commit) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            self.fails()?;
+            self.0.commit(lease, commit).await?;
+            // The answer may be lost as well.
+            self.fails()
+        })
+    }
+
+    fn parked<'a>(&'a self, key: &'a InboxKey) -> BoxFuture<'a, Result<Vec<Parked>, StoreError>> {
+        self.0.parked(key)
+    }
+
+    fn drop_parked<'a>(&'a self, key: &'a InboxKey, id: &'a str) -> BoxFuture<'a, Result<bool, StoreError>> {
+        self.0.drop_parked(key, id)
+    }
+}
+
+/// The bot: answers each text, then notes that it did.
+#[tokio::test]
+#[ignore = "is the process that the other tests start"]
+async fn bot() -> Result<(), Report> {
+    let folder = PathBuf::from(std::env::var(FOLDER)?);
+    let life = std::env::var(LIFE)?;
+    let client = Client::builder(Credentials::from_env()?).base_url_from_env().http(|http| http.no_proxy()).build()?;
+    let store = Hiccups(Redb::open(folder.join("inbox.redb"))?, setting(HICCUPS, 0));
+    let inbox = Inbox::builder(client, std::env::var("WECOM_KF_OPEN_KFID")?)
+        .store(store)
+        .cold_start(ColdStart::Everything)
+        .page_size(PAGE_SIZE as u32)
+        .poll(Duration::from_millis(30))
+        .open()
+        .await?;
+    let diary = folder.join("diary");
+    inbox.run(move |delivery| answer(delivery, life.clone(), diary.clone())).await?;
+    Ok(())
+}
+
+async fn answer(delivery: Delivery, life: String, diary: PathBuf) -> Result<(), Failure> {
+    let Content::Text(text) = delivery.content() else { return Ok(()) };
+    match delivery.reply(Text::new(&text.content)?).await {
+        // The bot is behind, and five answers without a word of the customer is all there may be.
+        Err(error) if error.code() == Some(ErrCode::MESSAGE_COUNT_LIMIT_EXCEEDED) => {}
+        sent => drop(sent?),
+    }
+    let line = format!("{life} {} {} {}\n", delivery.message().external_userid().unwrap(), text.content, delivery.id());
+    // One write, so that a kill leaves a line or none.
+    OpenOptions::new().create(true).append(true).open(diary)?.write_all(line.as_bytes())?;
+    Ok(())
+}
+
+struct Stage {
+    sim: Simulator,
+    folder: tempfile::TempDir,
+    customers: Vec<Customer>,
+    said: usize,
+    /// The msgids of what customers said.
+    msgids: BTreeSet<String>,
+}
+
+/// A message that was handled.
+struct Handled {
+    life: u64,
+    customer: String,
+    number: usize,
+    msgid: String,
+}
+
+impl Stage {
+    async fn new() -> Self {
+        let sim = Simulator::start().await.unwrap();
+        let customers = (0..CUSTOMERS).map(|number| sim.customer(&format!("customer {number}"))).collect();
+        Self { sim, folder: tempfile::tempdir().unwrap(), customers, said: 0, msgids: BTreeSet::new() }
+    }
+
+    fn says(&mut self, messages: usize) {
+        for _ in 0..messages {
+            let customer = &self.customers[fastrand::usize(..CUSTOMERS)];
+            self.msgids.insert(customer.says(&self.said.to_string()));
+            self.said += 1;
+        }
+    }
+
+    fn start(&self, life: u64, hiccups: u64) -> Child {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["bot", "--exact", "--ignored", "--quiet"]).envs(self.sim.vars()).kill_on_drop(true);
+        command.env(FOLDER, self.folder.path()).env(LIFE, life.to_string()).env(HICCUPS, hiccups.to_string());
+        command.stdout(Stdio::null()).stderr(Stdio::inherit()).spawn().unwrap()
+    }
+
+    /// Something that goes wrong.
+    fn fault(&self) {
+        let at = if fastrand::bool() { op::SYNC_MSG } else { op::SEND_MSG };
+        let fault = || self.sim.fault(at);
+        match fastrand::u8(..8) {
+            0 => drop(fault().errcode(-1)),
+            1 => drop(fault().status(503)),
+            2 => drop(fault().reset_before()),
+            3 => drop(fault().reset_after()),
+            4 => drop(fault().half_a_body()),
+            5 => drop(fault().delay(Duration::from_millis(30))),
+            6 => self.sim.empty_page_next(),
+            _ => self.sim.expire_token(),
+        }
+    }
+
+    /// Until any time after it was started, or after it began to read, and with something going wrong meanwhile.
+    async fn let_it_work(&self, life: u64) {
+        let calls = self.sim.calls(op::SYNC_MSG);
+        let patience = Instant::now() + Duration::from_secs(20);
+        while life % 4 != 0 && self.sim.calls(op::SYNC_MSG) == calls && Instant::now() < patience {
+            sleep(Duration::from_millis(1)).await;
+        }
+        let ends = Instant::now() + Duration::from_millis(fastrand::u64(1..400));
+        while Instant::now() < ends {
+            // Few enough that they are used up.
+            if fastrand::u8(..4) == 0 {
+                self.fault();
+            }
+            sleep(Duration::from_millis(40)).await;
+        }
+    }
+
+    fn diary(&self) -> Vec<Handled> {
+        let text = std::fs::read_to_string(self.folder.path().join("diary")).unwrap_or_default();
+        text.lines().map(parse).collect()
+    }
+
+    async fn stored(&self) -> InboxState {
+        // The killed process may still be going.
+        for _ in 0..100 {
+            match Redb::open(self.folder.path().join("inbox.redb")) {
+                Ok(store) => {
+                    let host = self.sim.base_url().replace("http://", "");
+                    let scope = format!("{host}/{}", self.sim.corp_id());
+                    return store.load(&InboxKey::new(scope, self.sim.open_kfid().into())).await.unwrap();
+                }
+                Err(StoreError::InUse(_)) => sleep(Duration::from_millis(10)).await,
+                Err(error) => panic!("{error}"),
+            }
+        }
+        panic!("the file is in use")
+    }
+
+    /// Waits until everything that was said was handled. The time it took.
+    async fn all_handled(&self, patience: Duration) -> Duration {
+        let started = Instant::now();
+        loop {
+            let handled: BTreeSet<String> = self.diary().into_iter().map(|handled| handled.msgid).collect();
+            if handled.is_superset(&self.msgids) {
+                return started.elapsed();
+            }
+            let lost = self.msgids.difference(&handled).count();
+            assert!(started.elapsed() < patience, "{lost} of {} not handled after {patience:?}", self.said);
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    fn assert_order(&self) {
+        let mut of_lives: HashMap<(u64, String), Vec<usize>> = HashMap::new();
+        for Handled { life, customer, number, .. } in self.diary() {
+            of_lives.entry((life, customer)).or_default().push(number);
+        }
+        for ((life, customer), numbers) in of_lives {
+            let is_in_order = numbers.windows(2).all(|pair| pair[0] < pair[1]);
+            assert!(is_in_order, "life {life}, {customer}: out of order or twice: {numbers:?}");
+        }
+    }
+
+    /// No customer hears an answer twice, although the bot was killed between sending and noting it. How many they heard.
+    fn assert_answered_once(&self) -> usize {
+        let heard = self.customers.iter().flat_map(Customer::heard);
+        let mut answers: Vec<String> = heard.map(|heard| heard.text().unwrap().to_owned()).collect();
+        let all = answers.len();
+        answers.sort();
+        answers.dedup();
+        assert_eq!(answers.len(), all, "some answers were heard twice");
+        all
+    }
+}
+
+fn parse(line: &str) -> Handled {
+    let fields: Vec<&str> = line.split(' ').collect();
+    let [life, customer, number, msgid] = fields[..] else { panic!("{line:?}") };
+    Handled {
+        life: life.parse().unwrap(),
+        customer: customer.to_owned(),
+        number: number.parse().unwrap(),
+        msgid: msgid.to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn crash_after_crash_every_message_is_handled_in_order_and_only_the_pages_at_work_are_repeated() {
+    let crashes = setting("WECOM_KF_CRASHES", 40);
+    let mut stage = Stage::new().await;
+    let (mut repeated, mut most_repeated, mut killed_at_work) = (0, 0, 0);
+    let mut committed: BTreeSet<String> = BTreeSet::new();
+    let mut handled_before: BTreeSet<String> = BTreeSet::new();
+    for life in 0..=crashes {
+        stage.says(30);
+        let is_last = life == crashes;
+        let mut bot = stage.start(life, 0);
+        if is_last {
+            stage.all_handled(Duration::from_secs(120)).await;
+        } else {
+            stage.let_it_work(life).await;
+        }
+        bot.kill().await.unwrap();
+
+        // What this life handled although an earlier one had.
+        let this_life: Vec<String> =
+            stage.diary().into_iter().filter(|handled| handled.life == life).map(|handled| handled.msgid).collect();
+        killed_at_work += u64::from(!this_life.is_empty());
+        let again: Vec<&String> = this_life.iter().filter(|msgid| handled_before.contains(*msgid)).collect();
+        assert!(again.iter().all(|msgid| !committed.contains(*msgid)), "life {life}: what was committed was repeated");
+        assert!(again.len() <= 2 * PAGE_SIZE, "life {life}: {} repeated", again.len());
+        (repeated, most_repeated) = (repeated + again.len(), most_repeated.max(again.len()));
+        handled_before.extend(this_life);
+        committed = stage.stored().await.settled.into_iter().collect();
+    }
+    stage.assert_order();
+    let answers = stage.assert_answered_once();
+    let lost = stage.msgids.difference(&handled_before).count();
+    println!(
+        "{crashes} kills ({killed_at_work} of them at work), {} messages: {lost} lost, {repeated} repeated, at most \
+         {most_repeated} after one kill (a page has {PAGE_SIZE}); {answers} answers heard, none twice; {} calls of sync_msg, {} of send_msg",
+        stage.said,
+        stage.sim.calls(op::SYNC_MSG),
+        stage.sim.calls(op::SEND_MSG),
+    );
+    assert_eq!(lost, 0);
+    assert!(killed_at_work > crashes / 3, "the kills came too early to mean anything: {killed_at_work}");
+}
+
+/// Bytes in memory, and open files.
+fn usage(process: u32) -> (u64, usize) {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    let kilobytes: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+    (kilobytes * 1024, std::fs::read_dir(Path::new("/proc").join(process.to_string()).join("fd")).unwrap().count())
+}
+
+/// 20 seconds unless `WECOM_KF_SOAK` says how many; the long one is 600.
+#[tokio::test]
+async fn soak_under_five_percent_faults_token_expiry_and_store_hiccups_loses_nothing_and_stays_flat() {
+    let seconds = setting("WECOM_KF_SOAK", 20);
+    let mut stage = Stage::new().await;
+    let mut bot = stage.start(0, 5);
+    let process = bot.id().unwrap();
+    let started = Instant::now();
+    let (mut faults, mut calls_before) = (0, 0);
+    let mut samples: BTreeMap<u64, (u64, usize)> = BTreeMap::new();
+    while started.elapsed().as_secs() < seconds {
+        stage.says(2);
+        let calls = stage.sim.calls(op::SYNC_MSG) + stage.sim.calls(op::SEND_MSG);
+        // One fault for twenty calls.
+        while calls_before + 20 <= calls {
+            stage.fault();
+            (faults, calls_before) = (faults + 1, calls_before + 20);
+        }
+        samples.insert(started.elapsed().as_secs(), usage(process));
+        sleep(Duration::from_millis(50)).await;
+    }
+    let took = stage.all_handled(Duration::from_secs(120)).await;
+    let last = usage(process);
+    assert!(bot.try_wait().unwrap().is_none(), "the bot goes on");
+    bot.kill().await.unwrap();
+    stage.assert_order();
+    let answers = stage.assert_answered_once();
+    // The first fifth is for buffers to find their size.
+    let early = samples.range(seconds / 5..).next().map(|(_, sample)| *sample).unwrap();
+    let handled = stage.diary().len();
+    println!(
+        "{seconds} s, {} messages: 0 lost, {} handled again; {answers} answers heard, none twice; {faults} faults in {calls_before} calls; \
+         memory {:.1} → {:.1} MB, files {} → {}; the last was handled {took:?} after it was said",
+        stage.said,
+        handled - stage.said,
+        early.0 as f64 / 1e6,
+        last.0 as f64 / 1e6,
+        early.1,
+        last.1
+    );
+    assert!(last.0 < early.0 + 8_000_000, "memory grows: {} → {}", early.0, last.0);
+    assert!(last.1 <= early.1 + 8, "files stay open: {} → {}", early.1, last.1);
+}
