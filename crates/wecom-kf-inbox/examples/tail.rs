@@ -11,9 +11,9 @@
 
 use futures_util::StreamExt;
 use wecom_kf::message::{Content, Message};
-use wecom_kf::{Client, Credentials, Report};
+use wecom_kf::{Client, Credentials};
 use wecom_kf_inbox::store::Redb;
-use wecom_kf_inbox::{ColdStart, Inbox};
+use wecom_kf_inbox::{ColdStart, Inbox, Report};
 
 #[tokio::main]
 async fn main() -> Result<(), Report> {

@@ -38,7 +38,8 @@ impl Inbox {
     /// Starts an inbox of an account.
     ///
     /// ```no_run
-    /// # use wecom_kf::{Client, Report};
+    /// # use wecom_kf::Client;
+    /// # use wecom_kf_inbox::Report;
     /// use wecom_kf_inbox::{ColdStart, Inbox, store::Memory};
     ///
     /// # async fn example(client: Client) -> Result<(), Report> {

@@ -37,7 +37,7 @@ pub use error::{Error, Refusal};
 pub use futures_util::future::BoxFuture;
 pub use ids::{ExternalUserId, MsgId, OpenKfid};
 pub use input::{Problem, Unit};
-pub use report::Report;
+pub use report::{Report, reader_lang};
 /// The HTTP client, whose settings [`ClientBuilder::http`] takes.
 pub use reqwest;
 pub use retry::RetryPolicy;

@@ -33,7 +33,9 @@ impl fmt::Debug for Report {
     }
 }
 
-fn reader_lang() -> Lang {
+/// The language of whoever reads what this process says: that of `WECOM_KF_LANG` (`en` or `zh`), else of `LC_ALL`,
+/// `LC_MESSAGES` or `LANG`; English unless it is Chinese.
+pub fn reader_lang() -> Lang {
     let chosen = ["WECOM_KF_LANG", "LC_ALL", "LC_MESSAGES", "LANG"]
         .into_iter()
         .filter_map(|name| env::var(name).ok())

@@ -5,6 +5,7 @@ mod fake;
 mod handling;
 mod model;
 mod reading;
+mod secrets;
 mod simulator;
 mod starting;
 mod stores;

@@ -1,0 +1,95 @@
+//! What customers write, and callbacks' tokens, are in no log, no error, no Debug and no metrics.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use tokio::time::timeout;
+use tracing_subscriber::filter::LevelFilter;
+use wecom_kf::Lang;
+use wecom_kf_inbox::Failure;
+
+use crate::fake::{Answer, FakeStore, FakeWeCom, KF, builder, caught_up, now, text};
+use crate::reading::callback;
+
+const TOKEN: &str = "CanaryToken4711";
+/// `text` writes the msgid as the customer's words, so they need others.
+const WORDS: &str = "金丝雀的话";
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn says(id: &str, customer: &str) -> String {
+    text(id, customer).replace(&format!(r#""content":"{id}""#), &format!(r#""content":"{WORDS}""#))
+}
+
+#[tokio::test(start_paused = true)]
+async fn neither_words_nor_tokens_are_shown_anywhere() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(LevelFilter::TRACE)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+
+    let wecom = FakeWeCom::new(10, ["ok", "retried", "parked", "panics"].map(|id| says(id, id)));
+    wecom.fault(Answer::Errcode(-1));
+    wecom.fault(Answer::Unreadable(None));
+    let store = FakeStore::default();
+    store.fail_next(1);
+    let mut inbox = builder(&wecom, store.clone()).open().await.unwrap();
+    inbox.wake(&callback(KF, TOKEN, now()));
+    let mut shown = String::new();
+    // The three faults, then a delivery.
+    loop {
+        match timeout(Duration::from_secs(60), inbox.next()).await.unwrap().unwrap() {
+            Ok(delivery) => {
+                shown.push_str(&format!("{delivery:?} {inbox:?} {:?}", inbox.handle()));
+                break delivery.ack();
+            }
+            Err(error) => shown.push_str(&format!("{error} {error:?} {}", error.in_lang(Lang::Zh))),
+        }
+    }
+    let handle = inbox.handle();
+    let run = inbox.run_until(
+        {
+            let handle = handle.clone();
+            async move { caught_up(&handle).await }
+        },
+        |delivery| async move {
+            match (delivery.id(), delivery.tries()) {
+                ("retried", 1) => Err(Failure::from(format!("no answer to {WORDS}"))),
+                ("parked", _) => Err(Failure::park(WORDS)),
+                ("panics", 1) => std::panic::resume_unwind(Box::new(WORDS)),
+                _ => Ok(()),
+            }
+        },
+    );
+    let summary = run.await.unwrap();
+    assert_eq!((summary.handled, summary.parked, summary.retries), (3, 1, 2));
+    shown.push_str(&format!("{:?} {:?} {summary:?}", handle.metrics(), handle.parked().await));
+    shown.push_str(&format!("{:?} {:?}", store.commits(), wecom.requests()));
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    for expected in ["the handler failed", "the handler panicked", "parked a message", "cannot read", "store is down"] {
+        assert!(log.contains(expected), "the log says {expected}: {log}");
+    }
+    for canary in [WORDS, TOKEN, "客户的话"] {
+        assert!(!shown.contains(canary), "{canary} in {shown}");
+        assert!(!log.contains(canary), "{canary} in {log}");
+    }
+    assert_eq!(store.parked().await[0].reason, WORDS, "the reason is kept, for whoever may read it");
+}
