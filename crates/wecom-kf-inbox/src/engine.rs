@@ -362,10 +362,11 @@ impl Engine {
                 self.read_ahead();
                 self.work.open_what_is_due(now, defaults::HELD_UP);
             }
-            if self.work.has_ready(now) && self.get_permit() {
-                if let Some(delivery) = self.hand_out() {
-                    return Next::Deliver(delivery);
-                }
+            if self.work.has_ready(now)
+                && self.get_permit()
+                && let Some(delivery) = self.hand_out()
+            {
+                return Next::Deliver(delivery);
             }
             self.measure();
             if let Some(next) = self.wait().await {

@@ -136,7 +136,7 @@ impl InboxGroup {
     {
         let Self { builder, found, looked_at, handle } = self;
         let slots = Arc::new(Semaphore::new(builder.concurrency.min(Semaphore::MAX_PERMITS)));
-        let handler = Arc::new(move |delivery| handler(delivery));
+        let handler = Arc::new(handler);
         let mut running = Running { builder, handle, slots, inboxes: JoinSet::new(), summary: Summary::default() };
         let start = running.builder.cold_start;
         running.serve(found, start, &handler).await;

@@ -30,9 +30,12 @@ pub struct Inbox {
 
 enum Step {
     Idle(Box<Engine>),
-    Under(BoxFuture<'static, (Box<Engine>, Option<Result<Delivery, Error>>)>),
+    /// Gives the engine back, and what came of the step.
+    Under(BoxFuture<'static, (Box<Engine>, Option<Item>)>),
     Ended,
 }
+
+type Item = Result<Delivery, Error>;
 
 impl Inbox {
     /// Starts an inbox of an account.
@@ -77,7 +80,7 @@ impl Inbox {
 }
 
 impl Stream for Inbox {
-    type Item = Result<Delivery, Error>;
+    type Item = Item;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         if let Step::Idle(_) = self.step

@@ -184,7 +184,7 @@ impl Stage {
     async fn let_it_work(&self, life: u64) {
         let calls = self.sim.calls(op::SYNC_MSG);
         let patience = Instant::now() + Duration::from_secs(20);
-        while life % 4 != 0 && self.sim.calls(op::SYNC_MSG) == calls && Instant::now() < patience {
+        while !life.is_multiple_of(4) && self.sim.calls(op::SYNC_MSG) == calls && Instant::now() < patience {
             sleep(Duration::from_millis(1)).await;
         }
         let ends = Instant::now() + Duration::from_millis(fastrand::u64(1..400));

@@ -219,7 +219,7 @@ impl Reader {
     /// for a single one often enough.
     pub(super) fn ask_for_less(&mut self, page_size: Option<u32>) -> bool {
         match self.limit {
-            Some(1) => self.unreadable % defaults::UNREADABLE_TRIES != 0,
+            Some(1) => !self.unreadable.is_multiple_of(defaults::UNREADABLE_TRIES),
             limit => {
                 self.limit = Some((limit.or(page_size).unwrap_or(MOST) / 10).max(1));
                 if self.limit == Some(1) {
