@@ -10,14 +10,14 @@
 #![allow(clippy::print_stdout, reason = "a program talks")]
 
 use futures_util::StreamExt;
+use wecom_kf::Settings;
 use wecom_kf::message::{Content, Message};
-use wecom_kf::{Client, Credentials};
 use wecom_kf_inbox::store::Redb;
 use wecom_kf_inbox::{ColdStart, Inbox, Report};
 
 #[tokio::main]
 async fn main() -> Result<(), Report> {
-    let client = Client::builder(Credentials::from_env()?).base_url_from_env().build()?;
+    let client = Settings::from_env().client()?;
     let mut arguments = std::env::args().skip(1);
     let Some(open_kfid) = arguments.next() else {
         println!("Which account? cargo run -p wecom-kf-inbox --example tail -- <open_kfid> [file]");

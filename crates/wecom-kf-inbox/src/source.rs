@@ -2,7 +2,7 @@
 
 use serde::de::IgnoredAny;
 use wecom_kf::message::{Page, VoiceFormat};
-use wecom_kf::raw::{self, Operation, Reply, Request, op, types};
+use wecom_kf::raw::{self, FromJson, Operation, Reply, Request, op, types};
 use wecom_kf::{AccessToken, BoxFuture, Client, Error, OpenKfid, SyncToken};
 
 /// Fetches a page of an account's messages: by default `sync_msg` of the client. A fake for tests is one method.
@@ -97,7 +97,7 @@ impl Request for Pull {
     }
 }
 
-impl Reply for Pulled {
+impl FromJson for Pulled {
     fn decode(body: &[u8]) -> Result<Self, raw::Error> {
         match Page::decode(body) {
             Ok(page) => Ok(Self(Fetched::Page(page))),
@@ -107,7 +107,9 @@ impl Reply for Pulled {
             },
         }
     }
+}
 
+impl Reply for Pulled {
     fn errcode(&self) -> i64 {
         match &self.0 {
             Fetched::Page(page) => page.errcode(),

@@ -12,14 +12,13 @@ use crate::store::{Refresh, StoredToken, TokenFailure, TokenKey, TokenOutcome, T
 /// While the store is down each process fetches for itself.
 ///
 /// ```no_run
-/// use wecom_kf::{Client, Credentials, Error};
+/// use wecom_kf::{Error, Settings};
 /// use wecom_kf_inbox::{SharedToken, store::Memory};
 ///
 /// # fn main() -> Result<(), Error> {
-/// let credentials = Credentials::from_env()?;
-/// let plain = Client::builder(credentials.clone()).build()?;
-/// let shared = SharedToken::new(&plain, &credentials, Memory::new());
-/// let client = Client::builder(credentials).token_source(shared).build()?;
+/// let settings = Settings::from_env();
+/// let shared = SharedToken::new(&settings.client()?, &settings.credentials()?, Memory::new());
+/// let client = settings.client_builder()?.token_source(shared).build()?;
 /// # Ok(())
 /// # }
 /// ```

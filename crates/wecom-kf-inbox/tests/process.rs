@@ -18,7 +18,7 @@ use std::time::Duration;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 use wecom_kf::message::{Content, Text};
-use wecom_kf::{BoxFuture, Client, Credentials, ErrCode, Report};
+use wecom_kf::{BoxFuture, ErrCode, Report, Settings};
 use wecom_kf_inbox::store::{Acquired, Commit, InboxKey, InboxState, InboxStore, Lease, Parked, Redb, StoreError};
 use wecom_kf_inbox::{ColdStart, Delivery, Failure, Inbox};
 use wecom_kf_sim::{Customer, Simulator, op};
@@ -98,7 +98,7 @@ impl InboxStore for Hiccups {
 async fn bot() -> Result<(), Report> {
     let folder = PathBuf::from(std::env::var(FOLDER)?);
     let life = std::env::var(LIFE)?;
-    let client = Client::builder(Credentials::from_env()?).base_url_from_env().http(|http| http.no_proxy()).build()?;
+    let client = Settings::from_env().client_builder()?.http(|http| http.no_proxy()).build()?;
     let store = Hiccups(Redb::open(folder.join("inbox.redb"))?, setting(HICCUPS, 0));
     let inbox = Inbox::builder(client, std::env::var("WECOM_KF_OPEN_KFID")?)
         .store(store)

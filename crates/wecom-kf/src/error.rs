@@ -165,7 +165,7 @@ impl Error {
     /// For a [`TokenSource`](crate::TokenSource) that passes on what WeCom said to somebody else, such as a token server:
     /// class and remedy are then those of the code. `errmsg` is WeCom's words; keep secrets out of it.
     pub fn refused(operation: Operation, code: ErrCode, errmsg: impl Into<String>) -> Self {
-        Self::Refused(Refusal { operation: operation.id, code, errmsg: errmsg.into(), attempts: 1 })
+        Self::Refused(Refusal { operation: operation.id, code, errmsg: errmsg.into(), attempts: 1, session: None })
     }
 
     pub(crate) fn settings(problem: impl Into<String>) -> Self {
