@@ -3,9 +3,11 @@
 use std::fmt;
 
 use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::fields::{EventType, body, optional_number, optional_text};
+use super::fields::{EventType, Text, body, optional_number, optional_text};
 use crate::open_number::open_number;
 use crate::raw::lenient;
 
@@ -37,22 +39,54 @@ pub enum Event {
 impl Event {
     /// None if it is no object or has no event_type.
     pub(super) fn decode(json: &str) -> Option<Self> {
-        let event_type = serde_json::from_str::<EventType>(json).ok()?.event_type.0?;
-        Some(Self::known(&event_type, json).unwrap_or(Self::Unknown { event_type }))
+        if let Ok(TypeFirst(event)) = serde_json::from_str(json) {
+            return Some(event);
+        }
+        let event_type = serde_json::from_str::<EventType<'_>>(json).ok()?.event_type.0?;
+        let event = Self::known(&event_type, &mut serde_json::Deserializer::from_str(json));
+        Some(event.unwrap_or_else(|_| Self::Unknown { event_type: event_type.into_owned() }))
     }
 
-    fn known(event_type: &str, json: &str) -> Option<Self> {
-        let json = Some(json);
-        Some(match event_type {
-            "enter_session" => Self::EnterSession(body(json)?),
-            "msg_send_fail" => Self::MsgSendFail(body(json)?),
-            "servicer_status_change" => Self::ServicerStatusChange(body(json)?),
-            "session_status_change" => Self::SessionStatusChange(body(json)?),
-            "user_recall_msg" => Self::UserRecallMsg(body(json)?),
-            "servicer_recall_msg" => Self::ServicerRecallMsg(body(json)?),
-            "reject_customer_msg_switch_change" => Self::RejectCustomerMsgSwitchChange(body(json)?),
-            _ => return None,
-        })
+    fn known<'de, D: Deserializer<'de>>(event_type: &str, from: D) -> Result<Self, D::Error> {
+        match event_type {
+            "enter_session" => EnterSession::deserialize(from).map(Self::EnterSession),
+            "msg_send_fail" => MsgSendFail::deserialize(from).map(Self::MsgSendFail),
+            "servicer_status_change" => ServicerStatusChange::deserialize(from).map(Self::ServicerStatusChange),
+            "session_status_change" => SessionStatusChange::deserialize(from).map(Self::SessionStatusChange),
+            "user_recall_msg" => Recall::deserialize(from).map(Self::UserRecallMsg),
+            "servicer_recall_msg" => Recall::deserialize(from).map(Self::ServicerRecallMsg),
+            "reject_customer_msg_switch_change" => {
+                RejectSwitchChange::deserialize(from).map(Self::RejectCustomerMsgSwitchChange)
+            }
+            _ => Err(D::Error::custom("an unknown kind")),
+        }
+    }
+}
+
+/// An event of a known kind whose first member is its event_type, as WeCom writes them: decoded without looking for
+/// its type before.
+struct TypeFirst(Event);
+
+impl<'de> Deserialize<'de> for TypeFirst {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct TypeFirstVisitor;
+        impl<'de> Visitor<'de> for TypeFirstVisitor {
+            type Value = TypeFirst;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an event_type, then the rest of an event")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<TypeFirst, A::Error> {
+                match members.next_entry()? {
+                    Some(("event_type", Text(Some(event_type)))) => {
+                        Event::known(&event_type, MapAccessDeserializer::new(members)).map(TypeFirst)
+                    }
+                    _ => Err(A::Error::custom("the event_type is not first")),
+                }
+            }
+        }
+        from.deserialize_map(TypeFirstVisitor)
     }
 }
 
@@ -173,7 +207,7 @@ pub struct RejectSwitchChange {
 }
 
 /// An odd one must not cost the welcome code beside it.
-fn object_if_one<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<WechatChannels>, D::Error> {
+fn object_if_one<'de, D: Deserializer<'de>>(from: D) -> Result<Option<WechatChannels>, D::Error> {
     let json = Box::<RawValue>::deserialize(from)?;
     Ok(body(Some(json.get())))
 }

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Range;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -12,13 +14,13 @@ use serde_json::value::RawValue;
 /// one go; what is of another type than it should be is passed over.
 #[derive(Default)]
 pub(super) struct Members<'a> {
-    pub(super) msgid: Option<String>,
-    pub(super) open_kfid: Option<String>,
-    pub(super) external_userid: Option<String>,
+    pub(super) msgid: Option<Cow<'a, str>>,
+    pub(super) open_kfid: Option<Cow<'a, str>>,
+    pub(super) external_userid: Option<Cow<'a, str>>,
     pub(super) send_time: Option<i64>,
     pub(super) origin: Option<i64>,
-    pub(super) servicer_userid: Option<String>,
-    pub(super) msgtype: Option<String>,
+    pub(super) servicer_userid: Option<Cow<'a, str>>,
+    pub(super) msgtype: Option<Cow<'a, str>>,
     /// The first object among the other members: the body, unless there are several.
     body: Option<(Cow<'a, str>, &'a str)>,
     more_bodies: Vec<(Cow<'a, str>, &'a str)>,
@@ -38,7 +40,7 @@ impl<'a> Members<'a> {
 
     fn one_by_one(json: &'a str) -> Self {
         let all: HashMap<Cow<'a, str>, &'a RawValue> = serde_json::from_str(json).unwrap_or_default();
-        let text = |name: &str| serde_json::from_str::<Text>(all.get(name)?.get()).ok()?.0;
+        let text = |name: &str| serde_json::from_str::<Text<'a>>(all.get(name)?.get()).ok()?.0;
         let integer = |name: &str| serde_json::from_str::<Integer>(all.get(name)?.get()).ok()?.0;
         Self {
             msgid: text("msgid"),
@@ -68,7 +70,7 @@ impl<'a> Members<'a> {
 
 /// For a member that may be left out: None if it is odd.
 pub(super) fn optional_text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
-    Text::deserialize(from).map(|text| text.0)
+    Ok(Text::deserialize(from)?.0.map(Cow::into_owned))
 }
 
 /// For a member that may be left out: None if it is odd.
@@ -83,9 +85,9 @@ pub(super) fn optional_number<'de, D: Deserializer<'de>, T: From<i64>>(from: D) 
 
 /// The `event_type` of an event, and nothing else.
 #[derive(Deserialize)]
-pub(super) struct EventType {
-    #[serde(default)]
-    pub(super) event_type: Text,
+pub(super) struct EventType<'a> {
+    #[serde(borrow, default)]
+    pub(super) event_type: Text<'a>,
 }
 
 impl<'de> Deserialize<'de> for Members<'de> {
@@ -105,15 +107,16 @@ impl<'de> Visitor<'de> for MembersVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
         let mut members = Members::default();
-        while let Some(Name(name)) = map.next_key()? {
+        while let Some(Text(name)) = map.next_key()? {
+            let name = name.unwrap_or_default();
             match name.as_ref() {
-                "msgid" => members.msgid = map.next_value::<Text>()?.0,
-                "open_kfid" => members.open_kfid = map.next_value::<Text>()?.0,
-                "external_userid" => members.external_userid = map.next_value::<Text>()?.0,
+                "msgid" => members.msgid = map.next_value::<Text<'_>>()?.0,
+                "open_kfid" => members.open_kfid = map.next_value::<Text<'_>>()?.0,
+                "external_userid" => members.external_userid = map.next_value::<Text<'_>>()?.0,
                 "send_time" => members.send_time = map.next_value::<Integer>()?.0,
                 "origin" => members.origin = map.next_value::<Integer>()?.0,
-                "servicer_userid" => members.servicer_userid = map.next_value::<Text>()?.0,
-                "msgtype" => members.msgtype = map.next_value::<Text>()?.0,
+                "servicer_userid" => members.servicer_userid = map.next_value::<Text<'_>>()?.0,
+                "msgtype" => members.msgtype = map.next_value::<Text<'_>>()?.0,
                 _ => match map.next_value::<&RawValue>()?.get() {
                     json if !json.starts_with('{') => {}
                     json if members.body.is_none() => members.body = Some((name, json)),
@@ -125,42 +128,29 @@ impl<'de> Visitor<'de> for MembersVisitor {
     }
 }
 
-/// The name of a member; borrowed unless it has escapes.
-struct Name<'a>(Cow<'a, str>);
+/// What is decoded from a text or a whole number; its default stands for anything else.
+trait Scalar<'a>: Default {
+    fn text(text: Cow<'a, str>) -> Self;
+    fn integer(number: i64) -> Self;
+}
 
-impl<'de> Deserialize<'de> for Name<'de> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct NameVisitor;
-        impl<'de> Visitor<'de> for NameVisitor {
-            type Value = Name<'de>;
+/// A text that is not empty, borrowed unless it has escapes; or a number in its place. None if it is anything else.
+#[derive(Default)]
+pub(super) struct Text<'a>(pub(super) Option<Cow<'a, str>>);
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a name")
-            }
+impl<'a> Scalar<'a> for Text<'a> {
+    fn text(text: Cow<'a, str>) -> Self {
+        Self(Some(text).filter(|text| !text.is_empty()))
+    }
 
-            fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Name<'de>, E> {
-                Ok(Name(name.into()))
-            }
-
-            fn visit_str<E>(self, name: &str) -> Result<Name<'de>, E> {
-                Ok(Name(name.to_owned().into()))
-            }
-        }
-        from.deserialize_str(NameVisitor)
+    fn integer(number: i64) -> Self {
+        Self(Some(number.to_string().into()))
     }
 }
 
-/// A text that is not empty, or a number in its place; None if it is anything else.
-#[derive(Default)]
-pub(super) struct Text(pub(super) Option<String>);
-
-impl<'de> Deserialize<'de> for Text {
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        Ok(Self(match Scalar::deserialize(from)? {
-            Scalar::Text(text) => Some(text).filter(|text| !text.is_empty()),
-            Scalar::Integer(number) => Some(number.to_string()),
-            Scalar::Other => None,
-        }))
+        from.deserialize_any(ScalarVisitor::<Text<'de>>(PhantomData))
     }
 }
 
@@ -168,72 +158,69 @@ impl<'de> Deserialize<'de> for Text {
 #[derive(Default)]
 pub(super) struct Integer(pub(super) Option<i64>);
 
+impl Scalar<'_> for Integer {
+    fn text(text: Cow<'_, str>) -> Self {
+        Self(text.trim().parse().ok())
+    }
+
+    fn integer(number: i64) -> Self {
+        Self(Some(number))
+    }
+}
+
 impl<'de> Deserialize<'de> for Integer {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        Ok(Self(match Scalar::deserialize(from)? {
-            Scalar::Text(text) => text.trim().parse().ok(),
-            Scalar::Integer(number) => Some(number),
-            Scalar::Other => None,
-        }))
+        from.deserialize_any(ScalarVisitor(PhantomData))
     }
 }
 
-enum Scalar {
-    Text(String),
-    Integer(i64),
-    /// Anything else, which is read and forgotten.
-    Other,
-}
+struct ScalarVisitor<T>(PhantomData<T>);
 
-impl<'de> Deserialize<'de> for Scalar {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_any(ScalarVisitor)
-    }
-}
-
-struct ScalarVisitor;
-
-impl<'de> Visitor<'de> for ScalarVisitor {
-    type Value = Scalar;
+impl<'de, T: Scalar<'de>> Visitor<'de> for ScalarVisitor<T> {
+    type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("anything")
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Scalar, E> {
-        Ok(Scalar::Text(text.to_owned()))
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<T, E> {
+        Ok(T::text(text.into()))
     }
 
-    fn visit_i64<E>(self, number: i64) -> Result<Scalar, E> {
-        Ok(Scalar::Integer(number))
+    fn visit_str<E>(self, text: &str) -> Result<T, E> {
+        Ok(T::text(text.to_owned().into()))
     }
 
-    fn visit_u64<E>(self, number: u64) -> Result<Scalar, E> {
+    fn visit_i64<E>(self, number: i64) -> Result<T, E> {
+        Ok(T::integer(number))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<T, E> {
         // An id may be any number.
-        Ok(i64::try_from(number).map_or_else(|_| Scalar::Text(number.to_string()), Scalar::Integer))
+        Ok(i64::try_from(number).map_or_else(|_| T::text(number.to_string().into()), T::integer))
     }
 
-    fn visit_f64<E>(self, number: f64) -> Result<Scalar, E> {
+    fn visit_f64<E>(self, number: f64) -> Result<T, E> {
         let is_whole = number.fract() == 0.0 && number.abs() < i64::MAX as f64;
-        Ok(if is_whole { Scalar::Integer(number as i64) } else { Scalar::Other })
+        Ok(if is_whole { T::integer(number as i64) } else { T::default() })
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Scalar, E> {
-        Ok(Scalar::Other)
+    fn visit_bool<E>(self, _: bool) -> Result<T, E> {
+        Ok(T::default())
     }
 
-    fn visit_unit<E>(self) -> Result<Scalar, E> {
-        Ok(Scalar::Other)
+    fn visit_unit<E>(self) -> Result<T, E> {
+        Ok(T::default())
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Scalar, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<T, A::Error> {
         while items.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Scalar::Other)
+        Ok(T::default())
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Scalar, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<T, A::Error> {
         while members.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Scalar::Other)
+        Ok(T::default())
     }
 }
 
@@ -242,4 +229,10 @@ pub(super) fn body<'a, T: Deserialize<'a>>(json: Option<&'a str>) -> Option<T> {
     // A struct would decode from an array, too.
     let json = json.filter(|json| json.starts_with('{'))?;
     serde_json::from_str(json).ok()
+}
+
+/// Where in `whole` its part `part` is.
+pub(super) fn place(part: &str, whole: &str) -> Range<usize> {
+    let start = part.as_ptr() as usize - whole.as_ptr() as usize;
+    Range { start, end: start + part.len() }
 }

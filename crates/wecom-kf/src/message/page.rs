@@ -1,4 +1,4 @@
-use std::ops::Range;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -6,7 +6,7 @@ use serde::de::Error as _;
 use serde_json::value::RawValue;
 
 use super::Message;
-use super::fields::{Integer, Text};
+use super::fields::{Integer, Text, place};
 use crate::error::Refusal;
 use crate::raw::repair::mended;
 use crate::raw::{self, FromJson, Operation, Reply, Request, lenient, op, types};
@@ -148,15 +148,12 @@ impl Page {
         let messages = around.msg_list.unwrap_or_default();
         // All messages of a page share its text.
         let shared: Arc<str> = text.into();
-        let place = |message: &RawValue| {
-            let start = message.get().as_ptr() as usize - text.as_ptr() as usize;
-            Range { start, end: start + message.get().len() }
-        };
+        let message = |message: &RawValue| Message::within(shared.clone(), place(message.get(), text));
         Ok(Self {
             errcode: around.errcode,
-            errmsg: around.errmsg.0.unwrap_or_default(),
-            messages: messages.into_iter().map(|message| Message::within(shared.clone(), place(message))).collect(),
-            next_cursor: around.next_cursor.0,
+            errmsg: around.errmsg.0.unwrap_or_default().into_owned(),
+            messages: messages.into_iter().map(message).collect(),
+            next_cursor: around.next_cursor.0.map(Cow::into_owned),
             has_more: around.has_more.0.unwrap_or_default() != 0,
         })
     }
@@ -167,12 +164,12 @@ impl Page {
 struct Around<'a> {
     #[serde(default, deserialize_with = "lenient::integer")]
     errcode: i64,
-    #[serde(default)]
-    errmsg: Text,
+    #[serde(borrow, default)]
+    errmsg: Text<'a>,
     #[serde(default)]
     has_more: Integer,
-    #[serde(default)]
-    next_cursor: Text,
+    #[serde(borrow, default)]
+    next_cursor: Text<'a>,
     #[serde(borrow, default)]
     msg_list: Option<Vec<&'a RawValue>>,
 }
@@ -180,8 +177,9 @@ struct Around<'a> {
 impl FromJson for Page {
     fn decode(body: &[u8]) -> Result<Self, raw::Error> {
         let whole = std::str::from_utf8(body).ok();
-        // A lone surrogate would do its harm only when the message is read.
-        if let Some(text) = whole.filter(|text| !text.contains("\\ud") && !text.contains("\\uD"))
+        // A lone surrogate would do its harm only when the message is read. Most pages have no such escapes at all.
+        let has_surrogates = |text: &str| text.contains("\\u") && (text.contains("\\ud") || text.contains("\\uD"));
+        if let Some(text) = whole.filter(|text| !has_surrogates(text))
             && let Ok(page) = Self::split(text)
         {
             return Ok(page);

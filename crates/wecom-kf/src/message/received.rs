@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
@@ -7,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::Content;
-use super::fields::Members;
+use super::fields::{Members, place};
 use crate::open_number::open_number;
 use crate::{ExternalUserId, MsgId, OpenKfid};
 
@@ -35,7 +36,7 @@ struct Common {
     send_time: Option<i64>,
     origin: Option<Origin>,
     servicer_userid: Option<String>,
-    msgtype: String,
+    msgtype: Said,
     /// Where in the message its body is.
     body: Option<Range<usize>>,
     content: OnceLock<Content>,
@@ -46,20 +47,41 @@ struct Common {
 impl Common {
     fn of(json: &str) -> Self {
         let members = Members::of(json);
-        let body = members.body(members.msgtype.as_deref().unwrap_or_default()).map(|body| {
-            let start = body.as_ptr() as usize - json.as_ptr() as usize;
-            Range { start, end: start + body.len() }
-        });
+        let body = members.body(members.msgtype.as_deref().unwrap_or_default()).map(|body| place(body, json));
         Self {
-            msgid: members.msgid.map(MsgId::received),
-            open_kfid: members.open_kfid.map(OpenKfid::from),
-            external_userid: members.external_userid.map(ExternalUserId::from),
+            msgid: members.msgid.map(|id| MsgId::received(id.into_owned())),
+            open_kfid: members.open_kfid.map(|id| id.into_owned().into()),
+            external_userid: members.external_userid.map(|id| id.into_owned().into()),
             send_time: members.send_time,
             origin: members.origin.map(Origin),
-            servicer_userid: members.servicer_userid,
-            msgtype: members.msgtype.unwrap_or_default(),
+            servicer_userid: members.servicer_userid.map(Cow::into_owned),
+            msgtype: members.msgtype.map(|msgtype| Said::of(msgtype, json)).unwrap_or_default(),
             body,
             ..Self::default()
+        }
+    }
+}
+
+/// A text in the JSON of a message.
+#[derive(Clone)]
+enum Said {
+    /// As it stands there.
+    There(Range<usize>),
+    /// Where there are escapes, or a number.
+    Otherwise(String),
+}
+
+impl Default for Said {
+    fn default() -> Self {
+        Self::Otherwise(String::new())
+    }
+}
+
+impl Said {
+    fn of(text: Cow<'_, str>, json: &str) -> Self {
+        match text {
+            Cow::Borrowed(text) => Self::There(place(text, json)),
+            Cow::Owned(text) => Self::Otherwise(text),
         }
     }
 }
@@ -94,7 +116,10 @@ impl Message {
         self.common().parties.get_or_init(|| {
             let event = self.body().filter(|_| self.msgtype() == "event");
             let members = event.map(Members::of).unwrap_or_default();
-            (members.open_kfid.map(OpenKfid::from), members.external_userid.map(ExternalUserId::from))
+            (
+                members.open_kfid.map(|id| id.into_owned().into()),
+                members.external_userid.map(|id| id.into_owned().into()),
+            )
         })
     }
 
@@ -136,7 +161,10 @@ impl Message {
 
     /// Its kind, as it came.
     pub fn msgtype(&self) -> &str {
-        &self.common().msgtype
+        match &self.common().msgtype {
+            Said::There(place) => &self.raw()[place.clone()],
+            Said::Otherwise(msgtype) => msgtype,
+        }
     }
 
     /// What it says. Decoded when first asked for.
