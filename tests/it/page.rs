@@ -1,8 +1,8 @@
 //! A page of `sync_msg` from its bytes, whatever they are.
 
-use wecom_kf::message::{Content, Page};
+use wecom_kf::message::{Content, Event, Page};
 use wecom_kf::raw::{FromJson, types};
-use wecom_kf::{ErrCode, Error};
+use wecom_kf::{ErrCode, Error, MsgId, OpenKfid};
 
 fn texts(page: &Page) -> Vec<String> {
     let text = |content: &Content| match content {
@@ -38,6 +38,56 @@ fn one_odd_message_among_a_thousand_costs_nothing_but_itself() {
     assert_eq!(unknown.len(), 1);
     assert_eq!(unknown[0].raw().as_bytes(), messages[500]);
     assert!(page.messages()[999].raw().as_bytes() == fine);
+}
+
+/// What WeCom writes first, and without escapes, is decoded in another way than the rest.
+#[test]
+fn neither_order_nor_escapes_matter() {
+    let event = r#""open_kfid":"wk1","welcome_code":"C""#;
+    let bodies = [
+        format!(r#"{{"event_type":"enter_session",{event}}}"#),
+        format!(r#"{{{event},"event_type":"enter_session"}}"#),
+        format!(r#"{{"\u0065vent_type":"\u0065nter_session",{event}}}"#),
+        format!(r#"{{"event_type":"\u0065nter_session",{event}}}"#),
+        format!(r#"{{ "more" : [1e999] , "event_type" : "enter_session" , {event} }}"#),
+    ];
+    for body in &bodies {
+        for message in [
+            format!(r#"{{"msgid":"m","msgtype":"event","event":{body}}}"#),
+            format!(r#"{{"event":{body},"msgtype":"event","msgid":"m"}}"#),
+            format!(r#"{{"\u006dsgid":"\u006d","\u006dsgtype":"\u0065vent","\u0065vent":{body}}}"#),
+            format!(r#"{{"more":1e999,"msgid":"m","msgtype":"\u0065vent","event":{body}}}"#),
+        ] {
+            let page = Page::from_json(&page_of(&[message.as_bytes()])).unwrap();
+            let read = &page.messages()[0];
+            assert_eq!((read.msgid().map(MsgId::as_str), read.msgtype(), read.raw()), (Some("m"), "event", &*message));
+            assert_eq!(read.open_kfid().map(OpenKfid::as_str), Some("wk1"), "{message}");
+            let Content::Event(Event::EnterSession(entered)) = read.content() else {
+                panic!("{message}: {:?}", read.content());
+            };
+            assert_eq!(entered.welcome_code.as_deref(), Some("C"));
+        }
+    }
+}
+
+#[test]
+fn an_event_of_an_unknown_kind_or_another_shape_is_unknown_by_its_type() {
+    for (event, event_type) in [
+        (r#"{"event_type":"from_tomorrow","status":1}"#, "from_tomorrow"),
+        (r#"{"event_type":"msg_send_fail","fail_msgid":{}}"#, "msg_send_fail"),
+        (r#"{"fail_msgid":{},"event_type":"msg_send_fail"}"#, "msg_send_fail"),
+        (r#"{"event_type":7}"#, "7"),
+    ] {
+        let message = format!(r#"{{"msgid":"m","msgtype":"event","event":{event}}}"#);
+        let page = Page::from_json(&page_of(&[message.as_bytes()])).unwrap();
+        let unknown = Content::Event(Event::Unknown { event_type: event_type.to_owned() });
+        assert_eq!(page.messages()[0].content(), &unknown, "{event}");
+    }
+    for event in ["{}", r#"{"event_type":""}"#, r#"{"event_type":[],"status":1}"#, r#"["msg_send_fail"]"#] {
+        let message = format!(r#"{{"msgid":"m","msgtype":"event","event":{event}}}"#);
+        let page = Page::from_json(&page_of(&[message.as_bytes()])).unwrap();
+        assert_eq!(page.messages()[0].content(), &Content::Unknown { msgtype: "event".to_owned() }, "{event}");
+    }
 }
 
 #[test]
