@@ -1,7 +1,7 @@
 //! Decoding a page of 1,000 messages: against plain serde into flat structs.
 //!
 //! `cargo bench -p wecom-kf-tests --bench page`. Machines are noisy: the ratios at its end are of runs by turns.
-#![allow(clippy::unwrap_used, reason = "a bench may panic")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a bench may panic, and prints what it measured")]
 
 use std::hint::black_box;
 use std::sync::LazyLock;
@@ -20,8 +20,8 @@ fn main() {
     }
 }
 
-/// Else the allocator gives a page's memory back after each run and asks for it again, or it does not, as chance has
-/// it; the one costs a third more than the other. A service that has run for a while has memory at hand.
+/// Gives every run memory to take from, as a service has that has run for a while. Else it is chance whether the
+/// allocator gives a page's memory back after each run and asks for it again, which costs a third more.
 fn keep_heap() {
     let mut blocks: Vec<_> = (0..16 * 1024).map(|_| vec![0_u8; 1024]).collect();
     // The topmost stays, so that what is below is not given back.
