@@ -105,6 +105,11 @@ impl Settings {
         Ok(open_kfid.into())
     }
 
+    /// Whether callbacks are wanted: any of their three variables is set.
+    pub fn wants_callbacks(&self) -> bool {
+        [CALLBACK_TOKEN, CALLBACK_AES_KEY, LISTEN].iter().any(|name| self.0.contains_key(name))
+    }
+
     /// The callback's settings, for the corp as the receiver.
     ///
     /// # Errors

@@ -1,0 +1,84 @@
+//! A bot that repeats what customers write, and loses no message.
+//!
+//! ```text
+//! cargo run --example echo_bot                     on a simulator of its own, with a customer who plays a scene
+//! cargo run --example echo_bot -- <open_kfid>      against WeCom, with WECOM_CORP_ID and WECOM_KF_SECRET set
+//! ```
+//!
+//! Against WeCom it answers what is written from its start on, keeps its place in `echo.redb` (or the second argument), and
+//! waits for callbacks if WECOM_KF_LISTEN, WECOM_KF_CALLBACK_TOKEN and WECOM_KF_CALLBACK_AES_KEY say how. Without them it
+//! only polls, every 30 s.
+#![allow(clippy::print_stdout, reason = "a program talks")]
+
+mod stage;
+
+use std::future::Future;
+use std::path::Path;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use wecom_kf::message::{Content, Text};
+use wecom_kf::{OpenKfid, Settings, callback};
+use wecom_kf_inbox::store::Redb;
+use wecom_kf_inbox::{ColdStart, Delivery, Failure, Inbox, InboxHandle, Report, Summary};
+
+#[tokio::main]
+async fn main() -> Result<(), Report> {
+    let settings = Settings::from_env();
+    let mut arguments = std::env::args().skip(1);
+    let account = arguments.next().map(OpenKfid::from);
+    if settings.is_empty() && account.is_none() {
+        return stage::play().await;
+    }
+    let Some(account) = account.or_else(|| settings.open_kfid().ok()) else { return list_accounts(&settings).await };
+    println!("Answering what customers write to {account} from now on, one account only. Ctrl-C ends it.");
+    let store = arguments.next().unwrap_or_else(|| "echo.redb".to_owned());
+    println!("{}", run(&settings, account, store.as_ref(), tokio::signal::ctrl_c()).await?);
+    Ok(())
+}
+
+/// The bot, until `stop` is over.
+async fn run(
+    settings: &Settings,
+    account: OpenKfid,
+    store: &Path,
+    stop: impl Future + Send,
+) -> Result<Summary, Report> {
+    let inbox = Inbox::builder(settings.client()?, account)
+        .store(Redb::open(store)?)
+        .cold_start(ColdStart::FromNow) // nothing older is answered, and what comes while it is down is
+        .open()
+        .await?;
+    if settings.wants_callbacks() {
+        listen(settings, inbox.handle()).await?;
+    }
+    Ok(inbox.run_until(stop, echo).await?)
+}
+
+async fn echo(delivery: Delivery) -> Result<(), Failure> {
+    if let Content::Text(text) = delivery.content() {
+        delivery.reply(Text::new(&text.content)?).await?; // its msgid is made of the customer's: a repeat is told apart
+    }
+    Ok(()) // acknowledged; an error: again with waits, then parked
+}
+
+/// Answers WeCom at once, and wakes the inbox.
+async fn listen(settings: &Settings, inbox: InboxHandle) -> Result<(), Report> {
+    let (service, mut events) = callback::service(settings.callback()?);
+    let listener = TcpListener::bind(settings.listen()?).await?;
+    tokio::spawn(async move { axum::serve(listener, Router::new().route("/callback", service)).await });
+    tokio::spawn(async move {
+        while let Some(event) = events.recv().await {
+            inbox.wake(&event);
+        }
+    });
+    Ok(())
+}
+
+async fn list_accounts(settings: &Settings) -> Result<(), Report> {
+    println!("Which account? cargo run --example echo_bot -- <open_kfid>");
+    for account in settings.client()?.account().list().await? {
+        println!("  {}  {}", account.open_kfid, account.name);
+    }
+    Ok(())
+}

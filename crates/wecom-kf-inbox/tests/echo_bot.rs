@@ -1,0 +1,152 @@
+//! The example as people run it: in a process of its own.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tempfile::TempDir;
+use wecom_kf_sim::{Builder, Simulator, op};
+
+/// Cargo builds the examples of a package together with its tests, side by side.
+fn echo_bot() -> Command {
+    let test = std::env::current_exe().unwrap();
+    let target: PathBuf = test.ancestors().nth(2).unwrap().into();
+    let program = target.join("examples").join(format!("echo_bot{}", std::env::consts::EXE_SUFFIX));
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("WECOM_")) {
+        command.env_remove(name);
+    }
+    command.env("NO_PROXY", "127.0.0.1");
+    command
+}
+
+/// A bot in a folder of its own. Killed in the end, also when an assertion fails.
+struct Bot {
+    process: Child,
+    folder: TempDir,
+}
+
+impl Drop for Bot {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Bot {
+    fn start(sim: &Simulator) -> Self {
+        Self::start_in(sim, TempDir::new().unwrap())
+    }
+
+    fn start_in(sim: &Simulator, folder: TempDir) -> Self {
+        let mut command = echo_bot();
+        command.arg(sim.open_kfid()).current_dir(folder.path()).envs(sim.vars()).stdout(Stdio::piped());
+        let mut process = command.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert!(line.contains(&sim.open_kfid()), "{line}");
+        Self { process, folder }
+    }
+
+    /// As a machine that loses power does it. Gives the folder with what was kept.
+    fn killed(mut self) -> TempDir {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+        std::mem::replace(&mut self.folder, TempDir::new().unwrap())
+    }
+}
+
+/// A simulator of which the clock stood a day ago, and which sends callbacks to a free port.
+fn a_day_ago() -> Builder {
+    #[allow(clippy::disallowed_methods, reason = "the bot's process has the real time")]
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let yesterday = now - Duration::from_secs(24 * 3600);
+    Simulator::builder().manual_clock_from(yesterday).callback_url(format!("http://{address}/callback"))
+}
+
+fn until_it_has_read(sim: &Simulator) {
+    while sim.calls(op::SYNC_MSG) == 0 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn without_an_account_it_plays_a_conversation_to_its_end() {
+    let output = echo_bot().output().unwrap();
+    let transcript = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{transcript}\n{}", String::from_utf8_lossy(&output.stderr));
+    for line in ["  小王      你好\n  bot       你好\n", "🙂\n  bot       Do you", "📦\n  bot       我的订单", "  zhangsan  "] {
+        assert!(transcript.contains(line), "{line:?} is missing: {transcript}");
+    }
+    let end = "handled 4, parked 0, left 0; 3 heard, 2 access tokens fetched, 1 old message left unanswered.\n";
+    assert!(transcript.ends_with(end), "{transcript}");
+    assert!(!transcript.contains("昨天"), "what was written before was answered: {transcript}");
+    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_answers_nothing_older_than_its_start_and_what_came_while_it_was_down() {
+    let sim = a_day_ago().servicer("zhangsan").start().await.unwrap();
+    let (customer, other) = (sim.customer("小王"), sim.customer("小李"));
+    // More than one page of history.
+    for number in 0..1500 {
+        customer.says(&format!("旧消息{number}"));
+    }
+    other.says("也是旧的");
+    sim.advance(Duration::from_secs(24 * 3600));
+    let bot = Bot::start(&sim);
+    until_it_has_read(&sim);
+    customer.says("新消息");
+    assert_eq!(customer.hears().await.unwrap().text(), Some("新消息"));
+
+    let folder = bot.killed();
+    customer.says("你还在吗");
+    other.says("在吗");
+    let _bot = Bot::start_in(&sim, folder);
+    assert_eq!(customer.hears().await.unwrap().text(), Some("你还在吗"));
+    assert_eq!(other.hears().await.unwrap().text(), Some("在吗"));
+    assert_eq!((customer.heard().len(), other.heard().len()), (2, 1));
+    assert_eq!(sim.calls(op::SERVICE_STATE_TRANS), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_credentials_and_no_account_named_it_lists_them_and_stops() {
+    let sim = Simulator::builder().account("售前").account("售后").start().await.unwrap();
+    sim.customer("小王").says("在吗");
+    let output = echo_bot().envs(sim.vars()).env_remove("WECOM_KF_OPEN_KFID").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("售前") && text.contains("售后") && text.contains(&sim.open_kfid()), "{text}");
+    assert_eq!((sim.calls(op::SYNC_MSG), sim.calls(op::SEND_MSG)), (0, 0));
+}
+
+#[test]
+fn with_half_of_the_settings_it_names_what_is_missing() {
+    let output = echo_bot().env("WECOM_CORP_ID", "ww").output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && error.contains("WECOM_KF_SECRET"), "{error}");
+    assert!(output.stdout.is_empty());
+    let output = echo_bot().arg("wkAccount").output().unwrap();
+    assert!(!output.status.success(), "an account was named, and nobody to ask: {output:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn half_of_the_callbacks_settings_and_a_wrong_secret_end_it_with_the_remedy() {
+    let sim = Simulator::start().await.unwrap();
+    let run = |name: &str, value: &str| {
+        let folder = TempDir::new().unwrap();
+        let mut command = echo_bot();
+        command.arg(sim.open_kfid()).current_dir(folder.path()).envs(sim.vars()).env("WECOM_KF_LANG", "zh");
+        let output = command.env(name, value).output().unwrap();
+        assert!(!output.status.success(), "{output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let error = run("WECOM_KF_SECRET", "wrong");
+    assert!(error.contains("40001") && error.contains("处理："), "{error}");
+    let error = run("WECOM_KF_LISTEN", "127.0.0.1:0");
+    assert!(error.contains("WECOM_KF_CALLBACK_TOKEN and WECOM_KF_CALLBACK_AES_KEY"), "{error}");
+}
