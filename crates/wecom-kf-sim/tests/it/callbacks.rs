@@ -1,6 +1,7 @@
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
+use tokio::time::Instant;
 use wecom_kf_callback::Event;
 use wecom_kf_sim::{CallbackError, Delivery, FindingName, Simulator, StartError, op};
 

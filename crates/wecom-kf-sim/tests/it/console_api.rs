@@ -1,8 +1,9 @@
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 use wecom_kf_sim::{Simulator, op};
 
 use crate::bot::Bot;
