@@ -267,6 +267,7 @@ async fn a_script_of_faults_is_followed() {
         json!({ "operation": "send_msg", "effect": "html", "tims": 2 }),
         json!({ "script": [] }),
         json!({ "script": [{ "operation": "*", "effect": "pass" }, { "operation": "x", "effect": "pass" }] }),
+        json!({ "operation": "send_msg", "effect": "html", "times": null }),
         json!([]),
     ] {
         assert_eq!(control.refused(Method::POST, "/faults", Some(bad.clone())).await.0, 400, "{bad}");
@@ -316,6 +317,7 @@ async fn strangers_are_kept_out() {
     assert_eq!(control.request(Method::POST, "/reset").send().await.unwrap().status(), 415);
     assert_eq!(post("application/json", "{").await.unwrap().status(), 400);
     assert_eq!(post("application/json", r#"{"x":1}"#).await.unwrap().status(), 400);
+    assert_eq!(post("application/json", "[]").await.unwrap().status(), 400);
     assert_eq!(post("application/json; charset=utf-8", "{}").await.unwrap().status(), 200);
     let large = format!("\"{}\"", "x".repeat(1024 * 1024));
     let large = control.request(Method::POST, "/reset").header("content-type", "application/json").body(large);

@@ -49,7 +49,8 @@ fn file(name: &str, text: &str) -> String {
 
 #[tokio::test]
 async fn it_prints_what_a_bot_needs_and_then_each_call() {
-    let (mut child, mut lines, vars) = start(&["--port", "0", "--seed", "7", "--account", "甲", "乙"]).await;
+    let (mut child, mut lines, vars) =
+        start(&["--port", "0", "--seed", "7", "--account", "甲", "--account", "乙"]).await;
     let base_url = var(&vars, "WECOM_KF_BASE_URL");
     assert!(var(&vars, "WECOM_KF_OPEN_KFID").starts_with("wk"));
 
