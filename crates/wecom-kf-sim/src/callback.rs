@@ -1,4 +1,4 @@
-//! The other side of a bot's callback: makes, signs, encrypts and delivers [91144, 90930].
+//! The other side of a bot's callback: makes, signs, encrypts and delivers [91144].
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -16,12 +16,12 @@ use crate::journal::{Delivery, Row, VERIFY_URL, mask_text};
 use crate::platform::{News, Platform};
 use crate::shared::Shared;
 
-/// WeCom waits so long for an answer, and tries so often [90930].
+/// WeCom waits so long for an answer, and tries so often [91144].
 const PATIENCE: Duration = Duration::from_secs(5);
 const ATTEMPTS: u8 = 3;
 /// unverified: how long it waits between the attempts is not documented.
 const PAUSE: Duration = Duration::from_millis(200);
-/// When the URL is saved it waits 1 second [90930].
+/// When the URL is saved it waits 1 second [91144].
 const VERIFY_PATIENCE: Duration = Duration::from_secs(1);
 /// A reordered callback waits so long for the one that is to overtake it.
 const OVERTAKING: Duration = Duration::from_secs(2);
@@ -331,7 +331,7 @@ impl Problem {
         Some(match self {
             Self::None => return None,
             Self::Lost => "lost by a fault".to_owned(),
-            // Any status but 200 is a failure [90930].
+            // Any status but 200 is a failure [91144].
             Self::Status(status) => format!("status {status}, only 200 counts"),
             Self::Slow(patience) => format!("no answer within {} s", patience.as_secs()),
             Self::NoConnection => {
