@@ -199,11 +199,10 @@ impl Asked {
             shown["bytes"] = json!(part.as_ref().map_or(body.len(), |part| part.bytes.len()));
             part.iter().for_each(|part| shown["filename"] = json!(part.file_name));
         }
-        match operation {
-            // Without the secret, whichever it is.
-            op::GETTOKEN => shown = json!({ "corpid": shown["corpid"] }),
-            op::SYNC_MSG => mask_sync_token(&mut shown),
-            _ => {}
+        // Whichever secret it is, the right one or not.
+        shown.as_object_mut().and_then(|shown| shown.remove("corpsecret"));
+        if operation == op::SYNC_MSG {
+            mask_sync_token(&mut shown);
         }
         let is_nothing = body.is_empty() && (shown == json!({}) || shown == "");
         if is_nothing { Value::Null } else { shown }
