@@ -79,7 +79,9 @@ fn without_an_account_it_plays_a_conversation_to_its_end() {
     let output = echo_bot().output().unwrap();
     let transcript = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{transcript}\n{}", String::from_utf8_lossy(&output.stderr));
-    for line in ["  小王      你好\n  bot       你好\n", "🙂\n  bot       Do you", "📦\n  bot       我的订单", "  zhangsan  "] {
+    for line in
+        ["  小王      你好\n  bot       你好\n", "🙂\n  bot       Do you", "📦\n  bot       我的订单", "  zhangsan  "]
+    {
         assert!(transcript.contains(line), "{line:?} is missing: {transcript}");
     }
     let end = "handled 4, parked 0, left 0; 3 heard, 2 access tokens fetched, 1 old message left unanswered.\n";

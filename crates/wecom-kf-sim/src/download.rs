@@ -2,8 +2,14 @@
 
 use axum::http::{HeaderName, HeaderValue, StatusCode, header, response};
 use axum::response::Response;
+use serde_json::{Value, json};
 
 use crate::platform::{Extent, Served};
+
+/// A file as the journal shows it: without its bytes.
+pub(crate) fn shown(file: &Served) -> Value {
+    json!({ "content_type": file.content_type, "filename": file.file_name, "bytes": file.bytes.len() })
+}
 
 /// Status and headers of a file; its bytes are the body.
 pub(crate) fn head(file: &Served) -> response::Builder {

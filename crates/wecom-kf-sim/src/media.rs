@@ -5,6 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 
 use crate::customer::Customer;
+use crate::platform::Contents;
 use crate::simulator::Simulator;
 
 /// What a temporary file is: the `type` of `media/upload`.
@@ -22,7 +23,10 @@ pub enum MediaKind {
 }
 
 impl MediaKind {
-    pub(crate) const ALL: [Self; 4] = [Self::Image, Self::Voice, Self::Video, Self::File];
+    /// The kind that the API writes so.
+    pub(crate) fn of(name: &str) -> Option<Self> {
+        [Self::Image, Self::Voice, Self::Video, Self::File].into_iter().find(|kind| kind.as_str() == name)
+    }
 
     /// As the API writes it, such as `image`.
     pub fn as_str(self) -> &'static str {
@@ -79,18 +83,8 @@ impl Simulator {
     /// The temporary file with this media_id, whoever uploaded it; None if there is none, or if it has expired.
     pub fn media(&self, media_id: &str) -> Option<Media> {
         let (platform, now) = self.shared.platform();
-        platform.media(now, media_id)
-    }
-
-    /// The Content-Type of a refusal of `media/get`; `text/plain` at first. WeCom is known to write that as well as
-    /// `application/json`, for the same JSON.
-    pub fn set_media_refusal_content_type(&self, content_type: &'static str) {
-        self.shared.platform().0.set_media_refusal_content_type(content_type);
-    }
-
-    /// Percent-encodes the file names of `media/get`. At first they are in raw UTF-8; WeCom is known to write both.
-    pub fn percent_encode_file_names(&self) {
-        self.shared.platform().0.percent_encode_file_names();
+        let Contents { kind, file_name, bytes } = platform.media(now, media_id)?;
+        Some(Media { kind, file_name, bytes: bytes.into() })
     }
 }
 

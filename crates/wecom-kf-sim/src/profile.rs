@@ -30,6 +30,18 @@ impl Customer {
         platform.customer_opens(now, self.chat(), url)
     }
 
+    /// Opens the chat by a link of the console with this scene, and what was appended to it. Gives the `welcome_code`, if
+    /// the rules grant one.
+    ///
+    /// # Errors
+    ///
+    /// The scene has more than 32 bytes, or the `scene_param` more than 128.
+    pub fn enters_with(&self, scene: &str, scene_param: Option<&str>) -> Result<Option<String>, NotPossible> {
+        let entrance = Entrance::by_scene(scene.to_owned(), scene_param.map(str::to_owned))?;
+        let (mut platform, now) = self.shared.platform();
+        Ok(platform.customer_enters_by(now, self.chat(), entrance))
+    }
+
     /// Opens the chat from a 视频号 (`wechat_channels`): `scene` 1 is its home page, 2 a live product list, 3 a showcase, 4
     /// a shop's product, 5 a shop's order; the nickname is that of the 视频号, or with 4 and 5 of the shop. Gives the
     /// `welcome_code`, if the rules grant one.

@@ -14,15 +14,19 @@ impl Refusal {
         Self { code, detail: Some(detail.into()) }
     }
 
-    /// The reply, with an `errmsg` in the server's style: a hint number, the caller's IP and a help URL [seen in practice].
-    pub(crate) fn into_reply(self, operation: Operation, hint: &str) -> Value {
-        let code = self.code.0;
-        let what = match (self.detail, self.code.meaning_at(operation.id, Lang::En)) {
-            (Some(detail), "") => detail,
+    /// What is wrong, in words.
+    pub(crate) fn what(&self, operation: Operation) -> String {
+        match (&self.detail, self.code.meaning_at(operation.id, Lang::En)) {
+            (Some(detail), "") => detail.clone(),
             (Some(detail), meaning) => format!("{meaning}: {detail}"),
             (None, "") => "refused".to_owned(),
             (None, meaning) => meaning.to_owned(),
-        };
+        }
+    }
+
+    /// The reply, with an `errmsg` in the server's style: a hint number, the caller's IP and a help URL [seen in practice].
+    pub(crate) fn into_reply(self, operation: Operation, hint: &str) -> Value {
+        let (code, what) = (self.code.0, self.what(operation));
         let help = format!("https://open.work.weixin.qq.com/devtool/query?e={code}");
         let errmsg = format!("{what}, hint: [{hint}], from ip: 127.0.0.1, more info at {help}");
         json!({ "errcode": code, "errmsg": errmsg })

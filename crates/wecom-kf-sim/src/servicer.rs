@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use crate::customer::Customer;
-use crate::platform::{NotPossible, Receiving};
+use crate::platform::{NotPossible, Receiving, Rejecting};
 use crate::shared::Shared;
 use crate::simulator::Simulator;
 
@@ -59,6 +59,26 @@ impl Servicer {
         platform.servicer_ends(now, customer.chat(), &self.userid)
     }
 
+    /// Takes a servicer's message to the customer back: the event `servicer_recall_msg`. Gives the event's msgid.
+    ///
+    /// # Errors
+    ///
+    /// It is no servicer's message to this customer, or is recalled already.
+    pub fn recalls(&self, customer: &Customer, msgid: &str) -> Result<String, NotPossible> {
+        let (mut platform, now) = self.shared.platform();
+        platform.servicer_recalls(now, customer.chat(), msgid)
+    }
+
+    /// Switches 不再接收消息 on for the customer (`reject_customer_msg_switch_change`).
+    pub fn rejects(&self, customer: &Customer) {
+        self.set_rejecting(customer, Rejecting::Yes);
+    }
+
+    /// Switches 不再接收消息 off for the customer (`reject_customer_msg_switch_change`).
+    pub fn stops_rejecting(&self, customer: &Customer) {
+        self.set_rejecting(customer, Rejecting::No);
+    }
+
     /// Stops receiving, at every account this member serves (`servicer_status_change`).
     pub fn stops(&self) {
         self.set_receiving(Receiving::No);
@@ -72,6 +92,11 @@ impl Servicer {
     /// Receives again, at every account this member serves (`servicer_status_change`).
     pub fn resumes(&self) {
         self.set_receiving(Receiving::Yes);
+    }
+
+    fn set_rejecting(&self, customer: &Customer, rejecting: Rejecting) {
+        let (mut platform, now) = self.shared.platform();
+        platform.servicer_rejects(now, customer.chat(), &self.userid, rejecting);
     }
 
     fn set_receiving(&self, receiving: Receiving) {

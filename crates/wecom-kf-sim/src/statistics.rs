@@ -1,7 +1,7 @@
 //! What people do that only the statistics show.
 
 use crate::customer::Customer;
-use crate::platform::{NotPossible, Rejecting};
+use crate::platform::NotPossible;
 use crate::servicer::Servicer;
 
 /// How a customer rates: see [`Customer::rates`].
@@ -25,21 +25,6 @@ impl Servicer {
     pub fn asks_to_rate(&self, customer: &Customer) -> Result<(), NotPossible> {
         let (mut platform, now) = self.shared.platform();
         platform.servicer_asks_to_rate(now, customer.chat(), self.userid())
-    }
-
-    /// Switches 不再接收消息 on for the customer (`reject_customer_msg_switch_change`).
-    pub fn rejects(&self, customer: &Customer) {
-        self.set_rejecting(customer, Rejecting::Yes);
-    }
-
-    /// Switches 不再接收消息 off for the customer (`reject_customer_msg_switch_change`).
-    pub fn stops_rejecting(&self, customer: &Customer) {
-        self.set_rejecting(customer, Rejecting::No);
-    }
-
-    fn set_rejecting(&self, customer: &Customer, rejecting: Rejecting) {
-        let (mut platform, now) = self.shared.platform();
-        platform.servicer_rejects(now, customer.chat(), self.userid(), rejecting);
     }
 }
 

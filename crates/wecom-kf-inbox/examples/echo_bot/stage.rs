@@ -35,7 +35,9 @@ pub(crate) async fn play() -> Result<(), Report> {
         sleep(Duration::from_millis(5)).await;
     }
 
-    for (number, text) in ["你好", "Do you speak English too? 🙂", "我的订单 #1024 到哪儿了？📦"].into_iter().enumerate() {
+    for (number, text) in
+        ["你好", "Do you speak English too? 🙂", "我的订单 #1024 到哪儿了？📦"].into_iter().enumerate()
+    {
         println!("  小王      {text}");
         customer.says(text);
         println!("  bot       {}", customer.hears().await?.text().unwrap_or_default());
@@ -46,7 +48,9 @@ pub(crate) async fn play() -> Result<(), Report> {
             }
             1 => {
                 sim.fault(op::SEND_MSG).reset_after();
-                println!("            (the next message is sent, but WeCom's answer is lost: it is sent again, and heard once)");
+                println!(
+                    "            (the next message is sent, but WeCom's answer is lost: it is sent again, and heard once)"
+                );
             }
             _ => {}
         }

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use wecom_kf_raw::limits::add_contact_way::SCENE_MAX_BYTES;
 
+use super::beliefs::Belief;
 use super::people::NotPossible;
 use super::{Chat, Platform, text};
 use crate::refusal::Refusal;
@@ -29,6 +31,17 @@ pub(crate) struct Entrance {
 }
 
 impl Entrance {
+    /// By a link with a scene, and what was appended to it.
+    pub(crate) fn by_scene(scene: String, scene_param: Option<String>) -> Result<Self, NotPossible> {
+        if scene.len() > SCENE_MAX_BYTES {
+            return Err(NotPossible(format!("`scene` has more than {SCENE_MAX_BYTES} bytes")));
+        }
+        if scene_param.as_ref().is_some_and(|scene_param| scene_param.len() > MAX_SCENE_PARAM_BYTES) {
+            return Err(NotPossible(format!("`scene_param` has more than {MAX_SCENE_PARAM_BYTES} bytes")));
+        }
+        Ok(Self { scene, scene_param, wechat_channels: None })
+    }
+
     /// By a 视频号: the home page, a product list or a showcase (1 to 3), or a shop's product or order (4, 5) [94670].
     pub(crate) fn from_channels(scene: u32, nickname: &str) -> Self {
         let member = if matches!(scene, 4 | 5) { "shop_nickname" } else { "nickname" };
@@ -55,7 +68,11 @@ impl Platform {
         let scene = text(request, "scene").map(str::to_owned);
         let page = self.ids.named("contact way", &open_kfid, "kfc", 17);
         let way = format!("{open_kfid} {}", scene.as_deref().unwrap_or_default());
-        let enc_scene = self.ids.named("enc_scene", &way, "ENC", 32);
+        let enc_scene = if self.beliefs.hold(Belief::SameSceneSameLink) {
+            self.ids.named("enc_scene", &way, "ENC", 32)
+        } else {
+            self.ids.next("enc_scene", "ENC", 32)
+        };
         let url = format!("https://work.weixin.qq.com/kf/{page}?enc_scene={enc_scene}");
         self.contact_ways.insert(enc_scene, ContactWay { open_kfid, url: url.clone(), scene });
         Ok(json!({ "url": url }))
@@ -72,7 +89,8 @@ impl Platform {
         Ok(self.customer_enters_by(now, chat, entrance))
     }
 
-    fn entrance(&self, chat: Chat<'_>, url: &str) -> Result<Entrance, NotPossible> {
+    /// How a customer comes in by such a link.
+    pub(crate) fn entrance(&self, chat: Chat<'_>, url: &str) -> Result<Entrance, NotPossible> {
         let query = url.split_once('?').map_or("", |(_, query)| query);
         let parameter = |wanted: &str| {
             let mut pairs = form_urlencoded::parse(query.as_bytes());
@@ -87,9 +105,6 @@ impl Platform {
         }
         // Only a link with a scene takes one [94665]; unverified: that it is ignored elsewhere.
         let scene_param = parameter("scene_param").filter(|_| way.scene.is_some());
-        if scene_param.as_ref().is_some_and(|scene_param| scene_param.len() > MAX_SCENE_PARAM_BYTES) {
-            return Err(NotPossible(format!("`scene_param` has more than {MAX_SCENE_PARAM_BYTES} bytes")));
-        }
-        Ok(Entrance { scene: way.scene.clone().unwrap_or_default(), scene_param, wechat_channels: None })
+        Entrance::by_scene(way.scene.clone().unwrap_or_default(), scene_param)
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::beliefs::{Belief, Beliefs};
 use super::contact_ways::Entrance;
 use super::sessions::within_window;
 use super::{Customer, Platform};
@@ -41,10 +42,9 @@ impl Platform {
         let (mut found, mut invalid) = (Vec::new(), Vec::new());
         for external_userid in request["external_userid_list"].as_array().into_iter().flatten() {
             let external_userid = external_userid.as_str().unwrap_or_default();
-            let mut accounts = self.accounts.iter().filter(|account| !account.deleted);
-            let customer = accounts.find_map(|account| account.customers.get(external_userid));
+            let customer = self.existing().find_map(|account| account.customers.get(external_userid));
             // Neither one of another corp nor one without a contact in 48 hours can be read [95159].
-            match customer.filter(|customer| customer.had_contact(now)) {
+            match customer.filter(|customer| customer.had_contact(now, &self.beliefs)) {
                 None => invalid.push(external_userid),
                 Some(customer) => {
                     let mut shown = customer.shown(external_userid);
@@ -62,8 +62,9 @@ impl Platform {
 
 impl Customer {
     /// unverified: that entering is a contact too; that writing is one is sure.
-    fn had_contact(&self, now: Duration) -> bool {
-        within_window(self.session.last_message(), now) || self.recently_entered(now).is_some()
+    fn had_contact(&self, now: Duration, beliefs: &Beliefs) -> bool {
+        let has_entered = self.recently_entered(now).is_some() && beliefs.hold(Belief::EnteringIsContact);
+        within_window(self.session.last_message(), now) || has_entered
     }
 
     fn recently_entered(&self, now: Duration) -> Option<&Entrance> {

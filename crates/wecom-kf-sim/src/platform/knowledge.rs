@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use wecom_kf_raw::ErrCode;
 
+use super::beliefs::Belief;
 use super::send::check_bodies;
 use super::{Platform, required, text};
 use crate::ids::Ids;
@@ -72,6 +73,13 @@ impl Knowledge {
 
     fn is_default(&self, group_id: &str) -> bool {
         self.groups.first().is_some_and(|group| group.group_id == group_id)
+    }
+
+    fn move_to_default(&mut self, group_id: &str) {
+        let Some(default) = self.groups.first() else { return };
+        for intent in self.intents.iter_mut().filter(|intent| intent.group_id == group_id) {
+            intent.group_id.clone_from(&default.group_id);
+        }
     }
 
     fn group(&mut self, group_id: &str) -> Result<&mut Group, Refusal> {
@@ -143,7 +151,11 @@ impl Platform {
         self.knowledge.changeable_group(group_id)?;
         self.knowledge.groups.retain(|group| group.group_id != group_id);
         // unverified: what becomes of its intents is not documented; here they go with it.
-        self.knowledge.intents.retain(|intent| intent.group_id != group_id);
+        if self.beliefs.hold(Belief::GroupTakesItsIntents) {
+            self.knowledge.intents.retain(|intent| intent.group_id != group_id);
+        } else {
+            self.knowledge.move_to_default(group_id);
+        }
         Ok(json!({}))
     }
 
@@ -247,8 +259,8 @@ impl Platform {
         check_bodies(attachment, &msgtype, &ATTACHMENTS, "msgtype of the attachment")?;
         let body = &mut attachment[&msgtype];
         match msgtype.as_str() {
-            "image" => *body = self.named(body, MediaKind::Image, now)?,
-            "video" => *body = self.named(body, MediaKind::Video, now)?,
+            "image" => *body = self.attached(body, MediaKind::Image, now)?,
+            "video" => *body = self.attached(body, MediaKind::Video, now)?,
             "miniprogram" => {
                 self.check_media(required(body, "thumb_media_id")?, MediaKind::Image, now)?;
                 body.as_object_mut().and_then(|body| body.remove("thumb_media_id"));
@@ -258,7 +270,8 @@ impl Platform {
         Ok(())
     }
 
-    fn named(&self, body: &Value, kind: MediaKind, now: Duration) -> Result<Value, Refusal> {
+    /// What comes back of a file.
+    fn attached(&self, body: &Value, kind: MediaKind, now: Duration) -> Result<Value, Refusal> {
         let media_id = required(body, "media_id")?;
         self.check_media(media_id, kind, now)?;
         Ok(json!({ "name": self.file_name(media_id, now)? }))

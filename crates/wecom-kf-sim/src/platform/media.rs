@@ -2,61 +2,58 @@
 
 mod format;
 
-use std::collections::HashMap;
+use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
 use wecom_kf_raw::ErrCode;
+use wecom_kf_raw::limits::{media_upload, media_uploadimg};
 
+use super::beliefs::{Belief, Beliefs};
 use super::{Chat, KEPT, Platform, text};
-use crate::media::{Media, MediaKind};
+use crate::media::MediaKind;
 use crate::multipart::Part;
 use crate::refusal::Refusal;
 
 /// A temporary media_id is valid for 3 days [90253].
-const LIFETIME: Duration = KEPT;
+pub(super) const LIFETIME: Duration = KEPT;
 /// unverified: that a megabyte is that of computers.
 const MEGABYTE: usize = 1024 * 1024;
-/// A file has more than 5 bytes [90253].
-const MIN_BYTES: usize = 6;
-/// A picture of `uploadimg` has at least 5 bytes, and at most 2 MB [90256].
-const IMG_BYTES: std::ops::RangeInclusive<usize> = 5..=2 * MEGABYTE;
 /// unverified: what is larger is read in ranges of at most 20 MB (830002), by one source.
 const MAX_RANGE_BYTES: usize = 20 * MEGABYTE;
+/// What older editions and the stand-alone one allow for pictures [90253].
+const OLD_MAX_IMAGE_BYTES: usize = 2 * MEGABYTE;
 /// The part is named so [90253].
 const PART_NAME: &str = "media";
-/// The smallest PNG: one transparent pixel.
-const PIXEL: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\x1f\x15\xc4\x89\0\0\0\x0b\
-    IDATx\x9cc`\0\x02\0\0\x05\0\x01z^\xab?\0\0\0\0IEND\xaeB`\x82";
+/// A file of each kind, for who needs one and does not care which.
+const PICTURE: &[u8] = include_bytes!("media/picture.png");
+/// A second of AMR frames without data.
+const SILENCE: &[u8] = b"#!AMR\n||||||||||||||||||||||||||||||||||||||||||||||||||";
+/// The first box of an MP4 file, which says that it is one.
+const NO_FILM: &[u8] = b"\0\0\0\x18ftypisom\0\0\x02\0isomiso2";
+const A_FILE: &[u8] = "微信客服\n".as_bytes();
 
-#[derive(Debug)]
-pub(crate) struct Files {
-    by_media_id: HashMap<String, Stored>,
-    refusal_content_type: &'static str,
-    names: Names,
+/// What a temporary file is.
+#[derive(Clone)]
+pub(crate) struct Contents {
+    pub(crate) kind: MediaKind,
+    pub(crate) file_name: String,
+    pub(crate) bytes: Bytes,
 }
 
-impl Default for Files {
-    fn default() -> Self {
-        Self { by_media_id: HashMap::new(), refusal_content_type: "text/plain", names: Names::Raw }
+// Without the name and the bytes: they are a customer's.
+impl fmt::Debug for Contents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Contents({}, {} bytes)", self.kind, self.bytes.len())
     }
 }
 
-/// How `media/get` writes file names; both are seen in practice.
-#[derive(Clone, Copy, Debug)]
-enum Names {
-    Raw,
-    PercentEncoded,
-}
-
+/// A temporary file.
 #[derive(Debug)]
-struct Stored {
-    uploaded: Duration,
-    kind: MediaKind,
-    file_name: String,
-    bytes: Bytes,
+pub(super) struct Stored {
+    media: Contents,
     fits: Fits,
 }
 
@@ -94,11 +91,13 @@ pub(crate) enum Extent {
 
 impl MediaKind {
     /// unverified: 10 MB for pictures; older editions and the stand-alone one say 2 MB [90253].
-    fn max_bytes(self) -> usize {
+    fn max_bytes(self, beliefs: &Beliefs) -> usize {
         match self {
-            Self::Voice => 2 * MEGABYTE,
-            Self::Image | Self::Video => 10 * MEGABYTE,
-            Self::File => 20 * MEGABYTE,
+            Self::Image if beliefs.hold(Belief::ImagesHave10Mb) => media_upload::MEDIA_IMAGE_MAX_BYTES,
+            Self::Image => OLD_MAX_IMAGE_BYTES,
+            Self::Voice => media_upload::MEDIA_VOICE_MAX_BYTES,
+            Self::Video => media_upload::MEDIA_VIDEO_MAX_BYTES,
+            Self::File => media_upload::MEDIA_FILE_MAX_BYTES,
         }
     }
 
@@ -125,35 +124,22 @@ impl MediaKind {
 impl Platform {
     /// A temporary picture that fits everywhere.
     pub(crate) fn media_id(&mut self, now: Duration) -> String {
-        self.keep(Stored {
-            uploaded: now,
-            kind: MediaKind::Image,
-            file_name: "pixel.png".to_owned(),
-            bytes: Bytes::from_static(PIXEL),
-            fits: Fits::EveryKind,
-        })
+        self.keep(now, Stored { media: made_up(MediaKind::Image), fits: Fits::EveryKind })
+    }
+
+    /// A temporary file of this kind, as if uploaded now by somebody who does not care what is in it.
+    pub(crate) fn made_up_media(&mut self, now: Duration, kind: MediaKind) -> String {
+        self.keep(now, Stored { media: made_up(kind), fits: Fits::ItsKind })
     }
 
     /// A temporary file, as if uploaded now.
     pub(crate) fn store(&mut self, now: Duration, kind: MediaKind, file_name: &str, bytes: Bytes) -> String {
-        self.keep(Stored { uploaded: now, kind, file_name: file_name.to_owned(), bytes, fits: Fits::ItsKind })
+        let media = Contents { kind, file_name: file_name.to_owned(), bytes };
+        self.keep(now, Stored { media, fits: Fits::ItsKind })
     }
 
-    pub(crate) fn media(&self, now: Duration, media_id: &str) -> Option<Media> {
-        let Stored { kind, file_name, bytes, .. } = self.stored(media_id, now).ok()?;
-        Some(Media { kind: *kind, file_name: file_name.clone(), bytes: bytes.to_vec() })
-    }
-
-    pub(crate) fn set_media_refusal_content_type(&mut self, content_type: &'static str) {
-        self.files.refusal_content_type = content_type;
-    }
-
-    pub(crate) fn media_refusal_content_type(&self) -> &'static str {
-        self.files.refusal_content_type
-    }
-
-    pub(crate) fn percent_encode_file_names(&mut self) {
-        self.files.names = Names::PercentEncoded;
+    pub(crate) fn media(&self, now: Duration, media_id: &str) -> Option<Contents> {
+        self.stored(media_id, now).ok().map(|stored| stored.media.clone())
     }
 
     /// A customer's picture, voice, video or file.
@@ -165,23 +151,26 @@ impl Platform {
         file_name: &str,
         bytes: Bytes,
     ) -> String {
-        if bytes.len() > kind.max_bytes_of_customers() {
-            // unverified: the words; that a text with a notice comes is documented [94670].
-            let notice = json!({ "content": format!("[{kind}: too large, look at it in the WeCom client]") });
-            return self.customer_writes(now, chat, "text", notice);
-        }
         let media_id = self.store(now, kind, file_name, bytes);
         self.customer_writes(now, chat, kind.as_str(), json!({ "media_id": media_id }))
     }
 
+    /// The text that comes in the place of a customer's file that is too large [94670].
+    pub(super) fn too_large(&self, now: Duration, msgtype: &str, body: &Value) -> Option<Value> {
+        let kind = MediaKind::of(msgtype)?;
+        let stored = self.stored(text(body, "media_id")?, now).ok()?;
+        // unverified: the words; that a text with a notice comes is documented [94670].
+        let notice = || json!({ "content": format!("[{kind}: too large, look at it in the WeCom client]") });
+        (stored.media.bytes.len() > kind.max_bytes_of_customers()).then(notice)
+    }
+
     /// `POST /cgi-bin/media/upload` [90253].
     pub(crate) fn media_upload(&mut self, now: Duration, request: &Value, part: Part) -> Result<Value, Refusal> {
-        let kind = MediaKind::ALL.into_iter().find(|kind| request["type"] == kind.as_str());
-        let kind = kind.ok_or(ErrCode::INVALID_TYPE_PARAMETER)?;
+        let kind = text(request, "type").and_then(MediaKind::of).ok_or(ErrCode::INVALID_TYPE_PARAMETER)?;
         if part.name != PART_NAME {
             return Err(Refusal::because(ErrCode::EMPTY_MEDIA_DATA, "there is no part named `media`"));
         }
-        check_size(kind, part.bytes.len())?;
+        check_size(kind, part.bytes.len(), &self.beliefs)?;
         format::check(kind, &part.bytes)?;
         let media_id = self.store(now, kind, &part.file_name, part.bytes);
         // The document shows created_at as digits in a string, and errmsg empty [90253].
@@ -196,8 +185,8 @@ impl Platform {
     pub(crate) fn media_uploadimg(&mut self, _now: Duration, _request: &Value, part: Part) -> Result<Value, Refusal> {
         match part.bytes.len() {
             0 => return Err(ErrCode::EMPTY_MEDIA_DATA.into()),
-            size if size < *IMG_BYTES.start() => return Err(ErrCode::INVALID_FILE_SIZE.into()),
-            size if size > *IMG_BYTES.end() => return Err(ErrCode::INVALID_IMAGE_SIZE.into()),
+            size if size < media_uploadimg::MEDIA_MIN_BYTES => return Err(ErrCode::INVALID_FILE_SIZE.into()),
+            size if size > media_uploadimg::MEDIA_MAX_BYTES => return Err(ErrCode::INVALID_IMAGE_SIZE.into()),
             _ => format::check(MediaKind::Image, &part.bytes)?,
         }
         // Leads nowhere: `.example` is reserved for that.
@@ -208,8 +197,8 @@ impl Platform {
     /// `GET /cgi-bin/media/get` [90254]. 45033 for the same file too often at once is not simulated: no figure is known.
     pub(crate) fn media_get(&mut self, now: Duration, request: &Value) -> Result<Served, Refusal> {
         let media_id = text(request, "media_id").ok_or(ErrCode::MEDIA_ID_MISSING)?;
-        let stored = self.stored(media_id, now)?;
-        let total = stored.bytes.len();
+        let media = &self.stored(media_id, now)?.media;
+        let total = media.bytes.len();
         let (extent, range) = match text(request, "Range").and_then(|range| parse_range(range, total)) {
             None => (Extent::Whole, 0..total),
             Some(range) if range.is_empty() => (Extent::Nothing { total }, range),
@@ -218,17 +207,17 @@ impl Platform {
         if range.len() > MAX_RANGE_BYTES {
             return Err(ErrCode::DOWNLOAD_RANGE_TOO_LARGE.into());
         }
-        let (content_type, file_name) = (stored.kind.content_type(), self.shown(&stored.file_name));
-        Ok(Served { content_type, file_name, extent, bytes: stored.bytes.slice(range) })
+        let (content_type, file_name) = (media.kind.content_type(), self.shown(&media.file_name));
+        Ok(Served { content_type, file_name, extent, bytes: media.bytes.slice(range) })
     }
 
     /// Whether a message or an account may use this file.
-    pub(super) fn check_media(&self, media_id: &str, wanted: MediaKind, now: Duration) -> Result<(), Refusal> {
+    pub(crate) fn check_media(&self, media_id: &str, wanted: MediaKind, now: Duration) -> Result<(), Refusal> {
         let stored = self.stored(media_id, now)?;
         match stored.fits {
-            Fits::ItsKind if stored.kind != wanted => {
-                // unverified: that a file of another kind is refused so.
-                let why = format!("it was uploaded as {}, not as {wanted}", stored.kind);
+            // unverified: that WeCom looks at what kind of file it is, and that it is refused so.
+            Fits::ItsKind if stored.media.kind != wanted && self.beliefs.hold(Belief::FilesFitTheirKind) => {
+                let why = format!("it was uploaded as {}, not as {wanted}", stored.media.kind);
                 Err(Refusal::because(ErrCode::INVALID_MEDIA_ID, why))
             }
             _ => Ok(()),
@@ -237,33 +226,29 @@ impl Platform {
 
     /// The name it was uploaded under.
     pub(super) fn file_name(&self, media_id: &str, now: Duration) -> Result<&str, Refusal> {
-        Ok(&self.stored(media_id, now)?.file_name)
+        Ok(&self.stored(media_id, now)?.media.file_name)
     }
 
     fn stored(&self, media_id: &str, now: Duration) -> Result<&Stored, Refusal> {
-        let stored = self.files.by_media_id.get(media_id).filter(|stored| now <= stored.uploaded + LIFETIME);
         // Unknown and older than 3 days look alike [errcodes 40007].
-        stored.ok_or(ErrCode::INVALID_MEDIA_ID.into())
+        self.files.get(now, media_id).ok_or(ErrCode::INVALID_MEDIA_ID.into())
     }
 
-    fn keep(&mut self, stored: Stored) -> String {
-        let now = stored.uploaded;
-        self.files.by_media_id.retain(|_, stored| now <= stored.uploaded + LIFETIME);
+    fn keep(&mut self, now: Duration, stored: Stored) -> String {
         let media_id = self.ids.next("media", "3", 64);
-        self.files.by_media_id.insert(media_id.clone(), stored);
+        self.files.insert(now, media_id.clone(), stored);
         media_id
     }
 
     /// A file name as the header has it. Raw, it may be anything but what would end the header or the quotation.
+    /// unverified: raw as well as percent-encoded ones are seen in practice.
     fn shown(&self, file_name: &str) -> String {
         let must_go = |byte: u8| byte.is_ascii_control() || byte == b'"' || byte == b'\\';
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+        let is_raw = self.beliefs.hold(Belief::FileNamesAreRaw);
         let mut shown = Vec::with_capacity(file_name.len());
         for byte in file_name.bytes() {
-            let encoded = match self.files.names {
-                Names::Raw => must_go(byte),
-                Names::PercentEncoded => !is_plain(byte),
-            };
+            let encoded = if is_raw { must_go(byte) } else { !is_plain(byte) };
             if encoded { shown.extend(format!("%{byte:02X}").bytes()) } else { shown.push(byte) }
         }
         String::from_utf8(shown).expect("characters stay whole, or are encoded whole")
@@ -271,14 +256,15 @@ impl Platform {
 }
 
 /// unverified: which of the codes for sizes is whose; the document names them without saying so.
-fn check_size(kind: MediaKind, size: usize) -> Result<(), Refusal> {
+fn check_size(kind: MediaKind, size: usize, beliefs: &Beliefs) -> Result<(), Refusal> {
     if size == 0 {
         return Err(ErrCode::EMPTY_MEDIA_DATA.into());
     }
-    if size < MIN_BYTES {
+    if size < media_upload::MEDIA_MIN_BYTES {
         return Err(Refusal::because(ErrCode::INVALID_FILE_SIZE, "more than 5 bytes are needed"));
     }
-    if size <= kind.max_bytes() {
+    let max_bytes = kind.max_bytes(beliefs);
+    if size <= max_bytes {
         return Ok(());
     }
     let code = match kind {
@@ -286,7 +272,7 @@ fn check_size(kind: MediaKind, size: usize) -> Result<(), Refusal> {
         MediaKind::Video => ErrCode::INVALID_VIDEO_SIZE,
         MediaKind::Voice | MediaKind::File => ErrCode::MEDIA_TOO_LARGE,
     };
-    Err(Refusal::because(code, format!("a {kind} has at most {} bytes", kind.max_bytes())))
+    Err(Refusal::because(code, format!("a {kind} has at most {max_bytes} bytes")))
 }
 
 /// The bytes of `bytes=a-b`, `bytes=a-` or `bytes=-n`; empty if the file has none of them. None if it is no such thing:
@@ -311,7 +297,17 @@ fn parse_range(range: &str, total: usize) -> Option<Range<usize>> {
 /// The kind of file that a message of this kind is made of.
 pub(super) fn kind_of_msgtype(msgtype: &str) -> MediaKind {
     // What else has a file has a cover, which is a picture.
-    MediaKind::ALL.into_iter().find(|kind| kind.as_str() == msgtype).unwrap_or(MediaKind::Image)
+    MediaKind::of(msgtype).unwrap_or(MediaKind::Image)
+}
+
+fn made_up(kind: MediaKind) -> Contents {
+    let (file_name, bytes) = match kind {
+        MediaKind::Image => ("picture.png", PICTURE),
+        MediaKind::Voice => ("voice.amr", SILENCE),
+        MediaKind::Video => ("video.mp4", NO_FILM),
+        MediaKind::File => ("file.txt", A_FILE),
+    };
+    Contents { kind, file_name: file_name.to_owned(), bytes: Bytes::from_static(bytes) }
 }
 
 #[cfg(test)]

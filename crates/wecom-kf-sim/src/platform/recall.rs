@@ -1,64 +1,92 @@
+//! Who takes messages back: the bot, customers, servicers.
+
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use wecom_kf_raw::ErrCode;
+use wecom_kf_raw::{ErrCode, op};
 
-use super::{Customer, Platform, required};
+use super::beliefs::Belief;
+use super::chat::Author;
+use super::people::NotPossible;
+use super::{Chat, Customer, Platform, required};
 use crate::refusal::Refusal;
 
-/// unverified: 2 minutes, and all of this operation, by one SDK and the stand-alone edition.
+/// unverified: 2 minutes, and all of `recall_msg`, by one SDK and the stand-alone edition.
 const WINDOW: Duration = Duration::from_secs(2 * 60);
-
-/// What is known of a message that was accepted.
-#[derive(Debug)]
-pub(crate) struct Sent {
-    pub(super) at: Duration,
-    pub(super) external_userid: String,
-    pub(super) by: SentBy,
-}
-
-/// What sent it, and whether it is still there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SentBy {
-    SendMsg,
-    SendMsgOnEvent,
-    /// It was recalled.
-    Nobody,
-}
 
 impl Platform {
     /// `POST /cgi-bin/kf/recall_msg`. The message still counts among the five, and its msgid stays used.
     pub(crate) fn recall_msg(&mut self, now: Duration, request: &Value) -> Result<Value, Refusal> {
+        if !self.beliefs.hold(Belief::RecallMsgExists) {
+            return Err(ErrCode::API_FORBIDDEN.into());
+        }
         let msgid = required(request, "msgid")?;
         let account = self.account(request)?;
-        let sent = account.sent_msgids.get_mut(msgid).ok_or(ErrCode::RECALL_MESSAGE_NOT_FOUND)?;
-        match sent.by {
-            SentBy::SendMsg => {}
-            // unverified: that a second recall is answered so.
-            SentBy::Nobody => return Err(ErrCode::RECALL_MESSAGE_NOT_FOUND.into()),
-            // unverified: that these cannot be recalled is documented, the errcode is not.
-            SentBy::SendMsgOnEvent => {
-                return Err(Refusal::because(ErrCode::INVALID_PARAMETER, "`send_msg` did not send this message"));
-            }
+        let external_userid = account.sent_msgids.get(now, msgid).ok_or(ErrCode::RECALL_MESSAGE_NOT_FOUND)?.clone();
+        let customer = account.customer(&external_userid)?;
+        // unverified: that a second recall is answered so.
+        let entry = customer.history.find(msgid).filter(|entry| !entry.recalled);
+        let entry = entry.ok_or(ErrCode::RECALL_MESSAGE_NOT_FOUND)?;
+        // unverified: that only these can be recalled is documented, the errcode is not.
+        if entry.from != Author::Bot(op::SEND_MSG.id) {
+            return Err(Refusal::because(ErrCode::INVALID_PARAMETER, "`send_msg` did not send this message"));
         }
-        if now > sent.at + WINDOW {
+        if now > entry.at + WINDOW {
             return Err(ErrCode::RECALL_WINDOW_CLOSED.into());
         }
-        sent.by = SentBy::Nobody;
-        let external_userid = sent.external_userid.clone();
-        account.customer(&external_userid)?.forget_heard(now, msgid);
+        customer.lose(now, msgid);
         Ok(json!({}))
+    }
+
+    /// A customer takes a message back. Gives the event's msgid. unverified: WeChat allows it for 2 minutes; here it is
+    /// always allowed.
+    pub(crate) fn customer_recalls(
+        &mut self,
+        now: Duration,
+        chat: Chat<'_>,
+        msgid: &str,
+    ) -> Result<String, NotPossible> {
+        self.recall(now, chat, msgid, |from| *from == Author::Customer)?;
+        Ok(self.log_chat_event(now, chat, json!({ "event_type": "user_recall_msg", "recall_msgid": msgid })))
+    }
+
+    /// A servicer takes a message back.
+    pub(crate) fn servicer_recalls(
+        &mut self,
+        now: Duration,
+        chat: Chat<'_>,
+        msgid: &str,
+    ) -> Result<String, NotPossible> {
+        let from = self.recall(now, chat, msgid, |from| matches!(from, Author::Servicer(_)))?;
+        let Author::Servicer(userid) = from else { unreachable!("only a servicer's message passes the filter") };
+        let event = json!({ "event_type": "servicer_recall_msg", "recall_msgid": msgid, "servicer_userid": userid });
+        Ok(self.log_chat_event(now, chat, event))
+    }
+
+    /// Takes a message back whose author `may`. Gives the author.
+    fn recall(
+        &mut self,
+        now: Duration,
+        chat: Chat<'_>,
+        msgid: &str,
+        may: impl Fn(&Author) -> bool,
+    ) -> Result<Author, NotPossible> {
+        let customer = self.known_customer(chat);
+        let entry = customer.history.find(msgid).filter(|entry| may(&entry.from));
+        let entry = entry.ok_or_else(|| NotPossible(format!("{msgid} is no message of theirs in this chat")))?;
+        if entry.recalled {
+            return Err(NotPossible(format!("{msgid} is recalled already")));
+        }
+        let from = entry.from.clone();
+        customer.lose(now, msgid);
+        Ok(from)
     }
 }
 
 impl Customer {
-    fn forget_heard(&mut self, now: Duration, msgid: &str) {
-        if let Some(at) = self.heard.iter().position(|(_, heard)| heard.msgid == msgid) {
-            self.heard.remove(at);
-            if at < self.asked_for {
-                self.asked_for -= 1;
-            }
-        }
-        self.note(now, "(bot recalls a message)".to_owned());
+    /// A message is gone from the chat.
+    fn lose(&mut self, now: Duration, msgid: &str) {
+        self.history.find(msgid).into_iter().for_each(|entry| entry.recalled = true);
+        self.note_event(now, "(a message is recalled)".to_owned(), json!({ "event": "recalled", "msgid": msgid }));
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use wecom_kf_raw::{ErrCode, Lang};
 
+use super::beliefs::Belief;
 use super::{Platform, Receiving};
 use crate::refusal::Refusal;
 
@@ -91,6 +92,39 @@ impl Platform {
         }
     }
 
+    /// Lets a member serve these accounts, and no others but for those of a department.
+    pub(crate) fn set_served(&mut self, userid: &str, open_kfids: &[String]) {
+        for account in &mut self.accounts {
+            let userids = &mut account.servicers.userids;
+            if open_kfids.contains(&account.open_kfid) {
+                userids.insert(userid.to_owned());
+            } else {
+                userids.remove(userid);
+            }
+        }
+    }
+
+    /// Lets everybody who serves another account serve this one.
+    pub(super) fn serve_too(&mut self, open_kfid: &str) {
+        let userids: BTreeSet<_> = self.existing().flat_map(|account| &account.servicers.userids).cloned().collect();
+        self.any_account(open_kfid).into_iter().for_each(|account| account.servicers.userids.extend(userids.clone()));
+    }
+
+    /// The accounts that a member serves, alone or with a department.
+    pub(super) fn served_by(&self, userid: &str) -> impl Iterator<Item = &str> {
+        let served = self.existing().filter(move |account| account.servicers.has(userid, &self.departments));
+        served.map(|account| account.open_kfid.as_str())
+    }
+
+    pub(crate) fn has_member(&self, userid: &str) -> bool {
+        self.members.contains_key(userid)
+    }
+
+    /// Whether a member serves an account, alone or with a department.
+    pub(crate) fn is_served_by(&self, open_kfid: &str, userid: &str) -> bool {
+        self.receiving_at(open_kfid, userid).is_some()
+    }
+
     pub(crate) fn meet_department(&mut self, department_id: u64, userids: &[&str]) {
         userids.iter().for_each(|userid| self.meet_member(userid));
         self.departments.entry(department_id).or_default().extend(userids.iter().map(|userid| (*userid).to_owned()));
@@ -144,6 +178,9 @@ impl Platform {
 
     /// unverified: that the whole call is refused, rather than the entries that are too many.
     fn check_room(&mut self, request: &Value, entries: &[Entry]) -> Result<(), Refusal> {
+        if !self.beliefs.hold(Belief::ServicersAreLimited) {
+            return Ok(());
+        }
         let new: BTreeSet<_> = entries.iter().filter(|entry| self.check_exists(entry).is_ok()).collect();
         let servicers = &self.account(request)?.servicers;
         let new = new.into_iter().filter(|entry| !servicers.contains(entry));

@@ -67,11 +67,8 @@ impl Platform {
         // unverified: the document requires open_kfid; two SDKs say that without it all accounts are meant.
         let only = text(request, "open_kfid").map(str::to_owned);
         only.as_ref().map_or(Ok(()), |_| self.account(request).map(drop))?;
-        let accounts: Vec<_> = self
-            .accounts
-            .iter()
-            .filter(|account| !account.deleted && only.as_ref().is_none_or(|only| *only == account.open_kfid))
-            .collect();
+        let is_meant = |account: &&Account| only.as_ref().is_none_or(|only| *only == account.open_kfid);
+        let accounts: Vec<_> = self.existing().filter(is_meant).collect();
         statistic_list(request, now, |day| {
             let days = accounts.iter().filter_map(|account| account.figures.day(day));
             days.map(|day| day.corp.clone()).reduce(CorpDay::plus).map(|day| day.shown())
@@ -154,7 +151,8 @@ impl Platform {
             return Err(NotPossible(format!("{userid} does not have, and did not have last, this session")));
         }
         customer.conversation.asked = Some((userid.to_owned(), now));
-        customer.note(now, format!("({userid} asks to rate)"));
+        let body = json!({ "event": "asked_to_rate", "servicer_userid": userid });
+        customer.note_event(now, format!("({userid} asks to rate)"), body);
         self.known_account(chat).figures.on(now).servicer(userid).asked += 1;
         Ok(())
     }
@@ -170,7 +168,7 @@ impl Platform {
         let Some((userid, asked)) = customer.conversation.asked.take() else {
             return Err(NotPossible(format!("nobody asked {} to rate", customer.name)));
         };
-        customer.note(now, format!("({} rates)", customer.name));
+        customer.note_event(now, format!("({} rates)", customer.name), json!({ "event": "rated" }));
         self.known_account(chat).figures.on(asked).servicer(&userid).rated(rating);
         Ok(())
     }

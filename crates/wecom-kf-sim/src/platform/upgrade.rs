@@ -80,7 +80,7 @@ impl Platform {
             return Err(ErrCode::UPGRADE_TARGET_NOT_CONFIGURED.into());
         }
         let customer = self.account(request)?.customer(external_userid)?;
-        customer.note(now, format!("(bot offers {offer})"));
+        customer.note_event(now, format!("(bot offers {offer})"), json!({ "event": "offered" }));
         let servicer_userid = customer.session.servicer_userid(now).map(str::to_owned);
         let offered = Offered { offer, servicer_userid, accepted: Accepted::No };
         customer.upgrade = Some(offered.clone());
@@ -97,7 +97,7 @@ impl Platform {
         let external_userid = required(request, "external_userid")?;
         let customer = self.account(request)?.customer(external_userid)?;
         if customer.upgrade.take().is_some() {
-            customer.note(now, "(bot withdraws the offer)".to_owned());
+            customer.note_event(now, "(bot withdraws the offer)".to_owned(), json!({ "event": "withdrawn" }));
         }
         Ok(json!({}))
     }
@@ -117,7 +117,7 @@ impl Platform {
         }
         offered.accepted = Accepted::Yes;
         let Offered { offer, servicer_userid, .. } = offered.clone();
-        customer.note(now, format!("({} takes the offer)", customer.name));
+        customer.note_event(now, format!("({} takes the offer)", customer.name), json!({ "event": "accepted" }));
         self.happens(now, chat, Happening::Taken(&offer, servicer_userid.as_deref()));
         Ok(())
     }

@@ -3,13 +3,27 @@
 #[cfg(test)]
 mod accounts;
 #[cfg(test)]
+mod beliefs;
+#[cfg(test)]
 mod bot;
+#[cfg(test)]
+mod callbacks;
+#[cfg(test)]
+mod console_api;
 #[cfg(test)]
 mod contact_ways;
 #[cfg(test)]
+mod control;
+#[cfg(test)]
 mod customers;
 #[cfg(test)]
+mod determinism;
+#[cfg(test)]
+mod docs;
+#[cfg(test)]
 mod faults;
+#[cfg(test)]
+mod findings;
 #[cfg(test)]
 mod knowledge;
 #[cfg(test)]
@@ -28,6 +42,8 @@ mod program;
 mod reading;
 #[cfg(test)]
 mod recall;
+#[cfg(test)]
+mod receiver;
 #[cfg(test)]
 mod sending;
 #[cfg(test)]

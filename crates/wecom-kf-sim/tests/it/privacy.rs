@@ -1,5 +1,6 @@
 use std::sync::{Arc, Mutex};
 
+use reqwest::multipart::{Form, Part};
 use serde_json::json;
 use wecom_kf_sim::{Simulator, op};
 
@@ -32,12 +33,19 @@ async fn journal_debug_and_errmsg_show_no_token_and_no_secret() {
         bot.call(op::SEND_MSG, bot.text(&wang, &format!("my token is {token}"))).await,
     ];
     bot.request(op::SEND_MSG, format!("not JSON: {token}")).send().await.unwrap();
+    let file = Part::bytes(token.as_bytes().to_vec()).file_name(format!("{token}.txt")).mime_str("text/plain").unwrap();
+    let upload = bot.request(op::MEDIA_UPLOAD, "").query(&[("type", "file"), ("note", SECRET)]);
+    upload.multipart(Form::new().part("media", file)).send().await.unwrap();
+    let broken = bot.request(op::MEDIA_UPLOAD, format!("--x\r\n{token} {SECRET}"));
+    broken.header("content-type", "multipart/form-data; boundary=x").send().await.unwrap();
+    bot.http.get(bot.url(op::MEDIA_GET)).query(&[("access_token", token), ("media_id", token)]).send().await.unwrap();
     bot.http.get(format!("{}/{token}?corpsecret={SECRET}", sim.base_url())).send().await.unwrap();
     sim.revoke_token();
     bot.call(op::ACCOUNT_LIST, json!({ "token": token })).await;
 
     let journal = sim.journal();
-    assert_eq!(journal.len(), 10);
+    assert_eq!(journal.len(), 13);
+    assert_eq!(journal[8].request["filename"], "***.txt");
     assert_eq!(journal[0].request, json!({ "corpid": "ww1" }));
     assert_eq!(journal[1].request["list"], json!(["***"]));
     let shown = format!(

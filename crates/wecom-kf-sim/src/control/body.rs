@@ -1,0 +1,132 @@
+use std::sync::Arc;
+
+use axum::body::to_bytes;
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::platform::NotPossible;
+use crate::server::MAX_UPLOAD_BYTES;
+use crate::shared::Shared;
+
+/// No body of the control API comes near.
+const MAX_BODY_BYTES: usize = 1024 * 1024;
+
+/// Why a request of the control API, or a script of faults, was refused, and what to do.
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
+pub struct Problem {
+    status: StatusCode,
+    text: String,
+}
+
+impl Problem {
+    pub(crate) fn new(status: StatusCode, text: impl Into<String>) -> Self {
+        Self { status, text: text.into() }
+    }
+
+    pub(crate) fn bad_request(text: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, text)
+    }
+
+    fn not_described(error: &serde_json::Error) -> Self {
+        Self::bad_request(format!("the body is not as described: {error}"))
+    }
+
+    pub(crate) fn not_found(text: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, text)
+    }
+
+    pub(crate) fn conflict(text: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, text)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        (self.status, axum::Json(json!({ "error": self.text }))).into_response()
+    }
+}
+
+impl From<NotPossible> for Problem {
+    fn from(why: NotPossible) -> Self {
+        Self::conflict(why.to_string())
+    }
+}
+
+/// A JSON body. A form of a foreign page cannot send one.
+pub(crate) struct Body<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequest<Arc<Shared>> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &Arc<Shared>) -> Result<Self, Problem> {
+        let body = read(request, "application/json", MAX_BODY_BYTES).await?;
+        let parsed = serde_json::from_slice(&body).map_err(|error| Problem::not_described(&error))?;
+        described(parsed).map(Self)
+    }
+}
+
+/// A request, from its JSON: an object without null, since what is left out is left out.
+pub(super) fn described<T: DeserializeOwned>(body: Value) -> Result<T, Problem> {
+    let Value::Object(members) = &body else { return Err(Problem::bad_request("the body must be a JSON object")) };
+    if let Some((name, _)) = members.iter().find(|(_, member)| member.is_null()) {
+        return Err(Problem::bad_request(format!("`{name}` must not be null: leave it out")));
+    }
+    serde_json::from_value(body).map_err(|error| Problem::not_described(&error))
+}
+
+/// Bytes. A form of a foreign page cannot send this Content-Type either.
+pub(crate) struct Raw(pub(crate) Bytes);
+
+impl FromRequest<Arc<Shared>> for Raw {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &Arc<Shared>) -> Result<Self, Problem> {
+        read(request, "application/octet-stream", MAX_UPLOAD_BYTES).await.map(Self)
+    }
+}
+
+/// The body, if it is what it must be.
+async fn read(request: Request, wanted: &str, max_bytes: usize) -> Result<Bytes, Problem> {
+    let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let content_type = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    if !content_type.eq_ignore_ascii_case(wanted) {
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, format!("send it with Content-Type: {wanted}")));
+    }
+    let too_large =
+        |_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body has more than {max_bytes} bytes"));
+    to_bytes(request.into_body(), max_bytes).await.map_err(too_large)
+}
+
+/// The body `{}`.
+pub(crate) struct Nothing;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Empty {}
+
+impl FromRequest<Arc<Shared>> for Nothing {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &Arc<Shared>) -> Result<Self, Problem> {
+        Body::<Empty>::from_request(request, state).await.map(|_| Self)
+    }
+}
+
+/// The parts of the path that vary.
+pub(crate) struct Segments<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<Arc<Shared>> for Segments<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &Arc<Shared>) -> Result<Self, Problem> {
+        let path = Path::<T>::from_request_parts(parts, state).await;
+        path.map(|Path(segments)| Self(segments)).map_err(|error| Problem::bad_request(error.body_text()))
+    }
+}
