@@ -3,9 +3,9 @@
 import { act, path, post } from './api.js';
 import { look } from './address.js';
 import { codeLeft, content, happened } from './bubbles.js';
-import { button, byId, chip, copy, copyButton, fill, h, icon, keyed, toast, unkey } from './dom.js';
+import { button, byId, chip, copy, copyButton, fill, h, icon, keyed, unkey } from './dom.js';
 import { follow } from './follow.js';
-import { lightRow, rowsOf } from './journal.js';
+import { lightRow } from './journal.js';
 import { loadChat } from './live.js';
 import { addCustomer, askToEnter, avatar, rename } from './people.js';
 import { chatOf, customer, now, on, SHOWN_ROWS, store, view } from './store.js';
@@ -119,7 +119,7 @@ function entryNode(entry, person) {
   const isCard = !['text', 'msgmenu', 'image'].includes(entry.msgtype);
   const tapped = entry.msgtype === 'text' && entry.body?.menu_id;
   return h('li', { class: `entry ${entry.from} ${isMenu ? 'wide' : ''}`, data: { n: entry.n, msgid: entry.msgid ?? '' } },
-    avatar(author, entry.from === 'customer' ? person.external_userid : author),
+    entry.from === 'bot' ? h('span', { class: 'avatar bot', 'aria-hidden': 'true' }, icon('bot')) : avatar(author, isOwn ? person.external_userid : author),
     h('div', { class: 'body' },
       h('p', { class: 'author dim' }, h('span', { class: isOwn ? 'sr' : '' }, author), entry.from === 'bot' ? h('span', { class: 'tag' }, t('from.bot')) : null, entry.from === 'servicer' ? h('span', { class: 'tag' }, t('from.servicer')) : null),
       h('div', { class: `bubble ${isCard ? 'bare' : ''} ${entry.msgtype}` }, content(entry, person)),
@@ -133,7 +133,7 @@ function entryNode(entry, person) {
 /** To the journal's row: of the bot's messages the call that sent it, of the others the one that read it. */
 function rowLink(entry) {
   const row = entry.call ?? store.readBy.get(entry.msgid);
-  if (!row) return entry.from === 'bot' ? null : h('span', { class: 'unread-by-bot' }, t('unread_by_bot'));
+  if (!row) return entry.from === 'bot' ? null : h('span', {}, t('not_read'));
   return button([h('span', {}, t(entry.call ? 'row.sent' : 'row.read')), ` #${row}`], () => lightRow(row), { class: 'quiet tiny', title: t('row.show', { n: row }), data: { focus: `row-${entry.n}` } });
 }
 
@@ -194,5 +194,3 @@ function copyTest(person) {
   const code = testOf(person, list, store);
   copy(code, t('copy_test'));
 }
-
-export { rowsOf, toast };

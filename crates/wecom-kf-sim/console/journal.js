@@ -92,7 +92,7 @@ function rowNode(row) {
   const isOpen = open.has(row.n);
   const outcome = row.kind === 'callback' ? (row.status || '–') : (row.errcode ?? (row.status || '–'));
   const bad = failed(row);
-  return h('li', { class: `row ${row.kind} ${bad ? 'bad' : ''} ${row.findings.length > 0 ? 'found' : ''}`, data: { n: row.n } },
+  return h('li', { class: `row ${row.kind} ${bad ? 'failed' : ''} ${row.findings.length > 0 ? 'found' : ''}`, data: { n: row.n } },
     button([
       h('time', { class: 'dim', title: fullTime(row.at) }, clockTime(row.at)),
       icon(row.kind === 'call' ? 'right' : 'left', 'arrow'), h('span', { class: 'sr' }, t(`kind_of_row.${row.kind}`)),

@@ -50,11 +50,11 @@ function customerRow(person) {
     ], () => look({ customer: person.external_userid, pane: 'chat' }), { class: 'customer', 'aria-current': isOpen ? 'true' : null, data: { focus: `customer-${person.external_userid}`, customer: person.external_userid } }));
 }
 
-/** The first character of a name, on a colour that stays the same. */
+/** One character of a name, on a colour that stays the same: of Chinese names the last tells more. */
 export function avatar(name, id = name) {
   let hash = 0;
   for (const character of id) hash = (hash * 31 + character.codePointAt(0)) >>> 0;
-  return h('span', { class: 'avatar', 'aria-hidden': 'true', data: { hue: hash % 6 } }, [...name][0] ?? '?');
+  return h('span', { class: 'avatar', 'aria-hidden': 'true', data: { hue: hash % 6 } }, (/^\p{Script=Han}+$/u.test(name) ? [...name].at(-1) : [...name][0]) ?? '?');
 }
 
 function servicersBox() {
