@@ -5,10 +5,11 @@ use jsonschema::error::ValidationErrorKind;
 use jsonschema::paths::Location;
 use jsonschema::{Draft, Keyword, ValidationError, Validator};
 use serde_json::Value;
-use wecom_kf_raw::{ErrCode, Operation, document, op};
+use wecom_kf_raw::{ErrCode, Lang, Operation, document, op};
 
 use crate::platform::check_kinds;
 use crate::refusal::Refusal;
+use crate::setup::Strictness;
 
 /// No field of the API has a name nearly as long.
 const MAX_NAME_BYTES: usize = 64;
@@ -29,18 +30,42 @@ impl Checks {
         Self(schemas.map(|(id, schema)| (id, validator(schema))).collect())
     }
 
-    /// Refuses what the document does not allow.
-    pub(crate) fn check(&self, operation: Operation, request: &Value) -> Result<(), Refusal> {
-        if matches!(operation, op::SEND_MSG | op::SEND_MSG_ON_EVENT) {
-            check_kinds(request)?;
+    /// What the document says of a request.
+    pub(crate) fn check(&self, operation: Operation, request: &Value, strictness: Strictness) -> Verdict {
+        if matches!(operation, op::SEND_MSG | op::SEND_MSG_ON_EVENT)
+            && let Err(refusal) = check_kinds(request)
+        {
+            let problem = refusal.code.meaning_at(operation.id, Lang::En).to_owned();
+            return Verdict { refusal: Some(refusal), problems: vec![problem], unknown_fields: Vec::new() };
         }
-        let Some(validator) = self.0.get(operation.id) else { return Ok(()) };
+        let Some(validator) = self.0.get(operation.id) else { return Verdict::default() };
         let errors = validator.iter_errors(request).filter(|error| !is_cut_instead(operation, error));
-        let mut refusals: Vec<_> = errors.map(|error| refusal(operation, &error)).collect();
+        let mut verdict = Verdict::default();
+        let mut refusals = Vec::new();
+        for error in errors {
+            let unknown = unknown_fields(&error);
+            if unknown.is_empty() || strictness == Strictness::Strict {
+                refusals.push(refusal(operation, &error));
+            }
+            verdict.unknown_fields.extend(unknown);
+            verdict.problems.push(detail(&error));
+        }
         // A wrong shape says more than a limit with a code of its own.
         refusals.sort_by_key(|refusal| refusal.code != ErrCode::INVALID_PARAMETER);
-        refusals.into_iter().next().map_or(Ok(()), Err)
+        verdict.refusal = refusals.into_iter().next();
+        verdict
     }
+}
+
+/// What the document says of a request.
+#[derive(Debug, Default)]
+pub(crate) struct Verdict {
+    /// Why the platform does not do it, if it does not.
+    pub(crate) refusal: Option<Refusal>,
+    /// Everything that is not as documented, in words.
+    pub(crate) problems: Vec<String>,
+    /// The fields that the document does not know.
+    pub(crate) unknown_fields: Vec<String>,
 }
 
 fn validator(schema: Value) -> Validator {
@@ -127,9 +152,8 @@ fn errcode(operation: Operation, error: &ValidationError<'_>) -> ErrCode {
 fn detail(error: &ValidationError<'_>) -> String {
     let field = field(path(error));
     match error.kind() {
-        ValidationErrorKind::AdditionalProperties { unexpected } => {
-            let unknown: Vec<_> = unexpected.iter().map(|name| format!("{field}{}", shown(name))).collect();
-            let unknown = unknown.join("`, `");
+        ValidationErrorKind::AdditionalProperties { .. } => {
+            let unknown = unknown_fields(error).join("`, `");
             format!("the simulator is stricter than WeCom: unknown field `{unknown}`")
         }
         ValidationErrorKind::Required { property } => {
@@ -137,6 +161,17 @@ fn detail(error: &ValidationError<'_>) -> String {
         }
         // Without what was sent: that may be a customer's words.
         _ => format!("field `{}`: {}", field.trim_end_matches('.'), error.masked_with("the value")),
+    }
+}
+
+/// The names of the fields that the document does not know, if that is what is wrong.
+fn unknown_fields(error: &ValidationError<'_>) -> Vec<String> {
+    let field = field(path(error));
+    match error.kind() {
+        ValidationErrorKind::AdditionalProperties { unexpected } => {
+            unexpected.iter().map(|name| format!("{field}{}", shown(name))).collect()
+        }
+        _ => Vec::new(),
     }
 }
 
@@ -172,7 +207,7 @@ mod tests {
 
     #[test]
     fn a_wrong_shape_is_told_before_a_limit() {
-        let refusal = |request| Checks::get().check(op::SEND_MSG, &request).unwrap_err().code;
+        let refusal = |request| Checks::get().check(op::SEND_MSG, &request, Strictness::Strict).refusal.unwrap().code;
         let mut request = json!({ "msgtype": "text", "text": { "content": "x".repeat(2049) } });
         request["touser"] = json!("wm1");
         request["open_kfid"] = json!("wk1");
@@ -182,6 +217,17 @@ mod tests {
         request["msgid"] = json!("own");
         request["zzz"] = json!(5);
         assert_eq!(refusal(request), ErrCode::INVALID_PARAMETER);
+    }
+
+    #[test]
+    fn an_unknown_field_is_only_reported_where_the_simulator_is_lenient() {
+        let request = json!({ "open_kfid": "wk1", "ofset": 1 });
+        let [strict, lenient] = [Strictness::Strict, Strictness::Lenient]
+            .map(|strictness| Checks::get().check(op::SYNC_MSG, &request, strictness));
+        assert_eq!(strict.refusal.unwrap().code, ErrCode::INVALID_PARAMETER);
+        assert_eq!(lenient.refusal, None);
+        assert_eq!([strict.unknown_fields, lenient.unknown_fields], [["ofset"], ["ofset"]]);
+        assert_eq!(strict.problems, lenient.problems);
     }
 
     #[test]

@@ -1,23 +1,38 @@
 #![doc = include_str!("../README.md")]
 
+mod callback;
 mod check;
 mod clock;
 mod connection;
+mod control;
 mod customer;
 mod fault;
+mod finding;
+mod hub;
 mod ids;
 mod journal;
 mod platform;
+mod point;
 mod refusal;
+mod report;
+mod rules;
 mod server;
 mod servicer;
+mod setup;
 mod shared;
 mod simulator;
 
+pub use callback::CallbackError;
+pub use control::ScriptError;
 pub use customer::{Customer, Heard, NothingHeard};
-pub use fault::{Fault, FaultAt};
-pub use journal::Call;
+pub use fault::{CallbackFaultAt, Fault, FaultAt};
+pub use finding::{Finding, FindingName};
+pub use journal::{Call, Delivery};
 pub use platform::NotPossible;
+pub use report::Report;
+pub use rules::beliefs_page;
 pub use servicer::Servicer;
+pub use setup::Strictness;
 pub use simulator::{Builder, Simulator, StartError};
+pub use wecom_kf_callback::SettingsError;
 pub use wecom_kf_raw::{Operation, op};

@@ -4,30 +4,38 @@
 //! source, or sources disagree, or it is our reading where they are silent.
 
 mod accounts;
+mod aging;
+pub(crate) mod beliefs;
+pub(crate) mod chat;
 mod log;
+mod news;
 mod people;
 mod send;
 mod service_state;
 mod sessions;
+mod summary;
 mod sync;
 mod tokens;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
 use serde_json::Value;
 use wecom_kf_raw::ErrCode;
 
-pub(crate) use people::Chat;
+pub(crate) use news::{Audience, News};
 pub use people::NotPossible;
+pub(crate) use people::{Chat, Rejecting};
 pub(crate) use send::check_kinds;
-pub(crate) use tokens::{AccessTokens, Refetch};
+pub(crate) use tokens::AccessTokens;
 
-use crate::customer::Heard;
 use crate::ids::Ids;
 use crate::refusal::Refusal;
+use aging::Aging;
+use beliefs::Beliefs;
+use chat::History;
 use log::Log;
-use sessions::{Occasion, Session, State};
+use sessions::{Occasion, Session, State, WINDOW};
 
 /// Messages and events are kept for 3 days [94670]; so is everything else here that would grow for ever.
 pub(crate) const KEPT: Duration = Duration::from_secs(3 * 24 * 60 * 60);
@@ -35,6 +43,11 @@ pub(crate) const KEPT: Duration = Duration::from_secs(3 * 24 * 60 * 60);
 const MEDIA_LIFETIME: Duration = KEPT;
 /// The `Token` of a callback is valid for 10 minutes [94670].
 const SYNC_TOKEN_LIFETIME: Duration = Duration::from_secs(10 * 60);
+/// Callback tokens say themselves when they were made; so many of the last ones are kept to be masked.
+const SYNC_TOKENS_KEPT: usize = 16;
+const SYNC_TOKEN_PREFIX: &str = "ENC";
+/// The low bits of what a callback token says tell those of one second apart.
+const SYNC_TOKEN_BITS: u32 = 20;
 
 /// What the platform knows of one corp.
 #[derive(Debug)]
@@ -43,16 +56,28 @@ pub(crate) struct Platform {
     pub(crate) secret: String,
     pub(crate) ids: Ids,
     pub(crate) access_tokens: AccessTokens,
+    pub(crate) beliefs: Beliefs,
     accounts: Vec<Account>,
     /// Every servicer serves every account.
     servicers: BTreeMap<String, Receiving>,
     /// When each temporary file was uploaded.
     media: HashMap<String, Duration>,
-    /// When each callback token was made.
-    sync_tokens: HashMap<String, Duration>,
+    sync_tokens: SyncTokens,
     /// What each `welcome_code` and `msg_code` is good for.
-    event_codes: HashMap<String, EventCode>,
+    event_codes: Aging<EventCode>,
     empty_pages: EmptyPages,
+    /// How often all cursors were lost.
+    cursor_generation: u32,
+    /// What callbacks are to be made of.
+    news: Vec<News>,
+    /// What was told of tokens, accounts and servicers last.
+    told: summary::Told,
+}
+
+#[derive(Debug, Default)]
+struct SyncTokens {
+    made: u64,
+    last: VecDeque<String>,
 }
 
 #[derive(Debug, Default)]
@@ -88,18 +113,21 @@ struct Account {
     deleted: bool,
     log: Log,
     customers: BTreeMap<String, Customer>,
-    /// When each msgid was accepted.
-    sent_msgids: HashMap<String, Duration>,
+    /// The msgids that were accepted.
+    sent_msgids: Aging<()>,
+    /// The customers that may have changed since somebody was told.
+    touched: Vec<String>,
 }
 
 #[derive(Debug)]
 struct Customer {
     name: String,
     session: Session,
-    heard: Vec<(Duration, Heard)>,
-    /// How many of `heard` have been asked for.
-    asked_for: usize,
-    transcript: Vec<(Duration, String)>,
+    history: History,
+    /// Whether a servicer switched 不再接收消息 on.
+    rejecting: bool,
+    /// What was told of this customer last.
+    told: Value,
 }
 
 impl Platform {
@@ -111,18 +139,22 @@ impl Platform {
             secret,
             ids,
             access_tokens,
+            beliefs: Beliefs::default(),
             accounts: Vec::new(),
             servicers: BTreeMap::new(),
             media: HashMap::new(),
-            sync_tokens: HashMap::new(),
-            event_codes: HashMap::new(),
+            sync_tokens: SyncTokens::default(),
+            event_codes: Aging::keeping(WINDOW),
             empty_pages: EmptyPages::default(),
+            cursor_generation: 0,
+            news: Vec::new(),
+            told: summary::Told::default(),
         }
     }
 
     /// Everything that must not be shown.
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &str> {
-        let sync_tokens = self.sync_tokens.keys().map(String::as_str);
+        let sync_tokens = self.sync_tokens.last.iter().map(String::as_str);
         [self.secret.as_str()].into_iter().chain(self.access_tokens.all()).chain(sync_tokens)
     }
 
@@ -136,10 +168,20 @@ impl Platform {
 
     /// The `Token` a callback of now would carry.
     pub(crate) fn sync_token(&mut self, now: Duration) -> String {
-        self.sync_tokens.retain(|_, made| now <= *made + SYNC_TOKEN_LIFETIME);
-        let token = self.ids.next("sync token", "ENC", 64);
-        self.sync_tokens.insert(token.clone(), now);
+        let (seconds, low_bits) = (now.as_secs(), self.sync_tokens.made % (1 << SYNC_TOKEN_BITS));
+        self.sync_tokens.made += 1;
+        let sealed = self.ids.seal("sync token", seconds << SYNC_TOKEN_BITS | low_bits);
+        let token = format!("{SYNC_TOKEN_PREFIX}{sealed}");
+        if self.sync_tokens.last.len() == SYNC_TOKENS_KEPT {
+            self.sync_tokens.last.pop_front();
+        }
+        self.sync_tokens.last.push_back(token.clone());
         token
+    }
+
+    /// Every cursor given until now is no longer known.
+    pub(crate) fn lose_cursors(&mut self) {
+        self.cursor_generation += 1;
     }
 
     pub(crate) fn empty_page_next(&mut self) {
@@ -147,12 +189,11 @@ impl Platform {
     }
 
     fn event_code(&mut self, now: Duration, chat: Chat<'_>, occasion: Occasion) -> String {
-        self.event_codes.retain(|_, code| now <= code.until);
         let state = self.known_customer(chat).session.state(now);
         let code = self.ids.next("event code", "", 43);
         let until = now + occasion.code_lifetime();
         let (open_kfid, external_userid) = (chat.open_kfid.to_owned(), chat.external_userid.to_owned());
-        self.event_codes.insert(code.clone(), EventCode { until, occasion, open_kfid, external_userid, state });
+        self.event_codes.insert(now, code.clone(), EventCode { until, occasion, open_kfid, external_userid, state });
         code
     }
 
@@ -184,6 +225,9 @@ impl Account {
     /// The customer a request names.
     fn customer(&mut self, external_userid: &str) -> Result<&mut Customer, Refusal> {
         // A customer of another account is out of this one's range [errcodes 40096].
+        if self.customers.contains_key(external_userid) {
+            self.touched.push(external_userid.to_owned());
+        }
         self.customers.get_mut(external_userid).ok_or(ErrCode::INVALID_EXTERNAL_USERID.into())
     }
 }
@@ -193,15 +237,15 @@ impl Customer {
         Self {
             name: name.to_owned(),
             session: Session::default(),
-            heard: Vec::new(),
-            asked_for: 0,
-            transcript: Vec::new(),
+            history: History::default(),
+            rejecting: false,
+            told: Value::Null,
         }
     }
 
-    fn note(&mut self, now: Duration, line: String) {
-        self.transcript.retain(|(at, _)| now <= *at + KEPT);
-        self.transcript.push((now, line));
+    /// A line of the chat for what is no message. `body` says what `event` it is: see `ChatEntry` in `control.yaml`.
+    fn note_event(&mut self, now: Duration, line: String, body: Value) {
+        self.history.push(chat::Entry::note(now, line, body));
     }
 }
 

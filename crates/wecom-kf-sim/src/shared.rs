@@ -1,59 +1,208 @@
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::sync::Notify;
+use tokio::sync::mpsc::Receiver;
 
+use crate::callback::{Callbacks, Job};
 use crate::clock::Clock;
 use crate::fault::Faults;
-use crate::journal::{Call, Journal};
-use crate::platform::Platform;
+use crate::finding::{Findings, Place, Seen};
+use crate::hub::Hub;
+use crate::journal::{Call, Delivery, Journal, Row};
+use crate::platform::{Audience, Chat, Platform};
+use crate::report::Report;
+use crate::setup::Setup;
 
 pub(crate) type OnCall = Box<dyn Fn(&Call) + Send + Sync>;
+pub(crate) type OnCallback = Box<dyn Fn(&Delivery) + Send + Sync>;
+
+/// Who is told of each call and each attempt of a callback.
+#[derive(Default)]
+pub(crate) struct Listeners {
+    pub(crate) on_call: Option<OnCall>,
+    pub(crate) on_callback: Option<OnCallback>,
+}
 
 /// What the server and all handles share.
 pub(crate) struct Shared {
+    pub(crate) setup: Setup,
     pub(crate) clock: Clock,
     pub(crate) faults: Faults,
+    pub(crate) hub: Hub,
+    pub(crate) callbacks: Callbacks,
     /// Rung when a message was sent.
     pub(crate) sent: Notify,
+    /// Rung when the journal has a new row.
+    pub(crate) recorded: Notify,
     platform: Mutex<Platform>,
+    findings: Mutex<Findings>,
     journal: Mutex<Journal>,
     requests: AtomicUsize,
-    on_call: Option<OnCall>,
+    listeners: Listeners,
+}
+
+/// The platform, locked. What changed meanwhile is told when this is dropped.
+pub(crate) struct Locked<'a> {
+    platform: MutexGuard<'a, Platform>,
+    shared: &'a Shared,
+}
+
+impl Deref for Locked<'_> {
+    type Target = Platform;
+
+    fn deref(&self) -> &Platform {
+        &self.platform
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut Platform {
+        &mut self.platform
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        let now = self.shared.clock.now();
+        self.shared.callbacks.announce(&mut self.platform, now);
+        let audience = if self.shared.hub.is_watched() { Audience::Somebody } else { Audience::Nobody };
+        for mut change in self.platform.take_changes(now, audience) {
+            if change.kind == "token" {
+                change.data["gettoken_calls"] = json!(self.shared.journal().counted("gettoken"));
+            }
+            self.shared.hub.tell(change.kind, &change.data);
+        }
+    }
 }
 
 impl Shared {
-    pub(crate) fn new(clock: Clock, platform: Platform, on_call: Option<OnCall>) -> Self {
-        Self {
-            clock,
-            faults: Faults::default(),
+    pub(crate) fn new(setup: Setup, listeners: Listeners) -> (Self, Receiver<Job>) {
+        let (callbacks, jobs) = Callbacks::new();
+        let shared = Self {
+            clock: setup.clock(),
+            faults: Faults::new(setup.seed),
+            hub: Hub::default(),
+            callbacks,
             sent: Notify::new(),
-            platform: Mutex::new(platform),
+            recorded: Notify::new(),
+            platform: Mutex::new(setup.platform()),
+            findings: Mutex::default(),
             journal: Mutex::default(),
             requests: AtomicUsize::new(0),
-            on_call,
-        }
+            listeners,
+            setup,
+        };
+        (shared, jobs)
     }
 
     /// The platform, locked, and what time it is there.
-    pub(crate) fn platform(&self) -> (MutexGuard<'_, Platform>, Duration) {
+    pub(crate) fn platform(&self) -> (Locked<'_>, Duration) {
         let platform = self.platform.lock().unwrap_or_else(PoisonError::into_inner);
         // Read under the lock, so that the log's times never go backwards.
         let now = self.clock.now();
-        (platform, now)
+        (Locked { platform, shared: self }, now)
     }
 
     pub(crate) fn journal(&self) -> MutexGuard<'_, Journal> {
         self.journal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn record(&self, call: Call) {
-        if let Some(on_call) = &self.on_call {
-            on_call(&call);
+    /// Everything as it was at the start.
+    pub(crate) fn reset(&self) {
+        let (mut platform, _) = self.platform();
+        let beliefs = std::mem::take(&mut platform.beliefs);
+        *platform = self.setup.platform();
+        platform.beliefs = beliefs;
+        self.setup.reset_clock(&self.clock);
+        self.faults.clear();
+        *self.findings() = Findings::default();
+        *self.journal() = Journal::default();
+        self.hub.tell_gap();
+    }
+
+    /// Puts the clock forward, which may change what everybody sees.
+    pub(crate) fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+        self.platform().0.touch_everybody();
+        self.tell_clock();
+    }
+
+    pub(crate) fn tell_clock(&self) {
+        self.hub.tell("clock", &self.show_clock());
+    }
+
+    pub(crate) fn tell_faults(&self) {
+        if self.hub.is_watched() {
+            self.hub.tell("faults", &json!({ "faults": self.faults.show() }));
         }
-        self.journal().push(call);
+    }
+
+    /// A `Clock` of `control.yaml`.
+    pub(crate) fn show_clock(&self) -> serde_json::Value {
+        let reading = self.clock.read();
+        json!({
+            "now": reading.now.as_secs(),
+            "manual": reading.pace == crate::clock::Pace::Manual,
+            "advanced_s": reading.advanced.as_secs(),
+        })
+    }
+
+    /// Looks at a call and writes its row. `seen` is given the row's number.
+    pub(crate) fn record<'a>(&self, mut call: Call, seen: impl FnOnce(u64) -> Option<Seen<'a>>) -> u64 {
+        let mut journal = self.journal();
+        call.number = journal.next();
+        if let Some(seen) = seen(call.number) {
+            call.findings = self.findings().look_at(&seen);
+        }
+        let row = journal.push(Row::Call(call));
+        self.tell_row(&row);
+        drop(journal);
+        if let (Some(on_call), Row::Call(call)) = (&self.listeners.on_call, &*row) {
+            on_call(call);
+        }
+        self.recorded.notify_waiters();
+        row.number()
+    }
+
+    /// Writes the row of an attempt to deliver a callback. `slow` is the proof, if it was not answered in time.
+    pub(crate) fn record_delivery(&self, mut delivery: Delivery, slow: Option<String>) -> Arc<Row> {
+        let mut journal = self.journal();
+        delivery.number = journal.next();
+        if let Some(proof) = slow {
+            let at = Duration::from_secs(delivery.at);
+            let place = delivery.open_kfid.as_deref();
+            delivery.findings = self.findings().slow_callback(delivery.number, at, place, proof);
+        }
+        let row = journal.push(Row::Callback(delivery));
+        self.tell_row(&row);
+        drop(journal);
+        if let (Some(on_callback), Row::Callback(delivery)) = (&self.listeners.on_callback, &*row) {
+            on_callback(delivery);
+        }
+        self.recorded.notify_waiters();
+        row
+    }
+
+    /// What was found until now.
+    pub(crate) fn report(&self) -> Report {
+        let unanswered = {
+            let (mut platform, now) = self.platform();
+            platform.unanswered(now)
+        };
+        let journal = self.journal();
+        let (calls, callbacks) = (journal.counted_in_all(), journal.deliveries().count());
+        let mut findings = self.findings();
+        // A simulator that nobody calls has no bot that could answer.
+        let unanswered = if calls == 0 { &[][..] } else { &unanswered };
+        findings.settle(&self.clock, unanswered);
+        let found = findings.found().to_vec();
+        findings.take_news().iter().for_each(|finding| self.hub.tell("finding", &finding.show()));
+        Report { findings: found, calls, callbacks }
     }
 
     pub(crate) fn count_request(&self) {
@@ -62,6 +211,25 @@ impl Shared {
 
     pub(crate) fn requests(&self) -> usize {
         self.requests.load(Ordering::Relaxed)
+    }
+
+    /// A message of the bot's came by this row.
+    pub(crate) fn link_call(&self, place: Place<'_>, msgid: Option<&str>, row: u64) {
+        if let (Some(open_kfid), Some(external_userid), Some(msgid)) = (place.open_kfid, place.external_userid, msgid) {
+            self.platform().0.link_call(Chat { open_kfid, external_userid }, msgid, row);
+        }
+    }
+
+    fn tell_row(&self, row: &Row) {
+        if self.hub.is_watched() {
+            self.hub.tell("journal", &row.show());
+        }
+        let news = self.findings().take_news();
+        news.iter().for_each(|finding| self.hub.tell("finding", &finding.show()));
+    }
+
+    fn findings(&self) -> MutexGuard<'_, Findings> {
+        self.findings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

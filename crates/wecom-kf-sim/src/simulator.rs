@@ -1,28 +1,36 @@
 use std::fmt;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 use wecom_kf_raw::Operation;
 
+use crate::callback::{self, CallbackError};
 use crate::check::Checks;
-use crate::clock::Clock;
+use crate::clock::Pace;
 use crate::connection::{Connections, Loopback};
+use crate::control::{self, ScriptError};
 use crate::customer::Customer;
-use crate::fault::FaultAt;
-use crate::ids::Ids;
-use crate::journal::Call;
-use crate::platform::{AccessTokens, NotPossible, Platform, Refetch};
+use crate::fault::{CallbackFaultAt, FaultAt, Target};
+use crate::journal::{Call, Delivery, Row};
+use crate::platform::NotPossible;
+use crate::platform::beliefs::{self, Belief};
+use crate::point;
+use crate::report::Report;
 use crate::server::serve;
 use crate::servicer::Servicer;
-use crate::shared::{OnCall, Shared};
+use crate::setup::{Setup, Strictness, TOKEN_LIFETIME};
+use crate::shared::{Listeners, Shared};
 
-/// `expires_in` of a new token is normally 7200 [91039].
-const TOKEN_LIFETIME: Duration = Duration::from_secs(7200);
-const ACCOUNT_NAME: &str = "小店";
+/// Where a manual clock begins: the first of January 2026 in China.
+const MANUAL_START: Duration = Duration::from_secs(1_767_196_800);
+
+/// [`Simulator::answered`] waits so long.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The platform in a box: a server on loopback with one corp, its accounts, customers and servicers.
 ///
@@ -31,7 +39,7 @@ pub struct Simulator {
     shared: Arc<Shared>,
     address: SocketAddr,
     connections: Connections,
-    server: AbortHandle,
+    tasks: [AbortHandle; 2],
 }
 
 impl Simulator {
@@ -75,14 +83,15 @@ impl Simulator {
     }
 
     /// The environment of a bot that is to talk to this simulator: `WECOM_CORP_ID`, `WECOM_KF_SECRET`,
-    /// `WECOM_KF_BASE_URL`, `WECOM_KF_OPEN_KFID`.
+    /// `WECOM_KF_BASE_URL`, `WECOM_KF_OPEN_KFID`; and where callbacks are sent `WECOM_KF_CALLBACK_TOKEN`,
+    /// `WECOM_KF_CALLBACK_AES_KEY` and `WECOM_KF_LISTEN`, the address to listen on.
     pub fn vars(&self) -> Vec<(&'static str, String)> {
-        vec![
-            ("WECOM_CORP_ID", self.corp_id()),
-            ("WECOM_KF_SECRET", self.secret()),
-            ("WECOM_KF_BASE_URL", self.base_url()),
-            ("WECOM_KF_OPEN_KFID", self.open_kfid()),
-        ]
+        point::vars(&self.shared, &self.base_url())
+    }
+
+    /// What to paste to point a bot at this simulator: for `run`, `rust`, `curl`, `wechatpy`, `wxjava` or `skit`.
+    pub fn point(&self, client: &str) -> Option<String> {
+        point::lines(client, &self.vars())
     }
 
     /// The customer with this name at the first account, who comes into being if new.
@@ -111,9 +120,79 @@ impl Simulator {
         self.shared.clock.now().as_secs()
     }
 
+    /// Whether the clock stands still but for [`advance`](Self::advance).
+    pub fn has_manual_clock(&self) -> bool {
+        self.shared.clock.read().pace == Pace::Manual
+    }
+
+    /// The seed, if one was given.
+    pub fn seed(&self) -> Option<u64> {
+        self.shared.setup.is_seeded.then_some(self.shared.setup.seed)
+    }
+
     /// Puts the simulator's clock forward. Nothing waits for it: tokens, windows and codes just are older.
     pub fn advance(&self, by: Duration) {
-        self.shared.clock.advance(by);
+        self.shared.advance(by);
+    }
+
+    /// Stops the simulator's clock where it is: only [`advance`](Self::advance) moves it on.
+    pub fn stop_clock(&self) {
+        self.shared.clock.set_pace(Pace::Manual);
+        self.shared.tell_clock();
+    }
+
+    /// Lets the simulator's clock run, from where it is.
+    pub fn run_clock(&self) {
+        self.shared.clock.set_pace(Pace::Running);
+        self.shared.tell_clock();
+    }
+
+    /// Everything as it was at the start: the same corp, secret, accounts and servicers, and from the seed the same ids;
+    /// no customers, tokens, faults, journal or findings.
+    pub fn reset(&self) {
+        self.shared.reset();
+    }
+
+    /// Sends callbacks to this URL from now on, signed and encrypted with these, as they stand in the console. The URL is
+    /// not verified; [`verify_callback`](Self::verify_callback) does that.
+    ///
+    /// # Errors
+    ///
+    /// It is no `http` URL of this machine (see [`Builder::allow_host`]), or token or key have another form than they
+    /// must have.
+    pub fn set_callback(&self, url: &str, token: &str, encoding_aes_key: &str) -> Result<(), CallbackError> {
+        control::set_callback(&self.shared, url, Some(token), Some(encoding_aes_key))
+    }
+
+    /// Sends no callbacks from now on.
+    pub fn unset_callback(&self) {
+        self.shared.callbacks.unset();
+        control::tell_callback(&self.shared);
+    }
+
+    /// Verifies the URL as WeCom does when the settings are saved: `GET` with `echostr`, 1 second. None if no URL is set.
+    pub async fn verify_callback(&self) -> Option<Delivery> {
+        let row = callback::verify(&self.shared).await?;
+        if let Row::Callback(delivery) = &*row { Some(delivery.clone()) } else { None }
+    }
+
+    /// The attempts to deliver callbacks, oldest first; of very many the last ones.
+    pub fn callbacks(&self) -> Vec<Delivery> {
+        self.shared.journal().deliveries().cloned().collect()
+    }
+
+    /// What is wrong with the bot, as far as it was seen until now.
+    pub fn report(&self) -> Report {
+        self.shared.report()
+    }
+
+    /// Has it otherwise than the simulator believes: the id is one of the page *What the simulator believes*.
+    ///
+    /// # Errors
+    ///
+    /// There is no such rule, or it cannot be switched.
+    pub fn doubt(&self, id: &str) -> Result<(), NotPossible> {
+        control::switch_belief(&self.shared, id, control::Holds::No).map(drop)
     }
 
     /// Lets the token handed out last expire: its next use answers 42001, and `gettoken` gives a new one.
@@ -157,7 +236,48 @@ impl Simulator {
 
     /// A fault for the next calls of an operation, such as `sim.fault(op::SEND_MSG).errcode(-1).times(2)`.
     pub fn fault(&self, operation: Operation) -> FaultAt<'_> {
-        FaultAt::new(&self.shared, operation)
+        FaultAt::new(&self.shared, Target::One(operation))
+    }
+
+    /// A fault for the next calls, whatever their operation.
+    pub fn fault_anything(&self) -> FaultAt<'_> {
+        FaultAt::new(&self.shared, Target::Any)
+    }
+
+    /// A fault for the next callbacks, such as `sim.fault_callbacks().lost()`.
+    pub fn fault_callbacks(&self) -> CallbackFaultAt<'_> {
+        CallbackFaultAt::new(&self.shared)
+    }
+
+    /// Adds faults as the control API does: one, such as `{"operation": "send_msg", "effect": "errcode", "errcode": -1}`, or
+    /// several in their order, `{"script": […]}`.
+    ///
+    /// # Errors
+    ///
+    /// One of them is not as `control.yaml` describes it; then none is added.
+    pub fn script(&self, faults: Value) -> Result<(), ScriptError> {
+        control::add_faults(&self.shared, faults).map(drop)
+    }
+
+    /// Waits until so many calls of an operation were answered in all, at most 5 seconds of real time. Gives them; if there
+    /// were fewer, those.
+    pub async fn answered(&self, operation: Operation, count: usize) -> Vec<Call> {
+        let calls = || -> Vec<Call> {
+            self.shared.journal().calls().filter(|call| call.operation == operation.id).cloned().collect()
+        };
+        let enough = async {
+            loop {
+                // Made before looking: it hears what is recorded in between.
+                let recorded = self.shared.recorded.notified();
+                if calls().len() >= count {
+                    return;
+                }
+                recorded.await;
+            }
+        };
+        // What there is then is the answer either way.
+        let _ = tokio::time::timeout(PATIENCE, enough).await;
+        calls()
     }
 
     /// How many calls of an operation came; those that were refused, hit by a fault or not answered yet included.
@@ -165,7 +285,8 @@ impl Simulator {
         self.shared.journal().counted(operation.id)
     }
 
-    /// The calls that were answered, or that a fault left without an answer, oldest first; of very many the last 10,000.
+    /// The calls that were answered, or that a fault left without an answer, oldest first; of very many the last ones,
+    /// 10,000 rows and 64 MiB together with the callbacks.
     pub fn journal(&self) -> Vec<Call> {
         self.shared.journal().calls().cloned().collect()
     }
@@ -178,7 +299,7 @@ impl Simulator {
 
 impl Drop for Simulator {
     fn drop(&mut self) {
-        self.server.abort();
+        self.tasks.iter().for_each(AbortHandle::abort);
         self.connections.close();
     }
 }
@@ -193,77 +314,148 @@ impl fmt::Debug for Simulator {
 /// The settings of a [`Simulator`].
 #[must_use = "nothing starts before `start`"]
 pub struct Builder {
-    port: u16,
-    seed: Option<u64>,
-    corp: Option<(String, String)>,
-    accounts: Vec<String>,
-    servicers: Vec<String>,
-    token_lifetime: Duration,
-    refetch: Refetch,
-    on_call: Option<OnCall>,
+    address: SocketAddr,
+    setup: Setup,
+    callback: Option<(String, Option<(String, String)>)>,
+    listeners: Listeners,
 }
 
 impl Builder {
     fn new() -> Self {
         Self {
-            port: 0,
-            seed: None,
-            corp: None,
-            accounts: Vec::new(),
-            servicers: Vec::new(),
-            token_lifetime: TOKEN_LIFETIME,
-            refetch: Refetch::Same,
-            on_call: None,
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            setup: Setup {
+                seed: fastrand::u64(..),
+                is_seeded: false,
+                corp: None,
+                accounts: Vec::new(),
+                servicers: Vec::new(),
+                token_lifetime: TOKEN_LIFETIME,
+                doubted: Vec::new(),
+                manual_from: None,
+                strictness: Strictness::Strict,
+                allowed_hosts: Vec::new(),
+            },
+            callback: None,
+            listeners: Listeners::default(),
         }
     }
 
     /// The port to listen on; 0, the default, takes a free one.
     pub fn port(mut self, port: u16) -> Self {
-        self.port = port;
+        self.address.set_port(port);
         self
+    }
+
+    /// The address to listen on; 127.0.0.1 by default. Whoever reaches another one can do all that the simulator can, so
+    /// it is for containers. The control API answers there only to names that are [allowed](Self::allow_host).
+    pub fn listen(mut self, address: IpAddr) -> Self {
+        self.address.set_ip(address);
+        self
+    }
+
+    /// Lets the control API answer to this `Host` and `Origin` name besides those of loopback, and lets callbacks go there.
+    pub fn allow_host(mut self, name: impl Into<String>) -> Self {
+        self.setup.allowed_hosts.push(name.into());
+        self
+    }
+
+    /// What becomes of fields that the document does not know; strict by default.
+    pub fn strictness(mut self, strictness: Strictness) -> Self {
+        self.setup.strictness = strictness;
+        self
+    }
+
+    /// Lets the clock stand still at the first of January 2026 in China but for [`Simulator::advance`]. With it two runs
+    /// with one seed write the same journal.
+    pub fn manual_clock(self) -> Self {
+        self.manual_clock_from(MANUAL_START)
+    }
+
+    /// A manual clock that begins at this time since the Unix epoch.
+    pub fn manual_clock_from(mut self, unix: Duration) -> Self {
+        self.setup.manual_from = Some(unix);
+        self
+    }
+
+    /// Sends callbacks to this URL, signed and encrypted with these, as they stand in the console. It is not verified.
+    pub fn callback(
+        mut self,
+        url: impl Into<String>,
+        token: impl Into<String>,
+        encoding_aes_key: impl Into<String>,
+    ) -> Self {
+        self.callback = Some((url.into(), Some((token.into(), encoding_aes_key.into()))));
+        self
+    }
+
+    /// Sends callbacks to this URL, with a token and a key that follow from the seed: see [`Simulator::vars`].
+    pub fn callback_url(mut self, url: impl Into<String>) -> Self {
+        self.callback = Some((url.into(), None));
+        self
+    }
+
+    /// Has it otherwise than the simulator believes: the id is one of the page *What the simulator believes*.
+    ///
+    /// # Errors
+    ///
+    /// There is no such rule, or it cannot be switched.
+    pub fn doubt(mut self, id: &str) -> Result<Self, NotPossible> {
+        let statement = beliefs::statement(id);
+        let statement =
+            statement.ok_or_else(|| NotPossible(format!("there is no rule `{id}` that can be switched")))?;
+        self.setup.doubted.push(statement.belief);
+        Ok(self)
     }
 
     /// Lets all ids, tokens and cursors follow from this number. Without it they are new each time, the corp id too, so
     /// that no cursor of an earlier simulator fits.
     pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = Some(seed);
+        self.setup.seed = seed;
+        self.setup.is_seeded = true;
         self
     }
 
     /// The corp's id and the app's secret, instead of invented ones.
     pub fn corp(mut self, corp_id: impl Into<String>, secret: impl Into<String>) -> Self {
-        self.corp = Some((corp_id.into(), secret.into()));
+        self.setup.corp = Some((corp_id.into(), secret.into()));
         self
     }
 
     /// Adds an account. Without any there is one, 小店.
     pub fn account(mut self, name: impl Into<String>) -> Self {
-        self.accounts.push(name.into());
+        self.setup.accounts.push(name.into());
         self
     }
 
     /// Adds a servicer of every account, who receives.
     pub fn servicer(mut self, userid: impl Into<String>) -> Self {
-        self.servicers.push(userid.into());
+        self.setup.servicers.push(userid.into());
         self
     }
 
     /// How long an access token is good; 7200 seconds by default.
     pub fn token_lifetime(mut self, lifetime: Duration) -> Self {
-        self.token_lifetime = lifetime;
+        self.setup.token_lifetime = lifetime;
         self
     }
 
     /// Lets every `gettoken` give a new token, while the old ones stay good. By default a token that is still good is
     /// given again, with what is left of its time. Sources disagree which of them WeCom does.
     pub fn fresh_token_each_time(mut self) -> Self {
-        self.refetch = Refetch::Fresh;
+        self.setup.doubted.push(Belief::RefetchGivesSameToken);
         self
     }
 
     /// Is told of each call as it is answered.
     pub fn on_call(mut self, on_call: impl Fn(&Call) + Send + Sync + 'static) -> Self {
-        self.on_call = Some(Box::new(on_call));
+        self.listeners.on_call = Some(Box::new(on_call));
+        self
+    }
+
+    /// Is told of each attempt to deliver a callback.
+    pub fn on_callback(mut self, on_callback: impl Fn(&Delivery) + Send + Sync + 'static) -> Self {
+        self.listeners.on_callback = Some(Box::new(on_callback));
         self
     }
 
@@ -271,50 +463,50 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// The port is taken, or none could be had.
+    /// The port is taken, or none could be had; or the callback's settings cannot be right.
     pub async fn start(self) -> Result<Simulator, StartError> {
-        let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
-        let listener = TcpListener::bind(wanted).await.map_err(|source| StartError { port: self.port, source })?;
-        let address = listener.local_addr().map_err(|source| StartError { port: self.port, source })?;
+        let wanted = self.address;
+        let cannot_listen = |source| StartError::Listen { address: wanted, source };
+        let listener = TcpListener::bind(wanted).await.map_err(cannot_listen)?;
+        let address = listener.local_addr().map_err(cannot_listen)?;
         // Now, rather than within the first call.
         Checks::get();
         let connections = Connections::default();
-        let shared = Arc::new(self.into_shared());
+        let (shared, jobs) = Shared::new(self.setup, self.listeners);
+        let shared = Arc::new(shared);
+        if let Some((url, keys)) = self.callback {
+            let (token, key) = keys.unzip();
+            control::set_callback(&shared, &url, token.as_deref(), key.as_deref())?;
+        }
         let loopback = Loopback { listener, connections: connections.clone() };
-        let server = tokio::spawn(serve(loopback, shared.clone())).abort_handle();
-        Ok(Simulator { shared, address, connections, server })
-    }
-
-    fn into_shared(self) -> Shared {
-        let ids = Ids::new(self.seed.unwrap_or_else(|| fastrand::u64(..)));
-        let mut platform = Platform::new(ids, self.corp, AccessTokens::new(self.token_lifetime, self.refetch));
-        for name in &self.accounts {
-            platform.open_account(name);
-        }
-        if self.accounts.is_empty() {
-            platform.open_account(ACCOUNT_NAME);
-        }
-        for userid in &self.servicers {
-            platform.meet_servicer(userid);
-        }
-        Shared::new(Clock::starting_now(), platform, self.on_call)
+        let server = tokio::spawn(serve(loopback, address, shared.clone()));
+        let callbacks = tokio::spawn(callback::deliver_all(shared.clone(), jobs));
+        Ok(Simulator { shared, address, connections, tasks: [server.abort_handle(), callbacks.abort_handle()] })
     }
 }
 
 // Without the secret.
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder").field("port", &self.port).field("seed", &self.seed).finish_non_exhaustive()
+        let seed = self.setup.is_seeded.then_some(self.setup.seed);
+        f.debug_struct("Builder").field("address", &self.address).field("seed", &seed).finish_non_exhaustive()
     }
 }
 
-/// The simulator could not listen.
+/// The simulator could not start.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on port {port} of 127.0.0.1")]
 #[non_exhaustive]
-pub struct StartError {
-    /// The port that was asked for.
-    pub port: u16,
-    /// Why not.
-    pub source: io::Error,
+pub enum StartError {
+    /// It could not listen.
+    #[error("cannot listen on {address}")]
+    #[non_exhaustive]
+    Listen {
+        /// Where it was to listen.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Callbacks cannot be sent so.
+    #[error("cannot send callbacks")]
+    Callback(#[from] CallbackError),
 }

@@ -1,11 +1,13 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use wecom_kf_raw::{ErrCode, limits};
 
+use super::aging::Aging;
+use super::beliefs::Belief;
 use super::log::Log;
-use super::{Account, Platform, required, text};
+use super::{Account, KEPT, Platform, required, text};
 use crate::refusal::Refusal;
 
 /// A corp has at most 5,000 accounts [94662]; editions before 2022 say 10.
@@ -15,15 +17,7 @@ impl Platform {
     /// Adds an account as the console would, without a picture to upload. Gives its open_kfid.
     pub(crate) fn open_account(&mut self, name: &str) -> String {
         let open_kfid = self.ids.next("account", "wk", 30);
-        self.accounts.push(Account {
-            avatar: avatar(&open_kfid),
-            open_kfid: open_kfid.clone(),
-            name: name.to_owned(),
-            deleted: false,
-            log: Log::default(),
-            customers: BTreeMap::new(),
-            sent_msgids: HashMap::new(),
-        });
+        self.accounts.push(Account::new(&open_kfid, name));
         open_kfid
     }
 
@@ -46,10 +40,10 @@ impl Platform {
 
     /// `POST /cgi-bin/kf/account/del` [94663].
     pub(crate) fn account_del(&mut self, _now: Duration, request: &Value) -> Result<Value, Refusal> {
-        let only_one_left = self.existing().count() == 1;
-        let account = self.account(request)?;
         // unverified: 95005 also says that at least one must remain [errcodes 95005].
-        if only_one_left {
+        let is_kept = self.existing().count() == 1 && self.beliefs.hold(Belief::LastAccountStays);
+        let account = self.account(request)?;
+        if is_kept {
             return Err(Refusal::because(ErrCode::ACCOUNT_COUNT_OUT_OF_RANGE, "at least one account must remain"));
         }
         account.deleted = true;
@@ -85,12 +79,25 @@ impl Platform {
         Ok(json!({ "account_list": page }))
     }
 
-    fn existing(&self) -> impl Iterator<Item = &Account> {
+    pub(super) fn existing(&self) -> impl Iterator<Item = &Account> {
         self.accounts.iter().filter(|account| !account.deleted)
     }
 }
 
 impl Account {
+    pub(super) fn new(open_kfid: &str, name: &str) -> Self {
+        Self {
+            avatar: avatar(open_kfid),
+            open_kfid: open_kfid.to_owned(),
+            name: name.to_owned(),
+            deleted: false,
+            log: Log::default(),
+            customers: BTreeMap::new(),
+            sent_msgids: Aging::keeping(KEPT),
+            touched: Vec::new(),
+        }
+    }
+
     fn listed(&self) -> Value {
         json!({
             "open_kfid": self.open_kfid,

@@ -8,9 +8,12 @@ use super::KEPT;
 /// The messages and events of one account, oldest first, numbered from 0.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
-    entries: VecDeque<(Duration, Value)>,
+    /// As JSON: a tree of values takes several times the room.
+    entries: VecDeque<(Duration, Box<str>)>,
     /// The number of the oldest entry kept.
     first: u64,
+    /// The number up to which callbacks were made.
+    announced: u64,
 }
 
 /// What one `sync_msg` reads.
@@ -23,7 +26,7 @@ pub(crate) struct Page {
 impl Log {
     pub(crate) fn push(&mut self, now: Duration, message: Value) {
         self.forget(now);
-        self.entries.push_back((now, message));
+        self.entries.push_back((now, message.to_string().into()));
     }
 
     /// The number the next entry will have.
@@ -31,12 +34,20 @@ impl Log {
         self.first + self.entries.len() as u64
     }
 
+    /// How many entries came since the last time.
+    pub(crate) fn announce(&mut self) -> u64 {
+        let news = self.end() - self.announced;
+        self.announced = self.end();
+        news
+    }
+
     pub(crate) fn page(&mut self, from: u64, limit: usize, now: Duration) -> Page {
         self.forget(now);
         // What a cursor pointed at may be forgotten by now: then from the oldest message kept.
         let from = from.max(self.first);
         let skip = usize::try_from(from - self.first).unwrap_or(usize::MAX);
-        let messages: Vec<_> = self.entries.iter().skip(skip).take(limit).map(|(_, message)| message.clone()).collect();
+        let entries = self.entries.range(skip.min(self.entries.len())..).take(limit);
+        let messages: Vec<_> = entries.filter_map(|(_, message)| serde_json::from_str(message).ok()).collect();
         let next = from + messages.len() as u64;
         Page { messages, next, has_more: next < self.end() }
     }

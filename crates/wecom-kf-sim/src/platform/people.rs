@@ -4,15 +4,19 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::beliefs::Belief;
+use super::chat::{Author, Entry};
+use super::news::News;
 use super::sessions::{Occasion, State};
-use super::{Account, Customer, KEPT, Platform, Receiving};
+use super::{Account, Customer, Platform, Receiving};
 use crate::customer::Heard;
+use crate::finding::{ANSWER_WITHIN, Unanswered};
 use crate::ids::Ids;
 
 /// What somebody was to do cannot be done, and why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct NotPossible(String);
+pub struct NotPossible(pub(crate) String);
 
 /// Who wrote a message of the log.
 #[derive(Clone, Copy)]
@@ -31,6 +35,13 @@ enum Change {
     TakenAgain = 4,
 }
 
+/// Whether a servicer has switched 不再接收消息 on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rejecting {
+    No = 0,
+    Yes = 1,
+}
+
 /// Where a customer is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Chat<'a> {
@@ -45,7 +56,72 @@ impl Platform {
         let account = self.any_account(open_kfid);
         let account = account.ok_or_else(|| NotPossible(format!("there is no account {open_kfid}")))?;
         account.customers.entry(external_userid.clone()).or_insert_with(|| Customer::new(name));
+        account.touched.push(external_userid.clone());
         Ok(external_userid)
+    }
+
+    /// unverified: servers of 2021 and 2022 leave OpenKfId out [96238].
+    pub(crate) fn callbacks_name_account(&self) -> bool {
+        self.beliefs.hold(Belief::CallbackNamesAccount)
+    }
+
+    /// The customers who wrote a while ago and got nothing since, neither from the bot nor from a servicer.
+    pub(crate) fn unanswered(&mut self, now: Duration) -> Vec<Unanswered> {
+        let chats = self.accounts.iter().filter(|account| !account.deleted).flat_map(|account| {
+            account.customers.iter().map(move |(external_userid, customer)| (account, external_userid, customer))
+        });
+        let waiting = chats.filter_map(|(account, external_userid, customer)| {
+            let newest = customer.history.newest_message()?;
+            let waits = newest.from == Author::Customer && !newest.recalled && now >= newest.at + ANSWER_WITHIN;
+            (waits && customer.session.is_with_the_bot()).then(|| Unanswered {
+                open_kfid: account.open_kfid.clone(),
+                external_userid: external_userid.clone(),
+                since: newest.at,
+            })
+        });
+        waiting.collect()
+    }
+
+    /// The account of the customer with this id.
+    pub(crate) fn account_of(&self, external_userid: &str) -> Option<&str> {
+        let account = self.accounts.iter().find(|account| account.customers.contains_key(external_userid))?;
+        Some(&account.open_kfid)
+    }
+
+    /// Whether there is such an account, and it is not deleted.
+    pub(crate) fn has_account(&self, open_kfid: &str) -> bool {
+        self.existing().any(|account| account.open_kfid == open_kfid)
+    }
+
+    pub(crate) fn has_servicer(&self, userid: &str) -> bool {
+        self.servicers.contains_key(userid)
+    }
+
+    /// Nothing in the chat is unread any more.
+    pub(crate) fn customer_reads(&mut self, chat: Chat<'_>) {
+        self.known_customer(chat).history.read();
+    }
+
+    pub(crate) fn rename_customer(&mut self, chat: Chat<'_>, name: &str) {
+        name.clone_into(&mut self.known_customer(chat).name);
+    }
+
+    /// Adds an account as the admin console does, which grants it to the app.
+    pub(crate) fn grant_account(&mut self, name: &str) -> String {
+        let open_kfid = self.open_account(name);
+        self.news.push(News::Granted { open_kfid: open_kfid.clone() });
+        open_kfid
+    }
+
+    /// Takes an account away from the app, as the admin console does. unverified: that its calls then find no account.
+    pub(crate) fn withdraw_account(&mut self, open_kfid: &str) -> Result<(), NotPossible> {
+        if self.existing().count() == 1 {
+            return Err(NotPossible("it is the last account, and a simulator keeps one".to_owned()));
+        }
+        let account = self.any_account(open_kfid).filter(|account| !account.deleted);
+        account.ok_or_else(|| NotPossible(format!("there is no account {open_kfid}")))?.deleted = true;
+        self.news.push(News::Withdrawn { open_kfid: open_kfid.to_owned() });
+        Ok(())
     }
 
     pub(crate) fn meet_servicer(&mut self, userid: &str) {
@@ -60,29 +136,114 @@ impl Platform {
         content: &str,
         menu_id: Option<&str>,
     ) -> String {
-        let customer = self.known_customer(chat);
-        match menu_id {
-            None => customer.session.customer_typed(now),
-            Some(_) => customer.session.customer_tapped(now),
-        }
-        customer.note(now, format!("{}: {content}", customer.name));
         let mut body = json!({ "content": content });
         if let Some(menu_id) = menu_id {
             // Only a tap has a menu_id [94670].
             body["menu_id"] = json!(menu_id);
         }
+        self.customer_writes(now, chat, "text", body)
+    }
+
+    /// A customer's message of any kind, known or not.
+    pub(crate) fn customer_writes(&mut self, now: Duration, chat: Chat<'_>, msgtype: &str, body: Value) -> String {
+        let customer = self.known_customer(chat);
+        match body.get("menu_id") {
+            None => customer.session.customer_typed(now),
+            Some(_) => customer.session.customer_tapped(now),
+        }
         let msgid = log_msgid(&mut self.ids);
-        self.known_account(chat).log.push(now, chat_message(now, chat, Origin::Customer, &msgid, body));
+        let message = chat_message(now, chat, Origin::Customer, &msgid, msgtype, &body);
+        let history = &mut self.known_customer(chat).history;
+        history.push(Entry::new(now, Author::Customer, Some(&msgid), msgtype, body));
+        history.read();
+        self.known_account(chat).log.push(now, message);
         msgid
+    }
+
+    /// The text of the newest click item with this id that the customer got.
+    pub(crate) fn menu_item(&mut self, chat: Chat<'_>, menu_id: &str) -> Option<String> {
+        let mut menus = self.known_customer(chat).history.newest().filter(|entry| entry.msgtype == "msgmenu");
+        menus.find_map(|menu| {
+            let mut items = menu.body["list"].as_array().into_iter().flatten();
+            let item = items.find(|item| item["click"]["id"] == menu_id)?;
+            item["click"]["content"].as_str().map(str::to_owned)
+        })
+    }
+
+    /// A customer takes a message back. Gives the event's msgid. unverified: WeChat allows it for 2 minutes; here it is
+    /// always allowed.
+    pub(crate) fn customer_recalls(
+        &mut self,
+        now: Duration,
+        chat: Chat<'_>,
+        msgid: &str,
+    ) -> Result<String, NotPossible> {
+        self.recall(now, chat, msgid, |from| *from == Author::Customer)?;
+        Ok(self.log_chat_event(now, chat, json!({ "event_type": "user_recall_msg", "recall_msgid": msgid })))
+    }
+
+    /// A servicer takes a message back.
+    pub(crate) fn servicer_recalls(
+        &mut self,
+        now: Duration,
+        chat: Chat<'_>,
+        msgid: &str,
+    ) -> Result<String, NotPossible> {
+        let from = self.recall(now, chat, msgid, |from| matches!(from, Author::Servicer(_)))?;
+        let Author::Servicer(userid) = from else { unreachable!("only a servicer's message passes the filter") };
+        let event = json!({ "event_type": "servicer_recall_msg", "recall_msgid": msgid, "servicer_userid": userid });
+        Ok(self.log_chat_event(now, chat, event))
+    }
+
+    /// A message that was accepted could not be delivered after all.
+    pub(crate) fn message_fails(&mut self, now: Duration, chat: Chat<'_>, msgid: &str, fail_type: i64) {
+        let customer = self.known_customer(chat);
+        if let Some(entry) = customer.history.find(msgid) {
+            entry.recalled = true;
+        }
+        customer.note_event(now, format!("(not delivered, fail_type {fail_type})"), json!({ "event": "other" }));
+        let event = json!({ "event_type": "msg_send_fail", "fail_msgid": msgid, "fail_type": fail_type });
+        self.log_chat_event(now, chat, event);
+    }
+
+    /// A servicer switches 不再接收消息.
+    pub(crate) fn servicer_rejects(&mut self, now: Duration, chat: Chat<'_>, userid: &str, rejecting: Rejecting) {
+        let customer = self.known_customer(chat);
+        customer.rejecting = rejecting == Rejecting::Yes;
+        let line = format!("({userid} switches rejecting to {})", rejecting as u8);
+        customer.note_event(now, line, json!({ "event": "rejecting", "servicer_userid": userid }));
+        let event = json!({
+            "event_type": "reject_customer_msg_switch_change",
+            "servicer_userid": userid,
+            "reject_switch": rejecting as u8,
+        });
+        self.log_chat_event(now, chat, event);
     }
 
     /// A customer opens the chat. Gives the welcome_code, if there is one.
     pub(crate) fn customer_enters(&mut self, now: Duration, chat: Chat<'_>) -> Option<String> {
+        self.customer_enters_by(now, chat, "", None)
+    }
+
+    /// A customer opens the chat by a link with a scene.
+    pub(crate) fn customer_enters_by(
+        &mut self,
+        now: Duration,
+        chat: Chat<'_>,
+        scene: &str,
+        scene_param: Option<&str>,
+    ) -> Option<String> {
+        let beliefs = self.beliefs.clone();
         let customer = self.known_customer(chat);
-        customer.note(now, format!("({} enters)", customer.name));
-        let welcome = customer.session.may_be_welcomed(now);
+        let line = format!("({} enters)", customer.name);
+        customer.note_event(now, line, json!({ "event": "entered", "scene": scene }));
+        customer.history.read();
+        let welcome = customer.session.may_be_welcomed(now, &beliefs);
         let welcome_code = welcome.then(|| self.event_code(now, chat, Occasion::Welcome));
-        let mut event = json!({ "event_type": "enter_session", "scene": "" });
+        let mut event = json!({ "event_type": "enter_session", "scene": scene });
+        if let Some(scene_param) = scene_param {
+            event["scene_param"] = json!(scene_param);
+        }
         if let Some(code) = &welcome_code {
             event["welcome_code"] = json!(code);
         }
@@ -112,10 +273,23 @@ impl Platform {
 
     /// A servicer writes. In a session that is not theirs they take it first: one that has ended is opened so [94669].
     pub(crate) fn servicer_says(&mut self, now: Duration, chat: Chat<'_>, userid: &str, content: &str) -> String {
+        self.servicer_writes(now, chat, userid, "text", json!({ "content": content }))
+    }
+
+    /// A servicer's message of any kind.
+    pub(crate) fn servicer_writes(
+        &mut self,
+        now: Duration,
+        chat: Chat<'_>,
+        userid: &str,
+        msgtype: &str,
+        body: Value,
+    ) -> String {
         self.servicer_takes(now, chat, userid);
-        self.known_customer(chat).note(now, format!("{userid}: {content}"));
         let msgid = log_msgid(&mut self.ids);
-        let mut message = chat_message(now, chat, Origin::Servicer, &msgid, json!({ "content": content }));
+        let mut message = chat_message(now, chat, Origin::Servicer, &msgid, msgtype, &body);
+        let entry = Entry::new(now, Author::Servicer(userid.to_owned()), Some(&msgid), msgtype, body);
+        self.known_customer(chat).history.push(entry);
         // Only for origin 5 [94670].
         message["servicer_userid"] = json!(userid);
         self.known_account(chat).log.push(now, message);
@@ -168,20 +342,18 @@ impl Platform {
     }
 
     pub(crate) fn heard(&mut self, chat: Chat<'_>) -> Vec<Heard> {
-        self.known_customer(chat).heard.iter().map(|(_, heard)| heard.clone()).collect()
+        self.known_customer(chat).history.heard().collect()
     }
 
     /// The next message that was not asked for yet.
     pub(crate) fn next_heard(&mut self, chat: Chat<'_>) -> Option<Heard> {
-        let customer = self.known_customer(chat);
-        let (_, heard) = customer.heard.get(customer.asked_for)?;
-        customer.asked_for += 1;
-        Some(heard.clone())
+        self.known_customer(chat).history.next_heard()
     }
 
     /// What was said and done in a chat, a line each.
     pub(crate) fn transcript(&mut self, chat: Chat<'_>) -> Vec<String> {
-        self.known_customer(chat).transcript.iter().map(|(_, line)| line.clone()).collect()
+        let customer = self.known_customer(chat);
+        customer.history.lines(&customer.name)
     }
 
     fn set_receiving(&mut self, now: Duration, userid: &str, receiving: Receiving, mut event: Value) {
@@ -227,34 +399,59 @@ impl Platform {
             (_, Some(new)) => format!("({new} has the session)"),
             (_, None) => "(the session ends)".to_owned(),
         };
-        self.known_customer(chat).note(now, line);
+        let what = match change {
+            Change::TakenFromPool | Change::TakenAgain => "taken",
+            Change::Transferred => "transferred",
+            Change::Ended => "ended",
+        };
+        let body = json!({ "event": what, "by": "servicer", "servicer_userid": new.or(old) });
+        self.known_customer(chat).note_event(now, line, body);
         self.log_chat_event(now, chat, event);
     }
 
+    fn recall(
+        &mut self,
+        now: Duration,
+        chat: Chat<'_>,
+        msgid: &str,
+        may: impl Fn(&Author) -> bool,
+    ) -> Result<Author, NotPossible> {
+        let customer = self.known_customer(chat);
+        let entry = customer.history.find(msgid).filter(|entry| may(&entry.from));
+        let entry = entry.ok_or_else(|| NotPossible(format!("{msgid} is no message of theirs in this chat")))?;
+        if entry.recalled {
+            return Err(NotPossible(format!("{msgid} is recalled already")));
+        }
+        entry.recalled = true;
+        let from = entry.from.clone();
+        customer.note_event(now, "(a message is recalled)".to_owned(), json!({ "event": "recalled", "msgid": msgid }));
+        Ok(from)
+    }
+
     /// Account and customer of an event are inside of it [94670, seen in practice].
-    fn log_chat_event(&mut self, now: Duration, chat: Chat<'_>, mut event: Value) {
+    fn log_chat_event(&mut self, now: Duration, chat: Chat<'_>, mut event: Value) -> String {
         event["open_kfid"] = json!(chat.open_kfid);
         event["external_userid"] = json!(chat.external_userid);
         let msgid = log_msgid(&mut self.ids);
         self.known_account(chat).log.push(now, event_message(now, &msgid, event));
+        msgid
     }
 
+    /// The account of a chat. Only a handle from before a reset can name one that is gone.
     pub(super) fn known_account(&mut self, chat: Chat<'_>) -> &mut Account {
-        self.any_account(chat.open_kfid).expect("a chat is only made at an account there is, and none is ever removed")
+        let at = self.accounts.iter().position(|account| account.open_kfid == chat.open_kfid);
+        let at = at.unwrap_or_else(|| {
+            self.accounts.push(Account { deleted: true, ..Account::new(chat.open_kfid, "") });
+            self.accounts.len() - 1
+        });
+        &mut self.accounts[at]
     }
 
+    /// The customer of a chat. Only a handle from before a reset can name one that is gone.
     pub(super) fn known_customer(&mut self, chat: Chat<'_>) -> &mut Customer {
-        let customer = self.known_account(chat).customers.get_mut(chat.external_userid);
-        customer.expect("a chat is only made of a customer that was met, and none is ever removed")
-    }
-}
-
-impl Customer {
-    pub(super) fn hear(&mut self, now: Duration, heard: Heard) {
-        let forgotten = self.heard.iter().take_while(|(at, _)| now > *at + KEPT).count();
-        self.heard.drain(..forgotten);
-        self.asked_for = self.asked_for.saturating_sub(forgotten);
-        self.heard.push((now, heard));
+        let account = self.known_account(chat);
+        account.touched.push(chat.external_userid.to_owned());
+        account.customers.entry(chat.external_userid.to_owned()).or_insert_with(|| Customer::new(chat.external_userid))
     }
 }
 
@@ -262,15 +459,15 @@ fn log_msgid(ids: &mut Ids) -> String {
     ids.next_digits("log msgid", "from_msgid_", 19)
 }
 
-fn chat_message(now: Duration, chat: Chat<'_>, origin: Origin, msgid: &str, text: Value) -> Value {
+fn chat_message(now: Duration, chat: Chat<'_>, origin: Origin, msgid: &str, msgtype: &str, body: &Value) -> Value {
     json!({
         "msgid": msgid,
         "open_kfid": chat.open_kfid,
         "external_userid": chat.external_userid,
         "send_time": now.as_secs(),
         "origin": origin as i64,
-        "msgtype": "text",
-        "text": text,
+        "msgtype": msgtype,
+        msgtype: body,
     })
 }
 

@@ -4,13 +4,16 @@ use serde_json::{Value, json};
 use wecom_kf_raw::ErrCode;
 use wecom_kf_raw::limits::send_msg::{LINK_DESC_MAX_BYTES, LINK_TITLE_MAX_BYTES};
 
+use super::beliefs::{Belief, Beliefs};
+use super::chat::{Author, Entry};
 use super::sessions::Occasion;
-use super::{Account, Chat, EventCode, KEPT, Platform, required, text};
-use crate::customer::Heard;
+use super::{Account, Chat, EventCode, Platform, required, text};
 use crate::ids::Ids;
 use crate::refusal::Refusal;
 
-/// What can be sent [94677]; unverified: business_card and ca_link are in newer sources only.
+/// The last so many of [`MSGTYPES`]. unverified: they are in newer sources only.
+const NEWER_MSGTYPES: [&str; 2] = ["business_card", "ca_link"];
+/// What can be sent [94677].
 const MSGTYPES: [&str; 11] = [
     "text",
     "image",
@@ -49,24 +52,28 @@ impl Platform {
         let msgtype = required(request, "msgtype")?;
         check_bodies(request, msgtype, &MSGTYPES, "msgtype")?;
         check_content(msgtype, &request[msgtype])?;
+        if NEWER_MSGTYPES.contains(&msgtype) && !self.beliefs.hold(Belief::NewerKindsCanBeSent) {
+            return Err(ErrCode::INVALID_MSGTYPE.into());
+        }
 
         self.account(request)?.customer(touser)?;
         for media_id in media_ids(&request[msgtype]) {
             self.check_media(media_id, now)?;
         }
         let own_msgid = text(request, "msgid");
+        let beliefs = self.beliefs.clone();
         let account = self.account(request)?;
-        account.check_msgid(now, own_msgid)?;
+        account.check_msgid(now, own_msgid, &beliefs)?;
         let session = &mut account.customer(touser)?.session;
-        session.check_send(now)?;
-        if msgtype == "business_card" {
+        session.check_send(now, &beliefs)?;
+        if msgtype == "business_card" && beliefs.hold(Belief::BusinessCardIsLimited) {
             session.check_business_card(now)?;
             session.business_card_sent(now);
         }
         session.message_sent();
 
         let chat = Chat { open_kfid: required(request, "open_kfid")?, external_userid: touser };
-        Ok(self.deliver(now, chat, request, msgtype))
+        Ok(self.deliver(now, chat, request, "send_msg"))
     }
 
     /// `POST /cgi-bin/kf/send_msg_on_event` [95122].
@@ -76,15 +83,16 @@ impl Platform {
         check_content(msgtype, &request[msgtype])?;
         // unverified: that these are the codes of KF too; the public list has them for welcome codes elsewhere.
         let code = text(request, "code").ok_or(ErrCode::WELCOME_CODE_MISSING)?;
-        let good = self.event_codes.get(code).filter(|code| now <= code.until).cloned();
+        let good = self.event_codes.get(now, code).filter(|code| now <= code.until).cloned();
         let EventCode { occasion, open_kfid, external_userid, state, .. } =
             good.ok_or(ErrCode::INVALID_WELCOME_CODE)?;
         if !occasion.takes(msgtype) {
             return Err(Refusal::because(ErrCode::INVALID_PARAMETER, format!("`{msgtype}` is not for this occasion")));
         }
+        let beliefs = self.beliefs.clone();
         let account = self.any_account(&open_kfid).filter(|account| !account.deleted);
         let account = account.ok_or(ErrCode::OPEN_KFID_NOT_FOUND)?;
-        account.check_msgid(now, text(request, "msgid"))?;
+        account.check_msgid(now, text(request, "msgid"), &beliefs)?;
         // But for the welcome, only while the session is in the state that yielded the code.
         if occasion != Occasion::Welcome && account.customer(&external_userid)?.session.state(now) != state {
             return Err(ErrCode::SESSION_STATE_FORBIDS_SENDING.into());
@@ -95,19 +103,21 @@ impl Platform {
             self.known_customer(chat).session.welcomed(now);
         }
         // unverified: that it does not count among the five.
-        Ok(self.deliver(now, chat, request, msgtype))
+        if !beliefs.hold(Belief::EventReplyDoesNotCount) {
+            self.known_customer(chat).session.count_message();
+        }
+        Ok(self.deliver(now, chat, request, "send_msg_on_event"))
     }
 
     /// Lets the customer have what was accepted. Gives the reply.
-    fn deliver(&mut self, now: Duration, chat: Chat<'_>, request: &Value, msgtype: &str) -> Value {
+    fn deliver(&mut self, now: Duration, chat: Chat<'_>, request: &Value, via: &'static str) -> Value {
+        let msgtype = text(request, "msgtype").unwrap_or_default();
         let body = as_delivered(&request[msgtype], msgtype, &mut self.ids);
         // Ids made by the server have no documented form, and are longer than own ones may be [94677].
         let msgid = text(request, "msgid").map_or_else(|| self.ids.next("sent msgid", "", 36), str::to_owned);
-        self.known_account(chat).sent_msgids.insert(msgid.clone(), now);
-        let heard = Heard { msgid: msgid.clone(), msgtype: msgtype.to_owned(), body, send_time: now.as_secs() };
-        let customer = self.known_customer(chat);
-        customer.note(now, format!("bot: {heard}"));
-        customer.hear(now, heard);
+        self.known_account(chat).sent_msgids.insert(now, msgid.clone(), ());
+        let entry = Entry::new(now, Author::Bot(via), Some(&msgid), msgtype, body);
+        self.known_customer(chat).history.push(entry);
         json!({ "msgid": msgid })
     }
 }
@@ -115,10 +125,10 @@ impl Platform {
 impl Account {
     /// A repeat of what was accepted is a repeat, whatever happened to the session since.
     /// unverified: 95033 is in the newest errcode list only, and for how long WeCom remembers is not said.
-    fn check_msgid(&mut self, now: Duration, own_msgid: Option<&str>) -> Result<(), Refusal> {
-        self.sent_msgids.retain(|_, at| now <= *at + KEPT);
-        match own_msgid {
-            Some(msgid) if self.sent_msgids.contains_key(msgid) => Err(ErrCode::DUPLICATE_MSGID.into()),
+    fn check_msgid(&self, now: Duration, own_msgid: Option<&str>, beliefs: &Beliefs) -> Result<(), Refusal> {
+        let known = own_msgid.and_then(|msgid| self.sent_msgids.get(now, msgid));
+        match known {
+            Some(()) if beliefs.hold(Belief::RepeatedMsgidIsRefused) => Err(ErrCode::DUPLICATE_MSGID.into()),
             _ => Ok(()),
         }
     }

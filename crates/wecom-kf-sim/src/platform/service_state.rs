@@ -28,14 +28,20 @@ impl Platform {
             .ok_or_else(|| Refusal::because(ErrCode::INVALID_PARAMETER, "field `service_state` must be 0 to 4"))?;
         let servicer_userid = text(request, "servicer_userid").filter(|_| target == State::Servicer);
 
+        let beliefs = self.beliefs.clone();
         let session = &self.account(request)?.customer(external_userid)?.session;
         if target == State::Servicer && servicer_userid.is_none() {
             return Err(Refusal::because(ErrCode::INVALID_PARAMETER, "missing field `servicer_userid` for state 3"));
         }
-        session.check_move(target, servicer_userid, now)?;
+        session.check_move(target, servicer_userid, now, &beliefs)?;
         servicer_userid.map_or(Ok(()), |userid| self.check_servicer(userid))?;
 
-        let occasion = self.account(request)?.customer(external_userid)?.session.move_to(target, servicer_userid);
+        let customer = self.account(request)?.customer(external_userid)?;
+        let before = customer.session.state(now) as i64;
+        let occasion = customer.session.move_to(target, servicer_userid);
+        let line = format!("(the API moves the session from {before} to {})", target as i64);
+        let body = json!({ "event": "state", "by": "api", "from": before, "state": target as i64, "servicer_userid": servicer_userid });
+        customer.note_event(now, line, body);
         let Some(occasion) = occasion else { return Ok(json!({})) };
         let chat = Chat { open_kfid: required(request, "open_kfid")?, external_userid };
         Ok(json!({ "msg_code": self.event_code(now, chat, occasion) }))

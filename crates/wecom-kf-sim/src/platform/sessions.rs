@@ -2,12 +2,13 @@ use std::time::Duration;
 
 use wecom_kf_raw::ErrCode;
 
+use super::beliefs::{Belief, Beliefs};
 use crate::refusal::Refusal;
 
 /// What may be sent after a customer's message may be sent for 48 hours [94677].
 pub(crate) const WINDOW: Duration = Duration::from_secs(48 * 60 * 60);
 /// At most 5 messages after the customer's last one [94677].
-const MAX_MESSAGES: u32 = 5;
+pub(crate) const MAX_MESSAGES: u32 = 5;
 
 /// The state of a session [94669].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,14 +33,14 @@ impl State {
     }
 
     /// The moves that the API may make [94669].
-    fn may_become(self, target: Self) -> bool {
+    fn may_become(self, target: Self, beliefs: &Beliefs) -> bool {
         match (self, target) {
             (Self::Untreated, Self::Assistant | Self::Queue | Self::Servicer) => true,
             (Self::Assistant, Self::Queue | Self::Servicer) => true,
             (Self::Queue, Self::Servicer) => true,
             (Self::Servicer, Self::Servicer | Self::Ended) => true,
             // unverified: bots end sessions so, but the document's table does not list it.
-            (Self::Untreated | Self::Assistant | Self::Queue, Self::Ended) => true,
+            (Self::Untreated | Self::Assistant | Self::Queue, Self::Ended) => beliefs.hold(Belief::BotMayEndSession),
             _ => false,
         }
     }
@@ -125,7 +126,7 @@ impl Session {
     }
 
     /// Whether the API may send now.
-    pub(crate) fn check_send(&self, now: Duration) -> Result<(), Refusal> {
+    pub(crate) fn check_send(&self, now: Duration, beliefs: &Beliefs) -> Result<(), Refusal> {
         match self.state {
             State::Untreated | State::Assistant => {}
             // Only states 0 and 1 may send [94677].
@@ -136,7 +137,9 @@ impl Session {
         }
         if !self.window_is_open(now) {
             // unverified: 95018 is named for this too [errcodes 95018].
-            return Err(ErrCode::MESSAGE_WINDOW_CLOSED.into());
+            let documented = beliefs.hold(Belief::ClosedWindowIs95002);
+            let code = if documented { ErrCode::MESSAGE_WINDOW_CLOSED } else { ErrCode::SESSION_STATE_FORBIDS_SENDING };
+            return Err(code.into());
         }
         if self.sent_since >= MAX_MESSAGES {
             return Err(ErrCode::MESSAGE_COUNT_LIMIT_EXCEEDED.into());
@@ -156,7 +159,7 @@ impl Session {
     }
 
     pub(crate) fn message_sent(&mut self) {
-        self.sent_since += 1;
+        self.count_message();
         // Sending in state 0 moves the session to 1 [94677].
         if self.state == State::Untreated {
             self.state = State::Assistant;
@@ -165,8 +168,10 @@ impl Session {
 
     /// Only a customer who has not written, and got no welcome in the last 48 hours, is welcomed [94670]. unverified: that
     /// what was written before 48 hours is forgotten too.
-    pub(crate) fn may_be_welcomed(&self, now: Duration) -> bool {
-        !self.window_is_open(now) && !within_window(self.last_welcome, now)
+    pub(crate) fn may_be_welcomed(&self, now: Duration, beliefs: &Beliefs) -> bool {
+        let forgets = beliefs.hold(Belief::WelcomeAgainAfter48Hours);
+        let has_written = if forgets { self.window_is_open(now) } else { self.last_message.is_some() };
+        !has_written && !within_window(self.last_welcome, now)
     }
 
     pub(crate) fn welcomed(&mut self, now: Duration) {
@@ -183,6 +188,7 @@ impl Session {
         target: State,
         servicer_userid: Option<&str>,
         now: Duration,
+        beliefs: &Beliefs,
     ) -> Result<(), Refusal> {
         let state = self.state(now);
         if state == State::Ended {
@@ -190,7 +196,8 @@ impl Session {
         }
         // 3 to 3 is to another servicer [94669]; unverified: that the same one is refused.
         let same_servicer = state == target && self.servicer_userid.as_deref() == servicer_userid;
-        if !state.may_become(target) || same_servicer {
+        let is_refused = same_servicer && beliefs.hold(Belief::SameServicerIsRefused);
+        if !state.may_become(target, beliefs) || is_refused {
             let why = format!("from {} to {}", state as i64, target as i64);
             return Err(Refusal::because(ErrCode::STATE_TRANSITION_NOT_ALLOWED, why));
         }
@@ -210,6 +217,26 @@ impl Session {
             }
             State::Ended => Some(Occasion::Ending),
         }
+    }
+
+    /// Whether nobody but the bot was to answer, also if the session has timed out since.
+    pub(crate) fn is_with_the_bot(&self) -> bool {
+        matches!(self.state, State::Untreated | State::Assistant)
+    }
+
+    /// When the customer last wrote or tapped.
+    pub(crate) fn last_message(&self) -> Option<Duration> {
+        self.last_message
+    }
+
+    /// How many messages went out since then.
+    pub(crate) fn sent_since(&self) -> u32 {
+        self.sent_since
+    }
+
+    /// A message that the API sent counts among the five.
+    pub(crate) fn count_message(&mut self) {
+        self.sent_since += 1;
     }
 
     fn window_is_open(&self, now: Duration) -> bool {

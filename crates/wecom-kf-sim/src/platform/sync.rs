@@ -3,7 +3,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use wecom_kf_raw::{ErrCode, limits};
 
-use super::{Platform, SYNC_TOKEN_LIFETIME, required, text};
+use super::beliefs::Belief;
+use super::{Platform, SYNC_TOKEN_BITS, SYNC_TOKEN_LIFETIME, SYNC_TOKEN_PREFIX, required, text};
 use crate::refusal::Refusal;
 
 /// A cursor's position has this many low bits for telling empty pages at the same place apart.
@@ -26,7 +27,7 @@ impl Platform {
         let limit = limit.unwrap_or(limits::sync_msg::LIMIT_MAX as usize);
         let page = self.account(request)?.log.page(from, limit, now);
         Ok(json!({
-            "next_cursor": self.ids.seal(open_kfid, page.next << TURN_BITS),
+            "next_cursor": self.seal_cursor(open_kfid, page.next << TURN_BITS),
             "has_more": u8::from(page.has_more),
             "msg_list": page.messages,
         }))
@@ -38,25 +39,42 @@ impl Platform {
         self.empty_pages.due -= 1;
         self.empty_pages.given = self.empty_pages.given.wrapping_add(1).max(1);
         let position = from << TURN_BITS | u64::from(self.empty_pages.given);
-        json!({ "next_cursor": self.ids.seal(open_kfid, position), "has_more": 1, "msg_list": [] })
+        json!({ "next_cursor": self.seal_cursor(open_kfid, position), "has_more": 1, "msg_list": [] })
     }
 
     /// Where to read from: without a cursor from the oldest message kept [94670].
     fn position(&self, open_kfid: &str, cursor: Option<&str>, end: u64) -> Result<u64, Refusal> {
         let Some(cursor) = cursor else { return Ok(0) };
         // A cursor belongs to its account [94670]. unverified: 50100 is named for a bad cursor by one source only.
-        let position = self.ids.unseal(open_kfid, cursor).map(|position| position >> TURN_BITS);
+        let position = self.ids.unseal(&self.owner(open_kfid), cursor).map(|position| position >> TURN_BITS);
+        let documented = self.beliefs.hold(Belief::BadCursorIs40058);
+        let code = if documented { ErrCode::INVALID_PARAMETER } else { ErrCode::INVALID_CURSOR };
         position
             .filter(|position| *position <= end)
-            .ok_or_else(|| Refusal::because(ErrCode::INVALID_PARAMETER, "`cursor` is not one of this account"))
+            .ok_or_else(|| Refusal::because(code, "`cursor` is not one of this account"))
+    }
+
+    fn seal_cursor(&self, open_kfid: &str, position: u64) -> String {
+        self.ids.seal(&self.owner(open_kfid), position)
+    }
+
+    /// Whom cursors fit: the account, as long as they are not lost.
+    fn owner(&self, open_kfid: &str) -> String {
+        match self.cursor_generation {
+            0 => open_kfid.to_owned(),
+            generation => format!("{open_kfid} {generation}"),
+        }
     }
 
     fn check_sync_token(&self, token: Option<&str>, now: Duration) -> Result<(), Refusal> {
         // Without a token WeCom limits the frequency strictly, by how much is not published: not simulated.
         let Some(token) = token else { return Ok(()) };
-        match self.sync_tokens.get(token) {
-            // One token may serve all calls of a paging loop [94670].
-            Some(made) if now <= *made + SYNC_TOKEN_LIFETIME => Ok(()),
+        let sealed = token.strip_prefix(SYNC_TOKEN_PREFIX);
+        let made = sealed.and_then(|sealed| self.ids.unseal("sync token", sealed));
+        let made = made.map(|made| Duration::from_secs(made >> SYNC_TOKEN_BITS));
+        match made {
+            // One token may serve all calls of a paging loop [94670]. What it says of its time has whole seconds.
+            Some(made) if now.as_secs() <= (made + SYNC_TOKEN_LIFETIME).as_secs() => Ok(()),
             _ => Err(ErrCode::INVALID_SYNC_TOKEN.into()),
         }
     }

@@ -1,0 +1,423 @@
+//! The other side of a bot's callback: makes, signs, encrypts and delivers [91144, 90930].
+
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use reqwest::header::CONTENT_TYPE;
+use reqwest::redirect::Policy;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout};
+use wecom_kf_callback::{Callback, Sealed, SettingsError};
+
+use crate::fault::Effect;
+use crate::journal::{Delivery, Row, VERIFY_URL, mask_text};
+use crate::platform::{News, Platform};
+use crate::shared::Shared;
+
+/// WeCom waits so long for an answer, and tries so often [90930].
+const PATIENCE: Duration = Duration::from_secs(5);
+const ATTEMPTS: u8 = 3;
+/// unverified: how long it waits between the attempts is not documented.
+const PAUSE: Duration = Duration::from_millis(200);
+/// When the URL is saved it waits 1 second [90930].
+const VERIFY_PATIENCE: Duration = Duration::from_secs(1);
+/// A reordered callback waits so long for the one that is to overtake it.
+const OVERTAKING: Duration = Duration::from_secs(2);
+/// So many callbacks wait at most; more are lost, as nobody promises that none is.
+const QUEUE: usize = 10_000;
+/// So many are under way at most.
+const UNDER_WAY: usize = 64;
+const SHOWN_ANSWER_CHARS: usize = 1_000;
+
+/// Where callbacks go, and those that wait.
+#[derive(Debug)]
+pub(crate) struct Callbacks {
+    settings: Mutex<Settings>,
+    queue: Sender<Job>,
+    http: OnceLock<reqwest::Client>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Settings {
+    url: Option<String>,
+    keys: Option<Keys>,
+    made: u64,
+}
+
+/// What bot and platform share.
+#[derive(Clone)]
+pub(crate) struct Keys {
+    pub(crate) token: String,
+    pub(crate) aes_key: String,
+    sealing: Callback,
+}
+
+/// A callback that is to be delivered.
+#[derive(Clone, Debug)]
+pub(crate) struct Job {
+    url: String,
+    event: &'static str,
+    open_kfid: Option<String>,
+    /// The XML inside, masked, for the journal.
+    shown: String,
+    sealed: Arc<Sealed>,
+}
+
+/// A callback cannot be set so.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallbackError {
+    /// The URL is none, or not of this machine.
+    #[error("{0}")]
+    Url(String),
+    /// Token or EncodingAESKey have another form than they must have.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+}
+
+impl Keys {
+    pub(crate) fn new(token: &str, aes_key: &str, corp_id: &str) -> Result<Self, SettingsError> {
+        let sealing = Callback::new(token, aes_key, corp_id)?;
+        Ok(Self { token: token.to_owned(), aes_key: aes_key.to_owned(), sealing })
+    }
+}
+
+// Neither token nor key.
+impl std::fmt::Debug for Keys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Keys").finish_non_exhaustive()
+    }
+}
+
+impl Callbacks {
+    pub(crate) fn new() -> (Self, Receiver<Job>) {
+        let (queue, jobs) = mpsc::channel(QUEUE);
+        (Self { settings: Mutex::default(), queue, http: OnceLock::new() }, jobs)
+    }
+
+    pub(crate) fn set(&self, url: String, keys: Keys) {
+        let mut settings = self.settings();
+        settings.url = Some(url);
+        settings.keys = Some(keys);
+    }
+
+    pub(crate) fn unset(&self) {
+        self.settings().url = None;
+    }
+
+    pub(crate) fn url(&self) -> Option<String> {
+        self.settings().url.clone()
+    }
+
+    pub(crate) fn keys(&self) -> Option<Keys> {
+        self.settings().keys.clone()
+    }
+
+    /// Makes the callbacks that are due, and queues them.
+    pub(crate) fn announce(&self, platform: &mut Platform, now: Duration) {
+        let news = platform.take_news();
+        if news.is_empty() {
+            return;
+        }
+        let mut settings = self.settings();
+        let (Some(url), Some(keys)) = (settings.url.clone(), settings.keys.clone()) else { return };
+        for news in news {
+            settings.made += 1;
+            let job = job(url.clone(), &keys, platform, now, settings.made, &news);
+            match self.queue.try_send(job) {
+                Ok(()) => {}
+                Err(TrySendError::Full(_)) => tracing::warn!("a callback is lost: {QUEUE} others wait"),
+                Err(TrySendError::Closed(_)) => {}
+            }
+        }
+    }
+
+    fn settings(&self) -> MutexGuard<'_, Settings> {
+        self.settings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Made with the first callback: that takes longer than starting a simulator may.
+    fn http(&self) -> &reqwest::Client {
+        self.http.get_or_init(|| {
+            // The bot is on this machine, whatever proxy the environment names.
+            let client = reqwest::Client::builder().no_proxy().redirect(Policy::none()).build();
+            client.expect("nothing in these settings can fail")
+        })
+    }
+}
+
+fn job(url: String, keys: &Keys, platform: &mut Platform, now: Duration, number: u64, news: &News) -> Job {
+    let seconds = now.as_secs();
+    let (event, open_kfid, members) = match news {
+        News::Message { open_kfid } => {
+            let token = platform.sync_token(now);
+            let account =
+                if platform.callbacks_name_account() { element("OpenKfId", open_kfid) } else { String::new() };
+            ("kf_msg_or_event", open_kfid, format!("{}{account}", element("Token", &token)))
+        }
+        News::Granted { open_kfid } => ("kf_account_auth_change", open_kfid, auth_change("AuthAddOpenKfId", open_kfid)),
+        News::Withdrawn { open_kfid } => {
+            ("kf_account_auth_change", open_kfid, auth_change("AuthDelOpenKfId", open_kfid))
+        }
+    };
+    let xml = format!(
+        "<xml>{}<CreateTime>{seconds}</CreateTime>{}{}{members}</xml>",
+        element("ToUserName", &platform.corp_id),
+        element("MsgType", "event"),
+        element("Event", event),
+    );
+    let (nonce, random) = nonce_and_random(platform, number);
+    let sealed = Arc::new(keys.sealing.seal(&xml, &seconds.to_string(), &nonce, random));
+    let mut shown = xml;
+    mask_text(&mut shown, &platform.secrets().collect::<Vec<_>>());
+    Job { url, event, open_kfid: Some(open_kfid.clone()), shown, sealed }
+}
+
+fn auth_change(name: &str, open_kfid: &str) -> String {
+    format!("{}{}", element("FromUserName", "sys"), element(name, open_kfid))
+}
+
+fn element(name: &str, text: &str) -> String {
+    // CDATA cannot hold its own end.
+    let text = text.replace("]]>", "]]]]><![CDATA[>");
+    format!("<{name}><![CDATA[{text}]]></{name}>")
+}
+
+fn nonce_and_random(platform: &mut Platform, number: u64) -> (String, [u8; 16]) {
+    let nonce = platform.ids.next_digits("callback nonce", "", 10);
+    let text = platform.ids.named("callback random", &number.to_string(), "", 16);
+    let mut random = [0; 16];
+    random.iter_mut().zip(text.bytes()).for_each(|(random, byte)| *random = byte);
+    (nonce, random)
+}
+
+/// Delivers what comes, until it is dropped.
+pub(crate) async fn deliver_all(shared: Arc<Shared>, mut jobs: Receiver<Job>) {
+    let mut under_way = JoinSet::new();
+    while let Some(job) = jobs.recv().await {
+        let fault = shared.faults.hit_callback();
+        if fault == Some(Effect::Reordered) {
+            // The next one goes first, whatever fault hits it.
+            if let Ok(Some(next)) = timeout(OVERTAKING, jobs.recv()).await {
+                let fault = shared.faults.hit_callback();
+                start(&mut under_way, &shared, next, fault).await;
+                // Overtaken is what arrives later.
+                wait_for_all(&mut under_way).await;
+            }
+        }
+        start(&mut under_way, &shared, job, fault).await;
+    }
+}
+
+async fn start(under_way: &mut JoinSet<()>, shared: &Arc<Shared>, job: Job, fault: Option<Effect>) {
+    if fault.is_some() {
+        shared.tell_faults();
+    }
+    while under_way.try_join_next().is_some() {}
+    if under_way.len() == UNDER_WAY {
+        under_way.join_next().await;
+    }
+    under_way.spawn(deliver(shared.clone(), job, fault));
+}
+
+async fn wait_for_all(under_way: &mut JoinSet<()>) {
+    while under_way.join_next().await.is_some() {}
+}
+
+async fn deliver(shared: Arc<Shared>, job: Job, fault: Option<Effect>) {
+    let shown = fault.as_ref().map(Effect::to_string);
+    match fault {
+        Some(Effect::Lost) => {
+            let lost = Outcome { status: 0, answer: String::new(), problem: Problem::Lost, took: Duration::ZERO };
+            record(&shared, &job, 1, shown, lost);
+            return;
+        }
+        Some(Effect::Late(by)) => sleep(by).await,
+        Some(Effect::Duplicated) => try_thrice(&shared, &job, shown.clone()).await,
+        _ => {}
+    }
+    try_thrice(&shared, &job, shown).await;
+}
+
+async fn try_thrice(shared: &Shared, job: &Job, fault: Option<String>) {
+    for attempt in 1..=ATTEMPTS {
+        if attempt > 1 {
+            sleep(PAUSE).await;
+        }
+        let outcome = post(shared, job).await;
+        let is_done = outcome.problem == Problem::None;
+        record(shared, job, attempt, fault.clone(), outcome);
+        if is_done {
+            return;
+        }
+    }
+}
+
+/// Delivers the callback of a row once more. Gives the new row.
+pub(crate) async fn repeat(shared: &Shared, delivery: &Delivery) -> Option<Arc<Row>> {
+    let job = Job {
+        url: shared.callbacks.url()?,
+        event: delivery.event,
+        open_kfid: delivery.open_kfid.clone(),
+        shown: delivery.request.clone(),
+        sealed: delivery.sealed.clone()?,
+    };
+    let outcome = post(shared, &job).await;
+    Some(record(shared, &job, 1, None, outcome))
+}
+
+/// Verifies the URL as WeCom does when the settings are saved. Gives the row; None if no URL is set.
+pub(crate) async fn verify(shared: &Shared) -> Option<Arc<Row>> {
+    let (url, keys) = (shared.callbacks.url()?, shared.callbacks.keys()?);
+    let (text, query) = {
+        let (mut platform, now) = shared.platform();
+        let number = {
+            let mut settings = shared.callbacks.settings();
+            settings.made += 1;
+            settings.made
+        };
+        let (nonce, random) = nonce_and_random(&mut platform, number);
+        let text = platform.ids.next_digits("echo", "", 19);
+        let query = keys.sealing.seal_url(&text, &now.as_secs().to_string(), &nonce, random);
+        (text, query)
+    };
+    let request = shared.callbacks.http().get(with_query(&url, &query));
+    let mut outcome = exchange(request, VERIFY_PATIENCE).await;
+    if outcome.problem == Problem::None && outcome.answer != text {
+        outcome.problem = Problem::WrongEcho(explain_echo(&outcome.answer, &text));
+    }
+    let job = Job {
+        url,
+        event: VERIFY_URL,
+        open_kfid: None,
+        shown: String::new(),
+        sealed: Arc::new(keys.sealing.seal("", "0", "0", [0; 16])),
+    };
+    Some(record(shared, &job, 1, None, outcome))
+}
+
+fn explain_echo(answer: &str, text: &str) -> &'static str {
+    if answer.trim() == text {
+        "the answer has white space or a line end around the text: answer the decrypted echostr alone"
+    } else if answer.trim_matches('"') == text {
+        "the answer has quotes around the text: answer the decrypted echostr alone, not as JSON"
+    } else {
+        "the answer is not the decrypted echostr: see whether token and key are those of the simulator"
+    }
+}
+
+/// What came of an attempt.
+struct Outcome {
+    status: u16,
+    answer: String,
+    problem: Problem,
+    took: Duration,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Problem {
+    None,
+    Lost,
+    Status(u16),
+    Slow(Duration),
+    NoConnection,
+    WrongEcho(&'static str),
+}
+
+impl Problem {
+    fn text(&self) -> Option<String> {
+        Some(match self {
+            Self::None => return None,
+            Self::Lost => "lost by a fault".to_owned(),
+            // Any status but 200 is a failure [90930].
+            Self::Status(status) => format!("status {status}, only 200 counts"),
+            Self::Slow(patience) => format!("no answer within {} s", patience.as_secs()),
+            Self::NoConnection => {
+                "no connection, or none that lasted until the answer: is the bot listening there?".to_owned()
+            }
+            Self::WrongEcho(why) => (*why).to_owned(),
+        })
+    }
+}
+
+async fn post(shared: &Shared, job: &Job) -> Outcome {
+    let url = with_query(&job.url, &job.sealed.query);
+    let request = shared.callbacks.http().post(url).header(CONTENT_TYPE, "text/xml").body(job.sealed.body.clone());
+    exchange(request, PATIENCE).await
+}
+
+async fn exchange(request: reqwest::RequestBuilder, patience: Duration) -> Outcome {
+    let started = Instant::now();
+    let answered = timeout(patience, async {
+        let mut response = request.send().await?;
+        let status = response.status().as_u16();
+        let mut answer = Vec::new();
+        // No more than is shown: what a bot answers is of no use.
+        while answer.len() < 4 * SHOWN_ANSWER_CHARS
+            && let Some(chunk) = response.chunk().await?
+        {
+            answer.extend_from_slice(&chunk);
+        }
+        Ok::<_, reqwest::Error>((status, answer))
+    });
+    let answered = answered.await;
+    let took = started.elapsed();
+    match answered {
+        Err(_) => Outcome { status: 0, answer: String::new(), problem: Problem::Slow(patience), took },
+        Ok(Err(_)) => Outcome { status: 0, answer: String::new(), problem: Problem::NoConnection, took },
+        Ok(Ok((status, answer))) => {
+            let problem = if status == 200 { Problem::None } else { Problem::Status(status) };
+            let answer = String::from_utf8_lossy(&answer).chars().take(SHOWN_ANSWER_CHARS).collect();
+            Outcome { status, answer, problem, took }
+        }
+    }
+}
+
+fn with_query(url: &str, query: &str) -> String {
+    let separator = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{separator}{query}")
+}
+
+fn record(shared: &Shared, job: &Job, attempt: u8, fault: Option<String>, outcome: Outcome) -> Arc<Row> {
+    let problem = outcome.problem.text();
+    let slow = match outcome.problem {
+        Problem::Slow(patience) => {
+            Some(format!("{}: no answer within {} s, attempt {attempt} of {ATTEMPTS}", job.event, patience.as_secs()))
+        }
+        _ => None,
+    };
+    let reading = shared.clock.read();
+    let took = if reading.pace == crate::clock::Pace::Manual { Duration::ZERO } else { outcome.took };
+    let (mut answer, mut url) = (outcome.answer, without_query(&job.url).to_owned());
+    {
+        let (platform, _) = shared.platform();
+        let keys = shared.callbacks.keys();
+        let keys = keys.iter().flat_map(|keys| [keys.token.as_str(), keys.aes_key.as_str()]);
+        let secrets: Vec<_> = platform.secrets().chain(keys).collect();
+        mask_text(&mut answer, &secrets);
+        mask_text(&mut url, &secrets);
+    }
+    let delivery = Delivery {
+        number: 0,
+        event: job.event,
+        url,
+        at: reading.now.saturating_sub(took).as_secs(),
+        took,
+        attempt,
+        status: outcome.status,
+        problem,
+        fault,
+        open_kfid: job.open_kfid.clone(),
+        request: job.shown.clone(),
+        answer,
+        findings: Vec::new(),
+        sealed: (job.event != VERIFY_URL).then(|| job.sealed.clone()),
+    };
+    shared.record_delivery(delivery, slow)
+}
+
+fn without_query(url: &str) -> &str {
+    url.split(['?', '#']).next().unwrap_or_default()
+}

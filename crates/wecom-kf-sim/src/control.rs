@@ -1,0 +1,193 @@
+//! The control API, as `control.yaml` describes it.
+
+mod body;
+mod callbacks;
+mod events;
+mod guard;
+mod journal;
+mod people;
+mod query;
+mod trouble;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, any, delete, get, patch, post, put};
+use serde_json::{Value, json};
+use wecom_kf_raw::op;
+
+use crate::point;
+use crate::setup::Strictness;
+use crate::shared::Shared;
+use body::{Nothing, Problem};
+
+pub use body::Problem as ScriptError;
+pub(crate) use callbacks::{set_callback, tell_callback};
+pub(crate) use trouble::{Holds, add_faults, switch_belief};
+
+/// The control API's description, which is served too.
+const DOCUMENT: &str = include_str!("../control.yaml");
+const PREFIX: &str = "/sim/v1";
+
+type Handler = MethodRouter<Arc<Shared>>;
+type Answer = Result<axum::Json<Value>, Problem>;
+
+/// Every route: method, path below the prefix, handler. A test compares them with the document.
+fn routes() -> Vec<(&'static str, &'static str, Handler)> {
+    vec![
+        ("GET", "/info", get(info)),
+        ("GET", "/openapi.yaml", get(openapi)),
+        ("GET", "/state", get(state)),
+        ("GET", "/events", get(events::events)),
+        ("GET", "/report", get(journal::report)),
+        ("GET", "/beliefs", get(trouble::beliefs)),
+        ("PUT", "/beliefs/{id}", put(trouble::belief_switch)),
+        ("POST", "/reset", post(reset)),
+        ("GET", "/accounts", get(people::accounts)),
+        ("POST", "/accounts", post(people::account_open)),
+        ("DELETE", "/accounts/{open_kfid}", delete(people::account_withdraw)),
+        ("GET", "/customers", get(people::customers)),
+        ("POST", "/customers", post(people::customer_add)),
+        ("GET", "/customers/{id}", get(people::customer)),
+        ("PATCH", "/customers/{id}", patch(people::customer_rename)),
+        ("POST", "/customers/{id}/enter", post(people::customer_enter)),
+        ("POST", "/customers/{id}/messages", post(people::customer_write)),
+        ("POST", "/customers/{id}/taps", post(people::customer_tap)),
+        ("POST", "/customers/{id}/recall", post(people::customer_recall)),
+        ("GET", "/customers/{id}/chat", get(people::chat)),
+        ("POST", "/customers/{id}/read", post(people::customer_read)),
+        ("POST", "/sessions/{kf}/{id}/take", post(people::session_take)),
+        ("POST", "/sessions/{kf}/{id}/transfer", post(people::session_transfer)),
+        ("POST", "/sessions/{kf}/{id}/end", post(people::session_end)),
+        ("POST", "/sessions/{kf}/{id}/reply", post(people::session_reply)),
+        ("POST", "/sessions/{kf}/{id}/recall", post(people::session_recall)),
+        ("POST", "/sessions/{kf}/{id}/reject", post(people::session_reject)),
+        ("GET", "/media/{media_id}", get(people::media)),
+        ("GET", "/servicers", get(people::servicers)),
+        ("PUT", "/servicers/{userid}", put(people::servicer_set)),
+        ("GET", "/clock", get(trouble::clock)),
+        ("POST", "/clock", post(trouble::clock_set)),
+        ("GET", "/faults", get(trouble::faults)),
+        ("POST", "/faults", post(trouble::fault_add)),
+        ("DELETE", "/faults", delete(trouble::faults_clear)),
+        ("DELETE", "/faults/{id}", delete(trouble::fault_remove)),
+        ("POST", "/tokens/expire", post(trouble::token_expire)),
+        ("POST", "/tokens/revoke", post(trouble::token_revoke)),
+        ("GET", "/callback", get(callbacks::callback)),
+        ("PUT", "/callback", put(callbacks::callback_set)),
+        ("DELETE", "/callback", delete(callbacks::callback_unset)),
+        ("POST", "/callback/verify", post(callbacks::callback_verify)),
+        ("POST", "/callbacks/{n}/repeat", post(callbacks::callback_repeat)),
+        ("GET", "/journal", get(journal::journal)),
+        ("GET", "/journal/{n}", get(journal::journal_entry)),
+    ]
+}
+
+/// The routes, with what keeps strangers out. `address` is where the simulator listens.
+pub(crate) fn router(address: SocketAddr, shared: &Arc<Shared>) -> Router<Arc<Shared>> {
+    let router = routes()
+        .into_iter()
+        .fold(Router::new(), |router, (_, path, handler)| router.route(&format!("{PREFIX}{path}"), handler));
+    router
+        .route("/sim/{*rest}", any(no_such_path))
+        .method_not_allowed_fallback(wrong_method)
+        .layer(axum::Extension(address))
+        .layer(from_fn_with_state(shared.clone(), guard::guard))
+}
+
+async fn no_such_path() -> Problem {
+    Problem::not_found("there is no such path: see /sim/v1/openapi.yaml")
+}
+
+async fn wrong_method() -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "not with this method: see /sim/v1/openapi.yaml")
+}
+
+async fn openapi() -> Response {
+    ([(header::CONTENT_TYPE, "application/yaml")], DOCUMENT).into_response()
+}
+
+async fn info(State(shared): State<Arc<Shared>>, axum::Extension(address): axum::Extension<SocketAddr>) -> Answer {
+    let base_url = format!("http://{address}");
+    let vars = point::vars(&shared, &base_url);
+    let points = point::CLIENTS
+        .iter()
+        .filter_map(|(name, title)| Some(json!({ "name": name, "title": title, "text": point::lines(name, &vars)? })));
+    let operations = op::ALL.iter().map(|operation| {
+        json!({
+            "id": operation.id,
+            "method": operation.method,
+            "path": operation.path,
+            "official_page": operation.official_page,
+        })
+    });
+    Ok(axum::Json(json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "base_url": base_url,
+        "corp_id": shared.platform().0.corp_id,
+        // As a text: JavaScript's numbers end before those of 64 bits do.
+        "seed": shared.setup.is_seeded.then(|| shared.setup.seed.to_string()),
+        "strictness": if shared.setup.strictness == Strictness::Strict { "strict" } else { "lenient" },
+        "vars": vars.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect::<Vec<_>>(),
+        "point": points.collect::<Vec<_>>(),
+        "operations": operations.collect::<Vec<_>>(),
+    })))
+}
+
+async fn state(State(shared): State<Arc<Shared>>) -> Answer {
+    Ok(axum::Json(show_state(&shared)))
+}
+
+async fn reset(State(shared): State<Arc<Shared>>, _: Nothing) -> Answer {
+    shared.reset();
+    Ok(axum::Json(show_state(&shared)))
+}
+
+fn show_state(shared: &Shared) -> Value {
+    // Before looking: what changes meanwhile comes as an event too.
+    let event = shared.hub.watch();
+    let findings: Vec<_> = shared.report().findings.iter().map(|finding| finding.show()).collect();
+    let calls = shared.journal().counted_in_all();
+    let token = trouble::show_token(shared);
+    let (platform, now) = shared.platform();
+    json!({
+        "event": event,
+        "corp_id": platform.corp_id,
+        "accounts": platform.show_accounts(),
+        "customers": platform.show_customers(now),
+        "servicers": platform.show_servicers(now),
+        "token": token,
+        "clock": shared.show_clock(),
+        "faults": shared.faults.show(),
+        "callback": callbacks::show(shared),
+        "findings": findings,
+        "calls": calls,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_document_and_the_routes_agree() {
+        let document: Value = yaml_serde::from_str(DOCUMENT).unwrap();
+        let mut described = BTreeSet::new();
+        for (path, item) in document["paths"].as_object().unwrap() {
+            let path = path.strip_prefix(PREFIX).unwrap();
+            let methods = item.as_object().unwrap().keys().filter(|key| *key != "parameters");
+            described.extend(methods.map(|method| (method.to_ascii_uppercase(), path.to_owned())));
+        }
+        let served: Vec<_> =
+            routes().iter().map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned())).collect();
+        assert_eq!(described, served.iter().cloned().collect());
+        assert_eq!(described.len(), served.len());
+    }
+}

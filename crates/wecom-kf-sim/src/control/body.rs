@@ -1,0 +1,103 @@
+use std::sync::Arc;
+
+use axum::body::to_bytes;
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+use crate::platform::NotPossible;
+use crate::shared::Shared;
+
+/// No body of the control API comes near.
+const MAX_BODY_BYTES: usize = 1024 * 1024;
+
+/// Why a request of the control API, or a script of faults, was refused, and what to do.
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
+pub struct Problem {
+    status: StatusCode,
+    text: String,
+}
+
+impl Problem {
+    pub(crate) fn new(status: StatusCode, text: impl Into<String>) -> Self {
+        Self { status, text: text.into() }
+    }
+
+    pub(crate) fn bad_request(text: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, text)
+    }
+
+    pub(crate) fn not_found(text: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, text)
+    }
+
+    pub(crate) fn conflict(text: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, text)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        (self.status, axum::Json(json!({ "error": self.text }))).into_response()
+    }
+}
+
+impl From<NotPossible> for Problem {
+    fn from(why: NotPossible) -> Self {
+        Self::conflict(why.to_string())
+    }
+}
+
+/// A JSON body. A form of a foreign page cannot send one.
+pub(crate) struct Body<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequest<Arc<Shared>> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &Arc<Shared>) -> Result<Self, Problem> {
+        let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let content_type = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+        if !content_type.eq_ignore_ascii_case("application/json") {
+            return Err(Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "send JSON with Content-Type: application/json",
+            ));
+        }
+        let body = to_bytes(request.into_body(), MAX_BODY_BYTES).await;
+        let body = body.map_err(|_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the body has more than 1 MiB"))?;
+        let parsed = serde_json::from_slice(&body);
+        parsed.map(Self).map_err(|error| Problem::bad_request(format!("the body is not as described: {error}")))
+    }
+}
+
+/// The body `{}`.
+pub(crate) struct Nothing;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Empty {}
+
+impl FromRequest<Arc<Shared>> for Nothing {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &Arc<Shared>) -> Result<Self, Problem> {
+        Body::<Empty>::from_request(request, state).await.map(|_| Self)
+    }
+}
+
+/// The parts of the path that vary.
+pub(crate) struct Segments<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<Arc<Shared>> for Segments<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &Arc<Shared>) -> Result<Self, Problem> {
+        let path = Path::<T>::from_request_parts(parts, state).await;
+        path.map(|Path(segments)| Self(segments)).map_err(|error| Problem::bad_request(error.body_text()))
+    }
+}

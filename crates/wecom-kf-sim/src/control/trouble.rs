@@ -1,0 +1,262 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use wecom_kf_raw::op;
+
+use super::Answer;
+use super::body::{Body, Nothing, Problem, Segments};
+use super::query::duration;
+use crate::clock::Pace;
+use crate::fault::{Effect, Fault, RATE_WINDOW, Target};
+use crate::platform::NotPossible;
+use crate::platform::beliefs;
+use crate::rules;
+use crate::shared::Shared;
+
+/// A fault keeps nobody waiting longer.
+const MAX_DELAY: Duration = Duration::from_secs(600);
+const MAX_FAULTS: usize = 1_000;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Switch {
+    holds: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ClockChange {
+    manual: Option<bool>,
+    advance: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Script {
+    script: Vec<NewFault>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewFault {
+    operation: String,
+    effect: String,
+    errcode: Option<i32>,
+    status: Option<u16>,
+    body: Option<String>,
+    content_type: Option<String>,
+    fail_type: Option<i64>,
+    delay: Option<String>,
+    window: Option<String>,
+    times: Option<usize>,
+    #[serde(default)]
+    always: bool,
+    probability: Option<f64>,
+}
+
+/// Whether a rule holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Holds {
+    Yes,
+    No,
+}
+
+pub(super) async fn beliefs(State(shared): State<Arc<Shared>>) -> Answer {
+    let beliefs = shared.platform().0.beliefs.clone();
+    Ok(Json(json!({ "beliefs": rules::show_all(&beliefs) })))
+}
+
+pub(super) async fn belief_switch(
+    State(shared): State<Arc<Shared>>,
+    Segments(id): Segments<String>,
+    Body(switch): Body<Switch>,
+) -> Answer {
+    if !rules::is_known(&id) {
+        return Err(Problem::not_found(format!("there is no rule `{id}`: GET /sim/v1/beliefs")));
+    }
+    let holds = if switch.holds { Holds::Yes } else { Holds::No };
+    Ok(Json(switch_belief(&shared, &id, holds)?))
+}
+
+/// Has a rule hold, or not. Gives the `Belief`.
+pub(crate) fn switch_belief(shared: &Shared, id: &str, holds: Holds) -> Result<Value, NotPossible> {
+    let statement = beliefs::statement(id);
+    let statement = statement.ok_or_else(|| NotPossible(format!("there is no rule `{id}` that can be switched")))?;
+    let shown = {
+        let (mut platform, _) = shared.platform();
+        match holds {
+            Holds::Yes => platform.beliefs.believe(statement.belief),
+            Holds::No => platform.beliefs.doubt(statement.belief),
+        }
+        rules::show_statement(statement, &platform.beliefs)
+    };
+    shared.hub.tell("belief", &shown);
+    Ok(shown)
+}
+
+pub(super) async fn clock(State(shared): State<Arc<Shared>>) -> Answer {
+    Ok(Json(shared.show_clock()))
+}
+
+pub(super) async fn clock_set(State(shared): State<Arc<Shared>>, Body(change): Body<ClockChange>) -> Answer {
+    let advance = change.advance.as_deref().map(|text| duration("advance", text)).transpose()?;
+    if let Some(manual) = change.manual {
+        shared.clock.set_pace(if manual { Pace::Manual } else { Pace::Running });
+    }
+    shared.advance(advance.unwrap_or_default());
+    Ok(Json(shared.show_clock()))
+}
+
+pub(super) async fn faults(State(shared): State<Arc<Shared>>) -> Answer {
+    Ok(Json(json!({ "faults": shared.faults.show() })))
+}
+
+pub(super) async fn fault_add(State(shared): State<Arc<Shared>>, Body(new): Body<Value>) -> Answer {
+    Ok(Json(json!({ "faults": add_faults(&shared, new)? })))
+}
+
+/// Adds a `NewFault` of `control.yaml`, or a script of them. Gives the `Fault`s.
+pub(crate) fn add_faults(shared: &Shared, new: Value) -> Result<Vec<Value>, Problem> {
+    let not_described = |error| Problem::bad_request(format!("the body is not as described: {error}"));
+    let new = if new.get("script").is_some() {
+        serde_json::from_value::<Script>(new).map_err(not_described)?.script
+    } else {
+        vec![serde_json::from_value::<NewFault>(new).map_err(not_described)?]
+    };
+    if new.is_empty() || new.len() > MAX_FAULTS {
+        return Err(Problem::bad_request(format!("`script` must have 1 to {MAX_FAULTS} faults")));
+    }
+    // All are looked at before the first is installed.
+    let parsed = new.iter().map(NewFault::parse).collect::<Result<Vec<_>, _>>()?;
+    let installed = new.iter().zip(parsed).map(|(new, (target, effect))| {
+        let fault = shared.faults.install(target, effect);
+        new.limit(fault).show()
+    });
+    let installed = installed.collect();
+    shared.tell_faults();
+    Ok(installed)
+}
+
+pub(super) async fn faults_clear(State(shared): State<Arc<Shared>>) -> Answer {
+    shared.faults.clear();
+    shared.tell_faults();
+    Ok(Json(json!({ "faults": shared.faults.show() })))
+}
+
+pub(super) async fn fault_remove(State(shared): State<Arc<Shared>>, Segments(id): Segments<u64>) -> Answer {
+    if !shared.faults.remove(id) {
+        return Err(Problem::not_found(format!("there is no fault {id}")));
+    }
+    shared.tell_faults();
+    Ok(Json(json!({ "faults": shared.faults.show() })))
+}
+
+pub(super) async fn token_expire(State(shared): State<Arc<Shared>>, _: Nothing) -> Answer {
+    {
+        let (mut platform, now) = shared.platform();
+        platform.access_tokens.expire(now);
+    }
+    Ok(Json(show_token(&shared)))
+}
+
+pub(super) async fn token_revoke(State(shared): State<Arc<Shared>>, _: Nothing) -> Answer {
+    shared.platform().0.access_tokens.revoke();
+    Ok(Json(show_token(&shared)))
+}
+
+/// A `Token` of `control.yaml`.
+pub(super) fn show_token(shared: &Shared) -> Value {
+    let mut token = {
+        let (platform, now) = shared.platform();
+        platform.show_token(now)
+    };
+    token["gettoken_calls"] = json!(shared.journal().counted(op::GETTOKEN.id));
+    token
+}
+
+impl NewFault {
+    fn parse(&self) -> Result<(Target, Effect), Problem> {
+        let (target, effect) = (self.target()?, self.effect()?);
+        let is_of_callbacks = matches!(effect, Effect::Lost | Effect::Late(_) | Effect::Duplicated | Effect::Reordered);
+        let fits = match target {
+            Target::Callback => is_of_callbacks || effect == Effect::Pass,
+            Target::One(_) | Target::Any => !is_of_callbacks,
+        };
+        if !fits {
+            return Err(Problem::bad_request(format!("`{}` is no effect on `{}`", self.effect, self.operation)));
+        }
+        if self.always && self.times.is_some() {
+            return Err(Problem::bad_request("either `times` or `always`"));
+        }
+        if self.times == Some(0) || self.probability.is_some_and(|probability| !(0.0..=1.0).contains(&probability)) {
+            return Err(Problem::bad_request("`times` must be at least 1, `probability` from 0 to 1"));
+        }
+        Ok((target, effect))
+    }
+
+    fn limit(&self, fault: Fault) -> Fault {
+        let fault = fault.probability(self.probability.unwrap_or(1.0));
+        if self.always { fault.always() } else { fault.times(self.times.unwrap_or(1)) }
+    }
+
+    fn target(&self) -> Result<Target, Problem> {
+        match self.operation.as_str() {
+            "*" => Ok(Target::Any),
+            "callback" => Ok(Target::Callback),
+            id => {
+                let operation = op::ALL.into_iter().find(|operation| operation.id == id);
+                let operation = operation.map(Target::One);
+                operation.ok_or_else(|| {
+                    Problem::bad_request(format!("there is no operation `{id}`, nor is it * or callback"))
+                })
+            }
+        }
+    }
+
+    fn effect(&self) -> Result<Effect, Problem> {
+        let missing = |member: &str| Problem::bad_request(format!("the effect `{}` needs `{member}`", self.effect));
+        Ok(match self.effect.as_str() {
+            "errcode" => Effect::Errcode(self.errcode.ok_or_else(|| missing("errcode"))?),
+            "status" => {
+                let status = self.status.ok_or_else(|| missing("status"))?;
+                if !(100..=999).contains(&status) {
+                    return Err(Problem::bad_request("`status` must be from 100 to 999"));
+                }
+                Effect::Status(status)
+            }
+            "html" => Effect::Html,
+            "body" => Effect::Body(self.body.clone().ok_or_else(|| missing("body"))?),
+            "delay" => Effect::Delay(self.delay()?.ok_or_else(|| missing("delay"))?),
+            "never_answers" => Effect::NeverAnswers,
+            "reset_before" => Effect::ResetBefore,
+            "reset_after" => Effect::ResetAfter,
+            "half_a_body" => Effect::HalfABody,
+            "content_type" => Effect::ContentType(self.content_type.clone().ok_or_else(|| missing("content_type"))?),
+            "msg_send_fail" => Effect::MsgSendFail(self.fail_type.unwrap_or(0)),
+            "token_revoked" => Effect::TokenRevoked,
+            "cursors_lost" => Effect::CursorsLost,
+            "rate_limited" => {
+                let window = self.window.as_deref().map(|text| duration("window", text)).transpose()?;
+                Effect::RateLimited(window.unwrap_or(RATE_WINDOW))
+            }
+            "pass" => Effect::Pass,
+            "lost" => Effect::Lost,
+            "late" => Effect::Late(self.delay()?.ok_or_else(|| missing("delay"))?),
+            "duplicated" => Effect::Duplicated,
+            "reordered" => Effect::Reordered,
+            other => return Err(Problem::bad_request(format!("there is no effect `{other}`"))),
+        })
+    }
+
+    fn delay(&self) -> Result<Option<Duration>, Problem> {
+        let delay = self.delay.as_deref().map(|text| duration("delay", text)).transpose()?;
+        if delay.is_some_and(|delay| delay > MAX_DELAY) {
+            return Err(Problem::bad_request("`delay` must be at most 10m"));
+        }
+        Ok(delay)
+    }
+}

@@ -1,0 +1,176 @@
+//! The rules that may be wrong, and how the simulator behaves if they are.
+
+use std::collections::BTreeSet;
+
+/// A rule on which sources disagree or that only one has. A test may have it otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Belief {
+    RefetchGivesSameToken,
+    ExpiredTokenIs42001,
+    BotMayEndSession,
+    SameServicerIsRefused,
+    RepeatedMsgidIsRefused,
+    EventReplyDoesNotCount,
+    ClosedWindowIs95002,
+    BusinessCardIsLimited,
+    NewerKindsCanBeSent,
+    WelcomeAgainAfter48Hours,
+    BadCursorIs40058,
+    LastAccountStays,
+    AccountListTakesGet,
+    CallbackNamesAccount,
+    SuccessHasErrcode,
+}
+
+/// What is said of a [`Belief`].
+pub(crate) struct Statement {
+    pub(crate) belief: Belief,
+    pub(crate) id: &'static str,
+    pub(crate) en: &'static str,
+    pub(crate) zh: &'static str,
+    pub(crate) source: &'static str,
+}
+
+/// All of them. What holds is said first, then what happens where it is switched off.
+pub(crate) const STATEMENTS: [Statement; 15] = [
+    Statement {
+        belief: Belief::RefetchGivesSameToken,
+        id: "refetch_gives_same_token",
+        en: "While a token is valid, gettoken gives the same one again with what is left of its time. Otherwise: a new one each time, and the old ones stay valid.",
+        zh: "token 有效期内再次 gettoken 得到同一个 token 及其剩余时间。否则：每次都是新 token，旧的仍然有效。",
+        source: "91039, editions to 2023; silent since",
+    },
+    Statement {
+        belief: Belief::ExpiredTokenIs42001,
+        id: "expired_token_is_42001",
+        en: "A token past its time is answered with 42001. Otherwise: with 40014.",
+        zh: "过期的 token 返回 42001。否则：返回 40014。",
+        source: "90313; practice knows 40014 too",
+    },
+    Statement {
+        belief: Belief::BotMayEndSession,
+        id: "bot_may_end_session",
+        en: "The API may move a session from 0, 1 or 2 to 4. Otherwise: 95016.",
+        zh: "API 可以把会话从 0、1、2 变更为 4。否则：95016。",
+        source: "seen in practice; not in the table of 94669",
+    },
+    Statement {
+        belief: Belief::SameServicerIsRefused,
+        id: "same_servicer_is_refused",
+        en: "Moving a session from 3 to 3 with the same servicer is refused with 95016. Otherwise: it is accepted.",
+        zh: "会话状态由 3 变更为 3 且接待人员不变时返回 95016。否则：接受。",
+        source: "our reading of 94669",
+    },
+    Statement {
+        belief: Belief::RepeatedMsgidIsRefused,
+        id: "repeated_msgid_is_refused",
+        en: "A msgid that was accepted in the last 3 days is answered with 95033. Otherwise: the message is sent again.",
+        zh: "3 天内已被接受的 msgid 返回 95033。否则：消息会再次发送。",
+        source: "90313, newest list only",
+    },
+    Statement {
+        belief: Belief::EventReplyDoesNotCount,
+        id: "event_reply_does_not_count",
+        en: "What send_msg_on_event sends does not count among the five. Otherwise: it does.",
+        zh: "send_msg_on_event 发送的消息不计入 5 条。否则：计入。",
+        source: "our reading of 95122",
+    },
+    Statement {
+        belief: Belief::ClosedWindowIs95002,
+        id: "closed_window_is_95002",
+        en: "Sending more than 48 hours after the customer's last message is answered with 95002. Otherwise: with 95018.",
+        zh: "客户最后一条消息超过 48 小时后发送返回 95002。否则：返回 95018。",
+        source: "90313; 95018 is named for it too",
+    },
+    Statement {
+        belief: Belief::BusinessCardIsLimited,
+        id: "business_card_is_limited",
+        en: "A business card needs a typed message within 48 hours (95024) and goes once in 48 hours (95025). Otherwise: like any message.",
+        zh: "发送名片要求 48 小时内客户发过文字（95024），且 48 小时内只能一次（95025）。否则：与其他消息相同。",
+        source: "94745, stand-alone edition",
+    },
+    Statement {
+        belief: Belief::NewerKindsCanBeSent,
+        id: "newer_kinds_can_be_sent",
+        en: "send_msg takes business_card and ca_link. Otherwise: 40008.",
+        zh: "send_msg 支持 business_card 与 ca_link。否则：40008。",
+        source: "newer SDKs only",
+    },
+    Statement {
+        belief: Belief::WelcomeAgainAfter48Hours,
+        id: "welcome_again_after_48_hours",
+        en: "A customer who last wrote more than 48 hours ago gets a welcome_code again. Otherwise: who ever wrote gets none.",
+        zh: "客户最后发言超过 48 小时后再次进入会再有 welcome_code。否则：发过言的客户不再有。",
+        source: "our reading of 94670",
+    },
+    Statement {
+        belief: Belief::BadCursorIs40058,
+        id: "bad_cursor_is_40058",
+        en: "A cursor that is not one of the account is answered with 40058. Otherwise: with 50100.",
+        zh: "不属于该账号的 cursor 返回 40058。否则：返回 50100。",
+        source: "94670; one source names 50100",
+    },
+    Statement {
+        belief: Belief::LastAccountStays,
+        id: "last_account_stays",
+        en: "The last account cannot be deleted (95005). Otherwise: it can.",
+        zh: "最后一个客服账号不能删除（95005）。否则：可以。",
+        source: "90313",
+    },
+    Statement {
+        belief: Belief::AccountListTakesGet,
+        id: "account_list_takes_get",
+        en: "account/list takes GET without a body. Otherwise: POST only.",
+        zh: "account/list 也接受不带请求体的 GET。否则：只接受 POST。",
+        source: "seen in SDKs; not in 94661",
+    },
+    Statement {
+        belief: Belief::CallbackNamesAccount,
+        id: "callback_names_account",
+        en: "The callback has OpenKfId. Otherwise: it is missing, as on servers of 2021 and 2022.",
+        zh: "回调带有 OpenKfId。否则：没有（2021、2022 年的服务端如此）。",
+        source: "96238; older editions have none",
+    },
+    Statement {
+        belief: Belief::SuccessHasErrcode,
+        id: "success_has_errcode",
+        en: "A reply that says success has errcode 0 and errmsg. Otherwise: it has neither.",
+        zh: "成功的回复带有 errcode 0 与 errmsg。否则：两者都没有。",
+        source: "all pages; seen to be missing in practice",
+    },
+];
+
+/// Which of them hold: all, but for those that were switched off.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Beliefs(BTreeSet<Belief>);
+
+impl Beliefs {
+    pub(crate) fn hold(&self, belief: Belief) -> bool {
+        !self.0.contains(&belief)
+    }
+
+    pub(crate) fn doubt(&mut self, belief: Belief) {
+        self.0.insert(belief);
+    }
+
+    pub(crate) fn believe(&mut self, belief: Belief) {
+        self.0.remove(&belief);
+    }
+}
+
+/// The statement with this id.
+pub(crate) fn statement(id: &str) -> Option<&'static Statement> {
+    STATEMENTS.iter().find(|statement| statement.id == id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_belief_is_said_once() {
+        let said: BTreeSet<_> = STATEMENTS.iter().map(|statement| statement.belief).collect();
+        let ids: BTreeSet<_> = STATEMENTS.iter().map(|statement| statement.id).collect();
+        assert_eq!((said.len(), ids.len()), (STATEMENTS.len(), STATEMENTS.len()));
+    }
+}

@@ -1,0 +1,209 @@
+mod config;
+mod port;
+mod terminal;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use tokio::process::Command;
+use tokio::time::Instant;
+use wecom_kf_sim::{Simulator, beliefs_page};
+
+use config::Config;
+use terminal::Terminal;
+
+const PORT: u16 = 9500;
+/// `point` asks a simulator of this machine.
+const POINT_PATIENCE: Duration = Duration::from_secs(2);
+
+/// A simulator of the WeCom customer service API on loopback.
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = false)]
+struct Args {
+    #[command(flatten)]
+    options: Options,
+    #[command(subcommand)]
+    command: Option<Task>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Starts a command with the variables of this simulator, and ends with it
+    Run {
+        /// Exit with 1 if anything was found, also if the command did well
+        #[arg(long)]
+        check: bool,
+        /// The command and its arguments
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
+        command: Vec<OsString>,
+    },
+    /// Prints what to paste to point a bot at the simulator that runs on --port
+    Point {
+        /// What the bot is written with
+        client: PointClient,
+    },
+    /// Prints the page "What the simulator believes"
+    Beliefs,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum PointClient {
+    Run,
+    Rust,
+    Curl,
+    Wechatpy,
+    Wxjava,
+    Skit,
+}
+
+/// What a simulator is started with. A flag goes before what the file says.
+#[derive(Debug, Default, clap::Args)]
+struct Options {
+    /// TOML file with settings
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+    /// Port; 0 takes a free one [default: 9500, or the next that is free]
+    #[arg(long, global = true)]
+    port: Option<u16>,
+    /// Address to listen on [default: 127.0.0.1]
+    #[arg(long, value_name = "ADDRESS", global = true)]
+    listen: Option<std::net::IpAddr>,
+    /// Makes ids, tokens and cursors the same each time
+    #[arg(long, global = true)]
+    seed: Option<u64>,
+    /// Corp id, with --secret; invented without
+    #[arg(long, requires = "secret", global = true)]
+    corp_id: Option<String>,
+    /// Secret of the app, with --corp-id
+    #[arg(long, requires = "corp_id", global = true)]
+    secret: Option<String>,
+    /// Name of an account; repeatable, 小店 if there is none
+    #[arg(long = "account", value_name = "NAME", num_args = 1..)]
+    accounts: Vec<String>,
+    /// Member who serves every account; repeatable
+    #[arg(long = "servicer", value_name = "USERID", num_args = 1..)]
+    servicers: Vec<String>,
+    /// URL to send callbacks to
+    #[arg(long, value_name = "URL", global = true)]
+    callback: Option<String>,
+    /// Token of the callback, with --callback-aes-key; both follow from the seed without
+    #[arg(long, value_name = "TOKEN", requires = "callback_aes_key", global = true)]
+    callback_token: Option<String>,
+    /// EncodingAESKey of the callback
+    #[arg(long, value_name = "KEY", requires = "callback_token", global = true)]
+    callback_aes_key: Option<String>,
+    /// Whether the clock runs, or stands still but for steps
+    #[arg(long, global = true)]
+    clock: Option<config::ClockKind>,
+    /// Whether fields that the document does not know are refused, or only reported
+    #[arg(long, global = true)]
+    strictness: Option<config::StrictnessKind>,
+    /// Rule that is not to hold, see `beliefs`; repeatable
+    #[arg(long, value_name = "ID", global = true)]
+    doubt: Vec<String>,
+    /// Host name the control API answers to besides loopback, and callbacks may go to; repeatable
+    #[arg(long, value_name = "NAME", global = true)]
+    allow_host: Vec<String>,
+}
+
+pub(crate) async fn run() -> ExitCode {
+    let started = Instant::now();
+    let args = Args::parse();
+    let terminal = match args.command {
+        // The command's own output stays alone on stdout.
+        Some(Task::Run { .. }) => Terminal::on_stderr(),
+        _ => Terminal::on_stdout(),
+    };
+    let outcome = match args.command {
+        Some(Task::Beliefs) => {
+            terminal.say(beliefs_page().trim_end());
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Task::Point { client }) => point(&terminal, client, args.options.port.unwrap_or(PORT)).await,
+        Some(Task::Run { check, command }) => run_command(&terminal, args.options, &command, check).await,
+        None => serve(&terminal, args.options, started).await,
+    };
+    outcome.unwrap_or_else(|complaint| {
+        terminal::complain(&complaint);
+        ExitCode::FAILURE
+    })
+}
+
+async fn serve(terminal: &Terminal, options: Options, started: Instant) -> Result<ExitCode, String> {
+    let simulator = start(terminal, options).await?;
+    terminal.say(&terminal::greeting(&simulator, started.elapsed()));
+    terminal::until_told_to_stop(&simulator).await.map_err(|error| format!("cannot wait for Ctrl-C: {error}"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn run_command(
+    terminal: &Terminal,
+    options: Options,
+    command: &[OsString],
+    check: bool,
+) -> Result<ExitCode, String> {
+    let simulator = start(terminal, options).await?;
+    let (program, arguments) = command.split_first().ok_or("there is no command to run")?;
+    let mut child = Command::new(program);
+    child.args(arguments).envs(simulator.vars()).kill_on_drop(true);
+    let mut child = child.spawn().map_err(|error| format!("cannot start {}: {error}", program.display()))?;
+    let status = loop {
+        tokio::select! {
+            status = child.wait() => break status,
+            // The command has it from the terminal too, and ends in its own way.
+            _ = tokio::signal::ctrl_c() => {}
+        }
+    };
+    let status = status.map_err(|error| format!("cannot wait for {}: {error}", program.display()))?;
+    let report = simulator.report();
+    terminal.say(&report.to_string());
+    if check && !report.is_clean() {
+        return Ok(ExitCode::FAILURE);
+    }
+    // Ended by a signal it has none.
+    let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
+    Ok(ExitCode::from(code))
+}
+
+/// Starts a simulator, on the next port if the usual one is taken.
+async fn start(terminal: &Terminal, options: Options) -> Result<Simulator, String> {
+    let config = Config::read(options)?;
+    let faults = config.faults();
+    let wanted = config.port;
+    let simulator = match wanted {
+        Some(port) => config.builder(*terminal, port)?.start().await.map_err(|error| port::explain(&error, port))?,
+        None => {
+            let mut port = PORT;
+            loop {
+                match config.builder(*terminal, port)?.start().await {
+                    Ok(simulator) => break simulator,
+                    Err(error) if port::is_taken(&error) && port < PORT + port::TRIED => {
+                        let by = port::taken_by(port).await;
+                        terminal::complain(&format!("port {port} is taken{by}; trying {}", port + 1));
+                        port += 1;
+                    }
+                    Err(error) => return Err(port::explain(&error, port)),
+                }
+            }
+        }
+    };
+    if let Some(faults) = faults {
+        simulator.script(faults).map_err(|error| format!("the faults of the file: {error}"))?;
+    }
+    Ok(simulator)
+}
+
+/// Asks the simulator that runs on this port what to paste.
+async fn point(terminal: &Terminal, client: PointClient, port: u16) -> Result<ExitCode, String> {
+    let name = client.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+    let info = port::info(port, POINT_PATIENCE).await;
+    let info = info
+        .ok_or_else(|| format!("no simulator answers on port {port}: start one with `wecom-kf-sim`, or give --port"))?;
+    let points = info["point"].as_array().into_iter().flatten();
+    let text = points.filter(|point| point["name"] == name).find_map(|point| point["text"].as_str());
+    terminal.say(text.ok_or("the simulator there is of another version")?.trim_end());
+    Ok(ExitCode::SUCCESS)
+}

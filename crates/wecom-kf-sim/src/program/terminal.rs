@@ -1,0 +1,177 @@
+//! What people see.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use wecom_kf_sim::{Call, Delivery, FindingName, Simulator};
+
+/// WeCom's days are those of China.
+const CHINA: u64 = 8 * 60 * 60;
+
+/// Where lines go.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terminal(Stream);
+
+#[derive(Clone, Copy, Debug)]
+enum Stream {
+    Stdout,
+    Stderr,
+}
+
+impl Terminal {
+    pub(super) fn on_stdout() -> Self {
+        Self(Stream::Stdout)
+    }
+
+    pub(super) fn on_stderr() -> Self {
+        Self(Stream::Stderr)
+    }
+
+    /// Prints a line. Whoever read it may be gone: no reason to stop.
+    pub(super) fn say(&self, line: &str) {
+        let _ = match self.0 {
+            Stream::Stdout => writeln!(io::stdout(), "{line}"),
+            Stream::Stderr => writeln!(io::stderr(), "{line}"),
+        };
+    }
+}
+
+pub(super) fn complain(line: &str) {
+    let _ = writeln!(io::stderr(), "wecom-kf-sim: {line}");
+}
+
+/// What is printed when it is ready.
+pub(super) fn greeting(simulator: &Simulator, took: Duration) -> String {
+    // The secret is invented or the simulator's alone, and opens nothing else.
+    let (corp_id, secret) = (simulator.corp_id(), simulator.secret());
+    let accounts: String = simulator.open_kfids().iter().map(|id| format!("  account  {id}\n")).collect();
+    let exports: String = simulator.vars().iter().map(|(name, value)| format!("export {name}={value}\n")).collect();
+    let seed = simulator.seed().map_or_else(|| "none".to_owned(), |seed| seed.to_string());
+    let clock = if simulator.has_manual_clock() { "manual" } else { "real" };
+    let keys = if io::stdin().is_terminal() { "o Enter opens the console, q Enter quits" } else { "Ctrl-C ends it" };
+    format!(
+        "wecom-kf-sim {version}  ready in {took} ms   state in memory   clock {clock}   seed {seed}   {keys}\n  \
+         console  {base_url}/        bot  wecom-kf-sim run -- cargo run      others  wecom-kf-sim point \
+         rust|curl|wechatpy|wxjava|skit\n  \
+         corp id  {corp_id}\n  \
+         secret   {secret}\n\
+         {accounts}\n\
+         {exports}\n\
+         curl \"$WECOM_KF_BASE_URL/cgi-bin/gettoken?corpid=$WECOM_CORP_ID&corpsecret=$WECOM_KF_SECRET\"\n",
+        version = env!("CARGO_PKG_VERSION"),
+        took = took.as_millis(),
+        base_url = simulator.base_url(),
+    )
+}
+
+/// Until Ctrl-C, or `q` on a terminal.
+pub(super) async fn until_told_to_stop(simulator: &Simulator) -> io::Result<()> {
+    let mut keys = keys();
+    loop {
+        tokio::select! {
+            pressed = tokio::signal::ctrl_c() => return pressed,
+            Some(key) = keys.recv() => match key.as_str() {
+                "q" => return Ok(()),
+                "o" => open(&format!("{}/", simulator.base_url())),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// The lines that somebody types; none without a terminal.
+fn keys() -> mpsc::Receiver<String> {
+    let (sender, receiver) = mpsc::channel(1);
+    if io::stdin().is_terminal() {
+        // A thread of its own, which ends with the process: nothing else can interrupt a read of the terminal.
+        std::thread::spawn(move || {
+            for line in io::stdin().lock().lines().map_while(Result::ok) {
+                if sender.blocking_send(line.trim().to_ascii_lowercase()).is_err() {
+                    return;
+                }
+            }
+        });
+    }
+    receiver
+}
+
+/// Opens the console in the browser.
+fn open(url: &str) {
+    let program = if cfg!(target_os = "macos") {
+        "open"
+    } else if cfg!(windows) {
+        "explorer"
+    } else {
+        "xdg-open"
+    };
+    let opened =
+        Command::new(program).arg(url).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    if let Err(error) = opened {
+        complain(&format!("cannot open a browser ({error}): go to {url}"));
+    }
+}
+
+/// A call on one line: time, operation, outcome, duration, and what is to be said of it.
+pub(super) fn call(call: &Call) -> String {
+    let outcome = call.errcode.map_or_else(|| format!("HTTP {}", call.status), |code| code.to_string());
+    let fault = call.fault.as_ref().map(|fault| format!("  fault: {fault}")).unwrap_or_default();
+    // Where no operation fits, the path is all there is to help.
+    let path = if call.status == 404 { format!("  {}", call.path) } else { String::new() };
+    // Up to where WeCom's own hints begin.
+    let errmsg = call.reply["errmsg"].as_str().filter(|_| call.errcode.is_some_and(|code| code != 0));
+    let why =
+        errmsg.and_then(|errmsg| errmsg.split(", hint: ").next()).map(|why| format!("  {why}")).unwrap_or_default();
+    let took = call.took.as_millis();
+    let findings = names(&call.findings);
+    let line =
+        format!("{} <-- {:<20} {outcome:>8} {took:>5} ms{why}{fault}{path}{findings}", time(call.at), call.operation);
+    printable(&line)
+}
+
+/// An attempt of a callback on one line.
+pub(super) fn delivery(delivery: &Delivery) -> String {
+    let outcome = if delivery.status == 0 { "-".to_owned() } else { delivery.status.to_string() };
+    let attempt = if delivery.attempt > 1 { format!("  attempt {}", delivery.attempt) } else { String::new() };
+    let problem = delivery.problem.as_ref().map(|problem| format!("  {problem}")).unwrap_or_default();
+    let fault = delivery.fault.as_ref().map(|fault| format!("  fault: {fault}")).unwrap_or_default();
+    let account = delivery.open_kfid.as_ref().map(|id| format!("  {id}")).unwrap_or_default();
+    let took = delivery.took.as_millis();
+    let findings = names(&delivery.findings);
+    let (time, event) = (time(delivery.at), delivery.event);
+    printable(&format!("{time} --> {event:<20} {outcome:>8} {took:>5} ms{account}{attempt}{problem}{fault}{findings}"))
+}
+
+fn names(findings: &[FindingName]) -> String {
+    findings.iter().map(|name| format!("  ! {name}")).collect()
+}
+
+fn time(unix: u64) -> String {
+    let china = unix + CHINA;
+    format!("{:02}:{:02}:{:02}", china / 3600 % 24, china / 60 % 60, china % 60)
+}
+
+/// What a client sent must not steer the terminal: neither by control characters nor by those that turn the text around.
+fn printable(text: &str) -> String {
+    let steers = |character: char| {
+        character.is_control()
+            || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    text.chars().map(|character| if steers(character) { '?' } else { character }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_steers_a_terminal_is_not_printed() {
+        assert_eq!(printable("客服\u{1b}[31m \u{202e}x\r\n"), "客服?[31m ?x??");
+    }
+
+    #[test]
+    fn times_are_those_of_china() {
+        assert_eq!(time(1_767_196_800), "00:00:00");
+    }
+}
