@@ -18,7 +18,7 @@ use wecom_kf_raw::{ErrCode, Operation, op};
 
 use crate::check::{Checks, Verdict};
 use crate::connection::{Loopback, Peer};
-use crate::control;
+use crate::{console, control};
 use crate::fault::Effect;
 use crate::finding::{Answer, Facts, Place, Seen};
 use crate::journal::{Call, cut, mask, mask_sync_token, mask_text};
@@ -36,7 +36,7 @@ const UNKNOWN_PATH: &str = "unknown_path";
 
 /// Serves until it is dropped.
 pub(crate) async fn serve(loopback: Loopback, address: SocketAddr, shared: Arc<Shared>) -> io::Result<()> {
-    let router: Router = control::router(address, &shared).fallback(answer).with_state(shared);
+    let router: Router = control::router(address, &shared).merge(console::router()).fallback(answer).with_state(shared);
     axum::serve(loopback, router.into_make_service_with_connect_info::<Peer>()).await
 }
 

@@ -17,7 +17,7 @@ async fn a_chat_becomes_the_test_that_is_compiled_beside_this_one() {
     wang.hears().await.unwrap();
     wang.says("周末\"开\"门吗？\n谢谢 😊");
     wang.hears().await.unwrap();
-    sim.advance(std::time::Duration::from_secs(7200));
+    sim.advance(std::time::Duration::from_secs(3600));
     wang.taps("human", "转人工");
     wang.hears().await.unwrap();
     sim.servicer("zhangsan").says(&wang, "您好");
@@ -39,8 +39,8 @@ async fn a_chat_becomes_the_test_that_is_compiled_beside_this_one() {
 }
 
 fn rounded(test: &str) -> String {
-    let (before, after) = test.split_once("from_secs(72").unwrap();
-    format!("{before}from_secs(72{}", after.split_once(')').unwrap().1)
+    let (before, after) = test.split_once("from_secs(36").unwrap();
+    format!("{before}from_secs(36{}", after.split_once(')').unwrap().1)
 }
 
 #[tokio::test]
