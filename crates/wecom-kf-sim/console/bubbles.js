@@ -146,7 +146,8 @@ export function happened(entry, person) {
     state: servicer_userid ? 'note.state_servicer' : 'note.state',
     rejecting: rejecting === false ? 'note.receiving' : rejecting === true ? 'note.rejecting' : null,
   }[event];
-  return known ? t(known, values) : text(english);
+  // The simulator's own line stands in parentheses.
+  return known ? t(known, values) : text(english).replace(/^\((.*)\)$/, '$1');
 }
 
 /** A code that runs out, as a line with its seconds. */

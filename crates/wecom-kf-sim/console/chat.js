@@ -76,7 +76,8 @@ function renderLog() {
   if (!person) return renderNobody(entries);
   const { loaded } = chatOf(person.external_userid);
   if (!loaded) loadChat(person.external_userid);
-  const list = [...chatOf(person.external_userid).entries.values()].sort((one, other) => one.n - other.n).slice(-SHOWN_ROWS);
+  // A message that was taken back says so in its place.
+  const list = entriesOf(person).filter(({ body }) => body?.event !== 'recalled').slice(-SHOWN_ROWS);
   // A whole chat at once is nothing to read out.
   byId('log').setAttribute('aria-busy', String(shown.end === 0));
   keyed(entries, rowsWithTimes(list), {
@@ -94,6 +95,8 @@ function renderLog() {
   byId('log').setAttribute('aria-busy', 'false');
   markRead();
 }
+
+const entriesOf = (person) => [...chatOf(person.external_userid).entries.values()].sort((one, other) => one.n - other.n);
 
 /** Five minutes of silence get a line with the time, as on the phone. */
 function rowsWithTimes(list) {
@@ -113,7 +116,7 @@ function entryNode(entry, person) {
   const account = store.accounts.get(person.open_kfid);
   const author = { customer: person.name, bot: account?.name ?? '', servicer: entry.servicer_userid ?? '' }[entry.from];
   if (entry.recalled) {
-    return h('li', { class: 'note', data: { n: entry.n } }, h('span', { title: fullTime(entry.at) }, t('recalled', { name: author })));
+    return h('li', { class: 'note', data: { n: entry.n } }, h('span', { title: fullTime(entry.at) }, t(entry.from === 'bot' ? 'gone' : 'recalled', { name: author })));
   }
   const isMenu = entry.msgtype === 'msgmenu';
   const isCard = !['text', 'msgmenu', 'image'].includes(entry.msgtype);
@@ -190,7 +193,5 @@ async function markRead() {
 }
 
 function copyTest(person) {
-  const list = [...chatOf(person.external_userid).entries.values()].sort((one, other) => one.n - other.n);
-  const code = testOf(person, list, store);
-  copy(code, t('copy_test'));
+  copy(testOf(person, entriesOf(person), store), t('copy_test'));
 }

@@ -5,7 +5,7 @@ import { focusBox } from './compose.js';
 import { byId, h, show, toggle, button } from './dom.js';
 import { focusFilter, moveRow } from './journal.js';
 import { addCustomer } from './people.js';
-import { store, view } from './store.js';
+import { customersOf, store, view } from './store.js';
 import { store as keep, stored, t } from './words.js';
 
 const MAP = [
@@ -70,7 +70,7 @@ function toJournal() {
 
 /** To the next customer, or the one before. */
 function step(by) {
-  const ids = [...store.accounts.keys()].flatMap((kf) => [...store.customers.values()].filter(({ open_kfid }) => open_kfid === kf).map(({ external_userid }) => external_userid));
+  const ids = [...store.accounts.keys()].flatMap(customersOf).map(({ external_userid }) => external_userid);
   if (ids.length === 0) return;
   const at = ids.indexOf(view.customer);
   look({ customer: ids[(Math.max(at, by > 0 ? at : 0) + by + ids.length) % ids.length], pane: 'chat' });

@@ -3,7 +3,7 @@
 import { act, path, post, put, patch, del } from './api.js';
 import { look } from './address.js';
 import { ask, button, byId, chip, copyButton, fill, h, icon, toggle } from './dom.js';
-import { customer, now, on, store, view } from './store.js';
+import { customer, customersOf, now, on, store, view } from './store.js';
 import { shortTime } from './time.js';
 import { t } from './words.js';
 
@@ -21,7 +21,7 @@ function render() {
 }
 
 function accountBox(account) {
-  const customers = [...store.customers.values()].filter(({ open_kfid }) => open_kfid === account.open_kfid);
+  const customers = customersOf(account.open_kfid);
   const canGo = !account.deleted && [...store.accounts.values()].filter(({ deleted }) => !deleted).length > 1;
   return h('section', { class: 'account' },
     h('header', {},
@@ -50,11 +50,11 @@ function customerRow(person) {
     ], () => look({ customer: person.external_userid, pane: 'chat' }), { class: 'customer', 'aria-current': isOpen ? 'true' : null, data: { focus: `customer-${person.external_userid}`, customer: person.external_userid } }));
 }
 
-/** One character of a name, on a colour that stays the same: of Chinese names the last tells more. */
+/** One character of a name, on a colour that stays the same: of short Chinese names the last tells more. */
 export function avatar(name, id = name) {
   let hash = 0;
   for (const character of id) hash = (hash * 31 + character.codePointAt(0)) >>> 0;
-  return h('span', { class: 'avatar', 'aria-hidden': 'true', data: { hue: hash % 6 } }, (/^\p{Script=Han}+$/u.test(name) ? [...name].at(-1) : [...name][0]) ?? '?');
+  return h('span', { class: 'avatar', 'aria-hidden': 'true', data: { hue: hash % 6 } }, (/^\p{Script=Han}{2}$/u.test(name) ? name.at(-1) : [...name][0]) ?? '?');
 }
 
 function servicersBox() {

@@ -59,6 +59,12 @@ export function everything() {
 }
 
 export const customer = () => store.customers.get(view.customer) ?? null;
+/** The customers of an account, as they are listed: who spoke last comes first. */
+export function customersOf(openKfid) {
+  const there = [...store.customers.values()].filter(({ open_kfid }) => open_kfid === openKfid);
+  return there.sort((one, other) => (other.last?.at ?? 0) - (one.last?.at ?? 0) || one.name.localeCompare(other.name, 'zh'));
+}
+
 export const nameOf = (id) => store.customers.get(id)?.name ?? id;
 export const unread = () => [...store.customers.values()].reduce((sum, { unread }) => sum + unread, 0);
 

@@ -35,13 +35,14 @@ class Test {
   /** A state that the bot chose, until it is sure to be reached. */
   chosen = null;
   last = null;
+  pause = 0;
 
   constructor(person) {
     this.person = person;
   }
 
   add(entry) {
-    if (this.last !== null && entry.at - this.last >= PAUSE_S) this.say(`sim.advance(Duration::from_secs(${entry.at - this.last}));`);
+    if (this.last !== null && entry.at - this.last >= PAUSE_S) this.pause = entry.at - this.last;
     this.last = entry.at;
     ({ customer: this.customer, bot: this.bot, servicer: this.servicer, note: this.note })[entry.from].call(this, entry);
   }
@@ -53,7 +54,13 @@ class Test {
   step(line) {
     this.chosen = null;
     this.body += '\n';
+    this.passTime();
     this.say(line);
+  }
+
+  passTime() {
+    if (this.pause > 0) this.say(`sim.advance(Duration::from_secs(${this.pause}));`);
+    this.pause = 0;
   }
 
   /** The library plays texts, taps and entering; the other kinds are written over the control API. */
@@ -68,6 +75,7 @@ class Test {
   }
 
   bot({ msgtype, body }) {
+    this.passTime();
     if (msgtype === 'text') this.say(`assert_eq!(customer.hears().await?.text(), Some(${rust(body.content)}));`);
     else if (msgtype === 'msgmenu') this.menu(body);
     else this.say(`assert_eq!(customer.hears().await?.msgtype, ${rust(msgtype)});`);

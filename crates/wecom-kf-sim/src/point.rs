@@ -77,7 +77,10 @@ curl -s "$WECOM_KF_BASE_URL/cgi-bin/kf/sync_msg?access_token=$TOKEN" -d '{"open_
 "#;
 
 const WECHATPY: &str = r#"# pip install wechatpy cryptography
-from wechatpy.work import WeChatClient
+try:
+    from wechatpy.work import WeChatClient
+except ImportError:  # wechatpy 1
+    from wechatpy.enterprise import WeChatClient
 
 class SimulatorClient(WeChatClient):
     API_BASE_URL = "{WECOM_KF_BASE_URL}/cgi-bin/"

@@ -81,10 +81,10 @@ struct Options {
     #[arg(long, requires = "corp_id", global = true)]
     secret: Option<String>,
     /// Name of an account; repeatable, 小店 if there is none
-    #[arg(long = "account", value_name = "NAME", num_args = 1..)]
+    #[arg(long = "account", value_name = "NAME", global = true)]
     accounts: Vec<String>,
     /// Member who serves every account; repeatable
-    #[arg(long = "servicer", value_name = "USERID", num_args = 1..)]
+    #[arg(long = "servicer", value_name = "USERID", global = true)]
     servicers: Vec<String>,
     /// URL to send callbacks to
     #[arg(long, value_name = "URL", global = true)]
@@ -159,7 +159,7 @@ async fn run_command(
     };
     let status = status.map_err(|error| format!("cannot wait for {}: {error}", program.display()))?;
     let report = simulator.report();
-    terminal.say(&report.to_string());
+    terminal.say(&terminal::report(&report));
     if check && !report.is_clean() {
         return Ok(ExitCode::FAILURE);
     }

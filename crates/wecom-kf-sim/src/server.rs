@@ -130,16 +130,10 @@ struct Exchange {
 impl Exchange {
     fn new(shared: Arc<Shared>, operation: Operation, arrival: Arrival, effect: Option<Effect>) -> Self {
         let json = arrival.json();
-        let (mut place, facts) = {
+        let (place, facts) = {
             let (mut platform, now) = shared.platform();
             platform.facts(now, operation, json.as_ref().unwrap_or(&Value::Null))
         };
-        {
-            // A client may put its token anywhere.
-            let (platform, _) = shared.platform();
-            let secrets: Vec<_> = platform.secrets().collect();
-            [&mut place.0, &mut place.1].into_iter().flatten().for_each(|id| mask_text(id, &secrets));
-        }
         Self { shared, operation, arrival, effect, json, place, facts, verdict: OnceLock::new() }
     }
 

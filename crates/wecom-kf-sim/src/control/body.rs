@@ -7,7 +7,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::platform::NotPossible;
 use crate::shared::Shared;
@@ -30,6 +30,10 @@ impl Problem {
 
     pub(crate) fn bad_request(text: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, text)
+    }
+
+    fn not_described(error: &serde_json::Error) -> Self {
+        Self::bad_request(format!("the body is not as described: {error}"))
     }
 
     pub(crate) fn not_found(text: impl Into<String>) -> Self {
@@ -70,9 +74,18 @@ impl<T: DeserializeOwned> FromRequest<Arc<Shared>> for Body<T> {
         }
         let body = to_bytes(request.into_body(), MAX_BODY_BYTES).await;
         let body = body.map_err(|_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the body has more than 1 MiB"))?;
-        let parsed = serde_json::from_slice(&body);
-        parsed.map(Self).map_err(|error| Problem::bad_request(format!("the body is not as described: {error}")))
+        let parsed = serde_json::from_slice(&body).map_err(|error| Problem::not_described(&error))?;
+        described(parsed).map(Self)
     }
+}
+
+/// A request, from its JSON: an object without null, since what is left out is left out.
+pub(super) fn described<T: DeserializeOwned>(body: Value) -> Result<T, Problem> {
+    let Value::Object(members) = &body else { return Err(Problem::bad_request("the body must be a JSON object")) };
+    if let Some((name, _)) = members.iter().find(|(_, member)| member.is_null()) {
+        return Err(Problem::bad_request(format!("`{name}` must not be null: leave it out")));
+    }
+    serde_json::from_value(body).map_err(|error| Problem::not_described(&error))
 }
 
 /// The body `{}`.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use wecom_kf_raw::op;
 
 use super::Answer;
-use super::body::{Body, Nothing, Problem, Segments};
+use super::body::{Body, Nothing, Problem, Segments, described};
 use super::query::duration;
 use crate::clock::Pace;
 use crate::fault::{Effect, Fault, RATE_WINDOW, Target};
@@ -37,7 +37,7 @@ pub(super) struct ClockChange {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Script {
-    script: Vec<NewFault>,
+    script: Vec<Value>,
 }
 
 #[derive(Deserialize)]
@@ -121,16 +121,12 @@ pub(super) async fn fault_add(State(shared): State<Arc<Shared>>, Body(new): Body
 
 /// Adds a `NewFault` of `control.yaml`, or a script of them. Gives the `Fault`s.
 pub(crate) fn add_faults(shared: &Shared, new: Value) -> Result<Vec<Value>, Problem> {
-    let not_described = |error| Problem::bad_request(format!("the body is not as described: {error}"));
-    let new = if new.get("script").is_some() {
-        serde_json::from_value::<Script>(new).map_err(not_described)?.script
-    } else {
-        vec![serde_json::from_value::<NewFault>(new).map_err(not_described)?]
-    };
+    let new = if new.get("script").is_some() { described::<Script>(new)?.script } else { vec![new] };
     if new.is_empty() || new.len() > MAX_FAULTS {
         return Err(Problem::bad_request(format!("`script` must have 1 to {MAX_FAULTS} faults")));
     }
     // All are looked at before the first is installed.
+    let new = new.into_iter().map(described::<NewFault>).collect::<Result<Vec<_>, _>>()?;
     let parsed = new.iter().map(NewFault::parse).collect::<Result<Vec<_>, _>>()?;
     let installed = new.iter().zip(parsed).map(|(new, (target, effect))| {
         let fault = shared.faults.install(target, effect);

@@ -132,8 +132,7 @@ impl Platform {
         operation: Operation,
         request: &Value,
     ) -> ((Option<String>, Option<String>), Facts) {
-        let named = |member| text(request, member).map(str::to_owned);
-        let mut place = (named("open_kfid"), named("touser").or_else(|| named("external_userid")));
+        let mut place = self.named(request);
         let mut facts = Facts::default();
         match operation {
             op::GETTOKEN => facts.token_left = self.access_tokens.expiry().and_then(|expiry| expiry.checked_sub(now)),
@@ -145,8 +144,7 @@ impl Platform {
                 }
             }
             op::SEND_MSG => {
-                let (open_kfid, external_userid) = (text(request, "open_kfid"), text(request, "touser"));
-                let chat = open_kfid.zip(external_userid);
+                let chat = place.0.as_deref().zip(place.1.as_deref());
                 let chat = chat.map(|(open_kfid, external_userid)| Chat { open_kfid, external_userid });
                 let customer = chat.and_then(|chat| self.customer_at(chat));
                 facts.session = customer.map(|customer| {
@@ -157,6 +155,15 @@ impl Platform {
             _ => {}
         }
         (place, facts)
+    }
+
+    /// Account and customer that a request names, if there are such: anything else may be in it too.
+    fn named(&mut self, request: &Value) -> (Option<String>, Option<String>) {
+        let account = text(request, "open_kfid").and_then(|open_kfid| self.any_account(open_kfid));
+        let Some(account) = account else { return (None, None) };
+        let external_userid = text(request, "touser").or_else(|| text(request, "external_userid"));
+        let known = external_userid.filter(|external_userid| account.customers.contains_key(*external_userid));
+        (Some(account.open_kfid.clone()), known.map(str::to_owned))
     }
 
     /// A message of the bot's came by this row of the journal.

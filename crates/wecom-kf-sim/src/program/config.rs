@@ -107,7 +107,8 @@ impl Config {
         let text = fs::read_to_string(path).map_err(|error| format!("cannot read {shown}: {error}"))?;
         // Its message shows the line, which may have a secret: the place is enough.
         toml::from_str(&text).map_err(|error| {
-            let line = error.span().map_or(0, |span| text.get(..span.start).unwrap_or_default().lines().count().max(1));
+            let start = error.span().map_or(0, |span| span.start);
+            let line = text.get(..start).unwrap_or_default().matches('\n').count() + 1;
             format!("{shown}, line {line}: {}", error.message())
         })
     }

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use wecom_kf_sim::{Call, Delivery, FindingName, Simulator};
+use wecom_kf_sim::{Call, Delivery, FindingName, Report, Simulator};
 
 /// WeCom's days are those of China.
 const CHINA: u64 = 8 * 60 * 60;
@@ -141,6 +141,11 @@ pub(super) fn delivery(delivery: &Delivery) -> String {
     let findings = names(&delivery.findings);
     let (time, event) = (time(delivery.at), delivery.event);
     printable(&format!("{time} --> {event:<20} {outcome:>8} {took:>5} ms{account}{attempt}{problem}{fault}{findings}"))
+}
+
+/// What was found, as a table.
+pub(super) fn report(report: &Report) -> String {
+    report.to_string().lines().map(printable).collect::<Vec<_>>().join("\n")
 }
 
 fn names(findings: &[FindingName]) -> String {

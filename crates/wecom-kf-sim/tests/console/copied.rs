@@ -9,7 +9,7 @@ use wecom_kf_sim::Simulator;
 
 #[tokio::test]
 async fn the_bot_answers_as_it_did() -> Result<(), Box<dyn std::error::Error>> {
-    let sim = Simulator::builder().seed(7).servicer("zhangsan").servicer("lisi").start().await?;
+    let sim = Simulator::builder().seed(7).servicer("lisi").servicer("zhangsan").start().await?;
     let bot = tokio::spawn(my_bot::run(sim.vars())); // your bot, with these variables for its environment
     let customer = sim.customer("小王");
 
@@ -21,8 +21,8 @@ async fn the_bot_answers_as_it_did() -> Result<(), Box<dyn std::error::Error>> {
 
     customer.says("周末\"开\"门吗？\n谢谢 😊");
     assert_eq!(customer.hears().await?.text(), Some("你说：周末\"开\"门吗？\n谢谢 😊"));
-    sim.advance(Duration::from_secs(3600));
 
+    sim.advance(Duration::from_secs(3600));
     customer.taps("human", "转人工");
     assert_eq!(customer.hears().await?.text(), Some("正在为您转接人工 🙇"));
     assert_eq!(customer.state(), 3);

@@ -151,3 +151,79 @@ async fn a_delayed_call_is_done_even_if_the_caller_gave_up() {
     assert_eq!(reply["errcode"], 0);
     assert!(sim.journal().pop().unwrap().took >= Duration::from_millis(20));
 }
+
+#[tokio::test]
+async fn a_wrong_content_type_is_on_a_call_that_is_done() {
+    let (sim, bot, wang) = chat().await;
+    sim.fault(op::SEND_MSG).content_type("text/plain");
+    sim.fault(op::SEND_MSG).content_type("no\nheader");
+    for _ in 0..2 {
+        let response = bot.request(op::SEND_MSG, bot.text(&wang, "您好").to_string()).send().await.unwrap();
+        assert_eq!(response.headers()["content-type"], "text/plain");
+        assert_eq!(response.json::<Value>().await.unwrap()["errcode"], 0);
+    }
+    assert_eq!(wang.heard().len(), 2);
+}
+
+#[tokio::test]
+async fn a_message_that_fails_after_it_was_accepted_is_an_event() {
+    let (sim, bot, wang) = chat().await;
+    let fault = sim.fault(op::SEND_MSG).msg_send_fail(10);
+    let sent = bot.ok(op::SEND_MSG, bot.text(&wang, "您好")).await;
+    assert_eq!((fault.hits(), wang.heard().len()), (1, 0));
+    let page = bot.ok(op::SYNC_MSG, json!({ "open_kfid": sim.open_kfid() })).await;
+    let event = &page["msg_list"][1]["event"];
+    assert_eq!((&event["event_type"], &event["fail_type"]), (&json!("msg_send_fail"), &json!(10)));
+    assert_eq!((&event["fail_msgid"], &event["external_userid"]), (&sent["msgid"], &json!(wang.external_userid())));
+}
+
+#[tokio::test]
+async fn tokens_are_revoked_and_cursors_lost_by_a_fault() {
+    let (sim, bot, _) = chat().await;
+    let page = bot.ok(op::SYNC_MSG, json!({ "open_kfid": sim.open_kfid() })).await;
+    let again = || json!({ "open_kfid": sim.open_kfid(), "cursor": page["next_cursor"] });
+    bot.ok(op::SYNC_MSG, again()).await;
+    sim.fault(op::SYNC_MSG).cursors_lost();
+    assert_eq!(bot.errcode(op::SYNC_MSG, again()).await, 40058);
+    assert_eq!(bot.errcode(op::SYNC_MSG, again()).await, 40058, "lost for good");
+    let page = bot.ok(op::SYNC_MSG, json!({ "open_kfid": sim.open_kfid() })).await;
+    bot.ok(op::SYNC_MSG, json!({ "open_kfid": sim.open_kfid(), "cursor": page["next_cursor"] })).await;
+
+    sim.fault(op::ACCOUNT_LIST).token_revoked();
+    assert_eq!(bot.errcode(op::ACCOUNT_LIST, json!({})).await, 40014);
+    let bot = Bot::of(&sim).await;
+    bot.ok(op::ACCOUNT_LIST, json!({})).await;
+}
+
+#[tokio::test]
+async fn a_reached_rate_limit_lasts_for_its_window() {
+    let (sim, bot, wang) = chat().await;
+    sim.fault(op::SEND_MSG).rate_limited();
+    let send = || bot.errcode(op::SEND_MSG, bot.text(&wang, "您好"));
+    assert_eq!([send().await, send().await], [45009, 45009]);
+    bot.ok(op::ACCOUNT_LIST, json!({})).await;
+    sim.advance(Duration::from_secs(60));
+    assert_eq!(send().await, 0);
+}
+
+#[tokio::test]
+async fn a_probability_is_drawn_from_the_seed_and_spares_go_to_the_next_fault() {
+    async fn codes(seed: u64) -> Vec<i64> {
+        let sim = Simulator::builder().seed(seed).start().await.unwrap();
+        let bot = Bot::of(&sim).await;
+        let often = sim.fault(op::ACCOUNT_LIST).errcode(-1).probability(0.3).always();
+        sim.fault_anything().errcode(45033).times(5);
+        let mut codes = Vec::new();
+        for _ in 0..100 {
+            codes.push(bot.errcode(op::ACCOUNT_LIST, json!({})).await);
+        }
+        let hits = codes.iter().filter(|code| **code == -1).count();
+        assert_eq!(often.hits(), hits);
+        assert!((15..=45).contains(&hits), "{hits}");
+        assert_eq!(codes.iter().filter(|code| **code == 45033).count(), 5);
+        codes
+    }
+    let (one, other) = tokio::join!(codes(7), codes(7));
+    assert_eq!(one, other);
+    assert_ne!(one, codes(8).await);
+}

@@ -3,9 +3,21 @@
 #[cfg(test)]
 mod accounts;
 #[cfg(test)]
+mod beliefs;
+#[cfg(test)]
 mod bot;
 #[cfg(test)]
+mod callbacks;
+#[cfg(test)]
+mod console_api;
+#[cfg(test)]
+mod control;
+#[cfg(test)]
+mod determinism;
+#[cfg(test)]
 mod faults;
+#[cfg(test)]
+mod findings;
 #[cfg(test)]
 mod main_path;
 #[cfg(test)]
@@ -16,6 +28,8 @@ mod privacy;
 mod program;
 #[cfg(test)]
 mod reading;
+#[cfg(test)]
+mod receiver;
 #[cfg(test)]
 mod sending;
 #[cfg(test)]

@@ -1,8 +1,11 @@
+use std::path::PathBuf;
 use std::process::Stdio;
+use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
+use tokio::time::Instant;
 
 fn program(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wecom-kf-sim"));
@@ -26,14 +29,32 @@ async fn start(args: &[&str]) -> (Child, Lines<BufReader<ChildStdout>>, Vec<(Str
     (child, lines, vars)
 }
 
+fn var<'a>(vars: &'a [(String, String)], wanted: &str) -> &'a str {
+    vars.iter().find(|(name, _)| name == wanted).unwrap().1.as_str()
+}
+
+/// What it says when it cannot do what it is told.
+async fn complaint(args: &[&str], code: i32) -> String {
+    let output = program(args).output().await.unwrap();
+    assert_eq!(output.status.code(), Some(code), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.stdout.is_empty());
+    String::from_utf8(output.stderr).unwrap()
+}
+
+fn file(name: &str, text: &str) -> String {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
 #[tokio::test]
 async fn it_prints_what_a_bot_needs_and_then_each_call() {
-    let (mut child, mut lines, vars) = start(&["--port", "0", "--seed", "7", "--account", "甲", "乙"]).await;
-    let var = |wanted: &str| vars.iter().find(|(name, _)| name == wanted).unwrap().1.as_str();
-    let base_url = var("WECOM_KF_BASE_URL");
-    assert!(var("WECOM_KF_OPEN_KFID").starts_with("wk"));
+    let (mut child, mut lines, vars) =
+        start(&["--port", "0", "--seed", "7", "--account", "甲", "--account", "乙"]).await;
+    let base_url = var(&vars, "WECOM_KF_BASE_URL");
+    assert!(var(&vars, "WECOM_KF_OPEN_KFID").starts_with("wk"));
 
-    let query = [("corpid", var("WECOM_CORP_ID")), ("corpsecret", var("WECOM_KF_SECRET"))];
+    let query = [("corpid", var(&vars, "WECOM_CORP_ID")), ("corpsecret", var(&vars, "WECOM_KF_SECRET"))];
     let gettoken = reqwest::Client::new().get(format!("{base_url}/cgi-bin/gettoken")).query(&query);
     let token: Value = gettoken.send().await.unwrap().json().await.unwrap();
     assert_eq!(token["errcode"], 0);
@@ -55,12 +76,195 @@ async fn it_prints_what_a_bot_needs_and_then_each_call() {
 }
 
 #[tokio::test]
+async fn it_shows_callbacks_refusals_and_findings() {
+    let bot = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap(); // nobody listens
+    let url = format!("http://{bot}/callback");
+    let (_child, mut lines, vars) = start(&["--port", "0", "--callback", &url]).await;
+    assert_eq!(var(&vars, "WECOM_KF_LISTEN"), bot.to_string());
+    let base_url = var(&vars, "WECOM_KF_BASE_URL");
+    let http = reqwest::Client::new();
+    let customer = http.post(format!("{base_url}/sim/v1/customers")).json(&json!({ "name": "小王" }));
+    let customer: Value = customer.send().await.unwrap().json().await.unwrap();
+    let id = customer["external_userid"].as_str().unwrap();
+    let written = http.post(format!("{base_url}/sim/v1/customers/{id}/messages"));
+    written.json(&json!({ "msgtype": "text", "text": "你好" })).send().await.unwrap();
+    lines.next_line().await.unwrap();
+    let callback = lines.next_line().await.unwrap().unwrap();
+    assert!(callback.contains("--> kf_msg_or_event") && callback.contains("is the bot listening"), "{callback}");
+    lines.next_line().await.unwrap();
+    assert!(lines.next_line().await.unwrap().unwrap().contains("attempt 3"));
+
+    let query = [("corpid", var(&vars, "WECOM_CORP_ID")), ("corpsecret", var(&vars, "WECOM_KF_SECRET"))];
+    let gettoken = || http.get(format!("{base_url}/cgi-bin/gettoken")).query(&query).send();
+    gettoken().await.unwrap();
+    gettoken().await.unwrap();
+    lines.next_line().await.unwrap();
+    let again = lines.next_line().await.unwrap().unwrap();
+    assert!(again.ends_with("! token_refetched"), "{again}");
+    http.get(format!("{base_url}/cgi-bin/gettoken")).send().await.unwrap();
+    let refused = lines.next_line().await.unwrap().unwrap();
+    assert!(refused.contains("41002") && !refused.contains("hint"), "{refused}");
+}
+
+#[tokio::test]
 async fn a_port_that_is_taken_is_named_with_a_way_out() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
-    let output = program(&["--port", &port]).output().await.unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    let complaint = String::from_utf8(output.stderr).unwrap();
+    let complaint = complaint(&["--port", &port], 1).await;
     assert!(complaint.contains(&format!("port {port}")) && complaint.contains("--port 0"), "{complaint}");
-    assert!(output.stdout.is_empty());
+    if cfg!(target_os = "linux") {
+        let process = format!("(process {})", std::process::id());
+        assert!(complaint.contains(&process), "{complaint}");
+    }
+}
+
+#[tokio::test]
+async fn without_a_port_the_next_free_one_is_taken() {
+    // Somebody may have 9500 already: then there is no need to.
+    let _taken = std::net::TcpListener::bind("127.0.0.1:9500");
+    let mut child = program(&[]).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let complaint = lines.next_line().await.unwrap().unwrap();
+    assert!(
+        complaint.starts_with("wecom-kf-sim: port 9500 is taken") && complaint.ends_with("; trying 9501"),
+        "{complaint}"
+    );
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.next_line().await.unwrap().unwrap().contains("ready in"));
+}
+
+#[tokio::test]
+async fn a_file_has_all_settings_and_flags_go_before_it() {
+    let path = file(
+        "settings.toml",
+        r#"
+        port = 0
+        seed = 7
+        accounts = ["售前", "售后"]
+        servicers = ["zhangsan", "lisi"]
+        clock = "manual"
+        strictness = "lenient"
+        doubt = ["last_account_stays"]
+
+        [corp]
+        id = "ww0123456789"
+        secret = "canary-of-the-file"
+
+        [callback]
+        url = "http://127.0.0.1:8080/callback"
+        token = "TokenOfTheFile"
+        aes_key = "BwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyAhIiMkJSY"
+
+        [[faults]]
+        operation = "account_list"
+        effect = "errcode"
+        errcode = -1
+        times = 2
+        "#,
+    );
+    let (_child, _lines, vars) = start(&["--config", &path, "--servicer", "wangwu"]).await;
+    assert_eq!(var(&vars, "WECOM_CORP_ID"), "ww0123456789");
+    assert_eq!(var(&vars, "WECOM_KF_CALLBACK_TOKEN"), "TokenOfTheFile");
+    let base_url = var(&vars, "WECOM_KF_BASE_URL");
+    let get = |path: &'static str| async move {
+        reqwest::get(format!("{base_url}/sim/v1/{path}")).await.unwrap().json::<Value>().await.unwrap()
+    };
+    let (state, info, beliefs) = (get("state").await, get("info").await, get("beliefs").await);
+    let names: Vec<_> = state["accounts"].as_array().unwrap().iter().map(|account| &account["name"]).collect();
+    assert_eq!(names, ["售前", "售后"]);
+    assert_eq!(state["servicers"].as_array().unwrap().len(), 1);
+    assert_eq!((&state["clock"]["manual"], &state["faults"][0]["times"]), (&json!(true), &json!(2)));
+    assert_eq!((&info["strictness"], &info["seed"]), (&json!("lenient"), &json!("7")));
+    let doubted: Vec<_> =
+        beliefs["beliefs"].as_array().unwrap().iter().filter(|belief| belief["holds"] == false).collect();
+    assert_eq!((doubted.len(), &doubted[0]["id"]), (1, &json!("last_account_stays")));
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_the_settings_is_said_without_the_secrets() {
+    assert!(complaint(&["--config", "/nowhere.toml"], 1).await.contains("cannot read /nowhere.toml"));
+    let cases = [
+        ("typo.toml", "port = 0\nsecrte = \"canary\"\n", "line 2"),
+        ("syntax.toml", "port = \n", "line 1"),
+        (
+            "key.toml",
+            "port = 0\n[callback]\nurl = \"http://127.0.0.1/\"\ntoken = \"t\"\naes_key = \"canary\"\n",
+            "EncodingAESKey has 6 characters",
+        ),
+        ("half.toml", "[callback]\nurl = \"http://127.0.0.1/\"\ntoken = \"canary\"\n", "both `token` and `aes_key`"),
+        ("url.toml", "port = 0\n[callback]\nurl = \"http://10.0.0.1/\"\n", "--allow-host"),
+        ("doubt.toml", "doubt = [\"nothing\"]\n", "wecom-kf-sim beliefs"),
+        (
+            "fault.toml",
+            "port = 0\n[[faults]]\noperation = \"send_message\"\neffect = \"html\"\n",
+            "no operation `send_message`",
+        ),
+        ("kind.toml", "clock = \"canary\"\n", "line 1"),
+    ];
+    for (name, text, expected) in cases {
+        let complaint = complaint(&["--config", &file(name, text)], 1).await;
+        assert!(complaint.contains(expected), "{name}: {complaint}");
+        assert!(!complaint.contains("canary") || name == "kind.toml", "{name}: {complaint}");
+    }
+    complaint(&["--corp-id", "ww1"], 2).await;
+    complaint(&["--clock", "sun"], 2).await;
+}
+
+#[tokio::test]
+async fn run_starts_a_command_with_the_variables_and_ends_with_its_code() {
+    let run = |check: &[&str], script: &str| {
+        let args: Vec<_> = ["--port", "0", "run"]
+            .iter()
+            .chain(check)
+            .chain(&["--", "sh", "-c", script])
+            .map(|arg| (*arg).to_owned())
+            .collect();
+        async move { program(&args.iter().map(String::as_str).collect::<Vec<_>>()).output().await.unwrap() }
+    };
+    let output = run(&[], "echo $WECOM_KF_BASE_URL $WECOM_KF_OPEN_KFID; exit 7").await;
+    assert_eq!(output.status.code(), Some(7));
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        stdout.starts_with("http://127.0.0.1:") && stdout.contains(" wk") && stdout.lines().count() == 1,
+        "{stdout}"
+    );
+    assert!(String::from_utf8(output.stderr).unwrap().contains("nothing found in 0 calls"));
+
+    let twice = r#"for _ in 1 2; do curl -s "$WECOM_KF_BASE_URL/cgi-bin/gettoken?corpid=$WECOM_CORP_ID&corpsecret=$WECOM_KF_SECRET" >/dev/null; done"#;
+    let output = run(&["--check"], twice).await;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("token_refetched"));
+    assert_eq!(run(&[], twice).await.status.code(), Some(0));
+
+    let missing = program(&["--port", "0", "run", "--", "/no/such/program"]).output().await.unwrap();
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(String::from_utf8(missing.stderr).unwrap().contains("cannot start /no/such/program"));
+}
+
+#[tokio::test]
+async fn point_prints_lines_that_work() {
+    let (_child, _lines, vars) = start(&["--port", "0"]).await;
+    let port = var(&vars, "WECOM_KF_BASE_URL").rsplit(':').next().unwrap();
+    let output = program(&["point", "curl", "--port", port]).output().await.unwrap();
+    assert!(output.status.success());
+    let script = String::from_utf8(output.stdout).unwrap();
+    let output = Command::new("sh").args(["-c", &script]).output().await.unwrap();
+    let reply: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&reply["errcode"], &reply["msg_list"]), (&json!(0), &json!([])));
+    for client in ["run", "rust", "wechatpy", "wxjava", "skit"] {
+        let output = program(&["point", client, "--port", port]).output().await.unwrap();
+        assert!(String::from_utf8(output.stdout).unwrap().contains(var(&vars, "WECOM_KF_BASE_URL")), "{client}");
+    }
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let complaint = complaint(&["point", "curl", "--port", &free], 1).await;
+    assert!(complaint.contains(&format!("no simulator answers on port {free}")), "{complaint}");
+}
+
+#[tokio::test]
+async fn the_first_answer_comes_soon() {
+    // What is asked for is 0.1 s of a program built for use; this one has all checks, and others run beside it.
+    let started = Instant::now();
+    let (_child, _lines, vars) = start(&["--port", "0"]).await;
+    reqwest::get(format!("{}/cgi-bin/gettoken", var(&vars, "WECOM_KF_BASE_URL"))).await.unwrap();
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
 }

@@ -1,0 +1,431 @@
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+use wecom_kf_sim::{Simulator, op};
+
+use crate::bot::Bot;
+use crate::control::{Control, check_schema};
+
+async fn with_control() -> (Simulator, Control, Bot) {
+    let sim = Simulator::builder().seed(7).manual_clock().servicer("zhangsan").servicer("lisi").start().await.unwrap();
+    let (control, bot) = (Control::of(&sim), Bot::of(&sim).await);
+    (sim, control, bot)
+}
+
+async fn add(control: &Control, name: &str) -> (Value, String) {
+    let customer = control.post("/customers", json!({ "name": name })).await;
+    let id = customer["external_userid"].as_str().unwrap().to_owned();
+    (customer, id)
+}
+
+#[tokio::test]
+async fn the_state_has_everything_at_a_glance() {
+    let (sim, control, bot) = with_control().await;
+    let (customer, id) = add(&control, "小王").await;
+    assert_eq!(customer["session"]["state"], 4);
+    assert_eq!(customer["last"], Value::Null);
+    control.post(&format!("/customers/{id}/enter"), json!({ "scene": "poster" })).await;
+    control.post(&format!("/customers/{id}/messages"), json!({ "msgtype": "text", "text": "你好" })).await;
+    let wang = sim.customer("小王");
+    bot.ok(op::SEND_MSG, bot.text(&wang, "您好")).await;
+    sim.advance(Duration::from_secs(10));
+
+    let state = control.get("/state").await;
+    assert_eq!(state["corp_id"], sim.corp_id());
+    assert_eq!(state["calls"], 2);
+    assert_eq!(state["clock"]["manual"], true);
+    assert_eq!(state["clock"]["advanced_s"], 10);
+    assert_eq!(state["token"]["status"], "valid");
+    assert_eq!(state["token"]["left_s"], 7190);
+    assert_eq!(state["token"]["gettoken_calls"], 1);
+    let customer = &state["customers"][0];
+    let session = &customer["session"];
+    assert_eq!((&session["state"], &session["sent"], &session["sent_max"]), (&json!(1), &json!(1), &json!(5)));
+    assert_eq!(session["window_left_s"], 48 * 3600 - 10);
+    assert_eq!(session["codes"][0]["occasion"], "welcome");
+    assert_eq!(session["codes"][0]["left_s"], 10);
+    assert_eq!(customer["last"]["text"], "您好");
+    assert_eq!(customer["unread"], 1);
+    assert_eq!(control.post(&format!("/customers/{id}/read"), json!({})).await["unread"], 0);
+    assert_eq!(state["servicers"][0], json!({ "userid": "lisi", "receiving": true, "sessions": 0 }));
+
+    let info = control.get("/info").await;
+    assert_eq!((&info["seed"], &info["strictness"]), (&json!("7"), &json!("strict")));
+    assert_eq!(info["operations"].as_array().unwrap().len(), op::ALL.len());
+    assert_eq!(info["vars"][1], json!({ "name": "WECOM_KF_SECRET", "value": sim.secret() }));
+    assert!(!state.to_string().contains(&bot.access_token[..20]));
+}
+
+#[tokio::test]
+async fn customers_write_every_kind_tap_recall_and_are_renamed() {
+    let (sim, control, bot) = with_control().await;
+    let (_, id) = add(&control, "小王").await;
+    let messages = format!("/customers/{id}/messages");
+    for msgtype in ["image", "voice", "video", "file"] {
+        let written = control.post(&messages, json!({ "msgtype": msgtype })).await;
+        assert_eq!(written["customer"]["last"]["text"], format!("[{msgtype}]"));
+    }
+    control.post(&messages, json!({ "msgtype": "location", "location": { "latitude": 1.5, "longitude": 2 } })).await;
+    control.post(&messages, json!({ "msgtype": "of_tomorrow", "of_tomorrow": { "x": [1] } })).await;
+    let text = control.post(&messages, json!({ "msgtype": "text", "text": { "content": "错字" } })).await;
+
+    let recalled = json!({ "msgid": text["msgid"] });
+    control.post(&format!("/customers/{id}/recall"), recalled.clone()).await;
+    let (status, why) = control.refused(Method::POST, &format!("/customers/{id}/recall"), Some(recalled)).await;
+    assert_eq!((status, why.contains("recalled already")), (409, true));
+
+    let page = bot.ok(op::SYNC_MSG, json!({ "open_kfid": sim.open_kfid() })).await;
+    let list = page["msg_list"].as_array().unwrap();
+    assert_eq!(list.len(), 8);
+    assert!(list[0]["image"]["media_id"].is_string());
+    assert_eq!(list[5]["of_tomorrow"], json!({ "x": [1] }));
+    assert_eq!(list[7]["event"]["event_type"], "user_recall_msg");
+    assert_eq!(list[7]["event"]["recall_msgid"], text["msgid"]);
+    let media = format!("/media/{}", list[0]["image"]["media_id"].as_str().unwrap());
+    let file = control.request(Method::GET, &media).send().await.unwrap();
+    assert_eq!((file.status().as_u16(), file.headers()["x-content-type-options"].to_str().unwrap()), (200, "nosniff"));
+
+    let taps = format!("/customers/{id}/taps");
+    let (status, _) = control.refused(Method::POST, &taps, Some(json!({ "menu_id": "hours" }))).await;
+    assert_eq!(status, 409);
+    let menu = json!({ "list": [{ "type": "click", "click": { "id": "hours", "content": "营业时间" } }] });
+    bot.ok(op::SEND_MSG, bot.message(&sim.customer("小王"), "msgmenu", menu)).await;
+    let tapped = control.post(&taps, json!({ "menu_id": "hours" })).await;
+    assert_eq!(tapped["customer"]["last"]["text"], "营业时间");
+
+    assert_eq!(control.patch(&format!("/customers/{id}"), json!({ "name": "王总" })).await["name"], "王总");
+    assert_eq!(control.get("/customers").await["customers"][0]["name"], "王总");
+    assert_eq!(control.get(&format!("/customers/{id}")).await["external_userid"], id);
+}
+
+#[tokio::test]
+async fn servicers_take_reply_transfer_end_stop_and_resume() {
+    let (sim, control, bot) = with_control().await;
+    let (_, id) = add(&control, "小王").await;
+    let session = |what: &str| format!("/sessions/{}/{id}/{what}", sim.open_kfid());
+    let (status, _) = control.refused(Method::POST, &session("end"), Some(json!({}))).await;
+    assert_eq!(status, 409, "nobody has it");
+    control.post(&format!("/customers/{id}/messages"), json!({ "msgtype": "text", "text": "人工" })).await;
+    let taken = control.post(&session("take"), json!({ "servicer_userid": "zhangsan" })).await;
+    assert_eq!((&taken["session"]["state"], &taken["session"]["servicer_userid"]), (&json!(3), &json!("zhangsan")));
+    let replied = control.post(&session("reply"), json!({ "msgtype": "text", "text": "您好" })).await;
+    assert_eq!(replied["customer"]["unread"], 1);
+    control.post(&session("recall"), json!({ "msgid": replied["msgid"] })).await;
+    let (status, why) = control.refused(Method::POST, &session("transfer"), Some(json!({ "to": "nobody" }))).await;
+    assert_eq!((status, why.as_str()), (409, "nobody is not a servicer"));
+    assert_eq!(control.put("/servicers/lisi", json!({ "receiving": false })).await["receiving"], false);
+    let (status, _) = control.refused(Method::POST, &session("transfer"), Some(json!({ "to": "lisi" }))).await;
+    assert_eq!(status, 409);
+    assert_eq!(control.put("/servicers/lisi", json!({})).await["receiving"], true);
+    control.post(&session("transfer"), json!({ "to": "lisi" })).await;
+    assert_eq!(control.get("/servicers").await["servicers"][0]["sessions"], 1);
+    let rejecting = json!({ "servicer_userid": "lisi", "rejecting": true });
+    assert_eq!(control.post(&session("reject"), rejecting).await["session"]["rejecting"], true);
+    assert_eq!(control.post(&session("end"), json!({})).await["session"]["state"], 4);
+    let (status, _) = control.refused(Method::POST, &session("take"), Some(json!({ "servicer_userid": "who" }))).await;
+    assert_eq!(status, 404);
+
+    let page = bot.ok(op::SYNC_MSG, json!({ "open_kfid": sim.open_kfid() })).await;
+    let events = page["msg_list"].as_array().unwrap().iter().filter(|message| message["msgtype"] == "event");
+    let events: Vec<_> = events.map(|message| message["event"]["event_type"].as_str().unwrap()).collect();
+    let expected = [
+        "session_status_change",
+        "servicer_recall_msg",
+        "servicer_status_change",
+        "servicer_status_change",
+        "session_status_change",
+        "reject_customer_msg_switch_change",
+        "session_status_change",
+    ];
+    assert_eq!(events, expected);
+    let chat = control.get(&format!("/customers/{id}/chat")).await;
+    let told: Vec<_> =
+        chat["entries"].as_array().unwrap().iter().filter_map(|entry| entry["body"]["event"].as_str()).collect();
+    assert_eq!(told, ["taken", "recalled", "transferred", "rejecting", "ended"]);
+}
+
+#[tokio::test]
+async fn chat_and_journal_can_be_waited_for() {
+    let (sim, control, bot) = with_control().await;
+    let (_, id) = add(&control, "小王").await;
+    control.post(&format!("/customers/{id}/messages"), json!({ "msgtype": "text", "text": "在吗" })).await;
+    let wang = sim.customer("小王");
+    let chat_path = format!("/customers/{id}/chat?wait=5s");
+    let send = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        bot.ok(op::SEND_MSG, bot.text(&wang, "在")).await
+    };
+    let (chat, journal, _) =
+        tokio::join!(control.get(&chat_path), control.get("/journal?op=send_msg&errcode=0&count=1&wait=5s"), send,);
+    assert_eq!((&chat["complete"], &journal["complete"]), (&json!(true), &json!(true)));
+    let answer = &chat["entries"][1];
+    assert_eq!((&answer["from"], &answer["via"]), (&json!("bot"), &json!("send_msg")));
+    assert_eq!(answer["call"], journal["entries"][0]["n"]);
+    assert_eq!(journal["entries"][0]["customer"], id);
+
+    let started = Instant::now();
+    let late = control.get("/journal?op=recall_msg&wait=200ms").await;
+    assert_eq!((&late["complete"], late["entries"].as_array().unwrap().len()), (&json!(false), 0));
+    assert!(started.elapsed() >= Duration::from_millis(200));
+
+    assert_eq!(control.get(&format!("/journal?customer={id}")).await["entries"].as_array().unwrap().len(), 1);
+    assert_eq!(control.get("/journal?after=1").await["entries"][0]["n"], 2);
+    assert_eq!(control.get("/journal?limit=1").await["entries"][0]["operation"], "send_msg");
+    assert_eq!(control.get("/journal/1").await["operation"], "gettoken");
+    for bad in [
+        "/journal?operation=x",
+        "/journal?errcode=x",
+        "/journal?wait=5",
+        "/journal?wait=2m",
+        "/journal?kind=x",
+        "/journal?finding=x",
+        "/journal?count=0",
+    ] {
+        assert_eq!(control.refused(Method::GET, bad, None).await.0, 400, "{bad}");
+    }
+    assert_eq!(control.refused(Method::GET, "/journal/99", None).await.0, 404);
+}
+
+#[tokio::test]
+async fn a_row_has_request_reply_verdict_and_what_to_do() {
+    let (_sim, control, bot) = with_control().await;
+    bot.errcode(op::ACCOUNT_LIST, json!({ "limit": 5, "ofset": 1 })).await;
+    let row = control.get("/journal/2").await;
+    assert_eq!(row["request"], json!({ "limit": 5, "ofset": 1 }));
+    assert_eq!(row["reply"]["errcode"], 40058);
+    assert_eq!(row["verdict"]["ok"], false);
+    assert_eq!(row["verdict"]["problems"].as_array().unwrap().len(), 1);
+    assert_eq!(row["findings"], json!(["unknown_field"]));
+    assert!(row["hint"]["en"].as_str().unwrap().len() > 10 && row["hint"]["zh"].as_str().unwrap().len() > 10);
+    assert_eq!(row["took_ms"], 0);
+    let first = control.get("/journal/1").await;
+    assert_eq!((&first["reply"]["access_token"], &first["hint"]), (&json!("***"), &Value::Null));
+}
+
+#[tokio::test]
+async fn clock_tokens_and_beliefs_are_set() {
+    let (sim, control, bot) = with_control().await;
+    let before = control.get("/clock").await["now"].as_u64().unwrap();
+    let clock = control.post("/clock", json!({ "advance": "49h" })).await;
+    assert_eq!(clock["now"], before + 49 * 3600);
+    assert_eq!(control.post("/clock", json!({ "manual": false })).await["manual"], false);
+    assert_eq!(control.post("/clock", json!({ "manual": true, "advance": "1s" })).await["manual"], true);
+    assert_eq!(control.refused(Method::POST, "/clock", Some(json!({ "advance": "1 day" }))).await.0, 400);
+    assert_eq!(bot.errcode(op::ACCOUNT_LIST, json!({})).await, 42001);
+
+    let bot = Bot::of(&sim).await;
+    assert_eq!(control.post("/tokens/revoke", json!({})).await["status"], "revoked");
+    assert_eq!(bot.errcode(op::ACCOUNT_LIST, json!({})).await, 40014);
+    let bot = Bot::of(&sim).await;
+    let doubted = control.put("/beliefs/expired_token_is_42001", json!({ "holds": false })).await;
+    assert_eq!((&doubted["holds"], &doubted["switchable"]), (&json!(false), &json!(true)));
+    assert_eq!(control.post("/tokens/expire", json!({})).await["status"], "expired");
+    assert_eq!(bot.errcode(op::ACCOUNT_LIST, json!({})).await, 40014);
+    let beliefs = control.get("/beliefs").await;
+    let fixed = beliefs["beliefs"].as_array().unwrap().iter().find(|belief| belief["switchable"] == false).unwrap();
+    let path = format!("/beliefs/{}", fixed["id"].as_str().unwrap());
+    assert_eq!(control.refused(Method::PUT, &path, Some(json!({ "holds": false }))).await.0, 409);
+    assert_eq!(control.refused(Method::PUT, "/beliefs/none", Some(json!({ "holds": false }))).await.0, 404);
+}
+
+#[tokio::test]
+async fn a_script_of_faults_is_followed() {
+    let (sim, control, bot) = with_control().await;
+    let script = json!({ "script": [
+        { "operation": "account_list", "effect": "errcode", "errcode": -1, "times": 2 },
+        { "operation": "account_list", "effect": "pass" },
+        { "operation": "*", "effect": "rate_limited", "window": "60s" },
+    ]});
+    let added = control.post("/faults", script).await;
+    assert_eq!(added["faults"].as_array().unwrap().len(), 3);
+    let list = || bot.errcode(op::ACCOUNT_LIST, json!({}));
+    assert_eq!([list().await, list().await, list().await, list().await, list().await], [-1, -1, 0, 45009, 45009]);
+    sim.advance(Duration::from_secs(61));
+    assert_eq!(list().await, 0);
+    let faults = control.get("/faults").await;
+    assert_eq!(faults["faults"][0]["hits"], 2);
+    assert_eq!(faults["faults"][0]["active"], false);
+    let id = &faults["faults"][0]["id"];
+    assert_eq!(control.delete(&format!("/faults/{id}")).await["faults"].as_array().unwrap().len(), 2);
+    assert_eq!(control.refused(Method::DELETE, "/faults/99", None).await.0, 404);
+    assert_eq!(control.delete("/faults").await, json!({ "faults": [] }));
+
+    for bad in [
+        json!({ "operation": "send_msg", "effect": "errcode" }),
+        json!({ "operation": "send_message", "effect": "html" }),
+        json!({ "operation": "send_msg", "effect": "lost" }),
+        json!({ "operation": "callback", "effect": "html" }),
+        json!({ "operation": "send_msg", "effect": "explode" }),
+        json!({ "operation": "send_msg", "effect": "html", "times": 0 }),
+        json!({ "operation": "send_msg", "effect": "html", "probability": 2 }),
+        json!({ "operation": "send_msg", "effect": "html", "always": true, "times": 2 }),
+        json!({ "operation": "send_msg", "effect": "delay", "delay": "1h" }),
+        json!({ "operation": "send_msg", "effect": "status", "status": 99 }),
+        json!({ "operation": "send_msg", "effect": "html", "tims": 2 }),
+        json!({ "script": [] }),
+        json!({ "script": [{ "operation": "*", "effect": "pass" }, { "operation": "x", "effect": "pass" }] }),
+        json!({ "operation": "send_msg", "effect": "html", "times": null }),
+        json!([]),
+    ] {
+        assert_eq!(control.refused(Method::POST, "/faults", Some(bad.clone())).await.0, 400, "{bad}");
+    }
+    assert_eq!(control.get("/faults").await, json!({ "faults": [] }), "a script is added whole or not at all");
+}
+
+#[tokio::test]
+async fn a_reset_leaves_what_there_was_at_the_start() {
+    let (sim, control, bot) = with_control().await;
+    let (_, id) = add(&control, "小王").await;
+    let wang = sim.customer("小王");
+    wang.says("你好");
+    sim.fault(op::SEND_MSG).html().always();
+    sim.advance(Duration::from_secs(60));
+    bot.call(op::ACCOUNT_ADD, json!({ "name": "二", "media_id": sim.media_id() })).await;
+    let (corp_id, open_kfid, now) = (sim.corp_id(), sim.open_kfid(), sim.now());
+    let state = control.post("/reset", json!({})).await;
+    assert_eq!((&state["corp_id"], state["accounts"].as_array().unwrap().len()), (&json!(corp_id), 1));
+    assert_eq!((sim.open_kfid(), sim.now()), (open_kfid, now - 60));
+    for empty in ["customers", "faults", "findings"] {
+        assert_eq!(state[empty], json!([]), "{empty}");
+    }
+    assert_eq!((&state["calls"], &state["token"]["status"]), (&json!(0), &json!("none")));
+    assert_eq!(state["servicers"].as_array().unwrap().len(), 2);
+    assert_eq!(control.get("/journal").await["entries"], json!([]));
+    assert_eq!(bot.errcode(op::ACCOUNT_LIST, json!({})).await, 40014);
+    // A handle from before is of no harm.
+    assert_eq!((wang.state(), wang.external_userid()), (4, id.as_str()));
+    wang.says("又来");
+    assert_eq!(sim.customer("小王").external_userid(), id);
+}
+
+#[tokio::test]
+async fn strangers_are_kept_out() {
+    let (_sim, control, _) = with_control().await;
+    let get =
+        |name: &'static str, value: &'static str| control.request(Method::GET, "/info").header(name, value).send();
+    assert_eq!(get("origin", "http://evil.test").await.unwrap().status(), 403);
+    assert_eq!(get("origin", "null").await.unwrap().status(), 403);
+    assert_eq!(get("host", "evil.test").await.unwrap().status(), 403);
+    let post = |content_type: &'static str, body: &'static str| {
+        control.request(Method::POST, "/reset").header("content-type", content_type).body(body).send()
+    };
+    assert_eq!(post("text/plain", "{}").await.unwrap().status(), 415);
+    assert_eq!(post("application/x-www-form-urlencoded", "a=b").await.unwrap().status(), 415);
+    assert_eq!(control.request(Method::POST, "/reset").send().await.unwrap().status(), 415);
+    assert_eq!(post("application/json", "{").await.unwrap().status(), 400);
+    assert_eq!(post("application/json", r#"{"x":1}"#).await.unwrap().status(), 400);
+    assert_eq!(post("application/json", "[]").await.unwrap().status(), 400);
+    assert_eq!(post("application/json; charset=utf-8", "{}").await.unwrap().status(), 200);
+    let large = format!("\"{}\"", "x".repeat(1024 * 1024));
+    let large = control.request(Method::POST, "/reset").header("content-type", "application/json").body(large);
+    assert_eq!(large.send().await.unwrap().status(), 413);
+    let unknown = control.request(Method::GET, "/nothing").send().await.unwrap();
+    assert_eq!(unknown.status(), 404);
+    let wrong = control.request(Method::DELETE, "/info").send().await.unwrap();
+    assert_eq!(wrong.status(), 405);
+    assert!(wrong.json::<Value>().await.unwrap()["error"].is_string());
+    let reply = control.request(Method::GET, "/info").send().await.unwrap();
+    assert!(!reply.headers().keys().any(|name| name.as_str().starts_with("access-control")));
+    assert_eq!(
+        control.request(Method::GET, "/openapi.yaml").send().await.unwrap().headers()["content-type"],
+        "application/yaml"
+    );
+}
+
+/// Events as they are streamed.
+struct Events(std::pin::Pin<Box<dyn futures_util::Stream<Item = reqwest::Result<bytes::Bytes>>>>, String);
+
+impl Events {
+    async fn open(request: reqwest::RequestBuilder) -> Self {
+        let response = request.send().await.unwrap();
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        Self(Box::pin(response.bytes_stream()), String::new())
+    }
+
+    async fn next(&mut self) -> (u64, String, Value) {
+        loop {
+            if let Some((event, rest)) = self.1.split_once("\n\n") {
+                let field = |name: &str| {
+                    event.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("{event}")).trim()
+                };
+                let event = (
+                    field("id:").parse().unwrap(),
+                    field("event:").to_owned(),
+                    serde_json::from_str(field("data:")).unwrap(),
+                );
+                self.1 = rest.to_owned();
+                return event;
+            }
+            let chunk =
+                tokio::time::timeout(Duration::from_secs(5), self.0.next()).await.expect("no event").unwrap().unwrap();
+            self.1.push_str(std::str::from_utf8(&chunk).unwrap());
+        }
+    }
+
+    async fn take(&mut self, count: usize) -> Vec<(u64, String, Value)> {
+        let mut events = Vec::new();
+        for _ in 0..count {
+            events.push(self.next().await);
+        }
+        events
+    }
+}
+
+#[tokio::test]
+async fn what_changes_is_streamed_numbered_and_resumed() {
+    let (sim, control, bot) = with_control().await;
+    let after = control.get("/state").await["event"].as_u64().unwrap();
+    let mut events = Events::open(control.request(Method::GET, &format!("/events?after={after}"))).await;
+    let wang = sim.customer("小王");
+    wang.says("你好");
+    bot.ok(op::SEND_MSG, bot.text(&wang, "您好")).await;
+    sim.fault(op::SEND_MSG).errcode(-1);
+    bot.errcode(op::ACCOUNT_LIST, json!({ "x": 1 })).await;
+    sim.advance(Duration::from_secs(5));
+
+    let mut kinds = Vec::new();
+    let mut all = Vec::new();
+    while kinds.last().map(String::as_str) != Some("clock") {
+        let event = events.next().await;
+        kinds.push(event.1.clone());
+        all.push(event);
+    }
+    assert!(all.windows(2).all(|pair| pair[1].0 == pair[0].0 + 1), "{kinds:?}");
+    for wanted in ["customer", "chat", "journal", "faults", "finding", "token"] {
+        assert!(kinds.iter().any(|kind| kind == wanted), "{wanted}: {kinds:?}");
+    }
+    let schemas = [
+        ("customer", "Customer"),
+        ("chat", "ChatEntry"),
+        ("journal", "Entry"),
+        ("faults", "FaultList"),
+        ("finding", "Finding"),
+        ("token", "Token"),
+        ("clock", "Clock"),
+        ("account", "Account"),
+        ("servicer", "Servicer"),
+    ];
+    for (_, kind, data) in &all {
+        let (_, schema) = schemas.iter().find(|(known, _)| known == kind).unwrap();
+        check_schema(json!({ "$ref": format!("#/components/schemas/{schema}") }), data, kind);
+    }
+    let answer: Vec<_> = all.iter().filter(|(_, kind, data)| kind == "chat" && data["from"] == "bot").collect();
+    assert_eq!(answer.last().unwrap().2["call"], 2, "the row that brought it comes with a second event");
+
+    // A second reader resumes in the middle, and the header goes before the query.
+    let middle = all[2].0;
+    let request = control.request(Method::GET, "/events?after=0").header("last-event-id", middle.to_string());
+    let resumed = Events::open(request).await.take(all.len() - 3).await;
+    assert_eq!(resumed, all[3..]);
+
+    control.post("/reset", json!({})).await;
+    let mut later = events.next().await;
+    while later.1 != "gap" {
+        later = events.next().await;
+    }
+    let mut behind = Events::open(control.request(Method::GET, &format!("/events?after={middle}"))).await;
+    assert_eq!(behind.next().await.1, "gap");
+}
