@@ -27,9 +27,6 @@ function renderLive() {
   const stopped = byId('stopped');
   stopped.hidden = connection !== 'stopped';
   stopped.textContent = stopped.hidden ? '' : t('live.trying');
-  const drawer = byId('drawer');
-  fill(drawer, icon('list'), t('tab.journal'));
-  drawer.setAttribute('aria-expanded', String(document.body.classList.contains('drawer')));
 }
 
 function renderTools() {
@@ -41,7 +38,7 @@ function renderTools() {
       button(icon('reset'), reset, { class: 'quiet', label: t('reset'), data: { focus: 'reset' } })),
     group('counts', tokenButton(token),
       count('faults', 'bolt', activeFaults()), count('findings', 'flag', store.findings.size)),
-    group('looks', button([icon('language'), h('span', {}, language === 'en' ? '中文' : 'EN')], otherLanguage, { class: 'quiet', label: t('language'), data: { focus: 'language' } }),
+    group('looks', button([icon('language'), h('span', { lang: language === 'en' ? 'zh-CN' : 'en' }, t('language'))], otherLanguage, { class: 'quiet', data: { focus: 'language' } }),
       button(icon(themeIcon()), nextTheme, { class: 'quiet', label: t(`theme.${theme()}`), data: { focus: 'theme' } }),
       button(icon('help'), help, { class: 'quiet', label: t('help'), data: { focus: 'help' } })));
 }
@@ -51,19 +48,19 @@ const group = (name, ...children) => h('div', { class: `group ${name}` }, ...chi
 function clockFace() {
   const { clock } = store;
   const label = t(clock.manual ? 'clock.run' : 'clock.stop');
-  return button([icon(clock.manual ? 'play' : 'pause'), h('time', { id: 'time' }, dayTime(now())), clock.manual ? h('span', { class: 'tag' }, t('clock.manual')) : null],
-    () => act(post('clock', { manual: !clock.manual })), { class: 'quiet clock', id: 'clock', 'aria-label': label, title: label, data: { focus: 'clock' } });
+  return button([icon(clock.manual ? 'play' : 'pause'), h('time', { id: 'time' }, dayTime(now())), clock.manual ? h('span', { class: 'tag' }, t('clock.manual')) : null, h('span', { class: 'sr' }, label)],
+    () => act(post('clock', { manual: !clock.manual })), { class: 'quiet clock', id: 'clock', title: label, data: { focus: 'clock' } });
 }
 
 function tokenButton(token) {
-  return button([icon('key'), h('span', { id: 'token' }, tokenText(token))], () => look({ tab: 'faults', pane: 'controls' }),
+  return button([icon('key'), h('span', { id: 'token' }, tokenText(token))], () => look({ tab: 'faults', pane: 'controls', drawer: true }),
     { class: `quiet token ${token.status}`, title: t('token.title'), data: { focus: 'token' } });
 }
 
 const tokenText = (token) => (token.status === 'valid' ? t('token.left', { left: left(token.expires_at - now(), true) }) : t(`token.${token.status}`));
 
 function count(tab, symbol, number) {
-  return button([icon(symbol), h('span', {}, t(`count.${tab}`, { count: number }))], () => look({ tab, pane: tab === 'findings' ? 'journal' : 'controls' }),
+  return button([icon(symbol), h('span', {}, t(`count.${tab}`, { count: number }))], () => look({ tab, pane: tab === 'findings' ? 'journal' : 'controls', drawer: true }),
     { class: `quiet count ${number > 0 ? 'some' : ''} ${tab}`, data: { focus: `count-${tab}` } });
 }
 

@@ -179,8 +179,7 @@ function markLit(n) {
 export function lightRow(n) {
   const row = store.journal.find((row) => row.n === n);
   if (row && !matching().includes(row)) look({ filter: '', errors: false, mine: false }, false);
-  look({ tab: 'journal', pane: 'journal' }, false);
-  document.body.classList.add('drawer');
+  look({ tab: 'journal', pane: 'journal', drawer: true }, false);
   following.pause();
   open.add(n);
   // After the panes are there.

@@ -4,6 +4,7 @@ import { look } from './address.js';
 import { focusBox } from './compose.js';
 import { byId, h, show, toggle, button } from './dom.js';
 import { focusFilter, moveRow } from './journal.js';
+import { showPanes } from './panes.js';
 import { addCustomer } from './people.js';
 import { customersOf, store, view } from './store.js';
 import { store as keep, stored, t } from './words.js';
@@ -62,10 +63,9 @@ const KEYS = {
 };
 
 function toJournal() {
-  document.body.classList.add('drawer');
-  byId('panel-journal').hidden = false;
-  document.body.dataset.pane = 'journal';
-  look({ tab: 'journal', pane: 'journal' }, false);
+  look({ tab: 'journal', pane: 'journal', drawer: true }, false);
+  // Before the focus goes there, not soon.
+  showPanes();
 }
 
 /** To the next customer, or the one before. */
@@ -79,7 +79,7 @@ function step(by) {
 function back() {
   const focused = document.activeElement;
   if (focused && focused !== document.body) focused.blur();
-  else if (document.body.classList.contains('drawer')) document.body.classList.remove('drawer');
+  else if (view.drawer) look({ drawer: false }, false);
   else if (view.pane !== 'people') look({ pane: 'people' });
 }
 

@@ -11,20 +11,22 @@ const PANES = [['people', 'people'], ['chat', 'chat'], ['journal', 'list'], ['co
 const OF_PANE = { journal: ['journal', 'findings'], controls: ['faults', 'callbacks', 'beliefs'] };
 
 export function panes() {
-  on('view findings faults connection people', render);
-  byId('drawer').addEventListener('click', () => {
-    document.body.classList.toggle('drawer');
-    byId('drawer').setAttribute('aria-expanded', String(document.body.classList.contains('drawer')));
-  });
+  on('view findings faults connection people', showPanes);
+  byId('drawer').addEventListener('click', () => look({ drawer: !view.drawer }, false));
+  byId('drawer-close').addEventListener('click', () => look({ drawer: false }, false));
   byId('side-tabs').addEventListener('keydown', arrows);
 }
 
-function render() {
+export function showPanes() {
   if (!TABS.includes(view.tab)) view.tab = 'journal';
   if (!PANES.some(([pane]) => pane === view.pane)) view.pane = 'people';
   document.body.dataset.pane = view.pane;
   document.body.dataset.tab = view.tab;
+  document.body.classList.toggle('drawer', view.drawer);
+  fill(byId('drawer'), icon('list'), t('tab.journal'));
+  byId('drawer').setAttribute('aria-expanded', String(view.drawer));
   fill(byId('side-tabs'), TABS.map(tab));
+  fill(byId('drawer-close'), icon('close'), h('span', { class: 'sr' }, t('close')));
   for (const name of TABS) byId(`panel-${name}`).hidden = name !== view.tab;
   fill(byId('phone-tabs'), PANES.map(phoneTab));
 }

@@ -27,8 +27,8 @@ export const store = {
   connection: 'loading',
 };
 
-/** What is looked at; the address has it. */
-export const view = { customer: null, tab: 'journal', pane: 'people', filter: '', errors: false, mine: false };
+/** What is looked at; the address has it, but for whether the right pane, where it is a drawer, is open. */
+export const view = { customer: null, tab: 'journal', pane: 'people', filter: '', errors: false, mine: false, drawer: false };
 
 const listeners = new Map();
 let dirty = new Set();

@@ -113,7 +113,8 @@ mod tests {
     #[test]
     fn every_key_in_use_has_words() {
         let en = words("en.json");
-        let used = [("t('", '\''), ("data-t=\"", '"'), ("data-t-label=\"", '"')].map(|(start, end)| between(start, end));
+        let used =
+            [("t('", '\''), ("data-t=\"", '"'), ("data-t-label=\"", '"')].map(|(start, end)| between(start, end));
         assert!(used.iter().all(|keys| !keys.is_empty()));
         for key in used.iter().flatten() {
             assert!(en.contains_key(*key), "{key}");
@@ -123,10 +124,81 @@ mod tests {
         }
     }
 
+    /// The colours of a name, in the light and in the dark theme.
+    fn colours(name: &str) -> [u32; 2] {
+        let start = format!("--{name}: light-dark(#");
+        let (_, rest) = content("console.css").split_once(&start).unwrap_or_else(|| panic!("no colour {name}"));
+        let (pair, _) = rest.split_once(')').unwrap();
+        let (light, dark) = pair.split_once(", #").unwrap();
+        [light, dark].map(|hex| u32::from_str_radix(hex, 16).unwrap())
+    }
+
+    /// As the Web Content Accessibility Guidelines define it.
+    fn contrast(one: u32, other: u32) -> f64 {
+        let luminance = |colour: u32| {
+            let channels = [colour >> 16, colour >> 8, colour].map(|channel| f64::from(channel & 0xff) / 255.0);
+            let linear = channels.map(|c| if c <= 0.04045 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) });
+            0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+        };
+        let (one, other) = (luminance(one) + 0.05, luminance(other) + 0.05);
+        (one / other).max(other / one)
+    }
+
+    #[test]
+    fn texts_stand_out_in_both_themes() {
+        assert!((contrast(0xff_ff_ff, 0) - 21.0).abs() < 1e-9);
+        let grounds = ["ground", "surface", "raised"];
+        let texts = ["text", "dim", "accent", "bad", "warn", "info"];
+        let all = texts.into_iter().flat_map(|text| grounds.map(|ground| (text, ground)));
+        let softs = [
+            ("accent", "soft"),
+            ("text", "soft"),
+            ("dim", "soft"),
+            ("bad", "bad-soft"),
+            ("dim", "bad-soft"),
+            ("text", "bad-soft"),
+        ];
+        let more = [
+            ("warn", "warn-soft"),
+            ("info", "info-soft"),
+            ("text", "info-soft"),
+            ("dim", "wallpaper"),
+            ("accent", "wallpaper"),
+        ];
+        let bubbles = [
+            ("on-own", "own"),
+            ("own-link", "own"),
+            ("text", "bot"),
+            ("dim", "bot"),
+            ("info", "bot"),
+            ("on-accent", "accent"),
+        ];
+        for (text, ground) in all.chain(softs).chain(more).chain(bubbles) {
+            let (texts, grounds) = (colours(text), colours(ground));
+            for theme in [0, 1] {
+                let ratio = contrast(texts[theme], grounds[theme]);
+                assert!(ratio >= 4.5, "{text} on {ground}, theme {theme}: {ratio:.2}");
+            }
+        }
+        // What is not text, such as the frame of a field.
+        for theme in [0, 1] {
+            assert!(contrast(colours("edge")[theme], colours("surface")[theme]) >= 3.0);
+        }
+    }
+
     #[test]
     fn nothing_in_the_scripts_makes_html_or_code_of_text_or_comes_from_elsewhere() {
         for (name, script) in scripts() {
-            for sink in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "Function(", "srcdoc", "DOMParser"] {
+            for sink in [
+                "innerHTML",
+                "outerHTML",
+                "insertAdjacentHTML",
+                "document.write",
+                "eval(",
+                "Function(",
+                "srcdoc",
+                "DOMParser",
+            ] {
                 assert!(!script.contains(sink), "{name} has {sink}");
             }
             assert!(!script.contains("import('http") && !script.contains("from 'http"), "{name}");

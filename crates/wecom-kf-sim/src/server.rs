@@ -18,7 +18,6 @@ use wecom_kf_raw::{ErrCode, Operation, op};
 
 use crate::check::{Checks, Verdict};
 use crate::connection::{Loopback, Peer};
-use crate::{console, control};
 use crate::fault::Effect;
 use crate::finding::{Answer, Facts, Place, Seen};
 use crate::journal::{Call, cut, mask, mask_sync_token, mask_text};
@@ -26,6 +25,7 @@ use crate::platform::beliefs::Belief;
 use crate::platform::{Chat, Platform};
 use crate::refusal::Refusal;
 use crate::shared::Shared;
+use crate::{console, control};
 
 /// unverified: where WeCom draws the line (40206) is not documented; no request of the API comes near.
 const MAX_BODY_BYTES: usize = 1024 * 1024;

@@ -211,7 +211,11 @@ impl Platform {
         let customer = self.known_customer(chat);
         customer.rejecting = rejecting == Rejecting::Yes;
         let line = format!("({userid} switches rejecting to {})", rejecting as u8);
-        customer.note_event(now, line, json!({ "event": "rejecting", "servicer_userid": userid, "rejecting": rejecting == Rejecting::Yes }));
+        customer.note_event(
+            now,
+            line,
+            json!({ "event": "rejecting", "servicer_userid": userid, "rejecting": rejecting == Rejecting::Yes }),
+        );
         let event = json!({
             "event_type": "reject_customer_msg_switch_change",
             "servicer_userid": userid,

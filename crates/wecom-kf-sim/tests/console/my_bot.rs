@@ -50,7 +50,8 @@ impl Bot {
     async fn answer(&self, message: &Value) {
         if let Some(code) = message["event"]["welcome_code"].as_str() {
             let click = |id: &str, content: &str| json!({ "type": "click", "click": { "id": id, "content": content } });
-            let menu = json!({ "head_content": "您好 👋", "list": [click("hours", "营业时间"), click("human", "转人工")] });
+            let menu =
+                json!({ "head_content": "您好 👋", "list": [click("hours", "营业时间"), click("human", "转人工")] });
             self.call("send_msg_on_event", json!({ "code": code, "msgtype": "msgmenu", "msgmenu": menu })).await;
         }
         if message["origin"] != 3 {

@@ -21,7 +21,9 @@ async fn the_page_and_its_files_are_served_with_a_policy_and_leave_no_trace_in_t
         assert_eq!(header("cache-control"), "no-cache");
         assert_eq!(header("referrer-policy"), "no-referrer");
         let policy = header("content-security-policy");
-        for rule in ["default-src 'none'", "script-src 'self'", "frame-ancestors 'none'", "require-trusted-types-for 'script'"] {
+        for rule in
+            ["default-src 'none'", "script-src 'self'", "frame-ancestors 'none'", "require-trusted-types-for 'script'"]
+        {
             assert!(policy.contains(rule), "{policy}");
         }
         assert!(!policy.contains("unsafe"), "{policy}");

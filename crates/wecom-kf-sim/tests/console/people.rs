@@ -92,7 +92,12 @@ async fn every_kind_that_is_offered_is_written_and_shown() {
     play(address, |page| async move {
         page.click("[data-focus=author-zhangsan]").await;
         page.click("#plus").await;
-        let kinds = page.until("the kinds are there", "return [...document.querySelectorAll('.board [data-kind]')].map((node) => node.dataset.kind)").await;
+        let kinds = page
+            .until(
+                "the kinds are there",
+                "return [...document.querySelectorAll('.board [data-kind]')].map((node) => node.dataset.kind)",
+            )
+            .await;
         assert_eq!(kinds.as_array().unwrap().len(), 17);
         page.press(Key::Escape).await;
         for (number, kind) in kinds.as_array().unwrap().iter().map(|kind| kind.as_str().unwrap()).enumerate() {
@@ -101,7 +106,8 @@ async fn every_kind_that_is_offered_is_written_and_shown() {
             page.click("#plus").await;
             page.click(&format!("[data-kind={kind}]")).await;
             // Those with fields ask first.
-            let asks = "return document.querySelector('dialog form') ? 'form' : document.querySelectorAll('.entry').length";
+            let asks =
+                "return document.querySelector('dialog form') ? 'form' : document.querySelectorAll('.entry').length";
             if page.eval(asks).await == "form" {
                 page.click("dialog [type=submit]").await;
             }
@@ -167,7 +173,9 @@ async fn texts_and_names_stay_text() {
         let links = page.eval("return [...document.querySelectorAll('.words a')].map((link) => link.href)").await;
         assert_eq!(links, json!(["https://shop.example/a?b="]));
         // And nobody can do otherwise by mistake: the policy forbids it.
-        let thrown = page.eval("try { document.body.innerHTML = '<i>'; return 'set' } catch (error) { return error.name }").await;
+        let thrown = page
+            .eval("try { document.body.innerHTML = '<i>'; return 'set' } catch (error) { return error.name }")
+            .await;
         assert_eq!(thrown, "TypeError");
         assert_eq!(page.eval("return window.hit ?? null").await, json!(null));
         drop(sim);

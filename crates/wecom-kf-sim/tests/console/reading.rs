@@ -10,7 +10,9 @@ use crate::my_bot;
 #[tokio::test]
 #[ignore = "needs chromedriver"]
 async fn a_chat_becomes_the_test_that_is_compiled_beside_this_one() {
-    let sim = Arc::new(Simulator::builder().seed(7).manual_clock().servicer("zhangsan").servicer("lisi").start().await.unwrap());
+    let sim = Arc::new(
+        Simulator::builder().seed(7).manual_clock().servicer("zhangsan").servicer("lisi").start().await.unwrap(),
+    );
     let bot = tokio::spawn(my_bot::run(sim.vars()));
     let wang = sim.customer("小王");
     wang.enters();
@@ -89,7 +91,11 @@ async fn the_keyboard_is_enough_and_is_off_while_typing() {
         page.keys("/").await;
         assert_eq!(page.focused().await, "filter");
         page.keys("send_msg").await;
-        page.until("only those are left", "return [...document.querySelectorAll('#journal .op')].every((node) => node.textContent === 'send_msg')").await;
+        page.until(
+            "only those are left",
+            "return [...document.querySelectorAll('#journal .op')].every((node) => node.textContent === 'send_msg')",
+        )
+        .await;
         assert_eq!(page.eval("return new URLSearchParams(location.search).get('filter')").await, "send_msg");
         page.press(Key::Escape).await;
         page.keys("?").await;
@@ -153,7 +159,8 @@ async fn a_row_lights_its_bubble_and_the_bubble_its_row() {
         page.until("its bubble is lit", "return document.querySelector('.entry.lit')?.classList.contains('bot')").await;
         page.click(".entry.customer .meta button:not(.recall)").await;
         page.until("the row is lit", "return document.querySelector('.row.lit .op')?.textContent === 'sync_msg'").await;
-        page.until("its bubble is lit", "return document.querySelector('.entry.lit')?.classList.contains('customer')").await;
+        page.until("its bubble is lit", "return document.querySelector('.entry.lit')?.classList.contains('customer')")
+            .await;
     })
     .await;
     bot.abort();
