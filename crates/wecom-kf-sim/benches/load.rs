@@ -23,6 +23,8 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 #[tokio::main]
 async fn main() {
     calls().await;
+    // What the first simulator held is given back.
+    tokio::time::sleep(Duration::from_secs(1)).await;
     memory().await;
 }
 

@@ -1,4 +1,4 @@
-//! The other side of a bot's callback: makes, signs, encrypts and delivers [91144, 90930].
+//! The other side of a bot's callback: makes, signs, encrypts and delivers [91144].
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -16,12 +16,12 @@ use crate::journal::{Delivery, Row, VERIFY_URL, mask_text};
 use crate::platform::{News, Platform};
 use crate::shared::Shared;
 
-/// WeCom waits so long for an answer, and tries so often [90930].
+/// WeCom waits so long for an answer, and tries so often [91144].
 const PATIENCE: Duration = Duration::from_secs(5);
 const ATTEMPTS: u8 = 3;
 /// unverified: how long it waits between the attempts is not documented.
 const PAUSE: Duration = Duration::from_millis(200);
-/// When the URL is saved it waits 1 second [90930].
+/// When the URL is saved it waits 1 second [91144].
 const VERIFY_PATIENCE: Duration = Duration::from_secs(1);
 /// A reordered callback waits so long for the one that is to overtake it.
 const OVERTAKING: Duration = Duration::from_secs(2);
@@ -36,7 +36,7 @@ const SHOWN_ANSWER_CHARS: usize = 1_000;
 pub(crate) struct Callbacks {
     settings: Mutex<Settings>,
     queue: Sender<Job>,
-    http: OnceLock<reqwest::Client>,
+    http: OnceLock<Option<reqwest::Client>>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -138,13 +138,15 @@ impl Callbacks {
         self.settings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Made with the first callback: that takes longer than starting a simulator may.
-    fn http(&self) -> &reqwest::Client {
-        self.http.get_or_init(|| {
+    /// Made with the first callback: that takes longer than starting a simulator may. None on a system where it cannot
+    /// be made.
+    fn http(&self) -> Option<&reqwest::Client> {
+        let made = self.http.get_or_init(|| {
             // The bot is on this machine, whatever proxy the environment names.
             let client = reqwest::Client::builder().no_proxy().redirect(Policy::none()).build();
-            client.expect("nothing in these settings can fail")
-        })
+            client.inspect_err(|error| tracing::error!(%error, "no callback can be sent")).ok()
+        });
+        made.as_ref()
     }
 }
 
@@ -201,10 +203,8 @@ pub(crate) async fn deliver_all(shared: Arc<Shared>, mut jobs: Receiver<Job>) {
         if fault == Some(Effect::Reordered) {
             // The next one goes first, whatever fault hits it.
             if let Ok(Some(next)) = timeout(OVERTAKING, jobs.recv()).await {
-                let fault = shared.faults.hit_callback();
-                start(&mut under_way, &shared, next, fault).await;
                 // Overtaken is what arrives later.
-                wait_for_all(&mut under_way).await;
+                deliver(shared.clone(), next, shared.faults.hit_callback()).await;
             }
         }
         start(&mut under_way, &shared, job, fault).await;
@@ -220,10 +220,6 @@ async fn start(under_way: &mut JoinSet<()>, shared: &Arc<Shared>, job: Job, faul
         under_way.join_next().await;
     }
     under_way.spawn(deliver(shared.clone(), job, fault));
-}
-
-async fn wait_for_all(under_way: &mut JoinSet<()>) {
-    while under_way.join_next().await.is_some() {}
 }
 
 async fn deliver(shared: Arc<Shared>, job: Job, fault: Option<Effect>) {
@@ -283,7 +279,7 @@ pub(crate) async fn verify(shared: &Shared) -> Option<Arc<Row>> {
         let query = keys.sealing.seal_url(&text, &now.as_secs().to_string(), &nonce, random);
         (text, query)
     };
-    let request = shared.callbacks.http().get(with_query(&url, &query));
+    let request = shared.callbacks.http().map(|http| http.get(with_query(&url, &query)));
     let mut outcome = exchange(request, VERIFY_PATIENCE).await;
     if outcome.problem == Problem::None && outcome.answer != text {
         outcome.problem = Problem::WrongEcho(explain_echo(&outcome.answer, &text));
@@ -331,7 +327,7 @@ impl Problem {
         Some(match self {
             Self::None => return None,
             Self::Lost => "lost by a fault".to_owned(),
-            // Any status but 200 is a failure [90930].
+            // Any status but 200 is a failure [91144].
             Self::Status(status) => format!("status {status}, only 200 counts"),
             Self::Slow(patience) => format!("no answer within {} s", patience.as_secs()),
             Self::NoConnection => {
@@ -344,12 +340,16 @@ impl Problem {
 
 async fn post(shared: &Shared, job: &Job) -> Outcome {
     let url = with_query(&job.url, &job.sealed.query);
-    let request = shared.callbacks.http().post(url).header(CONTENT_TYPE, "text/xml").body(job.sealed.body.clone());
+    let request = shared.callbacks.http().map(|http| http.post(url).header(CONTENT_TYPE, "text/xml"));
+    let request = request.map(|request| request.body(job.sealed.body.clone()));
     exchange(request, PATIENCE).await
 }
 
-async fn exchange(request: reqwest::RequestBuilder, patience: Duration) -> Outcome {
+async fn exchange(request: Option<reqwest::RequestBuilder>, patience: Duration) -> Outcome {
     let started = Instant::now();
+    let Some(request) = request else {
+        return Outcome { status: 0, answer: String::new(), problem: Problem::NoConnection, took: Duration::ZERO };
+    };
     let answered = timeout(patience, async {
         let mut response = request.send().await?;
         let status = response.status().as_u16();

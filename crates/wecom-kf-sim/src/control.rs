@@ -113,7 +113,7 @@ async fn openapi() -> Response {
 }
 
 async fn info(State(shared): State<Arc<Shared>>, axum::Extension(address): axum::Extension<SocketAddr>) -> Answer {
-    let base_url = format!("http://{address}");
+    let base_url = point::base_url(address);
     let vars = point::vars(&shared, &base_url);
     let points = point::CLIENTS
         .iter()

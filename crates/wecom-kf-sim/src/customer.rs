@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::platform::Chat;
+use crate::platform::{Chat, NotPossible};
 use crate::shared::Shared;
 
 /// [`Customer::hears`] waits so long.
@@ -50,6 +50,43 @@ impl Customer {
         platform.customer_says(now, self.chat(), content, Some(menu_id))
     }
 
+    /// Taps the click item with this id of the newest menu that has one. Gives the msgid.
+    ///
+    /// # Errors
+    ///
+    /// No menu this customer got has such an item.
+    pub fn chooses(&self, menu_id: &str) -> Result<String, NotPossible> {
+        let (mut platform, now) = self.shared.platform();
+        let content = platform.menu_item(self.chat(), menu_id);
+        let content = content.ok_or_else(|| NotPossible(format!("no menu has a click item `{menu_id}`")))?;
+        Ok(platform.customer_says(now, self.chat(), &content, Some(menu_id)))
+    }
+
+    /// Writes a message of any kind, such as `writes("location", json!({ "latitude": 39.9, "longitude": 116.4 }))`; the
+    /// body is as `sync_msg` has it. Gives the msgid.
+    ///
+    /// The simulator does not look at kind and body, so a bot can be tried against what WeCom adds tomorrow.
+    pub fn writes(&self, msgtype: &str, body: Value) -> String {
+        let (mut platform, now) = self.shared.platform();
+        platform.customer_writes(now, self.chat(), msgtype, body)
+    }
+
+    /// Takes a message of their own back: the event `user_recall_msg`. Gives the event's msgid.
+    ///
+    /// # Errors
+    ///
+    /// It is no message of this customer's, or is recalled already.
+    pub fn recalls(&self, msgid: &str) -> Result<String, NotPossible> {
+        let (mut platform, now) = self.shared.platform();
+        platform.customer_recalls(now, self.chat(), msgid)
+    }
+
+    /// Opens the chat by a link with this scene, and what was appended to it. Gives the `welcome_code`, if there is one.
+    pub fn enters_by(&self, scene: &str, scene_param: Option<&str>) -> Option<String> {
+        let (mut platform, now) = self.shared.platform();
+        platform.customer_enters_by(now, self.chat(), scene, scene_param)
+    }
+
     /// Opens the chat: the event `enter_session`. Gives its `welcome_code`, if the rules grant one.
     pub fn enters(&self) -> Option<String> {
         let (mut platform, now) = self.shared.platform();
@@ -81,6 +118,25 @@ impl Customer {
     pub fn servicer_userid(&self) -> Option<String> {
         let (mut platform, now) = self.shared.platform();
         platform.session_servicer(now, self.chat())
+    }
+
+    /// Waits until the session is with this servicer, at most 5 seconds of real time.
+    ///
+    /// # Errors
+    ///
+    /// It is not. The error's text has the transcript and the last calls.
+    pub async fn is_with(&self, userid: &str) -> Result<(), NothingHeard> {
+        let with = async {
+            loop {
+                // Made before looking: it hears what is recorded in between.
+                let recorded = self.shared.recorded.notified();
+                if self.servicer_userid().as_deref() == Some(userid) {
+                    return;
+                }
+                recorded.await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, with).await.map_err(|_| self.nothing_heard())
     }
 
     pub(crate) fn chat(&self) -> Chat<'_> {
@@ -136,6 +192,12 @@ impl Heard {
     pub fn text(&self) -> Option<&str> {
         self.body["content"].as_str().filter(|_| self.msgtype == "text")
     }
+
+    /// The texts of the click items, if it is a menu.
+    pub fn labels(&self) -> Vec<&str> {
+        let items = self.body["list"].as_array().into_iter().flatten();
+        items.filter_map(|item| item["click"]["content"].as_str()).collect()
+    }
 }
 
 // For transcripts.
@@ -148,9 +210,9 @@ impl fmt::Display for Heard {
     }
 }
 
-/// The bot sent a customer nothing in five seconds.
+/// What a customer waited for did not come in five seconds.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("nothing heard in 5 seconds; the chat until now, and the last calls:\n{transcript}")]
+#[error("nothing in 5 seconds; the chat until now, and the last calls:\n{transcript}")]
 #[non_exhaustive]
 pub struct NothingHeard {
     /// What was said and done, a line each, then the last calls of the API.

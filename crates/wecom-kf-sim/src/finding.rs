@@ -176,7 +176,7 @@ impl FindingName {
                     "Verify, decrypt, queue, answer 200 at once, and only then read messages: WeCom waits 5 s (1 s when the URL is saved) and delivers three times.",
                     "验签、解密、入队后立即返回 200，再去读消息：企业微信只等 5 秒（保存 URL 时 1 秒），共投递三次。",
                 ],
-                source: "90930, 91116",
+                source: "91144",
             },
             Self::TwoReaders => Text {
                 name: "two_readers",

@@ -39,7 +39,7 @@ pub struct Call {
     pub at: u64,
     /// How long it took, in real time; zero while the clock is manual.
     pub took: Duration,
-    /// The body; of `gettoken` the corpid; a text if it was not JSON, or large; null if there was none.
+    /// The body; of `GET` the query without secrets; a text if it was not JSON, or large; null if there was none.
     pub request: Value,
     /// What was answered, or would have been; a text if it was not JSON, or large; null if nothing was.
     pub reply: Value,

@@ -23,6 +23,15 @@ mod setup;
 mod shared;
 mod simulator;
 
+/// The pages of `docs`, so that their examples are tested.
+#[cfg(doctest)]
+mod docs {
+    #[doc = include_str!("../docs/first-steps.md")]
+    mod first_steps {}
+    #[doc = include_str!("../docs/faults.md")]
+    mod faults {}
+}
+
 pub use callback::CallbackError;
 pub use control::ScriptError;
 pub use customer::{Customer, Heard, NothingHeard};

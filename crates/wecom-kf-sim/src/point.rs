@@ -1,5 +1,7 @@
 //! What a bot needs to talk to the simulator: variables, and lines to paste.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
 use crate::platform::Platform;
 use crate::shared::Shared;
 
@@ -12,6 +14,16 @@ pub(crate) const CLIENTS: [(&str, &str); 6] = [
     ("wxjava", "Java, WxJava"),
     ("skit", "C#, SKIT.FlurlHttpClient.Wechat.Work"),
 ];
+
+/// Where a simulator that listens on this address is found from this machine.
+pub(crate) fn base_url(mut address: SocketAddr) -> String {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    format!("http://{address}")
+}
 
 /// The environment of a bot: see [`Simulator::vars`](crate::Simulator::vars).
 pub(crate) fn vars(shared: &Shared, base_url: &str) -> Vec<(&'static str, String)> {
@@ -39,7 +51,7 @@ fn listen(url: &str) -> String {
     let port = parsed.as_ref().and_then(|url| url.port_or_known_default()).unwrap_or(80);
     match parsed.as_ref().and_then(|url| url.host_str()) {
         Some("localhost") | None => format!("127.0.0.1:{port}"),
-        Some(host) if host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok() => format!("{host}:{port}"),
+        Some(host) if host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok() => format!("{host}:{port}"),
         // A name of another container: there it is the bot's own.
         Some(_) => format!("0.0.0.0:{port}"),
     }
@@ -131,6 +143,14 @@ mod tests {
         ];
         let listens = urls.map(listen);
         assert_eq!(listens, ["127.0.0.1:8080", "127.0.0.1:81", "[::1]:82", "0.0.0.0:83", "127.0.0.1:80"]);
+    }
+
+    #[test]
+    fn who_listens_everywhere_is_found_on_loopback() {
+        let base_url = |address: &str| base_url(address.parse().unwrap());
+        assert_eq!(base_url("0.0.0.0:1"), "http://127.0.0.1:1");
+        assert_eq!(base_url("[::]:1"), "http://[::1]:1");
+        assert_eq!(base_url("127.0.0.1:1"), "http://127.0.0.1:1");
     }
 
     #[test]

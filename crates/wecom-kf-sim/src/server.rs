@@ -12,7 +12,7 @@ use axum::http::{HeaderValue, Method, StatusCode, header, request::Parts};
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 use wecom_kf_raw::{ErrCode, Operation, op};
 
@@ -96,10 +96,17 @@ impl Arrival {
         serde_json::from_slice(self.body.as_deref()?).ok()
     }
 
+    /// The query without the secrets of it.
+    fn shown_query(&self) -> Value {
+        let query = form_urlencoded::parse(self.parts.uri.query().unwrap_or_default().as_bytes());
+        let shown = query.filter(|(name, _)| !matches!(&**name, "access_token" | "corpsecret"));
+        shown.map(|(name, value)| (name.into_owned(), Value::from(value.into_owned()))).collect::<Map<_, _>>().into()
+    }
+
     /// The request as the journal shows it.
     fn shown(&self, operation: Operation, json: Option<&Value>) -> Value {
-        if operation == op::GETTOKEN {
-            return json!({ "corpid": self.query("corpid") });
+        if operation.method == Method::GET.as_str() {
+            return self.shown_query();
         }
         let body = self.body.as_deref().unwrap_or_default();
         if body.is_empty() {

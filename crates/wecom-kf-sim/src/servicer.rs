@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use crate::customer::Customer;
-use crate::platform::NotPossible;
+use crate::platform::{NotPossible, Rejecting};
 use crate::shared::Shared;
 
 /// A servicer (接待人员) in the WeCom client: see [`Simulator::servicer`](crate::Simulator::servicer).
@@ -56,6 +56,28 @@ impl Servicer {
     pub fn ends(&self, customer: &Customer) -> Result<(), NotPossible> {
         let (mut platform, now) = self.shared.platform();
         platform.servicer_ends(now, customer.chat(), &self.userid)
+    }
+
+    /// Takes a servicer's message to the customer back: the event `servicer_recall_msg`. Gives the event's msgid.
+    ///
+    /// # Errors
+    ///
+    /// It is no servicer's message to this customer, or is recalled already.
+    pub fn recalls(&self, customer: &Customer, msgid: &str) -> Result<String, NotPossible> {
+        let (mut platform, now) = self.shared.platform();
+        platform.servicer_recalls(now, customer.chat(), msgid)
+    }
+
+    /// Switches 不再接收消息 for the customer on: the event `reject_customer_msg_switch_change`.
+    pub fn rejects(&self, customer: &Customer) {
+        let (mut platform, now) = self.shared.platform();
+        platform.servicer_rejects(now, customer.chat(), &self.userid, Rejecting::Yes);
+    }
+
+    /// Switches it off again.
+    pub fn accepts(&self, customer: &Customer) {
+        let (mut platform, now) = self.shared.platform();
+        platform.servicer_rejects(now, customer.chat(), &self.userid, Rejecting::No);
     }
 
     /// Stops receiving, at every account (`servicer_status_change`).

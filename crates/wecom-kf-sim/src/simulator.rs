@@ -59,7 +59,7 @@ impl Simulator {
 
     /// Where it listens: `http://127.0.0.1:PORT`.
     pub fn base_url(&self) -> String {
-        format!("http://{}", self.address)
+        point::base_url(self.address)
     }
 
     /// The corp id that `gettoken` takes.

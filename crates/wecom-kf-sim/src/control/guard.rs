@@ -25,6 +25,10 @@ fn check(headers: &HeaderMap, allowed: &[String]) -> Result<(), &'static str> {
     if !is_allowed(name(host), allowed) {
         return Err("this Host is not allowed: use 127.0.0.1 or localhost, or start with --allow-host");
     }
+    // Pages can fetch without an Origin, if they need not see the answer; browsers say so here.
+    if headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site") && !headers.contains_key(header::ORIGIN) {
+        return Err("only the simulator's own pages may call it");
+    }
     match text(header::ORIGIN) {
         None => Ok(()),
         Some(origin) if is_own(origin, host) => Ok(()),
@@ -79,6 +83,16 @@ mod tests {
             assert!(!checked(Some(host), None), "{host}");
         }
         assert!(!checked(None, None));
+    }
+
+    #[test]
+    fn a_foreign_page_without_an_origin_is_refused_too() {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, "127.0.0.1:9500".parse().unwrap());
+        for (site, is_served) in [("same-origin", true), ("none", true), ("cross-site", false)] {
+            headers.insert("sec-fetch-site", site.parse().unwrap());
+            assert_eq!(check(&headers, &[]).is_ok(), is_served, "{site}");
+        }
     }
 
     #[test]

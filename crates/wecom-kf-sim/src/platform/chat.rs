@@ -31,7 +31,8 @@ pub(crate) struct Entry {
     /// Of a note there is none.
     pub(crate) msgid: Option<String>,
     pub(crate) msgtype: String,
-    pub(crate) body: Value,
+    /// As JSON: a tree of values takes several times the room.
+    body: Box<str>,
     pub(crate) recalled: bool,
     /// The number of the journal's row that brought it.
     pub(crate) call: Option<u64>,
@@ -55,35 +56,39 @@ impl Entry {
 
     pub(crate) fn new(at: Duration, from: Author, msgid: Option<&str>, msgtype: &str, body: Value) -> Self {
         let (msgid, msgtype) = (msgid.map(str::to_owned), msgtype.to_owned());
-        Self { n: 0, at, from, msgid, msgtype, body, recalled: false, call: None }
+        Self { n: 0, at, from, msgid, msgtype, body: body.to_string().into(), recalled: false, call: None }
+    }
+
+    pub(crate) fn body(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_default()
     }
 
     /// As the bot's customer hears it.
     fn heard(&self) -> Option<Heard> {
         let (Author::Bot(_), Some(msgid)) = (&self.from, &self.msgid) else { return None };
-        let (msgtype, body) = (self.msgtype.clone(), self.body.clone());
+        let (msgtype, body) = (self.msgtype.clone(), self.body());
         Some(Heard { msgid: msgid.clone(), msgtype, body, send_time: self.at.as_secs() })
     }
 
     /// The text, or the kind in square brackets.
     pub(crate) fn summary(&self) -> String {
-        match self.body["content"].as_str().filter(|_| self.msgtype == "text") {
-            Some(text) => text.to_owned(),
-            None => format!("[{}]", self.msgtype),
-        }
+        let body = self.body();
+        let text = body["content"].as_str().filter(|_| self.msgtype == "text");
+        text.map_or_else(|| format!("[{}]", self.msgtype), str::to_owned)
     }
 
     /// As a line of a transcript.
     fn line(&self, customer: &str) -> String {
-        let says = match (&self.msgtype[..], &self.body["content"]) {
+        let body = self.body();
+        let says = match (&self.msgtype[..], &body["content"]) {
             ("text", Value::String(text)) => text.clone(),
-            _ => format!("[{}] {}", self.msgtype, self.body),
+            _ => format!("[{}] {body}", self.msgtype),
         };
         match &self.from {
             Author::Customer => format!("{customer}: {says}"),
             Author::Bot(_) => format!("bot: {says}"),
             Author::Servicer(userid) => format!("{userid}: {says}"),
-            Author::Note => self.body["text"].as_str().unwrap_or_default().to_owned(),
+            Author::Note => body["text"].as_str().unwrap_or_default().to_owned(),
         }
     }
 

@@ -37,8 +37,8 @@ impl Platform {
     pub(crate) fn take_news(&mut self) -> Vec<News> {
         let mut news = std::mem::take(&mut self.news);
         for account in self.accounts.iter_mut().filter(|account| !account.deleted) {
-            let message = News::Message { open_kfid: account.open_kfid.clone() };
-            news.extend((0..account.log.announce()).map(|_| message.clone()));
+            let unread = account.log.announce();
+            news.extend((0..unread).map(|_| News::Message { open_kfid: account.open_kfid.clone() }));
         }
         news
     }

@@ -164,7 +164,8 @@ impl Platform {
     pub(crate) fn menu_item(&mut self, chat: Chat<'_>, menu_id: &str) -> Option<String> {
         let mut menus = self.known_customer(chat).history.newest().filter(|entry| entry.msgtype == "msgmenu");
         menus.find_map(|menu| {
-            let mut items = menu.body["list"].as_array().into_iter().flatten();
+            let body = menu.body();
+            let mut items = body["list"].as_array().into_iter().flatten();
             let item = items.find(|item| item["click"]["id"] == menu_id)?;
             item["click"]["content"].as_str().map(str::to_owned)
         })

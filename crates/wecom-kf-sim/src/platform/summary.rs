@@ -229,7 +229,7 @@ impl Entry {
             "from": self.from.name(),
             "msgid": self.msgid,
             "msgtype": self.msgtype,
-            "body": self.body,
+            "body": self.body(),
             "via": via,
             "servicer_userid": servicer_userid,
             "recalled": self.recalled,

@@ -15,6 +15,8 @@ mod control;
 #[cfg(test)]
 mod determinism;
 #[cfg(test)]
+mod docs;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod findings;

@@ -163,3 +163,69 @@ async fn nobody_gives_away_what_is_not_theirs() {
     }
     assert_eq!(wang.servicer_userid().as_deref(), Some("zhangsan"));
 }
+
+#[tokio::test]
+async fn customers_write_any_kind_choose_from_menus_recall_and_come_by_a_link() {
+    let sim = Simulator::start().await.unwrap();
+    let mut reader = Reader::of(&sim).await;
+    let wang = sim.customer("小王");
+    assert!(wang.enters_by("poster", Some("a=1")).is_some());
+    let (mut event, _) = reader.event().await;
+    assert!(event.as_object_mut().unwrap().remove("welcome_code").is_some());
+    assert_eq!((&event["scene"], &event["scene_param"]), (&json!("poster"), &json!("a=1")));
+
+    wang.writes("location", json!({ "latitude": 39.9, "longitude": 116.4 }));
+    assert_eq!(reader.news().await[0]["location"]["longitude"], 116.4);
+
+    wang.chooses("hours").unwrap_err();
+    let menu = json!({ "list": [
+        { "type": "click", "click": { "id": "hours", "content": "营业时间" } },
+        { "type": "view", "view": { "url": "https://example.com", "content": "网站" } },
+    ]});
+    reader.0.ok(op::SEND_MSG, reader.0.message(&wang, "msgmenu", menu)).await;
+    assert_eq!(wang.hears().await.unwrap().labels(), ["营业时间"]);
+    let msgid = wang.chooses("hours").unwrap();
+    assert_eq!(reader.news().await[0]["text"], json!({ "content": "营业时间", "menu_id": "hours" }));
+
+    wang.recalls(&msgid).unwrap();
+    wang.recalls(&msgid).unwrap_err();
+    let (event, _) = reader.event().await;
+    assert_eq!((&event["event_type"], &event["recall_msgid"]), (&json!("user_recall_msg"), &json!(msgid)));
+}
+
+#[tokio::test]
+async fn servicers_recall_what_they_wrote_and_reject_customers() {
+    let sim = Simulator::start().await.unwrap();
+    let mut reader = Reader::of(&sim).await;
+    let (wang, zhangsan) = (sim.customer("小王"), sim.servicer("zhangsan"));
+    let own = wang.says("你好");
+    let msgid = zhangsan.says(&wang, "您好");
+    reader.news().await;
+    zhangsan.recalls(&wang, &own).unwrap_err();
+    zhangsan.recalls(&wang, &msgid).unwrap();
+    zhangsan.rejects(&wang);
+    zhangsan.accepts(&wang);
+    let news = reader.news().await;
+    let events: Vec<_> =
+        news.iter().map(|message| (&message["event"]["event_type"], &message["event"]["reject_switch"])).collect();
+    let switch = json!("reject_customer_msg_switch_change");
+    let recall = json!("servicer_recall_msg");
+    assert_eq!(events, [(&recall, &Value::Null), (&switch, &json!(1)), (&switch, &json!(0))]);
+    assert_eq!(news[0]["event"]["servicer_userid"], "zhangsan");
+}
+
+#[tokio::test]
+async fn being_with_a_servicer_can_be_waited_for() {
+    let sim = Simulator::builder().servicer("zhangsan").start().await.unwrap();
+    let reader = Reader::of(&sim).await;
+    let wang = sim.customer("小王");
+    wang.says("转人工");
+    let trans = json!({
+        "open_kfid": wang.open_kfid(), "external_userid": wang.external_userid(),
+        "service_state": 3, "servicer_userid": "zhangsan",
+    });
+    let (with, _) = tokio::join!(wang.is_with("zhangsan"), reader.0.ok(op::SERVICE_STATE_TRANS, trans));
+    with.unwrap();
+    let calls = sim.answered(op::SERVICE_STATE_TRANS, 1).await;
+    assert_eq!((calls.len(), calls[0].external_userid.as_deref()), (1, Some(wang.external_userid())));
+}
