@@ -148,6 +148,8 @@ function recallButton(entry, person) {
 
 function renderNobody(entries) {
   const { info, token } = store;
+  // This is read from its beginning.
+  following.pause();
   if (!info) return entries.replaceChildren(h('li', { class: 'hint' }, t('live.loading')));
   entries.replaceChildren(h('li', { class: 'welcome' },
     h('img', { src: '/console/icon.svg', width: 56, height: 56, alt: '' }),
@@ -159,7 +161,7 @@ function renderNobody(entries) {
 /** Goes with the first gettoken. */
 function noBot(info) {
   return h('section', { class: 'no-bot' }, h('h3', {}, t('no_bot')),
-    h('dl', {}, info.point.map(({ title, text }) => [h('dt', {}, title, copyButton(text, title)), h('dd', {}, h('pre', { tabindex: 0 }, text))])));
+    info.point.map(({ title, text }, place) => h('details', { open: place === 0 }, h('summary', {}, title), h('div', { class: 'lines' }, h('pre', { tabindex: 0 }, text), copyButton(text, title)))));
 }
 
 /** Lights the bubbles of a row, and gives whether there are any. */

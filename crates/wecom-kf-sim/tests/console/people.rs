@@ -182,3 +182,31 @@ async fn texts_and_names_stay_text() {
     })
     .await;
 }
+
+#[tokio::test]
+#[ignore = "needs chromedriver"]
+async fn what_is_unread_is_counted_in_the_list_and_on_the_tab_until_it_is_looked_at() {
+    let sim = Arc::new(Simulator::start().await.unwrap());
+    let bot = tokio::spawn(my_bot::run(sim.vars()));
+    let wang = sim.customer("小王");
+    wang.says("在吗");
+    wang.hears().await.unwrap();
+    let address = format!("{}/?lang=en", sim.base_url());
+    play(address, |page| async move {
+        page.sees(".customer .unread", "1").await;
+        page.until("the title tells", "return document.title === '(1) wecom-kf-sim'").await;
+        page.until("the icon tells", "return document.querySelector('#icon').href.startsWith('data:image/png')").await;
+        page.click(".customer").await;
+        page.until("it is read", "return !document.querySelector('.customer .unread')").await;
+        page.until("the title is plain", "return document.title === 'wecom-kf-sim'").await;
+        assert!(
+            page.eval("return document.querySelector('#icon').href")
+                .await
+                .as_str()
+                .unwrap()
+                .ends_with("/console/icon.svg")
+        );
+    })
+    .await;
+    bot.abort();
+}

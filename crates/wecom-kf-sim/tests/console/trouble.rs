@@ -1,6 +1,9 @@
 use std::sync::Arc;
 
+use fantoccini::key::Key;
 use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use wecom_kf_sim::{Simulator, op};
 
 use crate::browser::play;
@@ -94,4 +97,47 @@ async fn a_stop_keeps_the_page_and_another_start_is_found() {
         page.sees(".customer .says", "我来了").await;
     })
     .await;
+}
+
+#[tokio::test]
+#[ignore = "needs chromedriver"]
+async fn a_callback_is_seen_and_delivered_again_and_a_belief_is_switched() {
+    let sim = Arc::new(Simulator::start().await.unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/callback", listener.local_addr().unwrap());
+    let (came, mut callbacks) = mpsc::unbounded_channel();
+    let receiver = axum::Router::new().fallback(async move || came.send(()).unwrap());
+    let receiver = tokio::spawn(async move { axum::serve(listener, receiver).await });
+    let wang = sim.customer("小王");
+    let address = format!("{}/?lang=en&customer={}&tab=callbacks", sim.base_url(), wang.external_userid());
+    play(address, |page| async move {
+        page.sees("#panel-callbacks", "No callbacks are sent.").await;
+        page.click("[data-focus=callback-set]").await;
+        page.until(
+            "it is asked",
+            "return document.querySelector('#ask-url')?.select() ?? document.querySelector('#ask-url') !== null",
+        )
+        .await;
+        page.keys(&url).await;
+        page.press(Key::Enter).await;
+        page.sees("#panel-callbacks code", &url).await;
+        page.write("在吗").await;
+        callbacks.recv().await.unwrap();
+        page.sees(".callback-rows", "200 ✓").await;
+        page.click(".callback-rows [data-focus^=again-]").await;
+        callbacks.recv().await.unwrap();
+        page.until("both are there", "return document.querySelectorAll('.callback-rows li').length === 2").await;
+        assert_eq!(sim.callbacks().len(), 2);
+
+        page.click("[data-tab=beliefs]").await;
+        let belief =
+            page.until("they are there", "return document.querySelector('.beliefs .switch')?.dataset.focus").await;
+        let switch = format!("[data-focus={}]", belief.as_str().unwrap());
+        assert_eq!(page.text(&switch).await, "holds");
+        page.click(&switch).await;
+        page.sees(&switch, "does not hold").await;
+        page.until("it kept the focus", &format!("return document.activeElement.matches('{switch}')")).await;
+    })
+    .await;
+    receiver.abort();
 }
