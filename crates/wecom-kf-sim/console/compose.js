@@ -27,8 +27,9 @@ export function compose() {
     });
   });
   box.addEventListener('keydown', (event) => {
-    // 229 is a key that the input method has taken, whatever `isComposing` says of it.
-    if (event.key !== 'Enter' || event.shiftKey || isComposing || event.isComposing || event.keyCode === 229) return;
+    // Not the event's own `isComposing`, which browsers set differently around the end; 229 is a key that the input
+    // method has taken.
+    if (event.key !== 'Enter' || event.shiftKey || isComposing || event.keyCode === 229) return;
     event.preventDefault();
     send();
   });

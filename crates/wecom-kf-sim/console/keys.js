@@ -26,7 +26,7 @@ const areOn = () => stored('keys') !== 'off';
 
 export function keys() {
   addEventListener('keydown', (event) => {
-    if (event.defaultPrevented || event.isComposing || event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]')) return;
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]')) return;
     if (event.key === 'Escape') return back();
     if (isTyping(event.target) || !areOn()) return;
     const doIt = KEYS[event.key];

@@ -131,17 +131,25 @@ async fn enter_sends_nothing_while_an_input_method_composes() {
     let address = format!("{}/?lang=zh-CN&customer={}", sim.base_url(), wang.external_userid());
     play(address, |page| async move {
         page.click("#box").await;
+        // An input method has taken this key, whether or not the browser tells of a composition.
+        page.eval(
+            "const box = document.querySelector('#box');
+             box.value = 'ni';
+             box.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', keyCode: 229, bubbles: true, cancelable: true }));
+             box.value = ''",
+        )
+        .await;
         page.cdp("Input.imeSetComposition", json!({ "text": "nihao", "selectionStart": 5, "selectionEnd": 5 })).await;
         page.until("it composes", "return document.querySelector('#box').value === 'nihao'").await;
         let enter = |kind| json!({ "type": kind, "key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13, "text": "\r" });
         page.cdp("Input.dispatchKeyEvent", enter("keyDown")).await;
         page.cdp("Input.dispatchKeyEvent", enter("keyUp")).await;
-        // Browsers that report the Enter after the end of the composition mark it with the key code 229.
+        // Some browsers tell of the end of the composition before they tell of the Enter that ended it.
         page.eval(
             "const box = document.querySelector('#box');
              box.dispatchEvent(new CompositionEvent('compositionend'));
-             box.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', keyCode: 229, bubbles: true, cancelable: true }));
-             box.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true, cancelable: true }));",
+             return Promise.resolve().then(() =>
+               box.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true, cancelable: true })))",
         )
         .await;
         tokio::time::sleep(std::time::Duration::from_millis(300)).await;

@@ -161,6 +161,16 @@ async fn a_row_lights_its_bubble_and_the_bubble_its_row() {
         page.until("the row is lit", "return document.querySelector('.row.lit .op')?.textContent === 'sync_msg'").await;
         page.until("its bubble is lit", "return document.querySelector('.entry.lit')?.classList.contains('customer')")
             .await;
+        page.click(".row.lit .row-head").await;
+        page.until("it is closed and nothing is lit", "return !document.querySelector('.lit')").await;
+        page.click("[data-focus=row-1]").await;
+        page.sees(".details", "gettoken").await;
+        assert_eq!(page.count(".entry.lit").await, 0);
+        let sends =
+            "[...document.querySelectorAll('.row-head')].filter((node) => node.textContent.includes('send_msg'))";
+        // It is open already: once to close it, once to open it again.
+        page.eval(&format!("{sends}[0].click(); {sends}[0].click()")).await;
+        page.until("its bubble is lit", "return document.querySelector('.entry.lit')?.classList.contains('bot')").await;
     })
     .await;
     bot.abort();
