@@ -137,7 +137,7 @@ function entryNode(entry, person) {
 function rowLink(entry) {
   const row = entry.call ?? store.readBy.get(entry.msgid);
   if (!row) return entry.from === 'bot' ? null : h('span', {}, t('not_read'));
-  return button([h('span', {}, t(entry.call ? 'row.sent' : 'row.read')), ` #${row}`], () => lightRow(row), { class: 'quiet tiny', title: t('row.show', { n: row }), data: { focus: `row-${entry.n}` } });
+  return button([h('span', {}, t(entry.call ? 'row.sent' : 'row.read')), ` #${row}`], () => lightRow(row), { class: 'quiet tiny', title: t('row.show', { n: row }), data: { focus: `call-of-${entry.n}` } });
 }
 
 function recallButton(entry, person) {
