@@ -4,16 +4,15 @@ import { act, post } from './api.js';
 import { look } from './address.js';
 import { ask, button, byId, copyButton, fill, h, icon } from './dom.js';
 import { help } from './keys.js';
-import { now, on, store, unread, view } from './store.js';
+import { everything, now, on, store, unread } from './store.js';
 import { dayTime, left } from './time.js';
 import { language, speak, store as keep, stored, t } from './words.js';
-import { everything } from './store.js';
 
 const STEPS = ['20s', '10m', '2h', '49h'];
 
 export function bar() {
   on('connection view', renderLive);
-  on('connection clock token faults findings view people', renderTools);
+  on('connection clock token faults findings', renderTools);
   on('people connection', renderIcon);
   setInterval(tick, 1_000);
 }
@@ -100,9 +99,13 @@ async function otherLanguage() {
   everything();
 }
 
+let painted = null;
+
 /** The tab's icon and title have the number of unread messages. */
 function renderIcon() {
   const count = unread();
+  if (count === painted) return;
+  painted = count;
   document.title = `${count > 0 ? `(${count}) ` : ''}wecom-kf-sim`;
   const link = byId('icon');
   if (count === 0) {

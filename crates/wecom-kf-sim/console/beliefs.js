@@ -2,14 +2,15 @@
 
 import { act, path, put } from './api.js';
 import { byId, fill, h, icon, toggle } from './dom.js';
-import { on, store } from './store.js';
+import { on, store, view } from './store.js';
 import { either, t } from './words.js';
 
 export function beliefs() {
-  on('beliefs connection', render);
+  on('beliefs connection view', render);
 }
 
 function render() {
+  if (view.tab !== 'beliefs') return;
   const { beliefs } = store;
   const doubted = beliefs.filter(({ verified }) => !verified);
   const known = beliefs.filter(({ verified }) => verified);

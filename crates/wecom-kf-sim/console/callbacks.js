@@ -3,19 +3,19 @@
 import { act, del, post, put } from './api.js';
 import { ask, byId, button, fill, h, icon } from './dom.js';
 import { lightRow } from './journal.js';
-import { on, store } from './store.js';
+import { on, store, view } from './store.js';
 import { clockTime } from './time.js';
 import { t } from './words.js';
 
 const SHOWN = 30;
 
 export function callbacks() {
-  on('callback journal connection', render);
+  on('callback journal connection view', render);
 }
 
 function render() {
   const { callback } = store;
-  if (!callback) return;
+  if (!callback || view.tab !== 'callbacks') return;
   const rows = store.journal.filter(({ kind }) => kind === 'callback').slice(-SHOWN).reverse();
   fill(byId('panel-callbacks'), settings(callback),
     h('section', { class: 'box' }, h('header', {}, icon('list'), h('h2', {}, t('callbacks.last'))),

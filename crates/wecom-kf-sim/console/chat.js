@@ -19,8 +19,9 @@ let shown = { customer: undefined, end: 0 };
 
 export function chat() {
   following = follow(byId('log'), byId('log-new'));
-  on('people head view clock token connection', renderHead);
-  on('chat view people connection', renderLog);
+  on('head view clock token connection', renderHead);
+  on('chat head view names token connection', renderLog);
+  byId('log').addEventListener('scroll', markRead, { passive: true });
   setInterval(tick, 1_000);
   document.addEventListener('visibilitychange', markRead);
 }
@@ -82,13 +83,11 @@ function renderLog() {
   byId('log').setAttribute('aria-busy', String(shown.end === 0));
   keyed(entries, rowsWithTimes(list), {
     key: (row) => row.key,
-    version: (row) => `${language}${row.time ?? ''}${JSON.stringify(row.entry ?? '')}${row.entry ? person.name + store.readBy.has(row.entry.msgid) : ''}`,
-    make: (row) => (row.entry ? entryNode(row.entry, person) : h('li', { class: 'day' }, h('time', {}, row.time))),
+    version: (row) => `${language}${row.time ?? ''}${identity(row.entry)}${person.name}${row.entry && store.readBy.has(row.entry.msgid)}`,
+    make: (row) => rowNode(row, person),
   });
   const end = list.at(-1)?.n ?? 0;
   const fresh = list.filter(({ n }) => n > shown.end).length;
-  if (list.length === 0) entries.append(h('li', { class: 'hint' }, t('chat.empty')));
-  else entries.querySelector('.hint')?.remove();
   if (isOther || shown.end === 0) following.restart();
   else following.grew(fresh);
   shown.end = end;
@@ -96,10 +95,21 @@ function renderLog() {
   markRead();
 }
 
+const identities = new WeakMap();
+let identified = 0;
+
+/** The same number for the same entry; one that changed is another. */
+function identity(entry) {
+  if (!entry) return '';
+  if (!identities.has(entry)) identities.set(entry, (identified += 1));
+  return identities.get(entry);
+}
+
 const entriesOf = (person) => [...chatOf(person.external_userid).entries.values()].sort((one, other) => one.n - other.n);
 
 /** Five minutes of silence get a line with the time, as on the phone. */
 function rowsWithTimes(list) {
+  if (list.length === 0) return [{ key: 'empty' }];
   const rows = [];
   let before = 0;
   for (const entry of list) {
@@ -108,6 +118,11 @@ function rowsWithTimes(list) {
     rows.push({ key: `n${entry.n}`, entry });
   }
   return rows;
+}
+
+function rowNode({ entry, time }, person) {
+  if (entry) return entryNode(entry, person);
+  return time ? h('li', { class: 'day' }, h('time', {}, time)) : h('li', { class: 'hint' }, t('chat.empty'));
 }
 
 function entryNode(entry, person) {
@@ -148,14 +163,22 @@ function recallButton(entry, person) {
 
 function renderNobody(entries) {
   const { info, token } = store;
+  const isAlone = token?.gettoken_calls === 0;
   // This is read from its beginning.
   following.pause();
-  if (!info) return entries.replaceChildren(h('li', { class: 'hint' }, t('live.loading')));
-  entries.replaceChildren(h('li', { class: 'welcome' },
+  keyed(entries, [info ? 'welcome' : 'loading'], {
+    key: (what) => what,
+    version: () => `${language}${isAlone}`,
+    make: (what) => (what === 'loading' ? h('li', { class: 'hint' }, t('live.loading')) : welcome(isAlone ? info : null)),
+  });
+}
+
+function welcome(info) {
+  return h('li', { class: 'welcome' },
     h('img', { src: '/console/icon.svg', width: 56, height: 56, alt: '' }),
     h('h2', {}, t('welcome.title')), h('p', { class: 'dim' }, t('welcome.text')),
     button([icon('plus'), t('customer.add')], () => addCustomer(), { class: 'primary' }),
-    token.gettoken_calls === 0 ? noBot(info) : null));
+    info ? noBot(info) : null);
 }
 
 /** Goes with the first gettoken. */
@@ -164,7 +187,7 @@ function noBot(info) {
     info.point.map(({ title, text }, place) => h('details', { open: place === 0 }, h('summary', {}, title), h('div', { class: 'lines' }, h('pre', { tabindex: 0 }, text), copyButton(text, title)))));
 }
 
-/** Lights the bubbles of a row, and gives whether there are any. */
+/** Lights the bubbles of a row; without one, none. */
 export function lightBubbles(row) {
   for (const node of document.querySelectorAll('.entry.lit')) node.classList.remove('lit');
   if (!row) return;
@@ -183,8 +206,7 @@ let marking = false;
 /** What is in sight is read. */
 async function markRead() {
   const person = customer();
-  if (marking || !person || person.unread === 0 || document.hidden || !following.isFollowing()) return;
-  if (byId('chat').offsetParent === null && getComputedStyle(byId('chat')).display === 'none') return;
+  if (marking || !person || person.unread === 0 || document.hidden || !byId('chat').checkVisibility() || !following.isFollowing()) return;
   marking = true;
   try {
     await post(path('customers', person.external_userid, 'read'));

@@ -34,7 +34,7 @@ export function compose() {
     send();
   });
   box.addEventListener('input', fit);
-  on('view people head', render);
+  on('view head connection', render);
 }
 
 function fit() {

@@ -126,32 +126,26 @@ export function toggle(label, isOn, onChange, props = {}) {
 }
 
 /**
- * Makes the children of `parent` those of `items`, in their order. A child is made anew only where `version` changed; focus
- * inside it goes to the same `data-focus` of the new one.
+ * Makes the children of `parent` those of `items`, in their order. A child is made anew only where `version` changed; the
+ * focus stays with its `data-focus`.
  */
 export function keyed(parent, items, { key, version, make }) {
+  const focused = focusIn(parent);
   const before = parent.rowsByKey ?? new Map();
   const after = new Map();
-  let place = parent.firstChild;
   for (const item of items) {
-    const id = key(item);
-    const current = version(item);
-    let row = before.get(id);
-    if (!row || row.version !== current) {
-      const node = make(item);
-      if (row) {
-        if (place === row.node) place = row.node.nextSibling;
-        replaceKeepingFocus(row.node, node);
-      }
-      row = { node, version: current };
-    }
-    if (row.node === place) place = place.nextSibling;
-    else if (row.node.nextSibling !== place || row.node.parentNode !== parent) parent.insertBefore(row.node, place);
-    after.set(id, row);
-    before.delete(id);
+    const [id, current] = [key(item), version(item)];
+    const row = before.get(id);
+    after.set(id, row?.version === current ? row : { node: make(item), version: current });
   }
-  for (const { node } of before.values()) node.remove();
+  for (const [id, { node }] of before) if (after.get(id)?.node !== node) node.remove();
+  let place = parent.firstChild;
+  for (const { node } of after.values()) {
+    if (node === place) place = place.nextSibling;
+    else parent.insertBefore(node, place);
+  }
   parent.rowsByKey = after;
+  refocus(parent, focused);
 }
 
 /** Forgets what `keyed` made, so that everything is made anew. */
@@ -160,19 +154,18 @@ export function unkey(parent) {
   parent.rowsByKey = new Map();
 }
 
-/** Replaces the children of `parent`; focus inside it goes to the same `data-focus` of the new ones. */
+/** Replaces the children of `parent`; the focus stays with its `data-focus`. */
 export function fill(parent, ...children) {
-  const focused = parent.contains(document.activeElement) ? document.activeElement.dataset.focus : undefined;
+  const focused = focusIn(parent);
   parent.replaceChildren(...children.flat(3).filter((child) => child !== null && child !== undefined && child !== false));
-  if (focused) parent.querySelector(`[data-focus="${CSS.escape(focused)}"]`)?.focus();
+  refocus(parent, focused);
 }
 
-function replaceKeepingFocus(old, node) {
-  const focused = old.contains(document.activeElement) ? document.activeElement.dataset.focus : undefined;
-  old.replaceWith(node);
-  if (focused === undefined) return;
-  const target = node.dataset.focus === focused ? node : node.querySelector(`[data-focus="${CSS.escape(focused)}"]`);
-  target?.focus({ preventScroll: true });
+const focusIn = (parent) => (parent.contains(document.activeElement) ? document.activeElement.dataset.focus : undefined);
+
+function refocus(parent, focused) {
+  if (focused === undefined || parent.contains(document.activeElement)) return;
+  parent.querySelector(`[data-focus="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
 }
 
 /** A line that goes away by itself. A refusal stays until it is closed. */

@@ -2,7 +2,7 @@
 
 import { act, del, post } from './api.js';
 import { ask, byId, button, fill, h, icon, toggle } from './dom.js';
-import { now, on, store } from './store.js';
+import { now, on, store, view } from './store.js';
 import { left } from './time.js';
 import { t } from './words.js';
 
@@ -38,7 +38,7 @@ const ON_CALLS = ['errcode', 'status', 'html', 'body', 'delay', 'never_answers',
 const ON_CALLBACKS = ['lost', 'late', 'duplicated', 'reordered', 'pass'];
 
 export function faults() {
-  on('faults token connection', render);
+  on('faults token connection view', render);
   setInterval(() => {
     const place = byId('token-left');
     if (place && store.token?.status === 'valid') place.textContent = tokenLeft();
@@ -49,7 +49,7 @@ export function faults() {
 const installed = ({ fault }) => store.faults.filter(({ active, operation, effect }) => active && operation === fault.operation && effect === fault.effect);
 
 function render() {
-  if (!store.token) return;
+  if (!store.token || view.tab !== 'faults') return;
   fill(byId('panel-faults'), presets(), list(), tokenBox());
 }
 

@@ -3,17 +3,18 @@
 import { look } from './address.js';
 import { byId, button, fill, h, icon } from './dom.js';
 import { lightRow } from './journal.js';
-import { nameOf, on, store } from './store.js';
+import { nameOf, on, store, view } from './store.js';
 import { clockTime } from './time.js';
 import { either, t } from './words.js';
 
 export function findings() {
-  on('findings connection people', render);
+  on('findings connection names view', render);
   // How many calls there were is only said while there is nothing else to say.
   on('journal', () => store.findings.size === 0 && render());
 }
 
 function render() {
+  if (view.tab !== 'findings') return;
   const list = [...store.findings.values()].sort((one, other) => other.at - one.at);
   if (list.length === 0) return fill(byId('panel-findings'), h('p', { class: 'hint' }, icon('check', 'big ok'), t('findings.none', { count: store.calls })));
   fill(byId('panel-findings'), list.map(card));

@@ -21,7 +21,7 @@ export function journal() {
     look({ filter: search.value }, false);
   });
   on('view connection', renderFilter);
-  on('journal view people connection', renderRows);
+  on('journal view names connection', renderRows);
 }
 
 function renderFilter() {
@@ -132,6 +132,7 @@ function flip(row) {
   renderRows();
   lightBubbles(open.has(row.n) ? row : null);
   markLit(open.has(row.n) ? row.n : 0);
+  document.querySelector('.row.lit')?.scrollIntoView({ block: 'nearest' });
 }
 
 function details(row) {

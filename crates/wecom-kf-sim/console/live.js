@@ -3,7 +3,7 @@
 
 import { get, path } from './api.js';
 import { toast } from './dom.js';
-import { addRow, changed, chatOf, everything, setClock, SHOWN_ROWS, store, view } from './store.js';
+import { addEntry, addRow, changed, chatOf, everything, setClock, SHOWN_ROWS, store, view } from './store.js';
 import { either, t } from './words.js';
 
 /** Milliseconds until the next try, the first and the longest. */
@@ -42,16 +42,16 @@ async function load() {
   everything();
 }
 
-/** Loads a customer's chat, once. What the stream brought meanwhile is newer. */
+/** Loads the end of a customer's chat, once. What the stream brought meanwhile is newer. */
 export async function loadChat(id) {
   const chat = chatOf(id);
   if (chat.loaded) return;
   chat.loaded = true;
   try {
-    const { entries } = await get(path('customers', id, 'chat'));
+    const end = store.customers.get(id)?.chat_end ?? 0;
+    const { entries } = await get(`${path('customers', id, 'chat')}?after=${Math.max(0, end - SHOWN_ROWS)}`);
     const newer = chat.entries;
-    chat.entries = new Map(entries.map((entry) => [entry.n, entry]));
-    for (const [n, entry] of newer) chat.entries.set(n, entry);
+    chat.entries = new Map([...entries, ...newer.values()].map((entry) => [entry.n, entry]));
   } catch {
     chat.loaded = false;
   }
@@ -105,14 +105,17 @@ async function reload() {
 const TAKERS = {
   account(account) {
     store.accounts.set(account.open_kfid, account);
-    changed('people');
+    changed('people', 'head', 'names');
   },
   customer(customer) {
+    const before = store.customers.get(customer.external_userid);
     store.customers.set(customer.external_userid, customer);
-    changed('people', 'head');
+    changed('people');
+    if (customer.external_userid === view.customer) changed('head');
+    if (before?.name !== customer.name) changed('names');
   },
   chat(entry) {
-    chatOf(entry.external_userid).entries.set(entry.n, entry);
+    addEntry(entry);
     changed('chat');
   },
   servicer(servicer) {

@@ -2,37 +2,54 @@
 
 import { act, path, post, put, patch, del } from './api.js';
 import { look } from './address.js';
-import { ask, button, byId, chip, copyButton, fill, h, icon, toggle } from './dom.js';
+import { ask, button, byId, chip, copyButton, h, icon, keyed, toggle } from './dom.js';
 import { customer, customersOf, now, on, store, view } from './store.js';
 import { shortTime } from './time.js';
-import { t } from './words.js';
+import { language, t } from './words.js';
 
+/** So many customers of an account are listed, those who spoke last. */
+const LISTED = 200;
 const NAMES = ['小王', '小李', '小赵', '老周', '阿梅', '小陈', '林女士', '张先生', '小吴', '阿杰'];
 
 export function people() {
-  on('people view', render);
+  on('people view connection', render);
 }
 
 function render() {
-  fill(byId('people'),
-    h('div', { class: 'accounts' }, [...store.accounts.values()].map(accountBox),
-      button([icon('plus'), t('account.add')], addAccount, { class: 'quiet add', data: { focus: 'account-add' } })),
-    servicersBox());
+  const accounts = [...store.accounts.values()];
+  const parts = accounts.map((account) => {
+    const { length } = customersOf(account.open_kfid);
+    const canGo = !account.deleted && accounts.filter(({ deleted }) => !deleted).length > 1;
+    return { key: account.open_kfid, version: JSON.stringify([account, length > 0, canGo]), make: () => accountBox(account, length, canGo) };
+  });
+  parts.push({ key: 'add', version: '', make: () => button([icon('plus'), t('account.add')], addAccount, { class: 'quiet add', data: { focus: 'account-add' } }) });
+  parts.push({ key: 'servicers', version: JSON.stringify([...store.servicers.values()]), make: servicersBox });
+  keyed(byId('people'), parts, { key: ({ key }) => key, version: ({ version }) => language + version, make: ({ make }) => make() });
+  for (const { open_kfid } of accounts) customerRows(open_kfid);
 }
 
-function accountBox(account) {
-  const customers = customersOf(account.open_kfid);
-  const canGo = !account.deleted && [...store.accounts.values()].filter(({ deleted }) => !deleted).length > 1;
-  return h('section', { class: 'account' },
+function accountBox(account, customers, canGo) {
+  return h('section', { class: 'account', data: { kf: account.open_kfid } },
     h('header', {},
       h('h2', {}, account.name), account.deleted ? h('span', { class: 'tag' }, t('account.deleted')) : null,
       h('code', { class: 'dim id', title: account.open_kfid }, account.open_kfid),
       copyButton(account.open_kfid, 'open_kfid'),
       canGo ? button(icon('trash'), () => withdraw(account), { class: 'quiet small', label: t('account.withdraw'), data: { focus: `withdraw-${account.open_kfid}` } }) : null),
-    customers.length > 0
-      ? h('ul', { class: 'customers' }, customers.map(customerRow))
-      : h('p', { class: 'empty' }, t('customer.none')),
-    account.deleted ? null : button([icon('plus'), t('customer.add')], () => addCustomer(account.open_kfid), { class: customers.length > 0 ? 'quiet add' : 'primary add', data: { focus: `add-${account.open_kfid}` } }));
+    customers > 0 ? h('ul', { class: 'customers' }) : h('p', { class: 'empty' }, t('customer.none')),
+    account.deleted ? null : button([icon('plus'), t('customer.add')], () => addCustomer(account.open_kfid), { class: customers > 0 ? 'quiet add' : 'primary add', data: { focus: `add-${account.open_kfid}` } }));
+}
+
+function customerRows(openKfid) {
+  const list = byId('people').querySelector(`[data-kf="${CSS.escape(openKfid)}"] .customers`);
+  if (!list) return;
+  const all = customersOf(openKfid);
+  const rows = all.slice(0, LISTED);
+  if (all.length > LISTED) rows.push({ more: all.length - LISTED });
+  keyed(list, rows, {
+    key: ({ external_userid }) => external_userid,
+    version: (row) => `${language}${row.external_userid === view.customer}${JSON.stringify(row)}`,
+    make: (row) => (row.more ? h('li', { class: 'empty' }, t('customer.more', { count: row.more })) : customerRow(row)),
+  });
 }
 
 function customerRow(person) {

@@ -2,6 +2,9 @@
 // for many changes.
 
 const KEPT_ROWS = 2_000;
+const KEPT_READS = 20_000;
+/** Changes are shown this soon, many of them at once. */
+const SOON_MS = 30;
 /** So many rows are in the page at most, of journal and chat each. */
 export const SHOWN_ROWS = 500;
 
@@ -32,6 +35,8 @@ export const view = { customer: null, tab: 'journal', pane: 'people', filter: ''
 
 const listeners = new Map();
 let dirty = new Set();
+/** Milliseconds that the last showing took: a slow machine shows less often. */
+let cost = 0;
 
 export function on(topics, listener) {
   for (const topic of topics.split(' ')) {
@@ -42,7 +47,7 @@ export function on(topics, listener) {
 
 export function changed(...topics) {
   // Not an animation frame: those stand still in a tab behind, whose icon is to show what is unread.
-  if (dirty.size === 0) setTimeout(tell, 16);
+  if (dirty.size === 0) setTimeout(tell, Math.max(SOON_MS, 2 * cost));
   for (const topic of topics) dirty.add(topic);
 }
 
@@ -51,7 +56,9 @@ function tell() {
   dirty = new Set();
   const concerned = new Set();
   for (const topic of topics) for (const listener of listeners.get(topic) ?? []) concerned.add(listener);
-  for (const listener of concerned) listener(topics);
+  const start = performance.now();
+  for (const listener of concerned) listener();
+  cost = performance.now() - start;
 }
 
 export function everything() {
@@ -79,6 +86,14 @@ export function setClock(clock) {
   store.clock = { ...clock, heard: performance.now() };
 }
 
+/** An entry of a chat that somebody looked at; the others are loaded when somebody does. */
+export function addEntry(entry) {
+  const chat = store.chats.get(entry.external_userid);
+  if (!chat?.loaded) return;
+  chat.entries.set(entry.n, entry);
+  if (chat.entries.size > KEPT_ROWS) chat.entries.delete(chat.entries.keys().next().value);
+}
+
 export function chatOf(id) {
   if (!store.chats.has(id)) store.chats.set(id, { entries: new Map(), loaded: false });
   return store.chats.get(id);
@@ -96,4 +111,9 @@ export function addRow(entry) {
   }
   if (rows.length > KEPT_ROWS) rows.splice(0, rows.length - KEPT_ROWS);
   for (const { msgid } of entry.reply?.msg_list ?? []) if (!store.readBy.has(msgid)) store.readBy.set(msgid, entry.n);
+  // The oldest first.
+  for (const msgid of store.readBy.keys()) {
+    if (store.readBy.size <= KEPT_READS) break;
+    store.readBy.delete(msgid);
+  }
 }

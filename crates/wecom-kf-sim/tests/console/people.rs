@@ -22,6 +22,7 @@ async fn a_customer_is_added_and_writes_and_the_bots_answer_appears() {
         page.sees("dialog", "Add a customer").await;
         page.press(Key::Enter).await;
         page.sees(".note", "小王 entered the chat").await;
+        assert_eq!(page.count("#entries .hint").await, 0);
         page.sees(".entry.bot .menu", "您好 👋").await;
 
         page.write("你们周末开门吗？😊").await;
