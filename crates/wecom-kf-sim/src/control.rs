@@ -2,6 +2,7 @@
 
 mod body;
 mod callbacks;
+mod corp;
 mod events;
 mod guard;
 mod journal;
@@ -55,11 +56,13 @@ fn routes() -> Vec<(&'static str, &'static str, Handler)> {
         ("GET", "/customers", get(people::customers)),
         ("POST", "/customers", post(people::customer_add)),
         ("GET", "/customers/{id}", get(people::customer)),
-        ("PATCH", "/customers/{id}", patch(people::customer_rename)),
+        ("PATCH", "/customers/{id}", patch(people::customer_change)),
         ("POST", "/customers/{id}/enter", post(people::customer_enter)),
         ("POST", "/customers/{id}/messages", post(people::customer_write)),
         ("POST", "/customers/{id}/taps", post(people::customer_tap)),
         ("POST", "/customers/{id}/recall", post(people::customer_recall)),
+        ("POST", "/customers/{id}/upgrade", post(corp::upgrade_accept)),
+        ("POST", "/customers/{id}/rating", post(corp::customer_rate)),
         ("GET", "/customers/{id}/chat", get(people::chat)),
         ("POST", "/customers/{id}/read", post(people::customer_read)),
         ("POST", "/sessions/{kf}/{id}/take", post(people::session_take)),
@@ -68,10 +71,15 @@ fn routes() -> Vec<(&'static str, &'static str, Handler)> {
         ("POST", "/sessions/{kf}/{id}/reply", post(people::session_reply)),
         ("POST", "/sessions/{kf}/{id}/recall", post(people::session_recall)),
         ("POST", "/sessions/{kf}/{id}/reject", post(people::session_reject)),
+        ("POST", "/sessions/{kf}/{id}/rating", post(corp::rating_ask)),
         ("POST", "/media", post(media::media_add)),
         ("GET", "/media/{media_id}", get(media::media)),
         ("GET", "/servicers", get(people::servicers)),
         ("PUT", "/servicers/{userid}", put(people::servicer_set)),
+        ("GET", "/departments", get(corp::departments)),
+        ("POST", "/departments", post(corp::department_add)),
+        ("GET", "/corp", get(corp::corp)),
+        ("PATCH", "/corp", patch(corp::corp_change)),
         ("GET", "/clock", get(trouble::clock)),
         ("POST", "/clock", post(trouble::clock_set)),
         ("GET", "/faults", get(trouble::faults)),

@@ -4,6 +4,7 @@ mod callback;
 mod check;
 mod clock;
 mod connection;
+mod console;
 mod control;
 mod customer;
 mod download;

@@ -84,7 +84,7 @@ pub(crate) struct Platform {
     /// By their enc_scene. Links do not expire, and no operation deletes one [94665].
     contact_ways: HashMap<String, ContactWay>,
     pub(crate) upgrade_range: UpgradeRange,
-    is_wechat_channels_bound: bool,
+    pub(crate) is_wechat_channels_bound: bool,
     sync_tokens: SyncTokens,
     /// What each `welcome_code` and `msg_code` is good for.
     event_codes: Aging<EventCode>,

@@ -18,7 +18,6 @@ use wecom_kf_raw::{ErrCode, Operation, op};
 
 use crate::check::{Checks, Verdict};
 use crate::connection::{Loopback, Peer};
-use crate::control;
 use crate::download;
 use crate::fault::Effect;
 use crate::finding::{Answer, Facts, Place, Seen};
@@ -28,6 +27,7 @@ use crate::platform::beliefs::Belief;
 use crate::platform::{Chat, Platform, Served};
 use crate::refusal::Refusal;
 use crate::shared::Shared;
+use crate::{console, control};
 
 /// unverified: where WeCom draws the line (40206) is not documented; no request of the API comes near.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
@@ -41,7 +41,7 @@ const VALID: &str = "status and headers are valid";
 
 /// Serves until it is dropped.
 pub(crate) async fn serve(loopback: Loopback, address: SocketAddr, shared: Arc<Shared>) -> io::Result<()> {
-    let router: Router = control::router(address, &shared).fallback(answer).with_state(shared);
+    let router: Router = control::router(address, &shared).merge(console::router()).fallback(answer).with_state(shared);
     axum::serve(loopback, router.into_make_service_with_connect_info::<Peer>()).await
 }
 

@@ -73,7 +73,7 @@ impl Simulator {
 
     /// Binds a 视频号 to the corp, for `get_corp_qualification`. There is none at first.
     pub fn bind_wechat_channels(&self) {
-        self.shared.platform().0.bind_wechat_channels();
+        self.shared.platform().0.is_wechat_channels_bound = true;
     }
 }
 

@@ -28,6 +28,15 @@ pub(super) struct Name {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(super) struct ProfileChange {
+    name: Option<String>,
+    gender: Option<i64>,
+    avatar: Option<String>,
+    unionid: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct NewCustomer {
     name: String,
     open_kfid: Option<String>,
@@ -65,7 +74,7 @@ pub(super) struct Recall {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ByServicer {
-    servicer_userid: String,
+    pub(super) servicer_userid: String,
 }
 
 #[derive(Deserialize)]
@@ -141,15 +150,23 @@ pub(super) async fn customer(State(shared): State<Arc<Shared>>, Segments(id): Se
     show_customer(&platform, now, place.chat())
 }
 
-pub(super) async fn customer_rename(
+pub(super) async fn customer_change(
     State(shared): State<Arc<Shared>>,
     Segments(id): Segments<String>,
-    Body(new): Body<Name>,
+    Body(new): Body<ProfileChange>,
 ) -> Answer {
-    check_name(&new.name, MAX_NAME_CHARS)?;
+    new.name.as_deref().map_or(Ok(()), |name| check_name(name, MAX_NAME_CHARS))?;
+    if new.gender.is_some_and(|gender| !(0..=2).contains(&gender)) {
+        return Err(Problem::bad_request("`gender` must be 0, 1 or 2"));
+    }
     let place = find(&shared, &id)?;
     let (mut platform, now) = shared.platform();
-    platform.rename_customer(place.chat(), &new.name);
+    new.name.iter().for_each(|name| platform.rename_customer(place.chat(), name));
+    let profile = platform.profile(place.chat());
+    profile.gender = new.gender.unwrap_or(profile.gender);
+    let given = |text: String| Some(text).filter(|text| !text.is_empty());
+    new.avatar.into_iter().for_each(|avatar| profile.avatar = given(avatar));
+    new.unionid.into_iter().for_each(|unionid| profile.unionid = given(unionid));
     show_customer(&platform, now, place.chat())
 }
 
@@ -351,7 +368,7 @@ pub(super) async fn servicer_set(
 }
 
 /// A customer and the account they talk to.
-struct Place {
+pub(super) struct Place {
     open_kfid: String,
     external_userid: String,
 }
@@ -376,19 +393,19 @@ impl Entering {
 }
 
 impl Place {
-    fn chat(&self) -> Chat<'_> {
+    pub(super) fn chat(&self) -> Chat<'_> {
         Chat { open_kfid: &self.open_kfid, external_userid: &self.external_userid }
     }
 }
 
-fn find(shared: &Shared, external_userid: &str) -> Result<Place, Problem> {
+pub(super) fn find(shared: &Shared, external_userid: &str) -> Result<Place, Problem> {
     let (platform, _) = shared.platform();
     let open_kfid = platform.account_of(external_userid).map(str::to_owned);
     let open_kfid = open_kfid.ok_or_else(|| Problem::not_found(format!("there is no customer {external_userid}")))?;
     Ok(Place { open_kfid, external_userid: external_userid.to_owned() })
 }
 
-fn find_session(shared: &Shared, (open_kfid, external_userid): (String, String)) -> Result<Place, Problem> {
+pub(super) fn find_session(shared: &Shared, (open_kfid, external_userid): (String, String)) -> Result<Place, Problem> {
     let place = find(shared, &external_userid)?;
     if place.open_kfid != open_kfid {
         return Err(Problem::not_found(format!("the customer {external_userid} is not at the account {open_kfid}")));
@@ -402,7 +419,7 @@ fn whose(platform: &mut Platform, now: Duration, chat: Chat<'_>) -> Result<Strin
     servicer.ok_or_else(|| Problem::conflict("no servicer has the session: take it first"))
 }
 
-fn check_servicer(platform: &Platform, place: &Place, userid: &str) -> Result<(), Problem> {
+pub(super) fn check_servicer(platform: &Platform, place: &Place, userid: &str) -> Result<(), Problem> {
     let set = format!("PUT /sim/v1/servicers/{userid}");
     if !platform.has_member(userid) {
         return Err(Problem::not_found(format!("there is no servicer {userid}: {set}")));
@@ -473,7 +490,7 @@ fn no_account(open_kfid: &str) -> Problem {
     Problem::not_found(format!("there is no account {open_kfid}"))
 }
 
-fn show_customer(platform: &Platform, now: Duration, chat: Chat<'_>) -> Answer {
+pub(super) fn show_customer(platform: &Platform, now: Duration, chat: Chat<'_>) -> Answer {
     platform.show_customer(now, chat).map(Json).ok_or_else(|| Problem::not_found("there is no such customer"))
 }
 

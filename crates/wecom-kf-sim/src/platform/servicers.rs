@@ -130,6 +130,12 @@ impl Platform {
         self.departments.entry(department_id).or_default().extend(userids.iter().map(|userid| (*userid).to_owned()));
     }
 
+    /// `Department`s of `control.yaml`.
+    pub(crate) fn show_departments(&self) -> Vec<Value> {
+        let departments = self.departments.iter();
+        departments.map(|(id, userids)| json!({ "department_id": id, "userids": userids })).collect()
+    }
+
     /// Whether this member receives at an account; None if they do not serve it.
     pub(super) fn receiving_at(&self, open_kfid: &str, userid: &str) -> Option<Receiving> {
         let account = self.accounts.iter().find(|account| account.open_kfid == open_kfid)?;

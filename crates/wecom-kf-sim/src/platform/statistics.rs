@@ -61,6 +61,13 @@ pub(crate) struct Conversation {
     asked: Option<(String, Duration)>,
 }
 
+impl Conversation {
+    /// Who waits for a rating.
+    pub(super) fn asked_by(&self) -> Option<&str> {
+        self.asked.as_ref().map(|(userid, _)| userid.as_str())
+    }
+}
+
 impl Platform {
     /// `POST /cgi-bin/kf/get_corp_statistic` [95489].
     pub(crate) fn get_corp_statistic(&mut self, now: Duration, request: &Value) -> Result<Value, Refusal> {

@@ -8,6 +8,7 @@ use wecom_kf_raw::{Operation, op};
 use super::chat::{Author, Entry};
 use super::news::Change;
 use super::sessions::{MAX_MESSAGES, Occasion, WINDOW};
+use super::upgrade::Offered;
 use super::{Account, Chat, Platform, Receiving, text};
 use crate::finding::Facts;
 
@@ -63,6 +64,8 @@ impl Platform {
             })),
             "chat_end": customer.history.end(),
             "unread": customer.history.unread(),
+            "upgrade_offer": customer.upgrade.as_ref().map(Offered::show),
+            "asked_to_rate_by": customer.conversation.asked_by(),
         }))
     }
 

@@ -43,11 +43,18 @@ enum Accepted {
     Yes,
 }
 
-impl Platform {
-    pub(crate) fn bind_wechat_channels(&mut self) {
-        self.is_wechat_channels_bound = true;
+impl Offered {
+    /// The `upgrade_offer` of a `Customer`.
+    pub(super) fn show(&self) -> Value {
+        let (kind, id, wording) = match &self.offer {
+            UpgradeOffer::Member { userid, wording } => ("member", userid, wording),
+            UpgradeOffer::Groupchat { chat_id, wording } => ("groupchat", chat_id, wording),
+        };
+        json!({ "type": kind, "id": id, "wording": wording, "accepted": self.accepted == Accepted::Yes })
     }
+}
 
+impl Platform {
     /// `GET /cgi-bin/kf/get_corp_qualification` [95153].
     pub(crate) fn get_corp_qualification(&mut self, _now: Duration, _request: &Value) -> Result<Value, Refusal> {
         Ok(json!({ "wechat_channels_binding": self.is_wechat_channels_bound }))

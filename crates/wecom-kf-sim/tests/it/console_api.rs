@@ -237,6 +237,61 @@ async fn a_servicer_serves_accounts_and_may_be_suspended() {
 }
 
 #[tokio::test]
+async fn upgrades_ratings_profiles_departments_and_the_corp_are_played_too() {
+    let (sim, control, bot) = with_control().await;
+    let (_, id) = add(&control, "小王").await;
+    let session = |what: &str| format!("/sessions/{}/{id}/{what}", sim.open_kfid());
+    control.post(&format!("/customers/{id}/messages"), json!({ "msgtype": "text", "text": "你好" })).await;
+    control.patch(&format!("/customers/{id}"), json!({ "gender": 2, "avatar": "", "unionid": "u1" })).await;
+    assert_eq!(control.refused(Method::PATCH, &format!("/customers/{id}"), Some(json!({ "gender": 3 }))).await.0, 400);
+    let known =
+        bot.ok(op::CUSTOMER_BATCHGET, json!({ "external_userid_list": [id] })).await["customer_list"][0].clone();
+    let expected = json!({ "external_userid": id, "nickname": "小王", "gender": 2, "unionid": "u1" });
+    assert_eq!(known, expected);
+
+    let departments = control.post("/departments", json!({ "department_id": 7, "userids": ["wangwu"] })).await;
+    assert_eq!(departments, json!({ "departments": [{ "department_id": 7, "userids": ["wangwu"] }] }));
+    assert_eq!(control.get("/departments").await, departments);
+    let offer = json!({
+        "open_kfid": sim.open_kfid(), "external_userid": id, "type": 1, "member": { "userid": "wangwu", "wording": "您好" },
+    });
+    let upgrade = format!("/customers/{id}/upgrade");
+    assert_eq!(control.refused(Method::POST, &upgrade, Some(json!({}))).await.0, 409);
+    let refused = bot.errcode(op::UPGRADE_SERVICE, offer.clone()).await;
+    let corp = control.patch("/corp", json!({ "upgrade": { "department_ids": [7] } })).await;
+    let range = json!({ "userids": [], "department_ids": [7], "chat_ids": [], "managed_in_console": false });
+    assert_eq!(corp, json!({ "upgrade": range, "wechat_channels_bound": false }));
+    bot.ok(op::UPGRADE_SERVICE, offer.clone()).await;
+    let taken = control.post(&upgrade, json!({})).await;
+    let expected = json!({ "type": "member", "id": "wangwu", "wording": "您好", "accepted": true });
+    assert_eq!(taken["upgrade_offer"], expected);
+    assert_eq!(control.refused(Method::POST, &upgrade, Some(json!({}))).await.0, 409);
+    control.patch("/corp", json!({ "upgrade": { "managed_in_console": true }, "wechat_channels_bound": true })).await;
+    assert_eq!((refused, bot.errcode(op::UPGRADE_SERVICE, offer).await), (95021, 95015));
+    assert_eq!(control.get("/corp").await["wechat_channels_bound"], true);
+
+    let by = json!({ "servicer_userid": "zhangsan" });
+    assert_eq!(control.refused(Method::POST, &session("rating"), Some(by.clone())).await.0, 409, "it is not theirs");
+    control.post(&session("take"), by.clone()).await;
+    assert_eq!(control.post(&session("rating"), by).await["asked_to_rate_by"], "zhangsan");
+    let (rating, satisfied) = (format!("/customers/{id}/rating"), json!({ "rating": "satisfied" }));
+    assert_eq!(control.refused(Method::POST, &rating, Some(json!({ "rating": "best" }))).await.0, 400);
+    assert_eq!(control.post(&rating, satisfied.clone()).await["asked_to_rate_by"], json!(null));
+    assert_eq!(control.refused(Method::POST, &rating, Some(satisfied)).await.0, 409);
+    sim.advance(Duration::from_secs(2 * 24 * 3600));
+    let bot = Bot { access_token: Bot::of(&sim).await.access_token, ..bot };
+    let day = sim.now() - 2 * 24 * 3600;
+    let asked = json!({ "open_kfid": sim.open_kfid(), "start_time": day, "end_time": day });
+    let figures = bot.ok(op::GET_SERVICER_STATISTIC, asked).await["statistic_list"][0]["statistic"].clone();
+    assert_eq!(figures["satisfied_rate"], 1, "{figures}");
+
+    let chat = control.get(&format!("/customers/{id}/chat")).await;
+    let told: Vec<_> =
+        chat["entries"].as_array().unwrap().iter().filter_map(|entry| entry["body"]["event"].as_str()).collect();
+    assert_eq!(told, ["offered", "accepted", "taken", "asked_to_rate", "rated"]);
+}
+
+#[tokio::test]
 async fn servicers_take_reply_transfer_end_stop_and_resume() {
     let (sim, control, bot) = with_control().await;
     let (_, id) = add(&control, "小王").await;

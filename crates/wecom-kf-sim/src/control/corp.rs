@@ -1,0 +1,134 @@
+//! What the console of the corp sets, and what people do that only its figures show.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Answer;
+use super::body::{Body, Nothing, Segments};
+use super::people::{ByServicer, check_servicer, find, find_session, show_customer};
+use crate::platform::{ManagedBy, Platform};
+use crate::shared::Shared;
+use crate::statistics::Satisfaction;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Department {
+    department_id: u64,
+    userids: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Corp {
+    upgrade: Option<Upgrade>,
+    wechat_channels_bound: Option<bool>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Upgrade {
+    userids: Vec<String>,
+    department_ids: Vec<u64>,
+    chat_ids: Vec<String>,
+    managed_in_console: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Rating {
+    rating: Rated,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Rated {
+    Satisfied,
+    Middling,
+    Dissatisfied,
+}
+
+pub(super) async fn departments(State(shared): State<Arc<Shared>>) -> Answer {
+    Ok(Json(json!({ "departments": shared.platform().0.show_departments() })))
+}
+
+pub(super) async fn department_add(State(shared): State<Arc<Shared>>, Body(new): Body<Department>) -> Answer {
+    let (mut platform, _) = shared.platform();
+    let userids: Vec<_> = new.userids.iter().map(String::as_str).collect();
+    platform.meet_department(new.department_id, &userids);
+    Ok(Json(json!({ "departments": platform.show_departments() })))
+}
+
+pub(super) async fn corp(State(shared): State<Arc<Shared>>) -> Answer {
+    Ok(Json(show_corp(&shared.platform().0)))
+}
+
+pub(super) async fn corp_change(State(shared): State<Arc<Shared>>, Body(change): Body<Corp>) -> Answer {
+    let (mut platform, _) = shared.platform();
+    if let Some(upgrade) = change.upgrade {
+        let range = &mut platform.upgrade_range;
+        (range.userids, range.department_ids, range.chat_ids) =
+            (upgrade.userids, upgrade.department_ids, upgrade.chat_ids);
+        range.managed_by = if upgrade.managed_in_console { ManagedBy::Console } else { ManagedBy::Api };
+    }
+    if let Some(is_bound) = change.wechat_channels_bound {
+        platform.is_wechat_channels_bound = is_bound;
+    }
+    Ok(Json(show_corp(&platform)))
+}
+
+pub(super) async fn upgrade_accept(
+    State(shared): State<Arc<Shared>>,
+    Segments(id): Segments<String>,
+    _: Nothing,
+) -> Answer {
+    let place = find(&shared, &id)?;
+    let (mut platform, now) = shared.platform();
+    platform.customer_accepts_upgrade(now, place.chat())?;
+    show_customer(&platform, now, place.chat())
+}
+
+pub(super) async fn rating_ask(
+    State(shared): State<Arc<Shared>>,
+    Segments(path): Segments<(String, String)>,
+    Body(by): Body<ByServicer>,
+) -> Answer {
+    let place = find_session(&shared, path)?;
+    let (mut platform, now) = shared.platform();
+    check_servicer(&platform, &place, &by.servicer_userid)?;
+    platform.servicer_asks_to_rate(now, place.chat(), &by.servicer_userid)?;
+    show_customer(&platform, now, place.chat())
+}
+
+pub(super) async fn customer_rate(
+    State(shared): State<Arc<Shared>>,
+    Segments(id): Segments<String>,
+    Body(rating): Body<Rating>,
+) -> Answer {
+    let rating = match rating.rating {
+        Rated::Satisfied => Satisfaction::Satisfied,
+        Rated::Middling => Satisfaction::Middling,
+        Rated::Dissatisfied => Satisfaction::Dissatisfied,
+    };
+    let place = find(&shared, &id)?;
+    let (mut platform, now) = shared.platform();
+    platform.customer_rates(now, place.chat(), rating)?;
+    show_customer(&platform, now, place.chat())
+}
+
+/// A `Corp` of `control.yaml`.
+fn show_corp(platform: &Platform) -> Value {
+    let range = &platform.upgrade_range;
+    json!({
+        "upgrade": {
+            "userids": range.userids,
+            "department_ids": range.department_ids,
+            "chat_ids": range.chat_ids,
+            "managed_in_console": range.managed_by == ManagedBy::Console,
+        },
+        "wechat_channels_bound": platform.is_wechat_channels_bound,
+    })
+}

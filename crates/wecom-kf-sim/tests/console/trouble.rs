@@ -1,0 +1,143 @@
+use std::sync::Arc;
+
+use fantoccini::key::Key;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use wecom_kf_sim::{Simulator, op};
+
+use crate::browser::play;
+use crate::my_bot;
+
+#[tokio::test]
+#[ignore = "needs chromedriver"]
+async fn a_fault_is_switched_on_and_its_hit_is_in_the_journal() {
+    let sim = Arc::new(Simulator::start().await.unwrap());
+    let bot = tokio::spawn(my_bot::run(sim.vars()));
+    let wang = sim.customer("小王");
+    let address = format!("{}/?lang=en&customer={}&tab=faults", sim.base_url(), wang.external_userid());
+    play(address, |page| async move {
+        page.sees("#panel-faults", "All calls behave.").await;
+        page.click("[data-preset=busy]").await;
+        page.sees(".tools .count.faults", "faults 1").await;
+        page.write("有货吗").await;
+        page.sees("#panel-faults .faults", "hit 1 of 2").await;
+        page.click("[data-tab=journal]").await;
+        page.sees(".row.failed .mark.fault", "errcode -1").await;
+        page.sees(".row.failed .outcome", "-1").await;
+        page.click(".row.failed .row-head").await;
+        page.sees(".details", "Hit by a fault: errcode -1").await;
+        page.sees(".details .json", "\"errmsg\"").await;
+        page.click("[data-tab=faults]").await;
+        page.click("[data-preset=busy]").await;
+        page.sees("#panel-faults", "All calls behave.").await;
+        assert_eq!(page.eval("return document.querySelector('[data-preset=busy]').ariaChecked").await, "false");
+        assert_eq!(sim.calls(op::SEND_MSG), 1);
+    })
+    .await;
+    bot.abort();
+}
+
+#[tokio::test]
+#[ignore = "needs chromedriver"]
+async fn after_48_hours_a_send_is_refused_and_seen_so() {
+    let sim = Arc::new(Simulator::start().await.unwrap());
+    let wang = sim.customer("小王");
+    wang.says("在吗");
+    let address = format!("{}/?lang=en&customer={}", sim.base_url(), wang.external_userid());
+    play(address, |page| async move {
+        page.sees("#meters", "left").await;
+        page.click("#clock").await;
+        page.sees("#clock", "manual").await;
+        page.click("[data-focus=step-49h]").await;
+        page.sees("#meters", "48 h are over").await;
+        page.sees("#meters .chip", "4 ended").await;
+
+        let http = reqwest::Client::new();
+        let token = [("corpid", sim.corp_id()), ("corpsecret", sim.secret())];
+        let gettoken = http.get(format!("{}/cgi-bin/gettoken", sim.base_url())).query(&token);
+        let token: serde_json::Value = gettoken.send().await.unwrap().json().await.unwrap();
+        let message = json!({ "touser": wang.external_userid(), "open_kfid": wang.open_kfid(), "msgtype": "text", "text": { "content": "还在吗" } });
+        let send = http.post(format!("{}/cgi-bin/kf/send_msg", sim.base_url())).json(&message);
+        let reply = send.query(&[("access_token", token["access_token"].as_str().unwrap())]).send().await.unwrap();
+        let reply: serde_json::Value = reply.json().await.unwrap();
+        let errcode = reply["errcode"].as_i64().unwrap();
+        assert_ne!(errcode, 0, "{reply}");
+        page.sees(".row.failed .outcome", &errcode.to_string()).await;
+        page.sees(".row.failed .about", "小王").await;
+        assert_eq!(page.count(".entry.bot").await, 0);
+        let token = token["access_token"].as_str().unwrap();
+        page.click(".row.failed .row-head").await;
+        page.sees(".details", "POST /cgi-bin/kf/send_msg").await;
+        assert_eq!(page.eval(&format!("return document.documentElement.outerHTML.includes('{token}')")).await, false);
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs chromedriver"]
+async fn a_stop_keeps_the_page_and_another_start_is_found() {
+    let sim = Simulator::start().await.unwrap();
+    let port = sim.base_url().rsplit_once(':').unwrap().1.parse().unwrap();
+    let wang = sim.customer("小王");
+    wang.says("在吗");
+    let address = format!("{}/?lang=en&customer={}", sim.base_url(), wang.external_userid());
+    play(address, move |page| async move {
+        page.sees(".entry.customer .bubble", "在吗").await;
+        drop(sim);
+        page.sees("#stopped", "Simulator stopped, trying again.").await;
+        page.sees("#live", "stopped").await;
+        page.sees(".entry.customer .bubble", "在吗").await;
+
+        let another = Simulator::builder().port(port).account("新店").start().await.unwrap();
+        page.sees("#live", "live").await;
+        page.sees(".account h2", "新店").await;
+        assert_eq!(page.count(".entry").await, 0);
+        another.customer("小李").says("我来了");
+        page.sees(".customer .says", "我来了").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs chromedriver"]
+async fn a_callback_is_seen_and_delivered_again_and_a_belief_is_switched() {
+    let sim = Arc::new(Simulator::start().await.unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/callback", listener.local_addr().unwrap());
+    let (came, mut callbacks) = mpsc::unbounded_channel();
+    let receiver = axum::Router::new().fallback(async move || came.send(()).unwrap());
+    let receiver = tokio::spawn(async move { axum::serve(listener, receiver).await });
+    let wang = sim.customer("小王");
+    let address = format!("{}/?lang=en&customer={}&tab=callbacks", sim.base_url(), wang.external_userid());
+    play(address, |page| async move {
+        page.sees("#panel-callbacks", "No callbacks are sent.").await;
+        page.click("[data-focus=callback-set]").await;
+        page.until(
+            "it is asked",
+            "return document.querySelector('#ask-url')?.select() ?? document.querySelector('#ask-url') !== null",
+        )
+        .await;
+        page.keys(&url).await;
+        page.press(Key::Enter).await;
+        page.sees("#panel-callbacks code", &url).await;
+        page.write("在吗").await;
+        callbacks.recv().await.unwrap();
+        page.sees(".callback-rows", "200 ✓").await;
+        page.click(".callback-rows [data-focus^=again-]").await;
+        callbacks.recv().await.unwrap();
+        page.until("both are there", "return document.querySelectorAll('.callback-rows li').length === 2").await;
+        assert_eq!(sim.callbacks().len(), 2);
+
+        page.click("[data-tab=beliefs]").await;
+        let belief =
+            page.until("they are there", "return document.querySelector('.beliefs .switch')?.dataset.focus").await;
+        let switch = format!("[data-focus={}]", belief.as_str().unwrap());
+        assert_eq!(page.text(&switch).await, "holds");
+        page.click(&switch).await;
+        page.sees(&switch, "does not hold").await;
+        page.until("it kept the focus", &format!("return document.activeElement.matches('{switch}')")).await;
+    })
+    .await;
+    receiver.abort();
+}
