@@ -277,7 +277,7 @@ pub(crate) async fn caught_up(inbox: &InboxHandle) {
             if metrics.status == Status::CaughtUp && metrics.lag_messages == 0 {
                 return;
             }
-            sleep(Duration::from_millis(5)).await;
+            sleep(Duration::from_millis(50)).await;
         }
     };
     timeout(Duration::from_secs(600), wait).await.unwrap_or_else(|_| panic!("{:?}", inbox.metrics()));

@@ -9,10 +9,10 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::task::yield_now;
+use tokio::task::{JoinSet, yield_now};
 use wecom_kf::{BoxFuture, Error};
 use wecom_kf_inbox::store::{Acquired, Commit, InboxKey, InboxState, InboxStore, Lease, Memory, Parked, StoreError};
-use wecom_kf_inbox::{Delivery, Failure, Fetched, PageRequest, PageSource};
+use wecom_kf_inbox::{Delivery, Failure, Fetched, PageRequest, PageSource, Summary};
 
 use crate::fake::{FakeWeCom, builder, caught_up, key, text};
 
@@ -148,22 +148,22 @@ async fn live(memory: &Memory, mix: Mix, crash: Crash, polls: Option<usize>) -> 
     let diary = Diary::default();
     let source = Breaking(history(), crash.clone());
     let inbox = builder(&history(), Breaking(memory.clone(), crash.clone())).source(source).concurrency(2);
-    let inbox = inbox.open();
-    let run = async {
-        let inbox = inbox.await.unwrap();
+    let life = async {
+        let inbox = inbox.open().await.unwrap();
         let control = inbox.handle();
         let (noted, point) = (diary.clone(), crash.clone());
         let run = inbox.run(move |delivery| handle(delivery, mix, point.clone(), noted.clone()));
-        let stop = async {
+        // On a task of its own: only what wakes the inbox polls it.
+        let mut stop = JoinSet::new();
+        stop.spawn(async move {
             caught_up(&control).await;
             control.stop();
-        };
-        let (summary, ()) = tokio::join!(run, stop);
-        summary.unwrap();
+        });
+        polled(run, polls).await
     };
     let finished = tokio::select! {
         () = crash.happened.notified() => false,
-        finished = polled(run, polls) => finished,
+        finished = life => finished,
     };
     // What was spawned is aborted now.
     yield_now().await;
@@ -171,7 +171,7 @@ async fn live(memory: &Memory, mix: Mix, crash: Crash, polls: Option<usize>) -> 
 }
 
 /// Polls it so many times at most, then drops it. Whether it ended.
-async fn polled(run: impl Future<Output = ()>, polls: Option<usize>) -> bool {
+async fn polled(run: impl Future<Output = Result<Summary, wecom_kf_inbox::Error>>, polls: Option<usize>) -> bool {
     let mut run = pin!(run);
     let mut left = polls;
     poll_fn(move |context| match &mut left {
@@ -180,7 +180,7 @@ async fn polled(run: impl Future<Output = ()>, polls: Option<usize>) -> bool {
             if let Some(left) = left {
                 *left -= 1;
             }
-            run.as_mut().poll(context).map(|()| true)
+            run.as_mut().poll(context).map(|ended| ended.is_ok())
         }
     })
     .await
