@@ -19,8 +19,9 @@ const FORMAT: u64 = 1;
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 /// The place of each inbox, as JSON.
 const PLACES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("places");
-/// The ids of settled messages, numbered in the order they were settled.
-const SETTLED: TableDefinition<'_, (&str, u64), &str> = TableDefinition::new("settled");
+/// The ids of settled messages as JSON, those of a commit together, under the number of the first: ids are numbered in
+/// the order they were settled. One by one they would cost a thousand times as much as the rest of a commit.
+const SETTLED: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("settled");
 /// Parked messages as JSON, numbered in the order they were parked.
 const PARKED: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("parked");
 /// The number of each.
@@ -235,13 +236,18 @@ fn put(write: &WriteTransaction, key: &str, commit: &Commit) -> Result<bool, Sto
 }
 
 fn put_settled(write: &WriteTransaction, key: &str, place: &mut Place, settled: &[String]) -> Result<(), StoreError> {
-    let mut table = write.open_table(SETTLED).map_err(failed)?;
-    for id in &settled[settled.len().saturating_sub(REMEMBERED)..] {
-        table.insert((key, place.next_settled), &**id).map_err(failed)?;
-        place.next_settled += 1;
+    if settled.is_empty() {
+        return Ok(());
     }
+    let mut table = write.open_table(SETTLED).map_err(failed)?;
+    table.insert((key, place.next_settled), &*encoded(&settled)?).map_err(failed)?;
+    place.next_settled += settled.len() as u64;
     let first_kept = place.next_settled.saturating_sub(REMEMBERED as u64);
-    table.retain_in((key, 0)..(key, first_kept), |_, _| false).map_err(failed)
+    // Those that are kept begin at this one, or within it.
+    let mut before = table.range((key, 0)..=(key, first_kept)).map_err(failed)?;
+    let first_needed = before.next_back().transpose().map_err(failed)?.map(|(number, _)| number.value().1);
+    drop(before);
+    table.retain_in((key, 0)..(key, first_needed.unwrap_or(0)), |_, _| false).map_err(failed)
 }
 
 fn put_parked(write: &WriteTransaction, key: &str, place: &mut Place, commit: &Commit) -> Result<(), StoreError> {
@@ -293,8 +299,9 @@ fn load(database: &Database, key: &str) -> Result<InboxState, StoreError> {
     let Place { revision, cursor, since, .. } = place(&read.open_table(PLACES).map_err(failed)?, key)?;
     let mut settled = Vec::new();
     for entry in read.open_table(SETTLED).map_err(failed)?.range(all(key)).map_err(failed)? {
-        settled.push(entry.map_err(failed)?.1.value().to_owned());
+        settled.extend(decoded::<Vec<String>>(entry.map_err(failed)?.1.value())?);
     }
+    settled.drain(..settled.len().saturating_sub(REMEMBERED));
     Ok(InboxState { revision, cursor, since, settled })
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::task::{JoinSet, yield_now};
+use tokio::time::sleep;
 use wecom_kf::{BoxFuture, Error};
 use wecom_kf_inbox::store::{Acquired, Commit, InboxKey, InboxState, InboxStore, Lease, Memory, Parked, StoreError};
 use wecom_kf_inbox::{Delivery, Failure, Fetched, PageRequest, PageSource, Summary};
@@ -129,6 +130,11 @@ fn history() -> FakeWeCom {
 async fn handle(delivery: Delivery, mix: Mix, crash: Crash, diary: Diary) -> Result<(), Failure> {
     crash.point().await;
     let number: usize = delivery.id()[1..].parse().unwrap();
+    // Some take longer than a commit, so that one that came too early would be seen.
+    if number % PAGE_SIZE == number % 3 {
+        sleep(Duration::from_millis(5)).await;
+        crash.point().await;
+    }
     if mix == Mix::AcksRetriesParksPanics {
         match number % 7 {
             2 if delivery.tries() < 3 => return Err(Failure::retry("not yet")),
