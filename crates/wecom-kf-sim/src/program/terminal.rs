@@ -10,6 +10,9 @@ use wecom_kf_sim::{Call, Delivery, FindingName, Report, Simulator};
 /// WeCom's days are those of China.
 const CHINA: u64 = 8 * 60 * 60;
 
+/// More of a path does not help.
+const SHOWN_PATH_CHARS: usize = 120;
+
 /// Where lines go.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Terminal(Stream);
@@ -118,7 +121,8 @@ pub(super) fn call(call: &Call) -> String {
     let outcome = call.errcode.map_or_else(|| format!("HTTP {}", call.status), |code| code.to_string());
     let fault = call.fault.as_ref().map(|fault| format!("  fault: {fault}")).unwrap_or_default();
     // Where no operation fits, the path is all there is to help.
-    let path = if call.status == 404 { format!("  {}", call.path) } else { String::new() };
+    let path: String = call.path.chars().take(SHOWN_PATH_CHARS).collect();
+    let path = if call.status == 404 { format!("  {path}") } else { String::new() };
     // Up to where WeCom's own hints begin.
     let errmsg = call.reply["errmsg"].as_str().filter(|_| call.errcode.is_some_and(|code| code != 0));
     let why =

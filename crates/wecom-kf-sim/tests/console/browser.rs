@@ -181,9 +181,12 @@ impl Page {
         }
     }
 
-    /// Types into whatever has the focus.
+    /// Types into whatever has the focus. What is made anew just then is asked for again.
     pub(crate) async fn keys(&self, keys: &str) {
-        self.0.active_element().await.unwrap().send_keys(keys).await.unwrap();
+        let end = Instant::now() + PATIENCE;
+        while let Err(error) = self.0.active_element().await.unwrap().send_keys(keys).await {
+            assert!(error.is_stale_element_reference() && Instant::now() < end, "cannot type {keys:?}: {error}");
+        }
     }
 
     pub(crate) async fn press(&self, key: Key) {

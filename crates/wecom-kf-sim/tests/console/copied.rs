@@ -5,6 +5,7 @@ use crate::my_bot;
 // ---
 use std::time::Duration;
 
+use serde_json::json;
 use wecom_kf_sim::Simulator;
 
 #[tokio::test]
@@ -13,21 +14,28 @@ async fn the_bot_answers_as_it_did() -> Result<(), Box<dyn std::error::Error>> {
     let bot = tokio::spawn(my_bot::run(sim.vars())); // your bot, with these variables for its environment
     let customer = sim.customer("小王");
 
-    customer.enters();
-    let menu = customer.hears().await?;
-    assert_eq!(menu.body["head_content"], "您好 👋");
-    assert_eq!(menu.body["list"][0]["click"]["content"], "营业时间");
-    assert_eq!(menu.body["list"][1]["click"]["content"], "转人工");
+    customer.enters_with("spring", None)?;
+    assert_eq!(customer.hears().await?.labels(), ["营业时间", "转人工"]);
 
     customer.says("周末\"开\"门吗？\n谢谢 😊");
     assert_eq!(customer.hears().await?.text(), Some("你说：周末\"开\"门吗？\n谢谢 😊"));
 
+    customer.writes("location", json!({ "latitude": 31.25, "longitude": 121.5, "name": "家" }));
+
+    customer.writes("image", json!({ "media_id": sim.media_id() }));
+
     sim.advance(Duration::from_secs(3600));
-    customer.taps("human", "转人工");
+    customer.chooses("human")?;
     assert_eq!(customer.hears().await?.text(), Some("正在为您转接人工 🙇"));
     assert_eq!(customer.state(), 3);
 
-    sim.servicer("zhangsan").says(&customer, "您好");
+    let said_10 = sim.servicer("zhangsan").says(&customer, "您好");
+
+    sim.servicer("zhangsan").recalls(&customer, &said_10)?;
+
+    sim.servicer("zhangsan").rejects(&customer);
+
+    sim.servicer("zhangsan").stops_rejecting(&customer);
 
     sim.servicer("zhangsan").transfers(&customer, "lisi")?;
 

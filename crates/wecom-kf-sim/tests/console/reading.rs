@@ -15,19 +15,24 @@ async fn a_chat_becomes_the_test_that_is_compiled_beside_this_one() {
     );
     let bot = tokio::spawn(my_bot::run(sim.vars()));
     let wang = sim.customer("小王");
-    wang.enters();
+    wang.enters_with("spring", None).unwrap();
     wang.hears().await.unwrap();
     wang.says("周末\"开\"门吗？\n谢谢 😊");
     wang.hears().await.unwrap();
+    wang.writes("location", json!({ "latitude": 31.25, "longitude": 121.5, "name": "家" }));
+    wang.writes("image", json!({ "media_id": sim.media_id() }));
     sim.advance(std::time::Duration::from_secs(3600));
-    wang.taps("human", "转人工");
+    wang.chooses("human").unwrap();
     wang.hears().await.unwrap();
-    sim.servicer("zhangsan").says(&wang, "您好");
+    let said = sim.servicer("zhangsan").says(&wang, "您好");
+    sim.servicer("zhangsan").recalls(&wang, &said).unwrap();
+    sim.servicer("zhangsan").rejects(&wang);
+    sim.servicer("zhangsan").stops_rejecting(&wang);
     sim.servicer("zhangsan").transfers(&wang, "lisi").unwrap();
     sim.servicer("lisi").ends(&wang).unwrap();
     let address = format!("{}/?lang=en&customer={}", sim.base_url(), wang.external_userid());
     play(address, |page| async move {
-        page.sees(".entry.servicer", "您好").await;
+        page.sees(".note", "session ended by lisi").await;
         page.eval("navigator.clipboard.writeText = async (text) => { window.copied = text }").await;
         page.click("[data-focus=copy-test]").await;
         let copied = page.until("it is copied", "return window.copied").await;

@@ -6,4 +6,6 @@ customer=$(curl --silent --json '{"name":"小王"}' "$WECOM_KF_BASE_URL/sim/v1/c
     sed 's/.*"external_userid":"\([^"]*\)".*/\1/')
 curl --silent --json '{"msgtype":"text","text":"你好"}' \
     "$WECOM_KF_BASE_URL/sim/v1/customers/$customer/messages" >/dev/null
-"$SIM" point wechatpy --port "${WECOM_KF_BASE_URL##*:}" | "$VENV/bin/python" - | tee /dev/stderr | grep --quiet "$customer"
+page=$("$SIM" point wechatpy --port "${WECOM_KF_BASE_URL##*:}" | "$VENV/bin/python" -)
+echo "$page"
+grep --quiet "$customer" <<<"$page"
