@@ -72,6 +72,9 @@ export function customersOf(openKfid) {
   return there.sort((one, other) => (other.last?.at ?? 0) - (one.last?.at ?? 0) || one.name.localeCompare(other.name, 'zh'));
 }
 
+/** Those who serve an account. */
+export const servicersOf = (openKfid) => [...store.servicers.values()].filter(({ open_kfids: served }) => served.includes(openKfid));
+
 export const nameOf = (id) => store.customers.get(id)?.name ?? id;
 export const unread = () => [...store.customers.values()].reduce((sum, { unread }) => sum + unread, 0);
 
