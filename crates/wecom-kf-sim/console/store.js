@@ -24,7 +24,7 @@ export const store = {
   journal: [],
   /** By msgid, the row of the first sync_msg that brought it to the bot. */
   readBy: new Map(),
-  /** By external_userid: the entries by `n`. */
+  /** By external_userid: the entries by `n`, whether they were asked for, and whether they are there. */
   chats: new Map(),
   /** live, loading or stopped. */
   connection: 'loading',
@@ -98,7 +98,7 @@ export function addEntry(entry) {
 }
 
 export function chatOf(id) {
-  if (!store.chats.has(id)) store.chats.set(id, { entries: new Map(), loaded: false });
+  if (!store.chats.has(id)) store.chats.set(id, { entries: new Map(), loaded: false, isWhole: false });
   return store.chats.get(id);
 }
 
