@@ -30,7 +30,7 @@ function written() {
 }
 
 /** The address follows the view. A step that one may want to go back on is a new one in the browser's history. */
-export function writeAddress(isStep) {
+function writeAddress(isStep) {
   const address = written();
   if (isStep) history.pushState(null, '', address);
   else history.replaceState(null, '', address);

@@ -4,7 +4,7 @@ import { toast } from './dom.js';
 import { t } from './words.js';
 
 /** The control API said no, and why. */
-export class Refused extends Error {}
+class Refused extends Error {}
 
 async function call(method, path, body) {
   const request = { method, cache: 'no-store' };

@@ -140,6 +140,11 @@ export function happened(entry, person) {
   };
   const known = {
     entered: scene ? 'note.entered_by' : 'note.entered',
+    accepted: 'note.accepted',
+    asked_to_rate: 'note.asked_to_rate',
+    offered: 'note.offered',
+    rated: 'note.rated',
+    withdrawn: 'note.withdrawn',
     taken: 'note.taken',
     transferred: by === 'api' ? null : 'note.transferred',
     ended: by === 'api' ? null : 'note.ended',

@@ -75,13 +75,13 @@ function renderLog() {
   }
   byId('log').classList.toggle('bare', !person);
   if (!person) return renderNobody(entries);
-  const { loaded } = chatOf(person.external_userid);
+  const { loaded, isWhole } = chatOf(person.external_userid);
   if (!loaded) loadChat(person.external_userid);
   // A message that was taken back says so in its place.
   const list = entriesOf(person).filter(({ body }) => body?.event !== 'recalled').slice(-SHOWN_ROWS);
   // A whole chat at once is nothing to read out.
   byId('log').setAttribute('aria-busy', String(shown.end === 0));
-  keyed(entries, rowsWithTimes(list), {
+  keyed(entries, rowsWithTimes(list, isWhole), {
     key: (row) => row.key,
     version: (row) => `${language}${row.time ?? ''}${identity(row.entry)}${person.name}${row.entry && store.readBy.has(row.entry.msgid)}`,
     make: (row) => rowNode(row, person),
@@ -108,8 +108,8 @@ function identity(entry) {
 const entriesOf = (person) => [...chatOf(person.external_userid).entries.values()].sort((one, other) => one.n - other.n);
 
 /** Five minutes of silence get a line with the time, as on the phone. */
-function rowsWithTimes(list) {
-  if (list.length === 0) return [{ key: 'empty' }];
+function rowsWithTimes(list, isWhole) {
+  if (list.length === 0) return [{ key: isWhole ? 'chat.empty' : 'live.loading' }];
   const rows = [];
   let before = 0;
   for (const entry of list) {
@@ -120,9 +120,9 @@ function rowsWithTimes(list) {
   return rows;
 }
 
-function rowNode({ entry, time }, person) {
+function rowNode({ key, entry, time }, person) {
   if (entry) return entryNode(entry, person);
-  return time ? h('li', { class: 'day' }, h('time', {}, time)) : h('li', { class: 'hint' }, t('chat.empty'));
+  return time ? h('li', { class: 'day' }, h('time', {}, time)) : h('li', { class: 'hint' }, t(key));
 }
 
 function entryNode(entry, person) {

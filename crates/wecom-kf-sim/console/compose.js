@@ -4,7 +4,7 @@ import { act, path, post } from './api.js';
 import { ask, button, byId, fill, h, icon, show, toggle } from './dom.js';
 import { bodyOf, KINDS } from './kinds.js';
 import { addServicer } from './people.js';
-import { customer, on, store, view } from './store.js';
+import { customer, on, servicersOf, view } from './store.js';
 import { t } from './words.js';
 
 /** Who writes: null is the customer, else a servicer's userid. */
@@ -47,7 +47,7 @@ function render() {
   const place = byId('composer');
   place.hidden = !person;
   if (!person) return;
-  if (author !== null && !store.servicers.has(author)) author = null;
+  if (!servicersOf(person.open_kfid).some(({ userid }) => userid === author)) author = null;
   if (writtenTo !== person.external_userid) {
     drafts.set(writtenTo, box.value);
     writtenTo = person.external_userid;
@@ -77,17 +77,19 @@ function authors(person) {
     render();
     box.focus();
   };
+  const serving = servicersOf(person.open_kfid);
   return h('div', { class: 'segments', role: 'group', 'aria-label': t('author') },
     button([icon('person'), person.name], choose(null), { 'aria-pressed': String(author === null), data: { focus: 'author-' } }),
-    [...store.servicers.keys()].map((userid) => button([icon('people'), userid], choose(userid), { 'aria-pressed': String(author === userid), data: { focus: `author-${userid}` } })),
-    store.servicers.size === 0 ? button([icon('plus'), t('servicer.add')], addServicer, { data: { focus: 'author-add' } }) : null);
+    serving.map(({ userid }) => button([icon('people'), userid], choose(userid), { 'aria-pressed': String(author === userid), data: { focus: `author-${userid}` } })),
+    serving.length === 0 ? button([icon('plus'), t('servicer.add')], addServicer, { data: { focus: 'author-add' } }) : null);
 }
 
 const session = (person, verb) => path('sessions', person.open_kfid, person.external_userid, verb);
 
 /** The shortest way to have a person in the session, beside the customer's box. */
 function takeOver(person) {
-  const free = [...store.servicers.values()].find(({ receiving }) => receiving) ?? [...store.servicers.values()][0];
+  const serving = servicersOf(person.open_kfid);
+  const free = serving.find(({ receiving }) => receiving) ?? serving[0];
   if (person.session.state === 3) {
     return h('div', { class: 'acts' }, button(t('session.end'), () => act(post(session(person, 'end'))), { class: 'quiet', data: { focus: 'end' } }));
   }
@@ -96,7 +98,7 @@ function takeOver(person) {
 
 function servicerActs(person) {
   const { state, servicer_userid: holder, rejecting } = person.session;
-  const others = [...store.servicers.keys()].filter((userid) => userid !== holder);
+  const others = servicersOf(person.open_kfid).map(({ userid }) => userid).filter((userid) => userid !== holder);
   return h('div', { class: 'acts' },
     holder === author ? null : button(t('session.take'), () => act(post(session(person, 'take'), { servicer_userid: author })), { class: 'quiet', data: { focus: 'take' } }),
     state === 3 && others.length > 0 ? button(t('session.transfer'), () => transfer(person, others), { class: 'quiet', data: { focus: 'transfer' } }) : null,

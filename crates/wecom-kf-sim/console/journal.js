@@ -159,7 +159,7 @@ const findingsOf = (row) => [...store.findings.values()].filter(({ name, entries
 const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
 /** The call as a command. Token and secret stay in the reader's environment. */
-export function curl(row) {
+function curl(row) {
   const { info } = store;
   if (row.kind === 'callback') return `curl -X POST ${info.base_url}/sim/v1/callbacks/${row.n}/repeat -H 'Content-Type: application/json' -d '{}'`;
   if (row.operation === 'gettoken') return `curl "$WECOM_KF_BASE_URL${row.path}?corpid=$WECOM_CORP_ID&corpsecret=$WECOM_KF_SECRET"`;

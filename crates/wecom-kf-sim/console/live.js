@@ -52,6 +52,7 @@ export async function loadChat(id) {
     const { entries } = await get(`${path('customers', id, 'chat')}?after=${Math.max(0, end - SHOWN_ROWS)}`);
     const newer = chat.entries;
     chat.entries = new Map([...entries, ...newer.values()].map((entry) => [entry.n, entry]));
+    chat.isWhole = true;
   } catch {
     chat.loaded = false;
   }

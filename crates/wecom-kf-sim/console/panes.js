@@ -5,7 +5,7 @@ import { button, byId, fill, h, icon } from './dom.js';
 import { on, store, unread, view } from './store.js';
 import { t } from './words.js';
 
-export const TABS = ['journal', 'findings', 'faults', 'callbacks', 'beliefs'];
+const TABS = ['journal', 'findings', 'faults', 'callbacks', 'beliefs'];
 /** The phone's panes; the last two are parts of the right one. */
 const PANES = [['people', 'people'], ['chat', 'chat'], ['journal', 'list'], ['controls', 'sliders']];
 const OF_PANE = { journal: ['journal', 'findings'], controls: ['faults', 'callbacks', 'beliefs'] };

@@ -24,7 +24,7 @@ export const store = {
   journal: [],
   /** By msgid, the row of the first sync_msg that brought it to the bot. */
   readBy: new Map(),
-  /** By external_userid: the entries by `n`. */
+  /** By external_userid: the entries by `n`, whether they were asked for, and whether they are there. */
   chats: new Map(),
   /** live, loading or stopped. */
   connection: 'loading',
@@ -72,6 +72,9 @@ export function customersOf(openKfid) {
   return there.sort((one, other) => (other.last?.at ?? 0) - (one.last?.at ?? 0) || one.name.localeCompare(other.name, 'zh'));
 }
 
+/** Those who serve an account. */
+export const servicersOf = (openKfid) => [...store.servicers.values()].filter(({ open_kfids: served }) => served.includes(openKfid));
+
 export const nameOf = (id) => store.customers.get(id)?.name ?? id;
 export const unread = () => [...store.customers.values()].reduce((sum, { unread }) => sum + unread, 0);
 
@@ -95,7 +98,7 @@ export function addEntry(entry) {
 }
 
 export function chatOf(id) {
-  if (!store.chats.has(id)) store.chats.set(id, { entries: new Map(), loaded: false });
+  if (!store.chats.has(id)) store.chats.set(id, { entries: new Map(), loaded: false, isWhole: false });
   return store.chats.get(id);
 }
 

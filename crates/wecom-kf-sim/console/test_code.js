@@ -115,9 +115,9 @@ class Test {
 
   note({ body: { event, by, state, servicer_userid: userid, scene, rejecting, msgid } }) {
     const servicer = (id) => `sim.servicer(${rust(id)})`;
-    if (event === 'entered') this.step(scene ? `customer.enters_by(${rust(scene)}, None);` : 'customer.enters();');
+    if (event === 'entered') this.step(scene ? `customer.enters_with(${rust(scene)}, None)?;` : 'customer.enters();');
     if (event === 'recalled') this.recall(msgid);
-    if (event === 'rejecting') this.step(`${servicer(userid)}.${rejecting ? 'rejects' : 'accepts'}(&customer);`);
+    if (event === 'rejecting') this.step(`${servicer(userid)}.${rejecting ? 'rejects' : 'stops_rejecting'}(&customer);`);
     if (event === 'state') this.chosen = state;
     if (by === 'api') return;
     if (event === 'taken') this.step(`${servicer(userid)}.takes(&customer);`);

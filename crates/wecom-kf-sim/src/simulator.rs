@@ -395,7 +395,8 @@ impl Builder {
     }
 
     /// Lets all ids, tokens and cursors follow from this number. Without it they are new each time, the corp id too, so
-    /// that no cursor of an earlier simulator fits.
+    /// that no cursor of an earlier simulator fits. Callback tokens also say when they were made: see
+    /// [`manual_clock`](Self::manual_clock).
     pub fn seed(mut self, seed: u64) -> Self {
         self.setup.seed = seed;
         self.setup.is_seeded = true;

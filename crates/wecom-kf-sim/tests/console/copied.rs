@@ -14,7 +14,7 @@ async fn the_bot_answers_as_it_did() -> Result<(), Box<dyn std::error::Error>> {
     let bot = tokio::spawn(my_bot::run(sim.vars())); // your bot, with these variables for its environment
     let customer = sim.customer("小王");
 
-    customer.enters_by("spring", None);
+    customer.enters_with("spring", None)?;
     assert_eq!(customer.hears().await?.labels(), ["营业时间", "转人工"]);
 
     customer.says("周末\"开\"门吗？\n谢谢 😊");
@@ -35,7 +35,7 @@ async fn the_bot_answers_as_it_did() -> Result<(), Box<dyn std::error::Error>> {
 
     sim.servicer("zhangsan").rejects(&customer);
 
-    sim.servicer("zhangsan").accepts(&customer);
+    sim.servicer("zhangsan").stops_rejecting(&customer);
 
     sim.servicer("zhangsan").transfers(&customer, "lisi")?;
 

@@ -85,6 +85,21 @@ async fn a_servicer_takes_over_replies_and_ends() {
 
 #[tokio::test]
 #[ignore = "needs chromedriver"]
+async fn only_who_serves_the_account_is_offered() {
+    let sim = Arc::new(Simulator::builder().servicer("zhangsan").start().await.unwrap());
+    sim.member("lisi");
+    let wang = sim.customer("小王");
+    wang.says("在吗");
+    let address = format!("{}/?lang=en&customer={}", sim.base_url(), wang.external_userid());
+    play(address, |page| async move {
+        page.sees("[data-focus=take]", "zhangsan").await;
+        assert_eq!((page.count(".servicer").await, page.count("[data-focus^=author-]").await), (2, 2));
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs chromedriver"]
 async fn every_kind_that_is_offered_is_written_and_shown() {
     let sim = Arc::new(Simulator::builder().servicer("zhangsan").start().await.unwrap());
     let wang = sim.customer("小王");

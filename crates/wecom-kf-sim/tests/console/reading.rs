@@ -15,7 +15,7 @@ async fn a_chat_becomes_the_test_that_is_compiled_beside_this_one() {
     );
     let bot = tokio::spawn(my_bot::run(sim.vars()));
     let wang = sim.customer("小王");
-    wang.enters_by("spring", None);
+    wang.enters_with("spring", None).unwrap();
     wang.hears().await.unwrap();
     wang.says("周末\"开\"门吗？\n谢谢 😊");
     wang.hears().await.unwrap();
@@ -27,7 +27,7 @@ async fn a_chat_becomes_the_test_that_is_compiled_beside_this_one() {
     let said = sim.servicer("zhangsan").says(&wang, "您好");
     sim.servicer("zhangsan").recalls(&wang, &said).unwrap();
     sim.servicer("zhangsan").rejects(&wang);
-    sim.servicer("zhangsan").accepts(&wang);
+    sim.servicer("zhangsan").stops_rejecting(&wang);
     sim.servicer("zhangsan").transfers(&wang, "lisi").unwrap();
     sim.servicer("lisi").ends(&wang).unwrap();
     let address = format!("{}/?lang=en&customer={}", sim.base_url(), wang.external_userid());

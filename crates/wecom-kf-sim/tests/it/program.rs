@@ -266,5 +266,5 @@ async fn the_first_answer_comes_soon() {
     let started = Instant::now();
     let (_child, _lines, vars) = start(&["--port", "0"]).await;
     reqwest::get(format!("{}/cgi-bin/gettoken", var(&vars, "WECOM_KF_BASE_URL"))).await.unwrap();
-    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
 }
