@@ -64,6 +64,10 @@ impl Request for MediaUpload {
         self.media.repeat()
     }
 
+    fn private(&self) -> Vec<&str> {
+        vec![self.media.file_name()]
+    }
+
     fn is_spent(&self) -> bool {
         self.media.is_spent()
     }
@@ -84,6 +88,10 @@ impl Request for MediaUploadimg {
 
     fn repeat(&self) -> Repeat {
         self.media.repeat()
+    }
+
+    fn private(&self) -> Vec<&str> {
+        vec![self.media.file_name()]
     }
 
     fn is_spent(&self) -> bool {
