@@ -1,8 +1,10 @@
 use std::fmt;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use reqwest::Body;
 use reqwest::multipart::{Form, Part};
 use tokio::fs::File;
@@ -26,7 +28,7 @@ pub struct Upload {
 }
 
 enum Source {
-    Bytes(Vec<u8>),
+    Bytes(Bytes),
     File(PathBuf),
     /// It can be read once.
     Stream(Mutex<Option<Body>>),
@@ -35,7 +37,8 @@ enum Source {
 impl Upload {
     /// From memory. The customer sees `file_name` of a file message.
     pub fn from_bytes(file_name: impl Into<String>, content_type: &'static str, bytes: impl Into<Vec<u8>>) -> Self {
-        let bytes = bytes.into();
+        // A repeat shares them.
+        let bytes = Bytes::from(bytes.into());
         Self { file_name: file_name.into(), content_type, length: bytes.len() as u64, source: Source::Bytes(bytes) }
     }
 
@@ -82,11 +85,20 @@ impl Upload {
     async fn body(&self) -> Result<Body, Error> {
         match &self.source {
             Source::Bytes(bytes) => Ok(bytes.clone().into()),
-            Source::File(path) => Ok(File::open(path).await.map_err(Error::Unreadable)?.into()),
+            Source::File(path) => Ok(self.open(path).await.map_err(Error::Unreadable)?.into()),
             Source::Stream(body) => {
-                let spent = || Error::Unreadable(std::io::Error::other("the stream was sent before"));
+                let spent = || Error::Unreadable(io::Error::other("the stream was sent before"));
                 locked(body).take().ok_or_else(spent)
             }
+        }
+    }
+
+    /// With more or fewer bytes than are announced, WeCom would get half a file or wait for the rest.
+    async fn open(&self, path: &Path) -> io::Result<File> {
+        let file = File::open(path).await?;
+        match file.metadata().await?.len() == self.length {
+            true => Ok(file),
+            false => Err(io::Error::other("the file has changed its size")),
         }
     }
 
