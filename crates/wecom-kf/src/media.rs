@@ -119,7 +119,7 @@ impl Media<'_> {
     /// does.
     ///
     /// No file there is replaced: the next one of the same name gets a number, `menu (2).pdf`. If WeCom says no name, it
-    /// is the media_id.
+    /// is the media_id. A name of more than 255 bytes is cut.
     ///
     /// # Errors
     ///

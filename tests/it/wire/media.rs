@@ -136,6 +136,27 @@ async fn an_upload_is_one_part_with_name_type_and_length() {
     }
 }
 
+/// Quotes and backslashes are escaped, so that a name ends where it ends; the rest goes as it is, whatever its length.
+#[tokio::test]
+async fn any_name_arrives_whole() {
+    let server = Server::start(|_, _| json(UPLOADED)).await;
+    let long = "长".repeat(300) + ".pdf";
+    let names = [
+        (r#"say "hi".txt"#, r#"say \"hi\".txt"#),
+        (r"a\b.txt", r"a\\b.txt"),
+        ("a;b=c.txt", "a;b=c.txt"),
+        ("🙂%41.txt", "🙂%41.txt"),
+        (&long, &long),
+    ];
+    for (name, sent) in names {
+        server.client.media().upload(MediaType::File, Upload::from_bytes(name, JPG)).await.unwrap();
+        let request = server.requests().pop().unwrap();
+        let line = format!("Content-Disposition: form-data; name=\"media\"; filename=\"{sent}\"\r\n");
+        assert!(String::from_utf8_lossy(&request.body).contains(&line), "{name}");
+    }
+    assert_eq!(server.requests().len(), names.len());
+}
+
 #[tokio::test]
 async fn a_picture_gets_a_permanent_url() {
     let server = Server::start(|_, _| json(r#"{"errcode":0,"errmsg":"","url":"https://wework.qpic.cn/x/0"}"#)).await;
@@ -197,6 +218,19 @@ async fn a_file_that_is_gone_or_a_stream_that_fails_is_an_error_that_says_so() {
         gone.to_string().contains("media_upload got no usable answer: the file to be sent could not be read"),
         "{gone}"
     );
+    for length in [JPG.len() - 1, JPG.len() + 1] {
+        std::fs::write(&path, JPG).unwrap();
+        let upload = Upload::from_file(&path).await.unwrap();
+        std::fs::write(&path, vec![b'x'; length]).unwrap();
+        let changed = server.client.media().upload(MediaType::Image, upload).await.unwrap_err();
+        assert!(changed.to_string().contains("could not be read: the file has changed its size"), "{changed}");
+    }
+    assert_eq!(server.requests().len(), 0);
+
+    let short = stream::iter([Ok::<_, std::io::Error>(JPG.to_vec())]);
+    let upload = Upload::from_stream("a.jpg", JPG.len() as u64 + 1, short);
+    let error = server.client.media().upload(MediaType::Image, upload).await.unwrap_err();
+    assert!(matches!(error, Error::NoAnswer { attempts: 1, .. }), "{error}");
     let broken = stream::iter([Err::<Vec<u8>, _>(std::io::Error::other("the disk is gone"))]);
     let upload = Upload::from_stream("a.jpg", 17, broken);
     assert!(server.client.media().upload(MediaType::Image, upload).await.is_err());
@@ -411,6 +445,81 @@ async fn another_range_than_was_asked_for_is_no_file() {
     let error = server.client.media().download_to("m1", folder.path().join("a")).await.unwrap_err();
     assert!(error.to_string().contains("another range than was asked for"), "{error}");
     assert!(names_in(&folder).is_empty());
+}
+
+/// Of a file, no more is taken than was announced; of a part, none that cannot be of it.
+#[tokio::test]
+async fn a_server_that_sends_other_bytes_than_it_announces_makes_no_loop_and_no_wrong_file() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("a");
+    let more = answer("200 OK", ATTACHED, FILE, 5);
+    let server = Server::start(move |_, _| more.clone()).await;
+    assert_eq!(server.client.media().download_to("m1", &path).await.unwrap().length, 5);
+    assert_eq!(std::fs::read(&path).unwrap(), &FILE[..5]);
+    std::fs::remove_file(&path).unwrap();
+
+    let part = |range: &str, body: &[u8]| {
+        answer("206 Partial Content", &format!("{ATTACHED}content-range: bytes {range}\r\n"), body, body.len())
+    };
+    let cases = [
+        (part("0-15/8", FILE), "more bytes than it announced"),
+        (part("0-15/*", FILE), "a part without the length of the whole"),
+        (part("0-0/16", b""), "a part without a byte"),
+    ];
+    for (reply, problem) in cases {
+        let server = Server::start(move |_, _| reply.clone()).await;
+        let download = server.client.media().download_to("m1", &path);
+        let error = tokio::time::timeout(Duration::from_secs(20), download).await.unwrap().unwrap_err();
+        assert!(matches!(&error, Error::BadReply { problem: said, .. } if *said == problem), "{error}");
+        assert_eq!((server.requests().len(), names_in(&folder).len()), (1, 0), "{problem}");
+    }
+}
+
+/// A phone's name of a file may be longer than a disk's.
+#[tokio::test]
+async fn a_name_too_long_for_a_file_is_cut_and_stays_whole_where_it_is_said() {
+    let folder = TempDir::new().unwrap();
+    let name = "长".repeat(300) + ".pdf";
+    let headers = format!("content-disposition: attachment; filename=\"{name}\"\r\n");
+    let server = Server::start(move |_, _| answer("200 OK", &headers, JPG, JPG.len())).await;
+    for number in ["", " (2)"] {
+        let saved = server.client.media().download_into("m1", folder.path()).await.unwrap();
+        assert_eq!(saved.file_name.as_deref(), Some(name.as_str()));
+        let saved_as = saved.path.file_name().unwrap().to_str().unwrap();
+        assert!(saved_as.ends_with(&format!("长{number}.pdf")) && saved_as.len() <= 255, "{saved_as}");
+        assert_eq!(std::fs::read(&saved.path).unwrap(), JPG);
+    }
+}
+
+/// Names are the customer's own words.
+#[tokio::test]
+async fn no_error_of_a_file_shows_its_name() {
+    let folder = TempDir::new().unwrap();
+    let taken = folder.path().join("canary-name.pdf");
+    std::fs::create_dir(&taken).unwrap();
+    let headers = "content-disposition: attachment; filename=\"canary-name.pdf\"\r\n";
+    let whole = answer("200 OK", headers, JPG, JPG.len());
+    let broken = answer("200 OK", headers, JPG, JPG.len() + 1);
+    let echo = r#"{"errcode":40007,"errmsg":"bad file canary-name.pdf"}"#;
+    let server = Server::start(move |request, number| match number {
+        _ if request.head.starts_with("POST") => json(echo),
+        0 => whole.clone(),
+        _ => broken.clone(),
+    })
+    .await;
+    let media = server.client.media();
+    let upload = Upload::from_bytes("canary-name.pdf", JPG);
+    let errors = [
+        media.download_to("m1", &taken).await.err(),
+        media.download_into("m1", folder.path()).await.err(),
+        media.get("m1").await.unwrap().into_bytes(99).await.err(),
+        media.upload(MediaType::File, upload).await.err(),
+    ];
+    for error in errors {
+        let error = error.expect("nothing failed");
+        let shown = format!("{error} {error:?} {error:#?} {:?}", wecom_kf::Report::from(error.clone()));
+        assert!(!shown.contains("canary"), "{shown}");
+    }
 }
 
 /// Whatever the size, the reader holds a piece of it only: no limit of an attempt cuts a slow stream short either.

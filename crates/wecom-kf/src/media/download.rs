@@ -120,13 +120,22 @@ pub(super) async fn into_folder(media: Media<'_>, media_id: &str, folder: &Path)
     unreachable!("a folder has room for one more name")
 }
 
-/// `menu.pdf`, `menu (2).pdf`, …
+/// The longest name of a file, in bytes, on most systems. A sender's may be longer.
+const LONGEST_NAME: usize = 255;
+
+/// What is longer is no ending.
+const LONGEST_ENDING: usize = 32;
+
+/// `menu.pdf`, `menu (2).pdf`, …; cut before its ending where it is too long.
 fn numbered(name: &str, number: u32) -> String {
-    match (number, name.rsplit_once('.')) {
-        (1, _) => name.to_owned(),
-        (_, Some((stem, ending))) if !stem.is_empty() => format!("{stem} ({number}).{ending}"),
-        _ => format!("{name} ({number})"),
+    let dot = name.rfind('.').filter(|dot| *dot > 0 && name.len() - dot <= LONGEST_ENDING);
+    let (stem, ending) = name.split_at(dot.unwrap_or(name.len()));
+    let number = if number == 1 { String::new() } else { format!(" ({number})") };
+    let mut end = stem.len().min(LONGEST_NAME - ending.len() - number.len());
+    while !stem.is_char_boundary(end) {
+        end -= 1;
     }
+    format!("{}{number}{ending}", &stem[..end])
 }
 
 /// What is fetched, in a file beside the one it will be.
@@ -207,6 +216,7 @@ impl<'a> Fetch<'a> {
                 download.length()
             }
         };
+        let before = self.written;
         loop {
             match download.try_next().await {
                 Ok(Some(chunk)) => {
@@ -222,6 +232,8 @@ impl<'a> Fetch<'a> {
         }
         self.file.flush().await.map_err(cannot_write)?;
         match total {
+            // Asking on would get the same for ever.
+            Some(total) if self.written < total && self.written == before => Err(bad_reply("a part without a byte")),
             Some(total) if self.written < total => Ok(Read::Part),
             Some(total) if self.written > total => Err(bad_reply("more bytes than it announced")),
             None if download.0.part().is_some() => Err(bad_reply("a part without the length of the whole")),
@@ -265,5 +277,16 @@ mod tests {
         for (name, second) in names {
             assert_eq!((numbered(name, 1).as_str(), numbered(name, 2).as_str()), (name, second));
         }
+    }
+
+    #[test]
+    fn a_name_that_is_too_long_for_a_file_is_cut_before_its_ending() {
+        let long = "长".repeat(300);
+        assert_eq!(numbered(&format!("{long}.pdf"), 1), format!("{}.pdf", "长".repeat(83)));
+        assert_eq!(numbered(&format!("{long}.pdf"), 12), format!("{} (12).pdf", "长".repeat(82)));
+        assert_eq!(numbered(&long, 1), "长".repeat(85));
+        assert_eq!(numbered(&format!("a.{long}"), 1), format!("a.{}", "长".repeat(84)));
+        let whole = format!("{}.pdf", "x".repeat(251));
+        assert_eq!(numbered(&whole, 1), whole);
     }
 }
