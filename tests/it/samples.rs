@@ -220,6 +220,13 @@ fn disputed_forms_are_all_taken() {
         (other_names.head_image.as_deref(), other_names.shop_head_image.as_deref(), other_names.sales_price.as_deref()),
         (Some("a"), Some("b"), Some("19900"))
     );
+    let both_names = product(
+        r#"{"msgtype":"channels_shop_product","channels_shop_product":{"head_image":"","head_img":"a","shop_head_image":"b","shop_head_img":"c","title":""}}"#,
+    );
+    assert_eq!(
+        (both_names.head_image.as_deref(), both_names.shop_head_image.as_deref(), both_names.title.as_deref()),
+        (Some("a"), Some("b"), None)
+    );
     let Content::Location(location) =
         content(r#"{"msgtype":"location","location":{"latitude":"23.1","longitude":113}}"#)
     else {

@@ -187,6 +187,9 @@ impl<'a> Knowledge<'a> {
         pages("knowledge_list_intent", move |cursor| {
             let IntentFilter { group_id, intent_id } = filter.clone();
             async move {
+                // WeCom might take an empty one for all.
+                group_id.iter().try_for_each(|id| input::not_empty("group_id", id))?;
+                intent_id.iter().try_for_each(|id| input::not_empty("intent_id", id))?;
                 let limit = Some(limits::knowledge_list_intent::LIMIT_MAX);
                 let body = types::KnowledgeListIntentRequest { cursor, limit, group_id, intent_id };
                 let reply = self.0.call(&op::KnowledgeListIntent { body }).await?;

@@ -107,7 +107,7 @@ async fn intents_are_read_in_every_reported_form() {
     let text = |content: &str| json!({ "text": { "content": content } });
     let attachments = json!([
         { "msgtype": "image", "image": { "name": "a.png" } }, { "msgtype": "video", "video": { "name": "b.mp4" } },
-        { "msgtype": "link", "link": { "title": "t", "url": "u", "picurl": "p" } },
+        { "msgtype": "link", "link": { "title": "t", "url": "u", "picurl": "p", "pic_url": "" } },
         { "msgtype": "miniprogram", "miniprogram": { "title": "t", "appid": "wx", "pagepath": "p" } },
         { "msgtype": "hologram" }, { "msgtype": "link" },
     ]);
@@ -118,8 +118,10 @@ async fn intents_are_read_in_every_reported_form() {
     let mut question = text("营业时间");
     question["similar_questions"] = similar.clone();
     question["answers"] = answers.clone();
-    let inside = json!({ "group_id": "kg1", "intent_id": "ki1", "question": question });
-    for intent in [beside, inside] {
+    let inside = json!({ "group_id": "kg1", "intent_id": "ki1", "question": question.clone() });
+    let mut twice = beside.clone();
+    twice["question"] = question.clone();
+    for intent in [beside, inside, twice] {
         let reply = json!({ "errcode": 0, "has_more": 0, "intent_list": [intent] });
         let list = post(&server, "knowledge/list_intent", json!({ "limit": 1000, "group_id": "kg1" }), reply).await;
         let intents: Vec<_> = client.knowledge().intents(IntentFilter::group("kg1")).try_collect().await.unwrap();
@@ -155,6 +157,7 @@ async fn bad_input_is_refused_before_a_request_is_made() {
     let answer = || Answer::new("a").unwrap();
     let long = |characters: usize| "问".repeat(characters);
     let many = |count: usize| IntentUpdate::new().similar_questions(vec!["q"; count]);
+    let intents = async |filter| knowledge.intents(filter).try_collect::<Vec<_>>().await.err();
     let cases = [
         (knowledge.add_group("").await.err(), "name is empty"),
         (knowledge.add_group(&long(13)).await.err(), "name has 13 characters, at most 12 are allowed"),
@@ -163,6 +166,8 @@ async fn bad_input_is_refused_before_a_request_is_made() {
         (knowledge.delete_group("").await.err(), "group_id is empty"),
         (knowledge.delete_intent("").await.err(), "intent_id is empty"),
         (knowledge.update_intent("i", IntentUpdate::new()).await.err(), "update is empty"),
+        (intents(IntentFilter::group("")).await, "group_id is empty"),
+        (intents(IntentFilter::intent("")).await, "intent_id is empty"),
         (Intent::new(long(201), answer()).err(), "question has 201 characters, at most 200 are allowed"),
         (Intent::new("q", answer()).unwrap().similar("").err(), "similar_questions is empty"),
         (many(101).err(), "similar_questions has 101 items, at most 100 are allowed"),

@@ -53,14 +53,14 @@ impl From<types::KnowledgeIntent> for StoredIntent {
         // The table of the document has them beside the question, its sample inside of it.
         let beside = intent.similar_questions.unwrap_or_default().items;
         let inside = question.similar_questions.unwrap_or_default().items;
+        let similar_questions = if beside.is_empty() { inside } else { beside };
         let answer = intent.answers.into_iter().chain(question.answers).next();
         Self {
             intent_id: intent.intent_id.unwrap_or_default(),
             group_id: intent.group_id.unwrap_or_default(),
             question: question.text.and_then(|text| text.content).unwrap_or_default(),
-            similar_questions: beside
+            similar_questions: similar_questions
                 .into_iter()
-                .chain(inside)
                 .filter_map(|question| question.text.and_then(|text| text.content))
                 .collect(),
             answer: answer.map(StoredAnswer::from),
@@ -157,7 +157,7 @@ impl From<types::KnowledgeAttachment> for StoredAttachment {
                 url: link.url.unwrap_or_default(),
                 desc: link.desc.filter(|desc| !desc.is_empty()),
                 // One SDK has the other spelling.
-                pic_url: link.pic_url.or(link.picurl).filter(|url| !url.is_empty()),
+                pic_url: [link.pic_url, link.picurl].into_iter().flatten().find(|url| !url.is_empty()),
             }),
             "miniprogram" => attachment.miniprogram.map(|miniprogram| Self::Miniprogram {
                 title: miniprogram.title.unwrap_or_default(),

@@ -266,15 +266,16 @@ bodies! {
 }
 
 impl From<types::MessageChannelsShopProduct> for ChannelsShopProduct {
-    /// Some servers write `head_img` and `shop_head_img`.
+    /// Some servers write `head_img` and `shop_head_img`. An empty text is none, as everywhere.
     fn from(product: types::MessageChannelsShopProduct) -> Self {
+        let some = |text: Option<String>| text.filter(|text| !text.is_empty());
         Self {
-            product_id: product.product_id,
-            head_image: product.head_image.or(product.head_img),
-            title: product.title,
-            sales_price: product.sales_price,
-            shop_nickname: product.shop_nickname,
-            shop_head_image: product.shop_head_image.or(product.shop_head_img),
+            product_id: some(product.product_id),
+            head_image: some(product.head_image).or(some(product.head_img)),
+            title: some(product.title),
+            sales_price: some(product.sales_price),
+            shop_nickname: some(product.shop_nickname),
+            shop_head_image: some(product.shop_head_image).or(some(product.shop_head_img)),
         }
     }
 }
