@@ -114,7 +114,10 @@ fn a_callback_and_an_account_come_of_variables_and_what_is_wrong_is_named_not_sh
     let with = |name: &str, value: &str| Settings::from_vars(all.iter().copied().chain([(name, value)]));
     let cases = [
         (with("WECOM_KF_CALLBACK_TOKEN", "").callback().err(), "not set in the environment: WECOM_KF_CALLBACK_TOKEN"),
-        (with("WECOM_KF_CALLBACK_AES_KEY", "short1").callback().err(), "EncodingAESKey has 6 characters"),
+        (
+            with("WECOM_KF_CALLBACK_AES_KEY", "short1").callback().err(),
+            "WECOM_KF_CALLBACK_AES_KEY or WECOM_CORP_ID: EncodingAESKey has 6 characters",
+        ),
         (with("WECOM_KF_OPEN_KFID", "").open_kfid().err(), "not set in the environment: WECOM_KF_OPEN_KFID"),
         (with("WECOM_KF_LISTEN", "8080").listen().err(), "WECOM_KF_LISTEN is no address with a port"),
     ];

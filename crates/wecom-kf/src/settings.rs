@@ -17,8 +17,8 @@ use crate::{Credentials, Error, OpenKfid};
 /// | `WECOM_KF_CALLBACK_TOKEN`, `WECOM_KF_CALLBACK_AES_KEY` | `Token` and `EncodingAESKey` of the callback's settings |
 /// | `WECOM_KF_LISTEN` | where to wait for callbacks, such as `127.0.0.1:8080` |
 ///
-/// What is missing or cannot be right is an error when it is asked for, and the error names the variable. Nothing is read
-/// from the environment but by [`from_env`](Self::from_env).
+/// What is missing or cannot be right is an error when it is asked for, and the error says which. Nothing is read from the
+/// environment but by [`from_env`](Self::from_env).
 ///
 /// Its Debug shows names only.
 #[derive(Clone, Default)]
@@ -119,7 +119,8 @@ impl Settings {
     #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
     pub fn callback(&self) -> Result<crate::callback::Callback, Error> {
         let [token, aes_key, corp_id] = self.required([CALLBACK_TOKEN, CALLBACK_AES_KEY, CORP_ID])?;
-        crate::callback::Callback::new(token, aes_key, corp_id).map_err(|error| Error::settings(error.to_string()))
+        crate::callback::Callback::new(token, aes_key, corp_id)
+            .map_err(|error| Error::settings(format!("{CALLBACK_TOKEN}, {CALLBACK_AES_KEY} or {CORP_ID}: {error}")))
     }
 
     /// Where to wait for callbacks.
