@@ -10,6 +10,10 @@ use quick_xml::events::{BytesRef, Event};
 // It also bounds what the reader remembers of open elements.
 pub const MAX_DEPTH: usize = 32;
 
+/// The longest name of an element, in bytes; WeCom's have some 20. The reader keeps names, and copies one that is not
+/// closed.
+const MAX_NAME: usize = 1024;
+
 /// Why a text is refused as XML. It shows nothing of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
@@ -51,16 +55,15 @@ pub(crate) fn children(
     mut found: impl FnMut(&'static str, Option<String>),
 ) -> Result<(), XmlProblem> {
     let mut reader = Reader::from_str(xml);
-    reader.config_mut().expand_empty_elements = true;
     let mut walk = Walk::default();
     loop {
         match reader.read_event().map_err(|_| XmlProblem::Malformed)? {
-            Event::Start(element) | Event::Empty(element) => walk.open(element.name().into_inner(), wanted)?,
-            Event::End(_) => {
-                if let Some(child) = walk.close() {
-                    found(child.name, child.text);
-                }
+            Event::Start(element) => walk.open(element.name().into_inner(), wanted)?,
+            Event::Empty(element) => {
+                walk.open(element.name().into_inner(), wanted)?;
+                walk.close(&mut found);
             }
+            Event::End(_) => walk.close(&mut found),
             Event::Text(text) => walk.text(&text)?,
             Event::CData(text) => walk.cdata(&text)?,
             Event::GeneralRef(reference) => walk.character(resolve(&reference)?)?,
@@ -100,6 +103,9 @@ struct Child {
 
 impl Walk {
     fn open(&mut self, name: &str, wanted: &[&'static str]) -> Result<(), XmlProblem> {
+        if name.len() > MAX_NAME {
+            return Err(XmlProblem::Malformed);
+        }
         match self.depth {
             0 if self.had_root => return Err(XmlProblem::Malformed),
             0 => self.had_root = true,
@@ -118,11 +124,15 @@ impl Walk {
         Ok(())
     }
 
-    /// The wanted child, if it ends here.
-    fn close(&mut self) -> Option<Child> {
+    /// Hands on the wanted child, if it ends here.
+    fn close(&mut self, found: &mut impl FnMut(&'static str, Option<String>)) {
         // The reader refuses an end without a beginning.
         self.depth = self.depth.saturating_sub(1);
-        if self.depth == 1 { self.child.take() } else { None }
+        if self.depth == 1
+            && let Some(child) = self.child.take()
+        {
+            found(child.name, child.text);
+        }
     }
 
     /// White space around CDATA does not belong to the text; without CDATA it does.

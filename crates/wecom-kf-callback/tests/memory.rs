@@ -16,13 +16,13 @@ fn peak(callback: &Callback, query: &Query, body: &str) -> usize {
 }
 
 #[test]
-fn no_body_takes_as_much_as_four_times_its_size() {
+fn junk_takes_no_more_than_its_size_and_no_body_four_times_as_much() {
     let callback = Callback::new("FixtureCallbackTok01", "BwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyAhIiMkJSY", "ww1").unwrap();
     let mut worst = 0;
-    let mut measure = |name: &str, query: &Query, body: &str| {
+    let mut measure = |name: &str, query: &Query, body: &str, most: usize| {
         let peak = peak(&callback, query, body);
         println!("{name:?}: {peak} bytes for {}", body.len());
-        assert!(peak < 4 * body.len(), "{name:?} takes {peak} for {}", body.len());
+        assert!(peak < most, "{name:?} takes {peak} for {}", body.len());
         worst = worst.max(peak);
     };
 
@@ -33,6 +33,7 @@ fn no_body_takes_as_much_as_four_times_its_size() {
         ("", "<a/>", ""),
         ("<xml>", "<Encrypt/>", "</xml>"),
         ("<xml><", "a", "/></xml>"),
+        ("<xml><", "b", "></xml>"),
         ("<xml><a ", "a='' ", "/></xml>"),
         ("<xml><Encrypt>", "&lt;", "</Encrypt></xml>"),
         ("<xml><Encrypt>", "a<?b?>", "</Encrypt></xml>"),
@@ -40,7 +41,9 @@ fn no_body_takes_as_much_as_four_times_its_size() {
         ("<xml><Encrypt>", "AAAA", "</Encrypt></xml>"),
         ("<!DOCTYPE xml [", "<!ENTITY a \"&b;&b;\">", "]><xml/>"),
     ] {
-        measure(unit, &query, &[before, &unit.repeat((MAX_BODY - 100) / unit.len()), after].concat());
+        let junk = [before, &unit.repeat((MAX_BODY - 100) / unit.len()), after].concat();
+        // A copy of its one text at most, and the signature that it lacks.
+        measure(unit, &query, &junk, junk.len() + 1024);
     }
 
     // The same inside, signed.
@@ -52,7 +55,7 @@ fn no_body_takes_as_much_as_four_times_its_size() {
         let xml = [inside, &unit.repeat(MAX_BODY * 7 / 10 / unit.len()), "</xml>"].concat();
         let sealed = callback.seal(&xml, "1718000001", "9988776655", [7; 16]);
         drop(xml);
-        measure(unit, &Query::parse(&sealed.query).unwrap(), &sealed.body);
+        measure(unit, &Query::parse(&sealed.query).unwrap(), &sealed.body, 4 * sealed.body.len());
     }
     assert!(worst > MAX_BODY, "nothing was measured");
 }
