@@ -107,7 +107,7 @@ async fn intents_are_read_in_every_reported_form() {
     let text = |content: &str| json!({ "text": { "content": content } });
     let attachments = json!([
         { "msgtype": "image", "image": { "name": "a.png" } }, { "msgtype": "video", "video": { "name": "b.mp4" } },
-        { "msgtype": "link", "link": { "title": "t", "url": "u", "picurl": "p", "pic_url": "" } },
+        { "msgtype": "link", "link": { "title": "t", "url": "u", "picurl": "p", "pic_url": "", "desc": "" } },
         { "msgtype": "miniprogram", "miniprogram": { "title": "t", "appid": "wx", "pagepath": "p" } },
         { "msgtype": "hologram" }, { "msgtype": "link" },
     ]);

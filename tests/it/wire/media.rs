@@ -29,6 +29,7 @@ impl Request {
 
 /// Answers the request number n (from 0) of all but gettoken by `answer`, and keeps them.
 struct Server {
+    base_url: String,
     client: Client,
     requests: Arc<Mutex<Vec<Request>>>,
 }
@@ -44,9 +45,9 @@ impl Server {
                 tokio::spawn(serve(stream, kept.clone(), answer.clone()));
             }
         });
-        let builder = Client::builder(Credentials::new("ww1", "s")).base_url(base_url);
+        let builder = Client::builder(Credentials::new("ww1", "s")).base_url(&base_url);
         let client = builder.retry(RetryPolicy::default().jitter(|| 0.01)).build().unwrap();
-        Self { client, requests }
+        Self { base_url, client, requests }
     }
 
     fn requests(&self) -> Vec<Request> {
@@ -136,6 +137,27 @@ async fn an_upload_is_one_part_with_name_type_and_length() {
     }
 }
 
+/// The time limits are those of a call without a file; each 64 KiB add a second.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_upload_has_more_time() {
+    let server = Server::start(|_, _| {
+        std::thread::sleep(Duration::from_millis(700));
+        json(UPLOADED)
+    })
+    .await;
+    let builder = Client::builder(Credentials::new("ww1", "s")).base_url(&server.base_url);
+    let client = builder.attempt_timeout(Duration::from_millis(350)).retry(RetryPolicy::default().max_attempts(1));
+    let client = client.build().unwrap();
+    client.token().get().await.unwrap();
+    let sized = |length: usize| Upload::from_bytes("a.bin", vec![b'x'; length]);
+    let small = client.media().upload(MediaType::File, sized(64 * 1024 - 1)).await.unwrap_err();
+    assert!(matches!(small, Error::TimedOut { .. }), "{small}");
+    client.media().upload(MediaType::File, sized(64 * 1024)).await.unwrap();
+    let picture = Upload::from_bytes("a.jpg", [JPG, &[0; 64 * 1024]].concat());
+    let answered = client.media().uploadimg(picture).await.unwrap_err();
+    assert!(matches!(answered, Error::BadReply { .. }), "{answered}");
+}
+
 /// Quotes and backslashes are escaped, so that a name ends where it ends; the rest goes as it is, whatever its length.
 #[tokio::test]
 async fn any_name_arrives_whole() {
@@ -188,6 +210,8 @@ async fn an_upload_is_repeated_only_if_it_can_be_read_again() {
             let server = Server::start(move |_, number| if number == 0 { first.clone() } else { json(UPLOADED) }).await;
             let outcome = server.client.media().upload(MediaType::Image, upload).await;
             assert_eq!((server.requests().len(), outcome.is_ok()), (requests, requests == 2), "{outcome:?}");
+            // It is told what happened, not that the stream is spent.
+            assert!(!outcome.is_err_and(|error| error.to_string().contains("could not be read")));
             let bodies: Vec<_> = server.requests().iter().map(|request| request.body.len()).collect();
             assert!(bodies.iter().all(|length| *length == bodies[0]), "a repeat sent something else");
         }
@@ -270,6 +294,20 @@ async fn name_type_and_size_are_checked_before_a_request_is_made() {
     assert!(error.starts_with("media has 2097153 bytes, allowed are 5 to 2097152"), "{error}");
     assert!(media.get("").await.is_err());
     assert_eq!(server.requests().len(), 0);
+    for (media_type, name, content_type) in [
+        (MediaType::Image, "a.JPG", "image/jpeg"),
+        (MediaType::Image, "a.jpeg", "image/jpeg"),
+        (MediaType::Image, "a.png", "image/png"),
+        (MediaType::Voice, "a.amr", "voice/amr"),
+        (MediaType::Video, "a.MP4", "video/mp4"),
+        (MediaType::File, "a", "application/octet-stream"),
+    ] {
+        let streamed = stream::iter([Ok::<_, std::io::Error>(vec![b'x'; 100])]);
+        media.upload(media_type, Upload::from_stream(name, 100, streamed)).await.unwrap();
+        let request = server.requests().pop().unwrap();
+        let line = format!("\r\nContent-Type: {content_type}\r\n\r\n");
+        assert!(String::from_utf8_lossy(&request.body).contains(&line), "{name}");
+    }
     for (media_type, start) in
         [(MediaType::Voice, amr), (MediaType::Video, b"\0\0\0\x18ftypmp42"), (MediaType::File, b"any")]
     {
@@ -314,7 +352,17 @@ async fn a_file_and_a_refusal_are_told_apart_by_what_they_are() {
     assert_eq!((file.file_name().as_deref(), file.length()), (Some("报价 单.pdf"), Some(JPG.len() as u64)));
     assert_eq!(file.content_type(), Some("text/plain"));
     assert!(!format!("{file:?}").contains("报价"));
-    assert!(matches!(file.into_bytes(3).await, Err(Error::BadReply { .. })));
+    assert!(matches!(file.into_bytes(JPG.len() - 1).await, Err(Error::BadReply { .. })));
+    assert_eq!(server.client.media().get("m1").await.unwrap().into_bytes(JPG.len()).await.unwrap(), JPG);
+
+    // A refusal is never a part: this is the customer's file, which happens to look like one.
+    let folder = TempDir::new().unwrap();
+    let part = format!("content-range: bytes 0-{}/{}\r\n", refusal.len() - 1, refusal.len());
+    let reply = answer("206 Partial Content", &part, refusal.as_bytes(), refusal.len());
+    let server = Server::start(move |_, _| reply.clone()).await;
+    let saved = server.client.media().download_into("a/m1", folder.path()).await.unwrap();
+    assert_eq!((saved.length, saved.file_name), (refusal.len() as u64, None));
+    assert_eq!(names_in(&folder), ["a_m1"]);
 }
 
 /// A token that was rejected is renewed for a download as for every call.
@@ -401,6 +449,23 @@ async fn without_ranges_it_starts_anew_and_nothing_half_done_is_left() {
     server.client.media().download_to("m1", &path).await.unwrap();
     assert_eq!(std::fs::read(&path).unwrap(), FILE);
     assert!(server.requests().iter().all(|request| request.header("range").is_none()));
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode();
+        let other = folder.path().join("b");
+        std::fs::write(&other, "").unwrap();
+        assert_eq!(mode(&path), mode(&other), "it may be read by whom any new file may");
+        std::fs::remove_file(&other).unwrap();
+    }
+    // What comes anew may be shorter than what came before.
+    let server = Server::start(|_, number| match number {
+        0 => answer("200 OK", ATTACHED, &FILE[..10], FILE.len()),
+        _ => answer("200 OK", ATTACHED, &FILE[..5], 5),
+    })
+    .await;
+    assert_eq!(server.client.media().download_to("m1", &path).await.unwrap().length, 5);
+    assert_eq!(std::fs::read(&path).unwrap(), &FILE[..5]);
 
     let server = Server::start(move |_, number| answer("200 OK", ATTACHED, &FILE[..once(number, 9)], FILE.len())).await;
     std::fs::write(&path, "old").unwrap();

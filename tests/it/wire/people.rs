@@ -46,12 +46,13 @@ async fn listing_servicers_tells_members_from_departments() {
     let (server, client) = server().await;
     let reply = json!({ "errcode": 0, "servicer_list": [
         { "userid": "zhangsan", "status": 0 }, { "userid": "lisi", "status": "1", "stop_type": 1 },
-        { "userid": "wangwu" }, { "department_id": 2 }, {},
+        { "userid": "wangwu" }, { "department_id": 2 }, { "userid": "", "department_id": 3 },
+        { "department_id": 4_294_967_296_u64 }, {},
     ] });
     let list = get(&server, "kf/servicer/list", &[("open_kfid", KF)], reply).await;
     let servicers = client.servicer().list(&KF.into()).await.unwrap();
     list.assert_calls_async(1).await;
-    assert_eq!(servicers.departments, [2]);
+    assert_eq!(servicers.departments, [2, 3]);
     let [zhangsan, lisi, wangwu] = &servicers.members[..] else { panic!("{servicers:?}") };
     assert!(zhangsan.is_receiving() && !lisi.is_receiving() && !wangwu.is_receiving());
     assert_eq!((lisi.status, lisi.stop_type), (Some(ReceptionStatus::STOPPED), Some(StopType::SUSPENDED)));

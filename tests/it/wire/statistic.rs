@@ -35,6 +35,21 @@ async fn figures_are_asked_for_by_days_in_china_and_come_as_numbers() {
     assert_eq!((second.session_cnt, second.customer_cnt, second.ai_transfer_rate), (2, 0, None));
     assert_eq!(figures[2].figures, None, "a day without data");
 
+    // No counter is negative, and a day without its date is none.
+    for (day, figures) in [
+        (json!({ "stat_time": 1_717_948_800, "statistic": { "session_cnt": -1 } }), Some(0)),
+        (json!({ "statistic": { "session_cnt": 1 } }), None),
+    ] {
+        let (server, client) = super::server().await;
+        let body = json!({ "open_kfid": KF, "start_time": 1_717_948_800, "end_time": 1_718_121_600 });
+        post(&server, "get_corp_statistic", body, json!({ "errcode": 0, "statistic_list": [day] })).await;
+        match (client.statistic().account(&KF.into(), days()).await, figures) {
+            (Ok(days), Some(sessions)) => assert_eq!(days[0].figures.as_ref().unwrap().session_cnt, sessions),
+            (Err(error), None) => assert!(error.to_string().contains("no stat_time"), "{error}"),
+            (outcome, _) => panic!("{outcome:?}"),
+        }
+    }
+
     // Without an account, as two SDKs have it.
     let body = json!({ "start_time": 1_717_948_800, "end_time": 1_717_948_800 });
     let reply = json!({ "errcode": 0, "statistic_list": [{ "stat_time": 1_717_948_800 }] });

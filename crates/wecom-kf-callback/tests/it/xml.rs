@@ -166,6 +166,13 @@ fn nesting_has_a_limit() {
 }
 
 #[test]
+fn names_have_a_limit() {
+    let named = |length: usize| format!("<xml><{0}/><{0}></{0}><Encrypt>{{}}</Encrypt></xml>", "a".repeat(length));
+    assert_eq!(decrypted(&named(1024)).unwrap(), XML);
+    assert_eq!(problems(&named(1025)), [XmlProblem::Malformed; 2]);
+}
+
+#[test]
 fn a_mebibyte_of_junk_is_refused_and_one_byte_more_is_not_looked_at() {
     for unit in ["<", ">", "&", "<a ", "<![CDATA[", "<!--", "<?", "]]>", " ", "\0", "</a>", "<!", "<!DOCTYPE [", "<a/>"]
     {
