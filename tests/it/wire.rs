@@ -147,6 +147,7 @@ async fn session_operations() {
     let state = client.service_state().get(&kf, &customer).await.unwrap();
     assert_eq!((state.state, state.servicer_userid.as_deref()), (SessionState::SERVICER, Some("zhangsan")));
     get.assert_calls_async(1).await;
+    get.delete_async().await;
 
     let mut body = who.clone();
     body["service_state"] = json!(3);
@@ -160,6 +161,11 @@ async fn session_operations() {
     for (to, number) in [(Trans::to_assistant(), 1), (Trans::to_queue(), 2), (Trans::to_end(), 4)] {
         let mut body = who.clone();
         body["service_state"] = json!(number);
+        let state = json!({ "service_state": number, "servicer_userid": "" });
+        let get = post(&server, "service_state/get", who.clone(), state).await;
+        let session = client.service_state().get(&kf, &customer).await.unwrap();
+        assert_eq!((session.state, session.servicer_userid), (SessionState(number), None));
+        get.delete_async().await;
         let trans = post(&server, "service_state/trans", body, json!({ "errcode": 0, "msg_code": "" })).await;
         assert_eq!(client.service_state().trans(&kf, &customer, to).await.unwrap().msg_code, None);
         trans.assert_calls_async(1).await;
@@ -177,6 +183,13 @@ async fn sending_a_text_under_an_id_of_ours() {
     let own = MsgId::new("own-1").unwrap();
     assert_eq!(client.message().send_as(&own, &KF.into(), &CUSTOMER.into(), text).await.unwrap(), own);
     send.assert_calls_async(1).await;
+    send.delete_async().await;
+    // Where WeCom names none, it is ours.
+    server
+        .mock_async(|when, then| drop((when.path("/cgi-bin/kf/send_msg"), then.json_body(json!({ "msgid": "" })))))
+        .await;
+    let text = Text::new("x").unwrap();
+    assert_eq!(client.message().send_as(&own, &KF.into(), &CUSTOMER.into(), text).await.unwrap(), own);
     let random = [MsgId::random().unwrap(), MsgId::random().unwrap()];
     assert!(random[0] != random[1] && random[0].as_str().len() == 32 && MsgId::new(random[0].as_str()).is_ok());
 }
@@ -248,10 +261,25 @@ async fn reading_a_page_in_which_one_message_is_odd() {
 #[tokio::test]
 async fn a_success_without_its_substance_is_an_error() {
     let (server, client) = server().await;
-    server.mock_async(|when, then| drop((when.method(Method::POST), then.json_body(json!({ "errcode": 0 }))))).await;
+    let empty =
+        json!({ "errcode": 0, "open_kfid": "", "service_state": "", "media_id": "", "url": "", "group_id": "" });
+    server.mock_async(|when, then| drop((when.method(Method::POST), then.json_body(empty.clone())))).await;
     let add = client.account().add("n", "m").await.unwrap_err();
     let get = client.service_state().get(&KF.into(), &CUSTOMER.into()).await.unwrap_err();
-    for (error, operation) in [(add, "account_add"), (get, "service_state_get")] {
+    let (media, knowledge) = (client.media(), client.knowledge());
+    let picture = || wecom_kf::media::Upload::from_bytes("a.jpg", b"\xff\xd8\xff...".to_vec());
+    let upload = media.upload(wecom_kf::media::MediaType::Image, picture()).await.unwrap_err();
+    let uploadimg = media.uploadimg(picture()).await.unwrap_err();
+    let group = knowledge.add_group("n").await.unwrap_err();
+    let link = client.account().add_contact_way(&KF.into()).await.unwrap_err();
+    for (error, operation) in [
+        (add, "account_add"),
+        (get, "service_state_get"),
+        (upload, "media_upload"),
+        (uploadimg, "media_uploadimg"),
+        (group, "knowledge_add_group"),
+        (link, "add_contact_way"),
+    ] {
         assert!(matches!(&error, Error::BadReply { .. }) && !error.is_retryable(), "{error}");
         assert_eq!(error.operation(), Some(operation));
     }

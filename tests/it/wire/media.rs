@@ -319,7 +319,9 @@ async fn name_type_and_size_are_checked_before_a_request_is_made() {
 #[tokio::test]
 async fn a_file_and_a_refusal_are_told_apart_by_what_they_are() {
     let refusal = r#"{"errcode":40007,"errmsg":"invalid media_id"}"#;
-    let cases: [(&str, &[u8], Option<i32>); 8] = [
+    let cases: [(&str, &[u8], Option<i32>); 9] = [
+        // Its words were cut in the middle of a character.
+        ("", b"{\"errcode\":40007,\"errmsg\":\"\xe6\x97\"}", Some(40007)),
         ("content-type: application/json\r\n", refusal.as_bytes(), Some(40007)),
         ("content-type: text/plain\r\n", refusal.as_bytes(), Some(40007)),
         ("content-type: image/jpg\r\n", refusal.as_bytes(), Some(40007)),
@@ -354,6 +356,10 @@ async fn a_file_and_a_refusal_are_told_apart_by_what_they_are() {
     assert!(!format!("{file:?}").contains("报价"));
     assert!(matches!(file.into_bytes(JPG.len() - 1).await, Err(Error::BadReply { .. })));
     assert_eq!(server.client.media().get("m1").await.unwrap().into_bytes(JPG.len()).await.unwrap(), JPG);
+
+    let gateway = Server::start(|_, _| answer("404 Not Found", ATTACHED, JPG, JPG.len())).await;
+    let error = gateway.client.media().get("m1").await.unwrap_err();
+    assert!(error.to_string().contains("HTTP status 404"), "{error}");
 
     // A refusal is never a part: this is the customer's file, which happens to look like one.
     let folder = TempDir::new().unwrap();
@@ -497,6 +503,11 @@ async fn a_file_too_large_for_one_piece_is_fetched_in_parts() {
     assert_eq!(server.requests().len(), 4);
     let error = server.client.media().get("m1").await.unwrap_err();
     assert_eq!(error.code(), Some(ErrCode::DOWNLOAD_RANGE_TOO_LARGE));
+
+    // Whoever finds the parts too large as well is not asked for ever.
+    let server = Server::start(|_, _| json(r#"{"errcode":830002,"errmsg":"too large"}"#)).await;
+    let error = server.client.media().download_to("m1", &path).await.unwrap_err();
+    assert_eq!((error.code(), server.requests().len()), (Some(ErrCode::DOWNLOAD_RANGE_TOO_LARGE), 2));
 }
 
 #[tokio::test]
