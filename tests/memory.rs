@@ -64,7 +64,6 @@ async fn flat(name: &str, work: impl Future<Output = ()>) {
     ALLOCATED.reset_peak_usage();
     work.await;
     let peak = ALLOCATED.peak_usage().saturating_sub(before);
-    println!("{name}: {peak} bytes for {SIZE}");
     assert!(peak < FLAT, "{name} takes {peak} bytes");
     assert!(peak > PIECE.len(), "{name}: nothing was measured");
 }

@@ -212,6 +212,18 @@ async fn a_message_on_an_event_carries_its_code_and_nobodys_name() {
     let msgid = client.message().on_event("CODE", Text::new("您好").unwrap()).await.unwrap();
     assert_eq!(msgid.as_str(), "own");
     send.assert_calls_async(1).await;
+    let item = json!({ "type": "click", "click": { "id": "1", "content": "满意" } });
+    let menu = json!({ "code": "C2", "msgtype": "msgmenu",
+        "msgmenu": { "head_content": "满意吗？", "list": [item], "tail_content": "再见" } });
+    let ended = server
+        .mock_async(|when, then| {
+            when.path("/cgi-bin/kf/send_msg_on_event").json_body_includes(menu.to_string());
+            then.json_body(json!({ "errcode": 0 }));
+        })
+        .await;
+    let menu = wecom_kf::message::Msgmenu::new("满意吗？").click("1", "满意").tail("再见");
+    client.message().on_event("C2", menu).await.unwrap();
+    ended.assert_calls_async(1).await;
     let card = wecom_kf::message::outgoing::BusinessCard::new("lisi").unwrap();
     let refused = client.message().on_event("CODE", card).await.unwrap_err();
     assert!(refused.to_string().starts_with("message must be a text or a menu"), "{refused}");
