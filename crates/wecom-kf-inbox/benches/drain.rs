@@ -1,5 +1,5 @@
-//! Draining a backlog: against the bound, the larger of fetching and handling, and against a loop by hand. What a commit
-//! costs, and how much memory a backlog takes.
+//! Draining a backlog: against the bound, the larger of fetching and handling, and against a loop by hand. How much
+//! memory a backlog takes.
 //!
 //! `cargo bench -p wecom-kf-inbox --bench drain`; `-- 1000000` adds the memory of so many messages.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods, reason = "a bench talks and may panic")]
@@ -11,7 +11,7 @@ use futures_util::StreamExt;
 use peak_alloc::PeakAlloc;
 use wecom_kf::message::Page;
 use wecom_kf::{AccessToken, BoxFuture, Client, Credentials, Error, IssuedToken, TokenSource};
-use wecom_kf_inbox::store::{Acquired, Commit, InboxKey, InboxStore, Memory, Redb};
+use wecom_kf_inbox::store::{InboxStore, Memory, Redb};
 use wecom_kf_inbox::{ColdStart, Fetched, Inbox, PageRequest, PageSource};
 
 #[global_allocator]
@@ -148,37 +148,6 @@ async fn drain(folder: &std::path::Path) {
     }
 }
 
-async fn commits(folder: &std::path::Path) {
-    println!("\na commit of a page of 1,000 ids, 10,000 remembered; of an empty page; median of 100");
-    let memory = commit_cost(&Memory::new()).await;
-    let redb = commit_cost(&Redb::open(folder.join("commits")).unwrap()).await;
-    for (name, (full, empty)) in [("memory", memory), ("redb", redb)] {
-        println!("{name:>8}  {full:>10.1?}  {empty:>10.1?}");
-    }
-}
-
-async fn commit_cost(store: &impl InboxStore) -> (Duration, Duration) {
-    let key = InboxKey::new("bench", "wk1".into());
-    let Acquired::Lease(lease) = store.acquire(&key, "bench", Duration::from_secs(3600)).await.unwrap() else {
-        panic!("nobody else has it")
-    };
-    let mut revision = 0;
-    let mut median = async |messages: usize| {
-        let mut took = Vec::new();
-        for _ in 0..100 {
-            revision += 1;
-            let settled = (0..messages).map(|number| format!("from_msgid_{revision:09}{number:010}")).collect();
-            let commit = Commit { revision, cursor: Some(format!("c{revision}")), settled, ..Default::default() };
-            let started = Instant::now();
-            store.commit(&lease, &commit).await.unwrap();
-            took.push(started.elapsed());
-        }
-        took.sort();
-        took[50]
-    };
-    (median(PAGE).await, median(0).await)
-}
-
 async fn memory(counts: &[usize]) {
     println!("\npeak memory of draining, beyond what there was before, without a pause between pages");
     for messages in counts {
@@ -196,6 +165,5 @@ async fn main() {
     let folder = tempfile::tempdir().unwrap();
     let more: Option<usize> = std::env::args().find_map(|argument| argument.parse().ok());
     memory(&[10_000, 100_000].into_iter().chain(more).collect::<Vec<_>>()).await;
-    commits(folder.path()).await;
     drain(folder.path()).await;
 }

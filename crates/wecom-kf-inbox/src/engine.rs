@@ -55,6 +55,8 @@ pub(crate) struct Engine {
     out: usize,
     permit: Option<OwnedSemaphorePermit>,
     first_wake: FirstWake,
+    /// When it asked for the lease last, another process had it.
+    another_reads: bool,
     /// Set once a stop was asked for: no later than this.
     stop_by: Option<Instant>,
 }
@@ -121,6 +123,7 @@ impl Engine {
             out: 0,
             permit: None,
             first_wake: FirstWake::DoesNotCount,
+            another_reads: false,
             stop_by: None,
         }
     }
@@ -195,6 +198,7 @@ impl Engine {
             Ok(Acquired::Held { holder, left }) => {
                 tracing::debug!(inbox = %self.shared.key, %holder, ?left, "another process reads");
                 self.set_status(Status::StandsBy);
+                self.another_reads = true;
                 let wait = left.max(Duration::from_millis(20)).min(settings.lease / 3);
                 Next::To(State::StandsBy { ask_at: Instant::now() + wait })
             }
@@ -240,8 +244,13 @@ impl Engine {
             // It was written, only its answer was lost.
             self.written(write);
         }
+        let another_read = std::mem::take(&mut self.another_reads);
         if self.known.revision == 0 {
-            return if stored.revision == 0 { self.start_cold() } else { self.adopt(stored) };
+            return match stored.revision {
+                0 if another_read => self.give_way().await,
+                0 => self.start_cold(),
+                _ => self.adopt(stored),
+            };
         }
         self.write = None;
         if stored.revision < self.known.revision {
@@ -255,6 +264,18 @@ impl Engine {
         }
         self.wait_for_what_is_out().await;
         self.adopt(stored)
+    }
+
+    /// The store has forgotten the place of another process, which may yet come and write it back: a cold start here
+    /// would pass over messages, or repeat three days of them. While the store is down that one asks for the lease every
+    /// 30 s at least.
+    async fn give_way(&mut self) -> State {
+        tracing::warn!(inbox = %self.shared.key, "the store has forgotten where another process reads: giving way to it");
+        if let Some(keeper) = self.keeper.take() {
+            let _ = in_time(self.shared.store.release(&keeper.lease)).await;
+        }
+        self.set_status(Status::StandsBy);
+        State::StandsBy { ask_at: Instant::now() + defaults::BACKOFF_CAP }
     }
 
     fn start_cold(&mut self) -> State {

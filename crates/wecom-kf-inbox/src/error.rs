@@ -84,7 +84,7 @@ impl Error {
     pub fn is_final(&self) -> bool {
         match self {
             Self::Store(error) => match error {
-                StoreError::Corrupt(_) | StoreError::InUse(_) => true,
+                StoreError::Corrupt(_) | StoreError::InUse(_) | StoreError::Settings(_) => true,
                 StoreError::Down(_) | StoreError::StaleLease => false,
             },
             Self::NoSuchAccount { .. } | Self::Settings(_) => true,

@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | [`Memory`] | tests, and bots that may start anew | when the process ends |
 //! | `Redb` (feature `redb`, on by default) | one process: a file that only its owner may read | never |
+//! | `Redis` (feature `redis`) | many processes on many machines | what that Redis forgets |
 //!
 //! To write one of your own, implement the trait and run [`conformance`] (feature `conformance`) against it.
 
@@ -18,11 +19,16 @@ mod inbox;
 mod memory;
 #[cfg(feature = "redb")]
 mod redb;
+#[cfg(feature = "redis")]
+mod redis;
 mod token;
 
 #[cfg(feature = "redb")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redb")))]
 pub use self::redb::Redb;
+#[cfg(feature = "redis")]
+#[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
+pub use self::redis::Redis;
 pub use error::StoreError;
 pub(crate) use error::in_one_line;
 pub use inbox::{Acquired, Commit, InboxKey, InboxState, InboxStore, Lease, Parked, ParkedKind, REMEMBERED};

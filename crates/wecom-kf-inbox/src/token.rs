@@ -1,15 +1,18 @@
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use wecom_kf::raw::op;
 use wecom_kf::{AccessToken, BoxFuture, Client, Credentials, Error, IssuedToken, TokenSource};
 
-use crate::store::{Refresh, StoredToken, TokenFailure, TokenKey, TokenOutcome, TokenStore, TokenTurn, TokenWish};
+use crate::store::{
+    Refresh, StoreError, StoredToken, TokenFailure, TokenKey, TokenOutcome, TokenStore, TokenTurn, TokenWish,
+};
 
 /// An access token that all processes share through a store: one fetches, the others wait for its outcome.
 ///
-/// While the store is down each process fetches for itself.
+/// While the store is down each process goes on with the token it has; once that is rejected or has less than a minute
+/// left, it fetches for itself.
 ///
 /// ```no_run
 /// use wecom_kf::{Error, Settings};
@@ -27,6 +30,8 @@ pub struct SharedToken {
     gettoken: op::Gettoken,
     key: TokenKey,
     store: Arc<dyn TokenStore>,
+    /// What was handed out last, and when it ends: for when the store is down.
+    last: Mutex<Option<(AccessToken, Instant)>>,
 }
 
 impl SharedToken {
@@ -38,74 +43,106 @@ impl SharedToken {
             gettoken: op::Gettoken { corpid: corp_id.to_owned(), corpsecret: secret.clone() },
             key: TokenKey::new(client.base_url(), corp_id, secret),
             store: Arc::new(store),
+            last: Mutex::default(),
         }
     }
 
-    async fn get(&self, rejected: Option<&AccessToken>) -> Result<IssuedToken, Error> {
-        let wish = TokenWish {
-            rejected: rejected.cloned(),
-            at_least: wecom_kf::defaults::RENEW_EARLY,
-            limit: wecom_kf::defaults::TOKEN_LOAD_TIMEOUT,
-        };
+    async fn get(&self, rejected: Option<&AccessToken>) -> Result<StoredToken, Error> {
+        let wish =
+            TokenWish { rejected: rejected.cloned(), at_least: wecom_kf::defaults::RENEW_EARLY, limit: TURN_LIMIT };
         loop {
-            match timeout(STORE_LIMIT, self.store.turn(&self.key, &wish)).await {
-                Ok(Ok(TokenTurn::Token(StoredToken { token, left }))) => {
-                    return Ok(IssuedToken::new(token, i64::try_from(left.as_secs()).ok()));
-                }
-                // The client gives up after 20 s, as whoever fetches does.
-                Ok(Ok(TokenTurn::Wait)) => sleep(WAIT.mul_f64(0.75 + 0.5 * fastrand::f64())).await,
-                Ok(Ok(TokenTurn::Failed(failure))) => return Err(error_of(failure)),
-                Ok(Ok(TokenTurn::Refresh(refresh))) => return self.refresh(&refresh, rejected).await,
-                Ok(Err(error)) => {
-                    tracing::warn!(%error, "the access token is not shared: fetching one for this process");
-                    return self.fetch().await.map(|(_, issued)| issued);
-                }
-                Err(_) => {
-                    tracing::warn!("the store does not answer: fetching an access token for this process");
-                    return self.fetch().await.map(|(_, issued)| issued);
-                }
+            match in_time(self.store.turn(&self.key, &wish)).await {
+                Ok(TokenTurn::Token(stored)) => return Ok(stored),
+                Ok(TokenTurn::Wait) => sleep(WAIT.mul_f64(0.75 + 0.5 * fastrand::f64())).await,
+                Ok(TokenTurn::Failed(failure)) => return Err(error_of(failure)),
+                Ok(TokenTurn::Refresh(refresh)) => return self.refresh(&refresh, rejected).await,
+                Err(error) => return self.get_without_store(&error, rejected).await,
             }
         }
     }
 
-    async fn refresh(&self, refresh: &Refresh, rejected: Option<&AccessToken>) -> Result<IssuedToken, Error> {
+    async fn get_without_store(
+        &self,
+        error: &StoreError,
+        rejected: Option<&AccessToken>,
+    ) -> Result<StoredToken, Error> {
+        if let Some(stored) = self.remembered(rejected) {
+            tracing::warn!(%error, "going on with the access token this process has");
+            return Ok(stored);
+        }
+        tracing::warn!(%error, "the access token is not shared: fetching one for this process");
+        self.fetch().await
+    }
+
+    fn remembered(&self, rejected: Option<&AccessToken>) -> Option<StoredToken> {
+        let (token, until) = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        let left = until.saturating_duration_since(Instant::now());
+        (rejected != Some(&token) && left >= GOES_ON_WITH).then_some(StoredToken { token, left })
+    }
+
+    fn remember(&self, stored: &StoredToken) {
+        // A store may say anything.
+        let until = Instant::now() + stored.left.min(wecom_kf::defaults::TOKEN_LIFETIME_CAP);
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((stored.token.clone(), until));
+    }
+
+    async fn refresh(&self, refresh: &Refresh, rejected: Option<&AccessToken>) -> Result<StoredToken, Error> {
         let fetched = self.fetch().await;
         let outcome = match &fetched {
-            Ok((token, _)) => {
-                // The very token that was rejected: whoever asks next would get it again.
-                let is_rejected = rejected == Some(&token.token);
-                let hold = if is_rejected { wecom_kf::defaults::TOKEN_GAP } else { Duration::ZERO };
-                TokenOutcome::Token { token: token.clone(), hold }
-            }
+            Ok(token) => TokenOutcome::Token { token: token.clone(), hold: hold_of(token, rejected) },
             Err(error) => {
-                let failure = TokenFailure { code: error.code(), message: error.to_string() };
+                // The rest of a refusal follows from its code wherever it is told.
+                let message = error.refusal().map_or_else(|| error.to_string(), |refusal| refusal.errmsg.clone());
+                let failure = TokenFailure { code: error.code(), message };
                 TokenOutcome::Failed { failure, hold: hold_after(refresh.failures) }
             }
         };
-        match timeout(STORE_LIMIT, self.store.finish(refresh, &outcome)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "what came of gettoken is not shared"),
-            Err(_) => tracing::warn!("the store does not answer: what came of gettoken is not shared"),
+        if let Err(error) = in_time(self.store.finish(refresh, &outcome)).await {
+            tracing::warn!(%error, "what came of gettoken is not shared");
         }
-        fetched.map(|(_, issued)| issued)
+        fetched
     }
 
-    async fn fetch(&self) -> Result<(StoredToken, IssuedToken), Error> {
-        let reply = self.client.call(&self.gettoken).await?;
+    async fn fetch(&self) -> Result<StoredToken, Error> {
+        let reply = match timeout(FETCH_LIMIT, self.client.call(&self.gettoken)).await {
+            Ok(answer) => answer?,
+            Err(_) => {
+                return Err(Error::token_source(format!("gettoken was not done within {} s", FETCH_LIMIT.as_secs())));
+            }
+        };
         let token = reply.access_token.unwrap_or_default();
         if token.expose().is_empty() {
             return Err(Error::token_source("gettoken answered no access_token"));
         }
         let left = Duration::from_secs(reply.expires_in.unwrap_or(0).clamp(0, i64::MAX).unsigned_abs())
             .clamp(wecom_kf::defaults::TOKEN_GAP, wecom_kf::defaults::TOKEN_LIFETIME_CAP);
-        Ok((StoredToken { token: token.clone(), left }, IssuedToken::new(token, reply.expires_in)))
+        Ok(StoredToken { token, left })
     }
 }
 
-/// How long a store may take: less than a load of the token has.
+/// How long a store may take.
 const STORE_LIMIT: Duration = Duration::from_secs(5);
+/// Within a client's 20 s for a load there is time for a turn of somebody who died, and one of our own.
+const TURN_LIMIT: Duration = Duration::from_secs(10);
+/// How long gettoken may take: less than the turn, so that its outcome can be told.
+const FETCH_LIMIT: Duration = Duration::from_secs(8);
 /// Between two looks whether another process has fetched the token.
 const WAIT: Duration = Duration::from_millis(100);
+/// While the store is down, a token is gone on with that is good for so long yet.
+const GOES_ON_WITH: Duration = Duration::from_secs(60);
+
+async fn in_time<T>(asked: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    match timeout(STORE_LIMIT, asked).await {
+        Ok(answer) => answer,
+        Err(_) => Err(StoreError::down(format!("no answer within {} s", STORE_LIMIT.as_secs()))),
+    }
+}
+
+/// The very token that was rejected, or one that ends soon: each who asks would fetch it again.
+fn hold_of(fetched: &StoredToken, rejected: Option<&AccessToken>) -> Duration {
+    let again = rejected == Some(&fetched.token) || fetched.left < wecom_kf::defaults::RENEW_EARLY;
+    if again { wecom_kf::defaults::TOKEN_GAP } else { Duration::ZERO }
+}
 
 /// 1 s, doubling up to 30 s, as within one process.
 fn hold_after(failures: u32) -> Duration {
@@ -123,7 +160,12 @@ fn error_of(failure: TokenFailure) -> Error {
 
 impl TokenSource for SharedToken {
     fn fetch<'a>(&'a self, rejected: Option<&'a AccessToken>) -> BoxFuture<'a, Result<IssuedToken, Error>> {
-        Box::pin(self.get(rejected))
+        Box::pin(async move {
+            let stored = self.get(rejected).await?;
+            self.remember(&stored);
+            let seconds = i64::try_from(stored.left.as_secs()).ok();
+            Ok(IssuedToken::new(stored.token, seconds))
+        })
     }
 }
 

@@ -26,6 +26,10 @@ pub enum StoreError {
     /// It is in use by another process and can serve one only.
     #[error("the store is in use: {what}  do: {}", self.remedy(Lang::En), what = .0)]
     InUse(String),
+
+    /// The store cannot be opened with these settings.
+    #[error("bad settings of the store: {what}  do: {}", self.remedy(Lang::En), what = .0)]
+    Settings(String),
 }
 
 impl StoreError {
@@ -57,6 +61,7 @@ impl StoreError {
                 "stop the other process, give each a store of its own, or use a store that serves many",
                 "停止另一个进程，或让各进程使用各自的存储，或改用可共享的存储",
             ),
+            Self::Settings(_) => ("mend them and start again", "修正配置后重新启动"),
         };
         match lang {
             Lang::En => en,
@@ -72,6 +77,7 @@ impl StoreError {
             (Lang::Zh, Self::StaleLease) => "租约已失效，未写入".to_owned(),
             (Lang::Zh, Self::Corrupt(what)) => format!("存储内容有误：{what}"),
             (Lang::Zh, Self::InUse(what)) => format!("存储正被占用：{what}"),
+            (Lang::Zh, Self::Settings(what)) => format!("存储配置有误：{what}"),
         };
         format!("{what}。处理：{}", self.remedy(lang))
     }
@@ -80,7 +86,7 @@ impl StoreError {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Down(_) => true,
-            Self::StaleLease | Self::Corrupt(_) | Self::InUse(_) => false,
+            Self::StaleLease | Self::Corrupt(_) | Self::InUse(_) | Self::Settings(_) => false,
         }
     }
 }

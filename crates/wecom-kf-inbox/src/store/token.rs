@@ -132,7 +132,7 @@ pub enum TokenOutcome {
 pub struct TokenFailure {
     /// What WeCom said, if it answered.
     pub code: Option<ErrCode>,
-    /// All of it in one line, for people.
+    /// WeCom's words, if it answered; else all of it in one line.
     pub message: String,
 }
 

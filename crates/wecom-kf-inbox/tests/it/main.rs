@@ -9,3 +9,4 @@ mod secrets;
 mod simulator;
 mod starting;
 mod stores;
+mod token;

@@ -8,8 +8,7 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 use wecom_kf::message::{Content, Event, Text};
 use wecom_kf::{Client, Credentials, ErrCode, Lang};
-use wecom_kf_inbox::store::Memory;
-use wecom_kf_inbox::{ColdStart, Error, Failure, Inbox, InboxGroup, InboxGroupBuilder, SharedToken};
+use wecom_kf_inbox::{ColdStart, Error, Failure, Inbox, InboxGroup, InboxGroupBuilder};
 use wecom_kf_sim::{Simulator, op};
 
 fn client_with(sim: &Simulator, secret: &str) -> Client {
@@ -175,39 +174,4 @@ async fn a_group_handles_no_more_at_once_than_was_said_for_all_accounts_together
     handle.stop();
     run.await.unwrap();
     assert_eq!(most.load(SeqCst), 2);
-}
-
-#[tokio::test]
-async fn many_clients_that_share_a_token_store_cost_one_gettoken_and_one_more_when_it_is_rejected() {
-    let sim = Simulator::start().await.unwrap();
-    let store = Memory::new();
-    let credentials = Credentials::new(sim.corp_id(), sim.secret());
-    let clients: Vec<Client> = (0..8)
-        .map(|_| {
-            let shared = SharedToken::new(&client(&sim), &credentials, store.clone());
-            let builder = Client::builder(credentials.clone()).base_url(sim.base_url()).http(|http| http.no_proxy());
-            builder.token_source(shared).build().unwrap()
-        })
-        .collect();
-    let list_all = || futures_util::future::join_all(clients.iter().map(|client| client.account().list()));
-    assert!(list_all().await.iter().all(Result::is_ok));
-    assert_eq!(sim.calls(op::GETTOKEN), 1);
-    sim.revoke_token();
-    assert!(list_all().await.iter().all(Result::is_ok));
-    assert_eq!(sim.calls(op::GETTOKEN), 2);
-}
-
-#[tokio::test]
-async fn a_failing_gettoken_is_shared_with_its_code() {
-    let sim = Simulator::start().await.unwrap();
-    let store = Memory::new();
-    let credentials = Credentials::new(sim.corp_id(), "wrong");
-    for _ in 0..3 {
-        let shared = SharedToken::new(&client_with(&sim, "wrong"), &credentials, store.clone());
-        let builder = Client::builder(credentials.clone()).base_url(sim.base_url()).http(|http| http.no_proxy());
-        let client = builder.token_source(shared).build().unwrap();
-        let error = client.account().list().await.unwrap_err();
-        assert_eq!(error.code(), Some(ErrCode::INVALID_CREDENTIAL), "{error}");
-    }
-    assert_eq!(sim.calls(op::GETTOKEN), 1);
 }

@@ -133,6 +133,29 @@ async fn a_store_that_has_forgotten_gets_back_what_the_running_inbox_knows() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn when_the_store_forgets_whoever_stands_by_gives_way_to_the_one_who_read_and_begins_anew_if_that_is_gone() {
+    for first_is in ["alive", "gone"] {
+        let wecom = FakeWeCom::new(2, messages(6));
+        let store = FakeStore::default();
+        let (mut first, mut second) = (opened(&wecom, &store).await, opened(&wecom, &store).await);
+        for _ in 0..3 {
+            first.next().await.unwrap().unwrap().ack();
+        }
+        assert!(timeout(SECOND, second.next()).await.is_err(), "the first one reads");
+        store.memory.forget();
+        assert!(timeout(Duration::from_secs(25), second.next()).await.is_err(), "it knows that another one read");
+        if first_is == "alive" {
+            assert_eq!(drain(&mut first, Duration::from_secs(20)).await.0, ["m3", "m4", "m5"], "nothing is repeated");
+            assert_eq!(store.state().await.settled.len(), 6, "what was forgotten is back");
+            assert!(timeout(Duration::from_secs(60), second.next()).await.is_err(), "it stands by");
+        } else {
+            drop(first);
+            assert_eq!(drain(&mut second, Duration::from_secs(60)).await.0.len(), 6, "as at its cold start");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_corrupt_store_ends_the_inbox_with_an_error() {
     #[derive(Clone)]
     struct Corrupt;

@@ -1,0 +1,82 @@
+//! A bot of several processes on one Redis: one of them reads, and when it dies another takes over.
+//!
+//! ```text
+//! cargo run -p wecom-kf-inbox --features redis --example worker
+//! ```
+//!
+//! Without an account it plays: a simulator, two workers, of which it kills the one that reads. With `WECOM_CORP_ID` and
+//! `WECOM_KF_SECRET` set it is a worker for all accounts of the app: start two and kill one. The Redis is that of
+//! `REDIS_URL`, `redis://127.0.0.1/` unless said.
+#![allow(clippy::print_stdout, reason = "a program talks")]
+
+mod stage;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::time::sleep;
+use wecom_kf::Settings;
+use wecom_kf::message::{Content, Text};
+use wecom_kf_inbox::store::Redis;
+use wecom_kf_inbox::{ColdStart, Delivery, Failure, GroupHandle, InboxGroup, Report, SharedToken, Status};
+
+/// When a worker dies, another takes over after so long at most.
+const LEASE: Duration = Duration::from_secs(5);
+
+#[tokio::main]
+async fn main() -> Result<(), Report> {
+    let redis = Redis::open(&redis_url()).await?;
+    if Settings::from_env().is_empty() { stage::play().await } else { work(redis).await }
+}
+
+fn redis_url() -> String {
+    std::env::var("REDIS_URL").unwrap_or_else(|_| "redis://127.0.0.1/".to_owned())
+}
+
+async fn work(redis: Redis) -> Result<(), Report> {
+    // Without callbacks WeCom tolerates a poll every 30 s or so.
+    let poll = std::env::args().nth(1).map_or(Ok(30.0), |seconds| seconds.parse())?;
+    let poll = Duration::try_from_secs_f64(poll)?;
+    let settings = Settings::from_env();
+    // One access token for all workers.
+    let token = SharedToken::new(&settings.client()?, &settings.credentials()?, redis.clone());
+    let client = settings.client_builder()?.token_source(token).build()?;
+
+    let group = InboxGroup::builder(client)
+        .store(redis)
+        .cold_start(ColdStart::FromNow)
+        .each(move |inbox| inbox.lease(LEASE).poll(poll))
+        .open()
+        .await?;
+    tokio::spawn(tell_who_reads(group.handle()));
+    let summary = group.run_until(tokio::signal::ctrl_c(), answer).await;
+    println!("worker {}  {summary}", std::process::id());
+    Ok(())
+}
+
+async fn answer(delivery: Delivery) -> Result<(), Failure> {
+    if let Content::Text(text) = delivery.content() {
+        delivery.reply(Text::new(format!("worker {}: {}", std::process::id(), text.content))?).await?;
+    }
+    Ok(())
+}
+
+/// Says for each account whether this worker reads it, whenever that changes.
+async fn tell_who_reads(group: GroupHandle) {
+    let mut told = BTreeMap::new();
+    loop {
+        for (account, metrics) in group.metrics() {
+            let does = match metrics.status {
+                Status::Opened => continue,
+                Status::StandsBy => "stands by",
+                Status::StoreIsDown => "waits for Redis",
+                Status::Stopped => "has stopped",
+                _ => "reads",
+            };
+            if told.insert(account.clone(), does) != Some(does) {
+                println!("worker {}  {does}  {account}", std::process::id());
+            }
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+}

@@ -1,0 +1,13 @@
+//! The store on a real Redis, and processes that share one.
+//!
+//! ```text
+//! cargo build -p wecom-kf-inbox --features conformance,redis --example worker
+//! cargo test -p wecom-kf-inbox --features conformance,redis --test redis -- --include-ignored
+//! ```
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod example;
+mod processes;
+mod server;
+mod store;
+mod worker;

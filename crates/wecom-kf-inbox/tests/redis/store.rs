@@ -1,0 +1,365 @@
+//! The store by itself.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+use wecom_kf::{AccessToken, CorpSecret};
+use wecom_kf_inbox::store::{
+    Acquired, Commit, InboxKey, InboxState, InboxStore, Lease, Parked, ParkedKind, Redis, StoreError, StoredToken,
+    TokenKey, TokenOutcome, TokenStore, TokenTurn, TokenWish, conformance,
+};
+
+use crate::server::{Persistence, Server, free_port, signal};
+
+const LONG: Duration = Duration::from_secs(600);
+const SECOND: Duration = Duration::from_secs(1);
+
+fn key() -> InboxKey {
+    InboxKey::new("a.invalid/ww1", "wk1".into())
+}
+
+async fn acquire(store: &Redis, holder: &str) -> Lease {
+    match store.acquire(&key(), holder, LONG).await.unwrap() {
+        Acquired::Lease(lease) => lease,
+        held @ Acquired::Held { .. } => panic!("{held:?}"),
+    }
+}
+
+fn commit(revision: u64) -> Commit {
+    let ids = vec![format!("m{revision}")];
+    Commit { revision, cursor: Some(format!("c{revision}")), settled: ids, ..Default::default() }
+}
+
+fn parked(id: &str, keep_until: i64) -> Parked {
+    let (body, reason) = ("{\"msgid\":\"m1\"}".to_owned(), "a test".to_owned());
+    Parked { id: id.to_owned(), kind: ParkedKind::Message, body, reason, tries: 1, parked_at: 0, keep_until }
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn redis_keeps_what_an_inbox_store_must() {
+    // As most of them are set.
+    let server = Server::start(Persistence::EverySecond).await;
+    conformance::inbox_store(async || server.store().await).await;
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn redis_keeps_what_a_token_store_must() {
+    let server = Server::start(Persistence::Nothing).await;
+    conformance::token_store(async || server.store().await).await;
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn a_redis_with_an_append_only_file_that_is_killed_has_all_that_was_committed_and_who_reads() {
+    let mut server = Server::start(Persistence::Always).await;
+    let store = server.store().await;
+    let lease = acquire(&store, "a").await;
+    for revision in 1..=50 {
+        store.commit(&lease, &commit(revision)).await.unwrap();
+    }
+    server.kill();
+    let down = store.commit(&lease, &commit(51)).await;
+    assert!(matches!(&down, Err(error @ StoreError::Down(_)) if error.is_retryable()), "{down:?}");
+    server.start_again().await;
+    let state = store.load(&key()).await.unwrap();
+    assert_eq!((state.revision, state.cursor.as_deref(), state.settled.len()), (50, Some("c50"), 50));
+    assert!(matches!(store.acquire(&key(), "b", LONG).await.unwrap(), Acquired::Held { holder, .. } if holder == "a"));
+    store.commit(&lease, &commit(51)).await.unwrap();
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn a_redis_that_forgets_refuses_the_old_lease_and_goes_on_with_greater_fences() {
+    let mut server = Server::start(Persistence::Nothing).await;
+    let store = server.store().await;
+    let lease = acquire(&store, "a").await;
+    store.commit(&lease, &commit(1)).await.unwrap();
+    server.kill();
+    server.start_again().await;
+    assert!(matches!(store.commit(&lease, &commit(2)).await, Err(StoreError::StaleLease)));
+    assert_eq!(store.load(&key()).await.unwrap(), InboxState::default());
+    let again = acquire(&store, "a").await;
+    assert!(again.fence > lease.fence, "{} is not greater than {}", again.fence, lease.fence);
+    assert!(matches!(store.commit(&lease, &commit(2)).await, Err(StoreError::StaleLease)), "whoever has it since");
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn a_connection_that_was_cut_costs_nobody_anything() {
+    let server = Server::start(Persistence::Nothing).await;
+    let store = server.store().await;
+    let lease = acquire(&store, "a").await;
+    let mut other = server.connection().await;
+    for revision in 1..=20 {
+        let cut: i64 =
+            redis::cmd("CLIENT").arg("KILL").arg("TYPE").arg("normal").query_async(&mut other).await.unwrap();
+        assert_eq!(cut, 1, "the store's connection, and no second one of it");
+        store.commit(&lease, &commit(revision)).await.unwrap();
+    }
+    assert_eq!(store.load(&key()).await.unwrap().settled.len(), 20);
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn a_commit_that_was_written_is_ours_even_if_the_lease_has_ended_before_it_was_repeated() {
+    let server = Server::start(Persistence::Nothing).await;
+    let store = server.store().await;
+    let lease = acquire(&store, "a").await;
+    store.commit(&lease, &commit(1)).await.unwrap();
+    store.release(&lease).await.unwrap();
+    store.commit(&lease, &commit(1)).await.unwrap();
+    assert!(matches!(store.commit(&lease, &commit(2)).await, Err(StoreError::StaleLease)));
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn a_redis_that_stands_still_is_down_after_five_seconds_and_heard_again_when_it_goes_on() {
+    let server = Server::start(Persistence::Nothing).await;
+    let store = server.store().await;
+    let lease = acquire(&store, "a").await;
+    signal(server.pid(), "STOP");
+    let asked_at = Instant::now();
+    let answer = store.commit(&lease, &commit(1)).await;
+    let waited = asked_at.elapsed();
+    signal(server.pid(), "CONT");
+    let Err(error @ StoreError::Down(_)) = answer else { panic!("{answer:?}") };
+    assert!(error.to_string().contains("within 5 s"), "{error}");
+    assert!(waited >= Redis::ANSWER_TIMEOUT && waited < Redis::ANSWER_TIMEOUT + SECOND, "{waited:?}");
+    // Whether it was written is unknown; the same once more is either.
+    store.commit(&lease, &commit(1)).await.unwrap();
+    assert_eq!(store.load(&key()).await.unwrap().settled, ["m1"]);
+}
+
+/// A way to a server on which connections can fall silent, as when a machine goes away or a firewall forgets.
+async fn way_to(server: &Server) -> (String, watch::Sender<u32>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (url, address) = (format!("redis://{}/", listener.local_addr().unwrap()), server.address());
+    let (silenced, silencing) = watch::channel(0);
+    tokio::spawn(async move {
+        while let Ok((mut inner, _)) = listener.accept().await {
+            let (address, mut silencing) = (address.clone(), silencing.clone());
+            silencing.mark_unchanged();
+            tokio::spawn(async move {
+                let mut outer = TcpStream::connect(address).await.unwrap();
+                tokio::select! {
+                    _ = copy_bidirectional(&mut inner, &mut outer) => {}
+                    // Held open, and nothing goes through any more.
+                    _ = silencing.changed() => std::future::pending().await,
+                }
+            });
+        }
+    });
+    (url, silenced)
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn a_connection_that_fell_silent_is_given_up_for_a_new_one() {
+    let server = Server::start(Persistence::Nothing).await;
+    let (url, silenced) = way_to(&server).await;
+    let store = Redis::open(&url).await.unwrap();
+    let lease = acquire(&store, "a").await;
+    silenced.send_modify(|times| *times += 1);
+    assert!(matches!(store.commit(&lease, &commit(1)).await, Err(StoreError::Down(_))));
+    let asked_at = Instant::now();
+    store.commit(&lease, &commit(1)).await.unwrap();
+    assert!(asked_at.elapsed() < SECOND, "{:?}", asked_at.elapsed());
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn a_commit_that_reaches_a_redis_after_its_lease_is_refused() {
+    let server = Server::start(Persistence::Nothing).await;
+    let store = server.store().await;
+    let Acquired::Lease(lease) = store.acquire(&key(), "a", SECOND).await.unwrap() else { panic!("it is free") };
+    signal(server.pid(), "STOP");
+    let late = tokio::spawn({
+        let store = store.clone();
+        async move { store.commit(&lease, &commit(1)).await }
+    });
+    sleep(2 * SECOND).await;
+    signal(server.pid(), "CONT");
+    assert!(matches!(late.await.unwrap(), Err(StoreError::StaleLease)));
+    assert_eq!(store.load(&key()).await.unwrap(), InboxState::default());
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn every_key_that_may_go_has_its_time_and_no_other() {
+    let server = Server::start(Persistence::Nothing).await;
+    let store = server.store().await;
+    let lease = acquire(&store, "a").await;
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs() as i64;
+    let all = vec![parked("p1", now + 1000), parked("p2", now + 2000), parked("p3", i64::MAX)];
+    store.commit(&lease, &Commit { parked: all, ..commit(1) }).await.unwrap();
+    let mut other = server.connection().await;
+    let mut left = async |what: &str| -> i64 {
+        let key = format!("wecom-kf:{{a.invalid/ww1/wk1}}:{what}");
+        redis::cmd("TTL").arg(key).query_async(&mut other).await.unwrap()
+    };
+    assert_eq!((left("state").await, left("settled").await), (-1, -1));
+    assert!((590..=600).contains(&left("lease").await));
+    assert!(left("parked").await > 1_000_000_000, "as long as the last of them");
+    for id in ["p3", "p2"] {
+        assert!(store.drop_parked(&key(), id).await.unwrap());
+    }
+    store.parked(&key()).await.unwrap();
+    for what in ["parked", "parked_until"] {
+        let left = left(what).await;
+        assert!((990..=1001).contains(&left), "{what} goes in {left} s");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn the_secret_is_nowhere_in_redis_and_the_token_goes_with_its_time() {
+    let server = Server::start(Persistence::Nothing).await;
+    let store = server.store().await;
+    let key = TokenKey::new("https://a.invalid", "ww1", &CorpSecret::from("CANARY-SECRET"));
+    let wish = TokenWish { rejected: None, at_least: SECOND, limit: LONG };
+    let TokenTurn::Refresh(refresh) = store.turn(&key, &wish).await.unwrap() else { panic!("there is none yet") };
+    let token = StoredToken { token: AccessToken::from("T1"), left: 7200 * SECOND };
+    store.finish(&refresh, &TokenOutcome::Token { token, hold: Duration::ZERO }).await.unwrap();
+
+    let mut other = server.connection().await;
+    let keys: Vec<String> = redis::cmd("KEYS").arg("*").query_async(&mut other).await.unwrap();
+    assert_eq!(keys, [format!("wecom-kf:{{{}}}:token", key.as_str())]);
+    let all: Vec<String> = redis::cmd("HGETALL").arg(&keys[0]).query_async(&mut other).await.unwrap();
+    assert!(all.contains(&"T1".to_owned()) && !all.iter().any(|text| text.contains("CANARY")), "{all:?}");
+    let left: i64 = redis::cmd("TTL").arg(&keys[0]).query_async(&mut other).await.unwrap();
+    assert!((7310..=7320).contains(&left), "{left}");
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn of_a_thousand_who_ask_for_a_token_at_once_one_is_told_to_fetch_it() {
+    let server = Server::start(Persistence::Nothing).await;
+    let stores = [server.store().await, server.store().await, server.store().await];
+    let key = TokenKey::new("https://a.invalid", "ww1", &CorpSecret::from("s"));
+    let wish = TokenWish { rejected: None, at_least: SECOND, limit: LONG };
+    let asked = (0..1000).map(|number| stores[number % 3].turn(&key, &wish));
+    let turns = futures_util::future::join_all(asked).await;
+    let refreshes = turns.iter().filter(|turn| matches!(turn, Ok(TokenTurn::Refresh(_)))).count();
+    let waiting = turns.iter().filter(|turn| matches!(turn, Ok(TokenTurn::Wait))).count();
+    assert_eq!((refreshes, waiting), (1, 999));
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn fences_go_up_whoever_asks_however_fast() {
+    let server = Server::start(Persistence::Nothing).await;
+    let store = server.store().await;
+    let mut fences = Vec::new();
+    for _ in 0..500 {
+        fences.push(acquire(&store, "a").await.fence);
+    }
+    assert!(fences.is_sorted());
+    assert_eq!(fences.iter().collect::<HashSet<_>>().len(), 500);
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn what_another_program_keeps_under_our_keys_is_told_apart_from_a_redis_that_is_down() {
+    let server = Server::start(Persistence::Nothing).await;
+    let store = server.store().await;
+    let mut other = server.connection().await;
+    let () =
+        redis::cmd("SET").arg("wecom-kf:{a.invalid/ww1/wk1}:state").arg("x").query_async(&mut other).await.unwrap();
+    let corrupt = store.load(&key()).await;
+    let Err(error @ StoreError::Corrupt(_)) = corrupt else { panic!("{corrupt:?}") };
+    assert!(!error.is_retryable() && error.to_string().contains("another program's"), "{error}");
+    assert!(matches!(store.acquire(&key(), "a", LONG).await, Err(StoreError::Corrupt(_))));
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn a_wrong_password_is_told_without_it() {
+    let server = Server::start(Persistence::Nothing).await;
+    let mut other = server.connection().await;
+    let set = redis::cmd("CONFIG").arg("SET").arg("requirepass").arg("right").to_owned();
+    let () = set.query_async(&mut other).await.unwrap();
+    let address = server.address();
+    for (url, what) in [
+        (format!("redis://:CANARY@{address}/"), "refused: "),
+        (format!("redis://CANARY-USER:CANARY@{address}/"), "refused: "),
+        (format!("redis://{address}/"), "NOAUTH"),
+    ] {
+        let refused = Redis::open(&url).await.unwrap_err();
+        let text = format!("{refused} {refused:?}");
+        assert!(text.contains(what) && text.contains("right user and password"), "{text}");
+        assert!(!text.contains("CANARY"), "{text}");
+    }
+    let store = Redis::open(&format!("redis://:right@{address}/")).await.unwrap();
+    assert_eq!(store.load(&key()).await.unwrap(), InboxState::default());
+    assert!(!format!("{store:?}").contains("right@"), "{store:?}");
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn a_user_who_may_not_run_scripts_learns_it_when_the_store_is_opened() {
+    let server = Server::start(Persistence::Nothing).await;
+    let mut other = server.connection().await;
+    let user =
+        redis::cmd("ACL").arg(&["SETUSER", "bot", "on", ">pw", "~wecom-kf:*", "+@all", "-@scripting"]).to_owned();
+    let () = user.query_async(&mut other).await.unwrap();
+    let refused = Redis::open(&server.url().replace("//", "//bot:pw@")).await.unwrap_err();
+    assert!(refused.to_string().contains("let the user run scripts, on the keys wecom-kf:*"), "{refused}");
+    // And what our scripts do is enough.
+    let user = redis::cmd("ACL").arg(&["SETUSER", "bot", "+@scripting"]).to_owned();
+    let () = user.query_async(&mut other).await.unwrap();
+    Redis::open(&server.url().replace("//", "//bot:pw@")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_redis_that_is_not_there_is_down_and_the_error_says_where_and_not_the_password() {
+    let url = format!("redis://u:CANARY@127.0.0.1:{}/3", free_port());
+    let refused = Redis::open(&url).await.unwrap_err();
+    let text = format!("{refused} {refused:?}");
+    assert!(refused.is_retryable() && text.contains("no connection with the Redis at 127.0.0.1:"), "{text}");
+    assert!(text.contains("/3") && !text.contains("CANARY"), "{text}");
+}
+
+#[tokio::test]
+async fn a_url_that_is_none_is_told_without_what_it_says() {
+    for url in
+        ["CANARY", "redis://", "redis://:CANARY@127.0.0.1/CANARY", "http://u:CANARY@h/", "redis://:CANARY@0.0.0.0/"]
+    {
+        let refused = Redis::open(url).await.unwrap_err();
+        let text = format!("{refused} {refused:?}");
+        assert!(matches!(refused, StoreError::Settings(_)), "{text}");
+        assert!(!refused.is_retryable() && text.contains("it should be like redis://"), "{text}");
+        assert!(!text.contains("CANARY"), "{text}");
+    }
+    #[cfg(not(feature = "redis-rustls"))]
+    assert!(Redis::open("rediss://h/").await.unwrap_err().to_string().contains("the feature redis-rustls"));
+}
+
+/// Older servers, and proxies, repeat what they do not understand.
+#[tokio::test]
+async fn what_a_server_repeats_of_a_command_is_not_told() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut read = [0; 4096];
+                while socket.read(&mut read).await.is_ok_and(|count| count > 0) {
+                    let refusal = b"-ERR unknown command `EVALSHA`, with args beginning with: `CANARY`, `CANARY`,\r\n";
+                    let _ = socket.write_all(&refusal.repeat(4)).await;
+                }
+            });
+        }
+    });
+    for url in [format!("redis://{address}/"), format!("redis://u:CANARY@{address}/")] {
+        let refused = Redis::open(&url).await.unwrap_err();
+        let text = format!("{refused} {refused:?}");
+        assert!(text.contains("refused: "), "{text}");
+        assert!(!text.contains("CANARY"), "{text}");
+    }
+}

@@ -1,0 +1,141 @@
+use std::env;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+use wecom_kf::Settings;
+use wecom_kf::message::Content;
+use wecom_kf_inbox::store::Redis;
+use wecom_kf_inbox::{ColdStart, Delivery, Failure, Inbox, SharedToken};
+use wecom_kf_sim::Simulator;
+
+use crate::server::{Server, signal};
+
+/// Short, so that the tests are.
+pub(crate) const LEASE: Duration = Duration::from_secs(2);
+const HANDLING: Duration = Duration::from_millis(10);
+const REDIS: &str = "WECOM_KF_TEST_REDIS";
+const SINCE: &str = "WECOM_KF_TEST_SINCE";
+
+/// What a process did, as it tells by a line of its output.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) process: u32,
+    pub(crate) what: What,
+    pub(crate) text: String,
+    /// Since the epoch: all processes are on one machine.
+    pub(crate) at: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    Begins,
+    Ends,
+}
+
+/// What all processes of a test did, in the order it was told.
+pub(crate) type Log = Arc<Mutex<Vec<Entry>>>;
+
+/// A process of its own that handles messages: this test binary once more, with the test below.
+pub(crate) struct Worker {
+    child: Child,
+    pub(crate) pid: u32,
+    reads: JoinHandle<()>,
+}
+
+impl Worker {
+    /// Of a cold start it takes everything, or what was sent since then.
+    pub(crate) fn start(sim: &Simulator, server: &Server, log: &Log, since: Option<u64>) -> Self {
+        let mut command = Command::new(env::current_exe().unwrap());
+        command
+            .args(["--exact", "worker::a_process_of_the_other_tests", "--ignored", "--nocapture"])
+            .envs(sim.vars())
+            .env("NO_PROXY", "127.0.0.1")
+            .env(REDIS, server.url())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true);
+        if let Some(since) = since {
+            command.env(SINCE, since.to_string());
+        }
+        let mut child = command.spawn().unwrap();
+        let pid = child.id().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let log = log.clone();
+        let reads = tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                if let Some(entry) = entry(pid, &line) {
+                    log.lock().unwrap().push(entry);
+                }
+            }
+        });
+        Self { child, pid, reads }
+    }
+
+    /// SIGKILL. What it told before is in the log afterwards.
+    pub(crate) async fn kill(&mut self) {
+        self.child.start_kill().unwrap();
+        self.child.wait().await.unwrap();
+        (&mut self.reads).await.unwrap();
+    }
+
+    pub(crate) fn stop(&self) {
+        signal(self.pid, "STOP");
+    }
+
+    pub(crate) fn go_on(&self) {
+        signal(self.pid, "CONT");
+    }
+}
+
+fn entry(process: u32, line: &str) -> Option<Entry> {
+    let mut words = line.strip_prefix("@ ")?.split(' ');
+    let what = match words.next()? {
+        "begins" => What::Begins,
+        "ends" => What::Ends,
+        _ => return None,
+    };
+    let text = words.next()?.to_owned();
+    Some(Entry { process, what, text, at: Duration::from_nanos(words.next()?.parse().ok()?) })
+}
+
+pub(crate) fn since_epoch() -> Duration {
+    UNIX_EPOCH.elapsed().unwrap()
+}
+
+#[allow(clippy::print_stdout, reason = "that is how a process of a test tells it")]
+fn tell(what: &str, text: &str) {
+    // The line before may be the harness's own, unfinished.
+    println!("\n@ {what} {text} {}", since_epoch().as_nanos());
+}
+
+async fn handle(delivery: Delivery) -> Result<(), Failure> {
+    if let Content::Text(text) = delivery.content() {
+        tell("begins", &text.content);
+        sleep(HANDLING).await;
+        tell("ends", &text.content);
+    }
+    Ok(())
+}
+
+/// Not a test: what [`Worker::start`] starts. Run by itself it has nothing to do.
+#[tokio::test]
+#[ignore = "a process of the other tests"]
+async fn a_process_of_the_other_tests() {
+    let Ok(url) = env::var(REDIS) else { return };
+    let store = Redis::open(&url).await.unwrap();
+    let settings = Settings::from_env();
+    let (plain, credentials) = (settings.client().unwrap(), settings.credentials().unwrap());
+    let shared = SharedToken::new(&plain, &credentials, store.clone());
+    let client = settings.client_builder().unwrap().token_source(shared).build().unwrap();
+    let cold_start = match env::var(SINCE) {
+        Ok(since) => ColdStart::Since(SystemTime::UNIX_EPOCH + Duration::from_secs(since.parse().unwrap())),
+        Err(_) => ColdStart::Everything,
+    };
+    let inbox = Inbox::builder(client, env::var("WECOM_KF_OPEN_KFID").unwrap()).store(store).cold_start(cold_start);
+    let inbox = inbox.lease(LEASE).poll(Duration::from_millis(50)).open().await.unwrap();
+    inbox.run(handle).await.unwrap();
+}
