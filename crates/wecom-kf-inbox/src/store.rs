@@ -9,7 +9,7 @@
 //! | `Redb` (feature `redb`, on by default) | one process: a file that only its owner may read | never |
 //! | `Redis` (feature `redis`) | many processes on many machines | what that Redis forgets |
 //!
-//! To write one of your own, implement the trait and run [`conformance`] (feature `conformance`) against it.
+//! To write one of your own, implement the trait and run `store::conformance` (feature `conformance`) against it.
 
 #[cfg(any(test, feature = "conformance"))]
 #[cfg_attr(docsrs, doc(cfg(feature = "conformance")))]
