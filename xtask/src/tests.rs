@@ -87,7 +87,7 @@ fn the_readmes_show_one_bot() {
         let length = text[start + 3..].find("```").unwrap();
         text[start..start + 3 + length].to_owned()
     };
-    let compiled = bot("crates/wecom-kf/README.md");
+    let compiled = bot("crates/wecom-kf-inbox/README.md");
     assert!(compiled.contains("#[tokio::main]"));
     assert_eq!(bot("README.md"), compiled);
     assert_eq!(bot("README.zh-CN.md"), compiled);

@@ -84,7 +84,7 @@ fn without_an_account_it_plays_a_conversation_to_its_end() {
     {
         assert!(transcript.contains(line), "{line:?} is missing: {transcript}");
     }
-    let end = "handled 4, parked 0, left 0; 3 heard, 2 access tokens fetched, 1 old message left unanswered.\n";
+    let end = "3 messages answered, 2 access tokens fetched, 1 old message left unanswered.\n";
     assert!(transcript.ends_with(end), "{transcript}");
     assert!(!transcript.contains("昨天"), "what was written before was answered: {transcript}");
     assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -49,7 +49,7 @@ pub(crate) async fn play() -> Result<(), Report> {
             1 => {
                 sim.fault(op::SEND_MSG).reset_after();
                 println!(
-                    "            (the next message is sent, but WeCom's answer is lost: it is sent again, and heard once)"
+                    "            (the next answer gets through, but WeCom's reply is lost: sent again, heard once)"
                 );
             }
             _ => {}
@@ -61,9 +61,8 @@ pub(crate) async fn play() -> Result<(), Report> {
     println!("            (zhangsan takes the session: the bot is silent)\n  zhangsan  {words}");
 
     drop(stop);
-    let summary = bot.await??;
-    let heard = customer.heard().len();
-    let tokens = sim.calls(op::GETTOKEN);
-    println!("\n{summary}; {heard} heard, {tokens} access tokens fetched, 1 old message left unanswered.");
+    bot.await??;
+    let (heard, tokens) = (customer.heard().len(), sim.calls(op::GETTOKEN));
+    println!("\n{heard} messages answered, {tokens} access tokens fetched, 1 old message left unanswered.");
     Ok(())
 }
