@@ -10,6 +10,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
 use wecom_kf_sim::{Builder, Simulator, op};
 
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
 /// Cargo builds the examples of a package together with its tests, side by side.
 fn echo_bot() -> Command {
     let test = std::env::current_exe().unwrap();
@@ -59,13 +61,18 @@ impl Bot {
     }
 }
 
-/// A simulator of which the clock stood a day ago, and which sends callbacks to a free port.
+/// A simulator of which the clock stands where it was a day ago.
 fn a_day_ago() -> Builder {
     #[allow(clippy::disallowed_methods, reason = "the bot's process has the real time")]
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    Simulator::builder().manual_clock_from(now - DAY)
+}
+
+/// From now on it sends callbacks, to a port that is free: none of what was written before.
+fn send_callbacks(sim: &Simulator) {
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let yesterday = now - Duration::from_secs(24 * 3600);
-    Simulator::builder().manual_clock_from(yesterday).callback_url(format!("http://{address}/callback"))
+    let key = "BwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyAhIiMkJSY";
+    sim.set_callback(&format!("http://{address}/callback"), "TOKEN1", key).unwrap();
 }
 
 fn until_it_has_read(sim: &Simulator) {
@@ -99,7 +106,8 @@ async fn it_answers_nothing_older_than_its_start_and_what_came_while_it_was_down
         customer.says(&format!("旧消息{number}"));
     }
     other.says("也是旧的");
-    sim.advance(Duration::from_secs(24 * 3600));
+    sim.advance(DAY);
+    send_callbacks(&sim);
     let bot = Bot::start(&sim);
     until_it_has_read(&sim);
     customer.says("新消息");

@@ -17,12 +17,13 @@ pub(crate) async fn play() -> Result<(), Report> {
     let address = TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
     #[allow(clippy::disallowed_methods, reason = "the play takes place today, and begins yesterday")]
     let yesterday = SystemTime::now().duration_since(UNIX_EPOCH)? - DAY;
-    let builder = Simulator::builder().servicer("zhangsan").manual_clock_from(yesterday);
-    let sim = builder.callback_url(format!("http://{address}/callback")).start().await?;
+    let sim = Simulator::builder().servicer("zhangsan").manual_clock_from(yesterday).start().await?;
     println!("No WECOM_CORP_ID in the environment: playing on a simulator at {}.\n", sim.base_url());
     let customer = sim.customer("小王");
     customer.says("昨天写的，不该有人回");
     sim.advance(DAY);
+    // Only now: a callback from yesterday that is delivered today would wake a bot that begins with what woke it.
+    sim.set_callback(&format!("http://{address}/callback"), "EchoBot1", "BwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyAhIiMkJSY")?;
 
     let folder = TempDir::new()?;
     let (stop, stopped) = oneshot::channel::<()>();
