@@ -136,7 +136,7 @@ impl<'a> Knowledge<'a> {
     /// there already. [`INVALID_MEDIA_ID`](crate::ErrCode::INVALID_MEDIA_ID): a picture or video is older than 3 days.
     pub async fn add_intent(self, group_id: &str, intent: Intent) -> Result<String, Error> {
         input::not_empty("group_id", group_id)?;
-        let (question, similar_questions, answer) = intent.into_parts()?;
+        let (question, similar_questions, answer) = intent.into_parts();
         let body = types::KnowledgeAddIntentRequest {
             group_id: group_id.to_owned(),
             question,

@@ -33,10 +33,10 @@ impl Intent {
         Ok(self)
     }
 
-    pub(super) fn into_parts(self) -> Result<Parts, Error> {
+    pub(super) fn into_parts(self) -> Parts {
         let items = self.similar_questions;
         let similar_questions = (!items.is_empty()).then_some(types::KnowledgeSimilarQuestionsInput { items });
-        Ok((self.question, similar_questions, self.answer.0))
+        (self.question, similar_questions, self.answer.0)
     }
 }
 
