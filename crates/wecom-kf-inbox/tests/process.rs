@@ -309,6 +309,28 @@ async fn crash_after_crash_every_message_is_handled_in_order_and_only_the_pages_
     assert!(killed_at_work > crashes / 3, "the kills came too early to mean anything: {killed_at_work}");
 }
 
+/// The first start is short, and the one in which the file is made.
+#[tokio::test]
+async fn killed_while_its_file_is_made_the_bot_starts_again() {
+    let starts = setting("WECOM_KF_FIRST_STARTS", 20);
+    let stage = Stage::new().await;
+    let file = stage.folder.path().join("inbox.redb");
+    let mut unfinished = 0;
+    for start in 0..starts {
+        let mut bot = stage.start(start, 0);
+        while std::fs::metadata(&file).map_or(0, |file| file.len()) == 0 {
+            assert!(bot.try_wait().unwrap().is_none(), "the bot ended");
+            std::thread::sleep(Duration::from_micros(50));
+        }
+        std::thread::sleep(Duration::from_micros(fastrand::u64(..20_000)));
+        bot.kill().await.unwrap();
+        unfinished += u64::from(std::fs::read(&file).unwrap().iter().take(9).all(|byte| *byte == 0));
+        stage.stored().await;
+        std::fs::remove_file(&file).unwrap();
+    }
+    println!("{starts} first starts killed, {unfinished} of them before the file was one of redb's");
+}
+
 /// Bytes in memory, and open files.
 fn usage(process: u32) -> (u64, usize) {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();

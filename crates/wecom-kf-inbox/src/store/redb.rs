@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use redb::{Database, DatabaseError, ReadableTable, StorageError, TableDefinition, WriteTransaction};
+use redb::backends::FileBackend;
+use redb::{Database, DatabaseError, ReadableTable, StorageBackend, StorageError, TableDefinition, WriteTransaction};
 use serde::{Deserialize, Serialize};
 use wecom_kf::BoxFuture;
 
@@ -29,6 +30,11 @@ const PARKED_IDS: TableDefinition<'_, (&str, &str), u64> = TableDefinition::new(
 
 /// Pages of the file that are kept in memory, in bytes: little is read twice.
 const CACHE: usize = 4 << 20;
+
+/// The length in bytes of redb's mark at the beginning of a file.
+const MARK: u64 = 9;
+/// A new file is not as long as that, in bytes.
+const UNFINISHED_MOST: u64 = 4 << 20;
 
 /// Keeps inboxes in one file, by [redb](https://www.redb.org), for one process.
 ///
@@ -105,7 +111,10 @@ impl Redb {
 
 fn open(path: &Path) -> Result<Database, StoreError> {
     let file = private_file(path).map_err(|error| StoreError::down(Unopened(path.to_owned(), error)))?;
-    let opened = Database::builder().set_cache_size(CACHE).create_with_file_format_v3(true).create_file(file);
+    let opened = FileBackend::new(file).and_then(|file| {
+        empty_if_unfinished(&file).map_err(StorageError::from)?;
+        Database::builder().set_cache_size(CACHE).create_with_file_format_v3(true).create_with_backend(file)
+    });
     let database = opened.map_err(|error| match error {
         DatabaseError::DatabaseAlreadyOpen => StoreError::InUse(format!("{} is open already", path.display())),
         DatabaseError::Storage(error) => storage(error),
@@ -113,6 +122,17 @@ fn open(path: &Path) -> Result<Database, StoreError> {
     })?;
     check_format(&database, path)?;
     Ok(database)
+}
+
+/// redb marks a new file as its own last, when all of its first form is on the disk; it takes one without the mark for
+/// somebody else's. A process that was killed in between would never start again, so such a file is made anew: nothing
+/// was ever stored in it. It is locked already, so nobody else is about to finish it.
+fn empty_if_unfinished(file: &FileBackend) -> std::io::Result<()> {
+    let length = file.len()?;
+    if (MARK..=UNFINISHED_MOST).contains(&length) && file.read(0, MARK as usize)?.iter().all(|byte| *byte == 0) {
+        file.set_len(0)?;
+    }
+    Ok(())
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -479,8 +499,29 @@ mod tests {
         std::fs::write(&path, "this is a text, and long enough to be taken for anything else than a text").unwrap();
         let error = Redb::open(&path).unwrap_err();
         assert!(matches!(error, StoreError::Corrupt(_)), "{error}");
+        let others = vec![0; UNFINISHED_MOST as usize + 1];
+        std::fs::write(&path, &others).unwrap();
+        assert!(matches!(Redb::open(&path), Err(StoreError::Corrupt(_))));
+        assert_eq!(std::fs::read(&path).unwrap(), others, "it is left as it was");
         let error = Redb::open(folder.path().join("missing/inbox.redb")).unwrap_err();
         assert!(error.to_string().contains("missing/inbox.redb"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_file_whose_making_was_cut_off_is_made_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("inbox.redb");
+        drop(Redb::open(&path).unwrap());
+        let whole = std::fs::read(&path).unwrap();
+        assert!((whole.len() as u64) < UNFINISHED_MOST, "a new file has {} bytes", whole.len());
+        let unmarked = [&[0; MARK as usize], &whole[MARK as usize..]].concat();
+        for unfinished in [unmarked, vec![0; whole.len()], Vec::new()] {
+            std::fs::write(&path, unfinished).unwrap();
+            let store = Redb::open(&path).unwrap();
+            let key = filled(&store).await;
+            drop(store);
+            assert_eq!(Redb::open(&path).unwrap().load(&key).await.unwrap().cursor.as_deref(), Some("c1"));
+        }
     }
 
     #[tokio::test]
