@@ -471,6 +471,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn after_an_error_of_the_disk_the_file_is_opened_anew_and_is_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("inbox.redb");
+        let store = Redb::open(&path).unwrap();
+        let key = filled(&store).await;
+        let fails = |inner: &mut Inner, path: &Path| inner.with(path, |_| Err::<(), _>(StoreError::down("full")));
+        assert!(matches!(store.blocking(fails).await, Err(StoreError::Down(_))));
+        let is_closed = |inner: &mut Inner, _: &Path| Ok(inner.database.is_none());
+        assert!(store.blocking(is_closed).await.unwrap());
+        assert_eq!(store.load(&key).await.unwrap().cursor.as_deref(), Some("c1"));
+        // The lease outlives it: it is this process's still.
+        assert!(matches!(store.acquire(&key, "b", Duration::from_secs(60)).await, Ok(Acquired::Held { .. })));
+    }
+
+    #[tokio::test]
     async fn a_second_opening_is_told_that_the_file_is_in_use() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("inbox.redb");

@@ -11,6 +11,9 @@ use wecom_kf::{Client, Credentials, ErrCode, Lang};
 use wecom_kf_inbox::{ColdStart, Error, Failure, Inbox, InboxGroup, InboxGroupBuilder};
 use wecom_kf_sim::{Simulator, op};
 
+use crate::fake::now;
+use crate::reading::callback;
+
 fn client_with(sim: &Simulator, secret: &str) -> Client {
     let credentials = Credentials::new(sim.corp_id(), secret);
     Client::builder(credentials).base_url(sim.base_url()).http(|http| http.no_proxy()).build().unwrap()
@@ -147,6 +150,33 @@ async fn a_group_serves_all_accounts_and_picks_up_one_that_is_added() {
     handle.stop();
     let summary = timeout(Duration::from_secs(20), run).await.unwrap().unwrap();
     assert_eq!((summary.handled, summary.left), (3, 0));
+}
+
+#[tokio::test]
+async fn callbacks_of_an_account_that_is_not_known_yet_lead_to_one_look_and_to_what_they_told_of() {
+    let sim = Simulator::start().await.unwrap();
+    let never = Duration::from_secs(3600);
+    let group = InboxGroup::builder(client(&sim)).each(move |inbox| inbox.poll(never)).look_every(never);
+    let group = group.open().await.unwrap();
+    let handle = group.handle();
+    let added = client(&sim).account().add("二店", &sim.media_id()).await.unwrap();
+    sim.customer_of(added.as_str(), "小李").unwrap().says("您好");
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let noted = heard.clone();
+    let run = tokio::spawn(group.run(move |delivery| {
+        noted.lock().unwrap().push(delivery.open_kfid().to_string());
+        async { Ok(()) }
+    }));
+    until(|| handle.each().len() == 1).await;
+    let looks = sim.calls(op::ACCOUNT_LIST);
+    for open_kfid in [added.as_str(), "wkOfAnotherApp"].repeat(50) {
+        assert!(handle.wake(&callback(open_kfid, &sim.sync_token(), now())));
+    }
+    until(|| !heard.lock().unwrap().is_empty()).await;
+    handle.stop();
+    run.await.unwrap();
+    assert_eq!(*heard.lock().unwrap(), [added.to_string()]);
+    assert_eq!(sim.calls(op::ACCOUNT_LIST) - looks, 1);
 }
 
 #[tokio::test]
