@@ -1,0 +1,89 @@
+//! TLS, with a certificate of our own: what a client trusts is up to its environment, so each is a process of its own.
+
+use std::env;
+use std::path::Path;
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::process::{Child, Command};
+use tokio::time::{Instant, sleep};
+use wecom_kf_inbox::store::{Acquired, Commit, InboxKey, InboxStore, Redis};
+
+use crate::server::free_port;
+
+const URL: &str = "WECOM_KF_TEST_TLS_REDIS";
+const PASSWORD: &str = "not-to-be-seen";
+
+async fn make_certificate(folder: &Path) {
+    let status = Command::new("openssl")
+        .args(["req", "-x509", "-nodes", "-days", "2", "-subj", "/CN=redis", "-newkey", "ec"])
+        .args(["-pkeyopt", "ec_paramgen_curve:prime256v1", "-addext", "subjectAltName=IP:127.0.0.1"])
+        .args(["-addext", "basicConstraints=critical,CA:FALSE", "-keyout", "key.pem", "-out", "certificate.pem"])
+        .current_dir(folder)
+        .stderr(Stdio::null())
+        .status()
+        .await
+        .unwrap();
+    assert!(status.success(), "openssl: {status}");
+}
+
+async fn start_server(folder: &Path, port: u16) -> Child {
+    let program = env::var("WECOM_KF_REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned());
+    let server = Command::new(program)
+        .args(["--port", "0", "--tls-port", &port.to_string(), "--bind", "127.0.0.1", "--requirepass", PASSWORD])
+        .args(["--tls-cert-file", "certificate.pem", "--tls-key-file", "key.pem", "--tls-auth-clients", "no"])
+        .current_dir(folder)
+        .stdout(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let patience = Instant::now() + Duration::from_secs(20);
+    while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+        assert!(Instant::now() < patience, "redis-server does not answer: has it TLS?");
+        sleep(Duration::from_millis(20)).await;
+    }
+    server
+}
+
+async fn client(port: u16, trusted: &Path) -> Output {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.args(["tls::a_client_of_its_own", "--exact", "--ignored", "--nocapture"]);
+    command.env(URL, format!("rediss://:{PASSWORD}@127.0.0.1:{port}/")).env("SSL_CERT_FILE", trusted);
+    command.output().await.unwrap()
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn a_redis_behind_tls_is_used_if_its_certificate_is_trusted_and_is_down_if_it_is_not() {
+    let (folder, others) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    make_certificate(folder.path()).await;
+    make_certificate(others.path()).await;
+    let port = free_port();
+    let _server = start_server(folder.path(), port).await;
+
+    let output = client(port, &folder.path().join("certificate.pem")).await;
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("revision 1 of c1"), "{said}");
+
+    let output = client(port, &others.path().join("certificate.pem")).await;
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("certificate"), "{said}");
+    assert!(!said.contains(PASSWORD), "{said}");
+}
+
+/// Not a test: what the one above starts. Run by itself it has nothing to do.
+#[tokio::test]
+#[ignore = "a process of the other tests"]
+async fn a_client_of_its_own() {
+    let Ok(url) = env::var(URL) else { return };
+    let store = Redis::open(&url).await.unwrap_or_else(|error| panic!("{error}"));
+    let key = InboxKey::new("example.invalid/ww1", "wk1".into());
+    let Acquired::Lease(lease) = store.acquire(&key, "a", Duration::from_secs(60)).await.unwrap() else {
+        panic!("nobody else has it")
+    };
+    let commit = Commit { revision: 1, cursor: Some("c1".into()), ..Commit::default() };
+    store.commit(&lease, &commit).await.unwrap();
+    let state = store.load(&key).await.unwrap();
+    println!("revision {} of {}", state.revision, state.cursor.unwrap());
+}
