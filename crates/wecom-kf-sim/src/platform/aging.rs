@@ -49,7 +49,22 @@ impl<V> Aging<V> {
                 self.values.remove(&name);
             }
         }
+        give_room_back(&mut self.order);
+        if has_much_room(self.values.len(), self.values.capacity()) {
+            self.values.shrink_to(2 * self.values.len());
+        }
     }
+}
+
+/// After a flood that is long over, the room that it took.
+pub(super) fn give_room_back<T>(queue: &mut VecDeque<T>) {
+    if has_much_room(queue.len(), queue.capacity()) {
+        queue.shrink_to(2 * queue.len());
+    }
+}
+
+fn has_much_room(taken: usize, capacity: usize) -> bool {
+    capacity > 64 && taken < capacity / 4
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::KEPT;
+use super::aging::give_room_back;
 use crate::customer::Heard;
 
 /// The chat of one customer, oldest first, numbered from 1.
@@ -103,6 +104,7 @@ impl History {
         while self.entries.front().is_some_and(|oldest| now > oldest.at + KEPT) {
             self.entries.pop_front();
         }
+        give_room_back(&mut self.entries);
         self.last += 1;
         entry.n = self.last;
         self.changed.push(entry.n);

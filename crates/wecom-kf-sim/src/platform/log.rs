@@ -4,6 +4,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::KEPT;
+use super::aging::give_room_back;
 
 /// The messages and events of one account, oldest first, numbered from 0.
 #[derive(Debug, Default)]
@@ -57,5 +58,6 @@ impl Log {
             self.entries.pop_front();
             self.first += 1;
         }
+        give_room_back(&mut self.entries);
     }
 }
