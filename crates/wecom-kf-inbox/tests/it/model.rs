@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::task::{JoinSet, yield_now};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use wecom_kf::{BoxFuture, Error};
 use wecom_kf_inbox::store::{Acquired, Commit, InboxKey, InboxState, InboxStore, Lease, Memory, Parked, StoreError};
 use wecom_kf_inbox::{Delivery, Failure, Fetched, PageRequest, PageSource, Summary};
@@ -169,7 +169,8 @@ async fn live(memory: &Memory, mix: Mix, crash: Crash, polls: Option<usize>) -> 
     };
     let finished = tokio::select! {
         () = crash.happened.notified() => false,
-        finished = life => finished,
+        // An hour of the paused clock is short.
+        finished = timeout(Duration::from_secs(3600), life) => finished.expect("it hangs"),
     };
     // What was spawned is aborted now.
     yield_now().await;
