@@ -1,3 +1,11 @@
+// Where the README's links lead here: of two definitions the first holds.
+//! [First steps]: docs::first_steps
+//! [In CI]: docs::ci
+//! [Fault scripts]: docs::faults
+//! [Other languages]: docs::other_languages
+//! [What the simulator believes]: docs::beliefs
+//! [control.yaml]: https://docs.rs/crate/wecom-kf-sim/latest/source/control.yaml
+//!
 #![doc = include_str!("../README.md")]
 
 mod callback;
@@ -29,13 +37,19 @@ mod simulator;
 mod statistics;
 mod upgrade;
 
-/// The pages of `docs`, so that their examples are tested.
-#[cfg(doctest)]
-mod docs {
+/// A page for each use.
+pub mod docs {
     #[doc = include_str!("../docs/first-steps.md")]
-    mod first_steps {}
+    pub mod first_steps {}
+    #[doc = include_str!("../docs/ci.md")]
+    pub mod ci {}
     #[doc = include_str!("../docs/faults.md")]
-    mod faults {}
+    pub mod faults {}
+    #[doc = include_str!("../docs/other-languages.md")]
+    pub mod other_languages {}
+    #[doc = include_str!("../docs/beliefs.md")]
+    #[allow(rustdoc::broken_intra_doc_links, reason = "[94670] is the number of an official page")]
+    pub mod beliefs {}
 }
 
 pub use callback::CallbackError;
