@@ -121,7 +121,18 @@ fn open(path: &Path) -> Result<Database, StoreError> {
         other => StoreError::corrupt(format!("{}: {other}", path.display())),
     })?;
     check_format(&database, path)?;
+    #[cfg(unix)]
+    if let Err(error) = sync_folder(path) {
+        tracing::warn!(%error, "cannot sync the folder of the store: a new file may be gone when the machine loses power");
+    }
     Ok(database)
+}
+
+/// That a new file is there stands in its folder, which its own syncing does not put on the disk.
+#[cfg(unix)]
+fn sync_folder(path: &Path) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
 }
 
 /// redb marks a new file as its own last, when all of its first form is on the disk; it takes one without the mark for
