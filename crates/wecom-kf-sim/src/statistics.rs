@@ -16,6 +16,17 @@ pub enum Satisfaction {
     Dissatisfied,
 }
 
+impl Satisfaction {
+    /// As the control API writes it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Satisfied => "satisfied",
+            Self::Middling => "middling",
+            Self::Dissatisfied => "dissatisfied",
+        }
+    }
+}
+
 impl Servicer {
     /// Asks the customer to rate (满意度评价).
     ///

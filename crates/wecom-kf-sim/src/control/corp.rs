@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::Answer;
 use super::body::{Body, Nothing, Segments};
 use super::people::{ByServicer, check_servicer, find, find_session, show_customer};
-use crate::platform::{ManagedBy, Platform};
+use crate::platform::ManagedBy;
 use crate::shared::Shared;
 use crate::statistics::Satisfaction;
 
@@ -63,7 +63,7 @@ pub(super) async fn department_add(State(shared): State<Arc<Shared>>, Body(new):
 }
 
 pub(super) async fn corp(State(shared): State<Arc<Shared>>) -> Answer {
-    Ok(Json(show_corp(&shared.platform().0)))
+    Ok(Json(shared.platform().0.show_corp()))
 }
 
 pub(super) async fn corp_change(State(shared): State<Arc<Shared>>, Body(change): Body<Corp>) -> Answer {
@@ -77,7 +77,7 @@ pub(super) async fn corp_change(State(shared): State<Arc<Shared>>, Body(change):
     if let Some(is_bound) = change.wechat_channels_bound {
         platform.is_wechat_channels_bound = is_bound;
     }
-    Ok(Json(show_corp(&platform)))
+    Ok(Json(platform.show_corp()))
 }
 
 pub(super) async fn upgrade_accept(
@@ -117,18 +117,4 @@ pub(super) async fn customer_rate(
     let (mut platform, now) = shared.platform();
     platform.customer_rates(now, place.chat(), rating)?;
     show_customer(&platform, now, place.chat())
-}
-
-/// A `Corp` of `control.yaml`.
-fn show_corp(platform: &Platform) -> Value {
-    let range = &platform.upgrade_range;
-    json!({
-        "upgrade": {
-            "userids": range.userids,
-            "department_ids": range.department_ids,
-            "chat_ids": range.chat_ids,
-            "managed_in_console": range.managed_by == ManagedBy::Console,
-        },
-        "wechat_channels_bound": platform.is_wechat_channels_bound,
-    })
 }

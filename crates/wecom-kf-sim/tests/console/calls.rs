@@ -1,0 +1,26 @@
+//! Calls of the APIs besides the bot's.
+
+use serde_json::{Value, json};
+use wecom_kf_sim::{Operation, Simulator, op};
+
+/// The reply of the platform's API.
+pub(crate) async fn call(sim: &Simulator, operation: Operation, request: Value) -> Value {
+    let http = reqwest::Client::new();
+    let query = [("corpid", sim.corp_id()), ("corpsecret", sim.secret())];
+    let gettoken = http.get(format!("{}/cgi-bin/gettoken", sim.base_url())).query(&query);
+    let token: Value = gettoken.send().await.unwrap().json().await.unwrap();
+    let call = http.post(format!("{}{}", sim.base_url(), operation.path)).json(&request);
+    let reply = call.query(&[("access_token", token["access_token"].as_str().unwrap())]).send().await.unwrap();
+    reply.json().await.unwrap()
+}
+
+/// A link to the first account.
+pub(crate) async fn contact_way(sim: &Simulator, scene: Value) -> String {
+    let way = call(sim, op::ADD_CONTACT_WAY, json!({ "open_kfid": sim.open_kfid(), "scene": scene })).await;
+    way["url"].as_str().unwrap().to_owned()
+}
+
+/// What the control API gives.
+pub(crate) async fn control(sim: &Simulator, path: &str) -> Value {
+    reqwest::get(format!("{}/sim/v1/{path}", sim.base_url())).await.unwrap().json().await.unwrap()
+}
