@@ -89,7 +89,7 @@ function authors(person) {
 }
 
 /** What waits for the customer's answer, whoever writes at the moment. */
-const question = (symbol, words, answers) => h('div', { class: 'question', role: 'group', 'aria-label': words }, icon(symbol), h('p', {}, words), answers);
+const question = (symbol, words, answers) => h('div', { class: 'question', role: 'group', 'aria-label': words }, icon(symbol), h('p', {}, words), h('div', { class: 'acts' }, answers));
 
 function offered({ external_userid: id, upgrade_offer: offer }) {
   if (!offer || offer.accepted) return null;

@@ -50,9 +50,9 @@ async fn the_bot_answers_as_it_did() -> Result<(), Box<dyn std::error::Error>> {
     assert_eq!(customer.hears().await?.text(), Some("正在为您转接人工 🙇"));
     assert_eq!(customer.state(), 3);
 
-    let said_10 = sim.servicer("zhangsan").says(&customer, "您好");
+    let said_19 = sim.servicer("zhangsan").says(&customer, "您好");
 
-    sim.servicer("zhangsan").recalls(&customer, &said_10)?;
+    sim.servicer("zhangsan").recalls(&customer, &said_19)?;
 
     sim.servicer("zhangsan").writes(&customer, "business_card", json!({ "userid": "lisi" }));
 
