@@ -10,11 +10,11 @@ use wecom_kf_sim::{Customer, MediaKind, Simulator, UpgradeOffer, op};
 use crate::browser::{Page, play};
 use crate::calls::{call, contact_way, control};
 
-async fn at(sim: &Simulator, customer: &Customer) -> String {
+fn at(sim: &Simulator, customer: &Customer) -> String {
     format!("{}/?lang=en&customer={}", sim.base_url(), customer.external_userid())
 }
 
-/// The events and messages of the first account, but for what is the same in all.
+/// What the bot reads of the first account.
 async fn log(sim: &Simulator) -> Vec<Value> {
     let page = call(sim, op::SYNC_MSG, json!({ "open_kfid": sim.open_kfid() })).await;
     page["msg_list"].as_array().unwrap().clone()
@@ -25,7 +25,7 @@ async fn log(sim: &Simulator) -> Vec<Value> {
 async fn a_customer_comes_in_by_a_scene_by_a_link_of_the_bots_and_from_channels() {
     let sim = Arc::new(Simulator::builder().account("小店").account("别处").start().await.unwrap());
     let wang = sim.customer("小王");
-    let address = at(&sim, &wang).await;
+    let address = at(&sim, &wang);
     play(address, |page| async move {
         page.click("[data-focus=enter]").await;
         page.fill("by", "url").await;
@@ -80,7 +80,7 @@ async fn a_customers_profile_is_what_batchget_says() {
     let sim = Arc::new(Simulator::start().await.unwrap());
     let wang = sim.customer("小王");
     wang.says("在吗");
-    let address = at(&sim, &wang).await;
+    let address = at(&sim, &wang);
     play(address, |page| async move {
         page.click("[data-focus=profile]").await;
         page.fill("name", "王总").await;
@@ -125,7 +125,7 @@ async fn files_of_ones_own_are_sent_by_customers_and_servicers() {
     let sim = Arc::new(Simulator::builder().servicer("zhangsan").start().await.unwrap());
     let wang = sim.customer("小王");
     wang.says("在吗");
-    let address = at(&sim, &wang).await;
+    let address = at(&sim, &wang);
     play(address, |page| async move {
         let kinds = ["image", "voice", "video", "file"];
         for (number, kind) in kinds.into_iter().enumerate() {
@@ -176,7 +176,7 @@ async fn an_offer_is_taken_and_a_rating_is_given_where_they_are_asked_for() {
     sim.set_upgrade_groupchats(&["wrGroup"]);
     let wang = sim.customer("小王");
     wang.says("在吗");
-    let address = at(&sim, &wang).await;
+    let address = at(&sim, &wang);
     play(address, |page| async move {
         page.sees(".entry.customer .bubble", "在吗").await;
         assert_eq!(page.count(".question").await, 0);
@@ -378,7 +378,7 @@ async fn every_dialog_has_a_name_fits_the_window_ends_with_escape_and_gives_the_
     let wang = sim.customer("小王");
     wang.says("在吗");
     contact_way(&sim, json!("a-scene-of-32-bytes-for-a-poster")).await;
-    let address = at(&sim, &wang).await;
+    let address = at(&sim, &wang);
     play(address, |page| async move {
         page.sees(".entry.customer .bubble", "在吗").await;
         for width in [1440, 390] {
