@@ -170,6 +170,28 @@ async fn on_a_phone_there_is_one_pane_nothing_sticks_out_and_thumbs_hit() {
 
 #[tokio::test]
 #[ignore = "needs chromedriver"]
+async fn on_a_phone_there_is_room_for_why_a_callback_failed() {
+    let builder = Simulator::builder().callback_url("http://127.0.0.1:9/nobody-listens");
+    let sim = Arc::new(builder.start().await.unwrap());
+    sim.customer("小王").says("在吗");
+    let address = format!("{}/?lang=en&pane=controls&tab=callbacks", sim.base_url());
+    play(address, |page| async move {
+        page.resize((390, 844)).await;
+        page.sees(".callback-rows", "attempt 3").await;
+        let room = page
+            .eval(
+                "const panel = document.querySelector('#panel-callbacks');
+                 const why = [...panel.querySelectorAll('.callback-rows .grow')].map((node) => node.clientWidth);
+                 return panel.scrollWidth === panel.clientWidth && why.length === 3 && Math.min(...why) > 200",
+            )
+            .await;
+        assert_eq!(room, true);
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs chromedriver"]
 async fn a_row_lights_its_bubble_and_the_bubble_its_row() {
     let sim = Arc::new(Simulator::start().await.unwrap());
     let bot = tokio::spawn(my_bot::run(sim.vars()));
