@@ -30,8 +30,8 @@ const FILES: [(&str, &str, &str); 32] = files! {
     SVG: "icon.svg";
     JSON: "en.json" "zh-CN.json";
     JS: "address.js" "api.js" "bar.js" "beliefs.js" "bubbles.js" "callbacks.js" "chat.js" "compose.js" "corp.js" "dom.js"
-        "enter.js" "faults.js" "findings.js" "follow.js" "journal.js" "json.js" "keys.js" "kinds.js" "live.js" "main.js" "panes.js" "people.js"
-        "store.js" "test_code.js" "theme.js" "time.js" "words.js";
+        "enter.js" "faults.js" "findings.js" "follow.js" "journal.js" "json.js" "keys.js" "kinds.js" "live.js" "main.js"
+        "panes.js" "people.js" "store.js" "test_code.js" "theme.js" "time.js" "words.js";
 };
 
 /// The page at `/`, its files below `/console/`.

@@ -17,6 +17,11 @@ pub enum Satisfaction {
 }
 
 impl Satisfaction {
+    /// The rating that the control API writes so.
+    pub(crate) fn of(name: &str) -> Option<Self> {
+        [Self::Satisfied, Self::Middling, Self::Dissatisfied].into_iter().find(|rating| rating.as_str() == name)
+    }
+
     /// As the control API writes it.
     pub(crate) fn as_str(self) -> &'static str {
         match self {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::Answer;
-use super::body::{Body, Nothing, Segments};
+use super::body::{Body, Nothing, Problem, Segments};
 use super::people::{ByServicer, check_servicer, find, find_session, show_customer};
 use crate::platform::ManagedBy;
 use crate::shared::Shared;
@@ -40,15 +40,7 @@ struct Upgrade {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Rating {
-    rating: Rated,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Rated {
-    Satisfied,
-    Middling,
-    Dissatisfied,
+    rating: String,
 }
 
 pub(super) async fn departments(State(shared): State<Arc<Shared>>) -> Answer {
@@ -108,11 +100,8 @@ pub(super) async fn customer_rate(
     Segments(id): Segments<String>,
     Body(rating): Body<Rating>,
 ) -> Answer {
-    let rating = match rating.rating {
-        Rated::Satisfied => Satisfaction::Satisfied,
-        Rated::Middling => Satisfaction::Middling,
-        Rated::Dissatisfied => Satisfaction::Dissatisfied,
-    };
+    let rating = Satisfaction::of(&rating.rating);
+    let rating = rating.ok_or_else(|| Problem::bad_request("`rating` must be satisfied, middling or dissatisfied"))?;
     let place = find(&shared, &id)?;
     let (mut platform, now) = shared.platform();
     platform.customer_rates(now, place.chat(), rating)?;
