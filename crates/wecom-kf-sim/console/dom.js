@@ -256,7 +256,7 @@ function row(field) {
   }
   if (type === 'checks') {
     const boxes = options.map(([option, words]) => ({ option, words, input: h('input', { type: 'checkbox', name, checked: value.includes(option) }) }));
-    const node = h('fieldset', { class: 'field' }, h('legend', {}, label), boxes.map(({ words, input }) => h('label', { class: 'check' }, input, ` ${words}`)), note);
+    const node = h('fieldset', { class: 'field', 'aria-describedby': note?.id }, h('legend', {}, label), boxes.map(({ words, input }) => h('label', { class: 'check' }, input, ` ${words}`)), note);
     return { name, when, node, read: () => boxes.filter(({ input }) => input.checked).map(({ option }) => option) };
   }
   let input;

@@ -244,17 +244,9 @@ async fn the_corps_settings_are_shown_checked_and_changed() {
         );
         let expected =
             json!({ "upgrade": upgrade, "wechat_channels_bound": true, "departments": departments });
-        page.sees(".servicer", "zhaoliu").await;
-        let mut corp = control(&sim, "corp").await;
-        // The last of three calls.
-        for _ in 0..100 {
-            if corp == expected {
-                break;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-            corp = control(&sim, "corp").await;
-        }
-        assert_eq!(corp, expected);
+        let is_bound = "return fetch('/sim/v1/corp').then((reply) => reply.json()).then((corp) => corp.wechat_channels_bound)";
+        page.until("the last of the calls is done", is_bound).await;
+        assert_eq!(control(&sim, "corp").await, expected);
 
         // What was changed elsewhere meanwhile stands in it the next time.
         sim.department(9, &["sunqi"]);

@@ -96,6 +96,36 @@ async fn a_stop_keeps_the_page_and_another_start_is_found() {
 
 #[tokio::test]
 #[ignore = "needs chromedriver"]
+async fn a_chat_that_cannot_be_had_is_not_asked_for_over_and_over() {
+    let sim = Simulator::start().await.unwrap();
+    let (wang, li) = (sim.customer("小王"), sim.customer("小李"));
+    [&wang, &li].map(|customer| customer.says("在吗"));
+    let address = format!("{}/?lang=en&customer={}", sim.base_url(), wang.external_userid());
+    play(address, move |page| async move {
+        page.sees(".entry.customer .bubble", "在吗").await;
+        drop(sim);
+        page.sees("#live", "stopped").await;
+        page.eval(
+            "window.asked = 0;
+             const real = window.fetch;
+             window.fetch = (place, ...rest) => {
+               if (place.includes('/chat?')) window.asked += 1;
+               return real(place, ...rest);
+             }",
+        )
+        .await;
+        page.click(&format!("[data-customer={}]", li.external_userid())).await;
+        page.sees("#entries .hint", "loading…").await;
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        // Once by itself, and with each try to find the simulator again.
+        let asked = page.eval("return window.asked").await.as_u64().unwrap();
+        assert!((1..=4).contains(&asked), "{asked}");
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs chromedriver"]
 async fn a_callback_is_seen_and_delivered_again_and_a_belief_is_switched() {
     let sim = Arc::new(Simulator::start().await.unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
