@@ -99,7 +99,8 @@ async fn a_stop_keeps_the_page_and_another_start_is_found() {
 async fn a_chat_that_cannot_be_had_is_not_asked_for_over_and_over() {
     let sim = Simulator::start().await.unwrap();
     let (wang, li) = (sim.customer("小王"), sim.customer("小李"));
-    [&wang, &li].map(|customer| customer.says("在吗"));
+    wang.says("在吗");
+    li.says("在吗");
     let address = format!("{}/?lang=en&customer={}", sim.base_url(), wang.external_userid());
     play(address, move |page| async move {
         page.sees(".entry.customer .bubble", "在吗").await;
