@@ -25,7 +25,7 @@ export function testOf(person, entries, { servicers, info, corp }) {
 #[tokio::test]
 async fn the_bot_answers_as_it_did() -> Result<(), Box<dyn std::error::Error>> {
     let sim = Simulator::builder()${seed}${staff}.start().await?;
-${lines(settings(corp))}    let bot = tokio::spawn(my_bot::run(sim.vars())); // your bot, with these variables for its environment
+${lines(settings(corp, entries))}    let bot = tokio::spawn(my_bot::run(sim.vars())); // your bot, with these variables for its environment
     let customer = sim.customer(${rust(person.name)});
 ${lines(said(person.profile))}${test.body}
     sim.report().assert_clean(); // no finding, or a table of them
@@ -39,13 +39,15 @@ const lines = (list) => list.map((line) => `    ${line}\n`).join('');
 const slice = (list) => `&[${list.map((item) => (typeof item === 'number' ? item : rust(item))).join(', ')}]`;
 
 /** What the corp's console sets, where it is not as at first. */
-function settings({ upgrade, wechat_channels_bound, departments }) {
+function settings({ upgrade, wechat_channels_bound, departments }, entries) {
+  // Where the console manages offers the API makes none, so that was set later.
+  const hasOffers = entries.some(({ from, body }) => from === 'note' && body.event === 'offered');
   const { userids, department_ids, chat_ids, managed_in_console } = upgrade;
   return [
     ...departments.map(({ department_id, userids }) => `sim.department(${department_id}, ${slice(userids)});`),
     userids.length + department_ids.length > 0 && `sim.set_upgrade_members(${slice(userids)}, ${slice(department_ids)});`,
     chat_ids.length > 0 && `sim.set_upgrade_groupchats(${slice(chat_ids)});`,
-    managed_in_console && 'sim.manage_upgrade_in_console();',
+    managed_in_console && !hasOffers && 'sim.manage_upgrade_in_console();',
     wechat_channels_bound && 'sim.bind_wechat_channels();',
   ].filter(Boolean);
 }

@@ -49,6 +49,8 @@ async fn a_chat_becomes_the_test_that_is_compiled_beside_this_one() {
     sim.servicer("lisi").ends(&wang).unwrap();
     sim.servicer("lisi").asks_to_rate(&wang).unwrap();
     wang.rates(Satisfaction::Satisfied).unwrap();
+    // As it is now the bot could not have offered anything.
+    sim.manage_upgrade_in_console();
     let address = format!("{}/?lang=en&customer={}", sim.base_url(), wang.external_userid());
     play(address, |page| async move {
         page.sees(".note", "小王 rates: satisfied").await;
