@@ -9,8 +9,9 @@ class Refused extends Error {}
 async function call(method, path, body) {
   const request = { method, cache: 'no-store' };
   if (method !== 'GET' && method !== 'DELETE') {
-    request.headers = { 'Content-Type': 'application/json' };
-    request.body = JSON.stringify(body ?? {});
+    const isFile = body instanceof Blob;
+    request.headers = { 'Content-Type': isFile ? 'application/octet-stream' : 'application/json' };
+    request.body = isFile ? body : JSON.stringify(body ?? {});
   }
   const response = await fetch(`/sim/v1/${path}`, request);
   const reply = await response.json().catch(() => null);

@@ -130,16 +130,19 @@ function plain(symbol, kind, body) {
 
 /** What happened, in a line: somebody entered, the session changed hands. */
 export function happened(entry, person) {
-  const { event, state, servicer_userid, by, text: english, scene, rejecting } = entry.body ?? {};
+  const { event, state, servicer_userid, by, text: english, scene, wechat_channels: channels, rejecting, rating } = entry.body ?? {};
   const values = {
     name: person?.name ?? '',
     servicer: text(servicer_userid),
     scene: text(scene),
     state: state === undefined || state === null ? '' : `${state} ${t(`state.${state}`)}`,
     by: by ? t(`by.${by}`) : '',
+    nickname: text(channels?.nickname ?? channels?.shop_nickname),
+    offer: event === 'offered' ? offerOf(entry.body) : '',
+    rating: rating ? t(`rating.${rating}`) : '',
   };
   const known = {
-    entered: scene ? 'note.entered_by' : 'note.entered',
+    entered: channels ? 'note.entered_from' : scene ? 'note.entered_by' : 'note.entered',
     accepted: 'note.accepted',
     asked_to_rate: 'note.asked_to_rate',
     offered: 'note.offered',
@@ -154,6 +157,9 @@ export function happened(entry, person) {
   // The simulator's own line stands in parentheses.
   return known ? t(known, values) : text(english).replace(/^\((.*)\)$/, '$1');
 }
+
+/** Who is offered by upgrade_service. */
+export const offerOf = ({ type, id }) => t(`offer.${type}`, { id: text(id) });
 
 /** A code that runs out, as a line with its seconds. */
 export const codeLeft = (code, seconds) => t(`code.${code.occasion}`, { left: seconds < 60 ? `${Math.ceil(seconds)} s` : left(seconds) });

@@ -19,7 +19,7 @@ function render() {
   const rows = store.journal.filter(({ kind }) => kind === 'callback').slice(-SHOWN).reverse();
   fill(byId('panel-callbacks'), settings(callback),
     h('section', { class: 'box' }, h('header', {}, icon('list'), h('h2', {}, t('callbacks.last'))),
-      rows.length === 0 ? h('p', { class: 'hint' }, t(callback.url ? 'callbacks.none' : 'callbacks.off')) : h('ul', { class: 'callback-rows' }, rows.map(line))));
+      rows.length === 0 ? h('p', { class: 'hint' }, t('callbacks.none')) : h('ul', { class: 'callback-rows' }, rows.map(line))));
 }
 
 function settings({ url, token_set, aes_key_set }) {

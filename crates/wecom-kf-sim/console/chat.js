@@ -2,12 +2,13 @@
 
 import { act, path, post } from './api.js';
 import { look } from './address.js';
-import { codeLeft, content, happened } from './bubbles.js';
+import { codeLeft, content, happened, offerOf } from './bubbles.js';
 import { button, byId, chip, copy, copyButton, fill, h, icon, keyed, unkey } from './dom.js';
+import { askToEnter } from './enter.js';
 import { follow } from './follow.js';
 import { lightRow } from './journal.js';
 import { loadChat } from './live.js';
-import { addCustomer, askToEnter, avatar, rename } from './people.js';
+import { addCustomer, avatar, profile } from './people.js';
 import { chatOf, customer, now, on, SHOWN_ROWS, store, view } from './store.js';
 import { fullTime, left, shortTime } from './time.js';
 import { testOf } from './test_code.js';
@@ -40,7 +41,7 @@ function renderHead() {
         h('span', { class: 'id' }, h('code', { class: 'dim', title: person.external_userid }, person.external_userid), copyButton(person.external_userid, 'external_userid'))),
       h('div', { class: 'acts' },
         button([icon('enter'), h('span', {}, t('enter'))], () => askToEnter(person), { class: 'quiet', title: t('enter.intro'), data: { focus: 'enter' } }),
-        button(icon('pencil'), () => rename(person), { class: 'quiet', label: t('rename'), data: { focus: 'rename' } }),
+        button(icon('pencil'), () => profile(person), { class: 'quiet', label: t('profile'), data: { focus: 'profile' } }),
         button([icon('code'), h('span', {}, t('copy_test'))], () => copyTest(person), { class: 'quiet', title: t('copy_test.title'), data: { focus: 'copy-test' } }))),
     h('div', { class: 'meters', id: 'meters' }, meters(person)));
 }
@@ -56,6 +57,7 @@ function meters(person) {
       t('sent', { sent: session.sent, max: session.sent_max })),
     h('span', { class: `meter ${open ? '' : 'full'}`, title: t('window.title') }, icon('clock'), session.window_until === null ? t('window.never') : open ? t('window.left', { left: left(windowLeft) }) : t('window.closed')),
     session.rejecting ? h('span', { class: 'meter full' }, t('rejecting')) : null,
+    person.upgrade_offer?.accepted ? h('span', { class: 'meter' }, icon('check'), t('offer.taken', { offer: offerOf(person.upgrade_offer) })) : null,
     session.codes.filter(({ until }) => until >= now()).map((code) => h('span', { class: 'meter code', title: `code ${code.code}…` }, icon('key'), codeLeft(code, code.until - now()))),
   ];
 }

@@ -1,11 +1,14 @@
 // The box to write in, as the customer or as a servicer, and what a servicer does with the session.
 
 import { act, path, post } from './api.js';
+import { offerOf } from './bubbles.js';
 import { ask, button, byId, fill, h, icon, show, toggle } from './dom.js';
 import { bodyOf, KINDS } from './kinds.js';
 import { addServicer } from './people.js';
 import { customer, on, servicersOf, view } from './store.js';
 import { t } from './words.js';
+
+const RATINGS = ['satisfied', 'middling', 'dissatisfied'];
 
 /** Who writes: null is the customer, else a servicer's userid. */
 let author = null;
@@ -57,7 +60,7 @@ function render() {
   box.setAttribute('aria-label', box.placeholder);
   const boxLine = place.querySelector('.write') ?? h('div', { class: 'write' });
   if (!boxLine.isConnected) {
-    place.replaceChildren(h('div', { class: 'authors' }), boxLine);
+    place.replaceChildren(h('div', { class: 'asked' }), h('div', { class: 'authors' }), boxLine);
     boxLine.append(
       button(icon('plus'), kinds, { class: 'quiet round', id: 'plus', data: { focus: 'plus' } }), box,
       button([icon('send'), h('span', {}, '')], send, { class: 'primary send', id: 'send', data: { focus: 'send' } }));
@@ -67,6 +70,7 @@ function render() {
     byId(id).title = t(key);
   }
   byId('send').lastChild.textContent = t('send');
+  fill(place.querySelector('.asked'), offered(person), askedToRate(person));
   fill(place.querySelector('.authors'), authors(person), author === null ? takeOver(person) : servicerActs(person));
   fit();
 }
@@ -83,6 +87,23 @@ function authors(person) {
     serving.map(({ userid }) => button([icon('people'), userid], choose(userid), { 'aria-pressed': String(author === userid), data: { focus: `author-${userid}` } })),
     serving.length === 0 ? button([icon('plus'), t('servicer.add')], addServicer, { data: { focus: 'author-add' } }) : null);
 }
+
+/** What waits for the customer's answer, whoever writes at the moment. */
+const question = (symbol, words, answers) => h('div', { class: 'question', role: 'group', 'aria-label': words }, icon(symbol), h('p', {}, words), h('div', { class: 'acts' }, answers));
+
+function offered({ external_userid: id, upgrade_offer: offer }) {
+  if (!offer || offer.accepted) return null;
+  const words = t('offer.made', { offer: offerOf(offer) });
+  return question('person', offer.wording ? `${words} ${offer.wording}` : words, answer(t('offer.take'), path('customers', id, 'upgrade'), {}, 'offer-take'));
+}
+
+function askedToRate({ external_userid: id, asked_to_rate_by: servicer }) {
+  if (!servicer) return null;
+  return question('star', t('rating.asked', { servicer }), RATINGS.map((rating) => answer(t(`rating.${rating}`), path('customers', id, 'rating'), { rating }, `rate-${rating}`)));
+}
+
+/** The question goes with its answer, so the focus goes on to the box. */
+const answer = (words, place, body, focus) => button(words, async () => (await act(post(place, body))) && box.focus(), { data: { focus } });
 
 const session = (person, verb) => path('sessions', person.open_kfid, person.external_userid, verb);
 
@@ -103,6 +124,7 @@ function servicerActs(person) {
     holder === author ? null : button(t('session.take'), () => act(post(session(person, 'take'), { servicer_userid: author })), { class: 'quiet', data: { focus: 'take' } }),
     state === 3 && others.length > 0 ? button(t('session.transfer'), () => transfer(person, others), { class: 'quiet', data: { focus: 'transfer' } }) : null,
     state === 3 ? button(t('session.end'), () => act(post(session(person, 'end'))), { class: 'quiet', data: { focus: 'end' } }) : null,
+    holder === author || state === 4 ? button(t('session.ask_to_rate'), () => act(post(session(person, 'rating'), { servicer_userid: author })), { class: 'quiet', data: { focus: 'ask-to-rate' } }) : null,
     toggle(t('session.reject'), rejecting, (on) => act(post(session(person, 'reject'), { servicer_userid: author, rejecting: on })), { data: { focus: 'reject' } }));
 }
 
@@ -152,9 +174,22 @@ function kinds() {
 async function writeKind(person, kind) {
   const { msgtype } = kind;
   if (kind.fields.length === 0) return write(person, { msgtype, [msgtype]: {} });
-  const fields = kind.fields.map(({ name, value, type }) => (type === 'json' ? { name, label: name, value, type: 'textarea', class: 'code' } : { name, label: name, value, type }));
-  const values = await ask(t(`kind.${msgtype}`), fields, { send: t('send'), validate: (values) => problem(() => bodyOf(kind, values)) });
-  return values && write(person, { msgtype, [msgtype]: bodyOf(kind, values) });
+  const values = await ask(t(`kind.${msgtype}`), kind.fields.map(asked), { send: t('send'), validate: (values) => problem(() => bodyOf(kind, values)) });
+  if (!values) return null;
+  const body = bodyOf(kind, values);
+  if (values.file) {
+    const kept = await act(post(`media?${new URLSearchParams({ type: msgtype, filename: values.file.name })}`, values.file));
+    if (!kept) return null;
+    body.media_id = kept.media_id;
+  }
+  return write(person, { msgtype, [msgtype]: body });
+}
+
+/** A field of a kind, as it is asked for. */
+function asked({ name, value, type, accept }) {
+  if (type === 'json') return { name, label: name, value, type: 'textarea', class: 'code' };
+  if (type === 'file') return { name, label: t('file'), hint: t('file.hint'), type, accept };
+  return { name, label: name, value, type };
 }
 
 async function writeAny(person) {

@@ -75,6 +75,8 @@ const ICONS = {
   warn: 'M12 4 2.5 20h19zM12 10v4.500M12 17.300v.1',
   trash: 'M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13M10.5 11v5M13.5 11v5',
   reset: 'M5 5v5h5M5.5 10A7.5 7.5 0 1 1 5 14',
+  corp: 'M5 21V4h9v17M14 9h5v12M3 21h18M8 8h.1M11 8h.1M8 12h.1M11 12h.1M8 16h.1M11 16h.1',
+  star: 'M12 4l2.500 5.100 5.600.8-4 4 .9 5.600-5-2.700-5 2.700.9-5.600-4-4 5.600-.8z',
   calendar: 'M4 6h16v14H4zM4 10h16M8 3v4M16 3v4',
   video: 'M3 6h12v12H3zM15 10.5 21 7v10l-6-3.500z',
 };
@@ -144,6 +146,12 @@ export function keyed(parent, items, { key, version, make }) {
     if (node === place) place = place.nextSibling;
     else parent.insertBefore(node, place);
   }
+  // Whatever else was put there: a line for nothing must not outlive the nothing.
+  while (place) {
+    const stray = place;
+    place = place.nextSibling;
+    stray.remove();
+  }
   parent.rowsByKey = after;
   refocus(parent, focused);
 }
@@ -200,16 +208,22 @@ export function copyButton(text, what, className = 'quiet small') {
 /**
  * Asks for some values; gives null if nobody wants to.
  *
- * Fields: `name`, `label`, `value`, and `type` (text, textarea, number, select with `options` of [value, label], checkbox).
+ * Fields: `name`, `label`, `value`, and `type` (text, textarea, number, select with `options` of [value, label], checkbox,
+ * checks with `options` and a list for its value, file with `accept`). One with `when`, which is told the values, is only
+ * there while it says so; otherwise it gives no value. `{ title }` is a heading between them.
  */
 export function ask(title, fields, { send, intro, validate } = {}) {
   return new Promise((resolve) => {
-    const inputs = new Map();
+    const rows = fields.map(row);
+    const values = () => Object.fromEntries(rows.filter(({ node, read }) => read && !node.hidden).map(({ name, read }) => [name, read()]));
+    const arrange = () => {
+      for (const { node, when } of rows) if (when) node.hidden = !when(values());
+    };
     const error = h('p', { class: 'error', role: 'alert' });
     const form = h('form', { method: 'dialog', novalidate: true },
       h('h2', { id: 'ask-title' }, title),
       intro ? h('p', { class: 'dim' }, intro) : null,
-      fields.map((field) => row(field, inputs)),
+      rows.map(({ node }) => node),
       error,
       h('div', { class: 'actions' },
         button(t('cancel'), () => dialog.close(), { class: 'quiet' }),
@@ -217,41 +231,51 @@ export function ask(title, fields, { send, intro, validate } = {}) {
     const dialog = h('dialog', { 'aria-labelledby': 'ask-title' }, form);
     form.addEventListener('submit', (event) => {
       event.preventDefault();
-      const values = Object.fromEntries([...inputs].map(([name, input]) => [name, input.type === 'checkbox' ? input.checked : input.value]));
-      const problem = validate?.(values);
+      const problem = validate?.(values());
       error.textContent = problem ?? '';
       if (problem) return;
-      resolve(values);
+      resolve(values());
       dialog.close();
     });
+    form.addEventListener('change', arrange);
+    arrange();
     show(dialog, () => resolve(null));
   });
 }
 
-function row(field, inputs) {
-  const id = `ask-${field.name}`;
-  const props = { id, name: field.name, autocomplete: 'off', maxlength: field.maxlength, required: field.required, data: { focus: id } };
-  let input;
-  if (field.type === 'textarea') {
-    input = h('textarea', { ...props, rows: field.rows ?? 6, class: field.class, spellcheck: 'false', value: field.value ?? '' });
-  } else if (field.type === 'select') {
-    input = h('select', props, field.options.map(([value, label]) => h('option', { value, selected: value === field.value }, label)));
-  } else if (field.type === 'checkbox') {
-    input = h('input', { ...props, type: 'checkbox', checked: field.value });
-    inputs.set(field.name, input);
-    return h('label', { class: 'check' }, input, ` ${field.label}`);
-  } else {
-    input = h('input', { ...props, type: field.type ?? 'text', step: 'any', value: field.value ?? '' });
+/** What stands in the form for a field, and how its value is read. */
+function row(field) {
+  const { name, label, title, type = 'text', value, options, hint, when } = field;
+  if (title) return { node: h('h3', {}, title), when };
+  const id = `ask-${name}`;
+  const note = hint ? h('p', { class: 'dim', id: `${id}-hint` }, hint) : null;
+  const props = { id, name, autocomplete: 'off', maxlength: field.maxlength, 'aria-describedby': note?.id, data: { focus: id } };
+  if (type === 'checkbox') {
+    const input = h('input', { ...props, type, checked: value });
+    return { name, when, read: () => input.checked, node: h('div', { class: 'field' }, h('label', { class: 'check' }, input, ` ${label}`), note) };
   }
-  inputs.set(field.name, input);
-  return h('div', { class: 'field' }, h('label', { for: id }, field.label), input, field.hint ? h('p', { class: 'dim' }, field.hint) : null);
+  if (type === 'checks') {
+    const boxes = options.map(([option, words]) => ({ option, words, input: h('input', { type: 'checkbox', name, checked: value.includes(option) }) }));
+    const node = h('fieldset', { class: 'field', 'aria-describedby': note?.id }, h('legend', {}, label), boxes.map(({ words, input }) => h('label', { class: 'check' }, input, ` ${words}`)), note);
+    return { name, when, node, read: () => boxes.filter(({ input }) => input.checked).map(({ option }) => option) };
+  }
+  let input;
+  if (type === 'textarea') input = h('textarea', { ...props, rows: field.rows ?? 6, class: field.class, spellcheck: 'false', value: value ?? '' });
+  else if (type === 'select') input = h('select', props, options.map(([option, words]) => h('option', { value: option, selected: option === value }, words)));
+  else if (type === 'file') input = h('input', { ...props, type, accept: field.accept });
+  else input = h('input', { ...props, type, step: 'any', value: value ?? '' });
+  const read = () => (type === 'file' ? input.files[0] ?? null : input.value);
+  return { name, when, read, node: h('div', { class: 'field' }, h('label', { for: id }, label), input, note) };
 }
 
 /** Shows a dialog until it is closed. Escape and a press beside it close it too. */
 export function show(dialog, onClose) {
+  const opener = document.activeElement?.dataset.focus;
   dialog.addEventListener('close', () => {
     dialog.remove();
     onClose?.();
+    // The browser gives the focus back to what had it, unless that was made anew meanwhile.
+    if (opener && document.activeElement === document.body) document.querySelector(`[data-focus="${CSS.escape(opener)}"]`)?.focus();
   });
   dialog.addEventListener('mousedown', (event) => {
     if (event.target === dialog) dialog.close();

@@ -3,7 +3,7 @@
 import { act, path, post } from './api.js';
 import { look } from './address.js';
 import { lightBubbles } from './chat.js';
-import { button, byId, copy, fill, h, icon, keyed, unkey } from './dom.js';
+import { button, byId, copy, fill, h, icon, keyed } from './dom.js';
 import { follow } from './follow.js';
 import { json } from './json.js';
 import { customer, nameOf, on, SHOWN_ROWS, store, view } from './store.js';
@@ -54,6 +54,9 @@ function haystack(row) {
   return haystacks.get(row);
 }
 
+/** The row that says that there is none. */
+const NOTHING = { n: 0 };
+
 /** The newest rows that the filters let through. */
 function matching() {
   const words = view.filter.toLowerCase().split(/\s+/).filter(Boolean);
@@ -65,17 +68,10 @@ function matching() {
 function renderRows() {
   const list = byId('journal');
   const rows = matching();
-  if (rows.length === 0) {
-    unkey(list);
-    list.append(nothing());
-    newest = store.journal.at(-1)?.n ?? 0;
-    return;
-  }
-  list.querySelector('.hint')?.remove();
-  keyed(list, rows, {
+  keyed(list, rows.length > 0 ? rows : [NOTHING], {
     key: ({ n }) => n,
-    version: (row) => `${language}${open.has(row.n)}${row.findings.join()}${row.customer ? nameOf(row.customer) : ''}`,
-    make: rowNode,
+    version: (row) => (row === NOTHING ? `${language}${store.journal.length > 0}${store.info?.base_url}` : `${language}${open.has(row.n)}${row.findings.join()}${row.customer ? nameOf(row.customer) : ''}`),
+    make: (row) => (row === NOTHING ? nothing() : rowNode(row)),
   });
   const fresh = rows.filter(({ n }) => n > newest).length;
   newest = store.journal.at(-1)?.n ?? 0;

@@ -1,13 +1,15 @@
 // The kinds of message that customers and servicers write, beside text: what is asked for, and a sample of it.
 
 const field = (name, value, type = 'text') => ({ name, value, type });
+/** Its media_id goes into the body; without one the simulator makes one up. */
+const file = (accept) => ({ name: 'file', type: 'file', accept });
 
 /** `icon`, and the `fields` of the body; `by` is who alone can write it. A kind without fields is sent at once. */
 export const KINDS = [
-  { msgtype: 'image', icon: 'image', fields: [] },
-  { msgtype: 'voice', icon: 'voice', fields: [] },
-  { msgtype: 'video', icon: 'video', fields: [] },
-  { msgtype: 'file', icon: 'file', fields: [] },
+  { msgtype: 'image', icon: 'image', fields: [file('image/png,image/jpeg')] },
+  { msgtype: 'voice', icon: 'voice', fields: [file('.amr')] },
+  { msgtype: 'video', icon: 'video', fields: [file('video/mp4')] },
+  { msgtype: 'file', icon: 'file', fields: [file()] },
   { msgtype: 'location', icon: 'pin', fields: [field('name', '人民广场'), field('address', '上海市黄浦区人民大道'), field('latitude', '31.2304', 'number'), field('longitude', '121.4737', 'number')] },
   { msgtype: 'link', icon: 'link', fields: [field('title', '春季新品'), field('desc', '三月上新，满 200 减 30'), field('url', 'https://shop.example/spring'), field('pic_url', '')] },
   { msgtype: 'miniprogram', icon: 'app', fields: [field('title', '我的订单'), field('appid', 'wx0123456789abcdef'), field('pagepath', 'pages/order/list.html')] },
@@ -25,7 +27,7 @@ export const KINDS = [
 /** The body of a kind from what was filled in; what is empty is left out. */
 export function bodyOf(kind, values) {
   const body = {};
-  for (const { name, type } of kind.fields) {
+  for (const { name, type } of kind.fields.filter(({ type }) => type !== 'file')) {
     const value = values[name].trim();
     if (value === '') continue;
     if (type === 'number') body[name] = Number(value);

@@ -32,7 +32,7 @@ async function load() {
   store.customers = new Map(state.customers.map((customer) => [customer.external_userid, customer]));
   store.servicers = new Map(state.servicers.map((servicer) => [servicer.userid, servicer]));
   store.findings = new Map(state.findings.map((finding) => [finding.id, finding]));
-  Object.assign(store, { token: state.token, faults: state.faults, callback: state.callback, calls: state.calls, beliefs });
+  Object.assign(store, { corp: state.corp, token: state.token, faults: state.faults, callback: state.callback, calls: state.calls, beliefs });
   setClock(state.clock);
   store.journal = [];
   store.readBy = new Map();
@@ -53,10 +53,11 @@ export async function loadChat(id) {
     const newer = chat.entries;
     chat.entries = new Map([...entries, ...newer.values()].map((entry) => [entry.n, entry]));
     chat.isWhole = true;
+    changed('chat');
   } catch {
+    // The next change tries again, such as that of the connection.
     chat.loaded = false;
   }
-  changed('chat');
 }
 
 function listen() {
@@ -122,6 +123,9 @@ const TAKERS = {
   servicer(servicer) {
     store.servicers.set(servicer.userid, servicer);
     changed('people', 'head');
+  },
+  corp(corp) {
+    store.corp = corp;
   },
   token(token) {
     store.token = token;

@@ -2,6 +2,7 @@
 
 import { act, path, post, put, patch, del } from './api.js';
 import { look } from './address.js';
+import { corp } from './corp.js';
 import { ask, button, byId, chip, copyButton, h, icon, keyed, toggle } from './dom.js';
 import { customer, customersOf, now, on, store, view } from './store.js';
 import { shortTime } from './time.js';
@@ -23,6 +24,7 @@ function render() {
     return { key: account.open_kfid, version: JSON.stringify([account, length > 0, canGo]), make: () => accountBox(account, length, canGo) };
   });
   parts.push({ key: 'add', version: '', make: () => button([icon('plus'), t('account.add')], addAccount, { class: 'quiet add', data: { focus: 'account-add' } }) });
+  parts.push({ key: 'corp', version: '', make: () => button([icon('corp'), t('corp')], corp, { class: 'quiet add', title: t('corp.intro'), data: { focus: 'corp' } }) });
   parts.push({ key: 'servicers', version: JSON.stringify([...store.servicers.values()]), make: servicersBox });
   keyed(byId('people'), parts, { key: ({ key }) => key, version: ({ version }) => language + version, make: ({ make }) => make() });
   for (const { open_kfid } of accounts) customerRows(open_kfid);
@@ -83,13 +85,29 @@ function servicersBox() {
     button([icon('plus'), t('servicer.add')], addServicer, { class: 'quiet add', data: { focus: 'servicer-add' } }));
 }
 
+/** receiving, suspended or stopped. */
+const statusOf = ({ receiving, suspended }) => (receiving ? 'receiving' : suspended ? 'suspended' : 'stopped');
+
 function servicerRow(servicer) {
   const { userid, receiving, sessions } = servicer;
   return h('li', { class: 'servicer' },
-    avatar(userid),
-    h('span', { class: 'name' }, userid),
-    h('span', { class: 'dim' }, t('servicer.sessions', { count: sessions })),
-    toggle(t(receiving ? 'servicer.receiving' : 'servicer.stopped'), receiving, (on) => act(put(path('servicers', userid), { receiving: on })), { data: { focus: `servicer-${userid}` } }));
+    button([avatar(userid), h('span', { class: 'name' }, userid), h('span', { class: 'dim' }, t('servicer.sessions', { count: sessions }))],
+      () => changeServicer(servicer), { class: 'quiet', title: t('servicer.change', { userid }), data: { focus: `settings-${userid}` } }),
+    toggle(t(`servicer.${statusOf(servicer)}`), receiving, (on) => act(put(path('servicers', userid), { receiving: on })), { data: { focus: `servicer-${userid}` } }));
+}
+
+async function changeServicer(servicer) {
+  const { userid, open_kfids: served } = servicer;
+  const accounts = [...store.accounts.values()].filter(({ deleted }) => !deleted);
+  const values = await ask(t('servicer.change', { userid }), [
+    { name: 'status', label: t('servicer.status'), type: 'select', value: statusOf(servicer), options: ['receiving', 'suspended', 'stopped'].map((status) => [status, t(`servicer.${status}`)]) },
+    { name: 'served', label: t('servicer.serves'), type: 'checks', value: served, options: accounts.map(({ open_kfid, name }) => [open_kfid, name]), hint: t('servicer.serves.hint') },
+  ], { send: t('save') });
+  if (!values) return;
+  const settings = { receiving: values.status === 'receiving', suspended: values.status === 'suspended' };
+  // What a department serves would become the member's own.
+  if (values.served.join() !== served.join()) settings.open_kfids = values.served;
+  act(put(path('servicers', userid), settings));
 }
 
 async function addAccount() {
@@ -116,25 +134,19 @@ export async function addCustomer(openKfid = customer()?.open_kfid ?? [...store.
   if (!added) return;
   store.customers.set(added.external_userid, added);
   look({ customer: added.external_userid, pane: 'chat' });
-  if (values.enters) await enter(added, { scene: values.scene });
+  if (values.enters) await act(post(path('customers', added.external_userid, 'enter'), { scene: values.scene }));
 }
 
-export async function askToEnter(person) {
-  const values = await ask(t('enter'), [
-    { name: 'scene', label: t('scene'), hint: t('scene.hint'), maxlength: 32 },
-    { name: 'scene_param', label: t('scene_param'), hint: t('scene_param.hint'), maxlength: 128 },
-  ], { send: t('enter'), intro: t('enter.intro') });
-  if (values) await enter(person, values);
-}
-
-function enter(person, values) {
-  const said = Object.fromEntries(Object.entries(values).filter(([, value]) => value));
-  return act(post(path('customers', person.external_userid, 'enter'), said));
-}
-
-export async function rename(person) {
-  const values = await ask(t('rename'), [{ name: 'name', label: t('name'), value: person.name, maxlength: 64 }], { send: t('rename'), validate: named });
-  if (values) act(patch(path('customers', person.external_userid), { name: values.name.trim() }));
+/** What batchget says of a customer, besides the id. */
+export async function profile(person) {
+  const { gender, avatar, unionid } = person.profile;
+  const values = await ask(t('profile'), [
+    { name: 'name', label: t('name'), value: person.name, maxlength: 64 },
+    { name: 'gender', label: t('gender'), type: 'select', value: String(gender), options: ['0', '1', '2'].map((number) => [number, t(`gender.${number}`)]) },
+    { name: 'avatar', label: t('avatar'), value: avatar, hint: t('avatar.hint') },
+    { name: 'unionid', label: 'unionid', value: unionid, hint: t('unionid.hint') },
+  ], { send: t('save'), intro: t('profile.intro'), validate: named });
+  if (values) act(patch(path('customers', person.external_userid), { ...values, name: values.name.trim(), gender: Number(values.gender) }));
 }
 
 export async function addServicer() {

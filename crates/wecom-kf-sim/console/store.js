@@ -14,6 +14,7 @@ export const store = {
   accounts: new Map(),
   customers: new Map(),
   servicers: new Map(),
+  corp: null,
   token: null,
   clock: null,
   faults: [],

@@ -8,23 +8,26 @@ const PAUSE_S = 600;
  *
  * Only the bot's own messages are asserted; what people do is played.
  */
-export function testOf(person, entries, { servicers, info }) {
+export function testOf(person, entries, { servicers, info, corp }) {
   const test = new Test(entries);
   for (const entry of entries) test.add(entry);
+  test.settle();
   const uses = [
     test.body.includes('Duration::') ? 'use std::time::Duration;\n\n' : '',
     test.body.includes('json!(') ? 'use serde_json::json;\n' : '',
-    'use wecom_kf_sim::Simulator;\n',
+    `use wecom_kf_sim::${test.body.includes('Satisfaction::') ? '{Satisfaction, Simulator}' : 'Simulator'};\n`,
   ];
-  const staff = [...servicers.keys()].map((userid) => `.servicer(${rust(userid)})`).join('');
+  // Who serves no account is a member of a department at most.
+  const serving = [...servicers.values()].filter(({ open_kfids }) => open_kfids.length > 0);
+  const staff = serving.map(({ userid }) => `.servicer(${rust(userid)})`).join('');
   const seed = info?.seed ? `.seed(${info.seed})` : '';
   return `${uses.join('')}
 #[tokio::test]
 async fn the_bot_answers_as_it_did() -> Result<(), Box<dyn std::error::Error>> {
     let sim = Simulator::builder()${seed}${staff}.start().await?;
-    let bot = tokio::spawn(my_bot::run(sim.vars())); // your bot, with these variables for its environment
+${lines(settings(corp, entries))}    let bot = tokio::spawn(my_bot::run(sim.vars())); // your bot, with these variables for its environment
     let customer = sim.customer(${rust(person.name)});
-${test.body}
+${lines(said(person.profile))}${test.body}
     sim.report().assert_clean(); // no finding, or a table of them
     bot.abort();
     Ok(())
@@ -32,12 +35,41 @@ ${test.body}
 `;
 }
 
+const lines = (list) => list.map((line) => `    ${line}\n`).join('');
+const slice = (list) => `&[${list.map((item) => (typeof item === 'number' ? item : rust(item))).join(', ')}]`;
+
+/** What the corp's console sets, where it is not as at first. */
+function settings({ upgrade, wechat_channels_bound, departments }, entries) {
+  // Where the console manages offers the API makes none, so that was set later.
+  const hasOffers = entries.some(({ from, body }) => from === 'note' && body.event === 'offered');
+  const { userids, department_ids, chat_ids, managed_in_console } = upgrade;
+  return [
+    ...departments.map(({ department_id, userids }) => `sim.department(${department_id}, ${slice(userids)});`),
+    userids.length + department_ids.length > 0 && `sim.set_upgrade_members(${slice(userids)}, ${slice(department_ids)});`,
+    chat_ids.length > 0 && `sim.set_upgrade_groupchats(${slice(chat_ids)});`,
+    managed_in_console && !hasOffers && 'sim.manage_upgrade_in_console();',
+    wechat_channels_bound && 'sim.bind_wechat_channels();',
+  ].filter(Boolean);
+}
+
+/** What the customer says of themselves, likewise. */
+function said({ gender, avatar, unionid }) {
+  return [
+    gender !== 0 && `customer.set_gender(${gender});`,
+    avatar === null && 'customer.set_avatar(None);',
+    avatar !== null && !avatar.startsWith('http://avatar.example/') && `customer.set_avatar(Some(${rust(avatar)}));`,
+    unionid !== null && `customer.set_unionid(Some(${rust(unionid)}));`,
+  ].filter(Boolean);
+}
+
 class Test {
   body = '';
   /** Who has the session. */
   holder = null;
-  /** A state that the bot chose, until it is sure to be reached. */
-  chosen = null;
+  /** What the bot did without a message, as lines for after its next one, when it is sure to be done. */
+  chosen = new Map();
+  /** Who was offered last, until that is waited for. */
+  offer = null;
   last = null;
   pause = 0;
   /** The ids of click items that a menu had. */
@@ -60,10 +92,17 @@ class Test {
   }
 
   step(line) {
-    this.chosen = null;
+    this.settle();
+    this.chosen.clear();
     this.body += '\n';
     this.passTime();
     this.say(line);
+  }
+
+  /** Before people go on: the bot may still be at it. */
+  settle() {
+    if (this.offer !== null) this.say(`customer.is_offered(${rust(this.offer)}).await?;`);
+    this.offer = null;
   }
 
   passTime() {
@@ -94,8 +133,8 @@ class Test {
     if (msgtype === 'text') this.say(`assert_eq!(customer.hears().await?.text(), Some(${rust(body.content)}));`);
     else if (msgtype === 'msgmenu') this.menu(body);
     else this.say(`assert_eq!(customer.hears().await?.msgtype, ${rust(msgtype)});`);
-    if (this.chosen !== null) this.say(`assert_eq!(customer.state(), ${this.chosen});`);
-    this.chosen = null;
+    for (const line of this.chosen.values()) this.say(line);
+    this.chosen.clear();
   }
 
   menu(body) {
@@ -108,22 +147,41 @@ class Test {
   servicer(entry) {
     const { msgtype, servicer_userid: userid, body } = entry;
     this.holder = userid;
-    // The library's servicers write texts; their other kinds are written over the control API.
-    if (msgtype === 'text') this.step(`${this.named(entry)}sim.servicer(${rust(userid)}).says(&customer, ${rust(body.content)});`);
-    else this.step(`// Not played: a message of the kind ${rust(msgtype)} by ${rust(userid)}.`);
+    const writes = msgtype === 'text' ? `says(&customer, ${rust(body.content)})` : `writes(&customer, ${rust(msgtype)}, json!(${literal(body)}))`;
+    this.step(`${this.named(entry)}sim.servicer(${rust(userid)}).${writes};`);
   }
 
-  note({ body: { event, by, state, servicer_userid: userid, scene, rejecting, msgid } }) {
+  note({ body }) {
+    const { event, by, state, servicer_userid: userid, rejecting, msgid, rating } = body;
     const servicer = (id) => `sim.servicer(${rust(id)})`;
-    if (event === 'entered') this.step(scene ? `customer.enters_with(${rust(scene)}, None)?;` : 'customer.enters();');
+    if (event === 'entered') this.enter(body);
+    if (event === 'offered' || event === 'withdrawn') this.decide(event, body);
+    if (event === 'accepted') this.step('customer.accepts_upgrade()?;');
+    if (event === 'asked_to_rate') this.step(`${servicer(userid)}.asks_to_rate(&customer)?;`);
+    if (event === 'rated') this.step(`customer.rates(Satisfaction::${rating[0].toUpperCase()}${rating.slice(1)})?;`);
     if (event === 'recalled') this.recall(msgid);
     if (event === 'rejecting') this.step(`${servicer(userid)}.${rejecting ? 'rejects' : 'stops_rejecting'}(&customer);`);
-    if (event === 'state') this.chosen = state;
+    if (event === 'state') this.chosen.set('state', `assert_eq!(customer.state(), ${state});`);
     if (by === 'api') return;
     if (event === 'taken') this.step(`${servicer(userid)}.takes(&customer);`);
     if (event === 'transferred' && this.holder) this.step(`${servicer(this.holder)}.transfers(&customer, ${rust(userid)})?;`);
     if (event === 'ended') this.step(`${servicer(userid)}.ends(&customer)?;`);
     if (event === 'taken' || event === 'transferred') this.holder = userid;
+  }
+
+  /** A link of the bot's says no more to it than its scene does, which needs no link to be there. */
+  enter({ scene, scene_param: param, wechat_channels: channels }) {
+    if (channels) this.step(`customer.enters_from_channels(${channels.scene}, ${rust(channels.nickname ?? channels.shop_nickname)});`);
+    else if (scene || param !== undefined) this.step(`customer.enters_with(${rust(scene)}, ${param === undefined ? 'None' : `Some(${rust(param)})`})?;`);
+    else this.step('customer.enters();');
+  }
+
+  /** The bot offers, or withdraws what it offered. */
+  decide(event, { id }) {
+    this.passTime();
+    this.offer = event === 'offered' ? id : null;
+    if (event === 'offered') this.chosen.delete('offer');
+    else this.chosen.set('offer', 'assert_eq!(customer.upgrade_offer(), None);');
   }
 
   recall(msgid) {

@@ -24,14 +24,14 @@ macro_rules! files {
 }
 
 /// Name, content type and content of each file.
-const FILES: [(&str, &str, &str); 30] = files! {
+const FILES: [(&str, &str, &str); 32] = files! {
     HTML: "index.html";
     CSS: "console.css";
     SVG: "icon.svg";
     JSON: "en.json" "zh-CN.json";
-    JS: "address.js" "api.js" "bar.js" "beliefs.js" "bubbles.js" "callbacks.js" "chat.js" "compose.js" "dom.js" "faults.js"
-        "findings.js" "follow.js" "journal.js" "json.js" "keys.js" "kinds.js" "live.js" "main.js" "panes.js" "people.js"
-        "store.js" "test_code.js" "theme.js" "time.js" "words.js";
+    JS: "address.js" "api.js" "bar.js" "beliefs.js" "bubbles.js" "callbacks.js" "chat.js" "compose.js" "corp.js" "dom.js"
+        "enter.js" "faults.js" "findings.js" "follow.js" "journal.js" "json.js" "keys.js" "kinds.js" "live.js" "main.js"
+        "panes.js" "people.js" "store.js" "test_code.js" "theme.js" "time.js" "words.js";
 };
 
 /// The page at `/`, its files below `/console/`.

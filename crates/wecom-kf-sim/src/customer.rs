@@ -120,17 +120,22 @@ impl Customer {
     ///
     /// It is not. The error's text has the transcript and the last calls.
     pub async fn is_with(&self, userid: &str) -> Result<(), NothingHeard> {
-        let with = async {
+        self.waits_for(|| (self.servicer_userid().as_deref() == Some(userid)).then_some(())).await
+    }
+
+    /// Waits until it is there, for as long as customers wait. Looks whenever a call is done.
+    pub(crate) async fn waits_for<T>(&self, look: impl Fn() -> Option<T>) -> Result<T, NothingHeard> {
+        let there = async {
             loop {
                 // Made before looking: it hears what is recorded in between.
                 let recorded = self.shared.recorded.notified();
-                if self.servicer_userid().as_deref() == Some(userid) {
-                    return;
+                match look() {
+                    Some(found) => return found,
+                    None => recorded.await,
                 }
-                recorded.await;
             }
         };
-        tokio::time::timeout(PATIENCE, with).await.map_err(|_| self.nothing_heard())
+        tokio::time::timeout(PATIENCE, there).await.map_err(|_| self.nothing_heard())
     }
 
     pub(crate) fn chat(&self) -> Chat<'_> {

@@ -93,7 +93,7 @@ pub(crate) struct Platform {
     cursor_generation: u32,
     /// What callbacks are to be made of.
     news: Vec<News>,
-    /// What was told of tokens, accounts and servicers last.
+    /// What was told of tokens, accounts, servicers and the corp last.
     told: summary::Told,
 }
 

@@ -1,5 +1,7 @@
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use crate::customer::Customer;
 use crate::platform::{NotPossible, Receiving, Rejecting};
 use crate::shared::Shared;
@@ -37,6 +39,15 @@ impl Servicer {
     pub fn says(&self, customer: &Customer, text: &str) -> String {
         let (mut platform, now) = self.shared.platform();
         platform.servicer_says(now, customer.chat(), &self.userid, text)
+    }
+
+    /// Writes a message of any kind, such as `writes(&customer, "business_card", json!({ "userid": "lisi" }))`. Gives its
+    /// msgid. The simulator does not look at kind and body.
+    ///
+    /// A session that is not this servicer's is [taken](Self::takes) first.
+    pub fn writes(&self, customer: &Customer, msgtype: &str, body: Value) -> String {
+        let (mut platform, now) = self.shared.platform();
+        platform.servicer_writes(now, customer.chat(), &self.userid, msgtype, body)
     }
 
     /// Hands the customer to another servicer (`change_type` 2).

@@ -16,6 +16,22 @@ pub enum Satisfaction {
     Dissatisfied,
 }
 
+impl Satisfaction {
+    /// The rating that the control API writes so.
+    pub(crate) fn of(name: &str) -> Option<Self> {
+        [Self::Satisfied, Self::Middling, Self::Dissatisfied].into_iter().find(|rating| rating.as_str() == name)
+    }
+
+    /// As the control API writes it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Satisfied => "satisfied",
+            Self::Middling => "middling",
+            Self::Dissatisfied => "dissatisfied",
+        }
+    }
+}
+
 impl Servicer {
     /// Asks the customer to rate (满意度评价).
     ///

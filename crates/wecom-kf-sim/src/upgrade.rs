@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::customer::Customer;
+use crate::customer::{Customer, NothingHeard};
 use crate::platform::{ManagedBy, NotPossible};
 use crate::simulator::Simulator;
 
@@ -26,6 +26,16 @@ pub enum UpgradeOffer {
     },
 }
 
+impl UpgradeOffer {
+    /// The `userid` or `chat_id`.
+    pub(crate) fn id(&self) -> &str {
+        match self {
+            Self::Member { userid, .. } => userid,
+            Self::Groupchat { chat_id, .. } => chat_id,
+        }
+    }
+}
+
 // For transcripts.
 impl fmt::Display for UpgradeOffer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -37,6 +47,16 @@ impl fmt::Display for UpgradeOffer {
 }
 
 impl Customer {
+    /// Waits until the bot offers this member or group by `upgrade_service`, at most 5 seconds of real time. Gives the
+    /// offer.
+    ///
+    /// # Errors
+    ///
+    /// It does not. The error's text has the transcript and the last calls.
+    pub async fn is_offered(&self, id: &str) -> Result<UpgradeOffer, NothingHeard> {
+        self.waits_for(|| self.upgrade_offer().filter(|offer| offer.id() == id)).await
+    }
+
     /// What the bot offered by `upgrade_service` last, unless it was cancelled.
     pub fn upgrade_offer(&self) -> Option<UpgradeOffer> {
         self.shared.platform().0.upgrade_offer(self.chat())

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::Answer;
-use super::body::{Body, Nothing, Segments};
+use super::body::{Body, Nothing, Problem, Segments};
 use super::people::{ByServicer, check_servicer, find, find_session, show_customer};
-use crate::platform::{ManagedBy, Platform};
+use crate::platform::ManagedBy;
 use crate::shared::Shared;
 use crate::statistics::Satisfaction;
 
@@ -40,15 +40,7 @@ struct Upgrade {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Rating {
-    rating: Rated,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Rated {
-    Satisfied,
-    Middling,
-    Dissatisfied,
+    rating: String,
 }
 
 pub(super) async fn departments(State(shared): State<Arc<Shared>>) -> Answer {
@@ -63,7 +55,7 @@ pub(super) async fn department_add(State(shared): State<Arc<Shared>>, Body(new):
 }
 
 pub(super) async fn corp(State(shared): State<Arc<Shared>>) -> Answer {
-    Ok(Json(show_corp(&shared.platform().0)))
+    Ok(Json(shared.platform().0.show_corp()))
 }
 
 pub(super) async fn corp_change(State(shared): State<Arc<Shared>>, Body(change): Body<Corp>) -> Answer {
@@ -77,7 +69,7 @@ pub(super) async fn corp_change(State(shared): State<Arc<Shared>>, Body(change):
     if let Some(is_bound) = change.wechat_channels_bound {
         platform.is_wechat_channels_bound = is_bound;
     }
-    Ok(Json(show_corp(&platform)))
+    Ok(Json(platform.show_corp()))
 }
 
 pub(super) async fn upgrade_accept(
@@ -108,27 +100,10 @@ pub(super) async fn customer_rate(
     Segments(id): Segments<String>,
     Body(rating): Body<Rating>,
 ) -> Answer {
-    let rating = match rating.rating {
-        Rated::Satisfied => Satisfaction::Satisfied,
-        Rated::Middling => Satisfaction::Middling,
-        Rated::Dissatisfied => Satisfaction::Dissatisfied,
-    };
+    let rating = Satisfaction::of(&rating.rating);
+    let rating = rating.ok_or_else(|| Problem::bad_request("`rating` must be satisfied, middling or dissatisfied"))?;
     let place = find(&shared, &id)?;
     let (mut platform, now) = shared.platform();
     platform.customer_rates(now, place.chat(), rating)?;
     show_customer(&platform, now, place.chat())
-}
-
-/// A `Corp` of `control.yaml`.
-fn show_corp(platform: &Platform) -> Value {
-    let range = &platform.upgrade_range;
-    json!({
-        "upgrade": {
-            "userids": range.userids,
-            "department_ids": range.department_ids,
-            "chat_ids": range.chat_ids,
-            "managed_in_console": range.managed_by == ManagedBy::Console,
-        },
-        "wechat_channels_bound": platform.is_wechat_channels_bound,
-    })
 }

@@ -127,6 +127,10 @@ pub(super) async fn account_withdraw(
     show_account(&platform, &open_kfid)
 }
 
+pub(super) async fn contact_ways(State(shared): State<Arc<Shared>>) -> Answer {
+    Ok(Json(json!({ "contact_ways": shared.platform().0.show_contact_ways() })))
+}
+
 pub(super) async fn customers(State(shared): State<Arc<Shared>>) -> Answer {
     let (platform, now) = shared.platform();
     Ok(Json(json!({ "customers": platform.show_customers(now) })))

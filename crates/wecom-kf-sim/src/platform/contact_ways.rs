@@ -78,6 +78,14 @@ impl Platform {
         Ok(json!({ "url": url }))
     }
 
+    /// `ContactWay`s of `control.yaml`.
+    pub(crate) fn show_contact_ways(&self) -> Vec<Value> {
+        let mut ways: Vec<_> = self.contact_ways.values().collect();
+        ways.sort_by_key(|way| (&way.open_kfid, &way.scene, &way.url));
+        let show = |way: &ContactWay| json!({ "url": way.url, "open_kfid": way.open_kfid, "scene": way.scene });
+        ways.into_iter().map(show).collect()
+    }
+
     /// A customer opens a link that `add_contact_way` made, with or without a `scene_param` at its end.
     pub(crate) fn customer_opens(
         &mut self,

@@ -26,6 +26,11 @@ impl Profile {
         let path: String = form_urlencoded::byte_serialize(name.as_bytes()).collect();
         Self { gender: 0, avatar: Some(format!("http://avatar.example/{path}/0")), unionid: None }
     }
+
+    /// The `profile` of a `Customer`.
+    pub(super) fn show(&self) -> Value {
+        json!({ "gender": self.gender, "avatar": self.avatar, "unionid": self.unionid })
+    }
 }
 
 /// When and how a customer came in last.

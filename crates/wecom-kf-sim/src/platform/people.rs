@@ -194,7 +194,9 @@ impl Platform {
         let beliefs = self.beliefs.clone();
         let customer = self.known_customer(chat);
         let line = format!("({} enters)", customer.name);
-        customer.note_event(now, line, json!({ "event": "entered", "scene": entrance.scene }));
+        let mut note = entrance.members();
+        note["event"] = json!("entered");
+        customer.note_event(now, line, note);
         customer.history.read();
         let mut event = entrance.members();
         event["event_type"] = json!("enter_session");

@@ -175,7 +175,8 @@ impl Platform {
         let Some((userid, asked)) = customer.conversation.asked.take() else {
             return Err(NotPossible(format!("nobody asked {} to rate", customer.name)));
         };
-        customer.note_event(now, format!("({} rates)", customer.name), json!({ "event": "rated" }));
+        let note = json!({ "event": "rated", "rating": rating.as_str() });
+        customer.note_event(now, format!("({} rates)", customer.name), note);
         self.known_account(chat).figures.on(asked).servicer(&userid).rated(rating);
         Ok(())
     }

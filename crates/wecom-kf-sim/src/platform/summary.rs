@@ -8,7 +8,7 @@ use wecom_kf_raw::{Operation, op};
 use super::chat::{Author, Entry};
 use super::news::Change;
 use super::sessions::{MAX_MESSAGES, Occasion, WINDOW};
-use super::upgrade::Offered;
+use super::upgrade::{ManagedBy, Offered};
 use super::{Account, Chat, Platform, Receiving, text};
 use crate::finding::Facts;
 
@@ -21,6 +21,7 @@ pub(super) struct Told {
     token: Value,
     accounts: Vec<Value>,
     servicers: Vec<Value>,
+    corp: Value,
 }
 
 impl Platform {
@@ -49,6 +50,7 @@ impl Platform {
             "external_userid": chat.external_userid,
             "open_kfid": chat.open_kfid,
             "name": customer.name,
+            "profile": customer.profile.show(),
             "session": {
                 "state": session.state(now) as i64,
                 "servicer_userid": session.servicer_userid(now),
@@ -84,6 +86,21 @@ impl Platform {
             })
         });
         servicers.collect()
+    }
+
+    /// A `Corp`.
+    pub(crate) fn show_corp(&self) -> Value {
+        let range = &self.upgrade_range;
+        json!({
+            "upgrade": {
+                "userids": range.userids,
+                "department_ids": range.department_ids,
+                "chat_ids": range.chat_ids,
+                "managed_in_console": range.managed_by == ManagedBy::Console,
+            },
+            "wechat_channels_bound": self.is_wechat_channels_bound,
+            "departments": self.show_departments(),
+        })
     }
 
     /// The token of a `Token`, without how often it was asked for.
@@ -168,7 +185,7 @@ impl Platform {
         entry.into_iter().for_each(|entry| entry.call = Some(row));
     }
 
-    /// What is new of tokens, accounts and servicers.
+    /// What is new of tokens, accounts, servicers and the corp.
     pub(super) fn changed_basics(&mut self, now: Duration) -> Vec<Change> {
         let mut changes = Vec::new();
         let mut token = self.show_token(now);
@@ -184,6 +201,11 @@ impl Platform {
         let servicers = self.show_servicers(now);
         changes.extend(new_ones("servicer", &self.told.servicers, &servicers));
         self.told.servicers = servicers;
+        let corp = self.show_corp();
+        if self.told.corp != corp {
+            self.told.corp = corp.clone();
+            changes.push(Change { kind: "corp", data: corp });
+        }
         changes
     }
 

@@ -46,11 +46,19 @@ enum Accepted {
 impl Offered {
     /// The `upgrade_offer` of a `Customer`.
     pub(super) fn show(&self) -> Value {
-        let (kind, id, wording) = match &self.offer {
-            UpgradeOffer::Member { userid, wording } => ("member", userid, wording),
-            UpgradeOffer::Groupchat { chat_id, wording } => ("groupchat", chat_id, wording),
+        let mut shown = self.offer.show();
+        shown["accepted"] = json!(self.accepted == Accepted::Yes);
+        shown
+    }
+}
+
+impl UpgradeOffer {
+    fn show(&self) -> Value {
+        let (kind, wording) = match self {
+            Self::Member { wording, .. } => ("member", wording),
+            Self::Groupchat { wording, .. } => ("groupchat", wording),
         };
-        json!({ "type": kind, "id": id, "wording": wording, "accepted": self.accepted == Accepted::Yes })
+        json!({ "type": kind, "id": self.id(), "wording": wording })
     }
 }
 
@@ -87,7 +95,9 @@ impl Platform {
             return Err(ErrCode::UPGRADE_TARGET_NOT_CONFIGURED.into());
         }
         let customer = self.account(request)?.customer(external_userid)?;
-        customer.note_event(now, format!("(bot offers {offer})"), json!({ "event": "offered" }));
+        let mut note = offer.show();
+        note["event"] = json!("offered");
+        customer.note_event(now, format!("(bot offers {offer})"), note);
         let servicer_userid = customer.session.servicer_userid(now).map(str::to_owned);
         let offered = Offered { offer, servicer_userid, accepted: Accepted::No };
         customer.upgrade = Some(offered.clone());

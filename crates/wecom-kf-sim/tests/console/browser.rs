@@ -189,6 +189,27 @@ impl Page {
         }
     }
 
+    /// Fills a field of the dialog that is open.
+    pub(crate) async fn fill(&self, name: &str, value: &str) {
+        let script = format!(
+            "const field = document.querySelector('dialog[open] [name={name}]');
+             if (!field?.checkVisibility()) return false;
+             field.value = {};
+             field.dispatchEvent(new Event('input', {{ bubbles: true }}));
+             field.dispatchEvent(new Event('change', {{ bubbles: true }}));
+             return field.value === {}",
+            json!(value),
+            json!(value)
+        );
+        self.until(&format!("{name} can be filled with {value:?}"), &script).await;
+    }
+
+    /// Sends the dialog that is open, which is gone then.
+    pub(crate) async fn submit(&self) {
+        self.click("dialog[open] [type=submit]").await;
+        self.until("the dialog is gone", "return !document.querySelector('dialog')").await;
+    }
+
     pub(crate) async fn press(&self, key: Key) {
         self.keys(&char::from(key).to_string()).await;
     }

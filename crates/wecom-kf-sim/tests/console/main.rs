@@ -5,7 +5,11 @@
 #[cfg(test)]
 mod browser;
 #[cfg(test)]
+mod calls;
+#[cfg(test)]
 mod copied;
+#[cfg(test)]
+mod dialogs;
 #[cfg(test)]
 mod my_bot;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A bot that speaks plain HTTP: it echoes, offers a menu to who enters, and hands over to zhangsan.
+//! A bot that speaks plain HTTP: it echoes, offers a menu to who enters, recommends wangwu, and hands over to zhangsan.
 
 use std::time::Duration;
 
@@ -63,11 +63,25 @@ impl Bot {
             let code = self.call("service_state/trans", to).await["msg_code"].clone();
             let words = json!({ "code": code, "msgtype": "text", "text": { "content": "正在为您转接人工 🙇" } });
             self.call("send_msg_on_event", words).await;
+        } else if text["content"] == "有专人吗？" {
+            let member = json!({ "userid": "wangwu", "wording": "您的专属顾问" });
+            let offer =
+                json!({ "open_kfid": self.open_kfid, "external_userid": customer, "type": 1, "member": member });
+            self.call("customer/upgrade_service", offer).await;
+            self.say(customer, "已为您推荐专员").await;
+        } else if text["content"] == "不用了" {
+            let whose = json!({ "open_kfid": self.open_kfid, "external_userid": customer });
+            self.call("customer/cancel_upgrade_service", whose).await;
+            self.say(customer, "好的").await;
         } else if let Some(content) = text["content"].as_str() {
-            let words = json!({ "content": format!("你说：{content}") });
-            let message = json!({ "touser": customer, "open_kfid": self.open_kfid, "msgtype": "text", "text": words });
-            self.call("send_msg", message).await;
+            self.say(customer, &format!("你说：{content}")).await;
         }
+    }
+
+    async fn say(&self, customer: &Value, content: &str) {
+        let words = json!({ "content": content });
+        let message = json!({ "touser": customer, "open_kfid": self.open_kfid, "msgtype": "text", "text": words });
+        self.call("send_msg", message).await;
     }
 
     /// The reply, or null where there was none: a fault is no reason to stop.

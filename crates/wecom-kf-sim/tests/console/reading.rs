@@ -2,9 +2,10 @@ use std::sync::Arc;
 
 use fantoccini::key::Key;
 use serde_json::{Value, json};
-use wecom_kf_sim::{Simulator, op};
+use wecom_kf_sim::{Satisfaction, Simulator, op};
 
 use crate::browser::play;
+use crate::calls::contact_way;
 use crate::my_bot;
 
 #[tokio::test]
@@ -13,26 +14,46 @@ async fn a_chat_becomes_the_test_that_is_compiled_beside_this_one() {
     let sim = Arc::new(
         Simulator::builder().seed(7).manual_clock().servicer("zhangsan").servicer("lisi").start().await.unwrap(),
     );
+    sim.department(3, &["wangwu"]);
+    sim.set_upgrade_members(&[], &[3]);
+    sim.set_upgrade_groupchats(&["wrGroup"]);
+    sim.bind_wechat_channels();
+    let link = contact_way(&sim, json!("poster")).await;
     let bot = tokio::spawn(my_bot::run(sim.vars()));
     let wang = sim.customer("小王");
+    wang.set_gender(2);
+    wang.set_avatar(None);
+    wang.set_unionid(Some("u1"));
     wang.enters_with("spring", None).unwrap();
     wang.hears().await.unwrap();
     wang.says("周末\"开\"门吗？\n谢谢 😊");
     wang.hears().await.unwrap();
     wang.writes("location", json!({ "latitude": 31.25, "longitude": 121.5, "name": "家" }));
     wang.writes("image", json!({ "media_id": sim.media_id() }));
+    wang.enters_by(&format!("{link}&scene_param=a%3D1")).unwrap();
+    wang.enters_from_channels(4, "小店");
+    wang.says("有专人吗？");
+    wang.hears().await.unwrap();
+    wang.accepts_upgrade().unwrap();
+    wang.says("不用了");
+    wang.hears().await.unwrap();
     sim.advance(std::time::Duration::from_secs(3600));
     wang.chooses("human").unwrap();
     wang.hears().await.unwrap();
     let said = sim.servicer("zhangsan").says(&wang, "您好");
     sim.servicer("zhangsan").recalls(&wang, &said).unwrap();
+    sim.servicer("zhangsan").writes(&wang, "business_card", json!({ "userid": "lisi" }));
     sim.servicer("zhangsan").rejects(&wang);
     sim.servicer("zhangsan").stops_rejecting(&wang);
     sim.servicer("zhangsan").transfers(&wang, "lisi").unwrap();
     sim.servicer("lisi").ends(&wang).unwrap();
+    sim.servicer("lisi").asks_to_rate(&wang).unwrap();
+    wang.rates(Satisfaction::Satisfied).unwrap();
+    // As it is now the bot could not have offered anything.
+    sim.manage_upgrade_in_console();
     let address = format!("{}/?lang=en&customer={}", sim.base_url(), wang.external_userid());
     play(address, |page| async move {
-        page.sees(".note", "session ended by lisi").await;
+        page.sees(".note", "小王 rates: satisfied").await;
         page.eval("navigator.clipboard.writeText = async (text) => { window.copied = text }").await;
         page.click("[data-focus=copy-test]").await;
         let copied = page.until("it is copied", "return window.copied").await;
@@ -147,6 +168,28 @@ async fn on_a_phone_there_is_one_pane_nothing_sticks_out_and_thumbs_hit() {
     })
     .await;
     bot.abort();
+}
+
+#[tokio::test]
+#[ignore = "needs chromedriver"]
+async fn on_a_phone_there_is_room_for_why_a_callback_failed() {
+    let builder = Simulator::builder().callback_url("http://127.0.0.1:9/nobody-listens");
+    let sim = Arc::new(builder.start().await.unwrap());
+    sim.customer("小王").says("在吗");
+    let address = format!("{}/?lang=en&pane=controls&tab=callbacks", sim.base_url());
+    play(address, |page| async move {
+        page.resize((390, 844)).await;
+        page.sees(".callback-rows", "attempt 3").await;
+        let room = page
+            .eval(
+                "const panel = document.querySelector('#panel-callbacks');
+                 const why = [...panel.querySelectorAll('.callback-rows .grow')].map((node) => node.clientWidth);
+                 return panel.scrollWidth === panel.clientWidth && why.length === 3 && Math.min(...why) > 200",
+            )
+            .await;
+        assert_eq!(room, true);
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 use wecom_kf_sim::{Simulator, op};
 
 use crate::browser::play;
+use crate::calls::call;
 use crate::my_bot;
 
 #[tokio::test]
@@ -53,20 +54,14 @@ async fn after_48_hours_a_send_is_refused_and_seen_so() {
         page.sees("#meters", "48 h are over").await;
         page.sees("#meters .chip", "4 ended").await;
 
-        let http = reqwest::Client::new();
-        let token = [("corpid", sim.corp_id()), ("corpsecret", sim.secret())];
-        let gettoken = http.get(format!("{}/cgi-bin/gettoken", sim.base_url())).query(&token);
-        let token: serde_json::Value = gettoken.send().await.unwrap().json().await.unwrap();
         let message = json!({ "touser": wang.external_userid(), "open_kfid": wang.open_kfid(), "msgtype": "text", "text": { "content": "还在吗" } });
-        let send = http.post(format!("{}/cgi-bin/kf/send_msg", sim.base_url())).json(&message);
-        let reply = send.query(&[("access_token", token["access_token"].as_str().unwrap())]).send().await.unwrap();
-        let reply: serde_json::Value = reply.json().await.unwrap();
+        let reply = call(&sim, op::SEND_MSG, message).await;
         let errcode = reply["errcode"].as_i64().unwrap();
         assert_ne!(errcode, 0, "{reply}");
         page.sees(".row.failed .outcome", &errcode.to_string()).await;
         page.sees(".row.failed .about", "小王").await;
         assert_eq!(page.count(".entry.bot").await, 0);
-        let token = token["access_token"].as_str().unwrap();
+        let token = sim.access_token().unwrap();
         page.click(".row.failed .row-head").await;
         page.sees(".details", "POST /cgi-bin/kf/send_msg").await;
         assert_eq!(page.eval(&format!("return document.documentElement.outerHTML.includes('{token}')")).await, false);
@@ -95,6 +90,37 @@ async fn a_stop_keeps_the_page_and_another_start_is_found() {
         assert_eq!(page.count(".entry").await, 0);
         another.customer("小李").says("我来了");
         page.sees(".customer .says", "我来了").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs chromedriver"]
+async fn a_chat_that_cannot_be_had_is_not_asked_for_over_and_over() {
+    let sim = Simulator::start().await.unwrap();
+    let (wang, li) = (sim.customer("小王"), sim.customer("小李"));
+    wang.says("在吗");
+    li.says("在吗");
+    let address = format!("{}/?lang=en&customer={}", sim.base_url(), wang.external_userid());
+    play(address, move |page| async move {
+        page.sees(".entry.customer .bubble", "在吗").await;
+        drop(sim);
+        page.sees("#live", "stopped").await;
+        page.eval(
+            "window.asked = 0;
+             const real = window.fetch;
+             window.fetch = (place, ...rest) => {
+               if (place.includes('/chat?')) window.asked += 1;
+               return real(place, ...rest);
+             }",
+        )
+        .await;
+        page.click(&format!("[data-customer={}]", li.external_userid())).await;
+        page.sees("#entries .hint", "loading…").await;
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        // Once by itself, and with each try to find the simulator again.
+        let asked = page.eval("return window.asked").await.as_u64().unwrap();
+        assert!((1..=4).contains(&asked), "{asked}");
     })
     .await;
 }

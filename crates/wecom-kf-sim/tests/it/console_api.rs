@@ -54,6 +54,7 @@ async fn the_state_has_everything_at_a_glance() {
         "userid": "lisi", "receiving": true, "suspended": false, "open_kfids": [sim.open_kfid()], "sessions": 0,
     });
     assert_eq!(state["servicers"][0], lisi);
+    assert_eq!(state["corp"], control.get("/corp").await);
 
     let info = control.get("/info").await;
     assert_eq!((&info["seed"], &info["strictness"]), (&json!("7"), &json!("strict")));
@@ -173,6 +174,8 @@ async fn customers_come_in_by_a_scene_by_a_link_or_from_channels() {
     let (_, id) = add(&control, "小王").await;
     let enter = format!("/customers/{id}/enter");
     let way = bot.ok(op::ADD_CONTACT_WAY, json!({ "open_kfid": sim.open_kfid(), "scene": "poster" })).await;
+    let shown = json!({ "url": way["url"], "open_kfid": sim.open_kfid(), "scene": "poster" });
+    assert_eq!(control.get("/contact_ways").await, json!({ "contact_ways": [shown] }));
     let url = format!("{}&scene_param=a%3D1", way["url"].as_str().unwrap());
     let by_link = control.post(&enter, json!({ "url": url })).await;
     assert_eq!(by_link["welcome_code"].as_str().unwrap().len(), 43);
@@ -191,6 +194,13 @@ async fn customers_come_in_by_a_scene_by_a_link_or_from_channels() {
         (json!(""), json!(null), json!(null)),
     ];
     assert_eq!(told.collect::<Vec<_>>(), expected);
+    // The chat knows the same.
+    let chat = control.get(&format!("/customers/{id}/chat")).await;
+    let noted = chat["entries"].as_array().unwrap().iter().map(|entry| {
+        let note = &entry["body"];
+        (note["scene"].clone(), note["scene_param"].clone(), note["wechat_channels"]["shop_nickname"].clone())
+    });
+    assert_eq!(noted.collect::<Vec<_>>(), expected);
 
     for (body, status) in [
         (json!({ "url": "https://work.weixin.qq.com/kf/kfc?enc_scene=ENC" }), 409),
@@ -242,7 +252,9 @@ async fn upgrades_ratings_profiles_departments_and_the_corp_are_played_too() {
     let (_, id) = add(&control, "小王").await;
     let session = |what: &str| format!("/sessions/{}/{id}/{what}", sim.open_kfid());
     control.post(&format!("/customers/{id}/messages"), json!({ "msgtype": "text", "text": "你好" })).await;
-    control.patch(&format!("/customers/{id}"), json!({ "gender": 2, "avatar": "", "unionid": "u1" })).await;
+    let changed =
+        control.patch(&format!("/customers/{id}"), json!({ "gender": 2, "avatar": "", "unionid": "u1" })).await;
+    assert_eq!(changed["profile"], json!({ "gender": 2, "avatar": null, "unionid": "u1" }));
     assert_eq!(control.refused(Method::PATCH, &format!("/customers/{id}"), Some(json!({ "gender": 3 }))).await.0, 400);
     let known =
         bot.ok(op::CUSTOMER_BATCHGET, json!({ "external_userid_list": [id] })).await["customer_list"][0].clone();
@@ -260,7 +272,8 @@ async fn upgrades_ratings_profiles_departments_and_the_corp_are_played_too() {
     let refused = bot.errcode(op::UPGRADE_SERVICE, offer.clone()).await;
     let corp = control.patch("/corp", json!({ "upgrade": { "department_ids": [7] } })).await;
     let range = json!({ "userids": [], "department_ids": [7], "chat_ids": [], "managed_in_console": false });
-    assert_eq!(corp, json!({ "upgrade": range, "wechat_channels_bound": false }));
+    let departments = &departments["departments"];
+    assert_eq!(corp, json!({ "upgrade": range, "wechat_channels_bound": false, "departments": departments }));
     bot.ok(op::UPGRADE_SERVICE, offer.clone()).await;
     let taken = control.post(&upgrade, json!({})).await;
     let expected = json!({ "type": "member", "id": "wangwu", "wording": "您好", "accepted": true });
@@ -289,6 +302,12 @@ async fn upgrades_ratings_profiles_departments_and_the_corp_are_played_too() {
     let told: Vec<_> =
         chat["entries"].as_array().unwrap().iter().filter_map(|entry| entry["body"]["event"].as_str()).collect();
     assert_eq!(told, ["offered", "accepted", "taken", "asked_to_rate", "rated"]);
+    let (offered, rated) = (&chat["entries"][1]["body"], &chat["entries"][5]["body"]);
+    assert_eq!(
+        (&offered["type"], &offered["id"], &offered["wording"]),
+        (&json!("member"), &json!("wangwu"), &json!("您好"))
+    );
+    assert_eq!(rated["rating"], "satisfied");
 }
 
 #[tokio::test]
@@ -610,6 +629,7 @@ async fn what_changes_is_streamed_numbered_and_resumed() {
     wang.says("你好");
     bot.ok(op::SEND_MSG, bot.text(&wang, "您好")).await;
     sim.fault(op::SEND_MSG).errcode(-1);
+    sim.bind_wechat_channels();
     bot.errcode(op::ACCOUNT_LIST, json!({ "x": 1 })).await;
     sim.advance(Duration::from_secs(5));
 
@@ -634,11 +654,14 @@ async fn what_changes_is_streamed_numbered_and_resumed() {
         ("clock", "Clock"),
         ("account", "Account"),
         ("servicer", "Servicer"),
+        ("corp", "Corp"),
     ];
     for (_, kind, data) in &all {
         let (_, schema) = schemas.iter().find(|(known, _)| known == kind).unwrap();
         check_schema(json!({ "$ref": format!("#/components/schemas/{schema}") }), data, kind);
     }
+    let corp = all.iter().rev().find(|(_, kind, _)| kind == "corp").unwrap();
+    assert_eq!(corp.2["wechat_channels_bound"], true);
     let answer: Vec<_> = all.iter().filter(|(_, kind, data)| kind == "chat" && data["from"] == "bot").collect();
     assert_eq!(answer.last().unwrap().2["call"], 2, "the row that brought it comes with a second event");
 

@@ -106,6 +106,9 @@ async fn what_servicers_do_is_reported() {
         "servicer_userid": "zhangsan", "msgtype": "text", "text": { "content": "我来" },
     });
     assert_eq!(reader.news().await, [expected]);
+    zhangsan.writes(&wang, "business_card", json!({ "userid": "lisi" }));
+    let news = reader.news().await;
+    assert_eq!((news.len(), &news[0]["business_card"]["userid"], &news[0]["origin"]), (1, &json!("lisi"), &json!(5)));
 
     zhangsan.transfers(&wang, "lisi").unwrap();
     let (event, code) = reader.event().await;

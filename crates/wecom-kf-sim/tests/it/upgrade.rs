@@ -45,7 +45,8 @@ async fn what_is_offered_can_be_taken_until_it_is_cancelled() {
     let Some(UpgradeOffer::Member { userid, wording, .. }) = wang.upgrade_offer() else { panic!("no member") };
     assert_eq!((userid.as_str(), wording.as_deref()), ("zhangsan", Some("专人服务")));
     let offer = json!({ "type": 1, "member": { "userid": "lisi" } });
-    bot.ok(op::UPGRADE_SERVICE, request(&wang, offer)).await;
+    let (offered, _) = tokio::join!(wang.is_offered("lisi"), bot.ok(op::UPGRADE_SERVICE, request(&wang, offer)));
+    assert_eq!(offered.unwrap(), UpgradeOffer::Member { userid: "lisi".to_owned(), wording: None });
     let offer = json!({ "type": 2, "groupchat": { "chat_id": "wrGroup" } });
     bot.ok(op::UPGRADE_SERVICE, request(&wang, offer)).await;
     let Some(UpgradeOffer::Groupchat { chat_id, wording, .. }) = wang.upgrade_offer() else { panic!("no group") };
