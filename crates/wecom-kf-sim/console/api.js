@@ -28,12 +28,17 @@ export const del = (path) => call('DELETE', path);
 /** Path segments, escaped. */
 export const path = (...segments) => segments.map((segment) => encodeURIComponent(segment)).join('/');
 
+const why = (error) => (error instanceof Refused ? error.message : t('unreachable'));
+
 /** Does something; a refusal is shown, and null is given. */
 export async function act(promise) {
   try {
     return (await promise) ?? {};
   } catch (error) {
-    toast(error instanceof Refused ? error.message : t('unreachable'), 'refused');
+    toast(why(error), 'refused');
     return null;
   }
 }
+
+/** Does something; gives in words why it cannot be done, or null. */
+export const tried = (promise) => promise.then(() => null, why);

@@ -1,6 +1,6 @@
 // Where callbacks go, and the last of them.
 
-import { act, del, post, put } from './api.js';
+import { act, del, post, put, tried } from './api.js';
 import { ask, byId, button, fill, h, icon } from './dom.js';
 import { lightRow } from './journal.js';
 import { on, store, view } from './store.js';
@@ -44,12 +44,12 @@ function line(row) {
 }
 
 async function set() {
-  const values = await ask(t('callbacks.set'), [
+  const given = (values) => Object.fromEntries(Object.entries(values).filter(([, value]) => value.trim() !== ''));
+  await ask(t('callbacks.set'), [
     { name: 'url', label: 'URL', value: store.callback.url ?? 'http://127.0.0.1:8080/callback' },
     { name: 'token', label: 'Token', hint: t('callbacks.token.hint'), maxlength: 32 },
     { name: 'encoding_aes_key', label: 'EncodingAESKey', hint: t('callbacks.key.hint'), maxlength: 43 },
-  ], { send: t('callbacks.set') });
-  if (values) act(put('callback', Object.fromEntries(Object.entries(values).filter(([, value]) => value.trim() !== ''))));
+  ], { send: t('callbacks.set'), perform: (values) => tried(put('callback', given(values))) });
 }
 
 async function verify() {

@@ -1,6 +1,6 @@
 // The box to write in, as the customer or as a servicer, and what a servicer does with the session.
 
-import { act, path, post } from './api.js';
+import { act, path, post, tried } from './api.js';
 import { offerOf } from './bubbles.js';
 import { ask, button, byId, fill, h, icon, show, toggle } from './dom.js';
 import { bodyOf, KINDS } from './kinds.js';
@@ -129,15 +129,15 @@ function servicerActs(person) {
 }
 
 async function transfer(person, others) {
-  const values = await ask(t('session.transfer'), [{ name: 'to', label: t('session.to'), type: 'select', value: others[0], options: others.map((userid) => [userid, userid]) }], { send: t('session.transfer') });
-  if (values) act(post(session(person, 'transfer'), values));
+  const to = { name: 'to', label: t('session.to'), type: 'select', value: others[0], options: others.map((userid) => [userid, userid]) };
+  await ask(t('session.transfer'), [to], { send: t('session.transfer'), perform: (values) => tried(post(session(person, 'transfer'), values)) });
 }
 
 async function send() {
   const person = customer();
   const content = box.value;
   if (!person || content.trim() === '') return;
-  const sent = await write(person, { msgtype: 'text', text: { content } });
+  const sent = await act(write(person, { msgtype: 'text', text: { content } }));
   // What was typed meanwhile stays.
   if (!sent) return;
   if (customer() === null || writtenTo !== person.external_userid) drafts.delete(person.external_userid);
@@ -146,8 +146,8 @@ async function send() {
 }
 
 function write(person, message) {
-  if (author === null) return act(post(path('customers', person.external_userid, 'messages'), message));
-  return act(post(session(person, 'reply'), { ...message, servicer_userid: author }));
+  if (author === null) return post(path('customers', person.external_userid, 'messages'), message);
+  return post(session(person, 'reply'), { ...message, servicer_userid: author });
 }
 
 /** A board with every other kind. */
@@ -173,16 +173,19 @@ function kinds() {
 
 async function writeKind(person, kind) {
   const { msgtype } = kind;
-  if (kind.fields.length === 0) return write(person, { msgtype, [msgtype]: {} });
-  const values = await ask(t(`kind.${msgtype}`), kind.fields.map(asked), { send: t('send'), validate: (values) => problem(() => bodyOf(kind, values)) });
-  if (!values) return null;
-  const body = bodyOf(kind, values);
-  if (values.file) {
-    const kept = await act(post(`media?${new URLSearchParams({ type: msgtype, filename: values.file.name })}`, values.file));
-    if (!kept) return null;
-    body.media_id = kept.media_id;
-  }
-  return write(person, { msgtype, [msgtype]: body });
+  if (kind.fields.length === 0) return act(write(person, { msgtype, [msgtype]: {} }));
+  return ask(t(`kind.${msgtype}`), kind.fields.map(asked), {
+    send: t('send'),
+    validate: (values) => problem(() => bodyOf(kind, values)),
+    perform: (values) => tried(keep(msgtype, bodyOf(kind, values), values.file).then((body) => write(person, { msgtype, [msgtype]: body }))),
+  });
+}
+
+/** The body, with the file in it if there is one. */
+async function keep(msgtype, body, file) {
+  if (!file) return body;
+  const { media_id } = await post(`media?${new URLSearchParams({ type: msgtype, filename: file.name })}`, file);
+  return { ...body, media_id };
 }
 
 /** A field of a kind, as it is asked for. */
@@ -194,8 +197,12 @@ function asked({ name, value, type, accept }) {
 
 async function writeAny(person) {
   const sample = JSON.stringify({ msgtype: 'hologram', hologram: { of: '明天的新消息类型' } }, null, 2);
-  const values = await ask(t('kind.any'), [{ name: 'json', label: 'JSON', type: 'textarea', class: 'code', rows: 10, value: sample }], { send: t('send'), intro: t('kind.any.intro'), validate: ({ json }) => problem(() => JSON.parse(json)) });
-  return values && write(person, JSON.parse(values.json));
+  await ask(t('kind.any'), [{ name: 'json', label: 'JSON', type: 'textarea', class: 'code', rows: 10, value: sample }], {
+    send: t('send'),
+    intro: t('kind.any.intro'),
+    validate: ({ json }) => problem(() => JSON.parse(json)),
+    perform: ({ json }) => tried(write(person, JSON.parse(json))),
+  });
 }
 
 function problem(parse) {

@@ -1,6 +1,6 @@
 // What the corp's own console sets, in one dialog: it is seldom asked for.
 
-import { act, patch, post } from './api.js';
+import { patch, post, tried } from './api.js';
 import { ask } from './dom.js';
 import { store } from './store.js';
 import { t } from './words.js';
@@ -9,7 +9,7 @@ const DEPARTMENT = /^\s*(\d{1,15})\s*[:：](.*)$/;
 
 export async function corp() {
   const { upgrade, wechat_channels_bound, departments } = store.corp;
-  const values = await ask(t('corp'), [
+  await ask(t('corp'), [
     { title: t('corp.upgrade') },
     { name: 'userids', label: t('corp.userids'), value: upgrade.userids.join(' '), hint: t('corp.list.hint') },
     { name: 'department_ids', label: t('corp.department_ids'), value: upgrade.department_ids.join(' ') },
@@ -19,12 +19,13 @@ export async function corp() {
     { name: 'departments', label: t('corp.departments'), type: 'textarea', class: 'code', rows: 3, value: departments.map(lineOf).join('\n'), hint: t('corp.departments.hint') },
     { title: t('corp.qualification') },
     { name: 'wechat_channels_bound', label: t('corp.channels_bound'), type: 'checkbox', value: wechat_channels_bound },
-  ], { send: t('save'), intro: t('corp.intro'), validate: problem });
-  if (!values) return;
-  for (const department of added(values.departments, departments)) await act(post('departments', department));
-  const { managed_in_console, userids, chat_ids } = values;
-  const range = { userids: listed(userids), department_ids: listed(values.department_ids).map(Number), chat_ids: listed(chat_ids), managed_in_console };
-  await act(patch('corp', { upgrade: range, wechat_channels_bound: values.wechat_channels_bound }));
+  ], { send: t('save'), intro: t('corp.intro'), validate: problem, perform: (values) => tried(save(values, departments)) });
+}
+
+async function save({ userids, department_ids, chat_ids, managed_in_console, departments, wechat_channels_bound }, before) {
+  for (const department of added(departments, before)) await post('departments', department);
+  const upgrade = { userids: listed(userids), department_ids: listed(department_ids).map(Number), chat_ids: listed(chat_ids), managed_in_console };
+  await patch('corp', { upgrade, wechat_channels_bound });
 }
 
 /** What stands between blanks or commas, each once. */

@@ -206,13 +206,14 @@ export function copyButton(text, what, className = 'quiet small') {
 }
 
 /**
- * Asks for some values; gives null if nobody wants to.
+ * Asks for some values; gives null if nobody wants to. `validate` says in words what is wrong with them, or null; so does
+ * `perform`, later: it does what they are for, and while that cannot be done the form stays as it was filled in.
  *
  * Fields: `name`, `label`, `value`, and `type` (text, textarea, number, select with `options` of [value, label], checkbox,
  * checks with `options` and a list for its value, file with `accept`). One with `when`, which is told the values, is only
  * there while it says so; otherwise it gives no value. `{ title }` is a heading between them.
  */
-export function ask(title, fields, { send, intro, validate } = {}) {
+export function ask(title, fields, { send, intro, validate, perform } = {}) {
   return new Promise((resolve) => {
     const rows = fields.map(row);
     const values = () => Object.fromEntries(rows.filter(({ node, read }) => read && !node.hidden).map(({ name, read }) => [name, read()]));
@@ -229,12 +230,19 @@ export function ask(title, fields, { send, intro, validate } = {}) {
         button(t('cancel'), () => dialog.close(), { class: 'quiet' }),
         h('button', { type: 'submit', class: 'primary' }, send ?? t('ok'))));
     const dialog = h('dialog', { 'aria-labelledby': 'ask-title' }, form);
-    form.addEventListener('submit', (event) => {
+    let isBusy = false;
+    form.addEventListener('submit', async (event) => {
       event.preventDefault();
-      const problem = validate?.(values());
+      if (isBusy) return;
+      isBusy = true;
+      error.textContent = '';
+      const given = values();
+      const problem = validate?.(given) ?? (await perform?.(given));
+      isBusy = false;
+      if (problem && !dialog.open) toast(problem, 'refused');
       error.textContent = problem ?? '';
       if (problem) return;
-      resolve(values());
+      resolve(given);
       dialog.close();
     });
     form.addEventListener('change', arrange);

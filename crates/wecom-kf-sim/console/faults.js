@@ -1,6 +1,6 @@
 // What is broken on purpose: switches for what breaks often, a form for everything else; and the token.
 
-import { act, del, post } from './api.js';
+import { act, del, post, tried } from './api.js';
 import { ask, byId, button, fill, h, icon, toggle } from './dom.js';
 import { now, on, store, view } from './store.js';
 import { left } from './time.js';
@@ -103,14 +103,21 @@ async function add() {
   const what = await ask(`${t('faults.add')}: ${place.operation}`, [{ name: 'effect', label: t('faults.effect'), type: 'select', value: effects[0], options: effects.map((effect) => [effect, `${effect} – ${t(`effect.${effect}`)}`]) }], { send: t('next') });
   if (!what) return;
   const [member, sample] = VALUES[what.effect] ?? [];
-  const how = await ask(`${place.operation}: ${what.effect}`, [
+  await ask(`${place.operation}: ${what.effect}`, [
     ...(member ? [{ name: 'value', label: member, value: sample }] : []),
     { name: 'times', label: t('faults.times'), type: 'number', value: '1', hint: t('faults.times.hint') },
     { name: 'probability', label: t('faults.probability'), type: 'number', value: '100' },
-  ], { send: t('add'), intro: t(`effect.${what.effect}`), validate: ({ probability }) => (probability >= 0 && probability <= 100 ? null : t('faults.probability')) });
-  if (!how) return;
-  const fault = { ...place, ...what, ...(how.times.trim() === '' ? { always: true } : { times: Number(how.times) }) };
-  if (member) fault[member] = ['errcode', 'status', 'fail_type'].includes(member) ? Number(how.value) : how.value;
-  if (Number(how.probability) < 100) fault.probability = Number(how.probability) / 100;
-  act(post('faults', fault));
+  ], {
+    send: t('add'),
+    intro: t(`effect.${what.effect}`),
+    validate: ({ probability }) => (probability >= 0 && probability <= 100 ? null : t('faults.probability')),
+    perform: (how) => tried(post('faults', { ...place, ...what, ...settings(member, how) })),
+  });
+}
+
+function settings(member, { value, times, probability }) {
+  const fault = times.trim() === '' ? { always: true } : { times: Number(times) };
+  if (member) fault[member] = ['errcode', 'status', 'fail_type'].includes(member) ? Number(value) : value;
+  if (Number(probability) < 100) fault.probability = Number(probability) / 100;
+  return fault;
 }

@@ -1,6 +1,6 @@
 // The left pane: accounts with their customers, and the servicers.
 
-import { act, path, post, put, patch, del } from './api.js';
+import { act, path, post, put, patch, del, tried } from './api.js';
 import { look } from './address.js';
 import { corp } from './corp.js';
 import { ask, button, byId, chip, copyButton, h, icon, keyed, toggle } from './dom.js';
@@ -99,39 +99,43 @@ function servicerRow(servicer) {
 async function changeServicer(servicer) {
   const { userid, open_kfids: served } = servicer;
   const accounts = [...store.accounts.values()].filter(({ deleted }) => !deleted);
-  const values = await ask(t('servicer.change', { userid }), [
+  // What a department serves would become the member's own.
+  const changed = (serves) => (serves.join() === served.join() ? {} : { open_kfids: serves });
+  await ask(t('servicer.change', { userid }), [
     { name: 'status', label: t('servicer.status'), type: 'select', value: statusOf(servicer), options: ['receiving', 'suspended', 'stopped'].map((status) => [status, t(`servicer.${status}`)]) },
     { name: 'served', label: t('servicer.serves'), type: 'checks', value: served, options: accounts.map(({ open_kfid, name }) => [open_kfid, name]), hint: t('servicer.serves.hint') },
-  ], { send: t('save') });
-  if (!values) return;
-  const settings = { receiving: values.status === 'receiving', suspended: values.status === 'suspended' };
-  // What a department serves would become the member's own.
-  if (values.served.join() !== served.join()) settings.open_kfids = values.served;
-  act(put(path('servicers', userid), settings));
+  ], {
+    send: t('save'),
+    perform: ({ status, served: serves }) => tried(put(path('servicers', userid), { receiving: status === 'receiving', suspended: status === 'suspended', ...changed(serves) })),
+  });
 }
 
 async function addAccount() {
-  const values = await ask(t('account.add'), [{ name: 'name', label: t('name'), maxlength: 16 }], { send: t('add'), validate: named });
-  if (values) act(post('accounts', values));
+  await ask(t('account.add'), [{ name: 'name', label: t('name'), maxlength: 16 }], { send: t('add'), validate: named, perform: (values) => tried(post('accounts', values)) });
 }
 
 async function withdraw(account) {
-  const sure = await ask(t('account.withdraw'), [], { send: t('account.withdraw'), intro: t('account.withdraw.intro', { name: account.name }) });
-  if (sure) act(del(path('accounts', account.open_kfid)));
+  await ask(t('account.withdraw'), [], {
+    send: t('account.withdraw'),
+    intro: t('account.withdraw.intro', { name: account.name }),
+    perform: () => tried(del(path('accounts', account.open_kfid))),
+  });
 }
 
 const named = ({ name }) => (name.trim() ? null : t('name.needed'));
 
 export async function addCustomer(openKfid = customer()?.open_kfid ?? [...store.accounts.keys()][0]) {
   const taken = new Set([...store.customers.values()].map(({ name }) => name));
+  let added;
+  const add = async ({ name }) => {
+    added = await post('customers', { name: name.trim(), open_kfid: openKfid });
+  };
   const values = await ask(t('customer.add'), [
     { name: 'name', label: t('name'), value: NAMES.find((name) => !taken.has(name)) ?? '', maxlength: 64 },
     { name: 'enters', type: 'checkbox', label: t('customer.enters'), value: true },
     { name: 'scene', label: t('scene'), hint: t('scene.hint'), maxlength: 32 },
-  ], { send: t('add'), validate: named });
+  ], { send: t('add'), validate: named, perform: (values) => tried(add(values)) });
   if (!values) return;
-  const added = await act(post('customers', { name: values.name.trim(), open_kfid: openKfid }));
-  if (!added) return;
   store.customers.set(added.external_userid, added);
   look({ customer: added.external_userid, pane: 'chat' });
   if (values.enters) await act(post(path('customers', added.external_userid, 'enter'), { scene: values.scene }));
@@ -140,16 +144,16 @@ export async function addCustomer(openKfid = customer()?.open_kfid ?? [...store.
 /** What batchget says of a customer, besides the id. */
 export async function profile(person) {
   const { gender, avatar, unionid } = person.profile;
-  const values = await ask(t('profile'), [
+  const given = ({ name, gender, ...others }) => ({ ...others, name: name.trim(), gender: Number(gender) });
+  await ask(t('profile'), [
     { name: 'name', label: t('name'), value: person.name, maxlength: 64 },
     { name: 'gender', label: t('gender'), type: 'select', value: String(gender), options: ['0', '1', '2'].map((number) => [number, t(`gender.${number}`)]) },
     { name: 'avatar', label: t('avatar'), value: avatar, hint: t('avatar.hint') },
     { name: 'unionid', label: 'unionid', value: unionid, hint: t('unionid.hint') },
-  ], { send: t('save'), intro: t('profile.intro'), validate: named });
-  if (values) act(patch(path('customers', person.external_userid), { ...values, name: values.name.trim(), gender: Number(values.gender) }));
+  ], { send: t('save'), intro: t('profile.intro'), validate: named, perform: (values) => tried(patch(path('customers', person.external_userid), given(values))) });
 }
 
 export async function addServicer() {
-  const values = await ask(t('servicer.add'), [{ name: 'name', label: 'userid', value: store.servicers.has('zhangsan') ? '' : 'zhangsan', maxlength: 64 }], { send: t('add'), validate: named });
-  if (values) act(put(path('servicers', values.name.trim()), {}));
+  const userid = { name: 'name', label: 'userid', value: store.servicers.has('zhangsan') ? '' : 'zhangsan', maxlength: 64 };
+  await ask(t('servicer.add'), [userid], { send: t('add'), validate: named, perform: ({ name }) => tried(put(path('servicers', name.trim()), {})) });
 }

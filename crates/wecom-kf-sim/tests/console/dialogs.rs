@@ -418,3 +418,27 @@ const LOOK: &str = "
         .map(([name, { width, height }]) => `${name} ${width}x${height}`),
       holds_focus: dialog.contains(document.activeElement),
     }";
+
+#[tokio::test]
+#[ignore = "needs chromedriver"]
+async fn what_is_refused_stays_in_its_dialog_with_the_reason() {
+    let sim = Arc::new(Simulator::start().await.unwrap());
+    let wang = sim.customer("小王");
+    let address = at(&sim, &wang);
+    play(address, |page| async move {
+        page.click("#tab-callbacks").await;
+        page.click("[data-focus=callback-set]").await;
+        page.fill("url", "http://example.invalid/callback").await;
+        page.fill("token", "MyToken").await;
+        page.click("dialog [type=submit]").await;
+        page.sees("dialog .error", "the callback's URL").await;
+        let kept = page.eval("return document.querySelector('#ask-token').value").await;
+        assert_eq!((kept, page.count(".toast").await), (json!("MyToken"), 0));
+
+        page.fill("url", "http://127.0.0.1:9/callback").await;
+        page.fill("token", "").await;
+        page.submit().await;
+        page.sees("#panel-callbacks code", "http://127.0.0.1:9/callback").await;
+    })
+    .await;
+}
