@@ -1,9 +1,10 @@
-// Account, customer and filters are in the address: it can be kept, sent to somebody, and gone back to.
+// Corp, account, customer and filters are in the address: it can be kept, sent to somebody, and gone back to.
 
 import { changed, store, view } from './store.js';
 
 export function readAddress() {
   const address = new URLSearchParams(location.search);
+  view.corp = address.get('corp_id');
   view.customer = address.get('customer');
   view.tab = address.get('tab') ?? 'journal';
   view.pane = address.get('pane') ?? (view.customer ? 'chat' : 'people');
@@ -17,6 +18,7 @@ function written() {
   const address = new URLSearchParams();
   const before = new URLSearchParams(location.search);
   if (before.has('lang')) address.set('lang', before.get('lang'));
+  if (view.corp !== null) address.set('corp_id', view.corp);
   const kf = store.customers.get(view.customer)?.open_kfid;
   if (kf) address.set('account', kf);
   if (view.customer) address.set('customer', view.customer);
@@ -41,6 +43,12 @@ export function look(change, isStep = true) {
   Object.assign(view, change);
   writeAddress(isStep);
   changed('view');
+}
+
+/** Looks at another corp, of which the page knows nothing yet: it is loaded anew. */
+export function lookAtCorp(corp) {
+  Object.assign(view, { corp, customer: null, mine: false });
+  location.assign(written());
 }
 
 export function followHistory() {

@@ -7,6 +7,8 @@ mod browser;
 #[cfg(test)]
 mod copied;
 #[cfg(test)]
+mod corps;
+#[cfg(test)]
 mod my_bot;
 #[cfg(test)]
 mod pages;
