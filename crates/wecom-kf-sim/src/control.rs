@@ -118,7 +118,8 @@ pub(crate) fn router(address: SocketAddr, shared: &Arc<Shared>) -> Router<Arc<Sh
 async fn refuse_unknown_corp(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     match parameter(request.uri(), CORP_ID) {
         Some(corp_id) if corp_id != shared.corp_id => {
-            Problem::not_found("there is no such corp: GET /sim/v1/info without `corp_id` has the ids of all").into_response()
+            Problem::not_found("there is no such corp: GET /sim/v1/info without `corp_id` has the ids of all")
+                .into_response()
         }
         _ => next.run(request).await,
     }

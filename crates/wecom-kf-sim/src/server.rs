@@ -45,7 +45,8 @@ const VALID: &str = "status and headers are valid";
 /// Serves until it is dropped.
 pub(crate) async fn serve(loopback: Loopback, address: SocketAddr, corps: Arc<Corps>) -> io::Result<()> {
     let first = router(address, corps.first().clone());
-    let others: Vec<_> = corps.others().iter().map(|shared| (shared.clone(), router(address, shared.clone()))).collect();
+    let others: Vec<_> =
+        corps.others().iter().map(|shared| (shared.clone(), router(address, shared.clone()))).collect();
     let all = if others.is_empty() { first } else { Front { corps, first, others }.into_router() };
     axum::serve(loopback, all.into_make_service_with_connect_info::<Peer>()).await
 }

@@ -169,7 +169,8 @@ impl Config {
         let misplaced = table.get_ref().keys().find(|key| of_one_corp(key.get_ref()));
         if let Some(key) = misplaced {
             let name = key.get_ref();
-            let text = format!("`{name}` is for a simulator of one corp: beside [[corps]] it belongs into their tables");
+            let text =
+                format!("`{name}` is for a simulator of one corp: beside [[corps]] it belongs into their tables");
             return Err(Fault { start: key.span().start, text });
         }
         let ids = || self.corps.iter().map(|corp| &corp.id);
@@ -212,7 +213,10 @@ impl Config {
 
     fn with_corps(&self, builder: Builder) -> Result<Builder, String> {
         let Some((first, others)) = self.corps.split_first() else {
-            let corp = self.corp.as_ref().map_or_else(SimulatedCorp::default, |corp| SimulatedCorp::new(&corp.id, &corp.secret));
+            let corp = self
+                .corp
+                .as_ref()
+                .map_or_else(SimulatedCorp::default, |corp| SimulatedCorp::new(&corp.id, &corp.secret));
             return Ok(builder.first(with_people(corp, &self.accounts, &self.servicers, self.callback.as_ref())?));
         };
         let builder = builder.first(first.corp()?);

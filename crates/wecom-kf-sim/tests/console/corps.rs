@@ -15,7 +15,9 @@ async fn two() -> Arc<Simulator> {
 /// Chooses as a person does with the keyboard: the browser tells the page of it.
 fn choose(corp_id: &str) -> String {
     let corp_id = json!(corp_id);
-    format!("const corp = document.getElementById('corp'); corp.value = {corp_id}; corp.dispatchEvent(new Event('change'))")
+    format!(
+        "const corp = document.getElementById('corp'); corp.value = {corp_id}; corp.dispatchEvent(new Event('change'))"
+    )
 }
 
 #[tokio::test]

@@ -50,7 +50,12 @@ async fn tokens_and_messages_of_two_corps_do_not_mix() {
     second.customer("小王").says("还给二店");
     let texts = async |bot: &Bot, sim: &Simulator| {
         let page = bot.ok(op::SYNC_MSG, json!({ "open_kfid": sim.open_kfid() })).await;
-        page["msg_list"].as_array().unwrap().iter().map(|message| message["text"]["content"].clone()).collect::<Vec<_>>()
+        page["msg_list"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|message| message["text"]["content"].clone())
+            .collect::<Vec<_>>()
     };
     assert_eq!(texts(&one, &first).await, ["给一店"]);
     assert_eq!(texts(&other, &second).await, ["给二店", "还给二店"]);
@@ -185,6 +190,10 @@ async fn callbacks_go_where_each_corps_settings_say() {
     first.customer("小王").says("你好");
     // Each only takes what is encrypted for its corp.
     assert_eq!((of_first.got(1).await.len(), of_second.count()), (1, 2));
+    // A row is written after the answer.
+    let control = Control::of(&first);
+    control.get("/journal?kind=callback&wait=5s").await;
+    control.get("/journal?kind=callback&count=2&wait=5s&corp_id=ww2").await;
     assert_eq!(first.callbacks().len(), 1);
     let senders: Vec<_> = second.callbacks().into_iter().map(|delivery| delivery.corp_id).collect();
     assert_eq!(senders, ["ww2", "ww2"]);
@@ -196,7 +205,6 @@ async fn callbacks_go_where_each_corps_settings_say() {
     assert_eq!(var(&second, "WECOM_KF_CALLBACK_TOKEN"), TOKEN);
     assert_eq!(var(&third, "WECOM_KF_LISTEN"), "127.0.0.1:9");
     second.unset_callback();
-    let control = Control::of(&first);
     assert_eq!(control.get("/callback?corp_id=ww2").await["url"], json!(null));
     assert_eq!(control.get("/callback").await["url"], json!(of_first.url()));
 }

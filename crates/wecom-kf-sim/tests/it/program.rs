@@ -258,7 +258,8 @@ async fn a_file_may_have_several_corps() {
     assert!(greeting.iter().any(|line| line.starts_with("# of ww1; ")), "{greeting:#?}");
 
     let base_url = var("WECOM_KF_BASE_URL").unwrap();
-    let get = async |path: &str| -> Value { reqwest::get(format!("{base_url}{path}")).await.unwrap().json().await.unwrap() };
+    let get =
+        async |path: &str| -> Value { reqwest::get(format!("{base_url}{path}")).await.unwrap().json().await.unwrap() };
     for (corp_id, accounts, servicers, url) in
         [("ww1", 2, 1, Value::Null), ("ww2", 1, 2, json!("http://127.0.0.1:9/callback"))]
     {
@@ -316,10 +317,16 @@ async fn what_is_wrong_with_several_corps_is_said_with_its_line_and_without_secr
         ("misspelt", format!("{one}secrte = \"canary\"\n"), "line 4: unknown field `secrte`"),
         ("no-table", "corps = \"ww1:canary\"\n".to_owned(), "line 1: invalid type: string, expected a sequence"),
         ("no-list", format!("{one}accounts = \"canary\"\n"), "line 4: invalid type: string, expected a sequence"),
-        ("half", format!("{one}callback = {{ url = \"http://127.0.0.1/\", token = \"canary\" }}\n"), "corp ww1: the callback"),
+        (
+            "half",
+            format!("{one}callback = {{ url = \"http://127.0.0.1/\", token = \"canary\" }}\n"),
+            "corp ww1: the callback",
+        ),
         (
             "key",
-            format!("port = 0\n{one}[[corps]]\nid = \"ww2\"\nsecret = \"canary\"\n[corps.callback]\nurl = \"http://10.0.0.1/\"\n"),
+            format!(
+                "port = 0\n{one}[[corps]]\nid = \"ww2\"\nsecret = \"canary\"\n[corps.callback]\nurl = \"http://10.0.0.1/\"\n"
+            ),
             "cannot send callbacks of the corp ww2: the callback's URL must lead to this machine",
         ),
     ];
