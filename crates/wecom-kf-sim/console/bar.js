@@ -34,7 +34,11 @@ function renderCorps() {
   const corps = store.info?.corps ?? [];
   const place = byId('corps');
   place.hidden = corps.length < 2;
-  const choose = ({ target }) => lookAtCorp(target.value);
+  const choose = ({ target }) => {
+    lookAtCorp(target.value);
+    // Who comes back finds the corp that this page shows.
+    target.value = store.corpId;
+  };
   const options = corps.map((corp) => h('option', { value: corp, selected: corp === store.corpId }, corp));
   fill(place, h('label', { for: 'corp' }, t('corp')), h('select', { id: 'corp', autocomplete: 'off', on: { change: choose }, data: { focus: 'corp' } }, options));
 }

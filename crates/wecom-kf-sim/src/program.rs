@@ -31,9 +31,7 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Starts a command with the variables of this simulator, and ends with it
-    ///
-    /// Of several corps the variables are those of the first.
+    /// Starts a command with the variables of this simulator, of several corps those of the first, and ends with it
     Run {
         /// Exit with 1 if anything was found, in whichever corp, also if the command did well
         #[arg(long)]

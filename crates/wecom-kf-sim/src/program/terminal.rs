@@ -51,7 +51,10 @@ pub(super) fn greeting(simulator: &Simulator, took: Duration) -> String {
     let shown: String = corps.iter().map(corp).collect();
     let whose = match Corps::of(corps.len()) {
         Corps::Unnamed => String::new(),
-        Corps::Named => format!("# of {}; the others': {base_url}/sim/v1/info?corp_id=…\n", simulator.corp_id()),
+        Corps::Named => {
+            let corp_id = simulator.corp_id();
+            format!("  below    the variables of {corp_id}; of another corp: {base_url}/sim/v1/info?corp_id=…\n")
+        }
     };
     let exports: String = simulator.vars().iter().map(|(name, value)| format!("export {name}={value}\n")).collect();
     let seed = simulator.seed().map_or_else(|| "none".to_owned(), |seed| seed.to_string());
@@ -61,8 +64,8 @@ pub(super) fn greeting(simulator: &Simulator, took: Duration) -> String {
         "wecom-kf-sim {version}  ready in {took} ms   state in memory   clock {clock}   seed {seed}   {keys}\n  \
          console  {base_url}/        bot  wecom-kf-sim run -- cargo run      others  wecom-kf-sim point \
          rust|curl|wechatpy|wxjava|skit\n\
-         {shown}\n\
-         {whose}\
+         {shown}\
+         {whose}\n\
          {exports}\n\
          curl \"$WECOM_KF_BASE_URL/cgi-bin/gettoken?corpid=$WECOM_CORP_ID&corpsecret=$WECOM_KF_SECRET\"\n",
         version = env!("CARGO_PKG_VERSION"),

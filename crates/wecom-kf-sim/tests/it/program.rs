@@ -255,7 +255,7 @@ async fn a_file_may_have_several_corps() {
     let exports: Vec<_> = greeting.iter().filter_map(|line| line.strip_prefix("export ")?.split_once('=')).collect();
     let var = |wanted: &str| exports.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value);
     assert_eq!((var("WECOM_CORP_ID"), var("WECOM_KF_CALLBACK_TOKEN")), (Some("ww1"), None));
-    assert!(greeting.iter().any(|line| line.starts_with("# of ww1; ")), "{greeting:#?}");
+    assert!(greeting.iter().any(|line| line.starts_with("  below    the variables of ww1; ")), "{greeting:#?}");
 
     let base_url = var("WECOM_KF_BASE_URL").unwrap();
     let get =
