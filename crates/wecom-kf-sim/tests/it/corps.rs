@@ -260,6 +260,9 @@ async fn a_reset_is_of_one_corp_and_leaves_the_time_that_all_share() {
     assert_eq!(control.get("/state").await["customers"].as_array().unwrap().len(), 1);
     assert_eq!(one.errcode(op::ACCOUNT_LIST, json!({})).await, 0);
     assert_eq!(other.errcode(op::ACCOUNT_LIST, json!({})).await, 40014);
+    // From the seed comes the same token as before, and it is good once it is handed out.
+    assert_eq!(Bot::of(&second).await.access_token, other.access_token);
+    assert_eq!(other.errcode(op::ACCOUNT_LIST, json!({})).await, 0);
 }
 
 #[tokio::test]
