@@ -33,9 +33,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The platform in a box: a server on loopback with a corp, its accounts, customers and servicers.
 ///
-/// It may have [further corps](Builder::another), as WeCom has all of them at one address: whose access token a call has,
-/// that corp does it. This is the handle of one corp, the first; [`corp`](Self::corp) gives those of the others. They share
-/// the address and the clock: all else that is seen or done here, the journal, findings and faults too, is this corp's.
+/// It may have [further corps](Builder::another), as WeCom has all of them at one address: a call is answered by the corp
+/// that issued its access token. A handle is that of one corp, at first of the first; [`corp`](Self::corp) gives those of the
+/// others. They share the address and the clock; all else that is seen or done by a handle, the journal, findings and faults
+/// too, is of its corp alone.
 ///
 /// It serves until its last handle is dropped; then all connections are reset.
 pub struct Simulator {

@@ -12,7 +12,7 @@ async fn two() -> Arc<Simulator> {
     Arc::new(builder.another(other).start().await.unwrap())
 }
 
-/// Chooses as a person does with the keyboard: the browser tells the page of it.
+/// What the browser does when a person chooses: its list is no part of the page.
 fn choose(corp_id: &str) -> String {
     let corp_id = json!(corp_id);
     format!(
