@@ -1,10 +1,22 @@
 // The control API, as /sim/v1/openapi.yaml describes it.
 
 import { toast } from './dom.js';
+import { view } from './store.js';
 import { t } from './words.js';
 
 /** The control API said no, and why. */
-class Refused extends Error {}
+class Refused extends Error {
+  constructor(status, why) {
+    super(why);
+    this.status = status;
+  }
+}
+
+/** Where a path of the control API is, for the corp that is looked at. */
+export function at(path) {
+  const query = view.corp === null ? '' : `${path.includes('?') ? '&' : '?'}corp_id=${encodeURIComponent(view.corp)}`;
+  return `/sim/v1/${path}${query}`;
+}
 
 async function call(method, path, body) {
   const request = { method, cache: 'no-store' };
@@ -13,9 +25,9 @@ async function call(method, path, body) {
     request.headers = { 'Content-Type': isFile ? 'application/octet-stream' : 'application/json' };
     request.body = isFile ? body : JSON.stringify(body ?? {});
   }
-  const response = await fetch(`/sim/v1/${path}`, request);
+  const response = await fetch(at(path), request);
   const reply = await response.json().catch(() => null);
-  if (!response.ok) throw new Refused(reply?.error ?? t('http', { status: response.status }));
+  if (!response.ok) throw new Refused(response.status, reply?.error ?? t('http', { status: response.status }));
   return reply;
 }
 
@@ -27,6 +39,8 @@ export const del = (path) => call('DELETE', path);
 
 /** Path segments, escaped. */
 export const path = (...segments) => segments.map((segment) => encodeURIComponent(segment)).join('/');
+
+export const isNotFound = (error) => error instanceof Refused && error.status === 404;
 
 const why = (error) => (error instanceof Refused ? error.message : t('unreachable'));
 

@@ -1,7 +1,7 @@
 // What is always in sight: whether it is live, where it is, its clock, the token, and how many faults and findings there are.
 
 import { act, post } from './api.js';
-import { look } from './address.js';
+import { look, lookAtCorp } from './address.js';
 import { ask, button, byId, copyButton, fill, h, icon } from './dom.js';
 import { help } from './keys.js';
 import { everything, now, on, store, unread } from './store.js';
@@ -12,6 +12,7 @@ const STEPS = ['20s', '10m', '2h', '49h'];
 
 export function bar() {
   on('connection view', renderLive);
+  on('connection', renderCorps);
   on('connection clock token faults findings', renderTools);
   on('people connection', renderIcon);
   setInterval(tick, 1_000);
@@ -26,6 +27,20 @@ function renderLive() {
   const stopped = byId('stopped');
   stopped.hidden = connection !== 'stopped';
   stopped.textContent = stopped.hidden ? '' : t('live.trying');
+}
+
+/** Apart from the tools, which change while somebody chooses. With one corp there is nothing to choose. */
+function renderCorps() {
+  const corps = store.info?.corps ?? [];
+  const place = byId('corps');
+  place.hidden = corps.length < 2;
+  const choose = ({ target }) => {
+    lookAtCorp(target.value);
+    // Who comes back finds the corp that this page shows.
+    target.value = store.corpId;
+  };
+  const options = corps.map((corp) => h('option', { value: corp, selected: corp === store.corpId }, corp));
+  fill(place, h('label', { for: 'corp' }, t('corp')), h('select', { id: 'corp', autocomplete: 'off', on: { change: choose }, data: { focus: 'which-corp' } }, options));
 }
 
 function renderTools() {

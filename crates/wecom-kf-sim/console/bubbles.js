@@ -1,7 +1,7 @@
 // What a message looks like to the customer. Everything in it is somebody's text: it becomes text nodes, and addresses
 // only become links if they are http or https. No picture from elsewhere is loaded.
 
-import { act, path, post } from './api.js';
+import { act, at, path, post } from './api.js';
 import { button, h, icon } from './dom.js';
 import { left } from './time.js';
 import { t } from './words.js';
@@ -30,7 +30,7 @@ function webLink(address, className, ...children) {
   return isWeb ? h('a', { class: className, href: address, target: '_blank', rel: 'noopener noreferrer' }, ...children) : h('div', { class: className }, ...children);
 }
 
-const media = (id) => `/sim/v1/media/${encodeURIComponent(id)}`;
+const media = (id) => at(path('media', id));
 
 function picture(id, label) {
   if (!id) return h('span', { class: 'blank' }, icon('image'));

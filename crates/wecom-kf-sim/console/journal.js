@@ -1,6 +1,6 @@
 // The journal: every call and callback, as it is done.
 
-import { act, path, post } from './api.js';
+import { act, at, path, post } from './api.js';
 import { look } from './address.js';
 import { lightBubbles } from './chat.js';
 import { button, byId, copy, fill, h, icon, keyed } from './dom.js';
@@ -157,7 +157,7 @@ const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 /** The call as a command. Token and secret stay in the reader's environment. */
 function curl(row) {
   const { info } = store;
-  if (row.kind === 'callback') return `curl -X POST ${info.base_url}/sim/v1/callbacks/${row.n}/repeat -H 'Content-Type: application/json' -d '{}'`;
+  if (row.kind === 'callback') return `curl -X POST ${quoted(info.base_url + at(`callbacks/${row.n}/repeat`))} -H 'Content-Type: application/json' -d '{}'`;
   if (row.operation === 'gettoken') return `curl "$WECOM_KF_BASE_URL${row.path}?corpid=$WECOM_CORP_ID&corpsecret=$WECOM_KF_SECRET"`;
   const address = `"$WECOM_KF_BASE_URL${row.path}?access_token=$ACCESS_TOKEN"`;
   if (row.method === 'GET' || row.request === null) return `curl -X ${row.method} ${address}`;

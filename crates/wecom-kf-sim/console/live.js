@@ -1,7 +1,8 @@
 // The snapshot, and the stream of what changes after it: one stream per tab, numbered. After a break it goes on where it
 // was; where that is not possible, the snapshot is loaded anew.
 
-import { get, path } from './api.js';
+import { look } from './address.js';
+import { at, get, isNotFound, path } from './api.js';
 import { toast } from './dom.js';
 import { addEntry, addRow, changed, chatOf, everything, setClock, SHOWN_ROWS, store, view } from './store.js';
 import { either, t } from './words.js';
@@ -27,6 +28,7 @@ async function load() {
   const [info, state, { beliefs }, { entries }] = await Promise.all([get('info'), get('state'), get('beliefs'), get(`journal?limit=${SHOWN_ROWS}`)]);
   last = state.event;
   store.info = info;
+  store.instance = state.instance;
   store.corpId = state.corp_id;
   store.accounts = new Map(state.accounts.map((account) => [account.open_kfid, account]));
   store.customers = new Map(state.customers.map((customer) => [customer.external_userid, customer]));
@@ -61,7 +63,7 @@ export async function loadChat(id) {
 }
 
 function listen() {
-  stream = new EventSource(`/sim/v1/events?after=${last}`);
+  stream = new EventSource(at(`events?after=${last}`));
   stream.onopen = () => {
     wait = PATIENCE.first;
     connected('live');
@@ -90,13 +92,19 @@ async function broken() {
   wait = Math.min(wait * 2, PATIENCE.longest);
   try {
     const state = await get('state');
-    // Another simulator at the same place, or this one begun anew, has other numbers.
-    const isSame = state.corp_id === store.corpId && state.event >= last && state.calls >= store.calls;
-    if (!isSame) await load();
+    // Another simulator at the same place has other numbers.
+    if (state.instance !== store.instance) await load();
     listen();
-  } catch {
+  } catch (error) {
+    if (view.corp !== null && isNotFound(error)) leaveCorp();
     await broken();
   }
+}
+
+/** The corp of the address is none of this simulator's: the first is. */
+function leaveCorp() {
+  toast(t('corp.gone', { corp: view.corp }), 'refused');
+  look({ corp: null, customer: null }, false);
 }
 
 async function reload() {

@@ -10,6 +10,8 @@ export const SHOWN_ROWS = 500;
 
 export const store = {
   info: null,
+  /** Which simulator it is: another one may come to be at the same place. */
+  instance: null,
   corpId: null,
   accounts: new Map(),
   customers: new Map(),
@@ -31,8 +33,8 @@ export const store = {
   connection: 'loading',
 };
 
-/** What is looked at; the address has it, but for whether the right pane, where it is a drawer, is open. */
-export const view = { customer: null, tab: 'journal', pane: 'people', filter: '', errors: false, mine: false, drawer: false };
+/** What is looked at, without a corp the first; the address has it, but for whether the right pane, where it is a drawer, is open. */
+export const view = { corp: null, customer: null, tab: 'journal', pane: 'people', filter: '', errors: false, mine: false, drawer: false };
 
 const listeners = new Map();
 let dirty = new Set();

@@ -391,16 +391,17 @@ fn record(shared: &Shared, job: &Job, attempt: u8, fault: Option<String>, outcom
     let reading = shared.clock.read();
     let took = if reading.pace == crate::clock::Pace::Manual { Duration::ZERO } else { outcome.took };
     let (mut answer, mut url) = (outcome.answer, without_query(&job.url).to_owned());
-    {
-        let (platform, _) = shared.platform();
-        let keys = shared.callbacks.keys();
-        let keys = keys.iter().flat_map(|keys| [keys.token.as_str(), keys.aes_key.as_str()]);
-        let secrets: Vec<_> = platform.secrets().chain(keys).collect();
-        mask_text(&mut answer, &secrets);
-        mask_text(&mut url, &secrets);
-    }
+    let keys = shared.callbacks.keys();
+    let keys: Vec<_> = keys.iter().flat_map(|keys| [keys.token.as_str(), keys.aes_key.as_str()]).collect();
+    let mut mask_both = |secrets: &[&str]| {
+        mask_text(&mut answer, secrets);
+        mask_text(&mut url, secrets);
+    };
+    shared.hide(&mut mask_both);
+    mask_both(&keys);
     let delivery = Delivery {
         number: 0,
+        corp_id: shared.corp_id.clone(),
         event: job.event,
         url,
         at: reading.now.saturating_sub(took).as_secs(),

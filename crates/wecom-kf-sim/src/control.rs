@@ -15,15 +15,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any, delete, get, patch, post, put};
 use serde_json::{Value, json};
 use wecom_kf_raw::op;
 
 use crate::point;
+use crate::server::parameter;
 use crate::setup::Strictness;
 use crate::shared::Shared;
 use body::{Nothing, Problem};
@@ -34,7 +35,9 @@ pub(crate) use trouble::{Holds, add_faults, switch_belief};
 
 /// The control API's description, which is served too.
 const DOCUMENT: &str = include_str!("../control.yaml");
-const PREFIX: &str = "/sim/v1";
+pub(crate) const PREFIX: &str = "/sim/v1";
+/// The parameter of every query that says which corp it is about.
+pub(crate) const CORP_ID: &str = "corp_id";
 
 type Handler = MethodRouter<Arc<Shared>>;
 type Answer = Result<axum::Json<Value>, Problem>;
@@ -108,7 +111,19 @@ pub(crate) fn router(address: SocketAddr, shared: &Arc<Shared>) -> Router<Arc<Sh
         .route("/sim/{*rest}", any(no_such_path))
         .method_not_allowed_fallback(wrong_method)
         .layer(axum::Extension(address))
+        .layer(from_fn_with_state(shared.clone(), refuse_unknown_corp))
         .layer(from_fn_with_state(shared.clone(), guard::guard))
+}
+
+/// Who asks for a corp that there is not must not take the first one for it. The others' requests never come here.
+async fn refuse_unknown_corp(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+    match parameter(request.uri(), CORP_ID) {
+        Some(corp_id) if corp_id != shared.corp_id => {
+            Problem::not_found("there is no such corp: GET /sim/v1/info without `corp_id` has the ids of all")
+                .into_response()
+        }
+        _ => next.run(request).await,
+    }
 }
 
 async fn no_such_path() -> Problem {
@@ -140,7 +155,8 @@ async fn info(State(shared): State<Arc<Shared>>, axum::Extension(address): axum:
     Ok(axum::Json(json!({
         "version": env!("CARGO_PKG_VERSION"),
         "base_url": base_url,
-        "corp_id": shared.platform().0.corp_id,
+        "corp_id": shared.corp_id,
+        "corps": shared.corps().iter().map(|corp| corp.corp_id.clone()).collect::<Vec<_>>(),
         // As a text: JavaScript's numbers end before those of 64 bits do.
         "seed": shared.setup.is_seeded.then(|| shared.setup.seed.to_string()),
         "strictness": if shared.setup.strictness == Strictness::Strict { "strict" } else { "lenient" },
@@ -168,7 +184,8 @@ fn show_state(shared: &Shared) -> Value {
     let (platform, now) = shared.platform();
     json!({
         "event": event,
-        "corp_id": platform.corp_id,
+        "instance": format!("{:016x}", shared.setup.instance),
+        "corp_id": shared.corp_id,
         "accounts": platform.show_accounts(),
         "customers": platform.show_customers(now),
         "servicers": platform.show_servicers(now),
@@ -194,6 +211,8 @@ mod tests {
         let mut described = BTreeSet::new();
         for (path, item) in document["paths"].as_object().unwrap() {
             let path = path.strip_prefix(PREFIX).unwrap();
+            // Which corp is meant can be said everywhere.
+            assert_eq!(item["parameters"][0]["$ref"], "#/components/parameters/CorpId", "{path}");
             let methods = item.as_object().unwrap().keys().filter(|key| *key != "parameters");
             described.extend(methods.map(|method| (method.to_ascii_uppercase(), path.to_owned())));
         }
@@ -201,5 +220,6 @@ mod tests {
             routes().iter().map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned())).collect();
         assert_eq!(described, served.iter().cloned().collect());
         assert_eq!(described.len(), served.len());
+        assert_eq!(document["components"]["parameters"]["CorpId"]["name"], CORP_ID);
     }
 }

@@ -6,6 +6,11 @@ const LETTERS_AND_DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcd
 const POSITION_DIGITS: usize = 11;
 const SEAL_DIGITS: usize = 24;
 
+/// The seed of the corp at a place, from 0. The first has that of the simulator itself.
+pub(crate) fn seed_of_corp(seed: u64, place: usize) -> u64 {
+    if place == 0 { seed } else { Ids::new(seed).rng(&["corp", &place.to_string()]).u64(..) }
+}
+
 /// Makes every id, token and cursor from the seed.
 ///
 /// Each kind counts for itself, so that one call more of one kind does not change the ids of the others.
@@ -114,6 +119,14 @@ mod tests {
         let made = |seed| Ids::new(seed).next("msgid", "", 20);
         assert_eq!(made(1), made(1));
         assert_ne!(made(1), made(2));
+    }
+
+    #[test]
+    fn each_corp_has_a_seed_of_its_own_and_the_first_that_of_the_simulator() {
+        let seeds: std::collections::BTreeSet<_> = (0..100).map(|place| seed_of_corp(7, place)).collect();
+        assert_eq!((seeds.len(), seed_of_corp(7, 0)), (100, 7));
+        assert_eq!(seed_of_corp(7, 1), seed_of_corp(7, 1));
+        assert_ne!(seed_of_corp(7, 1), seed_of_corp(8, 1));
     }
 
     #[test]

@@ -22,8 +22,10 @@ const MASK: &str = "***";
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Call {
-    /// Its number in the journal, from 1; callbacks count too.
+    /// Its number in the journal of the corp, from 1; callbacks count too.
     pub number: u64,
+    /// The corp whose journal it is in: whose access token it has, or whose corp id `gettoken` names; else the first.
+    pub corp_id: String,
     /// The operation, such as `send_msg`; `unknown_path` where there is none.
     pub operation: &'static str,
     /// The HTTP method.
@@ -61,8 +63,10 @@ pub struct Call {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Delivery {
-    /// Its number in the journal, from 1; calls count too.
+    /// Its number in the journal of the corp, from 1; calls count too.
     pub number: u64,
+    /// The corp that sent it.
+    pub corp_id: String,
     /// `kf_msg_or_event`, `kf_account_auth_change`, or `verify_url`.
     pub event: &'static str,
     /// Where it was sent, without the query.

@@ -2,7 +2,6 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use crate::platform::Platform;
 use crate::shared::Shared;
 
 /// What lines can be had for, and their titles.
@@ -27,12 +26,12 @@ pub(crate) fn base_url(mut address: SocketAddr) -> String {
 
 /// The environment of a bot: see [`Simulator::vars`](crate::Simulator::vars).
 pub(crate) fn vars(shared: &Shared, base_url: &str) -> Vec<(&'static str, String)> {
-    let (corp_id, secret, open_kfid) = {
+    let (secret, open_kfid) = {
         let (platform, _) = shared.platform();
-        (platform.corp_id.clone(), platform.secret.clone(), first_account(&platform))
+        (platform.secret.clone(), platform.first_account().to_owned())
     };
     let mut vars = vec![
-        ("WECOM_CORP_ID", corp_id),
+        ("WECOM_CORP_ID", shared.corp_id.clone()),
         ("WECOM_KF_SECRET", secret),
         ("WECOM_KF_BASE_URL", base_url.to_owned()),
         ("WECOM_KF_OPEN_KFID", open_kfid),
@@ -55,10 +54,6 @@ fn listen(url: &str) -> String {
         // A name of another container: there it is the bot's own.
         Some(_) => format!("0.0.0.0:{port}"),
     }
-}
-
-fn first_account(platform: &Platform) -> String {
-    platform.open_kfids().next().unwrap_or_default().to_owned()
 }
 
 /// What to paste for a client; None if there is nothing for it.

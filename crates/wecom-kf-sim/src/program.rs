@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use wecom_kf_sim::{Simulator, beliefs_page};
 
 use config::Config;
-use terminal::Terminal;
+use terminal::{Corps, Terminal};
 
 const PORT: u16 = 9500;
 /// `point` asks a simulator of this machine.
@@ -31,16 +31,16 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Starts a command with the variables of this simulator, and ends with it
+    /// Starts a command with the variables of this simulator, of several corps those of the first, and ends with it
     Run {
-        /// Exit with 1 if anything was found, also if the command did well
+        /// Exit with 1 if anything was found, in whichever corp, also if the command did well
         #[arg(long)]
         check: bool,
         /// The command and its arguments
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
         command: Vec<OsString>,
     },
-    /// Prints what to paste to point a bot at the simulator that runs on --port
+    /// Prints what to paste to point a bot at the simulator that runs on --port, with the values of its first corp
     Point {
         /// What the bot is written with
         client: PointClient,
@@ -158,14 +158,21 @@ async fn run_command(
         }
     };
     let status = status.map_err(|error| format!("cannot wait for {}: {error}", program.display()))?;
-    let report = simulator.report();
-    terminal.say(&terminal::report(&report));
-    if check && !report.is_clean() {
+    let is_clean = report(terminal, &simulator);
+    if check && !is_clean {
         return Ok(ExitCode::FAILURE);
     }
     // Ended by a signal it has none.
     let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
     Ok(ExitCode::from(code))
+}
+
+/// Says what was found in each corp. Gives whether that is nothing.
+fn report(terminal: &Terminal, simulator: &Simulator) -> bool {
+    let reports: Vec<_> = simulator.corps().iter().map(|corp| (corp.corp_id(), corp.report())).collect();
+    let corps = Corps::of(reports.len());
+    reports.iter().for_each(|(corp_id, report)| terminal.say(&terminal::report(report, corp_id, corps)));
+    reports.iter().all(|(_, report)| report.is_clean())
 }
 
 /// Starts a simulator, on the next port if the usual one is taken.
@@ -191,7 +198,9 @@ async fn start(terminal: &Terminal, options: Options) -> Result<Simulator, Strin
         }
     };
     if let Some(faults) = faults {
-        simulator.script(faults).map_err(|error| format!("the faults of the file: {error}"))?;
+        for corp in simulator.corps() {
+            corp.script(faults.clone()).map_err(|error| format!("the faults of the file: {error}"))?;
+        }
     }
     Ok(simulator)
 }

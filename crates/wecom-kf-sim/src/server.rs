@@ -1,5 +1,6 @@
 //! The HTTP side: finds the operation, the fault and the handler, and writes the reply and the journal.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
@@ -8,16 +9,18 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderValue, Method, StatusCode, header, request::Parts, response};
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header, request::Parts, response};
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 use tokio::time::Instant;
+use tower::ServiceExt;
 use wecom_kf_raw::{ErrCode, Operation, op};
 
 use crate::check::{Checks, Verdict};
 use crate::connection::{Loopback, Peer};
+use crate::corps::Corps;
 use crate::download;
 use crate::fault::Effect;
 use crate::finding::{Answer, Facts, Place, Seen};
@@ -40,9 +43,55 @@ const UNKNOWN_PATH: &str = "unknown_path";
 const VALID: &str = "status and headers are valid";
 
 /// Serves until it is dropped.
-pub(crate) async fn serve(loopback: Loopback, address: SocketAddr, shared: Arc<Shared>) -> io::Result<()> {
-    let router: Router = control::router(address, &shared).merge(console::router()).fallback(answer).with_state(shared);
-    axum::serve(loopback, router.into_make_service_with_connect_info::<Peer>()).await
+pub(crate) async fn serve(loopback: Loopback, address: SocketAddr, corps: Arc<Corps>) -> io::Result<()> {
+    let first = router(address, corps.first().clone());
+    let others: Vec<_> =
+        corps.others().iter().map(|shared| (shared.clone(), router(address, shared.clone()))).collect();
+    let all = if others.is_empty() { first } else { Front { corps, first, others }.into_router() };
+    axum::serve(loopback, all.into_make_service_with_connect_info::<Peer>()).await
+}
+
+/// All of one corp.
+fn router(address: SocketAddr, shared: Arc<Shared>) -> Router {
+    control::router(address, &shared).merge(console::router()).fallback(answer).with_state(shared)
+}
+
+/// Hands each request to the corp that it is for, or else to the first.
+struct Front {
+    corps: Arc<Corps>,
+    first: Router,
+    others: Vec<(Arc<Shared>, Router)>,
+}
+
+impl Front {
+    fn into_router(self) -> Router {
+        let front = Arc::new(self);
+        Router::new().fallback(async move |request: Request| front.hand_on(request).await)
+    }
+
+    async fn hand_on(&self, request: Request) -> Result<Response, Infallible> {
+        let wanted = addressee(&self.corps, request.uri());
+        let other = wanted.and_then(|wanted| self.others.iter().find(|(shared, _)| Arc::ptr_eq(shared, wanted)));
+        other.map_or(&self.first, |(_, router)| router).clone().oneshot(request).await
+    }
+}
+
+/// The corp that a request is for, if it names one that there is.
+fn addressee<'a>(corps: &'a Corps, uri: &Uri) -> Option<&'a Arc<Shared>> {
+    let path = uri.path();
+    if path.starts_with(control::PREFIX) {
+        corps.find(&parameter(uri, control::CORP_ID)?)
+    } else if path == op::GETTOKEN.path {
+        corps.find(&parameter(uri, "corpid")?)
+    } else {
+        corps.issuer(&parameter(uri, "access_token")?)
+    }
+}
+
+/// A parameter of the query. Of several with one name the first counts.
+pub(crate) fn parameter(uri: &Uri, name: &str) -> Option<String> {
+    let mut pairs = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    pairs.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
 }
 
 /// What an operation does with a request that is well formed, by where the request is.
@@ -142,12 +191,6 @@ struct Arrival {
 }
 
 impl Arrival {
-    fn query(&self, name: &str) -> Option<String> {
-        let query = self.parts.uri.query().unwrap_or_default();
-        let mut pairs = form_urlencoded::parse(query.as_bytes());
-        pairs.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
-    }
-
     /// What the query asks for, and the header that `media/get` knows besides.
     fn query_members(&self) -> Value {
         let query = self.parts.uri.query().unwrap_or_default();
@@ -309,9 +352,13 @@ impl Exchange {
 
     /// On a task of its own: a caller who gives up does not stop WeCom from doing the call.
     async fn reply_after(self: Arc<Self>, by: Duration) -> Response {
+        // Whose secrets are masked in the end stays known until then.
+        let corps = self.shared.corps.upgrade();
         let late = async move {
             tokio::time::sleep(by).await;
-            self.reply(self.process())
+            let response = self.reply(self.process());
+            drop(corps);
+            response
         };
         tokio::spawn(late).await.expect("nobody aborts the task")
     }
@@ -383,19 +430,18 @@ impl Exchange {
     }
 
     fn check_access_token(&self) -> Result<(), Refusal> {
-        let access_token = self.arrival.query("access_token");
+        let access_token = parameter(&self.arrival.parts.uri, "access_token");
         let (platform, now) = self.shared.platform();
         platform.check_access_token(now, access_token.as_deref())
     }
 
     /// What is answered. In a reply errcode and errmsg are always there.
     fn finish(&self, outcome: Result<Outcome, Refusal>) -> Outcome {
-        let (mut platform, _) = self.shared.platform();
         let refusal = match outcome {
             Ok(Outcome::File(file)) => return Outcome::File(file),
             Ok(Outcome::Reply(mut reply)) => {
                 // unverified: practice knows replies without errcode [seen in practice].
-                if platform.beliefs.hold(Belief::SuccessHasErrcode) {
+                if self.shared.platform().0.beliefs.hold(Belief::SuccessHasErrcode) {
                     say_success(&mut reply);
                 } else {
                     reply.as_object_mut().and_then(|reply| reply.remove("errmsg"));
@@ -404,11 +450,11 @@ impl Exchange {
             }
             Err(refusal) => refusal,
         };
-        let hint = platform.ids.next_digits("hint", "", 19);
+        let hint = self.shared.platform().0.ids.next_digits("hint", "", 19);
         let code = refusal.code;
         let mut reply = refusal.into_reply(self.operation, &hint);
         // A client may have put its token anywhere, such as into the name of a field.
-        mask(&mut reply, &platform.secrets().collect::<Vec<_>>());
+        self.shared.hide(|secrets| mask(&mut reply, secrets));
         if code == ErrCode::INVALID_PARAMETER {
             tracing::warn!(operation = self.operation.id, errmsg = %reply["errmsg"], "a request is not as documented");
         }
@@ -452,15 +498,14 @@ impl Exchange {
         let verdict = self.verdict.get();
         let mut problems = verdict.map(|verdict| verdict.problems.clone()).unwrap_or_default();
         let mut unknown_fields = verdict.map(|verdict| verdict.unknown_fields.clone()).unwrap_or_default();
-        {
-            let (platform, _) = self.shared.platform();
-            let secrets: Vec<_> = platform.secrets().collect();
-            mask(&mut request, &secrets);
-            mask(&mut shown_reply, &secrets);
-            problems.iter_mut().chain(&mut unknown_fields).for_each(|text| mask_text(text, &secrets));
-        }
+        self.shared.hide(|secrets| {
+            mask(&mut request, secrets);
+            mask(&mut shown_reply, secrets);
+            problems.iter_mut().chain(&mut unknown_fields).for_each(|text| mask_text(text, secrets));
+        });
         let call = Call {
             number: 0,
+            corp_id: self.shared.corp_id.clone(),
             operation: self.operation.id,
             method: self.arrival.parts.method.to_string(),
             path: self.operation.path.to_owned(),
@@ -520,11 +565,12 @@ impl Exchange {
 
 fn unknown_path(shared: &Shared, arrival: &Arrival) -> Response {
     let (method, mut path) = (arrival.parts.method.to_string(), arrival.parts.uri.path().to_owned());
-    mask_text(&mut path, &shared.platform().0.secrets().collect::<Vec<_>>());
+    shared.hide(|secrets| mask_text(&mut path, secrets));
     let call = format!("{method} {path}");
     tracing::warn!(call, "no operation has this path");
     let call = Call {
         number: 0,
+        corp_id: shared.corp_id.clone(),
         operation: UNKNOWN_PATH,
         method,
         path,

@@ -1,7 +1,8 @@
+use std::fmt;
 use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::ids::Ids;
+use crate::ids::{Ids, seed_of_corp};
 use crate::platform::beliefs::{Belief, Beliefs};
 use crate::platform::{AccessTokens, Platform};
 
@@ -9,16 +10,83 @@ use crate::platform::{AccessTokens, Platform};
 pub(crate) const TOKEN_LIFETIME: Duration = Duration::from_secs(7200);
 const ACCOUNT_NAME: &str = "小店";
 
-/// How the platform begins, also after a reset.
+/// A corp of a simulator, with a secret, accounts, servicers and a callback of its own: see
+/// [`Builder::another`](crate::Builder::another). The id and the secret of the default one follow from the seed.
+#[derive(Clone, Default)]
+#[must_use = "it is part of no simulator before `Builder::another`"]
+pub struct Corp {
+    /// Corp id and secret, instead of invented ones.
+    pub(crate) known: Option<(String, String)>,
+    pub(crate) accounts: Vec<String>,
+    pub(crate) servicers: Vec<String>,
+    pub(crate) callback: Option<CallbackSetup>,
+}
+
+/// Where callbacks go from the start.
+#[derive(Clone)]
+pub(crate) struct CallbackSetup {
+    pub(crate) url: String,
+    /// Token and EncodingAESKey, instead of invented ones.
+    pub(crate) keys: Option<(String, String)>,
+}
+
+impl Corp {
+    /// A corp with this id, and with this secret of the app.
+    pub fn new(corp_id: impl Into<String>, secret: impl Into<String>) -> Self {
+        Self { known: Some((corp_id.into(), secret.into())), ..Self::default() }
+    }
+
+    /// Adds an account. Without any there is one, 小店.
+    pub fn account(mut self, name: impl Into<String>) -> Self {
+        self.accounts.push(name.into());
+        self
+    }
+
+    /// Adds a servicer of every account there is at the start, who receives.
+    pub fn servicer(mut self, userid: impl Into<String>) -> Self {
+        self.servicers.push(userid.into());
+        self
+    }
+
+    /// Sends callbacks to this URL, signed and encrypted with these, as they stand in the console. It is not verified.
+    pub fn callback(
+        mut self,
+        url: impl Into<String>,
+        token: impl Into<String>,
+        encoding_aes_key: impl Into<String>,
+    ) -> Self {
+        self.callback = Some(CallbackSetup { url: url.into(), keys: Some((token.into(), encoding_aes_key.into())) });
+        self
+    }
+
+    /// Sends callbacks to this URL, with a token and a key that follow from the seed: see
+    /// [`Simulator::vars`](crate::Simulator::vars).
+    pub fn callback_url(mut self, url: impl Into<String>) -> Self {
+        self.callback = Some(CallbackSetup { url: url.into(), keys: None });
+        self
+    }
+}
+
+// Without the secret, and without token and key of the callback.
+impl fmt::Debug for Corp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let corp_id = self.known.as_ref().map(|(corp_id, _)| corp_id);
+        f.debug_struct("Corp").field("corp_id", &corp_id).finish_non_exhaustive()
+    }
+}
+
+/// How the platform of a corp begins, also after a reset.
 #[derive(Clone)]
 pub(crate) struct Setup {
+    /// The seed of the simulator.
     pub(crate) seed: u64,
     /// Whether the seed was given, rather than drawn.
     pub(crate) is_seeded: bool,
-    /// Corp id and secret, instead of invented ones.
-    pub(crate) corp: Option<(String, String)>,
-    pub(crate) accounts: Vec<String>,
-    pub(crate) servicers: Vec<String>,
+    /// Tells this simulator from another one at the same address, whatever the seed.
+    pub(crate) instance: u64,
+    pub(crate) corp: Corp,
+    /// The corp's place among those of the simulator, from 0.
+    pub(crate) place: usize,
     pub(crate) token_lifetime: Duration,
     pub(crate) doubted: Vec<Belief>,
     /// Where a manual clock begins; None lets it run from now.
@@ -40,6 +108,16 @@ pub enum Strictness {
 }
 
 impl Setup {
+    /// The same for a further corp.
+    pub(crate) fn of_another(&self, corp: Corp, place: usize) -> Self {
+        Self { corp, place, ..self.clone() }
+    }
+
+    /// What all ids and chances of the corp follow from.
+    pub(crate) fn seed_of_corp(&self) -> u64 {
+        seed_of_corp(self.seed, self.place)
+    }
+
     pub(crate) fn clock(&self) -> Clock {
         self.manual_from.map_or_else(Clock::starting_now, Clock::standing_at)
     }
@@ -51,17 +129,17 @@ impl Setup {
 
     pub(crate) fn platform(&self) -> Platform {
         let access_tokens = AccessTokens::new(self.token_lifetime);
-        let mut platform = Platform::new(Ids::new(self.seed), self.corp.clone(), access_tokens);
+        let mut platform = Platform::new(Ids::new(self.seed_of_corp()), self.corp.known.clone(), access_tokens);
         let mut beliefs = Beliefs::default();
         self.doubted.iter().for_each(|belief| beliefs.doubt(*belief));
         platform.beliefs = beliefs;
-        for name in &self.accounts {
+        for name in &self.corp.accounts {
             platform.open_account(name);
         }
-        if self.accounts.is_empty() {
+        if self.corp.accounts.is_empty() {
             platform.open_account(ACCOUNT_NAME);
         }
-        for userid in &self.servicers {
+        for userid in &self.corp.servicers {
             platform.meet_servicer(userid);
         }
         platform

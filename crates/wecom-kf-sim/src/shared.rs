@@ -1,7 +1,7 @@
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use serde_json::json;
@@ -10,6 +10,7 @@ use tokio::sync::mpsc::Receiver;
 
 use crate::callback::{Callbacks, Job};
 use crate::clock::Clock;
+use crate::corps::Corps;
 use crate::fault::Faults;
 use crate::finding::{Findings, Place, Seen};
 use crate::hub::Hub;
@@ -28,10 +29,12 @@ pub(crate) struct Listeners {
     pub(crate) on_callback: Option<OnCallback>,
 }
 
-/// What the server and all handles share.
+/// What the server and all handles of a corp share.
 pub(crate) struct Shared {
     pub(crate) setup: Setup,
-    pub(crate) clock: Clock,
+    pub(crate) corp_id: String,
+    /// That of all corps.
+    pub(crate) clock: Arc<Clock>,
     pub(crate) faults: Faults,
     pub(crate) hub: Hub,
     pub(crate) callbacks: Callbacks,
@@ -43,7 +46,9 @@ pub(crate) struct Shared {
     findings: Mutex<Findings>,
     journal: Mutex<Journal>,
     requests: AtomicUsize,
-    listeners: Listeners,
+    listeners: Arc<Listeners>,
+    /// Those of the simulator, this one among them.
+    pub(crate) corps: Weak<Corps>,
 }
 
 /// The platform, locked. What changed meanwhile is told when this is dropped.
@@ -81,20 +86,28 @@ impl Drop for Locked<'_> {
 }
 
 impl Shared {
-    pub(crate) fn new(setup: Setup, listeners: Listeners) -> (Self, Receiver<Job>) {
+    pub(crate) fn new(
+        setup: Setup,
+        clock: Arc<Clock>,
+        listeners: Arc<Listeners>,
+        corps: Weak<Corps>,
+    ) -> (Self, Receiver<Job>) {
         let (callbacks, jobs) = Callbacks::new();
+        let platform = setup.platform();
         let shared = Self {
-            clock: setup.clock(),
-            faults: Faults::new(setup.seed),
+            corp_id: platform.corp_id.clone(),
+            clock,
+            faults: Faults::new(setup.seed_of_corp()),
             hub: Hub::default(),
             callbacks,
             sent: Notify::new(),
             recorded: Notify::new(),
-            platform: Mutex::new(setup.platform()),
+            platform: Mutex::new(platform),
             findings: Mutex::default(),
             journal: Mutex::default(),
             requests: AtomicUsize::new(0),
             listeners,
+            corps,
             setup,
         };
         (shared, jobs)
@@ -112,28 +125,53 @@ impl Shared {
         self.journal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Everything as it was at the start.
+    /// All corps of the simulator, this one among them; none once it is gone.
+    pub(crate) fn corps(&self) -> Vec<Arc<Self>> {
+        self.corps.upgrade().map(|corps| corps.all().cloned().collect()).unwrap_or_default()
+    }
+
+    /// Whether this corp issued the access token, whatever became of it since.
+    pub(crate) fn has_issued(&self, access_token: &str) -> bool {
+        // Not by `platform`: nothing changes, so there is nothing to tell.
+        let platform = self.platform.lock().unwrap_or_else(PoisonError::into_inner);
+        platform.access_tokens.has_issued(access_token)
+    }
+
+    /// Gives `mask` what must not be shown, of each corp in turn: who serves several may mix them up.
+    pub(crate) fn hide(&self, mut mask: impl FnMut(&[&str])) {
+        let corps = self.corps();
+        let others = corps.iter().map(|corp| &**corp).filter(|corp| !std::ptr::eq(*corp, self));
+        for corp in [self].into_iter().chain(others) {
+            let platform = corp.platform.lock().unwrap_or_else(PoisonError::into_inner);
+            mask(&platform.secrets().collect::<Vec<_>>());
+        }
+    }
+
+    /// Everything as it was at the start. Time does not go back for the other corps, if there are any.
     pub(crate) fn reset(&self) {
         let (mut platform, _) = self.platform();
-        let beliefs = std::mem::take(&mut platform.beliefs);
-        *platform = self.setup.platform();
-        platform.beliefs = beliefs;
-        self.setup.reset_clock(&self.clock);
+        let before = std::mem::replace(&mut *platform, self.setup.platform());
+        platform.beliefs = before.beliefs;
+        platform.access_tokens.take_over_revoked(before.access_tokens);
+        if self.corps().len() == 1 {
+            self.setup.reset_clock(&self.clock);
+        }
         self.faults.clear();
         *self.findings() = Findings::default();
         *self.journal() = Journal::default();
         self.hub.tell_gap();
     }
 
-    /// Puts the clock forward, which may change what everybody sees.
+    /// Puts the clock forward, which may change what everybody sees, in all corps.
     pub(crate) fn advance(&self, by: Duration) {
         self.clock.advance(by);
-        self.platform().0.touch_everybody();
+        self.corps().iter().for_each(|corp| corp.platform().0.touch_everybody());
         self.tell_clock();
     }
 
     pub(crate) fn tell_clock(&self) {
-        self.hub.tell("clock", &self.show_clock());
+        let clock = self.show_clock();
+        self.corps().iter().for_each(|corp| corp.hub.tell("clock", &clock));
     }
 
     pub(crate) fn tell_faults(&self) {

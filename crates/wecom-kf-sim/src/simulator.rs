@@ -13,6 +13,7 @@ use crate::callback::{self, CallbackError};
 use crate::clock::Pace;
 use crate::connection::{Connections, Loopback};
 use crate::control::{self, ScriptError};
+use crate::corps::Corps;
 use crate::customer::Customer;
 use crate::fault::{CallbackFaultAt, FaultAt, Target};
 use crate::journal::{Call, Delivery, Row};
@@ -21,7 +22,7 @@ use crate::platform::beliefs::{self, Belief};
 use crate::point;
 use crate::report::Report;
 use crate::server::serve;
-use crate::setup::{Setup, Strictness, TOKEN_LIFETIME};
+use crate::setup::{CallbackSetup, Corp, Setup, Strictness, TOKEN_LIFETIME};
 use crate::shared::{Listeners, Shared};
 
 /// Where a manual clock begins: the first of January 2026 in China.
@@ -30,14 +31,25 @@ const MANUAL_START: Duration = Duration::from_secs(1_767_196_800);
 /// [`Simulator::answered`] waits so long.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The platform in a box: a server on loopback with one corp, its accounts, customers and servicers.
+/// The platform in a box: a server on loopback with a corp, its accounts, customers and servicers.
 ///
-/// It serves until it is dropped; then all connections are reset.
+/// It may have [further corps](Builder::another), as WeCom has all of them at one address: a call is answered by the corp
+/// that issued its access token. A handle is that of one corp, at first of the first; [`corp`](Self::corp) gives those of the
+/// others. They share the address and the clock; all else that is seen or done by a handle, the journal, findings and faults
+/// too, is of its corp alone.
+///
+/// It serves until its last handle is dropped; then all connections are reset.
 pub struct Simulator {
     pub(crate) shared: Arc<Shared>,
+    running: Arc<Running>,
+}
+
+/// What serves, until it is dropped.
+struct Running {
+    corps: Arc<Corps>,
     address: SocketAddr,
     connections: Connections,
-    tasks: [AbortHandle; 2],
+    tasks: Vec<AbortHandle>,
 }
 
 impl Simulator {
@@ -57,12 +69,26 @@ impl Simulator {
 
     /// Where it listens: `http://127.0.0.1:PORT`.
     pub fn base_url(&self) -> String {
-        point::base_url(self.address)
+        point::base_url(self.running.address)
+    }
+
+    /// The corp with this id, if the simulator has it.
+    pub fn corp(&self, corp_id: &str) -> Option<Self> {
+        self.running.corps.find(corp_id).map(|shared| self.handle(shared))
+    }
+
+    /// All corps of the simulator, in their order.
+    pub fn corps(&self) -> Vec<Self> {
+        self.running.corps.all().map(|shared| self.handle(shared)).collect()
+    }
+
+    fn handle(&self, shared: &Arc<Shared>) -> Self {
+        Self { shared: shared.clone(), running: self.running.clone() }
     }
 
     /// The corp id that `gettoken` takes.
     pub fn corp_id(&self) -> String {
-        self.shared.platform().0.corp_id.clone()
+        self.shared.corp_id.clone()
     }
 
     /// The secret that `gettoken` takes.
@@ -70,9 +96,9 @@ impl Simulator {
         self.shared.platform().0.secret.clone()
     }
 
-    /// The first account.
+    /// The first account there is. Where all were deleted, the first there was.
     pub fn open_kfid(&self) -> String {
-        self.open_kfids().into_iter().next().expect("a simulator starts with an account and keeps at least one")
+        self.shared.platform().0.first_account().to_owned()
     }
 
     /// All accounts, in the order they were added.
@@ -92,9 +118,9 @@ impl Simulator {
         point::lines(client, &self.vars())
     }
 
-    /// The customer with this name at the first account, who comes into being if new.
+    /// The customer with this name at the [first account](Self::open_kfid), who comes into being if new.
     pub fn customer(&self, name: &str) -> Customer {
-        self.customer_of(&self.open_kfid(), name).expect("the first account exists")
+        self.customer_of(&self.open_kfid(), name).expect("a corp starts with an account, and a deleted one is kept")
     }
 
     /// The customer with this name at an account, who comes into being if new.
@@ -117,12 +143,13 @@ impl Simulator {
         self.shared.clock.read().pace == Pace::Manual
     }
 
-    /// The seed, if one was given.
+    /// The seed, if one was given. All corps have it.
     pub fn seed(&self) -> Option<u64> {
         self.shared.setup.is_seeded.then_some(self.shared.setup.seed)
     }
 
-    /// Puts the simulator's clock forward. Nothing waits for it: tokens, windows and codes just are older.
+    /// Puts the simulator's clock forward, which is that of all corps. Nothing waits for it: tokens, windows and codes just
+    /// are older.
     pub fn advance(&self, by: Duration) {
         self.shared.advance(by);
     }
@@ -139,8 +166,9 @@ impl Simulator {
         self.shared.tell_clock();
     }
 
-    /// Everything as it was at the start: the same corp, secret, accounts and servicers, and from the seed the same ids;
-    /// no customers, tokens, faults, journal or findings.
+    /// Everything of this corp as it was at the start: the same corp id, secret, accounts and servicers, and from the seed
+    /// the same ids; no customers, tokens, faults, journal or findings. A manual clock goes back to its start, unless there
+    /// are other corps: their time goes on.
     pub fn reset(&self) {
         self.shared.reset();
     }
@@ -277,13 +305,14 @@ impl Simulator {
         self.shared.journal().calls().cloned().collect()
     }
 
-    /// How many HTTP requests came, those of unknown paths included.
+    /// How many HTTP requests came, those of unknown paths included. With several corps those that name none of them are the
+    /// first one's.
     pub fn requests(&self) -> usize {
         self.shared.requests()
     }
 }
 
-impl Drop for Simulator {
+impl Drop for Running {
     fn drop(&mut self) {
         self.tasks.iter().for_each(AbortHandle::abort);
         self.connections.close();
@@ -293,7 +322,8 @@ impl Drop for Simulator {
 // Without the secret.
 impl fmt::Debug for Simulator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Simulator").field("base_url", &self.base_url()).finish_non_exhaustive()
+        let (base_url, corp_id) = (self.base_url(), self.corp_id());
+        f.debug_struct("Simulator").field("base_url", &base_url).field("corp_id", &corp_id).finish_non_exhaustive()
     }
 }
 
@@ -301,8 +331,9 @@ impl fmt::Debug for Simulator {
 #[must_use = "nothing starts before `start`"]
 pub struct Builder {
     address: SocketAddr,
+    /// What all corps have, and the first of them.
     setup: Setup,
-    callback: Option<(String, Option<(String, String)>)>,
+    others: Vec<Corp>,
     listeners: Listeners,
 }
 
@@ -313,16 +344,16 @@ impl Builder {
             setup: Setup {
                 seed: fastrand::u64(..),
                 is_seeded: false,
-                corp: None,
-                accounts: Vec::new(),
-                servicers: Vec::new(),
+                instance: fastrand::u64(..),
+                corp: Corp::default(),
+                place: 0,
                 token_lifetime: TOKEN_LIFETIME,
                 doubted: Vec::new(),
                 manual_from: None,
                 strictness: Strictness::Strict,
                 allowed_hosts: Vec::new(),
             },
-            callback: None,
+            others: Vec::new(),
             listeners: Listeners::default(),
         }
     }
@@ -371,13 +402,13 @@ impl Builder {
         token: impl Into<String>,
         encoding_aes_key: impl Into<String>,
     ) -> Self {
-        self.callback = Some((url.into(), Some((token.into(), encoding_aes_key.into()))));
+        self.setup.corp = self.setup.corp.callback(url, token, encoding_aes_key);
         self
     }
 
     /// Sends callbacks to this URL, with a token and a key that follow from the seed: see [`Simulator::vars`].
     pub fn callback_url(mut self, url: impl Into<String>) -> Self {
-        self.callback = Some((url.into(), None));
+        self.setup.corp = self.setup.corp.callback_url(url);
         self
     }
 
@@ -405,19 +436,47 @@ impl Builder {
 
     /// The corp's id and the app's secret, instead of invented ones.
     pub fn corp(mut self, corp_id: impl Into<String>, secret: impl Into<String>) -> Self {
-        self.setup.corp = Some((corp_id.into(), secret.into()));
+        self.setup.corp.known = Some((corp_id.into(), secret.into()));
+        self
+    }
+
+    /// The first corp as a whole: what `corp`, `account`, `servicer`, `callback` and `callback_url` said before is gone, and
+    /// what they say later is of this one.
+    pub fn first(mut self, corp: Corp) -> Self {
+        self.setup.corp = corp;
+        self
+    }
+
+    /// Adds a further corp, at the same address and with the same clock, seed, strictness and doubts.
+    ///
+    /// ```
+    /// use wecom_kf_sim::{Corp, Simulator};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let other = Corp::new("ww2", "secret-2").account("二店").servicer("lisi");
+    /// let sim = Simulator::builder().corp("ww1", "secret-1").another(other).start().await?;
+    /// let other = sim.corp("ww2").ok_or("there is no such corp")?;
+    /// other.customer("小王").says("你好"); // waits in that corp only
+    /// assert_eq!(other.base_url(), sim.base_url());
+    /// assert_ne!(other.open_kfid(), sim.open_kfid());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn another(mut self, corp: Corp) -> Self {
+        self.others.push(corp);
         self
     }
 
     /// Adds an account. Without any there is one, 小店.
     pub fn account(mut self, name: impl Into<String>) -> Self {
-        self.setup.accounts.push(name.into());
+        self.setup.corp = self.setup.corp.account(name);
         self
     }
 
     /// Adds a servicer of every account there is at the start, who receives.
     pub fn servicer(mut self, userid: impl Into<String>) -> Self {
-        self.setup.servicers.push(userid.into());
+        self.setup.corp = self.setup.corp.servicer(userid);
         self
     }
 
@@ -434,13 +493,13 @@ impl Builder {
         self
     }
 
-    /// Is told of each call as it is answered.
+    /// Is told of each call as it is answered, whichever corp it is of.
     pub fn on_call(mut self, on_call: impl Fn(&Call) + Send + Sync + 'static) -> Self {
         self.listeners.on_call = Some(Box::new(on_call));
         self
     }
 
-    /// Is told of each attempt to deliver a callback.
+    /// Is told of each attempt to deliver a callback, whichever corp it is of.
     pub fn on_callback(mut self, on_callback: impl Fn(&Delivery) + Send + Sync + 'static) -> Self {
         self.listeners.on_callback = Some(Box::new(on_callback));
         self
@@ -450,24 +509,37 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// The port is taken, or none could be had; or the callback's settings cannot be right.
+    /// The port is taken, or none could be had; or the callback's settings cannot be right; or two corps have one id.
     pub async fn start(self) -> Result<Simulator, StartError> {
         let wanted = self.address;
         let cannot_listen = |source| StartError::Listen { address: wanted, source };
         let listener = TcpListener::bind(wanted).await.map_err(cannot_listen)?;
         let address = listener.local_addr().map_err(cannot_listen)?;
         let connections = Connections::default();
-        let (shared, jobs) = Shared::new(self.setup, self.listeners);
-        let shared = Arc::new(shared);
-        if let Some((url, keys)) = self.callback {
-            let (token, key) = keys.unzip();
-            control::set_callback(&shared, &url, token.as_deref(), key.as_deref())?;
+        let places = self.others.into_iter().zip(1..);
+        let others = places.map(|(corp, place)| self.setup.of_another(corp, place)).collect();
+        let (corps, queues) = Corps::new(self.setup, others, self.listeners);
+        if let Some(corp_id) = corps.ambiguous_id() {
+            return Err(StartError::SameCorpId { corp_id: corp_id.to_owned() });
         }
+        corps.all().try_for_each(|shared| set_callback(shared))?;
         let loopback = Loopback { listener, connections: connections.clone() };
-        let server = tokio::spawn(serve(loopback, address, shared.clone()));
-        let callbacks = tokio::spawn(callback::deliver_all(shared.clone(), jobs));
-        Ok(Simulator { shared, address, connections, tasks: [server.abort_handle(), callbacks.abort_handle()] })
+        let server = tokio::spawn(serve(loopback, address, corps.clone()));
+        let callbacks = corps.all().zip(queues);
+        let callbacks = callbacks.map(|(shared, jobs)| tokio::spawn(callback::deliver_all(shared.clone(), jobs)));
+        let tasks = [server.abort_handle()].into_iter().chain(callbacks.map(|task| task.abort_handle())).collect();
+        let shared = corps.first().clone();
+        Ok(Simulator { shared, running: Arc::new(Running { corps, address, connections, tasks }) })
     }
+}
+
+/// Sends the callbacks of a corp where its settings say.
+fn set_callback(shared: &Shared) -> Result<(), StartError> {
+    let Some(CallbackSetup { url, keys }) = &shared.setup.corp.callback else { return Ok(()) };
+    let keys = keys.as_ref().map(|(token, aes_key)| (token.as_str(), aes_key.as_str()));
+    let (token, aes_key) = keys.unzip();
+    let set = control::set_callback(shared, url, token, aes_key);
+    set.map_err(|source| StartError::Callback { corp_id: shared.corp_id.clone(), source })
 }
 
 // Without the secret.
@@ -492,6 +564,19 @@ pub enum StartError {
         source: io::Error,
     },
     /// Callbacks cannot be sent so.
-    #[error("cannot send callbacks")]
-    Callback(#[from] CallbackError),
+    #[error("cannot send callbacks of the corp {corp_id}")]
+    #[non_exhaustive]
+    Callback {
+        /// The corp whose callback it is.
+        corp_id: String,
+        /// Why not.
+        source: CallbackError,
+    },
+    /// Nobody could tell them apart.
+    #[error("two corps have the id {corp_id}: each needs one of its own")]
+    #[non_exhaustive]
+    SameCorpId {
+        /// The id of both.
+        corp_id: String,
+    },
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
+use super::CORP_ID;
 use super::body::Problem;
 use crate::shared::Shared;
 
@@ -20,7 +21,9 @@ impl FromRequestParts<Arc<Shared>> for Query {
 
     async fn from_request_parts(parts: &mut Parts, _: &Arc<Shared>) -> Result<Self, Problem> {
         let query = parts.uri.query().unwrap_or_default();
-        Ok(Self(form_urlencoded::parse(query.as_bytes()).into_owned().collect()))
+        // Every request may say which corp it is about, and has come to that corp.
+        let own = form_urlencoded::parse(query.as_bytes()).into_owned().filter(|(name, _)| name != CORP_ID);
+        Ok(Self(own.collect()))
     }
 }
 

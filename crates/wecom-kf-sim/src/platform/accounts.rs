@@ -29,6 +29,12 @@ impl Platform {
         self.existing().map(|account| account.open_kfid.as_str())
     }
 
+    /// The first account there is. Where all were deleted, the first there was.
+    pub(crate) fn first_account(&self) -> &str {
+        let first = self.existing().next().or(self.accounts.first());
+        first.map(|account| account.open_kfid.as_str()).unwrap_or_default()
+    }
+
     /// `POST /cgi-bin/kf/account/add` [94662].
     pub(crate) fn account_add(&mut self, now: Duration, request: &Value) -> Result<Value, Refusal> {
         let name = required(request, "name")?;

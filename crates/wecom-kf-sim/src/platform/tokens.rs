@@ -12,20 +12,32 @@ use crate::refusal::Refusal;
 pub(crate) struct AccessTokens {
     pub(crate) lifetime: Duration,
     current: Option<String>,
-    /// When each token expires; a revoked one is not here any more.
-    expiry: HashMap<String, Duration>,
+    /// All that were issued, but for those that are past their time for long.
+    issued: HashMap<String, Issued>,
+}
+
+/// An access token that was handed out.
+struct Issued {
+    expiry: Duration,
+    standing: Standing,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Good,
+    Revoked,
 }
 
 impl AccessTokens {
     pub(crate) fn new(lifetime: Duration) -> Self {
-        Self { lifetime, current: None, expiry: HashMap::new() }
+        Self { lifetime, current: None, issued: HashMap::new() }
     }
 
     /// Whether a call with `token` may go on. `expired` is what answers one past its time.
     pub(crate) fn check(&self, token: Option<&str>, now: Duration, expired: ErrCode) -> Result<(), Refusal> {
         let token = token.filter(|token| !token.is_empty()).ok_or(ErrCode::ACCESS_TOKEN_MISSING)?;
-        let expiry = self.expiry.get(token).ok_or(ErrCode::INVALID_ACCESS_TOKEN)?;
-        if now >= *expiry { Err(expired.into()) } else { Ok(()) }
+        let expiry = self.expiry_of(token).ok_or(ErrCode::INVALID_ACCESS_TOKEN)?;
+        if now >= expiry { Err(expired.into()) } else { Ok(()) }
     }
 
     /// The token handed out last, whether still good or not.
@@ -34,40 +46,56 @@ impl AccessTokens {
     }
 
     pub(crate) fn all(&self) -> impl Iterator<Item = &str> {
-        self.expiry.keys().chain(&self.current).map(String::as_str)
+        self.issued.keys().chain(&self.current).map(String::as_str)
     }
 
     pub(crate) fn expire(&mut self, now: Duration) {
-        if let Some(expiry) = self.current.as_ref().and_then(|token| self.expiry.get_mut(token)) {
-            *expiry = now.min(*expiry);
+        if let Some(issued) = self.current.as_ref().and_then(|token| self.issued.get_mut(token)) {
+            issued.expiry = now.min(issued.expiry);
         }
     }
 
     pub(crate) fn revoke(&mut self) {
-        if let Some(token) = self.current.as_ref() {
-            self.expiry.remove(token);
+        if let Some(issued) = self.current.as_ref().and_then(|token| self.issued.get_mut(token)) {
+            issued.standing = Standing::Revoked;
         }
     }
 
     pub(crate) fn revoke_all(&mut self) {
-        self.expiry.clear();
+        self.issued.values_mut().for_each(|issued| issued.standing = Standing::Revoked);
+    }
+
+    /// Whether this token was handed out, whatever became of it since.
+    pub(crate) fn has_issued(&self, token: &str) -> bool {
+        self.issued.contains_key(token)
+    }
+
+    /// Knows the tokens of before a reset as revoked ones, so that who still uses them is told so by the same corp.
+    pub(crate) fn take_over_revoked(&mut self, mut before: Self) {
+        before.revoke_all();
+        self.issued = before.issued;
     }
 
     /// When the token handed out last ends, if it was not revoked.
     pub(crate) fn expiry(&self) -> Option<Duration> {
-        self.expiry.get(self.current.as_ref()?).copied()
+        self.expiry_of(self.current.as_ref()?)
+    }
+
+    /// When a token ends, if it was issued and not revoked.
+    fn expiry_of(&self, token: &str) -> Option<Duration> {
+        self.issued.get(token).filter(|issued| issued.standing == Standing::Good).map(|issued| issued.expiry)
     }
 
     /// The valid token that `gettoken` hands out again, and what is left of its time.
     fn reusable(&self, now: Duration) -> Option<(String, Duration)> {
         let token = self.current.as_ref()?;
-        let left = self.expiry.get(token)?.checked_sub(now).filter(|left| !left.is_zero())?;
+        let left = self.expiry_of(token)?.checked_sub(now).filter(|left| !left.is_zero())?;
         Some((token.clone(), left))
     }
 
     fn issue(&mut self, token: String, now: Duration) {
-        self.expiry.retain(|_, expiry| now <= *expiry + KEPT);
-        self.expiry.insert(token.clone(), now + self.lifetime);
+        self.issued.retain(|_, issued| now <= issued.expiry + KEPT);
+        self.issued.insert(token.clone(), Issued { expiry: now + self.lifetime, standing: Standing::Good });
         self.current = Some(token);
     }
 }

@@ -6,10 +6,12 @@ use std::path::Path;
 
 use clap::ValueEnum;
 use serde::Deserialize;
-use wecom_kf_sim::{Builder, Simulator, Strictness};
+use toml::Spanned;
+use toml::de::DeTable;
+use wecom_kf_sim::{Builder, Corp as SimulatedCorp, Simulator, Strictness};
 
 use super::Options;
-use super::terminal::Terminal;
+use super::terminal::{self, Corps, Terminal};
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -31,8 +33,8 @@ pub(super) enum StrictnessKind {
     Lenient,
 }
 
-/// The file.
-#[derive(Debug, Default, Deserialize)]
+/// The file. Without `Debug`: there are secrets in it.
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Config {
     pub(super) port: Option<u16>,
@@ -44,6 +46,9 @@ pub(super) struct Config {
     #[serde(default)]
     servicers: Vec<String>,
     callback: Option<Callback>,
+    /// Instead of the four above.
+    #[serde(default)]
+    corps: Vec<CorpTable>,
     clock: Option<ClockKind>,
     strictness: Option<StrictnessKind>,
     #[serde(default)]
@@ -54,14 +59,27 @@ pub(super) struct Config {
     faults: Vec<toml::Table>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Corp {
     id: String,
     secret: String,
 }
 
-#[derive(Debug, Deserialize)]
+/// One corp of several.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CorpTable {
+    id: Spanned<String>,
+    secret: String,
+    #[serde(default)]
+    accounts: Vec<String>,
+    #[serde(default)]
+    servicers: Vec<String>,
+    callback: Option<Callback>,
+}
+
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Callback {
     url: String,
@@ -69,10 +87,17 @@ struct Callback {
     aes_key: Option<String>,
 }
 
+/// What is wrong with a file, and where.
+struct Fault {
+    start: usize,
+    text: String,
+}
+
 impl Config {
     /// The file, if one is named, and the flags over it.
     pub(super) fn read(options: Options) -> Result<Self, String> {
         let mut config = options.config.as_deref().map_or_else(|| Ok(Self::default()), Self::of_file)?;
+        config.refuse_flags_of_one_corp(&options)?;
         config.port = options.port.or(config.port);
         config.listen = options.listen.or(config.listen);
         config.seed = options.seed.or(config.seed);
@@ -102,15 +127,60 @@ impl Config {
         Ok(config)
     }
 
+    /// Whom of several corps they would be about, nobody knows.
+    fn refuse_flags_of_one_corp(&self, options: &Options) -> Result<(), String> {
+        let flags = [
+            ("--corp-id", options.corp_id.is_some()),
+            ("--account", !options.accounts.is_empty()),
+            ("--servicer", !options.servicers.is_empty()),
+            ("--callback", options.callback.is_some()),
+            ("--callback-token", options.callback_token.is_some()),
+        ];
+        match flags.into_iter().find(|(_, is_given)| *is_given) {
+            Some((flag, _)) if !self.corps.is_empty() => {
+                Err(format!("{flag} is for a simulator of one corp: here each table of [[corps]] in the file says it"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn of_file(path: &Path) -> Result<Self, String> {
         let shown = path.display();
         let text = fs::read_to_string(path).map_err(|error| format!("cannot read {shown}: {error}"))?;
-        // Its message shows the line, which may have a secret: the place is enough.
-        toml::from_str(&text).map_err(|error| {
-            let start = error.span().map_or(0, |span| span.start);
+        Self::parse(&text).map_err(|Fault { start, text: why }| {
             let line = text.get(..start).unwrap_or_default().matches('\n').count() + 1;
-            format!("{shown}, line {line}: {}", error.message())
+            format!("{shown}, line {line}: {why}")
         })
+    }
+
+    fn parse(text: &str) -> Result<Self, Fault> {
+        let config: Self = toml::from_str(text)?;
+        config.check_corps(text)?;
+        Ok(config)
+    }
+
+    /// Several corps stand in tables of their own, each with an id of its own.
+    fn check_corps(&self, text: &str) -> Result<(), Fault> {
+        if self.corps.is_empty() {
+            return Ok(());
+        }
+        let table = DeTable::parse(text)?;
+        let of_one_corp = |key: &str| matches!(key, "corp" | "accounts" | "servicers" | "callback");
+        let misplaced = table.get_ref().keys().find(|key| of_one_corp(key.get_ref()));
+        if let Some(key) = misplaced {
+            let name = key.get_ref();
+            let text =
+                format!("`{name}` is for a simulator of one corp: beside [[corps]] it belongs into their tables");
+            return Err(Fault { start: key.span().start, text });
+        }
+        let ids = || self.corps.iter().map(|corp| &corp.id);
+        for (number, id) in ids().enumerate() {
+            if ids().take(number).any(|other| other.get_ref() == id.get_ref()) {
+                let text = format!("another corp has the id {} already: each needs one of its own", id.get_ref());
+                return Err(Fault { start: id.span().start, text });
+            }
+        }
+        Ok(())
     }
 
     /// What the file's faults are as a script of the control API.
@@ -120,14 +190,12 @@ impl Config {
     }
 
     pub(super) fn builder(&self, terminal: Terminal, port: u16) -> Result<Builder, String> {
+        let corps = Corps::of(self.corps.len());
         let mut builder = Simulator::builder().port(port);
-        builder = builder.on_call(move |call| terminal.say(&super::terminal::call(call)));
-        builder = builder.on_callback(move |delivery| terminal.say(&super::terminal::delivery(delivery)));
+        builder = builder.on_call(move |call| terminal.say(&terminal::call(call, corps)));
+        builder = builder.on_callback(move |delivery| terminal.say(&terminal::delivery(delivery, corps)));
         builder = self.listen.into_iter().fold(builder, Builder::listen);
         builder = self.seed.into_iter().fold(builder, Builder::seed);
-        builder = self.corp.iter().fold(builder, |builder, corp| builder.corp(&corp.id, &corp.secret));
-        builder = self.accounts.iter().fold(builder, Builder::account);
-        builder = self.servicers.iter().fold(builder, Builder::servicer);
         builder = self.allow_hosts.iter().fold(builder, Builder::allow_host);
         builder = match self.clock.unwrap_or_default() {
             ClockKind::Real => builder,
@@ -140,11 +208,56 @@ impl Config {
         for id in &self.doubt {
             builder = builder.doubt(id).map_err(|error| format!("{error}: see `wecom-kf-sim beliefs`"))?;
         }
-        match &self.callback {
-            None => Ok(builder),
-            Some(Callback { url, token: Some(token), aes_key: Some(key) }) => Ok(builder.callback(url, token, key)),
-            Some(Callback { url, token: None, aes_key: None }) => Ok(builder.callback_url(url)),
-            Some(_) => Err("the callback needs both `token` and `aes_key`, or neither".to_owned()),
-        }
+        self.with_corps(builder)
+    }
+
+    fn with_corps(&self, builder: Builder) -> Result<Builder, String> {
+        let Some((first, others)) = self.corps.split_first() else {
+            let corp = self
+                .corp
+                .as_ref()
+                .map_or_else(SimulatedCorp::default, |corp| SimulatedCorp::new(&corp.id, &corp.secret));
+            return Ok(builder.first(with_people(corp, &self.accounts, &self.servicers, self.callback.as_ref())?));
+        };
+        let builder = builder.first(first.corp()?);
+        others.iter().try_fold(builder, |builder, other| Ok(builder.another(other.corp()?)))
+    }
+}
+
+impl CorpTable {
+    fn corp(&self) -> Result<SimulatedCorp, String> {
+        let corp = SimulatedCorp::new(self.id.get_ref(), &self.secret);
+        let corp = with_people(corp, &self.accounts, &self.servicers, self.callback.as_ref());
+        corp.map_err(|error| format!("corp {}: {error}", self.id.get_ref()))
+    }
+}
+
+fn with_people(
+    corp: SimulatedCorp,
+    accounts: &[String],
+    servicers: &[String],
+    callback: Option<&Callback>,
+) -> Result<SimulatedCorp, String> {
+    let corp = accounts.iter().fold(corp, SimulatedCorp::account);
+    let corp = servicers.iter().fold(corp, SimulatedCorp::servicer);
+    match callback {
+        None => Ok(corp),
+        Some(Callback { url, token: Some(token), aes_key: Some(key) }) => Ok(corp.callback(url, token, key)),
+        Some(Callback { url, token: None, aes_key: None }) => Ok(corp.callback_url(url)),
+        Some(_) => Err("the callback needs both `token` and `aes_key`, or neither".to_owned()),
+    }
+}
+
+impl From<toml::de::Error> for Fault {
+    /// Its whole text shows the line, which may have a secret: the place is enough, and what kind of thing is there.
+    fn from(error: toml::de::Error) -> Self {
+        let (start, message) = (error.span().map_or(0, |span| span.start), error.message());
+        // A text that stands where something else should is quoted.
+        let quoted = message.find('"').zip(message.rfind('"')).filter(|(first, last)| first < last);
+        let text = match quoted {
+            Some((first, last)) => format!("{}{}", message[..first].trim_end(), &message[last + 1..]),
+            None => message.to_owned(),
+        };
+        Self { start, text }
     }
 }

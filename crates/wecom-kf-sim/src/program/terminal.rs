@@ -47,9 +47,15 @@ pub(super) fn complain(line: &str) {
 
 /// What is printed when it is ready.
 pub(super) fn greeting(simulator: &Simulator, took: Duration) -> String {
-    // The secret is invented or the simulator's alone, and opens nothing else.
-    let (corp_id, secret) = (simulator.corp_id(), simulator.secret());
-    let accounts: String = simulator.open_kfids().iter().map(|id| format!("  account  {id}\n")).collect();
+    let (base_url, corps) = (simulator.base_url(), simulator.corps());
+    let shown: String = corps.iter().map(corp).collect();
+    let whose = match Corps::of(corps.len()) {
+        Corps::Unnamed => String::new(),
+        Corps::Named => {
+            let corp_id = simulator.corp_id();
+            format!("  below    the variables of {corp_id}; of another corp: {base_url}/sim/v1/info?corp_id=…\n")
+        }
+    };
     let exports: String = simulator.vars().iter().map(|(name, value)| format!("export {name}={value}\n")).collect();
     let seed = simulator.seed().map_or_else(|| "none".to_owned(), |seed| seed.to_string());
     let clock = if simulator.has_manual_clock() { "manual" } else { "real" };
@@ -57,16 +63,22 @@ pub(super) fn greeting(simulator: &Simulator, took: Duration) -> String {
     format!(
         "wecom-kf-sim {version}  ready in {took} ms   state in memory   clock {clock}   seed {seed}   {keys}\n  \
          console  {base_url}/        bot  wecom-kf-sim run -- cargo run      others  wecom-kf-sim point \
-         rust|curl|wechatpy|wxjava|skit\n  \
-         corp id  {corp_id}\n  \
-         secret   {secret}\n\
-         {accounts}\n\
+         rust|curl|wechatpy|wxjava|skit\n\
+         {shown}\
+         {whose}\n\
          {exports}\n\
          curl \"$WECOM_KF_BASE_URL/cgi-bin/gettoken?corpid=$WECOM_CORP_ID&corpsecret=$WECOM_KF_SECRET\"\n",
         version = env!("CARGO_PKG_VERSION"),
         took = took.as_millis(),
-        base_url = simulator.base_url(),
     )
+}
+
+/// A corp, as the greeting lists it.
+fn corp(corp: &Simulator) -> String {
+    // The secret is invented or the simulator's alone, and opens nothing else.
+    let (corp_id, secret) = (corp.corp_id(), corp.secret());
+    let accounts: String = corp.open_kfids().iter().map(|id| format!("  account  {id}\n")).collect();
+    format!("  corp id  {corp_id}\n  secret   {secret}\n{accounts}")
 }
 
 /// Until Ctrl-C, or `q` on a terminal.
@@ -116,8 +128,29 @@ fn open(url: &str) {
     }
 }
 
+/// Whether lines say which corp they are of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Corps {
+    /// There is but one.
+    Unnamed,
+    Named,
+}
+
+impl Corps {
+    pub(super) fn of(count: usize) -> Self {
+        if count > 1 { Self::Named } else { Self::Unnamed }
+    }
+
+    fn prefix(self, corp_id: &str) -> String {
+        match self {
+            Self::Unnamed => String::new(),
+            Self::Named => format!("{corp_id:<18}  "),
+        }
+    }
+}
+
 /// A call on one line: time, operation, outcome, duration, and what is to be said of it.
-pub(super) fn call(call: &Call) -> String {
+pub(super) fn call(call: &Call, corps: Corps) -> String {
     let outcome = call.errcode.map_or_else(|| format!("HTTP {}", call.status), |code| code.to_string());
     let fault = call.fault.as_ref().map(|fault| format!("  fault: {fault}")).unwrap_or_default();
     // Where no operation fits, the path is all there is to help.
@@ -129,13 +162,12 @@ pub(super) fn call(call: &Call) -> String {
         errmsg.and_then(|errmsg| errmsg.split(", hint: ").next()).map(|why| format!("  {why}")).unwrap_or_default();
     let took = call.took.as_millis();
     let findings = names(&call.findings);
-    let line =
-        format!("{} <-- {:<20} {outcome:>8} {took:>5} ms{why}{fault}{path}{findings}", time(call.at), call.operation);
-    printable(&line)
+    let (time, corp, operation) = (time(call.at), corps.prefix(&call.corp_id), call.operation);
+    printable(&format!("{time} <-- {corp}{operation:<20} {outcome:>8} {took:>5} ms{why}{fault}{path}{findings}"))
 }
 
 /// An attempt of a callback on one line.
-pub(super) fn delivery(delivery: &Delivery) -> String {
+pub(super) fn delivery(delivery: &Delivery, corps: Corps) -> String {
     let outcome = if delivery.status == 0 { "-".to_owned() } else { delivery.status.to_string() };
     let attempt = if delivery.attempt > 1 { format!("  attempt {}", delivery.attempt) } else { String::new() };
     let problem = delivery.problem.as_ref().map(|problem| format!("  {problem}")).unwrap_or_default();
@@ -143,13 +175,15 @@ pub(super) fn delivery(delivery: &Delivery) -> String {
     let account = delivery.open_kfid.as_ref().map(|id| format!("  {id}")).unwrap_or_default();
     let took = delivery.took.as_millis();
     let findings = names(&delivery.findings);
-    let (time, event) = (time(delivery.at), delivery.event);
-    printable(&format!("{time} --> {event:<20} {outcome:>8} {took:>5} ms{account}{attempt}{problem}{fault}{findings}"))
+    let (time, corp, event) = (time(delivery.at), corps.prefix(&delivery.corp_id), delivery.event);
+    let line = format!("{time} --> {corp}{event:<20} {outcome:>8} {took:>5} ms");
+    printable(&format!("{line}{account}{attempt}{problem}{fault}{findings}"))
 }
 
-/// What was found, as a table.
-pub(super) fn report(report: &Report) -> String {
-    report.to_string().lines().map(printable).collect::<Vec<_>>().join("\n")
+/// What was found in a corp, as a table.
+pub(super) fn report(report: &Report, corp_id: &str, corps: Corps) -> String {
+    let report = format!("{}{report}", corps.prefix(corp_id));
+    report.lines().map(printable).collect::<Vec<_>>().join("\n")
 }
 
 fn names(findings: &[FindingName]) -> String {

@@ -9,6 +9,8 @@ mod calls;
 #[cfg(test)]
 mod copied;
 #[cfg(test)]
+mod corps;
+#[cfg(test)]
 mod dialogs;
 #[cfg(test)]
 mod my_bot;

@@ -127,6 +127,29 @@ async fn a_chat_that_cannot_be_had_is_not_asked_for_over_and_over() {
 
 #[tokio::test]
 #[ignore = "needs chromedriver"]
+async fn another_start_with_the_same_seed_is_found_too() {
+    let start = async |port: u16| Simulator::builder().seed(7).port(port).start().await.unwrap();
+    let sim = start(0).await;
+    let port = sim.base_url().rsplit_once(':').unwrap().1.parse().unwrap();
+    sim.customer("小王").says("在吗");
+    let address = format!("{}/?lang=en", sim.base_url());
+    play(address, move |page| async move {
+        page.sees(".customer .says", "在吗").await;
+        drop(sim);
+        page.sees("#live", "stopped").await;
+
+        let another = start(port).await;
+        // Somebody else looks first, so that its events have greater numbers than the page has seen.
+        reqwest::get(format!("{}/sim/v1/state", another.base_url())).await.unwrap();
+        (0..20).for_each(|_| drop(another.customer("小李").says("我来了")));
+        page.sees(".customer .says", "我来了").await;
+        page.until("the other is gone", "return document.querySelectorAll('.customers li').length === 1").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs chromedriver"]
 async fn a_callback_is_seen_and_delivered_again_and_a_belief_is_switched() {
     let sim = Arc::new(Simulator::start().await.unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

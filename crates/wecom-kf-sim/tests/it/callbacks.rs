@@ -247,7 +247,7 @@ async fn the_settings_are_checked_and_shown_without_secrets() {
         assert!(!why.contains(KEY) && !why.contains(TOKEN), "{why}");
     }
     let error = Simulator::builder().callback("http://127.0.0.1/", TOKEN, "short").start().await.unwrap_err();
-    assert!(matches!(error, StartError::Callback(CallbackError::Settings(_))), "{error:?}");
+    assert!(matches!(error, StartError::Callback { source: CallbackError::Settings(_), .. }), "{error:?}");
 
     let shown = control.get("/callback").await;
     assert_eq!(shown, json!({ "url": receiver.url(), "token_set": true, "aes_key_set": true }));

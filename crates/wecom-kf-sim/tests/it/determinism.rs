@@ -2,17 +2,20 @@ use std::time::Duration;
 
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
-use wecom_kf_sim::{Simulator, op};
+use wecom_kf_sim::{Corp, Simulator, op};
 
 use crate::bot::Bot;
 use crate::control::Control;
 
 /// A conversation with faults, refusals, findings and time that passes.
 async fn journal(seed: u64) -> Value {
-    let sim = Simulator::builder().seed(seed).manual_clock().servicer("zhangsan").start().await.unwrap();
+    journal_of(&Simulator::builder().seed(seed).manual_clock().servicer("zhangsan").start().await.unwrap()).await
+}
+
+async fn journal_of(sim: &Simulator) -> Value {
     sim.fault(op::SEND_MSG).errcode(-1).probability(0.5).always();
-    let mut bot = Bot::of(&sim).await;
-    settings(&sim, &bot).await;
+    let mut bot = Bot::of(sim).await;
+    settings(sim, &bot).await;
     sim.fault(op::SYNC_MSG).half_a_body().probability(0.2).times(5);
     let mut cursor = json!("");
     for round in 0..40 {
@@ -31,10 +34,10 @@ async fn journal(seed: u64) -> Value {
         }
         sim.advance(Duration::from_secs(7));
         if bot.try_call(op::ACCOUNT_LIST, json!({})).await.is_ok_and(|reply| reply["errcode"] == 42001) {
-            bot = Bot::of(&sim).await;
+            bot = Bot::of(sim).await;
         }
     }
-    let control = Control::of(&sim);
+    let control = Control::of(sim);
     let mut journal = control.get("/journal").await;
     journal["report"] = control.get("/report").await;
     journal
@@ -76,4 +79,35 @@ async fn two_runs_with_one_seed_and_a_manual_clock_write_the_same_journal() {
     assert!(!one["report"]["findings"].as_array().unwrap().is_empty());
     assert_eq!(one, other);
     assert_ne!(one, third);
+}
+
+#[tokio::test]
+async fn a_further_corp_changes_nothing_of_the_first() {
+    let alone = journal(7).await;
+    let builder = Simulator::builder().seed(7).manual_clock().servicer("zhangsan");
+    let sim = builder.another(Corp::default().servicer("zhangsan")).start().await.unwrap();
+    let other = &sim.corps()[1];
+    let bot = Bot::of(other).await;
+    other.customer("小王").says("你好");
+    bot.ok(op::SYNC_MSG, json!({ "open_kfid": other.open_kfid() })).await;
+    assert_eq!(journal_of(&sim).await, alone);
+    assert_eq!((other.journal().len(), other.seed()), (2, Some(7)));
+}
+
+#[tokio::test]
+async fn the_ids_of_a_further_corp_follow_from_the_seed_and_are_its_own() {
+    let ids = async |seed: u64| {
+        let builder = Simulator::builder().seed(seed).another(Corp::default()).another(Corp::default());
+        let sim = builder.start().await.unwrap();
+        let corps = sim.corps();
+        let ids = corps.iter().map(|corp| {
+            let customer = corp.customer("小王").external_userid().to_owned();
+            [corp.corp_id(), corp.secret(), corp.open_kfid(), customer, corp.sync_token()]
+        });
+        ids.collect::<Vec<_>>().concat()
+    };
+    let (one, other, third) = (ids(7).await, ids(7).await, ids(8).await);
+    assert_eq!(one, other);
+    let all: std::collections::BTreeSet<_> = one.iter().chain(&third).collect();
+    assert_eq!((one.len(), all.len()), (15, 30));
 }

@@ -73,7 +73,7 @@ fn the_files_are_taken() {
             taken += 1;
         }
     }
-    assert_eq!(taken, 2);
+    assert_eq!(taken, 3);
 }
 
 #[test]

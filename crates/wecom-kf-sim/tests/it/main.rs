@@ -15,6 +15,8 @@ mod contact_ways;
 #[cfg(test)]
 mod control;
 #[cfg(test)]
+mod corps;
+#[cfg(test)]
 mod customers;
 #[cfg(test)]
 mod determinism;

@@ -35,7 +35,8 @@ fn var<'a>(vars: &'a [(String, String)], wanted: &str) -> &'a str {
 
 /// What it says when it cannot do what it is told.
 async fn complaint(args: &[&str], code: i32) -> String {
-    let output = program(args).output().await.unwrap();
+    let output = tokio::time::timeout(Duration::from_secs(30), program(args).output());
+    let output = output.await.expect("it runs instead of complaining").unwrap();
     assert_eq!(output.status.code(), Some(code), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(output.stdout.is_empty());
     String::from_utf8(output.stderr).unwrap()
@@ -208,6 +209,145 @@ async fn what_is_wrong_with_the_settings_is_said_without_the_secrets() {
     }
     complaint(&["--corp-id", "ww1"], 2).await;
     complaint(&["--clock", "sun"], 2).await;
+}
+
+const TWO_CORPS: &str = r#"
+    port = 0
+    seed = 7
+    doubt = ["last_account_stays"]
+
+    [[corps]]
+    id = "ww1"
+    secret = "secret-1"
+    accounts = ["售前", "售后"]
+    servicers = ["zhangsan"]
+
+    [[corps]]
+    id = "ww2"
+    secret = "secret-2"
+    accounts = ["二店"]
+    servicers = ["lisi", "wangwu"]
+
+    [corps.callback]
+    url = "http://127.0.0.1:9/callback"
+    token = "TokenOfTheSecond"
+    aes_key = "BwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyAhIiMkJSY"
+
+    [[faults]]
+    operation = "account_list"
+    effect = "errcode"
+    errcode = -1
+    "#;
+
+#[tokio::test]
+async fn a_file_may_have_several_corps() {
+    let path = file("corps.toml", TWO_CORPS);
+    let mut child = program(&["--config", &path]).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut greeting = Vec::new();
+    while greeting.last().is_none_or(|line: &String| !line.starts_with("curl ")) {
+        greeting.push(lines.next_line().await.unwrap().unwrap());
+    }
+    let listed: Vec<_> = greeting.iter().filter_map(|line| line.strip_prefix("  ")?.split_once("  ")).collect();
+    let words: Vec<_> = listed.iter().map(|(name, value)| (*name, value.trim())).skip(1).collect();
+    assert_eq!((words[0], words[1]), (("corp id", "ww1"), ("secret", "secret-1")));
+    assert_eq!((words[4], words[5]), (("corp id", "ww2"), ("secret", "secret-2")));
+    assert_eq!(words.iter().filter(|(name, _)| *name == "account").count(), 3);
+    let exports: Vec<_> = greeting.iter().filter_map(|line| line.strip_prefix("export ")?.split_once('=')).collect();
+    let var = |wanted: &str| exports.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value);
+    assert_eq!((var("WECOM_CORP_ID"), var("WECOM_KF_CALLBACK_TOKEN")), (Some("ww1"), None));
+    assert!(greeting.iter().any(|line| line.starts_with("  below    the variables of ww1; ")), "{greeting:#?}");
+
+    let base_url = var("WECOM_KF_BASE_URL").unwrap();
+    let get =
+        async |path: &str| -> Value { reqwest::get(format!("{base_url}{path}")).await.unwrap().json().await.unwrap() };
+    for (corp_id, accounts, servicers, url) in
+        [("ww1", 2, 1, Value::Null), ("ww2", 1, 2, json!("http://127.0.0.1:9/callback"))]
+    {
+        let state = get(&format!("/sim/v1/state?corp_id={corp_id}")).await;
+        let count = |what: &str| state[what].as_array().unwrap().len();
+        assert_eq!((count("accounts"), count("servicers"), &state["callback"]["url"]), (accounts, servicers, &url));
+        // A fault of the file is one of each corp.
+        assert_eq!((count("faults"), &state["faults"][0]["hits"]), (1, &json!(0)));
+        let beliefs = get(&format!("/sim/v1/beliefs?corp_id={corp_id}")).await;
+        assert_eq!(beliefs["beliefs"].as_array().unwrap().iter().filter(|belief| belief["holds"] == false).count(), 1);
+    }
+    lines.next_line().await.unwrap();
+    for (corpid, secret) in [("ww2", "secret-2"), ("ww1", "secret-1"), ("ww1", "secret-2")] {
+        get(&format!("/cgi-bin/gettoken?corpid={corpid}&corpsecret={secret}")).await;
+        let line = lines.next_line().await.unwrap().unwrap();
+        let outcome = if secret.ends_with(corpid.trim_start_matches("ww")) { "0" } else { "40001" };
+        let words: Vec<_> = line.split_whitespace().take(5).collect();
+        assert_eq!(words[1..], ["<--", corpid, "gettoken", outcome], "{line}");
+    }
+}
+
+#[tokio::test]
+async fn run_has_the_variables_of_the_first_corp_and_checks_all() {
+    let path = file("corps-run.toml", TWO_CORPS);
+    let script = r#"
+        for secret in $SECRETS; do
+            curl -s "$WECOM_KF_BASE_URL/cgi-bin/gettoken?corpid=ww2&corpsecret=$secret" >/dev/null
+        done
+        echo "$WECOM_CORP_ID $WECOM_KF_SECRET""#;
+    let run = async |secrets: &str| {
+        let mut command = program(&["--config", &path, "run", "--check", "--", "sh", "-c", script]);
+        let output = command.env("SECRETS", secrets).output().await.unwrap();
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), "ww1 secret-1\n");
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, said) = run("secret-2").await;
+    let said = |line: &str| -> bool { said.lines().any(|said| said.split_whitespace().eq(line.split(' '))) };
+    assert_eq!(code, Some(0));
+    assert!(said("ww1 nothing found in 0 calls and 0 callbacks"));
+    assert!(said("ww2 nothing found in 1 calls and 0 callbacks"));
+    let (code, said) = run("secret-2 secret-2").await;
+    assert_eq!((code, said.contains("token_refetched")), (Some(1), true), "{said}");
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_several_corps_is_said_with_its_line_and_without_secrets() {
+    let one = "[[corps]]\nid = \"ww1\"\nsecret = \"canary\"\n";
+    let cases = [
+        ("twice", format!("{one}\n{one}"), "line 6: another corp has the id ww1 already"),
+        ("both", format!("port = 0\n[corp]\nid = \"ww0\"\nsecret = \"canary\"\n{one}"), "line 2: `corp` is for"),
+        ("accounts", format!("port = 0\naccounts = [\"canary\"]\n{one}"), "line 2: `accounts` is for"),
+        ("servicers", format!("servicers = [\"canary\"]\n{one}"), "line 1: `servicers` is for"),
+        ("callback", format!("{one}[callback]\nurl = \"http://canary/\"\n"), "line 4: `callback` is for"),
+        ("without", "[[corps]]\nsecret = \"canary\"\n".to_owned(), "line 1: missing field `id`"),
+        ("misspelt", format!("{one}secrte = \"canary\"\n"), "line 4: unknown field `secrte`"),
+        ("no-table", "corps = \"ww1:canary\"\n".to_owned(), "line 1: invalid type: string, expected a sequence"),
+        ("no-list", format!("{one}accounts = \"canary\"\n"), "line 4: invalid type: string, expected a sequence"),
+        (
+            "half",
+            format!("{one}callback = {{ url = \"http://127.0.0.1/\", token = \"canary\" }}\n"),
+            "corp ww1: the callback",
+        ),
+        (
+            "key",
+            format!(
+                "port = 0\n{one}[[corps]]\nid = \"ww2\"\nsecret = \"canary\"\n[corps.callback]\nurl = \"http://10.0.0.1/\"\n"
+            ),
+            "cannot send callbacks of the corp ww2: the callback's URL must lead to this machine",
+        ),
+    ];
+    for (name, text, expected) in cases {
+        let complaint = complaint(&["--config", &file(&format!("corps-{name}.toml"), &text)], 1).await;
+        assert!(complaint.contains(expected), "{name}: {complaint}");
+        assert!(!complaint.contains("canary"), "{name}: {complaint}");
+    }
+    let path = file("corps-flags.toml", one);
+    for flags in [
+        ["--account", "甲"].as_slice(),
+        &["--servicer", "zhangsan"],
+        &["--callback", "http://127.0.0.1/"],
+        &["--corp-id", "ww2", "--secret", "canary"],
+        &["--callback-token", "canary", "--callback-aes-key", "canary"],
+    ] {
+        let complaint = complaint(&[&["--config", &path], flags].concat(), 1).await;
+        let expected = format!("{} is for a simulator of one corp", flags[0]);
+        assert!(complaint.contains(&expected) && !complaint.contains("canary"), "{complaint}");
+    }
 }
 
 #[tokio::test]

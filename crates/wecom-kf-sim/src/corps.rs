@@ -1,0 +1,59 @@
+use std::sync::Arc;
+
+use tokio::sync::mpsc::Receiver;
+
+use crate::callback::Job;
+use crate::setup::Setup;
+use crate::shared::{Listeners, Shared};
+
+/// The corps of a simulator, in their order. They share its address and its clock, and nothing else.
+#[derive(Debug)]
+pub(crate) struct Corps {
+    first: Arc<Shared>,
+    others: Vec<Arc<Shared>>,
+}
+
+impl Corps {
+    /// The corps, and of each the callbacks that wait.
+    pub(crate) fn new(first: Setup, others: Vec<Setup>, listeners: Listeners) -> (Arc<Self>, Vec<Receiver<Job>>) {
+        let (clock, listeners) = (Arc::new(first.clock()), Arc::new(listeners));
+        let mut queues = Vec::new();
+        let corps = Arc::new_cyclic(|corps| {
+            let mut found = |setup: Setup| {
+                let (shared, jobs) = Shared::new(setup, clock.clone(), listeners.clone(), corps.clone());
+                queues.push(jobs);
+                Arc::new(shared)
+            };
+            let first = found(first);
+            Self { first, others: others.into_iter().map(found).collect() }
+        });
+        (corps, queues)
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Shared>> {
+        [&self.first].into_iter().chain(&self.others)
+    }
+
+    pub(crate) fn first(&self) -> &Arc<Shared> {
+        &self.first
+    }
+
+    pub(crate) fn others(&self) -> &[Arc<Shared>] {
+        &self.others
+    }
+
+    pub(crate) fn find(&self, corp_id: &str) -> Option<&Arc<Shared>> {
+        self.all().find(|shared| shared.corp_id == corp_id)
+    }
+
+    /// The corp that issued an access token, whatever became of it since.
+    pub(crate) fn issuer(&self, access_token: &str) -> Option<&Arc<Shared>> {
+        self.all().find(|shared| shared.has_issued(access_token))
+    }
+
+    /// A corp id that two of them have.
+    pub(crate) fn ambiguous_id(&self) -> Option<&str> {
+        let is_another = |one: &Arc<Shared>| self.find(&one.corp_id).is_some_and(|first| !Arc::ptr_eq(first, one));
+        self.all().find(|shared| is_another(shared)).map(|shared| shared.corp_id.as_str())
+    }
+}
