@@ -122,7 +122,7 @@ pub(crate) async fn run() -> ExitCode {
             terminal.say(beliefs_page().trim_end());
             Ok(ExitCode::SUCCESS)
         }
-        Some(Task::Point { client }) => point(&terminal, client, args.options.port.unwrap_or(PORT)).await,
+        Some(Task::Point { client }) => point(&terminal, args.options, client).await,
         Some(Task::Run { check, command }) => run_command(&terminal, args.options, &command, check).await,
         None => serve(&terminal, args.options, started).await,
     };
@@ -146,6 +146,7 @@ async fn run_command(
     check: bool,
 ) -> Result<ExitCode, String> {
     let simulator = start(terminal, options).await?;
+    terminal.say(&terminal::short_greeting(&simulator));
     let (program, arguments) = command.split_first().ok_or("there is no command to run")?;
     let mut child = Command::new(program);
     child.args(arguments).envs(simulator.vars()).kill_on_drop(true);
@@ -206,7 +207,8 @@ async fn start(terminal: &Terminal, options: Options) -> Result<Simulator, Strin
 }
 
 /// Asks the simulator that runs on this port what to paste.
-async fn point(terminal: &Terminal, client: PointClient, port: u16) -> Result<ExitCode, String> {
+async fn point(terminal: &Terminal, options: Options, client: PointClient) -> Result<ExitCode, String> {
+    let port = Config::read(options)?.port.unwrap_or(PORT);
     let name = client.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
     let info = port::info(port, POINT_PATIENCE).await;
     let info = info
