@@ -151,11 +151,18 @@ async fn run_command(
     let mut child = Command::new(program);
     child.args(arguments).envs(simulator.vars()).kill_on_drop(true);
     let mut child = child.spawn().map_err(|error| format!("cannot start {}: {error}", program.display()))?;
+    let told_to_end = told_to_end();
+    tokio::pin!(told_to_end);
     let status = loop {
         tokio::select! {
             status = child.wait() => break status,
             // The command has it from the terminal too, and ends in its own way.
             _ = tokio::signal::ctrl_c() => {}
+            // Nobody tells the command, which would go on without a simulator.
+            () = &mut told_to_end => {
+                let _ = child.kill().await;
+                return Err(format!("told to end (SIGTERM), and {} with it", program.display()));
+            }
         }
     };
     let status = status.map_err(|error| format!("cannot wait for {}: {error}", program.display()))?;
@@ -166,6 +173,23 @@ async fn run_command(
     // Ended by a signal it has none.
     let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
     Ok(ExitCode::from(code))
+}
+
+/// When the system tells the program to end.
+#[cfg(unix)]
+async fn told_to_end() {
+    use tokio::signal::unix::{SignalKind, signal};
+    if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+        terminate.recv().await;
+    } else {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Elsewhere it is not told, but ended.
+#[cfg(not(unix))]
+async fn told_to_end() {
+    std::future::pending::<()>().await;
 }
 
 /// Says what was found in each corp. Gives whether that is nothing.

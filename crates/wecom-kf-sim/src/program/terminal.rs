@@ -61,14 +61,15 @@ pub(super) fn greeting(simulator: &Simulator, took: Duration) -> String {
     let exports: String = simulator.vars().iter().map(|(name, value)| format!("export {name}={value}\n")).collect();
     let seed = simulator.seed().map_or_else(|| "none".to_owned(), |seed| seed.to_string());
     let clock = if simulator.has_manual_clock() { "manual" } else { "real" };
-    let keys = if io::stdin().is_terminal() { "o Enter opens the console, q Enter quits" } else { "Ctrl-C ends it" };
+    let keys = if io::stdin().is_terminal() { "o Enter opens it, q Enter quits" } else { "Ctrl-C ends it" };
     // `point` looks at the usual one.
     let port = base_url.rsplit(':').next().filter(|port| *port != PORT.to_string());
     let port = port.map(|port| format!(" --port {port}")).unwrap_or_default();
     format!(
-        "wecom-kf-sim {version}  ready in {took} ms   state in memory   clock {clock}   seed {seed}   {keys}\n  \
-         console  {base_url}/\n  \
-         bot      with the variables below; with a simulator of its own: wecom-kf-sim run -- cargo run\n  \
+        "wecom-kf-sim {version}  ready in {took} ms   state in memory   clock {clock}   seed {seed}\n  \
+         console  {base_url}/   {keys}\n  \
+         bot      set the variables below\n  \
+         at once  wecom-kf-sim run -- cargo run   starts a simulator and the bot\n  \
          others   wecom-kf-sim point rust|curl|wechatpy|wxjava|skit{port}\n\
          {shown}\
          {whose}\n\

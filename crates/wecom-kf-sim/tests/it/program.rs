@@ -257,7 +257,7 @@ async fn a_file_may_have_several_corps() {
         greeting.push(lines.next_line().await.unwrap().unwrap());
     }
     let listed: Vec<_> = greeting.iter().filter_map(|line| line.strip_prefix("  ")?.split_once("  ")).collect();
-    let words: Vec<_> = listed.iter().map(|(name, value)| (*name, value.trim())).skip(3).collect();
+    let words: Vec<_> = listed.iter().map(|(name, value)| (*name, value.trim())).skip(4).collect();
     assert_eq!((words[0], words[1]), (("corp id", "ww1"), ("secret", "secret-1")));
     assert_eq!((words[4], words[5]), (("corp id", "ww2"), ("secret", "secret-2")));
     let accounts = words.iter().filter(|(name, _)| *name == "account");
@@ -392,6 +392,20 @@ async fn run_starts_a_command_with_the_variables_and_ends_with_its_code() {
     let missing = program(&["--port", "0", "run", "--", "/no/such/program"]).output().await.unwrap();
     assert_eq!(missing.status.code(), Some(1));
     assert!(String::from_utf8(missing.stderr).unwrap().contains("cannot start /no/such/program"));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_command_does_not_outlive_the_simulator() {
+    let script = "echo $$; exec sleep 60";
+    let mut child = program(&["--port", "0", "run", "--", "sh", "-c", script]).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let command = lines.next_line().await.unwrap().unwrap();
+    let kill = |args: &[&str]| Command::new("kill").args(args).stderr(Stdio::null()).status();
+    assert!(kill(&["-0", &command]).await.unwrap().success(), "it runs");
+    assert!(kill(&["-TERM", &child.id().unwrap().to_string()]).await.unwrap().success());
+    assert_eq!(child.wait().await.unwrap().code(), Some(1));
+    assert!(!kill(&["-0", &command]).await.unwrap().success(), "it runs on");
 }
 
 #[tokio::test]
