@@ -8,8 +8,10 @@ import { customer, customersOf, now, on, store, view } from './store.js';
 import { shortTime } from './time.js';
 import { language, t } from './words.js';
 
-/** So many customers of an account are listed, those who spoke last. */
+/** So many customers of an account are listed, those who spoke last; besides, the one who is looked at. */
 const LISTED = 200;
+/** Who was looked at last. */
+let shown;
 const NAMES = ['小王', '小李', '小赵', '老周', '阿梅', '小陈', '林女士', '张先生', '小吴', '阿杰'];
 
 export function people() {
@@ -28,6 +30,15 @@ function render() {
   parts.push({ key: 'servicers', version: JSON.stringify([...store.servicers.values()]), make: servicersBox });
   keyed(byId('people'), parts, { key: ({ key }) => key, version: ({ version }) => language + version, make: ({ make }) => make() });
   for (const { open_kfid } of accounts) customerRows(open_kfid);
+  showOpen();
+}
+
+/** Whoever is looked at anew comes into sight in a long list. */
+function showOpen() {
+  const row = byId('people').querySelector('.customer[aria-current]');
+  const id = row?.dataset.customer;
+  if (id && id !== shown) row.scrollIntoView({ block: 'nearest' });
+  shown = id;
 }
 
 function accountBox(account, customers, canGo) {
@@ -46,7 +57,9 @@ function customerRows(openKfid) {
   if (!list) return;
   const all = customersOf(openKfid);
   const rows = all.slice(0, LISTED);
-  if (all.length > LISTED) rows.push({ more: all.length - LISTED });
+  const open = all.slice(LISTED).find(({ external_userid }) => external_userid === view.customer);
+  if (open) rows.push(open);
+  if (all.length > rows.length) rows.push({ more: all.length - rows.length });
   keyed(list, rows, {
     key: ({ external_userid }) => external_userid,
     version: (row) => `${language}${row.external_userid === view.customer}${JSON.stringify(row)}`,

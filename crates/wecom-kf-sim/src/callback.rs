@@ -384,7 +384,9 @@ fn record(shared: &Shared, job: &Job, attempt: u8, fault: Option<String>, outcom
     let problem = outcome.problem.text();
     let slow = match outcome.problem {
         Problem::Slow(patience) => {
-            Some(format!("{}: no answer within {} s, attempt {attempt} of {ATTEMPTS}", job.event, patience.as_secs()))
+            // A URL is verified once.
+            let which = if job.event == VERIFY_URL { "" } else { &format!(", attempt {attempt} of {ATTEMPTS}") };
+            Some(format!("{}: no answer within {} s{which}", job.event, patience.as_secs()))
         }
         _ => None,
     };

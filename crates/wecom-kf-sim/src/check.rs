@@ -166,6 +166,7 @@ fn detail(error: &ValidationError<'_>) -> String {
             format!("missing field `{field}{}`", property.as_str().unwrap_or_default())
         }
         // Without what was sent: that may be a customer's words.
+        _ if field.is_empty() => error.masked_with("the request").to_string(),
         _ => format!("field `{}`: {}", field.trim_end_matches('.'), error.masked_with("the value")),
     }
 }

@@ -75,8 +75,7 @@ pub(crate) fn lines(client: &str, vars: &[(&str, String)]) -> Option<String> {
 const RUN: &str = "{exports}";
 
 const RUST: &str = r#"{exports}# then, in the bot:
-#   let credentials = wecom_kf::Credentials::from_env()?;
-#   let client = wecom_kf::Client::builder(credentials).base_url(std::env::var("WECOM_KF_BASE_URL")?).build()?;
+#   let client = wecom_kf::Settings::from_env().client()?;
 "#;
 
 const CURL: &str = r#"{exports}TOKEN=$(curl -s "$WECOM_KF_BASE_URL/cgi-bin/gettoken?corpid=$WECOM_CORP_ID&corpsecret=$WECOM_KF_SECRET" | sed 's/.*"access_token":"\([^"]*\)".*/\1/')

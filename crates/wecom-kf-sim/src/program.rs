@@ -122,7 +122,7 @@ pub(crate) async fn run() -> ExitCode {
             terminal.say(beliefs_page().trim_end());
             Ok(ExitCode::SUCCESS)
         }
-        Some(Task::Point { client }) => point(&terminal, client, args.options.port.unwrap_or(PORT)).await,
+        Some(Task::Point { client }) => point(&terminal, args.options, client).await,
         Some(Task::Run { check, command }) => run_command(&terminal, args.options, &command, check).await,
         None => serve(&terminal, args.options, started).await,
     };
@@ -146,15 +146,23 @@ async fn run_command(
     check: bool,
 ) -> Result<ExitCode, String> {
     let simulator = start(terminal, options).await?;
+    terminal.say(&terminal::short_greeting(&simulator));
     let (program, arguments) = command.split_first().ok_or("there is no command to run")?;
     let mut child = Command::new(program);
     child.args(arguments).envs(simulator.vars()).kill_on_drop(true);
     let mut child = child.spawn().map_err(|error| format!("cannot start {}: {error}", program.display()))?;
+    let told_to_end = told_to_end();
+    tokio::pin!(told_to_end);
     let status = loop {
         tokio::select! {
             status = child.wait() => break status,
             // The command has it from the terminal too, and ends in its own way.
             _ = tokio::signal::ctrl_c() => {}
+            // Nobody tells the command, which would go on without a simulator.
+            () = &mut told_to_end => {
+                let _ = child.kill().await;
+                return Err(format!("told to end (SIGTERM), and {} with it", program.display()));
+            }
         }
     };
     let status = status.map_err(|error| format!("cannot wait for {}: {error}", program.display()))?;
@@ -165,6 +173,23 @@ async fn run_command(
     // Ended by a signal it has none.
     let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
     Ok(ExitCode::from(code))
+}
+
+/// When the system tells the program to end.
+#[cfg(unix)]
+async fn told_to_end() {
+    use tokio::signal::unix::{SignalKind, signal};
+    if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+        terminate.recv().await;
+    } else {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Elsewhere it is not told, but ended.
+#[cfg(not(unix))]
+async fn told_to_end() {
+    std::future::pending::<()>().await;
 }
 
 /// Says what was found in each corp. Gives whether that is nothing.
@@ -206,7 +231,8 @@ async fn start(terminal: &Terminal, options: Options) -> Result<Simulator, Strin
 }
 
 /// Asks the simulator that runs on this port what to paste.
-async fn point(terminal: &Terminal, client: PointClient, port: u16) -> Result<ExitCode, String> {
+async fn point(terminal: &Terminal, options: Options, client: PointClient) -> Result<ExitCode, String> {
+    let port = Config::read(options)?.port.unwrap_or(PORT);
     let name = client.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
     let info = port::info(port, POINT_PATIENCE).await;
     let info = info

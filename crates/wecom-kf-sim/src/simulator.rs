@@ -106,6 +106,11 @@ impl Simulator {
         self.shared.platform().0.open_kfids().map(str::to_owned).collect()
     }
 
+    /// What an account is called; None if there is no such account.
+    pub fn account_name(&self, open_kfid: &str) -> Option<String> {
+        self.shared.platform().0.account_name(open_kfid).map(str::to_owned)
+    }
+
     /// The environment of a bot that is to talk to this simulator: `WECOM_CORP_ID`, `WECOM_KF_SECRET`,
     /// `WECOM_KF_BASE_URL`, `WECOM_KF_OPEN_KFID`; and where callbacks are sent `WECOM_KF_CALLBACK_TOKEN`,
     /// `WECOM_KF_CALLBACK_AES_KEY` and `WECOM_KF_LISTEN`, the address to listen on.

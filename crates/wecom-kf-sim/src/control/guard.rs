@@ -32,7 +32,7 @@ fn check(headers: &HeaderMap, allowed: &[String]) -> Result<(), &'static str> {
     match text(header::ORIGIN) {
         None => Ok(()),
         Some(origin) if is_own(origin, host) => Ok(()),
-        Some(origin) if allowed.iter().any(|allowed| Some(&**allowed) == origin_name(origin)) => Ok(()),
+        Some(origin) if origin_name(origin).is_some_and(|name| is_named(name, allowed)) => Ok(()),
         Some(_) => {
             Err("this Origin is not allowed: only the simulator's own pages may call it, or start with --allow-host")
         }
@@ -42,7 +42,12 @@ fn check(headers: &HeaderMap, allowed: &[String]) -> Result<(), &'static str> {
 /// Whether this name leads to this machine, or was allowed.
 pub(super) fn is_allowed(name: &str, allowed: &[String]) -> bool {
     let is_loopback = || name.parse().is_ok_and(|address: IpAddr| address.is_loopback());
-    name.eq_ignore_ascii_case("localhost") || is_loopback() || allowed.iter().any(|allowed| allowed == name)
+    name.eq_ignore_ascii_case("localhost") || is_loopback() || is_named(name, allowed)
+}
+
+/// Names of hosts are the same in capitals.
+fn is_named(name: &str, allowed: &[String]) -> bool {
+    allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(name))
 }
 
 fn is_own(origin: &str, host: &str) -> bool {
@@ -69,14 +74,21 @@ mod tests {
         let mut headers = HeaderMap::new();
         host.into_iter().for_each(|host| drop(headers.insert(header::HOST, host.parse().unwrap())));
         origin.into_iter().for_each(|origin| drop(headers.insert(header::ORIGIN, origin.parse().unwrap())));
-        check(&headers, &["sim.test".to_owned()]).is_ok()
+        check(&headers, &["Sim.test".to_owned()]).is_ok()
     }
 
     #[test]
     fn only_loopback_and_allowed_names_are_served() {
-        for host in
-            ["127.0.0.1:9500", "127.0.0.1", "localhost:9500", "LOCALHOST", "[::1]:9500", "127.9.9.9:1", "sim.test:80"]
-        {
+        for host in [
+            "127.0.0.1:9500",
+            "127.0.0.1",
+            "localhost:9500",
+            "LOCALHOST",
+            "[::1]:9500",
+            "127.9.9.9:1",
+            "sim.test:80",
+            "SIM.TEST",
+        ] {
             assert!(checked(Some(host), None), "{host}");
         }
         for host in ["evil.test:9500", "127.0.0.1.evil.test", "localhost.evil.test", "192.168.0.7:9500", "", "[::1"] {

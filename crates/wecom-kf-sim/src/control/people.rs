@@ -246,8 +246,8 @@ pub(super) async fn chat(State(shared): State<Arc<Shared>>, Segments(id): Segmen
         // Made before looking: it hears what is sent in between.
         let (sent, changed) = (shared.sent.notified(), shared.recorded.notified());
         let (entries, answers) = {
-            let (mut platform, _) = shared.platform();
-            (platform.show_chat(place.chat(), after), platform.answers_after(place.chat(), after))
+            let (mut platform, now) = shared.platform();
+            (platform.show_chat(now, place.chat(), after), platform.answers_after(place.chat(), after))
         };
         let is_complete = answers >= count || query.text("wait").is_none();
         let news = async {

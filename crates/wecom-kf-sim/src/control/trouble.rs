@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::HeaderValue;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use wecom_kf_raw::op;
@@ -180,11 +181,16 @@ impl NewFault {
         let is_of_callbacks = matches!(effect, Effect::Lost | Effect::Late(_) | Effect::Duplicated | Effect::Reordered);
         let fits = match target {
             Target::Callback => is_of_callbacks || effect == Effect::Pass,
+            // Nothing else is delivered.
+            Target::One(operation) if matches!(effect, Effect::MsgSendFail(_)) => {
+                matches!(operation, op::SEND_MSG | op::SEND_MSG_ON_EVENT)
+            }
             Target::One(_) | Target::Any => !is_of_callbacks,
         };
         if !fits {
             return Err(Problem::bad_request(format!("`{}` is no effect on `{}`", self.effect, self.operation)));
         }
+        self.refuse_members_of_other_effects()?;
         if self.always && self.times.is_some() {
             return Err(Problem::bad_request("either `times` or `always`"));
         }
@@ -192,6 +198,29 @@ impl NewFault {
             return Err(Problem::bad_request("`times` must be at least 1, `probability` from 0 to 1"));
         }
         Ok((target, effect))
+    }
+
+    /// Who gives a delay to an errcode expects one.
+    fn refuse_members_of_other_effects(&self) -> Result<(), Problem> {
+        let given = [
+            ("errcode", self.errcode.is_some()),
+            ("status", self.status.is_some()),
+            ("body", self.body.is_some()),
+            ("content_type", self.content_type.is_some()),
+            ("fail_type", self.fail_type.is_some()),
+            ("delay", self.delay.is_some()),
+            ("window", self.window.is_some()),
+        ];
+        let own = match self.effect.as_str() {
+            "late" => "delay",
+            "msg_send_fail" => "fail_type",
+            "rate_limited" => "window",
+            effect => effect,
+        };
+        match given.into_iter().find(|(member, is_given)| *is_given && *member != own) {
+            Some((member, _)) => Err(Problem::bad_request(format!("the effect `{}` has no `{member}`", self.effect))),
+            None => Ok(()),
+        }
     }
 
     fn limit(&self, fault: Fault) -> Fault {
@@ -219,8 +248,9 @@ impl NewFault {
             "errcode" => Effect::Errcode(self.errcode.ok_or_else(|| missing("errcode"))?),
             "status" => {
                 let status = self.status.ok_or_else(|| missing("status"))?;
-                if !(100..=999).contains(&status) {
-                    return Err(Problem::bad_request("`status` must be from 100 to 999"));
+                // One below 200 is no answer: clients wait on for the one behind it.
+                if !(200..=999).contains(&status) {
+                    return Err(Problem::bad_request("`status` must be from 200 to 999"));
                 }
                 Effect::Status(status)
             }
@@ -231,7 +261,13 @@ impl NewFault {
             "reset_before" => Effect::ResetBefore,
             "reset_after" => Effect::ResetAfter,
             "half_a_body" => Effect::HalfABody,
-            "content_type" => Effect::ContentType(self.content_type.clone().ok_or_else(|| missing("content_type"))?),
+            "content_type" => {
+                let content_type = self.content_type.clone().ok_or_else(|| missing("content_type"))?;
+                if HeaderValue::from_str(&content_type).is_err() {
+                    return Err(Problem::bad_request("`content_type` must be what a header can have"));
+                }
+                Effect::ContentType(content_type)
+            }
             "msg_send_fail" => Effect::MsgSendFail(self.fail_type.unwrap_or(0)),
             "token_revoked" => Effect::TokenRevoked,
             "cursors_lost" => Effect::CursorsLost,

@@ -100,15 +100,18 @@ impl Entry {
 
 impl History {
     pub(crate) fn push(&mut self, mut entry: Entry) {
-        let now = entry.at;
-        while self.entries.front().is_some_and(|oldest| now > oldest.at + KEPT) {
-            self.entries.pop_front();
-        }
-        give_room_back(&mut self.entries);
+        self.forget(entry.at);
         self.last += 1;
         entry.n = self.last;
         self.changed.push(entry.n);
         self.entries.push_back(entry);
+    }
+
+    pub(crate) fn forget(&mut self, now: Duration) {
+        while self.entries.front().is_some_and(|oldest| now > oldest.at + KEPT) {
+            self.entries.pop_front();
+        }
+        give_room_back(&mut self.entries);
     }
 
     /// Who looks at the phone has read it.

@@ -96,6 +96,10 @@ impl Platform {
         self.existing().any(|account| account.open_kfid == open_kfid)
     }
 
+    pub(crate) fn account_name(&self, open_kfid: &str) -> Option<&str> {
+        self.existing().find(|account| account.open_kfid == open_kfid).map(|account| account.name.as_str())
+    }
+
     /// Nothing in the chat is unread any more.
     pub(crate) fn customer_reads(&mut self, chat: Chat<'_>) {
         self.known_customer(chat).history.read();

@@ -121,9 +121,10 @@ impl Platform {
         })
     }
 
-    /// `ChatEntry`s of a chat.
-    pub(crate) fn show_chat(&mut self, chat: Chat<'_>, after: u64) -> Vec<Value> {
+    /// `ChatEntry`s of a chat, of the last three days.
+    pub(crate) fn show_chat(&mut self, now: Duration, chat: Chat<'_>, after: u64) -> Vec<Value> {
         let Some(customer) = self.customer_at(chat) else { return Vec::new() };
+        customer.history.forget(now);
         customer.history.after(after).map(|entry| entry.show(chat)).collect()
     }
 

@@ -8,10 +8,14 @@ use clap::ValueEnum;
 use serde::Deserialize;
 use toml::Spanned;
 use toml::de::DeTable;
+use wecom_kf_raw::limits;
 use wecom_kf_sim::{Builder, Corp as SimulatedCorp, Simulator, Strictness};
 
 use super::Options;
 use super::terminal::{self, Corps, Terminal};
+
+/// That of the control API.
+const MAX_USERID_CHARS: usize = 64;
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -213,10 +217,8 @@ impl Config {
 
     fn with_corps(&self, builder: Builder) -> Result<Builder, String> {
         let Some((first, others)) = self.corps.split_first() else {
-            let corp = self
-                .corp
-                .as_ref()
-                .map_or_else(SimulatedCorp::default, |corp| SimulatedCorp::new(&corp.id, &corp.secret));
+            let corp = self.corp.as_ref().map(|corp| known_corp(&corp.id, &corp.secret));
+            let corp = corp.transpose()?.unwrap_or_default();
             return Ok(builder.first(with_people(corp, &self.accounts, &self.servicers, self.callback.as_ref())?));
         };
         let builder = builder.first(first.corp()?);
@@ -226,10 +228,29 @@ impl Config {
 
 impl CorpTable {
     fn corp(&self) -> Result<SimulatedCorp, String> {
-        let corp = SimulatedCorp::new(self.id.get_ref(), &self.secret);
-        let corp = with_people(corp, &self.accounts, &self.servicers, self.callback.as_ref());
+        let corp = known_corp(self.id.get_ref(), &self.secret);
+        let corp = corp.and_then(|corp| with_people(corp, &self.accounts, &self.servicers, self.callback.as_ref()));
         corp.map_err(|error| format!("corp {}: {error}", self.id.get_ref()))
     }
+}
+
+/// Both stand in URLs and are pasted into shells.
+fn known_corp(id: &str, secret: &str) -> Result<SimulatedCorp, String> {
+    let is_plain =
+        |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    match (is_plain(id), is_plain(secret)) {
+        (true, true) => Ok(SimulatedCorp::new(id, secret)),
+        (false, _) => Err("a corp id has letters, digits, `-` and `_`, and at least one of them".to_owned()),
+        (_, false) => Err("a secret has letters, digits, `-` and `_`, and at least one of them".to_owned()),
+    }
+}
+
+/// The rule of the control API, and for accounts of account/add [94662].
+fn check_name(whose: &str, name: &str, max_chars: usize) -> Result<(), String> {
+    if name.trim().is_empty() || name.chars().count() > max_chars {
+        return Err(format!("the name of {whose} has 1 to {max_chars} characters, and not only blanks"));
+    }
+    Ok(())
 }
 
 fn with_people(
@@ -238,6 +259,8 @@ fn with_people(
     servicers: &[String],
     callback: Option<&Callback>,
 ) -> Result<SimulatedCorp, String> {
+    accounts.iter().try_for_each(|name| check_name("an account", name, limits::account_add::NAME_MAX_CHARS))?;
+    servicers.iter().try_for_each(|userid| check_name("a servicer", userid, MAX_USERID_CHARS))?;
     let corp = accounts.iter().fold(corp, SimulatedCorp::account);
     let corp = servicers.iter().fold(corp, SimulatedCorp::servicer);
     match callback {

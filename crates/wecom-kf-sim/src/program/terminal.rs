@@ -7,6 +7,8 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use wecom_kf_sim::{Call, Delivery, FindingName, Report, Simulator};
 
+use super::PORT;
+
 /// WeCom's days are those of China.
 const CHINA: u64 = 8 * 60 * 60;
 
@@ -59,11 +61,16 @@ pub(super) fn greeting(simulator: &Simulator, took: Duration) -> String {
     let exports: String = simulator.vars().iter().map(|(name, value)| format!("export {name}={value}\n")).collect();
     let seed = simulator.seed().map_or_else(|| "none".to_owned(), |seed| seed.to_string());
     let clock = if simulator.has_manual_clock() { "manual" } else { "real" };
-    let keys = if io::stdin().is_terminal() { "o Enter opens the console, q Enter quits" } else { "Ctrl-C ends it" };
+    let keys = if io::stdin().is_terminal() { "o Enter opens it, q Enter quits" } else { "Ctrl-C ends it" };
+    // `point` looks at the usual one.
+    let port = base_url.rsplit(':').next().filter(|port| *port != PORT.to_string());
+    let port = port.map(|port| format!(" --port {port}")).unwrap_or_default();
     format!(
-        "wecom-kf-sim {version}  ready in {took} ms   state in memory   clock {clock}   seed {seed}   {keys}\n  \
-         console  {base_url}/        bot  wecom-kf-sim run -- cargo run      others  wecom-kf-sim point \
-         rust|curl|wechatpy|wxjava|skit\n\
+        "wecom-kf-sim {version}  ready in {took} ms   state in memory   clock {clock}   seed {seed}\n  \
+         console  {base_url}/   {keys}\n  \
+         bot      set the variables below\n  \
+         at once  wecom-kf-sim run -- cargo run   starts a simulator and the bot\n  \
+         others   wecom-kf-sim point rust|curl|wechatpy|wxjava|skit{port}\n\
          {shown}\
          {whose}\n\
          {exports}\n\
@@ -73,11 +80,18 @@ pub(super) fn greeting(simulator: &Simulator, took: Duration) -> String {
     )
 }
 
+/// What is printed before a command is started: the rest is in its variables.
+pub(super) fn short_greeting(simulator: &Simulator) -> String {
+    let seed = simulator.seed().map(|seed| format!("   seed {seed}")).unwrap_or_default();
+    format!("wecom-kf-sim {}  console  {}/{seed}", env!("CARGO_PKG_VERSION"), simulator.base_url())
+}
+
 /// A corp, as the greeting lists it.
 fn corp(corp: &Simulator) -> String {
     // The secret is invented or the simulator's alone, and opens nothing else.
     let (corp_id, secret) = (corp.corp_id(), corp.secret());
-    let accounts: String = corp.open_kfids().iter().map(|id| format!("  account  {id}\n")).collect();
+    let account = |id: &String| format!("  account  {id}  {}\n", printable(&corp.account_name(id).unwrap_or_default()));
+    let accounts: String = corp.open_kfids().iter().map(account).collect();
     format!("  corp id  {corp_id}\n  secret   {secret}\n{accounts}")
 }
 

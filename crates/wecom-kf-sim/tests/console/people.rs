@@ -234,3 +234,24 @@ async fn what_is_unread_is_counted_in_the_list_and_on_the_tab_until_it_is_looked
     .await;
     bot.abort();
 }
+
+#[tokio::test]
+#[ignore = "needs chromedriver"]
+async fn who_is_looked_at_is_in_sight_among_hundreds() {
+    let sim = Simulator::builder().seed(7).manual_clock().start().await.unwrap();
+    let customers: Vec<_> = (0..250).map(|number| sim.customer(&format!("客户{number:03}"))).collect();
+    customers.iter().for_each(|customer| drop(customer.says("你好")));
+    // All spoke at the same moment: then the names decide, and 200 are listed.
+    let last = customers[249].external_userid();
+    let address = format!("{}/?lang=en&customer={last}", sim.base_url());
+    play(address, |page| async move {
+        let is_in_sight =
+            "const row = document.querySelector('#people .customer[aria-current]')?.getBoundingClientRect();
+             const pane = document.querySelector('#people').getBoundingClientRect();
+             return row !== undefined && row.top >= pane.top && row.bottom <= pane.bottom";
+        page.until("the customer is in sight", is_in_sight).await;
+        assert_eq!(page.count("#people .customer").await, 201);
+        page.sees("#people", "and 49 more").await;
+    })
+    .await;
+}

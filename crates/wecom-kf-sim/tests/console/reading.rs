@@ -251,3 +251,20 @@ async fn who_reads_further_up_is_left_there_and_the_page_stays_small() {
     })
     .await;
 }
+
+#[tokio::test]
+#[ignore = "needs chromedriver"]
+async fn only_panes_scroll_and_a_jump_within_one_leaves_the_page_where_it_is() {
+    let sim = Simulator::builder().seed(7).manual_clock().start().await.unwrap();
+    let wang = sim.customer("小王");
+    (0..40).for_each(|number| drop(wang.says(&format!("第 {number} 条"))));
+    let address = format!("{}/?lang=en&customer={}", sim.base_url(), wang.external_userid());
+    play(address, |page| async move {
+        page.sees(".entry .bubble", "第 39 条").await;
+        assert_eq!(page.eval("return document.documentElement.scrollHeight - innerHeight").await, 0);
+        page.eval("document.querySelector('a[href$=\"#log\"]').click()").await;
+        page.eval("document.querySelector('.entry .bubble').scrollIntoView({ block: 'start' })").await;
+        assert_eq!(page.eval("return document.documentElement.scrollTop").await, 0);
+    })
+    .await;
+}

@@ -143,6 +143,8 @@ async fn the_url_is_verified_within_a_second() {
     assert_eq!(sim.verify_callback().await.unwrap().problem.unwrap(), "status 403, only 200 counts");
     let slow = sim.verify_callback().await.unwrap();
     assert!(slow.problem.unwrap().contains("1 s"));
+    let report = sim.report().to_string();
+    assert!(report.contains("verify_url: no answer within 1 s") && !report.contains("attempt"), "{report}");
     assert_eq!(slow.findings, [FindingName::CallbackSlow]);
 
     sim.unset_callback();

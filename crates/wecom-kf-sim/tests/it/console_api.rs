@@ -399,6 +399,20 @@ async fn chat_and_journal_can_be_waited_for() {
 }
 
 #[tokio::test]
+async fn a_chat_is_that_of_the_last_three_days() {
+    let (_sim, control, _bot) = with_control().await;
+    let (_, id) = add(&control, "小王").await;
+    control.post(&format!("/customers/{id}/messages"), json!({ "msgtype": "text", "text": "你好" })).await;
+    let entries = async |advance| {
+        control.post("/clock", json!({ "advance": advance })).await;
+        control.get(&format!("/customers/{id}/chat")).await["entries"].as_array().unwrap().len()
+    };
+    let at_first = entries("0s").await;
+    assert!(at_first > 0);
+    assert_eq!((entries("72h").await, entries("1s").await), (at_first, 0));
+}
+
+#[tokio::test]
 async fn a_row_has_request_reply_verdict_and_what_to_do() {
     let (_sim, control, bot) = with_control().await;
     bot.errcode(op::ACCOUNT_LIST, json!({ "limit": 5, "ofset": 1 })).await;
@@ -472,7 +486,11 @@ async fn a_script_of_faults_is_followed() {
         json!({ "operation": "send_msg", "effect": "html", "probability": 2 }),
         json!({ "operation": "send_msg", "effect": "html", "always": true, "times": 2 }),
         json!({ "operation": "send_msg", "effect": "delay", "delay": "1h" }),
-        json!({ "operation": "send_msg", "effect": "status", "status": 99 }),
+        json!({ "operation": "send_msg", "effect": "status", "status": 199 }),
+        json!({ "operation": "send_msg", "effect": "content_type", "content_type": "text/plain\r\nX: y" }),
+        json!({ "operation": "sync_msg", "effect": "msg_send_fail" }),
+        json!({ "operation": "send_msg", "effect": "errcode", "errcode": -1, "delay": "2s" }),
+        json!({ "operation": "callback", "effect": "lost", "delay": "2s" }),
         json!({ "operation": "send_msg", "effect": "html", "tims": 2 }),
         json!({ "script": [] }),
         json!({ "script": [{ "operation": "*", "effect": "pass" }, { "operation": "x", "effect": "pass" }] }),

@@ -201,6 +201,14 @@ async fn what_is_wrong_with_the_settings_is_said_without_the_secrets() {
             "no operation `send_message`",
         ),
         ("kind.toml", "clock = \"canary\"\n", "line 1"),
+        ("account.toml", "port = 0\naccounts = [\"售前\", \" \"]\n", "the name of an account has 1 to 16 characters"),
+        ("servicer.toml", "port = 0\nservicers = [\"\"]\n", "the name of a servicer has 1 to 64 characters"),
+        ("id.toml", "port = 0\n[corp]\nid = \"ww 1\"\nsecret = \"canary\"\n", "a corp id has letters"),
+        (
+            "secret.toml",
+            "port = 0\n[[corps]]\nid = \"ww1\"\nsecret = \"canary $HOME\"\n",
+            "corp ww1: a secret has letters",
+        ),
     ];
     for (name, text, expected) in cases {
         let complaint = complaint(&["--config", &file(name, text)], 1).await;
@@ -249,10 +257,12 @@ async fn a_file_may_have_several_corps() {
         greeting.push(lines.next_line().await.unwrap().unwrap());
     }
     let listed: Vec<_> = greeting.iter().filter_map(|line| line.strip_prefix("  ")?.split_once("  ")).collect();
-    let words: Vec<_> = listed.iter().map(|(name, value)| (*name, value.trim())).skip(1).collect();
+    let words: Vec<_> = listed.iter().map(|(name, value)| (*name, value.trim())).skip(4).collect();
     assert_eq!((words[0], words[1]), (("corp id", "ww1"), ("secret", "secret-1")));
     assert_eq!((words[4], words[5]), (("corp id", "ww2"), ("secret", "secret-2")));
-    assert_eq!(words.iter().filter(|(name, _)| *name == "account").count(), 3);
+    let accounts = words.iter().filter(|(name, _)| *name == "account");
+    let names: Vec<_> = accounts.filter_map(|(_, account)| account.split_whitespace().nth(1)).collect();
+    assert_eq!(names, ["售前", "售后", "二店"]);
     let exports: Vec<_> = greeting.iter().filter_map(|line| line.strip_prefix("export ")?.split_once('=')).collect();
     let var = |wanted: &str| exports.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value);
     assert_eq!((var("WECOM_CORP_ID"), var("WECOM_KF_CALLBACK_TOKEN")), (Some("ww1"), None));
@@ -368,7 +378,10 @@ async fn run_starts_a_command_with_the_variables_and_ends_with_its_code() {
         stdout.starts_with("http://127.0.0.1:") && stdout.contains(" wk") && stdout.lines().count() == 1,
         "{stdout}"
     );
-    assert!(String::from_utf8(output.stderr).unwrap().contains("nothing found in 0 calls"));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    let where_it_is = format!("console  {}/", stdout.split_whitespace().next().unwrap());
+    assert!(stderr.lines().next().unwrap().ends_with(&where_it_is), "{stderr}");
+    assert!(stderr.contains("nothing found in 0 calls"));
 
     let twice = r#"for _ in 1 2; do curl -s "$WECOM_KF_BASE_URL/cgi-bin/gettoken?corpid=$WECOM_CORP_ID&corpsecret=$WECOM_KF_SECRET" >/dev/null; done"#;
     let output = run(&["--check"], twice).await;
@@ -379,6 +392,20 @@ async fn run_starts_a_command_with_the_variables_and_ends_with_its_code() {
     let missing = program(&["--port", "0", "run", "--", "/no/such/program"]).output().await.unwrap();
     assert_eq!(missing.status.code(), Some(1));
     assert!(String::from_utf8(missing.stderr).unwrap().contains("cannot start /no/such/program"));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_command_does_not_outlive_the_simulator() {
+    let script = "echo $$; exec sleep 60";
+    let mut child = program(&["--port", "0", "run", "--", "sh", "-c", script]).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let command = lines.next_line().await.unwrap().unwrap();
+    let kill = |args: &[&str]| Command::new("kill").args(args).stderr(Stdio::null()).status();
+    assert!(kill(&["-0", &command]).await.unwrap().success(), "it runs");
+    assert!(kill(&["-TERM", &child.id().unwrap().to_string()]).await.unwrap().success());
+    assert_eq!(child.wait().await.unwrap().code(), Some(1));
+    assert!(!kill(&["-0", &command]).await.unwrap().success(), "it runs on");
 }
 
 #[tokio::test]
@@ -395,6 +422,10 @@ async fn point_prints_lines_that_work() {
         let output = program(&["point", client, "--port", port]).output().await.unwrap();
         assert!(String::from_utf8(output.stdout).unwrap().contains(var(&vars, "WECOM_KF_BASE_URL")), "{client}");
     }
+    // The file that the simulator was started with will do.
+    let path = file("point.toml", &format!("port = {port}\n"));
+    let output = program(&["--config", &path, "point", "run"]).output().await.unwrap();
+    assert!(String::from_utf8(output.stdout).unwrap().contains(var(&vars, "WECOM_KF_BASE_URL")));
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
     let complaint = complaint(&["point", "curl", "--port", &free], 1).await;
     assert!(complaint.contains(&format!("no simulator answers on port {free}")), "{complaint}");
