@@ -4,6 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use wecom_kf::{Client, Credentials, Error, Settings};
+use wecom_kf_sim::Simulator;
 
 fn build(base_url: &str) -> Result<Client, Error> {
     Client::builder(Credentials::new("ww", "secret")).base_url(base_url).build()
@@ -186,4 +187,22 @@ fn every_call_can_be_spawned() {
     spawnable(client.call(&wecom_kf::raw::op::AccountList::default()));
     // Spawned in earnest: nothing borrowed but the client itself.
     spawnable(async move { client.account().list().await });
+}
+
+#[tokio::test]
+async fn the_line_that_the_simulator_gives_for_rust_compiles() {
+    macro_rules! compiled {
+        ($($line:tt)*) => {{
+            fn _compiled() -> Result<(), wecom_kf::Error> {
+                $($line)*
+                Ok(())
+            }
+            stringify!($($line)*)
+        }};
+    }
+    let line = compiled!(let _client = wecom_kf::Settings::from_env().client()?;);
+    let sim = Simulator::start().await.unwrap();
+    let given = sim.point("rust").unwrap();
+    let without_blanks = |text: &str| text.replace(char::is_whitespace, "");
+    assert!(without_blanks(&given).contains(&without_blanks(line).replace("_client", "client")), "{given}");
 }

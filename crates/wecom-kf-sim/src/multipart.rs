@@ -18,7 +18,8 @@ pub(crate) struct Part {
 
 /// The part of a `multipart/form-data` body.
 ///
-/// 44001 is what clients see that send it otherwise [seen in practice]: without a boundary, a file name, a Content-Type.
+/// 44001 is what clients see that send it otherwise [seen in practice]: without a boundary, or a file name. Those of Python
+/// send the part without a Content-Type of its own, which is taken.
 pub(crate) async fn part(headers: &HeaderMap, body: Bytes) -> Result<Part, Refusal> {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let boundary = multer::parse_boundary(content_type)
@@ -31,9 +32,6 @@ pub(crate) async fn part(headers: &HeaderMap, body: Bytes) -> Result<Part, Refus
     // Raw in `filename=`: the form `filename*=` is not known to work [seen in practice].
     let file_name = field.file_name().filter(|name| !name.is_empty()).map(str::to_owned);
     let file_name = file_name.ok_or_else(|| bad("the part has no `filename=`"))?;
-    if !field.headers().contains_key(header::CONTENT_TYPE) {
-        return Err(bad("the part has no Content-Type"));
-    }
     let bytes = field.bytes().await.map_err(|_| broken())?;
     // unverified: "one part" [90253]; what WeCom does with more is not documented.
     if multipart.next_field().await.map_err(|_| broken())?.is_some() {
