@@ -144,6 +144,25 @@ async fn while_one_customer_waits_for_another_try_others_go_on_through_the_page_
 }
 
 #[tokio::test(start_paused = true)]
+async fn while_a_page_goes_on_the_page_ahead_is_not_put_to_work_however_long_that_takes() {
+    let customers = ["wmA", "wmA", "wmA", "wmA", "wmB"];
+    let wecom = FakeWeCom::new(4, customers.iter().enumerate().map(|(number, who)| text(&format!("m{number}"), who)));
+    let diary = Diary::new();
+    let inbox = builder(&wecom, Memory::new()).open().await.unwrap();
+    let noted = diary.clone();
+    run_through(inbox, move |delivery| {
+        noted.note(delivery.id());
+        async {
+            sleep(Duration::from_millis(400)).await;
+            Ok(())
+        }
+    })
+    .await;
+    let started = diary.times_of("m4")[0];
+    assert!((1600..1700).contains(&started), "a crash before would have repeated two pages: {started} ms");
+}
+
+#[tokio::test(start_paused = true)]
 async fn customers_are_handled_side_by_side_each_in_order_and_no_more_at_once_than_was_said() {
     let wecom = FakeWeCom::new(100, (0..40).map(|number| text(&format!("m{number:02}"), &format!("wm{}", number % 8))));
     let diary = Diary::new();
