@@ -298,6 +298,15 @@ async fn a_fresh_welcome_overtakes_other_customers_and_never_its_own_earlier_mes
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_page_ahead_with_a_fresh_welcome_is_put_to_work_at_once() {
+    let wecom = FakeWeCom::new(1, [text("a0", "wmA"), enters("d0", "wmD", now())]);
+    let mut inbox = builder(&wecom, Memory::new()).open().await.unwrap();
+    let _held = inbox.next().await.unwrap().unwrap();
+    let welcome = timeout(Duration::from_millis(100), inbox.next()).await.expect("it does not wait");
+    assert_eq!(welcome.unwrap().unwrap().id(), "d0");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_message_without_a_msgid_is_told_apart_by_what_it_says() {
     let without =
         |words: &str| format!(r#"{{"external_userid":"wmA","msgtype":"text","text":{{"content":"{words}"}}}}"#);

@@ -220,6 +220,24 @@ async fn after_a_standstill_beyond_the_lease_nothing_is_handed_out_before_the_le
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_answer_from_before_the_lease_was_lost_settles_nothing_that_came_after() {
+    let wecom = FakeWeCom::new(2, messages(2));
+    let store = FakeStore::default();
+    let mut inbox = opened(&wecom, &store).await;
+    let stale = inbox.next().await.unwrap().unwrap();
+    let thief = store.steal().await;
+    store.memory.commit(&thief, &commit_of_another(3, None)).await.unwrap();
+    assert!(matches!(inbox.next().await, Some(Err(Error::Store(StoreError::StaleLease)))));
+    store.memory.release(&thief).await.unwrap();
+    let again = inbox.next().await.unwrap().unwrap();
+    assert_eq!((stale.id(), again.id()), ("m0", "m0"));
+    stale.ack();
+    assert!(timeout(SECOND, inbox.next()).await.is_err(), "the next one waits for the answer to the second delivery");
+    again.ack();
+    assert_eq!(inbox.next().await.unwrap().unwrap().id(), "m1");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_store_that_has_forgotten_gets_back_what_the_running_inbox_knows() {
     let wecom = FakeWeCom::new(2, messages(6));
     let store = FakeStore::default();
