@@ -13,6 +13,9 @@ use crate::source::{ClientSource, PageSource};
 use crate::store::{InboxKey, InboxStore, Memory};
 use crate::{Error, defaults};
 
+/// For whoever says "never" by the longest time there is, which leaves the range of clocks.
+pub(crate) const LONGEST: Duration = Duration::from_secs(10 * 365 * 86_400);
+
 /// Where to begin when the store holds nothing of the account. WeCom keeps messages for three days.
 ///
 /// Once something is stored, this is not looked at again.
@@ -176,18 +179,27 @@ impl InboxBuilder {
     /// network that is down. [`Error::NoSuchAccount`]: the app has no such account. [`Error::Store`]: the store cannot
     /// be read. [`Error::Settings`]: a limit of 0.
     pub async fn open(self) -> Result<Inbox, Error> {
-        let Settings { concurrency, max_tries, lease, poll, .. } = self.settings;
-        if concurrency == 0 || max_tries == 0 || lease.is_zero() || poll.is_zero() {
-            return Err(Error::Settings("concurrency, tries, lease and poll are more than 0"));
-        }
+        self.check_settings()?;
         if self.source.is_none() {
             check(&self.client, &self.open_kfid).await?;
         }
         self.open_unchecked().await
     }
 
-    /// Of an account that is known to be there.
-    pub(crate) async fn open_unchecked(self) -> Result<Inbox, Error> {
+    pub(crate) fn check_settings(&self) -> Result<(), Error> {
+        let Settings { concurrency, max_tries, lease, poll, .. } = self.settings;
+        if concurrency == 0 || max_tries == 0 || lease.is_zero() || poll.is_zero() {
+            return Err(Error::Settings("concurrency, tries, lease and poll are more than 0"));
+        }
+        Ok(())
+    }
+
+    /// Of an account that is known to be there, with settings that are known to be good.
+    pub(crate) async fn open_unchecked(mut self) -> Result<Inbox, Error> {
+        let Settings { poll, lease, stop_within, .. } = &mut self.settings;
+        for time in [poll, lease, stop_within] {
+            *time = (*time).min(LONGEST);
+        }
         let scope = self.scope.unwrap_or_else(|| scope_of(&self.client));
         let store = self.store.unwrap_or_else(|| Arc::new(Memory::new()));
         let key = InboxKey::new(scope, self.open_kfid);

@@ -27,8 +27,8 @@ pub const BACKOFF_CAP: Duration = Duration::from_secs(30);
 pub const BACKOFF_RESET: Duration = Duration::from_secs(120);
 /// After 45009, too many calls.
 pub const RATE_LIMIT_WAIT: Duration = Duration::from_secs(60);
-/// How often a page that cannot be decoded is asked for at each size before a smaller one is tried, and in the end
-/// before it is parked.
+/// An answer that cannot be decoded is asked for again by a tenth of the messages, down to one, and that so often before
+/// it is parked.
 pub const UNREADABLE_TRIES: u32 = 3;
 /// While a page is held up by messages that are tried again or take long, the page ahead is put to work after this.
 pub const HELD_UP: Duration = Duration::from_millis(500);

@@ -28,7 +28,7 @@ use crate::error::UnreadableThen;
 use crate::metrics::{LastError, Status};
 use crate::shared::{Shared, Wake};
 use crate::source::{Fetched, Unreadable};
-use crate::store::{Acquired, Commit, InboxState, Parked, ParkedKind, StoreError, fingerprint};
+use crate::store::{Acquired, Commit, InboxState, Lease, Parked, ParkedKind, StoreError, fingerprint};
 use crate::{ColdStart, Error, defaults};
 
 use backoff::Backoff;
@@ -37,6 +37,9 @@ use known::Known;
 use reader::{Cause, Outcome as Pulled, Reader};
 use work::{CursorThen, ItemOrigin, Outcome, PageAtWork, Work};
 pub(crate) use work::{HandOut, Slot};
+
+/// Whoever is told for the first time that another process reads asks again after this.
+const ASKS_AGAIN: Duration = Duration::from_millis(100);
 
 /// An inbox at work.
 pub(crate) struct Engine {
@@ -85,6 +88,8 @@ enum State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum FirstWake {
     Counts,
+    /// It came, and tells of what was sent since then.
+    ReachesBackTo(i64),
     DoesNotCount,
 }
 
@@ -97,6 +102,8 @@ struct Write {
 enum WriteThen {
     /// The oldest page is done.
     PopsPage,
+    /// What was passed over is read.
+    ReadsAnew,
     Nothing,
 }
 
@@ -132,6 +139,10 @@ impl Engine {
     pub(crate) async fn step(&mut self) -> Option<Result<Delivery, Error>> {
         loop {
             self.heed_stop();
+            if !matches!(self.state, State::Serves) {
+                // It may be long before it is used, and others may share the permits.
+                self.permit = None;
+            }
             let next = match self.state {
                 State::StandsBy { ask_at } => self.stand_by(ask_at).await,
                 State::Loads { at } => self.load(at).await,
@@ -198,8 +209,11 @@ impl Engine {
             Ok(Acquired::Held { holder, left }) => {
                 tracing::debug!(inbox = %self.shared.key, %holder, ?left, "another process reads");
                 self.set_status(Status::StandsBy);
-                self.another_reads = true;
-                let wait = left.max(Duration::from_millis(20)).min(settings.lease / 3);
+                let mut wait = left.max(Duration::from_millis(20)).min(settings.lease / 3);
+                if !std::mem::replace(&mut self.another_reads, true) {
+                    // It may be about to go, as an inbox that was dropped is.
+                    wait = wait.min(ASKS_AGAIN);
+                }
                 Next::To(State::StandsBy { ask_at: Instant::now() + wait })
             }
             Err(error) => self.store_failed(error, |ask_at| State::StandsBy { ask_at }),
@@ -226,6 +240,8 @@ impl Engine {
 
     async fn load(&mut self, at: Instant) -> Next {
         if self.stop_by.is_some() {
+            // What is at work here builds on a place that another process may have moved on since: none of it is written.
+            self.give_back().await;
             return Next::To(State::Ends);
         }
         if Instant::now() < at {
@@ -244,6 +260,8 @@ impl Engine {
             // It was written, only its answer was lost.
             self.written(write);
         }
+        // Any other was not, and builds on what may be no more.
+        self.write = None;
         let another_read = std::mem::take(&mut self.another_reads);
         if self.known.revision == 0 {
             return match stored.revision {
@@ -252,7 +270,6 @@ impl Engine {
                 _ => self.adopt(stored),
             };
         }
-        self.write = None;
         if stored.revision < self.known.revision {
             tracing::warn!(inbox = %self.shared.key, "the store has forgotten; writing back what is known here");
             let commit = Commit { settled: self.known.settled(), ..self.commit() };
@@ -271,11 +288,16 @@ impl Engine {
     /// 30 s at least.
     async fn give_way(&mut self) -> State {
         tracing::warn!(inbox = %self.shared.key, "the store has forgotten where another process reads: giving way to it");
-        if let Some(keeper) = self.keeper.take() {
-            let _ = in_time(self.shared.store.release(&keeper.lease)).await;
-        }
+        self.give_back().await;
         self.set_status(Status::StandsBy);
         State::StandsBy { ask_at: Instant::now() + defaults::BACKOFF_CAP }
+    }
+
+    /// Gives the lease back, if it has it.
+    async fn give_back(&mut self) {
+        let Some(keeper) = self.keeper.take() else { return };
+        let _ = in_time(self.shared.store.release(&keeper.lease)).await;
+        keeper.end().await;
     }
 
     fn start_cold(&mut self) -> State {
@@ -304,10 +326,11 @@ impl Engine {
     /// Somebody else has read on. What handlers here still do must end before the same messages may come again.
     async fn wait_for_what_is_out(&mut self) {
         let limit = Instant::now() + self.shared.settings.lease;
-        while self.out > 0 && Instant::now() < limit {
+        while self.out > 0 && Instant::now() < limit && !self.shared.asked().stop {
             tokio::select! {
                 answer = self.answers.recv() => if answer.is_some() { self.out -= 1 },
                 () = sleep_until(limit) => {}
+                () = self.shared.news.notified() => {}
             }
         }
     }
@@ -352,9 +375,17 @@ impl Engine {
 
     fn written(&mut self, write: Write) {
         self.known.take(&write.commit);
-        if write.then == WriteThen::PopsPage {
-            self.work.pop();
-            self.shared.metrics().pages += 1;
+        match write.then {
+            WriteThen::PopsPage => {
+                self.work.pop();
+                self.shared.metrics().pages += 1;
+            }
+            WriteThen::ReadsAnew => {
+                // What is at work goes on, but must not move the cursor past what is read anew.
+                self.work.let_the_cursor_stay();
+                self.reader.restart(None);
+            }
+            WriteThen::Nothing => {}
         }
     }
 
@@ -444,8 +475,11 @@ impl Engine {
         }
         let mut asked = self.shared.asked();
         let replays: Vec<Parked> = asked.replays.drain(..).collect();
-        let is_first = asked.wake.is_some() && self.first_wake == FirstWake::Counts;
-        let first = asked.wake.as_ref().filter(|_| is_first).map(|wake| wake.create_time);
+        if self.first_wake == FirstWake::Counts
+            && let Some(wake) = &asked.wake
+        {
+            self.first_wake = FirstWake::ReachesBackTo(reaching_back(wake.create_time));
+        }
         // One that comes while a pull is under way is the one that is queued.
         let wake = if self.reader.takes_wake() { asked.wake.take() } else { None };
         drop(asked);
@@ -455,24 +489,20 @@ impl Engine {
         if let Some(Wake { token, .. }) = wake {
             self.reader.wake(token);
         }
-        first.and_then(|create_time| self.reach_back(create_time))
+        self.reach_back()
     }
 
-    /// The first callback after a cold start: begins anew if it tells of something older than where that began.
-    fn reach_back(&mut self, create_time: i64) -> Option<State> {
-        self.first_wake = FirstWake::DoesNotCount;
-        let since = reaching_back(create_time);
+    /// The first callback after a cold start: begins anew if it tells of something older than where that began. Until
+    /// that is written it is still to do, whatever comes in between.
+    fn reach_back(&mut self) -> Option<State> {
+        let FirstWake::ReachesBackTo(since) = self.first_wake else { return None };
         if self.known.since.is_none_or(|known| known <= since) {
+            self.first_wake = FirstWake::DoesNotCount;
             return None;
         }
         tracing::info!(inbox = %self.shared.key, since, "the callback tells of something older than the start");
-        self.known.since = Some(since);
-        self.known.cursor = None;
-        // What is at work goes on, but must not move the cursor past what is read anew.
-        self.work.let_the_cursor_stay();
-        self.reader.restart(None);
-        let commit = self.commit();
-        Some(self.write_now(commit, WriteThen::Nothing))
+        let commit = Commit { cursor: None, since: Some(since), ..self.commit() };
+        Some(self.write_now(commit, WriteThen::ReadsAnew))
     }
 
     fn replay(&mut self, parked: Parked) {
@@ -669,11 +699,11 @@ impl Engine {
         while let Ok(answer) = self.answers.try_recv() {
             self.take(answer);
         }
-        if let Some(keeper) = self.keeper.take() {
-            if let Err(error) = self.leave(&keeper).await {
+        if let Some(lease) = self.keeper.as_ref().map(|keeper| keeper.lease.clone()) {
+            if let Err(error) = self.leave(&lease).await {
                 tracing::warn!(inbox = %self.shared.key, %error, "what is at work will be repeated at the next start");
             }
-            let _ = in_time(self.shared.store.release(&keeper.lease)).await;
+            self.give_back().await;
         }
         let mut metrics = self.shared.metrics();
         metrics.lag_messages = self.work.unsettled_at_work();
@@ -682,14 +712,14 @@ impl Engine {
         Next::To(State::Ended)
     }
 
-    async fn leave(&mut self, keeper: &Keeper) -> Result<(), StoreError> {
+    async fn leave(&mut self, lease: &Lease) -> Result<(), StoreError> {
         if let Some(write) = self.write.take() {
-            in_time(self.shared.store.commit(&keeper.lease, &write.commit)).await?;
+            in_time(self.shared.store.commit(lease, &write.commit)).await?;
             self.written(write);
         }
         while self.settle().is_some() {
             let Some(write) = self.write.take() else { break };
-            in_time(self.shared.store.commit(&keeper.lease, &write.commit)).await?;
+            in_time(self.shared.store.commit(lease, &write.commit)).await?;
             self.written(write);
         }
         let settled = self.work.settled_so_far();
@@ -698,7 +728,7 @@ impl Engine {
         }
         let commit =
             Commit { settled: settled.ids, parked: settled.parked, unparked: settled.unparked, ..self.commit() };
-        in_time(self.shared.store.commit(&keeper.lease, &commit)).await
+        in_time(self.shared.store.commit(lease, &commit)).await
     }
 }
 
@@ -723,7 +753,10 @@ fn id_of(message: &Message) -> Arc<str> {
 
 /// Whether `stored` is what `commit` leaves.
 fn is_of(commit: &Commit, stored: &InboxState) -> bool {
-    stored.revision == commit.revision && stored.cursor == commit.cursor && stored.since == commit.since
+    stored.revision == commit.revision
+        && stored.cursor == commit.cursor
+        && stored.since == commit.since
+        && stored.settled.ends_with(&commit.settled)
 }
 
 fn reaching_back(time: i64) -> i64 {
@@ -761,5 +794,29 @@ async fn permit_of(slots: Option<Arc<Semaphore>>) -> OwnedSemaphorePermit {
             Err(_) => std::future::pending().await,
         },
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use wecom_kf::{Client, Credentials};
+
+    use super::*;
+    use crate::Inbox;
+    use crate::store::{InboxStore, Memory};
+
+    #[tokio::test]
+    async fn an_inbox_that_does_not_serve_keeps_no_permit_from_others() {
+        let client = Client::builder(Credentials::new("ww1", "s")).build().unwrap();
+        let store = Memory::new();
+        let inbox = Inbox::builder(client, "wk1").store(store.clone()).open_unchecked().await.unwrap();
+        let shared = inbox.shared().clone();
+        store.acquire(&shared.key, "another", defaults::LEASE).await.unwrap();
+        let slots = Arc::new(Semaphore::new(1));
+        let mut engine = Engine::new(shared);
+        engine.permit = slots.clone().try_acquire_owned().ok();
+        assert!(engine.step().now_or_never().is_none());
+        assert_eq!(slots.available_permits(), 1);
     }
 }

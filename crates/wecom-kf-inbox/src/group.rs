@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -10,7 +11,7 @@ use tokio::time::{Instant, sleep_until};
 use wecom_kf::{Client, OpenKfid};
 use wecom_kf_callback::Event;
 
-use crate::builder::{InboxBuilder, may_read};
+use crate::builder::{InboxBuilder, LONGEST, may_read};
 use crate::clock::unix_seconds;
 use crate::delivery::Delivery;
 use crate::inbox::{Inbox, InboxHandle};
@@ -64,7 +65,7 @@ impl InboxGroupBuilder {
     /// How often to look for new accounts; every 10 minutes ([`defaults::LOOK_FOR_ACCOUNTS`]). A callback that tells of
     /// one makes it look at once.
     pub fn look_every(mut self, interval: Duration) -> Self {
-        self.look_every = interval;
+        self.look_every = interval.min(LONGEST);
         self
     }
 
@@ -83,6 +84,7 @@ impl InboxGroupBuilder {
         if self.concurrency == 0 || self.look_every.is_zero() {
             return Err(Error::Settings("concurrency and the interval of looking are more than 0"));
         }
+        (self.each)(Inbox::builder(self.client.clone(), "")).check_settings()?;
         let looked_at = unix_seconds();
         let found = self.look().await?;
         Ok(InboxGroup { builder: self, found, looked_at, handle: GroupHandle::default() })
@@ -127,7 +129,8 @@ impl InboxGroup {
     }
 
     /// Handles the messages of all accounts until `stop` ends, each as [`Inbox::run_until`] does, then finishes what is
-    /// at work. An inbox that ends for an error of its own is opened again at the next look; the others go on.
+    /// at work. An inbox that ends for an error of its own is opened again at the next look; the others go on. A look
+    /// that fails, or after which an inbox cannot be opened, is repeated after 30 seconds.
     pub async fn run_until<S, H, F>(self, stop: S, handler: H) -> Summary
     where
         S: Future,
@@ -137,18 +140,34 @@ impl InboxGroup {
         let Self { builder, found, looked_at, handle } = self;
         let slots = Arc::new(Semaphore::new(builder.concurrency.min(Semaphore::MAX_PERMITS)));
         let handler = Arc::new(handler);
+        let stopped = handle.clone();
+        let mut stop = Box::pin(
+            async move {
+                tokio::select! {
+                    _ = stop => {}
+                    () = stopped.0.stop.notified() => {}
+                }
+            }
+            .fuse(),
+        );
         let mut running = Running { builder, handle, slots, inboxes: JoinSet::new(), summary: Summary::default() };
-        let start = running.builder.cold_start;
-        running.serve(found, start, &handler).await;
         let mut look = Look { last: looked_at, at: Instant::now() + running.builder.look_every };
-        let mut stop = Box::pin(stop.fuse());
-        loop {
+        let start = running.builder.cold_start;
+        let mut is_stopped = tokio::select! {
+            () = &mut stop => true,
+            opened = running.serve(found, start, &handler) => {
+                if opened == Opened::NotAll {
+                    look.again_soon();
+                }
+                false
+            }
+        };
+        while !is_stopped {
             tokio::select! {
-                _ = &mut stop => break,
-                () = running.handle.0.stop.notified() => break,
+                () = &mut stop => is_stopped = true,
                 Some(ended) = running.inboxes.join_next() => running.take(ended),
                 () = sleep_until(look.at) => tokio::select! {
-                    _ = &mut stop => break,
+                    () = &mut stop => is_stopped = true,
                     () = running.look(&mut look, &handler) => {}
                 },
                 () = running.handle.0.look.notified() => {
@@ -172,16 +191,33 @@ const LOOK_GAP: Duration = Duration::from_secs(2);
 
 /// When to look for accounts.
 struct Look {
-    /// When that was done last, in Unix seconds.
+    /// When that was done last, and all that were found could be opened, in Unix seconds: who is found later begins there.
     last: i64,
     at: Instant,
 }
+
+impl Look {
+    /// It failed, or what it led to.
+    fn again_soon(&mut self) {
+        self.at = self.at.min(Instant::now() + defaults::BACKOFF_CAP);
+    }
+}
+
+/// Whether all accounts have an inbox now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Opened {
+    All,
+    NotAll,
+}
+
+/// Whose inbox has ended, and with what; None after a panic.
+type Ended = (OpenKfid, Option<Result<Summary, Error>>);
 
 struct Running {
     builder: InboxGroupBuilder,
     handle: GroupHandle,
     slots: Arc<Semaphore>,
-    inboxes: JoinSet<(OpenKfid, Result<Summary, Error>)>,
+    inboxes: JoinSet<Ended>,
     summary: Summary,
 }
 
@@ -195,7 +231,10 @@ impl Running {
         look.at = Instant::now() + self.builder.look_every;
         let found = match self.builder.look().await {
             Ok(found) => found,
-            Err(error) => return tracing::warn!(%error, "cannot look for accounts"),
+            Err(error) => {
+                look.again_soon();
+                return tracing::warn!(%error, "cannot look for accounts");
+            }
         };
         for (open_kfid, inbox) in &*self.handle.inboxes() {
             if !found.contains(open_kfid) {
@@ -207,16 +246,19 @@ impl Running {
             ColdStart::FromNow => ColdStart::Since(reaching_back(look.last)),
             other => other,
         };
-        look.last = looked_at;
-        self.serve(found, start, handler).await;
+        match self.serve(found, start, handler).await {
+            Opened::All => look.last = looked_at,
+            Opened::NotAll => look.again_soon(),
+        }
     }
 
     /// Opens the inboxes of those that have none.
-    async fn serve<H, F>(&mut self, found: Vec<OpenKfid>, start: ColdStart, handler: &Arc<H>)
+    async fn serve<H, F>(&mut self, found: Vec<OpenKfid>, start: ColdStart, handler: &Arc<H>) -> Opened
     where
         H: Fn(Delivery) -> F + Send + Sync + 'static,
         F: Future<Output = Result<(), Failure>> + Send + 'static,
     {
+        let mut opened = Opened::All;
         for open_kfid in found {
             if self.handle.inboxes().contains_key(&open_kfid) {
                 continue;
@@ -225,24 +267,29 @@ impl Running {
                 Ok(inbox) => inbox,
                 Err(error) => {
                     tracing::warn!(%open_kfid, %error, "cannot open the inbox; at the next look again");
+                    opened = Opened::NotAll;
                     continue;
                 }
             };
             self.handle.add(open_kfid.clone(), inbox.handle());
             let handler = handler.clone();
-            self.inboxes.spawn(async move { (open_kfid, inbox.run(move |delivery| handler(delivery)).await) });
+            let run = AssertUnwindSafe(inbox.run(move |delivery| handler(delivery)));
+            self.inboxes.spawn(async move { (open_kfid, run.catch_unwind().await.ok()) });
         }
+        opened
     }
 
-    fn take(&mut self, ended: Result<(OpenKfid, Result<Summary, Error>), tokio::task::JoinError>) {
-        // It is never aborted, and panics of handlers do not come this far.
+    fn take(&mut self, ended: Result<Ended, tokio::task::JoinError>) {
+        // It is never aborted, and panics do not come this far.
         let Ok((open_kfid, outcome)) = ended else { return };
         self.handle.inboxes().remove(&open_kfid);
         match outcome {
-            Ok(summary) => self.summary += summary,
-            Err(error) => {
+            Some(Ok(summary)) => self.summary += summary,
+            Some(Err(error)) => {
                 tracing::error!(%open_kfid, %error, "the inbox has ended; at the next look it is opened again")
             }
+            // Not one of a handler: of a store or a source that is the program's own.
+            None => tracing::error!(%open_kfid, "the inbox panicked; at the next look it is opened again"),
         }
     }
 }
@@ -341,5 +388,87 @@ impl fmt::Debug for InboxGroup {
 impl fmt::Debug for InboxGroupBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("InboxGroupBuilder").field("cold_start", &self.cold_start).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+
+    use wecom_kf::{BoxFuture, Credentials};
+    use wecom_kf_sim::Simulator;
+
+    use super::*;
+    use crate::store::{Acquired, Commit, InboxKey, InboxState, Lease, Parked, StoreError};
+
+    /// A store that is down until it is said to be up; nobody gets its lease.
+    #[derive(Clone, Default)]
+    struct Store(Arc<AtomicBool>);
+
+    fn never<'a, T: Send + 'a>() -> BoxFuture<'a, T> {
+        Box::pin(std::future::pending())
+    }
+
+    impl InboxStore for Store {
+        fn acquire<'a>(
+            &'a self,
+            _: &'a InboxKey,
+            _: &'a str,
+            _: Duration,
+        ) -> BoxFuture<'a, Result<Acquired, StoreError>> {
+            never()
+        }
+        fn renew<'a>(&'a self, _: &'a Lease, _: Duration) -> BoxFuture<'a, Result<(), StoreError>> {
+            never()
+        }
+        fn release<'a>(&'a self, _: &'a Lease) -> BoxFuture<'a, Result<(), StoreError>> {
+            never()
+        }
+        fn load<'a>(&'a self, _: &'a InboxKey) -> BoxFuture<'a, Result<InboxState, StoreError>> {
+            let is_up = self.0.load(SeqCst);
+            Box::pin(
+                async move { if is_up { Ok(InboxState::default()) } else { Err(StoreError::down("a test said so")) } },
+            )
+        }
+        fn commit<'a>(&'a self, _: &'a Lease, _: &'a Commit) -> BoxFuture<'a, Result<(), StoreError>> {
+            never()
+        }
+        fn parked<'a>(&'a self, _: &'a InboxKey) -> BoxFuture<'a, Result<Vec<Parked>, StoreError>> {
+            never()
+        }
+        fn drop_parked<'a>(&'a self, _: &'a InboxKey, _: &'a str) -> BoxFuture<'a, Result<bool, StoreError>> {
+            never()
+        }
+    }
+
+    #[tokio::test]
+    async fn an_account_that_cannot_be_opened_is_tried_again_soon_and_begins_where_it_would_have() {
+        let sim = Simulator::start().await.unwrap();
+        let client = Client::builder(Credentials::new(sim.corp_id(), sim.secret())).base_url(sim.base_url());
+        let client = client.http(|http| http.no_proxy()).build().unwrap();
+        let store = Store::default();
+        let mut running = Running {
+            builder: InboxGroup::builder(client).store(store.clone()),
+            handle: GroupHandle::default(),
+            slots: Arc::new(Semaphore::new(1)),
+            inboxes: JoinSet::new(),
+            summary: Summary::default(),
+        };
+        let handler = Arc::new(|_| async { Ok(()) });
+        let mut look = Look { last: 17, at: Instant::now() };
+        running.look(&mut look, &handler).await;
+        assert_eq!((running.handle.each().len(), look.last), (0, 17), "who wrote since then is not passed over");
+        assert!(look.at <= Instant::now() + defaults::BACKOFF_CAP);
+
+        store.0.store(true, SeqCst);
+        running.look(&mut look, &handler).await;
+        assert_eq!(running.handle.each().len(), 1);
+        assert!(look.last > 17 && look.at > Instant::now() + defaults::BACKOFF_CAP);
+
+        sim.fault(wecom_kf_sim::op::ACCOUNT_LIST).errcode(-1).always();
+        let last = look.last;
+        running.look(&mut look, &handler).await;
+        assert_eq!(look.last, last);
+        assert!(look.at <= Instant::now() + defaults::BACKOFF_CAP);
     }
 }

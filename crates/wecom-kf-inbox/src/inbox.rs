@@ -145,7 +145,8 @@ impl InboxHandle {
         self.0.store.parked(&self.0.key).await
     }
 
-    /// Delivers a parked message again. It stays parked until it is acknowledged; a crash before that changes nothing.
+    /// Delivers a parked message again, to the handler of this inbox, and once this inbox reads: ask where the lease is.
+    /// It stays parked until it is acknowledged; a crash before that changes nothing.
     /// False if there is none with this id, or it is a page, which cannot be delivered.
     ///
     /// # Errors

@@ -34,6 +34,12 @@ impl Keeper {
         matches!(&*self.held.borrow(), Held::Until(until) if Instant::now() < *until)
     }
 
+    /// Ends it with its hold on the store, so that whoever opens that anew at once finds it free.
+    pub(super) async fn end(mut self) {
+        self.task.abort();
+        let _ = (&mut self.task).await;
+    }
+
     /// Waits until the lease is lost, and says why.
     pub(super) async fn lost(&mut self) -> StoreError {
         loop {

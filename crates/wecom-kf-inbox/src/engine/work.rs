@@ -277,8 +277,10 @@ impl Work {
             let key = due.remove();
             self.ready.push_front(key);
         }
-        if self.ready.is_empty() && self.opened > 0 && self.idle_since.is_none() {
-            self.idle_since = Some(now);
+        if !self.ready.is_empty() {
+            self.idle_since = None;
+        } else if self.opened > 0 {
+            self.idle_since.get_or_insert(now);
         }
         !self.ready.is_empty()
     }

@@ -306,12 +306,20 @@ fn take_parked(write: &WriteTransaction, key: &str, id: &str) -> Result<bool, St
     Ok(true)
 }
 
-/// The ids of those that were kept for long enough.
+/// The ids of those that were kept for long enough, up to the first that was not: what was parked first is over first,
+/// and a commit must not read all that was parked in a month.
 fn past(write: &WriteTransaction, key: &str) -> Result<Vec<String>, StoreError> {
     let now = unix_seconds();
     let table = write.open_table(PARKED).map_err(failed)?;
-    let parked = list_parked(&table, key)?;
-    Ok(parked.into_iter().filter(|parked| parked.keep_until < now).map(|parked| parked.id).collect())
+    let mut past = Vec::new();
+    for entry in table.range(all(key)).map_err(failed)? {
+        let parked: Parked = decoded(entry.map_err(failed)?.1.value())?;
+        if parked.keep_until >= now {
+            break;
+        }
+        past.push(parked.id);
+    }
+    Ok(past)
 }
 
 fn list_parked(
@@ -479,6 +487,37 @@ mod tests {
         assert_eq!(store.parked(&key).await.unwrap()[0].reason, "没有回复");
         // No lease outlives the process.
         assert!(matches!(store.acquire(&key, "b", Duration::from_secs(60)).await, Ok(Acquired::Lease(_))));
+    }
+
+    #[tokio::test]
+    async fn parked_messages_that_are_past_their_time_are_deleted_from_the_file_with_the_next_commit() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Redb::open(folder.path().join("inbox.redb")).unwrap();
+        let key = InboxKey::new("example.invalid/ww1", "wk1".into());
+        let Acquired::Lease(lease) = store.acquire(&key, "a", Duration::from_secs(60)).await.unwrap() else {
+            panic!("nobody else has it")
+        };
+        let parked = |id: &str, keep_until: i64| Parked {
+            id: id.into(),
+            kind: ParkedKind::Message,
+            body: "{}".into(),
+            reason: String::new(),
+            tries: 1,
+            parked_at: 0,
+            keep_until,
+        };
+        let all = vec![parked("over", 1), parked("over too", 2), parked("kept", i64::MAX)];
+        store.commit(&lease, &Commit { revision: 1, parked: all, ..Default::default() }).await.unwrap();
+        let in_file = |inner: &mut Inner, path: &Path| {
+            inner.with(path, |database| {
+                let read = database.begin_read().map_err(failed)?;
+                let ids = read.open_table(PARKED_IDS).map_err(failed)?.iter().map_err(failed)?.count();
+                Ok((ids, read.open_table(PARKED).map_err(failed)?.iter().map_err(failed)?.count()))
+            })
+        };
+        assert_eq!(store.blocking(in_file).await.unwrap(), (3, 3));
+        store.commit(&lease, &Commit { revision: 2, ..Default::default() }).await.unwrap();
+        assert_eq!(store.blocking(in_file).await.unwrap(), (1, 1));
     }
 
     #[tokio::test]

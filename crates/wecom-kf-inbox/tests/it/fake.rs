@@ -178,6 +178,7 @@ pub(crate) struct FakeStore {
     pub(crate) memory: Memory,
     commits: Arc<Mutex<Vec<Commit>>>,
     failures: Arc<AtomicUsize>,
+    load_failures: Arc<AtomicUsize>,
     /// Fails after it wrote, so that only the answer is lost.
     loses_answers: Arc<AtomicUsize>,
 }
@@ -185,6 +186,23 @@ pub(crate) struct FakeStore {
 impl FakeStore {
     pub(crate) fn fail_next(&self, times: usize) {
         self.failures.store(times, SeqCst);
+    }
+
+    pub(crate) fn fail_next_loads(&self, times: usize) {
+        self.load_failures.store(times, SeqCst);
+    }
+
+    /// Takes the lease, as if that of whoever has it were over without its knowing, as after a standstill.
+    pub(crate) async fn steal(&self) -> Lease {
+        let limit = Duration::from_secs(60);
+        let Ok(Acquired::Held { holder, .. }) = self.memory.acquire(&key(), "thief", limit).await else {
+            panic!("nobody has the lease")
+        };
+        self.memory.acquire(&key(), &holder, Duration::ZERO).await.unwrap();
+        let Ok(Acquired::Lease(lease)) = self.memory.acquire(&key(), "thief", limit).await else {
+            panic!("the lease is over")
+        };
+        lease
     }
 
     pub(crate) fn lose_next_answer(&self) {
@@ -207,8 +225,8 @@ impl FakeStore {
         self.memory.parked(&key()).await.unwrap()
     }
 
-    fn fails(&self) -> Result<(), StoreError> {
-        let is_due = self.failures.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok();
+    fn fails(failures: &AtomicUsize) -> Result<(), StoreError> {
+        let is_due = failures.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok();
         if is_due { Err(StoreError::down("as the test said")) } else { Ok(()) }
     }
 }
@@ -232,12 +250,15 @@ impl InboxStore for FakeStore {
     }
 
     fn load<'a>(&'a self, key: &'a InboxKey) -> BoxFuture<'a, Result<InboxState, StoreError>> {
-        self.memory.load(key)
+        Box::pin(async move {
+            Self::fails(&self.load_failures)?;
+            self.memory.load(key).await
+        })
     }
 
     fn commit<'a>(&'a self, lease: &'a Lease, commit: &'a Commit) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
-            self.fails()?;
+            Self::fails(&self.failures)?;
             self.memory.commit(lease, commit).await?;
             self.commits.lock().unwrap().push(commit.clone());
             match self.loses_answers.swap(0, SeqCst) {

@@ -144,6 +144,25 @@ async fn while_one_customer_waits_for_another_try_others_go_on_through_the_page_
 }
 
 #[tokio::test(start_paused = true)]
+async fn while_a_page_goes_on_the_page_ahead_is_not_put_to_work_however_long_that_takes() {
+    let customers = ["wmA", "wmA", "wmA", "wmA", "wmB"];
+    let wecom = FakeWeCom::new(4, customers.iter().enumerate().map(|(number, who)| text(&format!("m{number}"), who)));
+    let diary = Diary::new();
+    let inbox = builder(&wecom, Memory::new()).open().await.unwrap();
+    let noted = diary.clone();
+    run_through(inbox, move |delivery| {
+        noted.note(delivery.id());
+        async {
+            sleep(Duration::from_millis(400)).await;
+            Ok(())
+        }
+    })
+    .await;
+    let started = diary.times_of("m4")[0];
+    assert!((1600..1700).contains(&started), "a crash before would have repeated two pages: {started} ms");
+}
+
+#[tokio::test(start_paused = true)]
 async fn customers_are_handled_side_by_side_each_in_order_and_no_more_at_once_than_was_said() {
     let wecom = FakeWeCom::new(100, (0..40).map(|number| text(&format!("m{number:02}"), &format!("wm{}", number % 8))));
     let diary = Diary::new();
@@ -276,6 +295,15 @@ async fn a_fresh_welcome_overtakes_other_customers_and_never_its_own_earlier_mes
     let mut inbox = builder(&wecom, Memory::new()).open().await.unwrap();
     let (ids, _) = crate::reading::drain(&mut inbox, SECOND).await;
     assert_eq!(ids, ["c0", "c1", "a0", "b0", "d0"], "a code that ran out overtakes nobody");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_ahead_with_a_fresh_welcome_is_put_to_work_at_once() {
+    let wecom = FakeWeCom::new(1, [text("a0", "wmA"), enters("d0", "wmD", now())]);
+    let mut inbox = builder(&wecom, Memory::new()).open().await.unwrap();
+    let _held = inbox.next().await.unwrap().unwrap();
+    let welcome = timeout(Duration::from_millis(100), inbox.next()).await.expect("it does not wait");
+    assert_eq!(welcome.unwrap().unwrap().id(), "d0");
 }
 
 #[tokio::test(start_paused = true)]

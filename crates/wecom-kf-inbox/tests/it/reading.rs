@@ -275,6 +275,21 @@ async fn a_page_whose_end_cannot_be_told_holds_the_inbox_up_and_says_so_until_it
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_page_that_cannot_be_decoded_and_whose_cursor_stands_still_is_not_passed() {
+    let wecom = FakeWeCom::new(1000, [text("m0", "wmA")]).delay(Duration::ZERO);
+    let store = FakeStore::default();
+    let mut inbox = builder(&wecom, store.clone()).open().await.unwrap();
+    drain(&mut inbox, SECOND).await;
+    for _ in 0..6 {
+        wecom.fault(Answer::Unreadable(Some("c1")));
+    }
+    inbox.wake(&callback(KF, "T", now()));
+    let (_, errors) = drain(&mut inbox, Duration::from_secs(29)).await;
+    assert!(matches!(errors.last(), Some(Error::Unreadable { then: UnreadableThen::Stuck, .. })), "{errors:?}");
+    assert_eq!((errors.len(), store.parked().await.len()), (6, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_it_does_can_be_seen_from_outside() {
     let wecom = FakeWeCom::new(2, (0..3).map(|number| text(&format!("m{number}"), &format!("wm{number}"))));
     let mut inbox = builder(&wecom, Memory::new()).open().await.unwrap();

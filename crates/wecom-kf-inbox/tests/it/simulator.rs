@@ -6,9 +6,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
-use wecom_kf::message::{Content, Event, Text};
-use wecom_kf::{Client, Credentials, ErrCode, Lang};
-use wecom_kf_inbox::{ColdStart, Error, Failure, Inbox, InboxGroup, InboxGroupBuilder};
+use wecom_kf::message::{Content, Event, Page, Text};
+use wecom_kf::{BoxFuture, Client, Credentials, ErrCode, Lang};
+use wecom_kf_inbox::{
+    ColdStart, Error, Failure, Fetched, Inbox, InboxGroup, InboxGroupBuilder, PageRequest, PageSource,
+};
 use wecom_kf_sim::{Simulator, op};
 
 use crate::fake::now;
@@ -204,4 +206,46 @@ async fn a_group_handles_no_more_at_once_than_was_said_for_all_accounts_together
     handle.stop();
     run.await.unwrap();
     assert_eq!(most.load(SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_group_whose_settings_cannot_be_is_refused() {
+    let sim = Simulator::start().await.unwrap();
+    let refused = group(&sim).each(|inbox| inbox.poll(Duration::ZERO)).open().await;
+    assert!(matches!(refused, Err(Error::Settings(_))));
+}
+
+#[tokio::test]
+async fn a_group_is_stopped_at_once_while_wecom_does_not_tell_its_accounts() {
+    let sim = Simulator::start().await.unwrap();
+    let group = group(&sim).open().await.unwrap();
+    let handle = group.handle();
+    let fault = sim.fault(op::ACCOUNT_LIST).never_answers().always();
+    let run = tokio::spawn(group.run(|_| async { Ok(()) }));
+    until(|| fault.hits() > 0).await;
+    handle.stop();
+    timeout(Duration::from_secs(5), run).await.expect("it ends").unwrap();
+}
+
+#[tokio::test]
+async fn an_inbox_of_a_group_that_panics_is_opened_again() {
+    struct Source(Arc<AtomicUsize>);
+    impl PageSource for Source {
+        fn fetch(&self, _: PageRequest) -> BoxFuture<'_, Result<Fetched, wecom_kf::Error>> {
+            if self.0.fetch_add(1, SeqCst) == 0 {
+                std::panic::resume_unwind(Box::new("a panic that the test wants"));
+            }
+            Box::pin(async { Page::from_json(br#"{"errcode":0}"#).map(Fetched::Page) })
+        }
+    }
+    let sim = Simulator::start().await.unwrap();
+    let fetched = Arc::new(AtomicUsize::new(0));
+    let counted = fetched.clone();
+    let group = group(&sim).each(move |inbox| inbox.source(Source(counted.clone())));
+    let group = group.open().await.unwrap();
+    let handle = group.handle();
+    let run = tokio::spawn(group.run(|_| async { Ok(()) }));
+    until(|| fetched.load(SeqCst) > 1).await;
+    handle.stop();
+    timeout(Duration::from_secs(5), run).await.expect("it ends").unwrap();
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use futures_util::StreamExt;
 use tokio::time::{Instant, sleep, timeout};
-use wecom_kf_inbox::store::Memory;
+use wecom_kf_inbox::store::{InboxStore, Memory};
 use wecom_kf_inbox::{ColdStart, Error, Inbox};
 
 use crate::fake::{FakeStore, FakeWeCom, KF, builder, client, now, text, text_at};
@@ -80,6 +80,51 @@ async fn the_message_that_woke_a_new_bot_is_delivered_however_late_the_bot_was()
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_start_that_reaches_back_does_so_too_when_the_lease_goes_before_that_is_written() {
+    let wecom = FakeWeCom::new(2, ago(&[4000, 630, 600, 10]));
+    let store = FakeStore::default();
+    let mut inbox = opened(&wecom, &store, ColdStart::FromNow).await;
+    assert_eq!(drain(&mut inbox, SECOND).await.0, ["m10"]);
+    let thief = store.steal().await;
+    inbox.wake(&callback(KF, "T", now() - 600));
+    assert_eq!(drain(&mut inbox, SECOND).await.1.len(), 1, "its write is refused");
+    store.memory.release(&thief).await.unwrap();
+    assert_eq!(drain(&mut inbox, Duration::from_secs(20)).await.0, ["m630", "m600"]);
+    assert_eq!(store.state().await.cursor.as_deref(), Some("c4"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_inbox_that_is_opened_right_after_another_was_dropped_reads_within_a_second() {
+    let wecom = FakeWeCom::new(2, [text("m0", "wmA")]);
+    let store = FakeStore::default();
+    let mut inbox = opened(&wecom, &store, ColdStart::Everything).await;
+    inbox.next().await.unwrap().unwrap();
+    drop(inbox);
+    let started = Instant::now();
+    let mut inbox = opened(&wecom, &store, ColdStart::Everything).await;
+    assert_eq!(inbox.next().await.unwrap().unwrap().id(), "m0");
+    assert!(started.elapsed() < SECOND, "{:?}", started.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn times_without_end_are_times_that_never_come() {
+    let wecom = FakeWeCom::new(2, [text("m0", "wmA"), text("m1", "wmB")]);
+    let store = FakeStore::default();
+    let never = Duration::MAX;
+    let inbox = builder(&wecom, store.clone()).poll(never).lease(never).stop_within(never);
+    let mut inbox = inbox.tries(2, never).keep_parked(never).open().await.unwrap();
+    for _ in 0..2 {
+        let delivery = inbox.next().await.unwrap().unwrap();
+        if delivery.id() == "m0" { delivery.ack() } else { delivery.retry_later() }
+    }
+    inbox.next().await.unwrap().unwrap().retry_later();
+    assert_eq!(drain(&mut inbox, SECOND).await.0, Vec::<String>::new());
+    assert_eq!((store.parked().await.len(), wecom.pulls()), (1, 1));
+    inbox.handle().stop();
+    assert!(inbox.next().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_restart_goes_on_from_the_cursor_and_filters_repeats() {
     let wecom = FakeWeCom::new(2, (0..5).map(|number| text(&format!("m{number}"), "wmA")));
     let store = FakeStore::default();
@@ -141,6 +186,54 @@ async fn what_a_stop_cannot_wait_for_is_repeated_and_nothing_else_of_its_page() 
     let mut inbox = opened(&wecom, &store, ColdStart::Everything).await;
     assert_eq!(drain(&mut inbox, SECOND).await.0, ["m2"]);
     assert_eq!(store.state().await.cursor.as_deref(), Some("c4"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_keeps_what_was_parked_and_replayed_while_another_message_of_the_page_is_not_answered() {
+    let wecom = FakeWeCom::new(4, [text("m0", "wmA"), text("m1", "wmB")]);
+    let store = FakeStore::default();
+    let mut inbox = opened(&wecom, &store, ColdStart::Everything).await;
+    inbox.next().await.unwrap().unwrap().park("look at this");
+    let _held = inbox.next().await.unwrap().unwrap();
+    inbox.handle().stop();
+    assert!(inbox.next().await.is_none());
+    assert_eq!(store.parked().await.iter().map(|parked| parked.id.as_str()).collect::<Vec<_>>(), ["m0"]);
+
+    let mut inbox = opened(&wecom, &store, ColdStart::Everything).await;
+    let held = inbox.next().await.unwrap().unwrap();
+    assert_eq!(held.id(), "m1");
+    assert!(inbox.handle().replay("m0").await.unwrap());
+    inbox.next().await.unwrap().unwrap().ack();
+    inbox.handle().stop();
+    assert!(inbox.next().await.is_none());
+    assert_eq!((store.parked().await.len(), store.state().await.cursor), (0, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_while_the_store_is_down_ends_in_time_and_writes_all_that_was_answered_if_the_store_is_back() {
+    for is_back in [false, true] {
+        let wecom = FakeWeCom::new(1, [text("m0", "wmA"), text("m1", "wmB")]);
+        let store = FakeStore::default();
+        let mut inbox = opened(&wecom, &store, ColdStart::Everything).await;
+        let first = inbox.next().await.unwrap().unwrap();
+        // It takes long, so that the page ahead is put to work.
+        let second = inbox.next().await.unwrap().unwrap();
+        store.fail_next(usize::MAX);
+        first.ack();
+        assert!(inbox.next().await.unwrap().is_err());
+        second.ack();
+        inbox.handle().stop();
+        let started = Instant::now();
+        while let Ok(Some(item)) = timeout(Duration::from_secs(7), inbox.next()).await {
+            assert!(item.is_err());
+        }
+        if is_back {
+            store.fail_next(0);
+        }
+        assert!(timeout(Duration::from_secs(60), inbox.next()).await.expect("it ends").is_none());
+        assert_eq!(started.elapsed().as_secs(), 20);
+        assert_eq!(store.state().await.cursor, is_back.then(|| "c2".to_owned()));
+    }
 }
 
 #[tokio::test(start_paused = true)]

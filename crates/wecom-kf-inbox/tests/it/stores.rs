@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, advance, sleep, timeout};
 use wecom_kf_inbox::store::{Acquired, Commit, InboxStore, StoreError};
 use wecom_kf_inbox::{ColdStart, Error, Inbox, Status};
 
-use crate::fake::{FakeStore, FakeWeCom, builder, key, text};
+use crate::fake::{Answer, FakeStore, FakeWeCom, builder, caught_up, key, text};
 use crate::reading::drain;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -113,6 +113,128 @@ async fn a_stale_reader_moves_nothing_drops_what_it_had_and_stands_by() {
     assert_eq!(inbox.metrics().status, Status::StandsBy);
     store.memory.release(&holder).await.unwrap();
     assert_eq!(drain(&mut inbox, Duration::from_secs(20)).await.0, ["m3"], "from where the other one was");
+}
+
+/// What another process writes that reads on.
+fn commit_of_another(revision: u64, cursor: Option<&str>) -> Commit {
+    Commit { revision, cursor: cursor.map(str::to_owned), settled: vec!["other".into()], ..Default::default() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_before_the_place_was_looked_at_writes_nothing_over_what_another_reader_did() {
+    let wecom = FakeWeCom::new(2, messages(6));
+    let store = FakeStore::default();
+    let mut inbox = opened(&wecom, &store).await;
+    inbox.next().await.unwrap().unwrap().ack();
+    let second = inbox.next().await.unwrap().unwrap();
+    let thief = store.steal().await;
+    store.memory.commit(&thief, &commit_of_another(3, Some("c4"))).await.unwrap();
+    second.ack();
+    assert!(matches!(inbox.next().await, Some(Err(Error::Store(StoreError::StaleLease)))));
+    store.memory.release(&thief).await.unwrap();
+    store.fail_next_loads(1);
+    assert!(matches!(inbox.next().await, Some(Err(Error::Store(StoreError::Down(_))))), "it has the lease again");
+    inbox.handle().stop();
+    assert!(inbox.next().await.is_none());
+    let state = store.state().await;
+    assert_eq!((state.revision, state.cursor.as_deref()), (3, Some("c4")));
+    let next = store.memory.acquire(&key(), "next", SECOND).await.unwrap();
+    assert!(matches!(next, Acquired::Lease(_)), "the lease was given back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_that_could_not_be_written_is_not_written_over_the_place_of_who_read_meanwhile() {
+    let wecom = FakeWeCom::new(2, messages(4));
+    let store = FakeStore::default();
+    let mut inbox = opened(&wecom, &store).await;
+    store.fail_next(1);
+    assert!(matches!(inbox.next().await, Some(Err(Error::Store(StoreError::Down(_))))));
+    let thief = store.steal().await;
+    store.memory.commit(&thief, &commit_of_another(5, Some("c4"))).await.unwrap();
+    assert!(matches!(inbox.next().await, Some(Err(Error::Store(StoreError::StaleLease)))));
+    store.memory.release(&thief).await.unwrap();
+    assert_eq!(drain(&mut inbox, Duration::from_secs(5)).await.0, Vec::<String>::new(), "all is read");
+    inbox.handle().stop();
+    assert!(inbox.next().await.is_none());
+    let state = store.state().await;
+    assert_eq!((state.revision, state.cursor.as_deref()), (5, Some("c4")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_commit_of_another_reader_is_not_taken_for_its_own() {
+    let wecom = FakeWeCom::new(2, []);
+    for _ in 0..2 {
+        // Without a cursor: revision and cursor tell nothing of it.
+        wecom.fault(Answer::Body(format!(r#"{{"errcode":0,"msg_list":[{}]}}"#, text("x", "wmA"))));
+    }
+    let store = FakeStore::default();
+    let mut inbox = opened(&wecom, &store).await;
+    let delivery = inbox.next().await.unwrap().unwrap();
+    let thief = store.steal().await;
+    store.memory.commit(&thief, &commit_of_another(2, None)).await.unwrap();
+    delivery.park("it would be lost");
+    assert!(matches!(inbox.next().await, Some(Err(Error::Store(StoreError::StaleLease)))));
+    store.memory.release(&thief).await.unwrap();
+    let again = timeout(Duration::from_secs(20), inbox.next()).await.expect("it comes again");
+    assert_eq!(again.unwrap().unwrap().id(), "x");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_does_not_wait_for_what_another_reader_has_taken_over() {
+    let wecom = FakeWeCom::new(2, messages(4));
+    let store = FakeStore::default();
+    let mut inbox = opened(&wecom, &store).await;
+    let _held = inbox.next().await.unwrap().unwrap();
+    let thief = store.steal().await;
+    store.memory.commit(&thief, &commit_of_another(2, Some("c2"))).await.unwrap();
+    assert!(matches!(inbox.next().await, Some(Err(Error::Store(StoreError::StaleLease)))));
+    store.memory.release(&thief).await.unwrap();
+    assert!(timeout(SECOND, inbox.next()).await.is_err(), "before it reads on, what is out must come to its end");
+    inbox.handle().stop();
+    assert!(matches!(timeout(SECOND, inbox.next()).await, Ok(None)));
+}
+
+#[cfg(feature = "redb")]
+#[tokio::test]
+async fn the_file_of_a_store_can_be_opened_anew_as_soon_as_its_inbox_has_ended() {
+    use wecom_kf_inbox::store::Redb;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("inbox.redb");
+    for _ in 0..3 {
+        let wecom = FakeWeCom::new(2, messages(2));
+        let inbox = builder(&wecom, Redb::open(&path).unwrap()).open().await.unwrap();
+        let handle = inbox.handle();
+        inbox.run_until(async move { caught_up(&handle).await }, |_| async { Ok(()) }).await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_standstill_beyond_the_lease_nothing_is_handed_out_before_the_lease_is_had_again() {
+    let wecom = FakeWeCom::new(2, [text("m0", "wmA"), text("m1", "wmB")]);
+    let store = FakeStore::default();
+    let mut inbox = opened(&wecom, &store).await;
+    let _first = inbox.next().await.unwrap().unwrap();
+    advance(Duration::from_secs(31)).await;
+    assert!(matches!(inbox.next().await, Some(Err(Error::Store(StoreError::StaleLease)))));
+    assert_eq!(inbox.next().await.unwrap().unwrap().id(), "m1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_from_before_the_lease_was_lost_settles_nothing_that_came_after() {
+    let wecom = FakeWeCom::new(2, messages(2));
+    let store = FakeStore::default();
+    let mut inbox = opened(&wecom, &store).await;
+    let stale = inbox.next().await.unwrap().unwrap();
+    let thief = store.steal().await;
+    store.memory.commit(&thief, &commit_of_another(3, None)).await.unwrap();
+    assert!(matches!(inbox.next().await, Some(Err(Error::Store(StoreError::StaleLease)))));
+    store.memory.release(&thief).await.unwrap();
+    let again = inbox.next().await.unwrap().unwrap();
+    assert_eq!((stale.id(), again.id()), ("m0", "m0"));
+    stale.ack();
+    assert!(timeout(SECOND, inbox.next()).await.is_err(), "the next one waits for the answer to the second delivery");
+    again.ack();
+    assert_eq!(inbox.next().await.unwrap().unwrap().id(), "m1");
 }
 
 #[tokio::test(start_paused = true)]
