@@ -307,7 +307,7 @@ fn filter(text: &str) -> String {
 #[ignore = "needs chromedriver"]
 async fn what_says_that_there_is_nothing_never_stands_beside_something() {
     let sim = Arc::new(Simulator::start().await.unwrap());
-    let bot = tokio::spawn(crate::my_bot::run(sim.vars()));
+    let bot = tokio::spawn(crate::my_bot::run(sim.vars())).abort_handle();
     let address = format!("{}/?lang=en", sim.base_url());
     play(address, |page| async move {
         page.eval(WATCH).await;
@@ -334,6 +334,9 @@ async fn what_says_that_there_is_nothing_never_stands_beside_something() {
         for name in ["小王", "小李", "小赵", "小王", "小李", "小赵"] {
             page.click(&format!("[data-customer={}]", sim.customer(name).external_userid())).await;
         }
+        // It would call again after the reset, and what is under way may be written down a moment later.
+        bot.abort();
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
         sim.reset();
         page.sees("#journal", "No call yet.").await;
         sim.customer("小王").says("又来");
@@ -341,7 +344,6 @@ async fn what_says_that_there_is_nothing_never_stands_beside_something() {
         assert_eq!(page.eval("return window.beside").await, json!([]));
     })
     .await;
-    bot.abort();
 }
 
 /// The phone's pane, what opens the dialog there, and by which way somebody enters.
