@@ -673,7 +673,7 @@ impl Engine {
                 let id = format!("page:{}", fingerprint(&["page", &body]));
                 let parked = self.parked(ParkedKind::Page, id, body, reason, tries);
                 self.work.push(PageAtWork::parked_whole(CursorThen::Moves(cursor.clone()), parked));
-                self.reader.pass(cursor);
+                self.reader.restart(Some(cursor));
                 self.shared.metrics().parked += 1;
                 Error::Unreadable { bytes, tries, then: UnreadableThen::Parked }
             }
@@ -713,11 +713,7 @@ impl Engine {
     }
 
     async fn leave(&mut self, lease: &Lease) -> Result<(), StoreError> {
-        if let Some(write) = self.write.take() {
-            in_time(self.shared.store.commit(lease, &write.commit)).await?;
-            self.written(write);
-        }
-        while self.settle().is_some() {
+        while self.write.is_some() || self.settle().is_some() {
             let Some(write) = self.write.take() else { break };
             in_time(self.shared.store.commit(lease, &write.commit)).await?;
             self.written(write);

@@ -9,9 +9,11 @@ const SVG = 'http://www.w3.org/2000/svg';
 export function h(tag, props = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(props ?? {})) set(node, name, value);
-  node.append(...children.flat(3).filter((child) => child !== null && child !== undefined && child !== false));
+  node.append(...present(children));
   return node;
 }
+
+const present = (children) => children.flat(3).filter((child) => child !== null && child !== undefined && child !== false);
 
 function set(node, name, value) {
   if (value === null || value === undefined || value === false) return;
@@ -165,7 +167,7 @@ export function unkey(parent) {
 /** Replaces the children of `parent`; the focus stays with its `data-focus`. */
 export function fill(parent, ...children) {
   const focused = focusIn(parent);
-  parent.replaceChildren(...children.flat(3).filter((child) => child !== null && child !== undefined && child !== false));
+  parent.replaceChildren(...present(children));
   refocus(parent, focused);
 }
 

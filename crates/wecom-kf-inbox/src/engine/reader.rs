@@ -230,11 +230,6 @@ impl Reader {
             }
         }
     }
-
-    /// Goes on behind a page that was parked.
-    pub(super) fn pass(&mut self, cursor: String) {
-        self.restart(Some(cursor));
-    }
 }
 
 /// As many messages as sync_msg answers at most.

@@ -100,8 +100,7 @@ fn spawn(port: u16, folder: &std::path::Path, persistence: Persistence) -> Child
         Persistence::EverySecond => ("yes", "everysec"),
         Persistence::Nothing => ("no", "no"),
     };
-    // Another one, such as a Valkey or an older Redis, can be named.
-    let program = std::env::var("WECOM_KF_REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned());
+    let program = program();
     let started = Command::new(&program)
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--dir", &folder.to_string_lossy()])
         .args(["--save", "", "--appendonly", append, "--appendfsync", sync])
@@ -114,6 +113,11 @@ fn spawn(port: u16, folder: &std::path::Path, persistence: Persistence) -> Child
         }
         Err(error) => panic!("{program}: {error}"),
     }
+}
+
+/// Another one, such as a Valkey or an older Redis, can be named.
+pub(crate) fn program() -> String {
+    std::env::var("WECOM_KF_REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned())
 }
 
 pub(crate) fn free_port() -> u16 {

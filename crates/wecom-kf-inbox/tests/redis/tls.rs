@@ -10,7 +10,7 @@ use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 use wecom_kf_inbox::store::{Acquired, Commit, InboxKey, InboxStore, Redis};
 
-use crate::server::free_port;
+use crate::server::{free_port, program};
 
 const URL: &str = "WECOM_KF_TEST_TLS_REDIS";
 const PASSWORD: &str = "not-to-be-seen";
@@ -29,8 +29,7 @@ async fn make_certificate(folder: &Path) {
 }
 
 async fn start_server(folder: &Path, port: u16) -> Child {
-    let program = env::var("WECOM_KF_REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned());
-    let server = Command::new(program)
+    let server = Command::new(program())
         .args(["--port", "0", "--tls-port", &port.to_string(), "--bind", "127.0.0.1", "--requirepass", PASSWORD])
         .args(["--tls-cert-file", "certificate.pem", "--tls-key-file", "key.pem", "--tls-auth-clients", "no"])
         .current_dir(folder)
