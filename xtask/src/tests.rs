@@ -129,15 +129,6 @@ fn the_table_of_operations_is_whole_and_its_tests_exist() {
     }
 }
 
-/// What the READMEs show of the report is what it is.
-#[test]
-fn the_readmes_show_the_report_as_it_is() {
-    let report = codegen::check(&workspace_root()).unwrap();
-    for readme in ["README.md", "README.zh-CN.md"] {
-        assert!(read(readme).contains(&report), "{readme} does not have:\n{report}");
-    }
-}
-
 #[test]
 fn a_file_that_is_no_longer_made_is_named_and_removed() {
     let root = copy();
