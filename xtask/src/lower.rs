@@ -32,7 +32,6 @@ pub fn lower(document: &Document) -> Result<(Document, Vec<Step>)> {
         },
         Step { name: "official page linked in the documentation", count: link_official_pages(&mut lowered) },
         Step { name: "default reply dropped", count: drop_default_replies(&mut lowered) },
-        Step { name: "callback dropped", count: drop_callbacks(&mut lowered) },
         Step { name: "operation that moves files stripped", count: strip_files(&mut lowered) },
         Step { name: "secret becomes a redacting type", count: secrets_to_types(&mut lowered) },
         Step { name: "list of messages becomes a list of their JSON", count: messages_one_by_one(&mut lowered)? },
@@ -83,14 +82,6 @@ fn drop_default_replies(document: &mut Document) -> usize {
     each_operation(document, |operation| {
         let responses = operation["responses"].as_object_mut();
         usize::from(responses.and_then(|responses| responses.remove("default")).is_some())
-    })
-}
-
-/// They are calls of WeCom's, which no client makes.
-fn drop_callbacks(document: &mut Document) -> usize {
-    each_operation(document, |operation| {
-        let callbacks = operation.as_object_mut().and_then(|operation| operation.remove("callbacks"));
-        callbacks.and_then(|callbacks| callbacks.as_object().map(|callbacks| callbacks.len())).unwrap_or_default()
     })
 }
 
