@@ -193,6 +193,7 @@ fn check_nodes(document: &Document, problems: &mut Problems) {
         }
         // Inline schemas with one title silently become one type.
         if (place.starts_with("components.schemas") || place.starts_with("paths"))
+            && !is_in_example(place)
             && let Some(title) = node.get("title").and_then(Value::as_str)
             && let Some(other) = titles.insert(title.to_owned(), place.to_owned())
         {
@@ -208,6 +209,11 @@ fn check_nodes(document: &Document, problems: &mut Problems) {
     for (name, schema) in document.schemas() {
         check_described(&format!("components.schemas.{name}"), schema, problems);
     }
+}
+
+/// An example holds payloads, where `title` is a member like any other.
+fn is_in_example(place: &str) -> bool {
+    format!("{place}.").contains(".example.") || place.contains(".examples.")
 }
 
 fn check_limits(place: &str, node: &Value, problems: &mut Problems) {

@@ -1,0 +1,182 @@
+//! The document's examples: requests satisfy their strict schemas, replies decode, and nothing of either gets lost.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use wecom_kf::message::{Content, Event, Message};
+use wecom_kf::raw::{Operation, op, types};
+
+use crate::samples::decoded;
+
+/// The examples of one request or reply, with their names; a single example has the name "".
+fn examples(media: &Value) -> Vec<(String, Value)> {
+    match (&media["example"], media["examples"].as_object()) {
+        (Value::Null, Some(named)) => named
+            .iter()
+            .map(|(name, example)| {
+                assert!(example["summary"].is_string(), "{name} has no summary");
+                (name.clone(), example["value"].clone())
+            })
+            .collect(),
+        (Value::Null, None) => Vec::new(),
+        (single, None) => vec![(String::new(), single.clone())],
+        (_, Some(_)) => panic!("{media} has both example and examples"),
+    }
+}
+
+fn in_document(operation: Operation) -> Value {
+    let document = wecom_kf_raw::document::parsed();
+    document["paths"][operation.path][operation.method.to_ascii_lowercase()].clone()
+}
+
+fn requests(operation: Operation) -> Vec<(String, Value)> {
+    examples(&in_document(operation)["requestBody"]["content"]["application/json"])
+}
+
+fn replies(operation: Operation) -> Vec<(String, Value)> {
+    examples(&in_document(operation)["responses"]["200"]["content"]["application/json"])
+}
+
+fn validator(schema: &Value) -> jsonschema::Validator {
+    jsonschema::options().with_draft(jsonschema::Draft::Draft4).build(schema).unwrap()
+}
+
+/// Whether `whole` has everything that `part` has. It may have more, such as defaults.
+fn has(whole: &Value, part: &Value) -> bool {
+    match (whole, part) {
+        (Value::Object(whole), Value::Object(part)) => {
+            // An empty list is left out when a type is written.
+            part.iter().all(|(name, value)| whole.get(name).map_or(*value == json!([]), |found| has(found, value)))
+        }
+        (Value::Array(whole), Value::Array(part)) => {
+            whole.len() == part.len() && whole.iter().zip(part).all(|(whole, part)| has(whole, part))
+        }
+        // The document's examples write a rate of 1 without a point.
+        (Value::Number(whole), Value::Number(part)) => whole.as_f64() == part.as_f64(),
+        (whole, part) => whole == part,
+    }
+}
+
+fn names(examples: &[(String, Value)]) -> Vec<&str> {
+    examples.iter().map(|(name, _)| name.as_str()).collect()
+}
+
+#[test]
+fn every_operation_has_examples_of_request_and_reply() {
+    for operation in op::ALL {
+        let described = in_document(operation);
+        for parameter in described["parameters"].as_array().into_iter().flatten() {
+            assert!(parameter["example"].is_string(), "{}: {parameter}", operation.id);
+        }
+        if let Some(content) = described["requestBody"]["content"].as_object() {
+            let count: usize = content.values().map(|media| examples(media).len()).sum();
+            assert!(count > 0, "{} has no example of a request", operation.id);
+        }
+        assert!(!replies(operation).is_empty(), "{} has no example of a reply", operation.id);
+    }
+}
+
+#[test]
+fn every_example_of_a_request_satisfies_its_strict_schema() {
+    let mut seen = 0;
+    for operation in op::ALL {
+        let Some(schema) = wecom_kf_raw::document::request_schema(operation) else { continue };
+        let validator = validator(&schema);
+        for (name, mut request) in requests(operation) {
+            let errors: Vec<String> = validator.iter_errors(&request).map(|error| error.to_string()).collect();
+            assert!(errors.is_empty(), "{} {name}: {errors:?}", operation.id);
+            request["unknown"] = json!(true);
+            assert!(!validator.is_valid(&request), "{} {name} may have any member", operation.id);
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 50);
+}
+
+#[test]
+fn every_kind_that_can_be_sent_has_an_example() {
+    fn lossless<T: DeserializeOwned + Serialize>(operation: Operation) -> Vec<String> {
+        requests(operation)
+            .iter()
+            .map(|(name, request)| {
+                let decoded: T = serde_json::from_value(request.clone()).unwrap();
+                assert!(has(&serde_json::to_value(decoded).unwrap(), request), "{name}");
+                let msgtype = request["msgtype"].as_str().unwrap();
+                assert!(request[msgtype].is_object(), "{name} has no body of its kind");
+                msgtype.to_owned()
+            })
+            .collect()
+    }
+    let mut kinds = lossless::<types::SendRequest>(op::SEND_MSG);
+    kinds.sort();
+    assert_eq!(
+        kinds,
+        [
+            "business_card",
+            "ca_link",
+            "file",
+            "image",
+            "link",
+            "location",
+            "miniprogram",
+            "msgmenu",
+            "text",
+            "video",
+            "voice"
+        ]
+    );
+    assert_eq!(lossless::<types::SendOnEventRequest>(op::SEND_MSG_ON_EVENT), ["msgmenu", "text"]);
+    assert_eq!(names(&requests(op::UPGRADE_SERVICE)), ["group", "member"]);
+    assert_eq!(names(&requests(op::SERVICER_ADD)), ["departments", "members"]);
+    assert_eq!(names(&requests(op::KNOWLEDGE_ADD_INTENT)), ["image", "link", "miniprogram", "text", "video"]);
+}
+
+#[test]
+fn every_example_of_a_reply_satisfies_its_schema_and_decodes_without_loss() {
+    let document = wecom_kf_raw::document::parsed();
+    for operation in op::ALL {
+        let schema = &in_document(operation)["responses"]["200"]["content"]["application/json"]["schema"];
+        let validator = validator(&json!({ "$ref": schema["$ref"], "components": document["components"] }));
+        for (name, reply) in replies(operation) {
+            let errors: Vec<String> = validator.iter_errors(&reply).map(|error| error.to_string()).collect();
+            assert!(errors.is_empty(), "{} {name}: {errors:?}", operation.id);
+            // JSON from media_get is a refusal, which the tests of files decode.
+            if operation != op::MEDIA_GET {
+                let decoded = decoded(operation, &reply.to_string());
+                assert!(has(&decoded, &reply), "{} {name}: {decoded}", operation.id);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_kind_and_event_that_is_read_has_an_example_and_a_type() {
+    let mut kinds = Vec::new();
+    for (name, page) in replies(op::SYNC_MSG) {
+        for message in page["msg_list"].as_array().unwrap() {
+            let by_fields: types::Message = serde_json::from_value(message.clone()).unwrap();
+            assert!(has(&serde_json::to_value(by_fields).unwrap(), message), "{name}: {message}");
+            let typed: Message = serde_json::from_value(message.clone()).unwrap();
+            assert!(typed.open_kfid().is_some() && typed.msgid().is_some(), "{name}");
+            assert!(!matches!(typed.content(), Content::Unknown { .. }), "{name}: {message}");
+            assert!(!matches!(typed.content(), Content::Event(Event::Unknown { .. })), "{name}: {message}");
+            let event_type = message["event"]["event_type"].as_str();
+            kinds.push(event_type.unwrap_or_else(|| typed.msgtype()).to_owned());
+        }
+    }
+    kinds.sort();
+    kinds.dedup();
+    // Both lists are those of the document: of Message.msgtype and of its event_type.
+    let schemas = &wecom_kf_raw::document::parsed()["components"]["schemas"];
+    let message = &schemas["Message"]["properties"];
+    let mut documented: Vec<String> = [&message["msgtype"], &message["event"]["properties"]["event_type"]]
+        .iter()
+        .flat_map(|listed| listed["description"].as_str().unwrap().split(", "))
+        .filter(|kind| kind.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
+        .filter(|kind| *kind != "event")
+        .map(str::to_owned)
+        .collect();
+    documented.sort();
+    assert_eq!(kinds, documented);
+    assert_eq!(kinds.len(), 24);
+}
