@@ -11,9 +11,10 @@ use crate::lower::SECRETS;
 pub const REPEATS: [&str; 3] = ["safe", "keyed", "never"];
 
 /// Every extension the generator knows, so that a misspelt one is not passed over.
-const EXTENSIONS: [&str; 11] = [
+const EXTENSIONS: [&str; 12] = [
     "x-private",
     "x-official-page",
+    "x-edition",
     "x-unconfirmed",
     "x-repeat",
     "x-repeat-key",
@@ -97,6 +98,7 @@ fn check_operation(document: &Document, operation: &Operation<'_>, problems: &mu
             "has no x-official-page; add the number of its page, as in …/document/path/94677, or say in x-unconfirmed what it rests on",
         );
     }
+    check_edition(operation, problems);
     match operation.body.get("security").and_then(Value::as_array).map(Vec::as_slice) {
         Some([]) => {}
         Some([scheme]) if scheme.get("access_token").is_some() => {}
@@ -123,6 +125,19 @@ fn check_operation(document: &Document, operation: &Operation<'_>, problems: &mu
     let default = operation.body.get("responses").map(|all| &all["default"]["content"]["application/json"]["schema"]);
     if default.and_then(reference) != Some("ErrorModel") {
         problems.add(place, "has no `default` reply that is an ErrorModel; add it, any operation may refuse");
+    }
+}
+
+fn check_edition(operation: &Operation<'_>, problems: &mut Problems) {
+    let Some(edition) = operation.body.get("x-edition") else { return };
+    if !edition.as_str().is_some_and(is_month) {
+        problems.add(
+            &operation.place,
+            format!("x-edition is {edition}; write the month of the edition as text, such as \"2023-11\""),
+        );
+    }
+    if operation.official_page().is_none() {
+        problems.add(&operation.place, "has an x-edition but no x-official-page; add the page or drop the edition");
     }
 }
 
@@ -290,4 +305,15 @@ fn is_snake_case(id: &str) -> bool {
         && id.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_')
         && !id.contains("__")
         && !id.ends_with('_')
+}
+
+/// Whether `text` is `YYYY-MM`.
+fn is_month(text: &str) -> bool {
+    let is_number = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    match text.split_once('-') {
+        Some((year, month)) => {
+            year.len() == 4 && is_number(year) && month.len() == 2 && ("01"..="12").contains(&month) && is_number(month)
+        }
+        None => false,
+    }
 }

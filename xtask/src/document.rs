@@ -149,10 +149,15 @@ impl Operation<'_> {
     }
 }
 
-/// What the operation with this body is known from: its official page, or else what `x-unconfirmed` says.
+/// What the operation with this body is known from: its official page and the edition consulted, or else what
+/// `x-unconfirmed` says.
 pub fn source_of(body: &Map<String, Value>) -> String {
     match body.get("x-official-page").and_then(Value::as_u64) {
-        Some(page) => format!("[Official page](https://developer.work.weixin.qq.com/document/path/{page})"),
+        Some(page) => {
+            let edition = body.get("x-edition").and_then(Value::as_str).map(|month| format!(", edition of {month}"));
+            let link = format!("[Official page](https://developer.work.weixin.qq.com/document/path/{page})");
+            link + &edition.unwrap_or_default()
+        }
         None => format!("Unconfirmed. {}", body.get("x-unconfirmed").and_then(Value::as_str).unwrap_or_default()),
     }
 }

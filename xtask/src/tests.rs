@@ -176,6 +176,13 @@ fn what_the_generator_would_make_nonsense_of_is_refused_with_place_and_remedy() 
             "recall_msg.post: has no x-official-page",
         ),
         ("x-official-page: 94662", "x-oficial-page: 94662", "x-oficial-page is unknown"),
+        ("x-edition: \"2023-11\"", "x-edition: 2023", "account/add.post: x-edition is 2023; write the month"),
+        ("x-edition: \"2023-11\"", "x-edition: \"2023-13\"", "x-edition is \"2023-13\"; write the month"),
+        (
+            "x-unconfirmed: Known",
+            "x-edition: \"2023-11\"\n      x-unconfirmed: Known",
+            "recall_msg.post: has an x-edition but no x-official-page",
+        ),
         ("security: [{ access_token: [] }]", "security: [{ basic: [] }]", "must say `security:"),
         (
             "requestBody:\n        required: true",
