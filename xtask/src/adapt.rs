@@ -297,7 +297,8 @@ fn last_segment(ty: &Type) -> String {
     }
 }
 
-fn doc_text(attribute: &Attribute) -> Option<String> {
+/// The text of a `#[doc = "…"]`, which is what a line of `///` becomes.
+pub fn doc_text(attribute: &Attribute) -> Option<String> {
     let syn::Meta::NameValue(meta) = &attribute.meta else { return None };
     match &meta.value {
         Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }) if meta.path.is_ident("doc") => Some(text.value()),

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::document::Document;
 use crate::errcodes::Errcodes;
 use crate::lower::Step;
-use crate::{check, lower, render};
+use crate::{check, lower, operations, render};
 
 const GENERATED: &str = "crates/wecom-kf-raw/src/generated";
 const LOWERED: &str = "tests/it/lowered.json";
@@ -90,6 +90,7 @@ impl Rendered {
             .collect();
         files.insert(Path::new(GENERATED).join("document.json"), render::strict_document(&document, &header)?);
         files.insert(LOWERED.into(), render::json_file(lowered.root.clone(), &header)?);
+        files.insert(operations::TABLE.into(), operations::table(&document, &operations::typed_methods(root)?));
 
         let report = report(&document, &errcodes, &steps, limit_count);
         Ok(Self { files, report })

@@ -8,6 +8,7 @@ mod codegen;
 mod document;
 mod errcodes;
 mod lower;
+mod operations;
 mod render;
 #[cfg(test)]
 mod tests;
