@@ -38,10 +38,22 @@ pub struct Errcode {
     operations: Vec<String>,
     #[serde(default)]
     unconfirmed: bool,
+    /// Where it is known from; never empty.
+    source: Vec<Source>,
     meaning: Text,
     remedy: Text,
     #[serde(default)]
     at: BTreeMap<String, Override>,
+}
+
+/// One source of a code.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Source {
+    /// The number of an official page.
+    Page(u32),
+    /// Any other source, in words.
+    Other(String),
 }
 
 #[derive(Deserialize)]
@@ -89,6 +101,12 @@ impl Errcodes {
                 if !CLASSES.contains(&class.as_str()) {
                     problems.push(format!("{}: class {class:?} is none of {}", row.code, CLASSES.join(", ")));
                 }
+            }
+            if row.source.is_empty() || row.source.iter().any(Source::is_empty) {
+                problems.push(format!(
+                    "{}: source is empty; write where the code is known from, such as [90313], the number of a page",
+                    row.code
+                ));
             }
             for operation in row.operations.iter().chain(row.at.keys()) {
                 if !in_document.contains(operation) {
@@ -154,7 +172,15 @@ impl Errcode {
         for (operation, at) in &self.at {
             docs.extend([String::new(), format!(" At `{operation}` its class is `{}`: {}", at.class, at.remedy.en)]);
         }
+        docs.extend([String::new(), self.source_docs()]);
         docs
+    }
+
+    /// "Source: official page 90313." or "Sources: official page 90313; an SDK."
+    fn source_docs(&self) -> String {
+        let sources: Vec<String> = self.source.iter().map(Source::docs).collect();
+        let label = if sources.len() == 1 { "Source" } else { "Sources" };
+        format!(" {label}: {}.", sources.join("; "))
     }
 
     fn render(&self) -> TokenStream {
@@ -168,6 +194,19 @@ impl Errcode {
         });
         quote! {
             Row { code: #code, name: #name, class: #class, operations: &[#(#operations),*], meaning: #meaning, remedy: #remedy, at: &[#(#at),*] }
+        }
+    }
+}
+
+impl Source {
+    fn is_empty(&self) -> bool {
+        matches!(self, Self::Other(text) if text.trim().is_empty())
+    }
+
+    fn docs(&self) -> String {
+        match self {
+            Self::Page(number) => format!("official page {number}"),
+            Self::Other(text) => text.clone(),
         }
     }
 }

@@ -224,6 +224,9 @@ fn a_bad_row_of_the_errcodes_is_refused_with_its_code() {
         ("code: -1", "code: 7", "0: stands after 7; sort by code"),
         ("      en: the platform is busy\n", "      en: \"\"\n", "-1: a meaning or remedy is empty"),
         ("operations: [gettoken]", "operations: [get_token]", "there is no operation get_token"),
+        ("    source: [90313]\n", "    source: []\n", "-1: source is empty; write where the code is known from"),
+        ("    source: [90313]\n", "    source: [\"\"]\n", "-1: source is empty"),
+        ("    source: [90313]\n", "", "missing field `source`"),
         ("    class: busy\n", "    class: busy\n    klass: busy\n", "unknown field `klass`"),
     ];
     let document = Document::read(&read(DOCUMENT)).unwrap();
