@@ -22,6 +22,7 @@ mod redb;
 #[cfg(feature = "redis")]
 mod redis;
 mod token;
+mod turns;
 
 #[cfg(feature = "redb")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redb")))]

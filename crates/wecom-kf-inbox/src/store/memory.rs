@@ -1,13 +1,16 @@
+//! The store `Memory`: for tests, and for bots that may start again from nothing.
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
-use wecom_kf::{AccessToken, BoxFuture};
+use wecom_kf::BoxFuture;
 
+use super::turns::KeptToken;
 use super::{
-    Acquired, Commit, InboxKey, InboxState, InboxStore, Lease, Parked, REMEMBERED, Refresh, StoreError, StoredToken,
-    TokenFailure, TokenKey, TokenOutcome, TokenStore, TokenTurn, TokenWish,
+    Acquired, Commit, InboxKey, InboxState, InboxStore, Lease, Parked, REMEMBERED, Refresh, StoreError, TokenKey,
+    TokenOutcome, TokenStore, TokenTurn, TokenWish,
 };
 use crate::clock::unix_seconds;
 
@@ -154,69 +157,6 @@ impl InboxStore for Memory {
 
     fn drop_parked<'a>(&'a self, key: &'a InboxKey, id: &'a str) -> BoxFuture<'a, Result<bool, StoreError>> {
         self.with(key, |kept| Ok(kept.drop_parked(id)))
-    }
-}
-
-#[derive(Debug, Default)]
-struct KeptToken {
-    token: Option<(AccessToken, Instant)>,
-    failure: Option<TokenFailure>,
-    failures: u32,
-    held_until: Option<Instant>,
-    turns: u64,
-    /// The turn to fetch that was given out, and when it is over.
-    fetching: Option<(Refresh, Instant)>,
-}
-
-impl KeptToken {
-    fn turn(&mut self, key: &TokenKey, wish: &TokenWish) -> TokenTurn {
-        let now = Instant::now();
-        let stored = self.token.as_ref().filter(|(_, until)| now < *until);
-        let stored = stored.map(|(token, until)| StoredToken { token: token.clone(), left: *until - now });
-        let usable = stored.clone().filter(|stored| wish.rejected.as_ref() != Some(&stored.token));
-        if let Some(fresh) = usable.as_ref().filter(|usable| usable.left >= wish.at_least) {
-            return TokenTurn::Token(fresh.clone());
-        }
-        let is_fetching = self.fetching.as_ref().is_some_and(|(_, until)| now < *until);
-        let is_held = self.held_until.is_some_and(|until| now < until);
-        if is_fetching || is_held {
-            return match (usable, &self.failure, stored) {
-                (Some(usable), ..) => TokenTurn::Token(usable),
-                _ if is_fetching => TokenTurn::Wait,
-                (None, Some(failure), _) => TokenTurn::Failed(failure.clone()),
-                (None, None, Some(rejected)) => TokenTurn::Token(rejected),
-                // It ran out while it was held.
-                (None, None, None) => self.begin(key, wish, now),
-            };
-        }
-        self.begin(key, wish, now)
-    }
-
-    fn begin(&mut self, key: &TokenKey, wish: &TokenWish, now: Instant) -> TokenTurn {
-        self.turns += 1;
-        let refresh = Refresh { key: key.clone(), id: self.turns.to_string(), failures: self.failures };
-        self.fetching = Some((refresh.clone(), now + wish.limit));
-        TokenTurn::Refresh(refresh)
-    }
-
-    fn finish(&mut self, refresh: &Refresh, outcome: &TokenOutcome) -> Result<(), StoreError> {
-        let now = Instant::now();
-        let is_current = |(current, until): &mut (Refresh, Instant)| current.id == refresh.id && now < *until;
-        self.fetching.take_if(is_current).ok_or(StoreError::StaleLease)?;
-        match outcome {
-            TokenOutcome::Token { token, hold } => {
-                self.token = Some((token.token.clone(), now + token.left));
-                self.failure = None;
-                self.failures = 0;
-                self.held_until = Some(now + *hold);
-            }
-            TokenOutcome::Failed { failure, hold } => {
-                self.failure = Some(failure.clone());
-                self.failures = self.failures.saturating_add(1);
-                self.held_until = Some(now + *hold);
-            }
-        }
-        Ok(())
     }
 }
 

@@ -1,0 +1,279 @@
+//! Opens the file of a [`Redb`](super::Redb): only a regular file of ours, and nothing is overwritten on a guess.
+
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use redb::backends::FileBackend;
+use redb::{Database, DatabaseError, StorageError};
+
+use super::error::{failed, guarded};
+use super::tables;
+use crate::clock::unix_seconds;
+use crate::store::StoreError;
+
+/// Pages of the file that are kept in memory, in bytes: little is read twice.
+const CACHE: usize = 4 << 20;
+/// The length in bytes of redb's mark at the beginning of a file.
+const MARK: usize = 9;
+/// The header of a file in bytes, of which the mark is written last.
+const HEADER: u64 = 4096;
+/// A file whose creation was cut off is not longer than this, in bytes.
+const UNFINISHED_MOST: u64 = 4 << 20;
+
+/// What to do if there is no file.
+#[derive(Clone, Copy)]
+pub(super) enum Missing {
+    /// Create one: the first opening of a store.
+    Create,
+    /// Fail: the file was there when this process opened the store.
+    Fail,
+}
+
+/// Opens the file, or creates it.
+pub(super) fn open(path: &Path, missing: Missing) -> Result<Database, StoreError> {
+    // Only another process that creates or renames the file at the same time makes a second turn necessary.
+    for _ in 0..3 {
+        if let Some(database) = open_once(path, missing)? {
+            return Ok(database);
+        }
+    }
+    Err(StoreError::InUse(format!("another process is creating {}", path.display())))
+}
+
+/// Returns `None` if the file changed meanwhile.
+fn open_once(path: &Path, missing: Missing) -> Result<Option<Database>, StoreError> {
+    match find(path)? {
+        None => match missing {
+            Missing::Create => create(path),
+            Missing::Fail => guarded(path, || Err(StoreError::down("the file is gone"))),
+        },
+        Some(file) if length(&file, path)? == 0 => {
+            warn_of_cold_start(path);
+            use_file(path, file).map(Some)
+        }
+        Some(file) => match guarded(path, || look(&file))? {
+            Look::Ours => use_file(path, file).map(Some),
+            Look::Unmarked => set_aside(path, &file),
+        },
+    }
+}
+
+/// The file, open for reading and writing, if it may be a store of ours.
+fn find(path: &Path) -> Result<Option<File>, StoreError> {
+    // Looked at before it is opened: opening a device or a pipe may do something.
+    match fs::symlink_metadata(path) {
+        Ok(metadata) => check_ours(path, &metadata)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(unopened(path, error)),
+    }
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    no_symlink(&mut options);
+    match options.open(path) {
+        Ok(file) => {
+            // Once more: it may be another one by now.
+            let metadata = file.metadata().map_err(|error| unopened(path, error))?;
+            check_ours(path, &metadata)?;
+            Ok(Some(file))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(unopened(path, error)),
+    }
+}
+
+fn check_ours(path: &Path, metadata: &Metadata) -> Result<(), StoreError> {
+    let kind = metadata.file_type();
+    let problem = if kind.is_symlink() {
+        "is a symbolic link, which somebody else may point anywhere; use the path that it leads to"
+    } else if !kind.is_file() {
+        "is not a regular file; use the path of a file"
+    } else if !is_our_own(metadata) {
+        "belongs to another user and group; give it to the user of this process, or run the process as its owner"
+    } else {
+        return Ok(());
+    };
+    Err(StoreError::Settings(format!("{} {problem}", path.display())))
+}
+
+#[cfg(unix)]
+fn is_our_own(metadata: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+
+    use rustix::process::{getegid, geteuid, getgroups};
+
+    let (owner, group) = (metadata.uid(), metadata.gid());
+    owner == geteuid().as_raw()
+        || group == getegid().as_raw()
+        || getgroups().is_ok_and(|groups| groups.iter().any(|ours| ours.as_raw() == group))
+}
+
+#[cfg(not(unix))]
+fn is_our_own(_: &Metadata) -> bool {
+    true
+}
+
+#[cfg(unix)]
+fn no_symlink(options: &mut OpenOptions) {
+    use std::os::unix::fs::OpenOptionsExt;
+    options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+}
+
+#[cfg(not(unix))]
+fn no_symlink(_: &mut OpenOptions) {}
+
+/// What a file that is not empty holds.
+enum Look {
+    Ours,
+    /// It has zeros where redb has its mark, and nothing else after the header.
+    Unmarked,
+}
+
+/// Looks at the file without changing it, so that another program's file stays as it was.
+fn look(file: &File) -> Result<Look, StoreError> {
+    let backend = FileBackend::new(file.try_clone().map_err(StoreError::down)?).map_err(failed)?;
+    match Database::builder().set_cache_size(CACHE).open_read_only_with_backend(backend) {
+        Ok(database) => tables::check(&database).map(|()| Look::Ours),
+        // It was not closed, so what it holds is seen after the repair.
+        Err(DatabaseError::RepairAborted) => Ok(Look::Ours),
+        Err(DatabaseError::Storage(StorageError::Io(error))) if error.kind() == io::ErrorKind::InvalidData => {
+            if is_unfinished(file).map_err(StoreError::down)? {
+                return Ok(Look::Unmarked);
+            }
+            Err(StoreError::corrupt(format!("this is no file of redb, or its beginning is damaged ({error})")))
+        }
+        Err(error) => Err(failed(error)),
+    }
+}
+
+/// Whether it looks like a file whose creation was cut off: redb writes its mark last, and only the header before it.
+fn is_unfinished(mut file: &File) -> io::Result<bool> {
+    use io::Seek;
+
+    if file.metadata()?.len() > UNFINISHED_MOST {
+        return Ok(false);
+    }
+    let mut bytes = Vec::new();
+    file.seek(io::SeekFrom::Start(0))?;
+    file.read_to_end(&mut bytes)?;
+    let is_empty = |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0);
+    let (header, rest) = bytes.split_at(bytes.len().min(HEADER as usize));
+    Ok(is_empty(&header[..header.len().min(MARK)]) && is_empty(rest))
+}
+
+/// Renames what looks unfinished, so that whoever knows better finds all of it, and lets the caller begin again.
+fn set_aside<T>(path: &Path, file: &File) -> Result<Option<T>, StoreError> {
+    // Locked, so that nobody renames what another process has created since.
+    if file.try_lock().is_err() || !is_still_at(path, file) {
+        return Ok(None);
+    }
+    let aside = free_name(path);
+    fs::rename(path, &aside).map_err(|error| unopened(path, error))?;
+    tracing::warn!(
+        path = %path.display(), aside = %aside.display(),
+        "the file of the store looks as if its creation was cut off: it was renamed, and a new one is created"
+    );
+    Ok(None)
+}
+
+fn free_name(path: &Path) -> PathBuf {
+    let named = |number: i64| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".unfinished-{number}"));
+        PathBuf::from(name)
+    };
+    let now = unix_seconds();
+    (now..).map(named).find(|name| fs::symlink_metadata(name).is_err()).unwrap_or_else(|| named(now))
+}
+
+#[cfg(unix)]
+fn is_still_at(path: &Path, file: &File) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    match (fs::symlink_metadata(path), file.metadata()) {
+        (Ok(at_path), Ok(open)) => (at_path.dev(), at_path.ino()) == (open.dev(), open.ino()),
+        _ => false,
+    }
+}
+
+#[cfg(not(unix))]
+fn is_still_at(path: &Path, _: &File) -> bool {
+    path.exists()
+}
+
+/// Returns `None` if somebody else created it meanwhile.
+fn create(path: &Path) -> Result<Option<Database>, StoreError> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = match options.open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(None),
+        Err(error) => return Err(unopened(path, error)),
+    };
+    warn_of_cold_start(path);
+    let database = use_file(path, file)?;
+    #[cfg(unix)]
+    if let Err(error) = sync_folder(path) {
+        tracing::warn!(%error, "cannot sync the folder of the store: a new file may be gone when the machine loses power");
+    }
+    Ok(Some(database))
+}
+
+/// A wrong path, or a folder that was not mounted, looks like a first start.
+fn warn_of_cold_start(path: &Path) {
+    let full = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    tracing::warn!(path = %full.display(), "cold start: there is no store at this path yet, so a new one is created");
+}
+
+/// The name of a new file is in its folder, which syncing the file does not put on the disk.
+#[cfg(unix)]
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
+}
+
+/// Opens the database in the file, checks all of it, and creates our tables if it is new.
+fn use_file(path: &Path, file: File) -> Result<Database, StoreError> {
+    let for_mode = file.try_clone().map_err(|error| unopened(path, error))?;
+    let database = guarded(path, || {
+        let backend = FileBackend::new(file).map_err(failed)?;
+        let mut builder = Database::builder();
+        // Without the check, redb trusts a file that was closed, and panics over its damage later.
+        builder.set_cache_size(CACHE).set_check_integrity_on_open(true);
+        let database = builder.create_with_backend(backend).map_err(failed)?;
+        tables::prepare(&database)?;
+        Ok(database)
+    })?;
+    make_private(path, &for_mode);
+    Ok(database)
+}
+
+/// For the owner only, since parked messages hold what customers wrote. A file of the group cannot be changed by others
+/// than its owner.
+#[cfg(unix)]
+fn make_private(path: &Path, file: &File) {
+    use std::os::unix::fs::PermissionsExt;
+    let is_private = file.metadata().is_ok_and(|metadata| metadata.permissions().mode() & 0o777 == 0o600);
+    if is_private {
+        return;
+    }
+    if let Err(error) = file.set_permissions(PermissionsExt::from_mode(0o600)) {
+        tracing::warn!(path = %path.display(), %error, "cannot make the file of the store readable by its owner only");
+    }
+}
+
+#[cfg(not(unix))]
+fn make_private(_: &Path, _: &File) {}
+
+fn length(file: &File, path: &Path) -> Result<u64, StoreError> {
+    Ok(file.metadata().map_err(|error| unopened(path, error))?.len())
+}
+
+fn unopened(path: &Path, error: io::Error) -> StoreError {
+    StoreError::down(Unopened(path.to_owned(), error))
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("cannot open {}", .0.display())]
+struct Unopened(PathBuf, #[source] io::Error);
