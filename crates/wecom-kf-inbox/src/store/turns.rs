@@ -1,12 +1,13 @@
 //! Whose turn it is to fetch an access token, for stores in which one process keeps the record.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use wecom_kf::{AccessToken, ErrCode};
 
 use super::{Refresh, StoreError, StoredToken, TokenFailure, TokenKey, TokenOutcome, TokenTurn, TokenWish};
+use crate::clock::unix_seconds;
 
 /// An access token, and who fetches it. Its Debug hides the token.
 #[derive(Clone, Debug, Default)]
@@ -74,14 +75,14 @@ impl KeptToken {
     }
 }
 
-/// What of a [`KeptToken`] outlives its process. Times are in Unix milliseconds, since no other clock outlives it.
+/// What of a [`KeptToken`] outlives its process. Times are in Unix seconds, since no other clock outlives it.
 #[derive(Serialize, Deserialize)]
 pub(super) struct TokenRecord {
     token: Option<String>,
-    token_until: u64,
+    token_until: i64,
     failure: Option<FailureRecord>,
     failures: u32,
-    held_until: u64,
+    held_until: i64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -97,7 +98,7 @@ impl KeptToken {
     /// Who is fetching is not in the record: nobody is, when the process has ended.
     pub(super) fn record(&self) -> TokenRecord {
         let now = Instant::now();
-        let until = |at: Instant| unix_ms() + u64::try_from((at - now).as_millis()).unwrap_or(u64::MAX / 2);
+        let until = |at: Instant| unix_seconds().saturating_add_unsigned((at - now).as_secs());
         let failure = self.failure.as_ref();
         TokenRecord {
             token: self.token.as_ref().map(|(token, _)| token.expose().to_owned()),
@@ -112,8 +113,9 @@ impl KeptToken {
     }
 
     pub(super) fn from_record(record: TokenRecord) -> Self {
-        let (now, now_ms) = (Instant::now(), unix_ms());
-        let at = |until: u64| now + Duration::from_millis(until.saturating_sub(now_ms)).min(LONGEST);
+        let now = Instant::now();
+        let left = |until: i64| Duration::from_secs(until.saturating_sub(unix_seconds()).max(0).unsigned_abs());
+        let at = |until: i64| now + left(until).min(LONGEST);
         Self {
             token: record.token.map(|token| (AccessToken::from(token), at(record.token_until))),
             failure: record
@@ -124,9 +126,4 @@ impl KeptToken {
             ..Self::default()
         }
     }
-}
-
-fn unix_ms() -> u64 {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX / 2)
 }
