@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::document::Document;
 use crate::errcodes::Errcodes;
 use crate::lower::Step;
-use crate::{check, lower, operations, render};
+use crate::{check, dist, lower, operations, render};
 
 const GENERATED: &str = "crates/wecom-kf-raw/src/generated";
 const LOWERED: &str = "tests/it/lowered.json";
@@ -92,7 +92,15 @@ impl Rendered {
         files.insert(LOWERED.into(), render::json_file(lowered.root.clone(), &header)?);
         files.insert(operations::TABLE.into(), operations::table(&document, &operations::typed_methods(root)?));
 
-        let report = report(&document, &errcodes, &steps, limit_count);
+        let (products, portable) = dist::products(&dist::Sources {
+            document: &document,
+            callback: &dist::read_callback(&read(root, "spec/wecom-kf-callback.yaml")?)?,
+            errcodes: &errcodes,
+            translations: &dist::Translations::read(&read(root, "spec/zh-CN.yaml")?)?,
+        })?;
+        files.extend(products);
+
+        let report = report(&document, &errcodes, &[("lowered", &steps), ("portable", &portable)], limit_count);
         Ok(Self { files, report })
     }
 
@@ -104,9 +112,10 @@ impl Rendered {
             .filter(|(path, text)| fs::read(root.join(path)).ok().as_deref() != Some(text.as_bytes()))
             .map(|(path, _)| path.clone())
             .collect();
-        if let Ok(entries) = fs::read_dir(root.join(GENERATED)) {
+        for folder in [GENERATED, dist::FOLDER] {
+            let Ok(entries) = fs::read_dir(root.join(folder)) else { continue };
             for entry in entries {
-                let path = Path::new(GENERATED).join(entry?.file_name());
+                let path = Path::new(folder).join(entry?.file_name());
                 if !self.files.contains_key(&path) {
                     stale.push(path);
                 }
@@ -136,15 +145,18 @@ fn header(documents: &[&str]) -> String {
     )
 }
 
-fn report(document: &Document, errcodes: &Errcodes, steps: &[Step], limits: usize) -> String {
+fn report(document: &Document, errcodes: &Errcodes, views: &[(&str, &[Step])], limits: usize) -> String {
     let mut text = format!(
-        "read      spec/wecom-kf.yaml: {} operations, {} schemas, {limits} limits\n          spec/errcodes.yaml: {} errcodes\nlowered\n",
+        "read      spec/wecom-kf.yaml: {} operations, {} schemas, {limits} limits\n          spec/errcodes.yaml: {} errcodes\n",
         document.operations().len(),
         document.schemas().count(),
         errcodes.errcodes.len(),
     );
-    for Step { name, count } in steps {
-        text.push_str(&format!("  {count:>5} × {name}\n"));
+    for (view, steps) in views {
+        text.push_str(&format!("{view}\n"));
+        for Step { name, count } in *steps {
+            text.push_str(&format!("  {count:>5} × {name}\n"));
+        }
     }
     text.push_str("made      ");
     text

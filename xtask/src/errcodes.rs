@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context, Result, bail};
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::document::{Document, pascal_case, read_yaml};
 
-const CLASSES: [&str; 10] = [
+/// What kind of trouble a code is, for machines.
+pub const CLASSES: [&str; 10] = [
     "ok",
     "token",
     "busy",
@@ -31,25 +32,25 @@ pub struct Errcodes {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Errcode {
-    code: i32,
-    name: String,
-    class: String,
+    pub code: i32,
+    pub name: String,
+    pub class: String,
     /// Where it occurs; nowhere in particular when empty.
-    operations: Vec<String>,
+    pub operations: Vec<String>,
     #[serde(default)]
-    unconfirmed: bool,
+    pub unconfirmed: bool,
     /// Where it is known from; never empty.
-    source: Vec<Source>,
-    meaning: Text,
-    remedy: Text,
+    pub source: Vec<Source>,
+    pub meaning: Text,
+    pub remedy: Text,
     #[serde(default)]
-    at: BTreeMap<String, Override>,
+    pub at: BTreeMap<String, Override>,
 }
 
 /// One source of a code.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Source {
+pub enum Source {
     /// The number of an official page.
     Page(u32),
     /// Any other source, in words.
@@ -58,17 +59,18 @@ enum Source {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Override {
-    class: String,
-    meaning: Option<Text>,
-    remedy: Text,
+pub struct Override {
+    pub class: String,
+    pub meaning: Option<Text>,
+    pub remedy: Text,
 }
 
-#[derive(Deserialize)]
+/// A text in both languages.
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-struct Text {
-    en: String,
-    zh: String,
+pub struct Text {
+    pub en: String,
+    pub zh: String,
 }
 
 impl Errcodes {
@@ -134,6 +136,13 @@ impl Errcodes {
             Some(row) => Ok(&row.name),
             None => bail!("spec/errcodes.yaml has no row for {code}, which the document names; add one"),
         }
+    }
+
+    /// The codes that are known for this operation in particular, ascending.
+    pub fn of_operation(&self, id: &str) -> Vec<i32> {
+        let is_named =
+            |row: &&Errcode| row.operations.iter().any(|operation| operation == id) || row.at.contains_key(id);
+        self.errcodes.iter().filter(is_named).map(|row| row.code).collect()
     }
 
     pub fn render(&self) -> TokenStream {

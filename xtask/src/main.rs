@@ -5,6 +5,7 @@
 mod adapt;
 mod check;
 mod codegen;
+mod dist;
 mod document;
 mod errcodes;
 mod lower;
@@ -20,7 +21,7 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask", about = "The chores of this workspace.")]
 enum Task {
-    /// Makes crates/wecom-kf-raw/src/generated, and what the tests compare it with, from the documents in spec/.
+    /// Makes crates/wecom-kf-raw/src/generated, what the tests compare it with, and spec/dist, from the documents in spec/.
     Codegen {
         /// Write nothing; fail when a generated file is not what the documents make.
         #[arg(long)]

@@ -1,0 +1,95 @@
+//! Replies are typed as WeCom sends them, not as it documents them.
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Map, Value, json};
+
+use super::tree::{Sides, components, each_schema};
+use crate::document::reference;
+use crate::lower::Step;
+
+/// Where a value comes in two types: schema, property (of the items, for a list), the other type, and who says so.
+/// Sources differ on all of these; nobody outside can tell which server sends what.
+const TWO_TYPES: [(&str, &str, &str); 13] = [
+    // The document: string. Two SDKs: integer.
+    ("MessageChannelsShopProduct", "sales_price", "integer"),
+    // The document: string. Several SDKs and replies: integer.
+    ("MediaUploadResponse", "created_at", "integer"),
+    // The document: number. Two SDKs: string.
+    ("MessageLocation", "latitude", "string"),
+    ("MessageLocation", "longitude", "string"),
+    // Mostly string; one source shows an integer.
+    ("MergedMessageItem", "msgtype", "integer"),
+    // JSON in a string; how much is inside of it differs, so an object is to be expected.
+    ("MergedMessageItem", "msg_content", "object"),
+    // The document: integer. One SDK each: string.
+    ("CustomerEnterSessionContextWechatChannels", "scene", "string"),
+    ("MessageEventWechatChannels", "scene", "string"),
+    ("GetUpgradeServiceConfigResponseMemberRange", "department_id_list", "string"),
+    ("GetUpgradeServiceConfigResponseMemberRange", "department_list", "string"),
+    // The same ids elsewhere.
+    ("Servicer", "department_id", "string"),
+    ("ServicerResult", "department_id", "string"),
+    // As `send_time` of a message, but quoted by whatever client forwarded it.
+    ("MergedMessageItem", "send_time", "string"),
+];
+
+/// Makes the schemas of replies accept what servers are known to send.
+pub fn lenient(root: &mut Value, sides: &Sides) -> Result<Vec<Step>> {
+    let schemas = components(root).context("components.schemas: is missing; add it")?;
+    for (schema, property, other) in TWO_TYPES {
+        two_types(schemas, schema, property, other)?;
+    }
+    let (mut required, mut nullable) = (0, 0);
+    let replies = schemas.iter_mut().filter(|(name, _)| sides.is_reply(name));
+    for (_, schema) in replies {
+        each_schema(schema, &mut |schema| {
+            required += usize::from(schema.remove("required").is_some());
+            nullable += nullable_properties(schema);
+        });
+    }
+    Ok(vec![
+        Step { name: "disputed value takes both types", count: TWO_TYPES.len() },
+        Step { name: "nothing required in a reply", count: required },
+        Step { name: "property of a reply may be null", count: nullable },
+    ])
+}
+
+fn two_types(schemas: &mut Map<String, Value>, schema: &str, property: &str, other: &str) -> Result<()> {
+    let remedy = "change TWO_TYPES in xtask/src/dist/replies.rs";
+    let found = schemas
+        .get_mut(schema)
+        .and_then(|schema| schema.get_mut("properties")?.get_mut(property))
+        .with_context(|| format!("components.schemas.{schema}.properties.{property}: is gone; {remedy}"))?;
+    let value = if found["type"] == "array" { &mut found["items"] } else { found };
+    ensure!(
+        value["type"].is_string() && value["type"] != other,
+        "components.schemas.{schema}.properties.{property}: its type is {}; {remedy}",
+        value["type"]
+    );
+    let description = value.as_object_mut().and_then(|value| value.remove("description"));
+    let mut both = json!({ "oneOf": [value.take(), { "type": other }] });
+    if let Some(description) = description {
+        both["description"] = description;
+    }
+    *value = both;
+    Ok(())
+}
+
+/// A refusal holds `errcode` and `errmsg` only, WeCom leaves out what it documents as always there, and it writes null
+/// for a value that is missing. Generated decoders otherwise fail on it.
+fn nullable_properties(schema: &mut Map<String, Value>) -> usize {
+    let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
+    let mut count = 0;
+    for property in properties.into_iter().flat_map(|properties| properties.values_mut()) {
+        // What stands beside a reference is ignored in 3.0, and `nullable` needs a `type` beside it.
+        if reference(property).is_some() {
+            *property = json!({ "type": "object", "allOf": [property.take()] });
+        }
+        match property.get_mut("oneOf").and_then(Value::as_array_mut) {
+            Some(branches) => branches[0]["nullable"] = json!(true),
+            None => property["nullable"] = json!(true),
+        }
+        count += 1;
+    }
+    count
+}
