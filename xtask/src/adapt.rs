@@ -5,36 +5,41 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
+use quote::format_ident;
+use syn::punctuated::Punctuated;
 use syn::visit_mut::{self, VisitMut};
-use syn::{Attribute, Expr, Fields, File, ImplItem, Item, ItemStruct, Pat, Stmt, Type, parse_quote};
+use syn::{
+    Attribute, Expr, Fields, File, Ident, ImplItem, ImplItemFn, Item, ItemStruct, LitStr, Pat, Stmt, Type, parse_quote,
+};
 
-use crate::document::Document;
+use crate::document::{Document, Operation};
 use crate::lower::Step;
 
 /// Adapts the generated client and says what each edit did.
 pub fn adapt(file: &mut File, lowered: &Document) -> Result<Vec<Step>> {
-    let operations = lowered.operations().len();
     let requests = lowered.request_schemas()?;
     keep_types_and_client(file)?;
-    let exchanged = exchange_safely(file);
-    ensure!(
-        exchanged == operations,
-        "{exchanged} of {operations} operations could be adapted: progenitor writes them differently now, see xtask/src/adapt.rs"
-    );
+    let in_one_line = operations_in_one_line(file, lowered)?;
     let lenient = lenient_replies(file, &requests);
     let defaults = default_requests(file);
     schemars_on_demand(file);
     Docs.visit_file_mut(file);
     document_fields(file);
+    file.items.insert(
+        0,
+        parse_quote!(
+            use super::op;
+        ),
+    );
     Ok(vec![
-        Step { name: "operation's errors freed of URL and body", count: exchanged },
+        Step { name: "operation becomes one line", count: in_one_line },
         Step { name: "reply field takes null, and numbers and strings for one another", count: lenient },
         Step { name: "request type gets a Default", count: defaults },
     ])
 }
 
-/// progenitor's constructors panic and follow redirects; its errors and hooks are replaced (see `exchange_safely`).
+/// progenitor's constructors panic and follow redirects; its errors and hooks are replaced (see `operations_in_one_line`).
 fn keep_types_and_client(file: &mut File) -> Result<()> {
     file.items.retain(|item| match item {
         Item::Use(_) | Item::Const(_) => false,
@@ -61,37 +66,116 @@ fn has_function(block: &syn::ItemImpl, name: &str) -> bool {
     block.items.iter().any(|item| matches!(item, ImplItem::Fn(function) if function.sig.ident == name))
 }
 
-/// Every operation ends in `Client::exchange`, by hand, which prints no URL and no body, whatever fails. The header
-/// `api-version`, which WeCom does not know, goes too. Returns how many operations had exactly the expected form.
-fn exchange_safely(file: &mut File) -> usize {
+/// Each operation becomes one call of a method that is written by hand (`Client::post`, `get` or `call`), which knows
+/// URLs, secrets and errors. Signature and documentation stay progenitor's; the header `api-version`, which WeCom does
+/// not know, goes. Returns how many operations were adapted.
+fn operations_in_one_line(file: &mut File, lowered: &Document) -> Result<usize> {
+    let operations = lowered.operations();
     let mut adapted = 0;
     for item in &mut file.items {
         if let Item::Struct(client) = item {
-            // Its Debug, by hand, does not print the base URL.
-            client.attrs.retain(|attribute| !attribute.path().is_ident("derive"));
-            client.attrs.push(parse_quote!(#[derive(Clone)]));
+            prepared_client(client);
         }
         let Item::Impl(block) = item else { continue };
         for item in &mut block.items {
             let ImplItem::Fn(function) = item else { continue };
-            let (Some(reply), true) = (reply_type(&function.sig.output), has_expected_body(&function.block.stmts))
-            else {
-                continue;
-            };
-            function.sig.output = parse_quote!(-> Result<#reply, crate::Error>);
-            let statements = std::mem::take(&mut function.block.stmts);
-            function.block.stmts = statements
-                .into_iter()
-                .filter(|statement| matches!(bound_name(statement).as_deref(), Some("url" | "request")))
-                .collect();
-            for statement in &mut function.block.stmts {
-                PlainRequest.visit_stmt_mut(statement);
-            }
-            function.block.stmts.push(Stmt::Expr(parse_quote!(self.exchange(request).await), None));
+            let name = &function.sig.ident;
+            let written = Written::read(function).with_context(|| {
+                format!("operation {name}: progenitor writes it differently now, see xtask/src/adapt.rs")
+            })?;
+            let operation = operations
+                .iter()
+                .find(|operation| operation.method == written.method && anonymous(operation.path) == written.path)
+                .with_context(|| format!("operation {name}: no operation of the document has this method and path"))?;
+            rewrite(function, &written, operation);
             adapted += 1;
         }
     }
-    adapted
+    ensure!(
+        adapted == operations.len(),
+        "progenitor wrote {adapted} of {} operations, see xtask/src/adapt.rs",
+        operations.len()
+    );
+    Ok(adapted)
+}
+
+/// `Client::new`, by hand, parses the base URL once. Its Debug, by hand, does not print it.
+fn prepared_client(client: &mut ItemStruct) {
+    client.attrs.retain(|attribute| !attribute.path().is_ident("derive"));
+    client.attrs.push(parse_quote!(#[derive(Clone)]));
+    client.fields = Fields::Named(parse_quote!({
+        pub(crate) base_url: reqwest::Url,
+        pub(crate) authorization: Option<reqwest::header::HeaderValue>,
+        pub(crate) http: reqwest::Client,
+    }));
+}
+
+/// `/a/{b}` → `/a/{}`, as in the format string of progenitor.
+fn anonymous(path: &str) -> String {
+    let mut parts = path.split('{');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |path, part| path + "{}" + part.split_once('}').map_or(part, |(_, rest)| rest))
+}
+
+/// What progenitor wrote for one operation.
+struct Written {
+    reply: Type,
+    method: String,
+    path: String,
+    /// The arguments in the path, in its order.
+    in_path: Vec<Ident>,
+    /// The API's name of each query parameter, and its argument.
+    in_query: Vec<(LitStr, Ident)>,
+    has_body: bool,
+}
+
+impl Written {
+    /// None if the function does not have exactly the expected form, so that nothing it does gets lost.
+    fn read(function: &ImplItemFn) -> Option<Self> {
+        let statements = &function.block.stmts;
+        let bound: Vec<(String, &Expr)> = statements.iter().filter_map(bound).collect();
+        let names: Vec<&str> = bound.iter().map(|(name, _)| name.as_str()).collect();
+        if names != ["url", "header_map", "request", "info", "result", "response"] || statements.len() != 10 {
+            return None;
+        }
+        let (path, in_path) = path_in(bound[0].1)?;
+        let mut written = Self {
+            reply: reply_type(&function.sig.output)?,
+            method: String::new(),
+            path,
+            in_path,
+            in_query: Vec::new(),
+            has_body: false,
+        };
+        written.read_request(bound[2].1)?;
+        Some(written)
+    }
+
+    /// `self.client.post(url).header(ACCEPT, …).json(&body).query(&…).headers(header_map).build()?`
+    fn read_request(&mut self, expression: &Expr) -> Option<()> {
+        let call = match expression {
+            Expr::Try(tried) => return self.read_request(&tried.expr),
+            Expr::MethodCall(call) => call,
+            _ => return None,
+        };
+        match call.method.to_string().as_str() {
+            "build" | "headers" | "header" => self.read_request(&call.receiver),
+            "json" => {
+                self.has_body = true;
+                self.read_request(&call.receiver)
+            }
+            "query" => {
+                self.read_request(&call.receiver)?;
+                self.in_query.push(query_parameter(call.args.first()?)?);
+                Some(())
+            }
+            method @ ("get" | "post" | "put" | "patch" | "delete") => {
+                self.method = method.to_owned();
+                Some(())
+            }
+            _ => None,
+        }
+    }
 }
 
 /// The `T` of `-> Result<ResponseValue<T>, Error<()>>`.
@@ -111,48 +195,95 @@ fn first_argument(ty: &Type, name: &str) -> Option<Type> {
     }
 }
 
-fn has_expected_body(statements: &[Stmt]) -> bool {
-    let names: Vec<_> = statements.iter().filter_map(bound_name).collect();
-    names == ["url", "header_map", "request", "info", "result", "response"] && statements.len() == 10
+/// The name a `let` binds, and the value. progenitor puts underscores before it if a parameter has the same name.
+fn bound(statement: &Stmt) -> Option<(String, &Expr)> {
+    let Stmt::Local(local) = statement else { return None };
+    let Pat::Ident(name) = &local.pat else { return None };
+    Some((name.ident.to_string().trim_start_matches('_').to_owned(), &local.init.as_ref()?.expr))
 }
 
-/// The name a `let` statement binds.
-fn bound_name(statement: &Stmt) -> Option<String> {
-    match statement {
-        Stmt::Local(local) => match &local.pat {
-            Pat::Ident(name) => Some(name.ident.to_string()),
+/// `format!("{}/a/{}", self.baseurl, encode_path(&b.to_string()))` → `/a/{}`, `b`
+fn path_in(expression: &Expr) -> Option<(String, Vec<Ident>)> {
+    let Expr::Macro(format) = expression else { return None };
+    let arguments = format.mac.parse_body_with(Punctuated::<Expr, syn::Token![,]>::parse_terminated).ok()?.into_iter();
+    let mut arguments = arguments.filter(|argument| !is_base_url(argument));
+    let Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(template), .. }) = arguments.next()? else { return None };
+    let path = template.value().strip_prefix("{}")?.to_owned();
+    let idents: Vec<Ident> = arguments.map(|argument| path_argument(&argument)).collect::<Option<_>>()?;
+    (path.matches("{}").count() == idents.len()).then_some((path, idents))
+}
+
+fn is_base_url(expression: &Expr) -> bool {
+    matches!(expression, Expr::Field(field) if quote::quote!(#field).to_string() == "self . baseurl")
+}
+
+/// `encode_path(&b.to_string())` → `b`
+fn path_argument(expression: &Expr) -> Option<Ident> {
+    let Expr::Call(call) = expression else { return None };
+    match call.args.first()? {
+        Expr::Reference(text) => match &*text.expr {
+            Expr::MethodCall(call) if call.method == "to_string" => ident(&call.receiver),
             _ => None,
         },
         _ => None,
     }
 }
 
-/// `let mut request = … .query(&progenitor_client::QueryParam::new(name, &value)).headers(header_map).build()?`
-/// → `let request = … .query(&[(name, &value)]).build()?`, which needs nothing of progenitor's at run time.
-struct PlainRequest;
+/// `&progenitor_client::QueryParam::new("b", &c)` → `"b"`, `c`
+fn query_parameter(expression: &Expr) -> Option<(LitStr, Ident)> {
+    let Expr::Reference(parameter) = expression else { return None };
+    let Expr::Call(call) = &*parameter.expr else { return None };
+    let mut arguments = call.args.iter();
+    let Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(name), .. }) = arguments.next()? else { return None };
+    let Expr::Reference(value) = arguments.next()? else { return None };
+    Some((name.clone(), ident(&value.expr)?))
+}
 
-impl VisitMut for PlainRequest {
-    fn visit_local_mut(&mut self, local: &mut syn::Local) {
-        local.attrs.clear();
-        if let Pat::Ident(name) = &mut local.pat {
-            name.mutability = None;
-        }
-        visit_mut::visit_local_mut(self, local);
+fn ident(expression: &Expr) -> Option<Ident> {
+    match expression {
+        Expr::Path(path) => path.path.get_ident().cloned(),
+        _ => None,
     }
+}
 
-    fn visit_expr_mut(&mut self, expression: &mut Expr) {
-        visit_mut::visit_expr_mut(self, expression);
-        if let Expr::MethodCall(call) = expression
-            && call.method == "headers"
-        {
-            *expression = (*call.receiver).clone();
+fn rewrite(function: &mut ImplItemFn, written: &Written, operation: &Operation<'_>) {
+    let constant = format_ident!("{}", operation.id().to_uppercase());
+    let (tokens, in_query): (Vec<_>, Vec<_>) =
+        written.in_query.iter().partition(|(name, _)| name.value() == "access_token");
+    let token: Expr = match tokens.first() {
+        Some((_, argument)) => parse_quote!(Some(#argument)),
+        None => parse_quote!(None),
+    };
+    let placeholders = operation.path.split('{').skip(1).filter_map(|rest| rest.split_once('}'));
+    let in_path = placeholders.map(|(name, _)| format!("{{{name}}}")).zip(&written.in_path);
+    let parameters: Vec<Expr> = in_path
+        .map(|(name, argument)| parse_quote!((#name, &#argument)))
+        .chain(in_query.into_iter().map(|(name, argument)| parse_quote!((#name, &#argument))))
+        .collect();
+    let call: Expr = match (written.has_body, written.method.as_str(), tokens.first()) {
+        (true, "post", Some((_, token))) if parameters.is_empty() => {
+            parse_quote!(self.post(op::#constant, #token, body).await)
         }
-        if let Expr::Call(call) = expression
-            && quote::quote!(#call).to_string().starts_with("progenitor_client :: QueryParam :: new")
-        {
-            let arguments = &call.args;
-            *expression = parse_quote!([(#arguments)]);
-        }
+        (true, ..) => parse_quote!(self.call(op::#constant, #token, &[#(#parameters),*], body).await),
+        (false, ..) => parse_quote!(self.get(op::#constant, #token, &[#(#parameters),*]).await),
+    };
+    let reply = &written.reply;
+    function.sig.output = parse_quote!(-> Result<#reply, crate::Error>);
+    // progenitor ties all arguments to one lifetime; each has its own if none is written.
+    function.sig.generics = syn::Generics::default();
+    if let Some(receiver) = function.sig.inputs.first_mut() {
+        *receiver = parse_quote!(&self);
+    }
+    ElidedLifetimes.visit_signature_mut(&mut function.sig);
+    function.block = parse_quote!({ #call });
+}
+
+struct ElidedLifetimes;
+
+impl VisitMut for ElidedLifetimes {
+    fn visit_type_reference_mut(&mut self, reference: &mut syn::TypeReference) {
+        reference.lifetime = None;
+        visit_mut::visit_type_reference_mut(self, reference);
     }
 }
 

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use crate::codegen::{self, workspace_root};
 use crate::document::Document;
 use crate::errcodes::Errcodes;
-use crate::{check, lower};
+use crate::{check, lower, render};
 
 const DOCUMENT: &str = "spec/wecom-kf.yaml";
 const ERRCODES: &str = "spec/errcodes.yaml";
@@ -261,6 +261,93 @@ fn lowering_strips_what_the_generator_cannot_do_and_leaves_the_document_alone() 
     assert_eq!(schema(&lowered, "SyncResponse")["properties"]["has_more"]["format"], "int64");
     assert_eq!(schema(&lowered, "SendRequest")["required"], schema(&document, "SendRequest")["required"]);
     assert!(!lowered.root.to_string().contains("password"), "a secret stayed a plain string");
+}
+
+/// An operation that the API may get one day: parameters of every kind, in the path and the query, and a body.
+const MOVE_ITEM: &str = r##"
+  /cgi-bin/kf/item-{item-id}/{type}/move:
+    METHOD:
+      tags: [account]
+      operationId: move_item
+      summary: Move an item.
+      security: [{ access_token: [] }]
+      parameters:
+        - { name: item-id, in: path, required: true, description: x, schema: { type: string } }
+        - { name: type, in: path, required: true, description: x, schema: { type: integer, format: int64 } }
+        - { name: url, in: query, required: true, description: x, schema: { type: string } }
+        - { name: pageSize, in: query, description: x, schema: { type: integer, format: int32 } }
+        - { name: in, in: query, description: x, schema: { type: boolean } }
+        - { name: ratio, in: query, description: x, schema: { type: number, format: double } }
+        - { name: corpsecret, in: query, required: true, description: x, schema: { type: string, format: password } }
+BODY      responses:
+        "200":
+          description: x
+          content: { application/json: { schema: { $ref: "#/components/schemas/RecallMsgResponse" } } }
+"##;
+
+const BODY: &str = r##"      requestBody:
+        required: true
+        content: { application/json: { schema: { $ref: "#/components/schemas/RecallMsgRequest" } } }
+"##;
+
+/// The code generated for the operation `name` when `paths` are added to the document.
+fn generated(paths: &str, name: &str) -> anyhow::Result<String> {
+    let text = read(DOCUMENT).replacen("\npaths:\n", &format!("\npaths:\n{}", paths.trim_start_matches('\n')), 1);
+    let (lowered, _) = lower::lower(&Document::read(&text)?)?;
+    let (client, _) = render::client(&lowered)?;
+    let start = client.find(&format!("pub async fn {name}(")).expect("the operation is generated");
+    let code = &client[start..];
+    let end = code.find("\n    }\n").expect("a function ends");
+    Ok(code[..end].split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+#[test]
+fn an_operation_becomes_one_line_whatever_its_parameters() {
+    let arguments = r#"&[ ("{item-id}", &item_id), ("{type}", &type_), ("corpsecret", &corpsecret), ("in", &in_), ("pageSize", &page_size), ("ratio", &ratio), ("url", &url), ]"#;
+    for (method, body, call) in [
+        ("get", "", format!("self.get( op::MOVE_ITEM, Some(access_token), {arguments}, )")),
+        ("delete", "", format!("self.get( op::MOVE_ITEM, Some(access_token), {arguments}, )")),
+        ("post", BODY, format!("self.call( op::MOVE_ITEM, Some(access_token), {arguments}, body, )")),
+        ("put", BODY, format!("self.call( op::MOVE_ITEM, Some(access_token), {arguments}, body, )")),
+    ] {
+        let code = generated(&MOVE_ITEM.replace("METHOD", method).replace("BODY", body), "move_item").unwrap();
+        assert!(
+            code.ends_with(&format!("-> Result<types::RecallMsgResponse, crate::Error> {{ {call} .await")),
+            "{code}"
+        );
+        for argument in [
+            "access_token: &crate::AccessToken",
+            "item_id: &str",
+            "type_: i64",
+            "url: &str",
+            "page_size: Option<i32>",
+            "in_: Option<bool>",
+            "ratio: Option<f64>",
+            "corpsecret: &crate::CorpSecret",
+        ] {
+            assert!(code.contains(argument), "{argument}: {code}");
+        }
+    }
+}
+
+#[test]
+fn an_operation_of_today_becomes_one_line() {
+    assert_eq!(
+        generated("", "send_msg").unwrap(),
+        "pub async fn send_msg( &self, access_token: &crate::AccessToken, body: &types::SendRequest, ) \
+         -> Result<types::SendResponse, crate::Error> { self.post(op::SEND_MSG, access_token, body).await"
+    );
+    let gettoken = generated("", "gettoken").unwrap();
+    let call = r#"self.get(op::GETTOKEN, None, &[("corpid", &corpid), ("corpsecret", &corpsecret)]) .await"#;
+    assert!(gettoken.ends_with(call), "{gettoken}");
+}
+
+#[test]
+fn an_operation_that_would_lose_a_part_is_refused_by_name() {
+    let with_header =
+        MOVE_ITEM.replace("METHOD", "get").replace("BODY", "").replace("name: url, in: query", "name: url, in: header");
+    let error = generated(&with_header, "move_item").unwrap_err();
+    assert!(format!("{error:#}").contains("operation move_item"), "{error:#}");
 }
 
 /// The user's description, model by model: property, type, format, and `!` where it is required.

@@ -1,3 +1,5 @@
+//! `ErrCode`: the known errcodes with their class, meaning and remedy.
+
 use std::fmt;
 
 use crate::generated::TABLE;

@@ -1,3 +1,5 @@
+//! Why a call has no reply, without any URL, token, secret or body.
+
 use std::fmt;
 use std::io;
 
@@ -7,6 +9,12 @@ use reqwest::StatusCode;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// The base URL cannot be used. The text says what is wrong with it.
+    #[error("the base URL {0}")]
+    BaseUrl(&'static str),
+    /// The request could not be built, so nothing was sent. The text says why.
+    #[error("the request cannot be built: {0}")]
+    InvalidRequest(&'static str),
     /// The reply did not arrive, or not whole.
     #[error("no reply")]
     Transport(#[source] TransportError),

@@ -1,69 +1,30 @@
-use std::fmt;
+//! Sending a request once, and decoding its reply.
 
-use reqwest::{ClientBuilder, StatusCode, redirect, retry};
-use serde::Serialize;
+use bytes::Bytes;
+use reqwest::header::{ACCEPT, HeaderValue};
+use reqwest::{Request, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::repair::mended;
 use crate::types::ErrorModel;
-use crate::{AccessToken, Client, Error, FromJson, Operation, Reply};
-
-/// Builds the HTTP client of a [`Client`] from `settings`, such as a proxy or time-outs.
-///
-/// Whatever they say, no redirect is followed, no `Referer` is sent and nothing is repeated behind the caller's back:
-/// the access token and the secret are in the query string, and redirects and referers hand it on.
-///
-/// # Errors
-///
-/// The TLS backend cannot be started, or a setting is not possible on this machine.
-pub fn http_client(settings: ClientBuilder) -> Result<reqwest::Client, Error> {
-    Ok(settings.redirect(redirect::Policy::none()).referer(false).retry(retry::never()).build()?)
-}
-
-/// Says nothing: the base URL may hold a password, and nobody checked it.
-impl fmt::Debug for Client {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").finish_non_exhaustive()
-    }
-}
+use crate::{Client, Error, FromJson, Reply};
 
 impl Client {
-    /// A client of the API at `base_url`, such as `https://qyapi.weixin.qq.com`, without a slash at its end.
-    ///
-    /// `settings` go through [`http_client`]; none are needed: `Default::default()`.
-    ///
-    /// # Errors
-    ///
-    /// As [`http_client`].
-    pub fn new(base_url: impl Into<String>, settings: ClientBuilder) -> Result<Self, Error> {
-        Ok(Self { baseurl: base_url.into(), client: http_client(settings)? })
+    /// Sends `request` and decodes the reply.
+    pub(crate) async fn exchange<T: FromJson>(&self, request: Request) -> Result<T, Error> {
+        T::decode(&self.fetch(request).await?)
     }
 
-    /// Sends `request` and decodes the reply.
-    pub(crate) async fn exchange<T: FromJson>(&self, request: reqwest::Request) -> Result<T, Error> {
-        let response = self.client.execute(request).await?;
+    /// Sends `request` and collects the body of the reply. The same code for every operation.
+    async fn fetch(&self, mut request: Request) -> Result<Bytes, Error> {
+        request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
+        let response = self.http.execute(request).await?;
         if response.status() != StatusCode::OK {
             // A response prints its URL and its headers, a Location with our query among them.
             return Err(Error::Status(response.status()));
         }
-        T::decode(&response.bytes().await?)
-    }
-
-    /// Calls `operation`, which takes a JSON body, with a body and a reply of your own making.
-    ///
-    /// # Errors
-    ///
-    /// As every operation.
-    pub async fn post<B: Serialize + Sync, T: FromJson>(
-        &self,
-        operation: Operation,
-        access_token: &AccessToken,
-        body: &B,
-    ) -> Result<T, Error> {
-        let url = format!("{}{}", self.baseurl, operation.path);
-        let request = self.client.post(url).json(body).query(&[("access_token", access_token)]).build()?;
-        self.exchange(request).await
+        Ok(response.bytes().await?)
     }
 }
 

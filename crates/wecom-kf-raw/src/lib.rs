@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod client;
 #[cfg(feature = "document")]
 pub mod document;
 mod errcode;
@@ -12,18 +13,20 @@ mod generated;
 pub mod lenient;
 pub mod media;
 mod message_json;
+mod parameter;
 #[doc(hidden)]
 pub mod repair;
 mod request;
 mod secret;
 
+pub use client::http_client;
 pub use errcode::{Class, ErrCode, Lang};
 pub use error::{BodyKind, Error, TransportError};
-pub use exchange::http_client;
 #[doc(hidden)]
 pub use exchange::refusal_in;
 pub use generated::client::{Client, types};
 pub use generated::{limits, op};
 pub use message_json::MessageJson;
+pub(crate) use parameter::Parameter;
 pub use request::{FromJson, Operation, Repeat, Reply, Request};
 pub use secret::{AccessToken, CorpSecret, SyncToken};

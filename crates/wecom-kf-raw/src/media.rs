@@ -7,13 +7,14 @@ mod upload;
 
 use std::time::Duration;
 
+use reqwest::RequestBuilder;
 use reqwest::multipart::Form;
-use reqwest::{Method, RequestBuilder};
 
 pub use download::{Download, MediaGetResponse, Range};
 pub use reqwest::Body;
 pub use upload::Upload;
 
+use crate::client::Parameters;
 use crate::request::{Operation, Repeat, Request};
 use crate::{AccessToken, Client, Error, op, types};
 
@@ -56,7 +57,7 @@ impl Request for MediaUpload {
     const OPERATION: Operation = op::MEDIA_UPLOAD;
 
     async fn send(&self, client: &Client, access_token: &AccessToken) -> Result<Self::Reply, Error> {
-        let request = client.file_request(Self::OPERATION, access_token).query(&[("type", &self.type_)]);
+        let request = client.file_request(Self::OPERATION, access_token, &[("type", &self.type_)])?;
         client.exchange(request.multipart(self.media.form().await?).build()?).await
     }
 
@@ -83,7 +84,7 @@ impl Request for MediaUploadimg {
 
     async fn send(&self, client: &Client, access_token: &AccessToken) -> Result<Self::Reply, Error> {
         let form: Form = self.media.form().await?;
-        client.exchange(client.file_request(Self::OPERATION, access_token).multipart(form).build()?).await
+        client.exchange(client.file_request(Self::OPERATION, access_token, &[])?.multipart(form).build()?).await
     }
 
     fn repeat(&self) -> Repeat {
@@ -109,19 +110,23 @@ impl Request for MediaGet {
 
     /// A reply that holds a [`Download`] has come as far as its first bytes.
     async fn send(&self, client: &Client, access_token: &AccessToken) -> Result<Self::Reply, Error> {
-        let request = client.file_request(Self::OPERATION, access_token).query(&[("media_id", &self.media_id)]);
+        let request = client.file_request(Self::OPERATION, access_token, &[("media_id", &self.media_id)])?;
         let request = match self.range {
             Some(range) => request.header(reqwest::header::RANGE, range.to_string()),
             None => request,
         };
-        MediaGetResponse::of(client.client.execute(request.build()?).await?).await
+        MediaGetResponse::of(client.http.execute(request.build()?).await?).await
     }
 }
 
 impl Client {
-    fn file_request(&self, operation: Operation, access_token: &AccessToken) -> RequestBuilder {
-        let method = if operation.method == "GET" { Method::GET } else { Method::POST };
-        let url = format!("{}{}", self.baseurl, operation.path);
-        self.client.request(method, url).query(&[("access_token", access_token)]).timeout(NO_LIMIT)
+    fn file_request(
+        &self,
+        operation: Operation,
+        access_token: &AccessToken,
+        parameters: Parameters<'_>,
+    ) -> Result<RequestBuilder, Error> {
+        let request = self.request_of(operation, Some(access_token), parameters)?;
+        Ok(RequestBuilder::from_parts(self.http.clone(), request).timeout(NO_LIMIT))
     }
 }

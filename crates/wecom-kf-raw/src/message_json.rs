@@ -1,3 +1,5 @@
+//! The JSON of one message as it came.
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};

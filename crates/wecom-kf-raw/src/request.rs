@@ -1,3 +1,5 @@
+//! What a call is: its request value, its reply and the description of its operation.
+
 use std::future::Future;
 use std::time::Duration;
 

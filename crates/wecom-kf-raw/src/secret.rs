@@ -1,3 +1,5 @@
+//! Access token, secret and callback token: strings that no `Debug` shows.
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};

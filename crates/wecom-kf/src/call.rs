@@ -180,7 +180,7 @@ impl<R: Request> Call<'_, R> {
             Ok(Err(error)) => {
                 let surely_not_sent = match &error {
                     raw::Error::Transport(error) => error.is_connect() || error.is_builder(),
-                    raw::Error::Unreadable(_) => true,
+                    raw::Error::Unreadable(_) | raw::Error::InvalidRequest(_) => true,
                     _ => false,
                 };
                 Attempt::Lost {

@@ -338,6 +338,10 @@ fn answer_remedy(error: &raw::Error) -> (&'static str, &'static str) {
             "Nothing was sent: see that the file is there and may be read, and that a stream is sent once only.",
             "请求未发出：确认文件存在且可读；流式上传只能发送一次。",
         ),
+        raw::Error::InvalidRequest(_) => (
+            "Nothing was sent: correct the parameters or the body of the request.",
+            "请求未发出：修改请求的参数或请求体。",
+        ),
         raw::Error::Status(status) if status.is_redirection() => (
             "Redirects are not followed, they would hand on the token: correct the base URL or the proxy that redirects.",
             "不跟随重定向，以免泄露 token：改正 base URL，或检查做重定向的代理。",

@@ -1,3 +1,5 @@
+//! The reply of `media_get`: a stream of bytes, or a refusal.
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;

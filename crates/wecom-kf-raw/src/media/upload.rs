@@ -1,3 +1,5 @@
+//! A file to upload, from memory, from disk or from a stream.
+
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
