@@ -238,6 +238,11 @@ fn a_bad_row_of_the_errcodes_is_refused_with_its_code() {
         ("    source: [90313]\n", "    source: [\"\"]\n", "-1: source is empty"),
         ("    source: [90313]\n", "", "missing field `source`"),
         ("    class: busy\n", "    class: busy\n    klass: busy\n", "unknown field `klass`"),
+        (
+            "    class: token\n",
+            "    class: token\n    stale_token: true\n",
+            "40001: class token renews the access token",
+        ),
     ];
     let document = Document::read(&read(DOCUMENT)).unwrap();
     let good = read(ERRCODES);
