@@ -5,6 +5,7 @@
 mod adapt;
 mod check;
 mod codegen;
+mod diff;
 mod dist;
 mod document;
 mod errcodes;
@@ -27,12 +28,21 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Says what changed in the documents of spec/ since a commit, and what each change means for users.
+    Diff {
+        /// The commit to compare the working tree with, such as HEAD^ or a tag.
+        reference: String,
+        /// Fail if a change is breaking.
+        #[arg(long)]
+        fail_on_breaking: bool,
+    },
 }
 
 fn main() -> ExitCode {
     let result = match Task::parse() {
         Task::Codegen { check: true } => codegen::check(&codegen::workspace_root()),
         Task::Codegen { check: false } => codegen::write(&codegen::workspace_root()),
+        Task::Diff { reference, fail_on_breaking } => diff(&reference, fail_on_breaking),
     };
     match result {
         Ok(report) => {
@@ -44,4 +54,13 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn diff(reference: &str, fail_on_breaking: bool) -> anyhow::Result<String> {
+    let report = diff::diff(&codegen::workspace_root(), reference)?;
+    if fail_on_breaking && report.is_breaking {
+        println!("{}", report.text);
+        anyhow::bail!("a change is breaking");
+    }
+    Ok(report.text)
 }
