@@ -8,7 +8,9 @@ use futures_util::future::join_all;
 use tokio::sync::Barrier;
 use tokio::time::{Instant, advance, sleep, timeout};
 use wecom_kf::raw::Repeat;
-use wecom_kf::{AccessToken, BoxFuture, Client, Credentials, ErrCode, Error, IssuedToken, RetryPolicy, TokenSource};
+use wecom_kf::{
+    AccessToken, BoxFuture, Client, Credentials, ErrCode, Error, IssuedToken, Lang, RetryPolicy, TokenSource,
+};
 
 use crate::fake::{FakeCall, FakeSource};
 
@@ -519,4 +521,118 @@ async fn odd_settings_of_the_renewal_are_taken_for_sensible_ones() {
         assert!(client.token().get().await.is_ok());
         assert!(client.call(&FakeCall::answering(Repeat::Safe, &[-1, 0])).await.is_ok());
     }
+}
+
+/// A call that WeCom refuses with 95012 unless it carries `good`; it counts how often each token was sent.
+fn call_that_needs(good: &'static str) -> FakeCall {
+    FakeCall::new(Repeat::Never, move |_, token| async move { if token == good { 0 } else { 95012 } })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_older_than_a_change_in_the_console_is_renewed_once_and_the_call_repeated() {
+    let source = FakeSource::numbered();
+    let client = source.client();
+    let call = call_that_needs("T2");
+    client.call(&call).await.unwrap();
+    assert_eq!((call.sent(), source.loads()), (2, 2));
+    client.call(&call).await.unwrap();
+    assert_eq!((call.sent(), source.loads()), (3, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_hundred_calls_with_a_stale_token_cost_one_load_and_one_repeat_each() {
+    let source = FakeSource::numbered();
+    let client = source.client();
+    client.token().get().await.unwrap();
+    let call = call_that_needs("T2");
+    for outcome in join_all((0..200).map(|_| client.call(&call))).await {
+        outcome.unwrap();
+    }
+    assert_eq!((call.sent(), source.loads()), (400, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_95012_that_no_token_cures_costs_one_load_per_gap_and_names_the_remedy() {
+    let source = FakeSource::numbered();
+    let client = source.client();
+    let call = call_that_needs("none");
+    let started = Instant::now();
+    let mut refused = 0;
+    while started.elapsed() < Duration::from_secs(300) {
+        let error = client.call(&call).await.unwrap_err();
+        assert_eq!(error.code(), Some(ErrCode(95012)));
+        for lang in [Lang::En, Lang::Zh] {
+            assert!(error.remedy(lang).contains("「开始使用」") && error.remedy(lang).contains("token"), "{error}");
+        }
+        refused += 1;
+        sleep(Duration::from_secs(1)).await;
+    }
+    // The first token, and one in each gap of 30 s.
+    assert_eq!(source.loads(), 11);
+    assert_eq!(call.sent(), refused + 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_under_suspicion_serves_other_calls_and_survives_a_failing_gettoken() {
+    let source = FakeSource::new(|number| async move {
+        if number == 1 {
+            return Ok(IssuedToken::new("T1", Some(7200)));
+        }
+        sleep(Duration::from_secs(5)).await;
+        Err(Error::token_source("down"))
+    });
+    let client = source.client();
+    client.token().get().await.unwrap();
+    let call = call_that_needs("T2");
+    let other = async {
+        sleep(Duration::from_secs(1)).await;
+        let started = Instant::now();
+        let token = client.token().get().await.unwrap();
+        assert_eq!((token.expose(), started.elapsed()), ("T1", Duration::ZERO));
+    };
+    let (refused, ()) = tokio::join!(client.call(&call), other);
+    assert_eq!(refused.unwrap_err().code(), Some(ErrCode(95012)), "WeCom's answer, not gettoken's failure");
+    assert_eq!(client.token().get().await.unwrap().expose(), "T1");
+    assert_eq!((call.sent(), source.loads()), (1, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_hands_back_the_stale_token_gets_no_repeat() {
+    let source = FakeSource::new(|_| async { Ok(IssuedToken::new("same", Some(7200))) });
+    let client = source.client();
+    let call = call_that_needs("T2");
+    assert!(client.call(&call).await.is_err());
+    assert_eq!((call.sent(), source.loads()), (1, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_call_is_renewed_once_whatever_cures_it() {
+    for errcodes in [&[42001, 95012][..], &[95012, 42001]] {
+        let source = FakeSource::numbered();
+        let call = FakeCall::answering(Repeat::Safe, errcodes);
+        let error = source.client().call(&call).await.unwrap_err();
+        assert_eq!(error.code().map(|code| i64::from(code.0)), errcodes.last().copied());
+        assert_eq!((call.sent(), source.loads()), (2, 2), "{errcodes:?}");
+    }
+    // Without an attempt left there is no renewal either.
+    let source = FakeSource::numbered();
+    let call = call_that_needs("T2");
+    assert!(source.client_with(RetryPolicy::default().max_attempts(1)).call(&call).await.is_err());
+    assert_eq!((call.sent(), source.loads()), (1, 1));
+}
+
+/// A source that keeps tokens must know which one not to hand out again.
+#[tokio::test(start_paused = true)]
+async fn the_source_is_told_which_token_is_stale() {
+    struct Keeps(AtomicUsize);
+    impl TokenSource for Keeps {
+        fn fetch<'a>(&'a self, rejected: Option<&'a AccessToken>) -> BoxFuture<'a, Result<IssuedToken, Error>> {
+            self.0.fetch_add(1, SeqCst);
+            let token = if rejected.is_some_and(|token| token.expose() == "old") { "new" } else { "old" };
+            Box::pin(std::future::ready(Ok(IssuedToken::new(token, Some(7200)))))
+        }
+    }
+    let builder = Client::builder(Credentials::new("", "")).base_url("http://127.0.0.1:9");
+    let client = builder.token_source(Keeps(AtomicUsize::new(0))).build().unwrap();
+    client.call(&call_that_needs("new")).await.unwrap();
 }

@@ -41,6 +41,9 @@ pub struct Errcode {
     pub unconfirmed: bool,
     /// Where it is known from; never empty.
     pub source: Vec<Source>,
+    /// Whether it may come from an access token that is older than a change in the console.
+    #[serde(default)]
+    pub stale_token: bool,
     pub meaning: Text,
     pub remedy: Text,
     #[serde(default)]
@@ -110,6 +113,10 @@ impl Errcodes {
                     row.code
                 ));
             }
+            if row.stale_token && row.class == "token" {
+                problems
+                    .push(format!("{}: class token renews the access token anyway; leave stale_token out", row.code));
+            }
             for operation in row.operations.iter().chain(row.at.keys()) {
                 if !in_document.contains(operation) {
                     problems.push(format!("{}: there is no operation {operation}; mend the name", row.code));
@@ -178,6 +185,9 @@ impl Errcode {
             first.push_str(" Rests on a single or a disputed source.");
         }
         let mut docs = vec![first, String::new(), format!(" {}", self.remedy.en)];
+        if self.stale_token {
+            docs.extend([String::new(), " A fresh access token may end it.".to_owned()]);
+        }
         for (operation, at) in &self.at {
             docs.extend([String::new(), format!(" At `{operation}` its class is `{}`: {}", at.class, at.remedy.en)]);
         }
@@ -193,7 +203,7 @@ impl Errcode {
     }
 
     fn render(&self) -> TokenStream {
-        let Self { code, name, operations, .. } = self;
+        let Self { code, name, operations, stale_token, .. } = self;
         let class = class(&self.class);
         let (meaning, remedy) = (self.meaning.render(), self.remedy.render());
         let at = self.at.iter().map(|(operation, at)| {
@@ -202,7 +212,7 @@ impl Errcode {
             quote!(At { operation: #operation, class: #class, meaning: #meaning, remedy: #remedy })
         });
         quote! {
-            Row { code: #code, name: #name, class: #class, operations: &[#(#operations),*], meaning: #meaning, remedy: #remedy, at: &[#(#at),*] }
+            Row { code: #code, name: #name, class: #class, operations: &[#(#operations),*], stale_token: #stale_token, meaning: #meaning, remedy: #remedy, at: &[#(#at),*] }
         }
     }
 }

@@ -96,6 +96,14 @@ fn the_readmes_show_one_bot() {
 }
 
 #[test]
+fn the_changelog_begins_with_the_version_of_the_document() {
+    let document = Document::read(&read(DOCUMENT)).unwrap();
+    let changelog = read("spec/CHANGELOG.md");
+    let newest = changelog.lines().find_map(|line| line.strip_prefix("## ")).unwrap();
+    assert_eq!(document.root["info"]["version"], newest);
+}
+
+#[test]
 fn a_file_that_is_no_longer_made_is_named_and_removed() {
     let root = copy();
     let left_over = root.path().join("crates/wecom-kf-raw/src/generated/old.rs");
@@ -161,12 +169,12 @@ fn what_the_generator_would_make_nonsense_of_is_refused_with_place_and_remedy() 
         ("x-max-items: 10", "x-max-chars: 10", "x-max-chars belongs to a schema of type string"),
         ("x-max-chars: 16", "maxLength: 16", "say x-max-bytes, x-max-chars or x-max-items"),
         (
-            "name: { type: string, description: \"Name, may be empty.\" }",
+            "name: { type: string, description: Name. May be empty. }",
             "name: { type: string }",
             "CustomerServiceAccount.properties.name: has no description",
         ),
         (
-            "name: { type: string, description: \"Name, may be empty.\" }",
+            "name: { type: string, description: Name. May be empty. }",
             "name: { type: string, description: x, enum: [a] }",
             "CustomerServiceAccount.properties.name: is a closed enum in a reply",
         ),
@@ -177,7 +185,7 @@ fn what_the_generator_would_make_nonsense_of_is_refused_with_place_and_remedy() 
         ),
         ("      description: A customer service account.\n", "      description: x\n      title: T\n", ""),
         (
-            "name: { type: string, description: \"Name, may be empty.\" }",
+            "name: { type: string, description: Name. May be empty. }",
             "name: { type: string, format: password, description: x }",
             "add it to SECRETS in xtask/src/lower.rs",
         ),
@@ -230,6 +238,11 @@ fn a_bad_row_of_the_errcodes_is_refused_with_its_code() {
         ("    source: [90313]\n", "    source: [\"\"]\n", "-1: source is empty"),
         ("    source: [90313]\n", "", "missing field `source`"),
         ("    class: busy\n", "    class: busy\n    klass: busy\n", "unknown field `klass`"),
+        (
+            "    class: token\n",
+            "    class: token\n    stale_token: true\n",
+            "40001: class token renews the access token",
+        ),
     ];
     let document = Document::read(&read(DOCUMENT)).unwrap();
     let good = read(ERRCODES);

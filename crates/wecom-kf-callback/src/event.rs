@@ -40,8 +40,8 @@ pub struct KfMsgOrEvent {
     pub to_user_name: String,
 }
 
-/// `kf_account_auth_change`: accounts that the app may manage from now on, or no longer. Only one of the lists has
-/// something in it.
+/// `kf_account_auth_change`: accounts that the app may manage from now on, or no longer. Both lists may
+/// have entries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct KfAccountAuthChange {

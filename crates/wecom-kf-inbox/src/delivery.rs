@@ -151,8 +151,8 @@ impl Delivery {
     /// Sends a message to the customer who wrote this one.
     ///
     /// Its msgid is made of the id of the customer's message and the number of the reply, so that handling a message
-    /// again does not answer it again: WeCom refuses a repeated msgid with 95033, which counts as sent here. **That WeCom
-    /// does so rests on a single source**, so take it for likely, not for certain. Replies are told apart by their
+    /// again does not answer it again: WeCom refuses a repeated msgid with 95033, which counts as sent here. That WeCom
+    /// does so is said by the errcode list and by the page on sending. Replies are told apart by their
     /// number only: a handler that replies in another order the second time gets nothing through in its place.
     ///
     /// It answers nothing else: [`ack`](Self::ack) the delivery, or return `Ok`, when all is done.

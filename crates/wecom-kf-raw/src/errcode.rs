@@ -61,6 +61,7 @@ pub(crate) struct Row {
     pub(crate) name: &'static str,
     pub(crate) class: Class,
     pub(crate) operations: &'static [&'static str],
+    pub(crate) stale_token: bool,
     pub(crate) meaning: Text,
     pub(crate) remedy: Text,
     pub(crate) at: &'static [At],
@@ -144,6 +145,14 @@ impl ErrCode {
         self.row().map_or(&[], |row| row.operations)
     }
 
+    /// Whether a fresh access token may end it, although the class is not [`Class::Token`].
+    ///
+    /// WeCom answers such a code also to a token that was issued before a change in the admin console: fetch a new
+    /// token and repeat the call, once. If the code stays, its [`remedy`](Self::remedy) says what else can be wrong.
+    pub fn may_come_from_stale_token(self) -> bool {
+        self.row().is_some_and(|row| row.stale_token)
+    }
+
     fn row(self) -> Option<&'static Row> {
         TABLE.binary_search_by_key(&self.0, |row| row.code).ok().map(|index| &TABLE[index])
     }
@@ -194,6 +203,13 @@ mod tests {
             (Class::Token, Class::Permission, Class::Token)
         );
         assert_ne!(code.remedy(Lang::En), code.remedy_at("gettoken", Lang::En));
+    }
+
+    #[test]
+    fn only_marked_codes_may_come_from_a_stale_token() {
+        let marked: Vec<ErrCode> = ErrCode::all().filter(|code| code.may_come_from_stale_token()).collect();
+        assert_eq!(marked, [ErrCode(95012)]);
+        assert!(!ErrCode(424_242).may_come_from_stale_token());
     }
 
     #[test]

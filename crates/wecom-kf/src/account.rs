@@ -58,7 +58,7 @@ pub struct ContactWay {
     has_scene: bool,
 }
 
-/// Longest `scene_param` [94665]. Whether before or after its encoding is not said: after, which is never less.
+/// Longest `scene_param`, before it is encoded [96416].
 const SCENE_PARAM_MAX_BYTES: usize = 128;
 
 const NEEDS_ENCODING: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -70,8 +70,8 @@ impl ContactWay {
     }
 
     /// The link with a parameter that comes back when the customer enters:
-    /// [`EnterSession::scene_param`](crate::message::event::EnterSession::scene_param). 1 to 128 bytes, counted as they
-    /// stand in the link, percent-encoded. The customer can alter it.
+    /// [`EnterSession::scene_param`](crate::message::event::EnterSession::scene_param). 1 to 128 bytes, counted
+    /// before they are encoded. The customer can alter the link; then WeCom sends no `enter_session`.
     ///
     /// # Errors
     ///
@@ -80,8 +80,8 @@ impl ContactWay {
         if !self.has_scene {
             return Err(input::refuse("contact way", Problem::Malformed { expected: "made with a scene" }));
         }
-        let encoded: String = percent_encoding::utf8_percent_encode(scene_param, NEEDS_ENCODING).collect();
-        input::bytes("scene_param", &encoded, SCENE_PARAM_MAX_BYTES)?;
+        input::bytes("scene_param", scene_param, SCENE_PARAM_MAX_BYTES)?;
+        let encoded = percent_encoding::utf8_percent_encode(scene_param, NEEDS_ENCODING);
         Ok(format!("{}&scene_param={encoded}", self.url))
     }
 }
@@ -92,7 +92,7 @@ impl<'a> Accounts<'a> {
     /// Adds an account. `name` has 1 to 16 characters; `media_id` is that of a temporary image, at most 128 bytes.
     ///
     /// `POST /cgi-bin/kf/account/add`, [official page](https://developer.work.weixin.qq.com/document/path/94662).
-    /// Never repeated on its own.
+    /// Never repeated on its own. WeCom is said to require that the app already manages an account.
     ///
     /// # Errors
     ///

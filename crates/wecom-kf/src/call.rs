@@ -149,6 +149,12 @@ impl<R: Request> Call<'_, R> {
                     token = self.renew(&token, refusal).await?;
                     renewed = true;
                 }
+                Attempt::Refused(refusal)
+                    if refusal.code.may_come_from_stale_token() && !renewed && !self.request.is_spent() =>
+                {
+                    token = self.refresh(&token, refusal).await?;
+                    renewed = true;
+                }
                 Attempt::Refused(refusal) => {
                     if self.is_token_rejection(&refusal) {
                         self.reject(&token);
@@ -221,6 +227,19 @@ impl<R: Request> Call<'_, R> {
             Some(Err(source)) => Err(Error::NoToken { operation: Self::OPERATION.id, source }),
             None => Err(Error::Refused(refusal)),
         }
+    }
+
+    /// A fresh token in place of `suspect`, which may be older than a change in the admin console; or the refusal if
+    /// there is none or no attempt is left. The token stays in use for other calls: the refusal may have another cause.
+    async fn refresh(&self, suspect: &Arc<AccessToken>, refusal: Refusal) -> Result<Arc<AccessToken>, Error> {
+        let tokens = self.tokens.filter(|_| self.attempts < self.caller.retry.attempts());
+        let fresh = match tokens {
+            Some(tokens) => tokens.refresh(suspect).await,
+            None => None,
+        };
+        let fresh = fresh.ok_or_else(|| Error::Refused(refusal.clone()))?;
+        tracing::info!(errcode = refusal.code.0, "access token may be stale, trying again with a fresh one");
+        Ok(fresh)
     }
 
     /// Tells the cache, without waiting for a new token: this call has had its renewal.

@@ -32,8 +32,8 @@ impl RetryPolicy {
 
     /// Never repeats a send when it is unknown whether it went through.
     ///
-    /// By default it is repeated with the same msgid, which rests on WeCom answering a repeated msgid with 95033: a
-    /// single source says so.
+    /// By default it is repeated with the same msgid. WeCom refuses a msgid that was used before with 95033: so says the
+    /// errcode list, and the page on sending requires that a msgid is unique within the account.
     pub fn without_repeating_sends(mut self) -> Self {
         self.repeat_sends = false;
         self

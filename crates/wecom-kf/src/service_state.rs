@@ -147,9 +147,9 @@ impl SessionStates<'_> {
 
     /// Moves a customer's session.
     ///
-    /// Documented are the moves from untreated to assistant, queue and servicer; from assistant to queue and servicer;
-    /// from queue to servicer; from servicer to another servicer and to the end. To the end works from the others too,
-    /// in practice. WeCom decides. No event tells of a move made here.
+    /// Documented are the moves from untreated and from assistant to queue, servicer and the end; from untreated to
+    /// assistant; from queue to servicer; from servicer to another servicer and to the end. From the queue to the end
+    /// works in practice. WeCom decides. No event tells of a move made here.
     ///
     /// `POST /cgi-bin/kf/service_state/trans`, [official page](https://developer.work.weixin.qq.com/document/path/94669).
     /// Never repeated on its own.

@@ -33,8 +33,9 @@ use crate::{AccessToken, Error, defaults};
 pub trait TokenSource: Send + Sync + 'static {
     /// Fetches a token.
     ///
-    /// `rejected` is the token that WeCom just rejected, if that is the reason: a source that keeps tokens must not
-    /// hand it out again. Otherwise the client wants its first token, or one for the time after the present one.
+    /// `rejected` is the token that WeCom just rejected, or refused as one that is older than a change in the console
+    /// ([`ErrCode::may_come_from_stale_token`](crate::ErrCode::may_come_from_stale_token)), if that is the reason: a
+    /// source that keeps tokens must not hand it out again. Otherwise the client wants its first token, or one for the time after the present one.
     fn fetch<'a>(&'a self, rejected: Option<&'a AccessToken>) -> BoxFuture<'a, Result<IssuedToken, Error>>;
 }
 
@@ -104,6 +105,8 @@ struct State {
     load: Option<Pending>,
     /// No load before, where one is needed: after failures.
     not_before: Option<Instant>,
+    /// No load before, for a token that was not rejected but may be stale.
+    no_refresh_before: Option<Instant>,
     /// Failed loads in a row.
     failures: u32,
     /// Renewals in a row whose token was rejected at once.
@@ -153,6 +156,23 @@ impl TokenCache {
         }
     }
 
+    /// A token that is newer than `suspect`, which WeCom did not reject but which may be stale. At most one load per
+    /// [`defaults::TOKEN_GAP`] is started for it, and `suspect` stays in use meanwhile. Returns `None` if there is no
+    /// newer token.
+    pub(crate) async fn refresh(&self, suspect: &Arc<AccessToken>) -> Option<Arc<AccessToken>> {
+        let fresh = match self.decide_refresh(suspect) {
+            Refresh::Current(token) => token,
+            Refresh::Wait(load, started) => {
+                if let Some(load) = started {
+                    load.start();
+                }
+                wait_for(load).await.ok()?
+            }
+            Refresh::TooEarly => return None,
+        };
+        (fresh != *suspect).then_some(fresh)
+    }
+
     /// Notes that `rejected` was rejected; the next call that needs a token will see to it.
     pub(crate) fn mark_rejected(&self, rejected: &Arc<AccessToken>) {
         self.0.lock().reject(rejected, Instant::now());
@@ -186,7 +206,8 @@ impl TokenCache {
             state.reject(rejected, now);
         }
         if let Some((token, is_due)) = state.good_token(now) {
-            let load = is_due.then(|| self.new_load(&mut state).1);
+            let rejected = state.rejected_token();
+            let load = is_due.then(|| self.new_load(&mut state, rejected).1);
             return (Next::Go(token), load);
         }
         match &state.load {
@@ -195,16 +216,36 @@ impl TokenCache {
                 (Next::TooEarly(state.stopgap()), None)
             }
             None => {
-                let (receiver, load) = self.new_load(&mut state);
+                let rejected = state.rejected_token();
+                let (receiver, load) = self.new_load(&mut state, rejected);
                 (Next::Wait(receiver), Some(load))
             }
         }
     }
 
-    fn new_load(&self, state: &mut State) -> (Pending, Load) {
+    fn decide_refresh(&self, suspect: &Arc<AccessToken>) -> Refresh {
+        let mut state = self.0.lock();
+        let now = Instant::now();
+        if let Some((token, _)) = state.good_token(now).filter(|(token, _)| token != suspect) {
+            return Refresh::Current(token);
+        }
+        if let Some(load) = &state.load {
+            return Refresh::Wait(load.clone(), None);
+        }
+        let gaps = [state.not_before, state.no_refresh_before];
+        if gaps.into_iter().flatten().any(|not_before| now < not_before) {
+            return Refresh::TooEarly;
+        }
+        state.no_refresh_before = Some(now + defaults::TOKEN_GAP);
+        // A source that keeps tokens must not hand out the suspect again.
+        let (receiver, load) = self.new_load(&mut state, Some(suspect.clone()));
+        Refresh::Wait(receiver, Some(load))
+    }
+
+    fn new_load(&self, state: &mut State, rejected: Option<Arc<AccessToken>>) -> (Pending, Load) {
         let (sender, receiver) = watch::channel(None);
         state.load = Some(receiver.clone());
-        (receiver, Load { shared: self.0.clone(), rejected: state.rejected_token(), sender })
+        (receiver, Load { shared: self.0.clone(), rejected, sender })
     }
 }
 
@@ -218,10 +259,19 @@ enum Next {
     TooEarly(Outcome),
 }
 
+/// What to do for a call whose token may be stale.
+enum Refresh {
+    /// Another token is current by now.
+    Current(Arc<AccessToken>),
+    /// The outcome to wait for, and the load to start once the lock is released, if none is in flight yet.
+    Wait(Pending, Option<Load>),
+    TooEarly,
+}
+
 /// A load in flight. However it ends, those who wait learn of it.
 struct Load {
     shared: Arc<Shared>,
-    /// The token that was rejected, if that is why it was started.
+    /// The token that was rejected or is suspected to be stale, if that is why it was started.
     rejected: Option<Arc<AccessToken>>,
     sender: watch::Sender<Option<Outcome>>,
 }

@@ -156,8 +156,8 @@ async fn a_link_with_a_scene_takes_a_parameter() {
     let link = client.account().add_contact_way_with_scene(&kf, "web-1").await.unwrap();
     scene.assert_calls_async(1).await;
     assert_eq!(link.url_with_param("a=1&b=二").unwrap(), format!("{url}&scene_param=a%3D1%26b%3D%E4%BA%8C"));
-    assert!(link.url_with_param(&"二".repeat(14)).is_ok());
-    assert!(link.url_with_param(&"二".repeat(15)).is_err(), "135 bytes in the link");
+    assert!(link.url_with_param(&"二".repeat(42)).is_ok(), "126 bytes before they are encoded");
+    assert!(link.url_with_param(&"二".repeat(43)).is_err(), "129 bytes");
 }
 
 #[tokio::test]

@@ -32,6 +32,7 @@ fn row(row: &Errcode) -> Value {
         "operations": row.operations,
         "at": at,
         "unconfirmed": row.unconfirmed,
+        "stale_token": row.stale_token,
         "source": row.source.iter().map(source).collect::<Vec<_>>(),
     })
 }
@@ -65,7 +66,7 @@ pub fn schema() -> Result<String> {
         "$defs": {
             "errcode": {
                 "type": "object",
-                "required": ["code", "name", "class", "meaning", "remedy", "operations", "at", "unconfirmed", "source"],
+                "required": ["code", "name", "class", "meaning", "remedy", "operations", "at", "unconfirmed", "stale_token", "source"],
                 "additionalProperties": false,
                 "properties": {
                     "code": { "type": "integer", "description": "The number in `errcode` of a reply." },
@@ -86,6 +87,10 @@ pub fn schema() -> Result<String> {
                     "unconfirmed": {
                         "type": "boolean",
                         "description": "Whether the code, or its use by this API, rests on one source or is disputed.",
+                    },
+                    "stale_token": {
+                        "type": "boolean",
+                        "description": "Whether it also comes with an access token that was issued before a change in the admin console, so that a fresh token may end it: fetch one, and repeat the call once.",
                     },
                     "source": {
                         "description": "Where the code is known from: addresses of official pages, or other sources in words.",

@@ -314,6 +314,15 @@ fn a_translation_replaces_texts_and_nothing_else() {
 }
 
 #[test]
+fn every_text_of_the_document_has_its_chinese_and_no_row_is_left_over() {
+    let document = Document::read(&read("spec/wecom-kf.yaml")).unwrap();
+    let translations = Translations::read(&read("spec/zh-CN.yaml")).unwrap();
+    let (missing, unused) = translations.gaps(&document.root, &Texts::default());
+    assert!(missing.is_empty(), "spec/zh-CN.yaml has no row for {missing:#?}");
+    assert!(unused.is_empty(), "spec/zh-CN.yaml has rows that no text of spec/wecom-kf.yaml needs: {unused:#?}");
+}
+
+#[test]
 fn a_bad_row_of_the_translations_is_refused() {
     for (rows, expected) in [
         ("- { en: a, zh: '' }", "\"a\" has no Chinese"),

@@ -72,8 +72,8 @@ fn texts_below(value: &mut Value, f: &mut impl FnMut(&mut String)) {
             for (key, child) in map {
                 match (key.as_str(), child) {
                     ("summary" | "description", Value::String(text)) => f(text),
-                    // Names of properties and examples are no keywords.
-                    ("properties" | "examples", Value::Object(named)) => {
+                    // Names of properties and examples are no keywords, and a reply may be the `default` one.
+                    ("properties" | "examples" | "responses", Value::Object(named)) => {
                         named.values_mut().for_each(|child| texts_below(child, f));
                     }
                     ("example" | "value" | "default" | "enum", _) => {}

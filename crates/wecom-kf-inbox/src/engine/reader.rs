@@ -189,9 +189,8 @@ impl Reader {
     /// A pull failed. Whether that is worth telling.
     pub(super) fn fail(&mut self, error: &Error, jitter: f64) -> bool {
         match error.code() {
-            // The callback's token is older than 10 minutes: the same pull without it.
-            Some(ErrCode::INVALID_SYNC_TOKEN) if self.token.take().is_some() => {
-                tracing::debug!("the callback's token is too old (95007): reading without it");
+            Some(code) if may_succeed_without_token(code) && self.token.take().is_some() => {
+                tracing::debug!(errcode = code.0, "reading the same page without the callback's token");
                 self.state = Reading::Due;
                 return false;
             }
@@ -230,6 +229,12 @@ impl Reader {
             }
         }
     }
+}
+
+/// Whether the same pull may succeed without the callback's token. 95007: the token is older than 10 minutes. 95012: seen
+/// with the token where the same call without it succeeded; the client has tried a fresh access token before.
+fn may_succeed_without_token(code: ErrCode) -> bool {
+    matches!(code, ErrCode::INVALID_SYNC_TOKEN | ErrCode::JOINT_SECRET_IN_STANDALONE_MODE)
 }
 
 /// As many messages as sync_msg answers at most.

@@ -180,21 +180,27 @@ async fn fifty_callbacks_at_once_are_one_pull_that_runs_and_one_that_is_queued_a
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_callbacks_token_that_is_too_old_is_dropped_and_the_same_page_read_without_it() {
+async fn a_callbacks_token_that_is_refused_is_dropped_and_the_same_page_read_without_it() {
+    for errcode in [95007, 95012] {
+        the_same_page_is_read_without_a_token_refused_with(errcode).await;
+    }
+}
+
+async fn the_same_page_is_read_without_a_token_refused_with(errcode: i32) {
     let wecom = FakeWeCom::new(10, []).delay(Duration::ZERO);
     let mut inbox = builder(&wecom, Memory::new()).open().await.unwrap();
     drain(&mut inbox, SECOND).await;
     let before = wecom.pulls();
     wecom.add([text("m0", "wmA")]);
-    wecom.fault(Answer::Errcode(95007));
+    wecom.fault(Answer::Errcode(errcode));
     inbox.wake(&callback(KF, "old", now()));
     let (ids, errors) = drain(&mut inbox, SECOND).await;
     assert_eq!((ids.len(), errors.len()), (1, 0));
     let tokens: Vec<_> = wecom.requests()[before..].iter().map(|request| request.token.is_some()).collect();
-    assert_eq!(tokens, [true, false]);
+    assert_eq!(tokens, [true, false], "{errcode}");
     // Should it be refused without a token too, that is an error like any other, and spaced.
-    wecom.fault(Answer::Errcode(95007));
-    wecom.fault(Answer::Errcode(95007));
+    wecom.fault(Answer::Errcode(errcode));
+    wecom.fault(Answer::Errcode(errcode));
     inbox.wake(&callback(KF, "old", now()));
     assert_eq!(drain(&mut inbox, SECOND).await.1.len(), 1);
     assert_eq!(*wecom.waits().last().unwrap(), 800);

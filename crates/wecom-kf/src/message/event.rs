@@ -255,7 +255,7 @@ open_number! {
         NO_MEMBER_LOGGED_IN = 11,
         /// The KF component forbids the kind of message.
         KIND_FORBIDDEN = 12,
-        /// A safety restriction; a single source.
+        /// A safety restriction; not in the official table.
         SAFETY_RESTRICTION = 13,
     }
 }
