@@ -11,7 +11,7 @@ use crate::lower::SECRETS;
 pub const REPEATS: [&str; 3] = ["safe", "keyed", "never"];
 
 /// Every extension the generator knows, so that a misspelt one is not passed over.
-const EXTENSIONS: [&str; 12] = [
+const EXTENSIONS: [&str; 13] = [
     "x-private",
     "x-official-page",
     "x-edition",
@@ -24,6 +24,7 @@ const EXTENSIONS: [&str; 12] = [
     "x-max-items",
     "x-min-bytes",
     "x-max-bytes-of",
+    "x-refused-when-empty",
 ];
 
 /// Refuses a document with everything that is wrong with it.

@@ -1,3 +1,5 @@
+//! Checks requests against the document: every operation's schema, compiled when it is first needed.
+
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
@@ -7,6 +9,8 @@ use jsonschema::{Draft, Keyword, ValidationError, Validator};
 use serde_json::Value;
 use wecom_kf_raw::{ErrCode, Operation, document, op};
 
+use crate::absent;
+use crate::parameters;
 use crate::platform::check_kinds;
 use crate::refusal::Refusal;
 use crate::setup::Strictness;
@@ -14,9 +18,24 @@ use crate::setup::Strictness;
 /// No field of the API has a name nearly as long.
 const MAX_NAME_BYTES: usize = 64;
 
-/// What the document says of each operation's body, compiled when it is first needed: all together would take longer
-/// than everything else that a simulator does to start.
-pub(crate) struct Checks(HashMap<&'static str, OnceLock<Option<Validator>>>);
+/// The requests of all operations, as the document describes them.
+///
+/// Each is compiled when it is first needed. All together would take longer than everything else that a simulator does
+/// to start.
+pub(crate) struct Checks(HashMap<&'static str, OnceLock<Described>>);
+
+/// The request of one operation, as the document describes it.
+struct Described {
+    /// The query parameters.
+    parameters: Value,
+    /// The body, if it is JSON.
+    body: Option<Body>,
+}
+
+struct Body {
+    schema: Value,
+    validator: Validator,
+}
 
 impl Checks {
     /// Those of the process, for all its simulators.
@@ -25,9 +44,34 @@ impl Checks {
         CHECKS.get_or_init(|| Self(op::ALL.into_iter().map(|operation| (operation.id, OnceLock::new())).collect()))
     }
 
-    /// None if the operation takes no JSON.
-    fn validator(&self, operation: Operation) -> Option<&Validator> {
-        self.0.get(operation.id)?.get_or_init(|| document::request_schema(operation).map(validator)).as_ref()
+    fn described(&self, operation: Operation) -> Option<&Described> {
+        Some(self.0.get(operation.id)?.get_or_init(|| Described::of(operation)))
+    }
+
+    /// Returns `None` if the operation takes no JSON.
+    fn body(&self, operation: Operation) -> Option<&Body> {
+        self.described(operation)?.body.as_ref()
+    }
+
+    /// Returns the query as the members of a request, each with the type that the document gives it.
+    pub(crate) fn read_query(
+        &self,
+        operation: Operation,
+        pairs: impl Iterator<Item = (String, String)>,
+    ) -> serde_json::Map<String, Value> {
+        let described = self.described(operation);
+        parameters::read(pairs, |name| {
+            let described = described?;
+            let of_body = described.body.as_ref().and_then(|body| absent::property(&body.schema, name));
+            of_body.or_else(|| described.parameters.get(name))
+        })
+    }
+
+    /// Removes the optional members of a request that are empty.
+    pub(crate) fn remove_empty_members(&self, operation: Operation, request: &mut Value) {
+        if let Some(body) = self.body(operation) {
+            absent::remove_empty_members(&body.schema, request);
+        }
     }
 
     /// What the document says of a request.
@@ -37,8 +81,8 @@ impl Checks {
         {
             return Verdict::refusing(operation, refusal);
         }
-        let Some(validator) = self.validator(operation) else { return Verdict::default() };
-        let errors = validator.iter_errors(request).filter(|error| !is_cut_instead(operation, error));
+        let Some(body) = self.body(operation) else { return Verdict::default() };
+        let errors = body.validator.iter_errors(request).filter(|error| !is_cut_instead(operation, error));
         let mut verdict = Verdict::default();
         let mut refusals = Vec::new();
         for error in errors {
@@ -53,6 +97,20 @@ impl Checks {
         refusals.sort_by_key(|refusal| refusal.code != ErrCode::INVALID_PARAMETER);
         verdict.refusal = refusals.into_iter().next();
         verdict
+    }
+}
+
+impl Described {
+    fn of(operation: Operation) -> Self {
+        let method = operation.method.to_ascii_lowercase();
+        let described = &document::parsed()["paths"][operation.path][method];
+        let parameters = described["parameters"].as_array().into_iter().flatten();
+        let parameters = parameters
+            .filter(|parameter| parameter["in"] == "query")
+            .filter_map(|parameter| Some((parameter["name"].as_str()?.to_owned(), parameter["schema"].clone())))
+            .collect();
+        let body = document::request_schema(operation);
+        Self { parameters, body: body.map(|schema| Body { validator: validator(&schema), schema }) }
     }
 }
 
@@ -74,14 +132,14 @@ impl Verdict {
     }
 }
 
-fn validator(schema: Value) -> Validator {
+fn validator(schema: &Value) -> Validator {
     jsonschema::options()
         // OpenAPI 3.0 schemas are nearest to draft 4.
         .with_draft(Draft::Draft4)
         .with_keyword("x-max-bytes", |_, limit, _| Ok(Box::new(Limit::new(limit, Unit::Bytes))))
         .with_keyword("x-max-chars", |_, limit, _| Ok(Box::new(Limit::new(limit, Unit::Chars))))
         .with_keyword("x-max-items", |_, limit, _| Ok(Box::new(Limit::new(limit, Unit::Items))))
-        .build(&schema)
+        .build(schema)
         .expect("the document's schemas are valid, as a test shows")
 }
 
@@ -213,7 +271,7 @@ mod tests {
             operation.method == "POST" && !matches!(*operation, op::MEDIA_UPLOAD | op::MEDIA_UPLOADIMG)
         };
         for operation in op::ALL {
-            assert_eq!(Checks::get().validator(operation).is_some(), takes_json(&operation), "{operation:?}");
+            assert_eq!(Checks::get().body(operation).is_some(), takes_json(&operation), "{operation:?}");
         }
     }
 

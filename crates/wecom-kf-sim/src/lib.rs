@@ -8,6 +8,7 @@
 //!
 #![doc = include_str!("../README.md")]
 
+mod absent;
 mod callback;
 mod check;
 mod clock;
@@ -24,6 +25,7 @@ mod ids;
 mod journal;
 mod media;
 mod multipart;
+mod parameters;
 mod platform;
 mod point;
 mod profile;

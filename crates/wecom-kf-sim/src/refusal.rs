@@ -1,3 +1,5 @@
+//! Refusals: the errcode, and the errmsg as the server words it.
+
 use serde_json::{Value, json};
 use wecom_kf_raw::{ErrCode, Lang, Operation};
 
@@ -14,7 +16,7 @@ impl Refusal {
         Self { code, detail: Some(detail.into()) }
     }
 
-    /// What is wrong, in words.
+    /// What is wrong, in our words.
     pub(crate) fn what(&self, operation: Operation) -> String {
         match (&self.detail, self.code.meaning_at(operation.id, Lang::En)) {
             (Some(detail), "") => detail.clone(),
@@ -26,12 +28,25 @@ impl Refusal {
 
     /// The reply, with an `errmsg` in the server's style: a hint number, the caller's IP and a help URL [seen in practice].
     pub(crate) fn into_reply(self, operation: Operation, hint: &str) -> Value {
-        let (code, what) = (self.code.0, self.what(operation));
+        let code = self.code.0;
+        let what = real_errmsg(self.code).map_or_else(|| self.what(operation), str::to_owned);
         let help = format!("https://open.work.weixin.qq.com/devtool/query?e={code}");
         let errmsg = format!("{what}, hint: [{hint}], from ip: 127.0.0.1, more info at {help}");
         json!({ "errcode": code, "errmsg": errmsg })
     }
 }
+
+/// The server's own words, where they are known [seen in practice].
+fn real_errmsg(code: ErrCode) -> Option<&'static str> {
+    REAL_ERRMSGS.iter().find(|(known, _)| *known == code).map(|(_, errmsg)| *errmsg)
+}
+
+const REAL_ERRMSGS: [(ErrCode, &str); 4] = [
+    (ErrCode::INVALID_SYNC_TOKEN, "invalid msg token"),
+    (ErrCode(95012), "not use in wecom"),
+    (ErrCode::SESSION_ENDED, "conversation end"),
+    (ErrCode::STATE_TRANSITION_NOT_ALLOWED, "not allow transition state"),
+];
 
 impl From<ErrCode> for Refusal {
     fn from(code: ErrCode) -> Self {

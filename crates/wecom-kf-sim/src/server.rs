@@ -162,7 +162,7 @@ async fn answer(State(shared): State<Arc<Shared>>, ConnectInfo(peer): ConnectInf
     if effect.is_some() {
         shared.tell_faults();
     }
-    let asked = Asked::of(&arrival, handler).await;
+    let asked = Asked::of(&arrival, operation, handler).await;
     Arc::new(Exchange::new(shared, operation, handler, arrival, asked, effect)).answer(&peer).await
 }
 
@@ -191,17 +191,19 @@ struct Arrival {
 }
 
 impl Arrival {
-    /// What the query asks for, and the header that `media/get` knows besides.
-    fn query_members(&self) -> Value {
+    /// What the query asks for, and the header that `media/get` also reads.
+    fn query_members(&self, operation: Operation) -> Value {
         let query = self.parts.uri.query().unwrap_or_default();
-        let pairs = form_urlencoded::parse(query.as_bytes()).into_owned().filter(|(name, _)| name != "access_token");
-        let range = self.parts.headers.get(header::RANGE).and_then(|range| range.to_str().ok());
-        let range = range.map(|range| ("Range".to_owned(), range.to_owned()));
-        Value::Object(pairs.chain(range).map(|(name, value)| (name, value.into())).collect())
+        let pairs = form_urlencoded::parse(query.as_bytes()).into_owned();
+        let mut members = Checks::get().read_query(operation, pairs);
+        if let Some(range) = self.parts.headers.get(header::RANGE).and_then(|range| range.to_str().ok()) {
+            members.insert("Range".to_owned(), range.into());
+        }
+        Value::Object(members)
     }
 
     /// Where the request is, by what the operation takes and what came.
-    fn request(&self, handler: Handler) -> Result<Value, Refusal> {
+    fn request(&self, operation: Operation, handler: Handler) -> Result<Value, Refusal> {
         let body = self.body.as_deref();
         let is_get = self.parts.method == Method::GET;
         let is_empty = body.is_some_and(<[u8]>::is_empty);
@@ -211,7 +213,7 @@ impl Arrival {
             Handler::Json(_) => is_get && is_empty,
         };
         if is_in_query {
-            return Ok(self.query_members());
+            return Ok(self.query_members(operation));
         }
         serde_json::from_slice(body.ok_or(ErrCode::REQUEST_BODY_TOO_LARGE)?).map_err(|error| {
             let why = format!("the body is not JSON, line {} column {}", error.line(), error.column());
@@ -228,13 +230,13 @@ struct Asked {
 }
 
 impl Asked {
-    async fn of(arrival: &Arrival, handler: Handler) -> Self {
+    async fn of(arrival: &Arrival, operation: Operation, handler: Handler) -> Self {
         let part = match (handler, arrival.body.clone()) {
             (Handler::Upload(_), Some(body)) => Some(multipart::part(&arrival.parts.headers, body).await),
             (Handler::Upload(_), None) => Some(Err(ErrCode::MEDIA_TOO_LARGE.into())),
             _ => None,
         };
-        Self { request: arrival.request(handler), part }
+        Self { request: arrival.request(operation, handler), part }
     }
 
     /// The request, or why it cannot be read.
@@ -365,7 +367,7 @@ impl Exchange {
 
     /// Does the call.
     fn process(&self) -> Outcome {
-        self.finish(self.checked().and_then(|request| self.handle(request)))
+        self.finish(self.checked().and_then(|request| self.handle(&request)))
     }
 
     fn handle(&self, request: &Value) -> Result<Outcome, Refusal> {
@@ -395,8 +397,8 @@ impl Exchange {
         Place { open_kfid: self.place.0.as_deref(), external_userid: self.place.1.as_deref() }
     }
 
-    /// The request, if it is well formed and its token is good.
-    fn checked(&self) -> Result<&Value, Refusal> {
+    /// The request without what counts as absent, if it is well formed and its token is good.
+    fn checked(&self) -> Result<Value, Refusal> {
         if self.shared.faults.is_limited(self.operation, self.shared.clock.now()) {
             return Err(ErrCode::RATE_LIMIT_EXCEEDED.into());
         }
@@ -408,15 +410,23 @@ impl Exchange {
         if self.operation.needs_access_token {
             self.check_access_token()?;
         }
-        let request = self.asked.readable();
-        let verdict = match request {
+        let request = self.asked.readable().map(|request| self.without_empty_members(request)).map_err(Refusal::clone);
+        let verdict = match &request {
             Ok(request) => Checks::get().check(self.operation, request, self.shared.setup.strictness),
             Err(refusal) => Verdict::refusing(self.operation, refusal.clone()),
         };
         let refusal = verdict.refusal.clone();
         // Nobody else sets it: a call is checked once.
         let _ = self.verdict.set(verdict);
-        refusal.map_or(request.map_err(Refusal::clone), Err)
+        refusal.map_or(request, Err)
+    }
+
+    fn without_empty_members(&self, request: &Value) -> Value {
+        let mut request = request.clone();
+        if self.shared.platform().0.beliefs.hold(Belief::EmptyCountsAsAbsent) {
+            Checks::get().remove_empty_members(self.operation, &mut request);
+        }
+        request
     }
 
     /// These two are taken by the method that is not documented too [seen in practice]; unverified: in SDKs only.
@@ -453,6 +463,10 @@ impl Exchange {
         let hint = self.shared.platform().0.ids.next_digits("hint", "", 19);
         let code = refusal.code;
         let mut reply = refusal.into_reply(self.operation, &hint);
+        if self.operation == op::SYNC_MSG {
+            // A refusal has the list too [seen in practice].
+            reply["msg_list"] = json!([]);
+        }
         // A client may have put its token anywhere, such as into the name of a field.
         self.shared.hide(|secrets| mask(&mut reply, secrets));
         if code == ErrCode::INVALID_PARAMETER {

@@ -7,13 +7,12 @@ use std::collections::BTreeSet;
 pub(crate) enum Belief {
     RefetchGivesSameToken,
     ExpiredTokenIs42001,
-    BotMayEndSession,
     SameServicerIsRefused,
-    RepeatedMsgidIsRefused,
+    AssistantAgainIsAccepted,
     EventReplyDoesNotCount,
     ClosedWindowIs95002,
     BusinessCardIsLimited,
-    NewerKindsCanBeSent,
+    BusinessCardCanBeSent,
     WelcomeAgainAfter48Hours,
     BadCursorIs40058,
     LastAccountStays,
@@ -30,6 +29,7 @@ pub(crate) enum Belief {
     SameSceneSameLink,
     EnteringIsContact,
     GroupTakesItsIntents,
+    EmptyCountsAsAbsent,
 }
 
 /// What is said of a [`Belief`].
@@ -58,13 +58,6 @@ pub(crate) const STATEMENTS: [Statement; 25] = [
         source: "90313; practice knows 40014 too",
     },
     Statement {
-        belief: Belief::BotMayEndSession,
-        id: "bot_may_end_session",
-        en: "The API may move a session from 0, 1 or 2 to 4. Otherwise: 95016.",
-        zh: "API 可以把会话从 0、1、2 变更为 4。否则：95016。",
-        source: "seen in practice; not in the table of 94669",
-    },
-    Statement {
         belief: Belief::SameServicerIsRefused,
         id: "same_servicer_is_refused",
         en: "Moving a session from 3 to 3 with the same servicer is refused with 95016. Otherwise: it is accepted.",
@@ -72,11 +65,11 @@ pub(crate) const STATEMENTS: [Statement; 25] = [
         source: "our reading of 94669",
     },
     Statement {
-        belief: Belief::RepeatedMsgidIsRefused,
-        id: "repeated_msgid_is_refused",
-        en: "A msgid that was accepted in the last 3 days is answered with 95033. Otherwise: the message is sent again.",
-        zh: "3 天内已被接受的 msgid 返回 95033。否则：消息会再次发送。",
-        source: "90313, newest list only",
+        belief: Belief::AssistantAgainIsAccepted,
+        id: "assistant_again_is_accepted",
+        en: "Moving a session from 1 to 1 is accepted and changes nothing. Otherwise: 95016.",
+        zh: "会话状态由 1 变更为 1 时接受且无变化。否则：返回 95016。",
+        source: "two bots do it on every message; not in the table of 94669",
     },
     Statement {
         belief: Belief::EventReplyDoesNotCount,
@@ -100,10 +93,10 @@ pub(crate) const STATEMENTS: [Statement; 25] = [
         source: "94745, stand-alone edition",
     },
     Statement {
-        belief: Belief::NewerKindsCanBeSent,
-        id: "newer_kinds_can_be_sent",
-        en: "send_msg takes business_card and ca_link. Otherwise: 40008.",
-        zh: "send_msg 支持 business_card 与 ca_link。否则：40008。",
+        belief: Belief::BusinessCardCanBeSent,
+        id: "business_card_can_be_sent",
+        en: "send_msg takes business_card. Otherwise: 40008.",
+        zh: "send_msg 支持 business_card。否则：40008。",
         source: "newer SDKs only",
     },
     Statement {
@@ -217,6 +210,13 @@ pub(crate) const STATEMENTS: [Statement; 25] = [
         en: "Deleting a group of the knowledge base deletes its intents. Otherwise: they go to the default group.",
         zh: "删除知识库分组时，其中的问答一并删除。否则：移到默认分组。",
         source: "our reading of 95971",
+    },
+    Statement {
+        belief: Belief::EmptyCountsAsAbsent,
+        id: "empty_counts_as_absent",
+        en: "An optional member that is \"\", null, an empty list, or an object without content counts as absent, at every depth. Only msgid must not be \"\". Otherwise: each is refused with 40058 where the document asks for a value.",
+        zh: "可选字段为 \"\"、null、空列表或无内容的对象时视为未传，嵌套字段也一样；仅 msgid 不可为 \"\"。否则：文档要求有值之处返回 40058。",
+        source: "silenceper/wechat, PowerWeChat and WxJava send them in production; silenceper/wechat #563 for msgid",
     },
 ];
 

@@ -10,7 +10,7 @@ use super::people::NotPossible;
 use super::{Chat, Platform, text};
 use crate::refusal::Refusal;
 
-/// [94665]; unverified: that it is counted before the encoding.
+/// Counted before the encoding [96416].
 const MAX_SCENE_PARAM_BYTES: usize = 128;
 
 /// A link that was made.
@@ -105,7 +105,7 @@ impl Platform {
             pairs.find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned())
         };
         let way = parameter("enc_scene").and_then(|enc_scene| self.contact_ways.get(&enc_scene));
-        // Its parameters cannot be altered or moved to another link [94665].
+        // Its parameters cannot be altered or moved to another link [94665]; an altered link raises no event [96416].
         let way = way.filter(|way| url.starts_with(&way.url));
         let way = way.ok_or_else(|| NotPossible("no `add_contact_way` made this link".to_owned()))?;
         if way.open_kfid != chat.open_kfid {

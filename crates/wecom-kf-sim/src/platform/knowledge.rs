@@ -256,7 +256,7 @@ impl Platform {
         if !ATTACHMENTS.contains(&msgtype.as_str()) {
             return Err(ErrCode::INVALID_MSGTYPE.into());
         }
-        check_bodies(attachment, &msgtype, &ATTACHMENTS, "msgtype of the attachment")?;
+        check_bodies(attachment, &msgtype, &ATTACHMENTS, "msgtype of the attachment", &self.beliefs)?;
         let body = &mut attachment[&msgtype];
         match msgtype.as_str() {
             "image" => *body = self.attached(body, MediaKind::Image, now)?,

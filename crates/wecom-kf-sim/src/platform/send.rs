@@ -1,3 +1,5 @@
+//! Sending: what may be sent, to whom, and what the customer gets of it.
+
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -10,12 +12,11 @@ use super::media::kind_of_msgtype;
 use super::sessions::Occasion;
 use super::statistics::Happening;
 use super::{Account, Chat, EventCode, Platform, required, text};
+use crate::absent::is_empty;
 use crate::ids::Ids;
 use crate::refusal::Refusal;
 
-/// The last so many of [`MSGTYPES`]. unverified: they are in newer sources only.
-const NEWER_MSGTYPES: [&str; 2] = ["business_card", "ca_link"];
-/// What can be sent [94677].
+/// What can be sent [94677]; `ca_link` is documented elsewhere [96427].
 const MSGTYPES: [&str; 11] = [
     "text",
     "image",
@@ -52,9 +53,10 @@ impl Platform {
     pub(crate) fn send_msg(&mut self, now: Duration, request: &Value) -> Result<Value, Refusal> {
         let touser = required(request, "touser")?;
         let msgtype = required(request, "msgtype")?;
-        check_bodies(request, msgtype, &MSGTYPES, "msgtype")?;
-        check_content(msgtype, &request[msgtype])?;
-        if NEWER_MSGTYPES.contains(&msgtype) && !self.beliefs.hold(Belief::NewerKindsCanBeSent) {
+        check_bodies(request, msgtype, &MSGTYPES, "msgtype", &self.beliefs)?;
+        check_content(msgtype, &request[msgtype], &self.beliefs)?;
+        // unverified: `business_card` is in newer SDKs only.
+        if msgtype == "business_card" && !self.beliefs.hold(Belief::BusinessCardCanBeSent) {
             return Err(ErrCode::INVALID_MSGTYPE.into());
         }
 
@@ -65,7 +67,7 @@ impl Platform {
         let own_msgid = text(request, "msgid");
         let beliefs = self.beliefs.clone();
         let account = self.account(request)?;
-        account.check_msgid(now, own_msgid, &beliefs)?;
+        account.check_msgid(now, own_msgid)?;
         let session = &mut account.customer(touser)?.session;
         session.check_send(now, &beliefs)?;
         if msgtype == "business_card" && beliefs.hold(Belief::BusinessCardIsLimited) {
@@ -82,8 +84,8 @@ impl Platform {
     /// `POST /cgi-bin/kf/send_msg_on_event` [95122].
     pub(crate) fn send_msg_on_event(&mut self, now: Duration, request: &Value) -> Result<Value, Refusal> {
         let msgtype = required(request, "msgtype")?;
-        check_bodies(request, msgtype, &MSGTYPES, "msgtype")?;
-        check_content(msgtype, &request[msgtype])?;
+        check_bodies(request, msgtype, &MSGTYPES, "msgtype", &self.beliefs)?;
+        check_content(msgtype, &request[msgtype], &self.beliefs)?;
         // unverified: that these are the codes of KF too; the public list has them for welcome codes elsewhere.
         let code = text(request, "code").ok_or(ErrCode::WELCOME_CODE_MISSING)?;
         let good = self.event_codes.get(now, code).filter(|code| now <= code.until).cloned();
@@ -95,7 +97,7 @@ impl Platform {
         let beliefs = self.beliefs.clone();
         let account = self.any_account(&open_kfid).filter(|account| !account.deleted);
         let account = account.ok_or(ErrCode::OPEN_KFID_NOT_FOUND)?;
-        account.check_msgid(now, text(request, "msgid"), &beliefs)?;
+        account.check_msgid(now, text(request, "msgid"))?;
         // But for the welcome, only while the session is in the state that yielded the code.
         if occasion != Occasion::Welcome && account.customer(&external_userid)?.session.state(now) != state {
             return Err(ErrCode::SESSION_STATE_FORBIDS_SENDING.into());
@@ -127,35 +129,40 @@ impl Platform {
 }
 
 impl Account {
-    /// A repeat of what was accepted is a repeat, whatever happened to the session since.
-    /// unverified: 95033 is in the newest errcode list only, and for how long WeCom remembers is not said.
-    fn check_msgid(&self, now: Duration, own_msgid: Option<&str>, beliefs: &Beliefs) -> Result<(), Refusal> {
+    /// A msgid must be unique within the account, otherwise the call is refused [96427, errcodes 95033], whatever
+    /// happened to the session since.
+    fn check_msgid(&self, now: Duration, own_msgid: Option<&str>) -> Result<(), Refusal> {
+        // unverified: for how long WeCom remembers a msgid is not said; here it is 3 days.
         let known = own_msgid.and_then(|msgid| self.sent_msgids.get(now, msgid));
-        match known {
-            Some(_) if beliefs.hold(Belief::RepeatedMsgidIsRefused) => Err(ErrCode::DUPLICATE_MSGID.into()),
-            _ => Ok(()),
-        }
+        if known.is_some() { Err(ErrCode::DUPLICATE_MSGID.into()) } else { Ok(()) }
     }
 }
 
 /// There is one body, and it is the one that `kind` names [94677].
-pub(super) fn check_bodies(object: &Value, kind: &str, kinds: &[&str], member: &str) -> Result<(), Refusal> {
+pub(super) fn check_bodies(
+    object: &Value,
+    kind: &str,
+    kinds: &[&str],
+    member: &str,
+    beliefs: &Beliefs,
+) -> Result<(), Refusal> {
     let invalid = |detail: String| Err(Refusal::because(ErrCode::INVALID_PARAMETER, detail));
     if object.get(kind).is_none() {
-        return invalid(format!("{member} is `{kind}`, so the field `{kind}` is missing"));
+        return invalid(format!("{member} is `{kind}`, so the field `{kind}` is missing or empty"));
     }
-    match kinds.iter().find(|other| **other != kind && object.get(**other).is_some()) {
+    let counts = |body: &Value| !(is_empty(body) && beliefs.hold(Belief::EmptyCountsAsAbsent));
+    match kinds.iter().find(|other| **other != kind && object.get(**other).is_some_and(counts)) {
         Some(other) => invalid(format!("{member} is `{kind}`, so there must be no field `{other}`")),
         None => Ok(()),
     }
 }
 
-fn check_content(msgtype: &str, body: &Value) -> Result<(), Refusal> {
+fn check_content(msgtype: &str, body: &Value, beliefs: &Beliefs) -> Result<(), Refusal> {
     match msgtype {
         "text" if body["content"] == "" => Err(ErrCode::EMPTY_TEXT.into()),
         "text" => required(body, "content").map(drop),
         "link" => check_link(required(body, "url")?),
-        "msgmenu" => check_menu_items(body),
+        "msgmenu" => check_menu_items(body, beliefs),
         _ => Ok(()),
     }
 }
@@ -166,11 +173,11 @@ fn check_link(url: &str) -> Result<(), Refusal> {
     if has_scheme { Ok(()) } else { Err(ErrCode::URL_SCHEME_MISSING.into()) }
 }
 
-fn check_menu_items(menu: &Value) -> Result<(), Refusal> {
+fn check_menu_items(menu: &Value, beliefs: &Beliefs) -> Result<(), Refusal> {
     let mut items = menu["list"].as_array().into_iter().flatten();
     items.try_for_each(|item| {
         let kind = item["type"].as_str().unwrap_or_default();
-        check_bodies(item, kind, &MENU_ITEM_TYPES, "type of the menu item")
+        check_bodies(item, kind, &MENU_ITEM_TYPES, "type of the menu item", beliefs)
     })
 }
 

@@ -39,8 +39,10 @@ impl State {
             (Self::Assistant, Self::Queue | Self::Servicer) => true,
             (Self::Queue, Self::Servicer) => true,
             (Self::Servicer, Self::Servicer | Self::Ended) => true,
-            // unverified: bots end sessions so, but the document's table does not list it.
-            (Self::Untreated | Self::Assistant | Self::Queue, Self::Ended) => beliefs.hold(Belief::BotMayEndSession),
+            // The API may end the session from the bot's states [94698, 94669].
+            (Self::Untreated | Self::Assistant | Self::Queue, Self::Ended) => true,
+            // unverified: bots do so on every message, but the document's table does not list it.
+            (Self::Assistant, Self::Assistant) => beliefs.hold(Belief::AssistantAgainIsAccepted),
             _ => false,
         }
     }
@@ -195,7 +197,8 @@ impl Session {
             return Err(ErrCode::SESSION_ENDED.into());
         }
         // 3 to 3 is to another servicer [94669]; unverified: that the same one is refused.
-        let same_servicer = state == target && self.servicer_userid.as_deref() == servicer_userid;
+        let same_servicer =
+            state == State::Servicer && target == State::Servicer && self.servicer_userid.as_deref() == servicer_userid;
         let is_refused = same_servicer && beliefs.hold(Belief::SameServicerIsRefused);
         if !state.may_become(target, beliefs) || is_refused {
             let why = format!("from {} to {}", state as i64, target as i64);

@@ -42,8 +42,9 @@ async fn every_rule_that_can_be_switched_is_tried_here() {
 
 #[tokio::test]
 async fn sessions() {
-    let (_sim, bot, wang) = chat("bot_may_end_session").await;
-    assert_eq!(bot.errcode(op::SERVICE_STATE_TRANS, trans(4, None, &wang)).await, 95016);
+    let (_sim, bot, wang) = chat("assistant_again_is_accepted").await;
+    bot.ok(op::SERVICE_STATE_TRANS, trans(1, None, &wang)).await;
+    assert_eq!(bot.errcode(op::SERVICE_STATE_TRANS, trans(1, None, &wang)).await, 95016);
 
     let (_sim, bot, wang) = chat("same_servicer_is_refused").await;
     bot.ok(op::SERVICE_STATE_TRANS, trans(3, Some("zhangsan"), &wang)).await;
@@ -62,13 +63,6 @@ async fn sessions() {
 
 #[tokio::test]
 async fn sending() {
-    let (_sim, bot, wang) = chat("repeated_msgid_is_refused").await;
-    let mut message = bot.text(&wang, "您好");
-    message["msgid"] = json!("own-1");
-    bot.ok(op::SEND_MSG, message.clone()).await;
-    bot.ok(op::SEND_MSG, message).await;
-    assert_eq!(wang.heard().len(), 2);
-
     let (sim, bot, _) = chat("event_reply_does_not_count").await;
     let li = sim.customer("小李");
     let code = li.enters().unwrap();
@@ -84,8 +78,19 @@ async fn sending() {
     bot.ok(op::SEND_MSG, bot.message(&wang, "business_card", card.clone())).await;
     bot.ok(op::SEND_MSG, bot.message(&wang, "business_card", card.clone())).await;
 
-    let (_sim, bot, wang) = chat("newer_kinds_can_be_sent").await;
+    let (_sim, bot, wang) = chat("business_card_can_be_sent").await;
     assert_eq!(bot.errcode(op::SEND_MSG, bot.message(&wang, "business_card", card)).await, 40008);
+    bot.ok(op::SEND_MSG, bot.message(&wang, "ca_link", json!({ "link_url": "https://work.weixin.qq.com/ca/1" }))).await;
+
+    let (_sim, bot, wang) = chat("empty_counts_as_absent").await;
+    for servicer in [json!(""), json!(null)] {
+        let mut request = trans(1, None, &wang);
+        request["servicer_userid"] = servicer;
+        assert_eq!(bot.errcode(op::SERVICE_STATE_TRANS, request).await, 40058);
+    }
+    let mut message = bot.text(&wang, "您好");
+    message["msgmenu"] = json!({});
+    assert_eq!(bot.errcode(op::SEND_MSG, message).await, 40058);
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
+//! What is refused, and what is not: unknown fields, wrong shapes, empty members, the words of a refusal.
+
 use serde_json::{Value, json};
-use wecom_kf_sim::{Operation, Simulator, op};
+use wecom_kf_sim::{Customer, Operation, Simulator, op};
 
 use crate::bot::Bot;
 
@@ -33,7 +35,7 @@ async fn the_field_that_is_wrong_is_named() {
         (op::SEND_MSG, json!({ "msgtype": "text", "open_kfid": "wk1" }), "missing field `touser`"),
         (op::SEND_MSG, json!({ "touser": "", "msgtype": "text", "open_kfid": "wk1" }), "field `touser`"),
         (op::SYNC_MSG, json!({ "open_kfid": "wk1", "limit": "ten" }), "field `limit`"),
-        (op::SYNC_MSG, json!({ "open_kfid": "wk1", "cursor": null }), "field `cursor`"),
+        (op::SYNC_MSG, json!({ "open_kfid": "wk1", "cursor": 5 }), "field `cursor`"),
         (
             op::SYNC_MSG,
             json!({ "open_kfid": "x".repeat(65) }),
@@ -96,4 +98,157 @@ async fn a_path_that_is_none_is_a_404_with_a_hint() {
     let call = sim.journal().pop().unwrap();
     assert_eq!((call.operation, call.status, call.errcode), ("unknown_path", 404, None));
     assert_eq!(call.request, "GET /kf/sync_msg");
+}
+
+/// A session in state 0 of a corp with a servicer, an offer that can be made, and a group of the knowledge base.
+async fn corp(doubted: &[&str]) -> (Simulator, Bot, Customer, Value) {
+    let builder = doubted.iter().fold(Simulator::builder(), |builder, id| builder.doubt(id).unwrap());
+    let sim = builder.servicer("zhangsan").start().await.unwrap();
+    let bot = Bot::of(&sim).await;
+    let wang = sim.customer("小王");
+    wang.says("你好");
+    let group_id = bot.ok(op::KNOWLEDGE_ADD_GROUP, json!({ "name": "售后" })).await["group_id"].clone();
+    (sim, bot, wang, group_id)
+}
+
+/// Requests as SDKs of typed languages send them: every member is there, the unused ones are empty.
+fn with_empty_members(wang: &Customer, group_id: &Value) -> Vec<(Operation, Value)> {
+    let (kf, user) = (wang.open_kfid(), wang.external_userid());
+    let mut menu = json!({ "head_content": null, "tail_content": "", "list": [
+        { "type": "click", "click": { "id": "", "content": "甲" }, "view": { "url": "", "content": "" } },
+        { "type": "text", "text": { "content": "乙", "no_newline": null }, "miniprogram": null },
+    ] });
+    let send = |msgtype: &str, body: &Value| {
+        json!({
+            "touser": user, "open_kfid": kf, "msgid": null, "msgtype": msgtype, "image": { "media_id": "" },
+            "voice": null, "file": {}, "link": [], "location": "", "text": { "content": "" }, "msgmenu": {}, msgtype: body,
+        })
+    };
+    let sent_menu = send("msgmenu", &menu.take());
+    let intent = json!({ "group_id": group_id, "question": { "text": { "content": "退款" } }, "similar_questions": { "items": null },
+        "answers": [{ "text": { "content": "好" }, "attachments": null }] });
+    vec![
+        (
+            op::SERVICE_STATE_TRANS,
+            json!({ "open_kfid": kf, "external_userid": user, "service_state": 1, "servicer_userid": "" }),
+        ),
+        (
+            op::SERVICE_STATE_TRANS,
+            json!({ "open_kfid": kf, "external_userid": user, "service_state": 1, "servicer_userid": null }),
+        ),
+        (op::SEND_MSG, send("text", &json!({ "content": "您好" }))),
+        (op::SEND_MSG, sent_menu),
+        (op::ACCOUNT_LIST, json!({ "offset": null, "limit": "" })),
+        (op::ACCOUNT_UPDATE, json!({ "open_kfid": kf, "name": "客服", "media_id": "" })),
+        (op::SYNC_MSG, json!({ "open_kfid": kf, "cursor": null, "token": null, "limit": null, "voice_format": "" })),
+        (op::ADD_CONTACT_WAY, json!({ "open_kfid": kf, "scene": null })),
+        (op::CUSTOMER_BATCHGET, json!({ "external_userid_list": [user], "need_enter_session_context": null })),
+        (op::GET_CORP_STATISTIC, json!({ "open_kfid": "", "start_time": 0, "end_time": 0 })),
+        (op::SERVICER_ADD, json!({ "open_kfid": kf, "userid_list": ["zhangsan"], "department_id_list": null })),
+        (op::KNOWLEDGE_LIST_GROUP, json!({ "cursor": "", "limit": null, "group_id": "" })),
+        (op::KNOWLEDGE_LIST_INTENT, json!({ "cursor": null, "group_id": "", "intent_id": "" })),
+        (op::KNOWLEDGE_ADD_INTENT, intent),
+    ]
+}
+
+#[tokio::test]
+async fn empty_optional_members_count_as_absent() {
+    let (_sim, bot, wang, group_id) = corp(&[]).await;
+    for (operation, body) in with_empty_members(&wang, &group_id) {
+        let errcode = bot.errcode(operation, body.clone()).await;
+        // The figures of a day before the corp began are refused for their time.
+        assert!(errcode == 0 || operation == op::GET_CORP_STATISTIC, "{operation:?} {body}: {errcode}");
+    }
+    assert_eq!(wang.state(), 1);
+    assert_eq!(wang.heard().len(), 2);
+}
+
+#[tokio::test]
+async fn an_upgrade_with_an_empty_group_chat_is_taken() {
+    let (sim, bot, wang, _) = corp(&[]).await;
+    sim.set_upgrade_members(&["zhangsan"], &[]);
+    for groupchat in [json!({ "chat_id": "", "wording": "" }), json!({ "chat_id": null }), json!(null), json!([])] {
+        let offer = json!({ "open_kfid": wang.open_kfid(), "external_userid": wang.external_userid(), "type": 1,
+            "member": { "userid": "zhangsan", "wording": "" }, "groupchat": groupchat });
+        bot.ok(op::UPGRADE_SERVICE, offer).await;
+    }
+}
+
+#[tokio::test]
+async fn an_empty_msgid_and_empty_required_members_are_refused() {
+    let (_sim, bot, wang, _) = corp(&[]).await;
+    let mut message = bot.text(&wang, "您好");
+    message["msgid"] = json!("");
+    let reply = bot.call(op::SEND_MSG, message).await;
+    assert_eq!(reply["errcode"], 40058);
+    assert!(reply["errmsg"].as_str().unwrap().contains("field `msgid`"), "{reply}");
+    for empty in [json!(""), json!(null), json!([]), json!({})] {
+        assert_eq!(bot.errcode(op::ACCOUNT_DEL, json!({ "open_kfid": empty })).await, 40058, "{empty}");
+        let message = bot.message(&wang, "image", json!({ "media_id": empty }));
+        assert_eq!(bot.errcode(op::SEND_MSG, message).await, 40058, "{empty}");
+    }
+    assert_eq!(bot.errcode(op::SEND_MSG, bot.text(&wang, "")).await, 44004);
+}
+
+#[tokio::test]
+async fn a_query_is_read_by_the_types_of_the_document() {
+    let sim = Simulator::builder().account("甲").account("乙").account("丙").start().await.unwrap();
+    let bot = Bot::of(&sim).await;
+    let get = async |query: &[(&str, &str)]| {
+        let request = bot.http.get(bot.url(op::ACCOUNT_LIST)).query(&[("access_token", &bot.access_token)]);
+        request.query(query).send().await.unwrap().json::<Value>().await.unwrap()
+    };
+    for (query, expected) in [
+        (&[("offset", "0"), ("limit", "100")][..], 3),
+        (&[("offset", "1"), ("limit", "1")], 1),
+        (&[("offset", "2")], 1),
+        (&[("offset", ""), ("limit", "")], 3),
+        (&[("limit", "2"), ("debug", "1")], 2),
+    ] {
+        let reply = get(query).await;
+        assert_eq!(reply["account_list"].as_array().map(Vec::len), Some(expected), "{query:?}: {reply}");
+    }
+    for (query, named) in [(("limit", "ten"), "`limit`"), (("limit", "0"), "`limit`"), (("offset", "-1"), "`offset`")] {
+        let reply = get(&[query]).await;
+        assert_eq!(reply["errcode"], 40058);
+        assert!(reply["errmsg"].as_str().unwrap().contains(named), "{reply}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_sync_msg_has_an_empty_list() {
+    let sim = Simulator::start().await.unwrap();
+    let mut bot = Bot::of(&sim).await;
+    sim.fault(op::SYNC_MSG).errcode(45009);
+    let injected = bot.call(op::SYNC_MSG, json!({ "open_kfid": sim.open_kfid() })).await;
+    let stale_token = bot.call(op::SYNC_MSG, json!({ "open_kfid": sim.open_kfid(), "token": "made up" })).await;
+    let malformed = bot.request(op::SYNC_MSG, "{").send().await.unwrap().json().await.unwrap();
+    bot.access_token = "unknown".to_owned();
+    let unauthorised = bot.call(op::SYNC_MSG, json!({ "open_kfid": sim.open_kfid() })).await;
+    for (reply, errcode) in [(injected, 45009), (stale_token, 95007), (malformed, 40058), (unauthorised, 40014)] {
+        assert_eq!((&reply["errcode"], &reply["msg_list"]), (&json!(errcode), &json!([])), "{reply}");
+    }
+    assert_eq!(bot.call(op::SEND_MSG, json!({})).await.get("msg_list"), None);
+}
+
+#[tokio::test]
+async fn known_errmsgs_are_the_servers() {
+    let (sim, bot, wang, _) = corp(&["assistant_again_is_accepted"]).await;
+    let of = |state: i64| json!({ "open_kfid": wang.open_kfid(), "external_userid": wang.external_userid(), "service_state": state });
+    bot.ok(op::SERVICE_STATE_TRANS, of(1)).await;
+    let not_allowed = bot.call(op::SERVICE_STATE_TRANS, of(1)).await;
+    bot.ok(op::SERVICE_STATE_TRANS, of(4)).await;
+    let ended = bot.call(op::SERVICE_STATE_TRANS, of(1)).await;
+    let stale = bot.call(op::SYNC_MSG, json!({ "open_kfid": sim.open_kfid(), "token": "made up" })).await;
+    sim.fault(op::SYNC_MSG).errcode(95012);
+    let foreign = bot.call(op::SYNC_MSG, json!({ "open_kfid": sim.open_kfid() })).await;
+    for (reply, errcode, errmsg) in [
+        (not_allowed, 95016, "not allow transition state, hint: ["),
+        (ended, 95013, "conversation end, hint: ["),
+        (stale, 95007, "invalid msg token, hint: ["),
+        (foreign, 95012, "not use in wecom, hint: ["),
+    ] {
+        assert_eq!(reply["errcode"], errcode);
+        assert!(reply["errmsg"].as_str().unwrap().starts_with(errmsg), "{reply}");
+    }
 }

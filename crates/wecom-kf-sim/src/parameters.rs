@@ -1,0 +1,58 @@
+//! Query parameters, read by the type that the document gives them.
+
+use serde_json::{Map, Value};
+
+/// Parameters that every operation takes beside its own: they are not members of the request.
+const COMMON: [&str; 2] = ["access_token", "debug"];
+
+/// Returns the query as the members of a request. The first of several parameters with one name counts.
+///
+/// A value that is not of its type stays a text, so that the check of the request names it.
+pub(crate) fn read<'s>(
+    pairs: impl Iterator<Item = (String, String)>,
+    schema: impl Fn(&str) -> Option<&'s Value>,
+) -> Map<String, Value> {
+    let mut members = Map::new();
+    for (name, value) in pairs.filter(|(name, _)| !COMMON.contains(&name.as_str())) {
+        let ty = schema(&name).and_then(|schema| schema["type"].as_str());
+        members.entry(name).or_insert_with(|| typed(ty, value));
+    }
+    members
+}
+
+fn typed(ty: Option<&str>, value: String) -> Value {
+    let read = match ty {
+        Some("integer") => value.parse::<i64>().ok().map(Value::from),
+        Some("number") => value.parse::<f64>().ok().map(Value::from),
+        Some("boolean") => value.parse::<bool>().ok().map(Value::from),
+        _ => None,
+    };
+    read.unwrap_or(Value::String(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn values_have_the_type_of_the_schema() {
+        let schemas = json!({
+            "limit": { "type": "integer" },
+            "share": { "type": "number" },
+            "all": { "type": "boolean" },
+            "name": { "type": "string" },
+        });
+        let members = |query: &str| {
+            Value::Object(read(form_urlencoded::parse(query.as_bytes()).into_owned(), |name| schemas.get(name)))
+        };
+        let query = "access_token=t&debug=1&limit=10&share=0.5&all=true&name=5&other=5";
+        assert_eq!(members(query), json!({ "limit": 10, "share": 0.5, "all": true, "name": "5", "other": "5" }));
+        for unreadable in ["", "ten", "1.5", "99999999999999999999"] {
+            assert_eq!(members(&format!("limit={unreadable}")), json!({ "limit": unreadable }));
+        }
+        assert_eq!(members("limit=1&limit=2"), json!({ "limit": 1 }));
+        assert_eq!(members("all=yes"), json!({ "all": "yes" }));
+    }
+}
