@@ -3,10 +3,16 @@
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::http::Request;
+use futures_util::{FutureExt, stream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use wecom_kf::callback::{self, Callback, Event, MAX_BODY, WAITING_EVENTS};
+use tower::ServiceExt;
+use wecom_kf::callback::{self, CONCURRENT_REQUESTS, Callback, Event, MAX_BODY, Replays, WAITING_EVENTS};
+
+use crate::secrets::log_everything;
 
 const NEWS: &str = "<xml><ToUserName>ww1</ToUserName><CreateTime>1718000000</CreateTime><MsgType>event</MsgType>\
     <Event>kf_msg_or_event</Event><Token>ENC1</Token><OpenKfId>wk1</OpenKfId></xml>";
@@ -18,12 +24,16 @@ struct Endpoint {
     http: reqwest::Client,
 }
 
+fn settings() -> Callback {
+    Callback::new("TOKEN1", "BwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyAhIiMkJSY", "ww1").unwrap()
+}
+
 async fn endpoint() -> Endpoint {
-    let callback = Callback::new("TOKEN1", "BwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyAhIiMkJSY", "ww1").unwrap();
+    let callback = settings();
     let (service, events) = callback::service(callback.clone());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/callback", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, Router::new().route("/callback", service)).await });
+    tokio::spawn(callback::serve(listener, Router::new().route("/callback", service)));
     Endpoint { callback, url, events, http: reqwest::Client::builder().no_proxy().build().unwrap() }
 }
 
@@ -84,13 +94,124 @@ async fn what_cannot_wait_is_put_off_so_that_it_comes_again() {
     assert_eq!(endpoint.post(NEWS).await, 503);
 }
 
+/// A request that announces a body, of which `sent` comes, and then nothing. Returns the status.
+async fn half_a_request(endpoint: &Endpoint, query: &str, length: usize, sent: &str) -> String {
+    let mut stream = TcpStream::connect(address(endpoint)).await.unwrap();
+    let head = format!("POST /callback?{query} HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n{sent}");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut reply = [0; 12];
+    tokio::time::timeout(Duration::from_secs(60), stream.read_exact(&mut reply)).await.unwrap().unwrap();
+    String::from_utf8_lossy(&reply[9..]).into_owned()
+}
+
+fn address(endpoint: &Endpoint) -> &str {
+    endpoint.url.trim_start_matches("http://").trim_end_matches("/callback")
+}
+
+const FORGED: &str = "msg_signature=5c45&timestamp=1718000001&nonce=99";
+
 #[tokio::test]
 async fn a_body_that_never_ends_is_not_waited_for() {
     let endpoint = endpoint().await;
-    let address = endpoint.url.trim_start_matches("http://").trim_end_matches("/callback").to_owned();
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.write_all(b"POST /callback HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n<xml>").await.unwrap();
+    assert_eq!(half_a_request(&endpoint, FORGED, 100, "<xml>").await, "408");
+}
+
+#[tokio::test]
+async fn a_malformed_query_is_refused_before_the_body_is_read() {
+    let endpoint = endpoint().await;
+    for query in ["", "msg_signature=5c45&timestamp=1718000001", "msg_signature=5c45&timestamp=171800000&nonce=99"] {
+        // With a body that is announced and never comes: reading it would end in 408.
+        assert_eq!(half_a_request(&endpoint, query, 100, "<xml>").await, "403", "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_over_64_kib_is_refused() {
+    let endpoint = endpoint().await;
+    assert_eq!(MAX_BODY, 65_536);
+    assert_eq!(half_a_request(&endpoint, FORGED, MAX_BODY + 1, "").await, "413", "by its length alone");
+    // Without a length it is counted while it arrives. Nobody reads the rest, so it is not sent.
+    let chunk = "x".repeat(MAX_BODY + 1);
+    let mut stream = TcpStream::connect(address(&endpoint)).await.unwrap();
+    let head = format!("POST /callback?{FORGED} HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n");
+    stream.write_all(format!("{head}{:x}\r\n{chunk}", chunk.len() + 1).as_bytes()).await.unwrap();
     let mut reply = [0; 12];
-    tokio::time::timeout(Duration::from_secs(15), stream.read_exact(&mut reply)).await.unwrap().unwrap();
-    assert_eq!(&reply, b"HTTP/1.1 408");
+    tokio::time::timeout(Duration::from_secs(60), stream.read_exact(&mut reply)).await.unwrap().unwrap();
+    assert_eq!(&reply, b"HTTP/1.1 413");
+    assert_eq!(endpoint.post_raw(FORGED, "x".repeat(MAX_BODY)).await, 403, "64 KiB are read");
+}
+
+#[tokio::test]
+async fn a_captured_post_sent_as_get_is_not_answered() {
+    let endpoint = endpoint().await;
+    let sealed = endpoint.callback.seal(NEWS, "1718000001", "99", [7; 16]);
+    let encrypt = sealed.body.split("<Encrypt><![CDATA[").nth(1).unwrap().split(']').next().unwrap();
+    let echostr = encrypt.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
+    let url = format!("{}?{}&echostr={echostr}", endpoint.url, sealed.query);
+    let reply = endpoint.http.get(url).send().await.unwrap();
+    assert_eq!((reply.status().as_u16(), reply.bytes().await.unwrap().len()), (403, 0));
+}
+
+/// In memory, with a clock that nobody waits for.
+#[tokio::test(start_paused = true)]
+async fn bodies_that_arrive_at_once_are_limited() {
+    let (service, _events) = callback::service(settings());
+    let app = Router::new().route("/callback", service);
+    let request = |body: Body| Request::post(format!("/callback?{FORGED}")).body(body).unwrap();
+    let endless = || Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
+    let mut waiting: Vec<_> =
+        (0..CONCURRENT_REQUESTS).map(|_| Box::pin(app.clone().oneshot(request(endless())))).collect();
+    for request in &mut waiting {
+        assert!(request.now_or_never().is_none());
+    }
+    assert_eq!(app.clone().oneshot(request("<xml>".into())).await.unwrap().status(), 503);
+    waiting.pop();
+    assert_eq!(app.clone().oneshot(request("<xml>".into())).await.unwrap().status(), 403, "one has gone");
+}
+
+#[tokio::test]
+async fn forged_requests_do_not_fill_the_log() {
+    let (log, _guard) = log_everything();
+    let endpoint = endpoint().await;
+    for _ in 0..100 {
+        assert_eq!(endpoint.post_raw(FORGED, "<xml>").await, 403);
+        let reply = endpoint.http.get(format!("{}?{FORGED}&echostr=a", endpoint.url)).send().await.unwrap();
+        assert_eq!(reply.status().as_u16(), 403);
+        assert_eq!(half_a_request(&endpoint, FORGED, MAX_BODY + 1, "").await, "413");
+    }
+    let log = log.text();
+    let lines = |what: &str| log.lines().filter(|line| line.contains(what)).count();
+    // A test that takes more than a minute may have more, one a minute.
+    assert!((1..10).contains(&lines("callback refused")), "{log}");
+    assert!((1..10).contains(&lines("callback put off")), "{log}");
+}
+
+#[tokio::test]
+async fn headers_that_never_end_are_not_waited_for() {
+    let endpoint = endpoint().await;
+    let mut stream = TcpStream::connect(address(&endpoint)).await.unwrap();
+    stream.write_all(b"GET /callback HTTP/1.1\r\nhost: x\r\nx-slow: ").await.unwrap();
+    let closed = tokio::time::timeout(Duration::from_secs(60), stream.read_to_end(&mut Vec::new())).await;
+    assert!(closed.is_ok(), "still open after 60 s");
+}
+
+#[allow(clippy::disallowed_methods, reason = "the service compares with the wall clock")]
+#[tokio::test]
+async fn a_repeat_is_answered_and_not_handed_on_if_one_wants_it_so() {
+    let callback = settings();
+    let (service, mut events) = callback::service_once(callback.clone(), Replays::default());
+    let app = Router::new().route("/callback", service);
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let post = async |timestamp: u64, random: u8| {
+        let sealed = callback.seal(NEWS, &timestamp.to_string(), "99", [random; 16]);
+        let request = Request::post(format!("/callback?{}", sealed.query)).body(Body::from(sealed.body)).unwrap();
+        app.clone().oneshot(request).await.unwrap().status().as_u16()
+    };
+    assert_eq!([post(now, 1).await, post(now, 1).await, post(now, 2).await], [200, 200, 200]);
+    assert_eq!([post(now - 3600, 3).await, post(now + 3600, 4).await], [403, 403]);
+    assert!(events.try_recv().is_ok() && events.try_recv().is_ok() && events.try_recv().is_err(), "two events");
+
+    // An attempt that was put off does not make the next one a repeat.
+    events.close();
+    assert_eq!([post(now, 5).await, post(now, 5).await], [503, 503]);
 }

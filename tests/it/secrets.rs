@@ -294,7 +294,7 @@ fn no_debug_of_a_public_type_shows_a_secret() {
 }
 
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -315,13 +315,13 @@ impl<'a> MakeWriter<'a> for Log {
 }
 
 impl Log {
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
     }
 }
 
 /// Records everything at TRACE. Lines of other crates begin with their names.
-fn log_everything() -> (Log, tracing::subscriber::DefaultGuard) {
+pub(crate) fn log_everything() -> (Log, tracing::subscriber::DefaultGuard) {
     let log = Log::default();
     let layer = tracing_subscriber::fmt::layer()
         .with_writer(log.clone())

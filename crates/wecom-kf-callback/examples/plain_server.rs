@@ -7,17 +7,25 @@
 //!
 //! It prints what it is told, after it has answered.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program talks")]
+#![allow(clippy::disallowed_methods, reason = "there is no tokio here whose clock could be used")]
 
 use std::error::Error;
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use wecom_kf_callback::{Callback, Event, MAX_BODY, Query};
+use wecom_kf_callback::{Callback, Event, Query};
 
 const MAX_HEAD: usize = 16 * 1024;
+/// WeCom's have some 700 bytes.
+const MAX_BODY: usize = 64 * 1024;
+/// A request that has not arrived by then is given up: WeCom waits as long for the answer.
+const ARRIVES_WITHIN: Duration = Duration::from_secs(5);
+const MAX_THREADS: usize = 64;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let callback = Callback::new(
@@ -35,13 +43,19 @@ fn main() -> Result<(), Box<dyn Error>> {
             work(&event);
         }
     });
+    let threads = Arc::new(AtomicUsize::new(0));
     for stream in listener.incoming() {
-        let (callback, events) = (callback.clone(), events.clone());
         // One thread for each request will do: WeCom sends a few a second at most, and they are short.
+        if threads.load(Ordering::Relaxed) >= MAX_THREADS {
+            continue; // closes the connection; WeCom tries again
+        }
+        threads.fetch_add(1, Ordering::Relaxed);
+        let (callback, events, threads) = (callback.clone(), events.clone(), threads.clone());
         thread::spawn(move || {
             if let Err(error) = stream.and_then(|stream| serve(stream, &callback, &events)) {
                 eprintln!("connection lost: {error}");
             }
+            threads.fetch_sub(1, Ordering::Relaxed);
         });
     }
     Ok(())
@@ -57,8 +71,7 @@ fn work(event: &Event) {
 }
 
 fn serve(mut stream: TcpStream, callback: &Callback, events: &SyncSender<Event>) -> io::Result<()> {
-    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-    let (status, body) = match read(&mut stream)? {
+    let (status, body) = match read(&mut stream, Instant::now() + ARRIVES_WITHIN)? {
         Some(request) => answer(callback, events, &request),
         None => ("400 Bad Request", String::new()),
     };
@@ -93,8 +106,15 @@ struct Request {
     body: Vec<u8>,
 }
 
-/// None if it is no request, or one that is too large.
-fn read(stream: &mut TcpStream) -> io::Result<Option<Request>> {
+/// Reads what there is, until the deadline: a client that sends a byte now and then must not hold a thread.
+fn read_some(stream: &mut TcpStream, chunk: &mut [u8], deadline: Instant) -> io::Result<usize> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    stream.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
+    stream.read(chunk)
+}
+
+/// Returns `None` if it is not a request, or one that is too large.
+fn read(stream: &mut TcpStream, deadline: Instant) -> io::Result<Option<Request>> {
     let mut bytes = Vec::new();
     let mut chunk = [0; 4096];
     loop {
@@ -110,15 +130,19 @@ fn read(stream: &mut TcpStream) -> io::Result<Option<Request>> {
                 let (path, method) = (head.path.unwrap_or_default(), head.method.unwrap_or_default().to_owned());
                 let query = path.split_once('?').map_or(String::new(), |(_, query)| query.to_owned());
                 let mut body = bytes.split_off(length);
-                let missing = wanted.saturating_sub(body.len()) as u64;
-                stream.take(missing).read_to_end(&mut body)?;
+                while body.len() < wanted {
+                    match read_some(stream, &mut chunk, deadline)? {
+                        0 => return Ok(None),
+                        read => body.extend_from_slice(&chunk[..read]),
+                    }
+                }
                 body.truncate(wanted);
                 return Ok(Some(Request { method, query, body }));
             }
             Ok(httparse::Status::Partial) if bytes.len() < MAX_HEAD => {}
             _ => return Ok(None),
         }
-        match stream.read(&mut chunk)? {
+        match read_some(stream, &mut chunk, deadline)? {
             0 => return Ok(None),
             read => bytes.extend_from_slice(&chunk[..read]),
         }

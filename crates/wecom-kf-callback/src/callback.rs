@@ -1,5 +1,8 @@
+//! The callback's settings, and what is done with them: signature, decryption, and both again from WeCom's side.
+
 use std::fmt;
 use std::fmt::Write as _;
+use std::time::SystemTime;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,10 +11,13 @@ use subtle::ConstantTimeEq as _;
 
 use crate::frame::{self, Key};
 use crate::query::{self, Query};
-use crate::{Error, Event, Reason, SettingsError, XmlProblem, settings, xml};
+use crate::{Error, Event, Reason, Replays, SettingsError, XmlProblem, settings, xml};
 
 /// The longest body that is read, 1 MiB. WeCom's has some 700 bytes.
 pub const MAX_BODY: usize = 1 << 20;
+
+/// The longest echo string that [`Callback::verify_url`] answers, in bytes. WeCom's has 19 digits.
+pub const MAX_ECHO: usize = 64;
 
 /// The settings of a callback, and all that is done with them.
 ///
@@ -73,6 +79,10 @@ impl Callback {
     /// The text to answer when WeCom verifies the URL by `GET`: within 1 second, status 200, the text alone, without
     /// quotes and without a line end.
     ///
+    /// A callback's body is signed as an echo string is. Whoever captured one could send it again as a `GET`, and would
+    /// be answered with the event and its token. So only what an echo string can be is answered: at most [`MAX_ECHO`]
+    /// bytes that are not XML. A longer ciphertext is not even decrypted.
+    ///
     /// # Errors
     ///
     /// The request is not WeCom's or the settings are not the console's: see [`Reason`].
@@ -82,7 +92,15 @@ impl Callback {
             let count = |byte| echostr.bytes().filter(|other| *other == byte).count();
             return Err(Reason::SignatureDiffers { spaces: count(b' '), percents: count(b'%') }.into());
         }
-        Ok(self.open(echostr)?)
+        let ciphertext = decode(echostr)?;
+        if ciphertext.len() > frame::ciphertext_length(MAX_ECHO, self.receiver_id.len()) {
+            return Err(Reason::NotAnEcho.into());
+        }
+        let echo = frame::open(&self.key, ciphertext, self.receiver_id.as_bytes())?;
+        if echo.len() > MAX_ECHO || xml::may_be_xml(&echo) {
+            return Err(Reason::NotAnEcho.into());
+        }
+        Ok(echo)
     }
 
     /// The XML inside of the body of a `POST`, checked and decrypted.
@@ -91,11 +109,7 @@ impl Callback {
     ///
     /// The request is not WeCom's or the settings are not the console's: see [`Reason`].
     pub fn decrypt(&self, query: &Query, body: &[u8]) -> Result<String, Error> {
-        let encrypt = encrypt_of(body)?;
-        if !self.is_signed(query, &encrypt) {
-            return Err(Reason::SignatureDiffers { spaces: 0, percents: 0 }.into());
-        }
-        Ok(self.open(&encrypt)?)
+        Ok(self.open(&self.signed(query, body)?)?)
     }
 
     /// The event that a `POST` tells: queue it, answer 200 with an empty body within 5 seconds, and only then read
@@ -107,6 +121,45 @@ impl Callback {
     /// here is no error, it is [`Event::Unknown`].
     pub fn event(&self, query: &Query, body: &[u8]) -> Result<Event, Error> {
         Event::parse(self.decrypt(query, body)?)
+    }
+
+    /// As [`event`](Self::event), but returns `None` for a request that came before, and refuses one that is too old.
+    ///
+    /// Whoever captured a request can send it again word for word, and its signature stays right. `replays` remembers the
+    /// requests of its time window by their ciphertext: see [`Replays`] for what it can and cannot recognise. Answer a
+    /// repeat with 200 and do nothing. Call [`Replays::forget`] if you answer a first request with an error, or WeCom's
+    /// next attempt counts as a repeat.
+    ///
+    /// ```
+    /// use std::time::{Duration, SystemTime, UNIX_EPOCH};
+    /// use wecom_kf_callback::{Callback, Query, Replays};
+    ///
+    /// # let callback = Callback::new("FixtureCallbackTok01", "BwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyAhIiMkJSY", "ww0")?;
+    /// # let sealed = callback.seal("<xml></xml>", "1718000001", "9988776655", [7; 16]);
+    /// # let (query, body) = (Query::parse(&sealed.query)?, sealed.body.as_bytes());
+    /// # let now = UNIX_EPOCH + Duration::from_secs(1_718_000_003);
+    /// let replays = Replays::default(); // one for all requests
+    /// // with `SystemTime::now()` for `now`:
+    /// assert!(callback.event_once(&query, body, &replays, now)?.is_some());
+    /// assert!(callback.event_once(&query, body, &replays, now)?.is_none());
+    /// # let _ = SystemTime::now();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`event`](Self::event), and [`Reason::OutsideTimeWindow`].
+    pub fn event_once(
+        &self,
+        query: &Query,
+        body: &[u8],
+        replays: &Replays,
+        now: SystemTime,
+    ) -> Result<Option<Event>, Error> {
+        let encrypt = self.signed(query, body)?;
+        replays.check_time(query, now)?;
+        let event = Event::parse(self.open(&encrypt)?)?;
+        Ok(replays.is_first(&encrypt).then_some(event))
     }
 
     /// The other side, for tests and simulators: the `POST` that WeCom would send to tell `xml`.
@@ -162,10 +215,22 @@ impl Callback {
         expected.as_bytes().ct_eq(query.msg_signature().as_bytes()).into()
     }
 
-    fn open(&self, encrypt: &str) -> Result<String, Reason> {
-        let ciphertext = STANDARD.decode(encrypt).map_err(|_| Reason::NotBase64)?;
-        frame::open(&self.key, ciphertext, self.receiver_id.as_bytes())
+    /// The text of `Encrypt`, once its signature is known to be right.
+    fn signed(&self, query: &Query, body: &[u8]) -> Result<String, Reason> {
+        let encrypt = encrypt_of(body)?;
+        if !self.is_signed(query, &encrypt) {
+            return Err(Reason::SignatureDiffers { spaces: 0, percents: 0 });
+        }
+        Ok(encrypt)
     }
+
+    fn open(&self, encrypt: &str) -> Result<String, Reason> {
+        frame::open(&self.key, decode(encrypt)?, self.receiver_id.as_bytes())
+    }
+}
+
+fn decode(encrypt: &str) -> Result<Vec<u8>, Reason> {
+    STANDARD.decode(encrypt).map_err(|_| Reason::NotBase64)
 }
 
 /// Neither the token nor the key.
@@ -176,7 +241,7 @@ impl fmt::Debug for Callback {
 }
 
 /// The text of `Encrypt`, exactly as it stands. What else is in the envelope is not signed, and not looked at.
-fn encrypt_of(body: &[u8]) -> Result<String, Reason> {
+pub(crate) fn encrypt_of(body: &[u8]) -> Result<String, Reason> {
     if body.len() > MAX_BODY {
         return Err(Reason::BodyTooLarge { bytes: body.len() });
     }

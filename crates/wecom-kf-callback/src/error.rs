@@ -1,3 +1,5 @@
+//! Why a request was refused: one opaque error outward, a reason for the log.
+
 use std::fmt;
 
 use crate::{MAX_BODY, MAX_QUERY, XmlProblem};
@@ -100,6 +102,14 @@ pub enum Reason {
     MessageLength,
     /// The message is for somebody else.
     ReceiverDiffers,
+    /// The URL's verification holds no echo string: probably a callback that was captured and sent again as `GET`.
+    NotAnEcho,
+    /// The timestamp is too far from the time here. Only [`event_once`](crate::Callback::event_once) looks at it.
+    #[non_exhaustive]
+    OutsideTimeWindow {
+        /// How many seconds lie between them.
+        seconds: u64,
+    },
     /// The message is not UTF-8.
     MessageNotUtf8,
     /// The message is not XML, or more XML than is read here.
@@ -148,6 +158,10 @@ impl Reason {
             Self::ReceiverDiffers => {
                 "set the receiver id: the corp id for a self-built app, the suite id for events of a third-party app's provider"
             }
+            Self::NotAnEcho => "nothing was answered: look at who sends callbacks again as GET",
+            Self::OutsideTimeWindow { .. } => {
+                "compare the clock here with the real time; if it is right, somebody sent an old callback again"
+            }
             Self::MessageNotUtf8 | Self::MessageNotXml { .. } => REPORT,
         }
     }
@@ -180,6 +194,8 @@ impl Reason {
             Self::Padding => "填充不对".to_owned(),
             Self::MessageLength => "消息长度不对".to_owned(),
             Self::ReceiverDiffers => "receiveid 不符".to_owned(),
+            Self::NotAnEcho => "URL 验证的内容不是 echostr".to_owned(),
+            Self::OutsideTimeWindow { seconds } => format!("timestamp 与本机时间相差 {seconds} 秒"),
             Self::MessageNotUtf8 => "消息不是 UTF-8".to_owned(),
             Self::MessageNotXml { problem } => format!("消息不是可接受的 XML：{}", problem.zh()),
         }
@@ -203,6 +219,8 @@ impl Reason {
             Self::NotBase64 | Self::CiphertextLength { .. } => "原样传入 query 与 body",
             Self::Padding | Self::MessageLength => KEY_OF_THE_CONSOLE_ZH,
             Self::ReceiverDiffers => "设置 receiver id：自建应用为企业 ID，第三方应用服务商事件为 suite id",
+            Self::NotAnEcho => "未作应答：请检查是谁把截获的回调改用 GET 重发",
+            Self::OutsideTimeWindow { .. } => "核对本机时钟；若时钟正确，则为旧回调被重放",
             Self::MessageNotUtf8 | Self::MessageNotXml { .. } => REPORT_ZH,
         }
     }
@@ -239,6 +257,8 @@ impl fmt::Display for Reason {
             Self::Padding => f.write_str("padding is wrong"),
             Self::MessageLength => f.write_str("length of the message does not fit"),
             Self::ReceiverDiffers => f.write_str("receiver id differs"),
+            Self::NotAnEcho => f.write_str("text of the URL's verification cannot be an echo string"),
+            Self::OutsideTimeWindow { seconds } => write!(f, "timestamp is {seconds} s away from the time here"),
             Self::MessageNotUtf8 => f.write_str("message is not UTF-8"),
             Self::MessageNotXml { problem } => write!(f, "message is refused as XML: {problem}"),
         }

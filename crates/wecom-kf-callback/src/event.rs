@@ -1,3 +1,5 @@
+//! The events that a callback tells.
+
 use std::fmt;
 
 use crate::{Error, Reason, xml};

@@ -18,10 +18,20 @@ pub(crate) fn seal(key: &Key, random: [u8; RANDOM_LENGTH], message: &[u8], recei
     // A message of 4 GiB and more has no length, and whoever gets it refuses it, as any length that does not fit.
     let length = u32::try_from(message.len()).unwrap_or(u32::MAX);
     let mut frame = [&random, &length.to_be_bytes()[..], message, receiver_id].concat();
-    let padding = PADDED_TO - frame.len() % PADDED_TO;
+    let padding = padding(frame.len());
     frame.resize(frame.len() + padding, padding as u8);
     encrypt(key, &mut frame);
     frame
+}
+
+/// The length of the ciphertext of a message.
+pub(crate) fn ciphertext_length(message: usize, receiver_id: usize) -> usize {
+    let frame = RANDOM_LENGTH + LENGTH_LENGTH + message + receiver_id;
+    frame + padding(frame)
+}
+
+fn padding(length: usize) -> usize {
+    PADDED_TO - length % PADDED_TO
 }
 
 /// The message in a ciphertext. The checks are in the order of the documentation.
@@ -191,6 +201,7 @@ mod tests {
         for length in 0..=96 {
             let ciphertext = seal(&KEY, [0; 16], &vec![b'x'; length], RECEIVER);
             assert_eq!(ciphertext.len(), (20 + length + RECEIVER.len()) / 32 * 32 + 32);
+            assert_eq!(ciphertext.len(), ciphertext_length(length, RECEIVER.len()));
         }
     }
 }

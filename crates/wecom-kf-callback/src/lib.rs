@@ -5,12 +5,14 @@ mod error;
 mod event;
 mod frame;
 mod query;
+mod replays;
 mod settings;
 mod xml;
 
-pub use callback::{Callback, MAX_BODY, Sealed};
+pub use callback::{Callback, MAX_BODY, MAX_ECHO, Sealed};
 pub use error::{Error, Reason};
 pub use event::{Event, KfAccountAuthChange, KfMsgOrEvent, SyncToken, Unknown};
 pub use query::{MAX_QUERY, Query};
+pub use replays::Replays;
 pub use settings::SettingsError;
 pub use xml::{MAX_DEPTH, XmlProblem};

@@ -1,9 +1,14 @@
+//! The query of a callback's URL: read once, as it stands there.
+
 use std::fmt::Write as _;
 
 use crate::{Error, Reason};
 
 /// The longest query that is read. WeCom's has some 250 bytes.
 pub const MAX_QUERY: usize = 8 * 1024;
+
+/// Unix seconds have this many digits from 2001 to 2286.
+const TIMESTAMP_DIGITS: usize = 10;
 
 /// The query of a callback's URL.
 ///
@@ -31,8 +36,8 @@ impl Query {
     ///
     /// # Errors
     ///
-    /// One of `msg_signature`, `timestamp` and `nonce` is missing, one of them or `echostr` is there twice, is not
-    /// percent-encoded UTF-8 or has another form than it must have, or the query is longer than [`MAX_QUERY`].
+    /// One of `msg_signature`, `timestamp` and `nonce` is missing, one of them or `echostr` is there twice or is not
+    /// percent-encoded UTF-8, `timestamp` is not ten digits, or the query is longer than [`MAX_QUERY`].
     pub fn parse(raw_query: &str) -> Result<Self, Error> {
         if raw_query.len() > MAX_QUERY {
             return Err(Reason::QueryTooLarge { bytes: raw_query.len() }.into());
@@ -53,10 +58,10 @@ impl Query {
         &self.msg_signature
     }
 
-    /// `timestamp`: digits, Unix seconds.
+    /// `timestamp`: ten digits, Unix seconds.
     ///
-    /// Nobody says how old it may be. If you refuse old ones, leave room for WeCom's three attempts, and do it after the
-    /// signature is known to be right.
+    /// WeCom does not say how old it may be, and the signature does not fix where it ends: see
+    /// [`Replays`](crate::Replays), which refuses old requests and recognises repeats.
     pub fn timestamp(&self) -> &str {
         &self.timestamp
     }
@@ -72,8 +77,9 @@ impl Query {
     }
 
     fn check_forms(&self) -> Result<(), Reason> {
-        if self.timestamp.is_empty() || !self.timestamp.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(Reason::ParameterMalformed { parameter: "timestamp", expected: "digits" });
+        // The signature joins timestamp and nonce without a mark between them: only the length tells them apart.
+        if self.timestamp.len() != TIMESTAMP_DIGITS || !self.timestamp.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(Reason::ParameterMalformed { parameter: "timestamp", expected: "ten digits" });
         }
         Ok(())
     }

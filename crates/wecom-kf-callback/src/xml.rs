@@ -82,6 +82,11 @@ fn resolve(reference: &BytesRef<'_>) -> Result<char, XmlProblem> {
     }
 }
 
+/// Whether a text may be XML: every XML document begins with `<`, after a byte order mark and white space at most.
+pub(crate) fn may_be_xml(text: &str) -> bool {
+    text.trim_start_matches(|character: char| character == '\u{feff}' || character.is_whitespace()).starts_with('<')
+}
+
 fn is_white_space(text: &str) -> bool {
     text.bytes().all(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))
 }

@@ -63,13 +63,13 @@ fn it_verifies_its_url_and_works_after_it_has_answered() {
     let mut server = Server::start();
     let [token, key, corp_id] = SETTINGS.map(|(_, value)| value);
     let callback = Callback::new(token, key, corp_id).unwrap();
-    let query = callback.seal_url("1616140317555161061", "1", "2", [7; 16]);
+    let query = callback.seal_url("1616140317555161061", "1718000001", "2", [7; 16]);
     let reply = server.ask(&format!("GET /callback?{query} HTTP/1.1\r\nhost: x\r\n\r\n"));
     assert!(reply.starts_with("HTTP/1.1 200 OK\r\n") && reply.ends_with("\r\n\r\n1616140317555161061"), "{reply}");
 
     let xml = "<xml><ToUserName>ww1</ToUserName><CreateTime>1</CreateTime><MsgType>event</MsgType>\
         <Event>kf_msg_or_event</Event><Token>t</Token><OpenKfId>wk1</OpenKfId></xml>";
-    let sealed = callback.seal(xml, "1", "2", [7; 16]);
+    let sealed = callback.seal(xml, "1718000001", "2", [7; 16]);
     let post = |query: &str, length: usize, body: &str| {
         format!("POST /callback?{query} HTTP/1.1\r\nContent-Length: {length}\r\n\r\n{body}")
     };

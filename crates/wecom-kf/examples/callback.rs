@@ -22,7 +22,7 @@ async fn main() -> Result<(), Report> {
     let (service, mut events) = callback::service(settings.callback()?);
     let listener = TcpListener::bind(settings.listen()?).await?;
     println!("waiting at http://{}/callback", listener.local_addr()?);
-    let server = tokio::spawn(async move { axum::serve(listener, Router::new().route("/callback", service)).await });
+    let server = tokio::spawn(callback::serve(listener, Router::new().route("/callback", service)));
 
     let client = match settings.client() {
         Ok(client) => Some(client),
@@ -41,7 +41,8 @@ async fn main() -> Result<(), Report> {
             eprintln!("{error}");
         }
     }
-    Ok(server.await??)
+    server.abort();
+    Ok(())
 }
 
 async fn read(client: &Client, news: KfMsgOrEvent, cursors: &mut HashMap<OpenKfid, String>) -> Result<(), Error> {

@@ -69,7 +69,7 @@ fn without_a_secret_it_verifies_its_url() {
     let mut bot = Bot::start(vec![("WECOM_CORP_ID", "ww1".to_owned())]);
     assert!(bot.line().contains("not set in the environment: WECOM_KF_SECRET"));
     let callback = Callback::new(TOKEN, AES_KEY, "ww1").unwrap();
-    let reply = bot.ask("GET", &callback.seal_url("1616140317555161061", "1", "2", [7; 16]), "");
+    let reply = bot.ask("GET", &callback.seal_url("1616140317555161061", "1718000001", "2", [7; 16]), "");
     assert!(reply.starts_with("HTTP/1.1 200 OK\r\n") && reply.ends_with("\r\n\r\n1616140317555161061"), "{reply}");
 }
 
@@ -86,7 +86,7 @@ async fn with_one_it_reads_what_the_callback_tells_of_once() {
             sim.corp_id(),
             sim.open_kfid()
         );
-        let sealed = callback.seal(&xml, "1", "2", [7; 16]);
+        let sealed = callback.seal(&xml, "1718000001", "2", [7; 16]);
         assert!(bot.ask("POST", &sealed.query, &sealed.body).starts_with("HTTP/1.1 200 OK\r\n"));
     };
     let first = customer.says("你好");

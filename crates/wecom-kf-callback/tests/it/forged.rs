@@ -1,3 +1,5 @@
+//! Requests that were tampered with, and requests that were captured.
+
 use aes::Aes256;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -108,7 +110,7 @@ fn every_flipped_bit_of_timestamp_and_nonce_is_refused_before_decryption() {
             Err(_) => by_query += 1,
         }
     }
-    // Of 160, those that are not UTF-8, and timestamps that are not digits.
+    // Of 160, those that are not UTF-8, and timestamps that are not ten digits.
     assert_eq!(by_query + by_signature, 160);
     assert!(by_signature >= 70 + 20, "{by_signature}");
 }
@@ -249,7 +251,7 @@ fn a_signed_request_that_is_cut_anew_is_refused() {
     // A token that comes last, so that the other three stand side by side.
     let callback = Callback::new("zzz", KEY, RECEIVER).unwrap();
     let xml = XML.repeat(5);
-    let (mut signed, mut past_base64) = (0, 0);
+    let (mut malformed, mut signed, mut past_base64) = (0, 0, 0);
     for random in 0..40 {
         let encrypt = callback.encrypt(&xml, [random; 16]);
         let signature = callback.sign(TIMESTAMP, NONCE, &encrypt);
@@ -258,14 +260,18 @@ fn a_signed_request_that_is_cut_anew_is_refused() {
         let tails =
             (1..encrypt.len()).map(|cut| (TIMESTAMP.to_owned() + NONCE, encrypt[cut..].to_owned(), &encrypt[..cut]));
         for (timestamp, nonce, encrypt) in heads.chain(tails) {
-            let query = query_of(&signature, &timestamp, &nonce).unwrap();
-            let refusal = reason(callback.decrypt(&query, envelope(encrypt).as_bytes()));
+            let query = query_of(&signature, &timestamp, &nonce);
+            let refusal = reason(query.and_then(|query| callback.decrypt(&query, envelope(encrypt).as_bytes())));
+            if matches!(refusal, Reason::ParameterMalformed { parameter: "timestamp", .. }) {
+                malformed += 1;
+                continue;
+            }
             signed += usize::from(!is_signature(&refusal));
             past_base64 += usize::from(!is_signature(&refusal) && refusal != Reason::NotBase64);
         }
     }
     // Otherwise this shows nothing.
-    assert!(signed > 1000 && past_base64 > 100, "{signed} {past_base64}");
+    assert!(malformed > 1000 && signed > 1000 && past_base64 > 100, "{malformed} {signed} {past_base64}");
 }
 
 proptest! {
@@ -301,4 +307,53 @@ proptest! {
             prop_assert_eq!(text.len(), XML.len());
         }
     }
+}
+
+/// A body that was captured, sent again as the verification of a URL: the signature is the same.
+fn as_get(sealed: &wecom_kf_callback::Sealed) -> Query {
+    let encrypt = sealed.body.split("<Encrypt><![CDATA[").nth(1).unwrap().split(']').next().unwrap();
+    Query::parse(&format!("{}&echostr={}", sealed.query, crate::escape(encrypt.as_bytes()))).unwrap()
+}
+
+#[test]
+fn a_captured_post_sent_as_get_is_not_answered() {
+    let event = "<xml><ToUserName>ww0fixture0corp0001</ToUserName><CreateTime>1718000000</CreateTime>\
+        <MsgType>event</MsgType><Event>kf_msg_or_event</Event><Token>ENC1</Token><OpenKfId>wk1</OpenKfId></xml>";
+    // Long ones, short ones, and with all that may stand before the first element.
+    for xml in [event, XML, "<x/>", "\u{feff}<x/>", " \r\n\t<x/>", "<?xml version=\"1.0\"?><x/>", "<"] {
+        let query = as_get(&callback().seal(xml, TIMESTAMP, NONCE, [7; 16]));
+        let refused = callback().verify_url(&query).unwrap_err();
+        assert_eq!(refused.reason(), &Reason::NotAnEcho, "{xml}");
+        assert_eq!(refused.to_string(), "callback refused");
+    }
+}
+
+#[test]
+fn an_echo_has_at_most_64_bytes() {
+    let echo = |text: &str| {
+        callback().verify_url(&Query::parse(&callback().seal_url(text, TIMESTAMP, NONCE, [7; 16])).unwrap())
+    };
+    for text in ["1616140317555161061", "hello", "您好", &"x".repeat(64)] {
+        assert_eq!(echo(text).unwrap(), text);
+    }
+    for length in [65, 66, 96, 1000, 100_000] {
+        // An echostr of 100,000 bytes does not fit into a query.
+        let raw = callback().seal_url(&"x".repeat(length), TIMESTAMP, NONCE, [7; 16]);
+        let refused = reason(Query::parse(&raw).and_then(|query| callback().verify_url(&query)));
+        assert!(matches!(refused, Reason::NotAnEcho | Reason::QueryTooLarge { .. }), "{length}: {refused}");
+    }
+}
+
+#[test]
+fn a_long_echostr_is_not_even_decrypted() {
+    // Whole blocks, but no frame: what is decrypted is refused for its padding.
+    let refusal = |bytes: usize| {
+        let encrypt = STANDARD.encode(vec![7; bytes]);
+        let signature = callback().sign(TIMESTAMP, NONCE, &encrypt);
+        let echostr = crate::escape(encrypt.as_bytes());
+        let raw = format!("msg_signature={signature}&timestamp={TIMESTAMP}&nonce={NONCE}&echostr={echostr}");
+        reason(callback().verify_url(&Query::parse(&raw).unwrap()))
+    };
+    assert!(!matches!(refusal(128), Reason::NotAnEcho));
+    assert_eq!(refusal(144), Reason::NotAnEcho);
 }

@@ -1,3 +1,5 @@
+//! Queries: what is read, and what is refused.
+
 use proptest::prelude::*;
 use wecom_kf_callback::{MAX_QUERY, Query, Reason};
 
@@ -9,35 +11,40 @@ fn refusal(raw_query: &str) -> String {
 
 #[test]
 fn values_are_decoded_once_and_a_plus_stays_a_plus() {
-    let query =
-        Query::parse("msg_signature=a&timestamp=%31%32&nonce=%E4%BD%A0&echostr=a+b%2Bc%2bd%252B%3D==%20%26").unwrap();
+    let query = Query::parse(
+        "msg_signature=a&timestamp=%31%32%33%34567890&nonce=%E4%BD%A0&echostr=a+b%2Bc%2bd%252B%3D==%20%26",
+    )
+    .unwrap();
     assert_eq!(query.msg_signature(), "a");
-    assert_eq!(query.timestamp(), "12");
+    assert_eq!(query.timestamp(), "1234567890");
     assert_eq!(query.nonce(), "你");
     assert_eq!(query.echostr(), Some("a+b+c+d%2B=== &"));
 }
 
 #[test]
 fn other_parameters_a_question_mark_and_any_order_are_fine() {
-    let query = Query::parse("?app=1&app=2&&x&%ZZ=%ZZ&nonce=n&timestamp=1&msg_signature=s").unwrap();
-    assert_eq!((query.msg_signature(), query.timestamp(), query.nonce()), ("s", "1", "n"));
+    let query = Query::parse("?app=1&app=2&&x&%ZZ=%ZZ&nonce=n&timestamp=1718000001&msg_signature=s").unwrap();
+    assert_eq!((query.msg_signature(), query.timestamp(), query.nonce()), ("s", TIMESTAMP, "n"));
     assert_eq!(query.echostr(), None);
 }
 
 #[test]
 fn what_is_missing_is_named() {
     assert_eq!(refusal(""), "msg_signature is missing from the query");
-    assert_eq!(refusal("timestamp=1&nonce=n"), "msg_signature is missing from the query");
+    assert_eq!(refusal("timestamp=1718000001&nonce=n"), "msg_signature is missing from the query");
     assert_eq!(refusal("msg_signature=s&nonce=n"), "timestamp is missing from the query");
-    assert_eq!(refusal("msg_signature=s&timestamp=1"), "nonce is missing from the query");
-    assert_eq!(refusal("/callback?msg_signature=s&timestamp=1&nonce=n"), "msg_signature is missing from the query");
-    let query = Query::parse("msg_signature=s&timestamp=1&nonce=n").unwrap();
+    assert_eq!(refusal("msg_signature=s&timestamp=1718000001"), "nonce is missing from the query");
+    assert_eq!(
+        refusal("/callback?msg_signature=s&timestamp=1718000001&nonce=n"),
+        "msg_signature is missing from the query"
+    );
+    let query = Query::parse("msg_signature=s&timestamp=1718000001&nonce=n").unwrap();
     assert_eq!(reason(callback().verify_url(&query)).to_string(), "echostr is missing from the query");
 }
 
 #[test]
 fn what_is_there_twice_is_named() {
-    let whole = "msg_signature=s&timestamp=1&nonce=n&echostr=e";
+    let whole = "msg_signature=s&timestamp=1718000001&nonce=n&echostr=e";
     for parameter in ["msg_signature", "timestamp", "nonce", "echostr"] {
         for again in ["=1", "=", ""] {
             let raw = format!("{whole}&{parameter}{again}");
@@ -49,19 +56,33 @@ fn what_is_there_twice_is_named() {
 #[test]
 fn what_is_malformed_is_named() {
     for value in ["%", "%2", "%2G", "%+1", "%%20", "%FF", "%ED%A0%80"] {
-        let raw = format!("msg_signature=s&timestamp=1&nonce={value}");
+        let raw = format!("msg_signature=s&timestamp=1718000001&nonce={value}");
         assert_eq!(refusal(&raw), "nonce in the query must be percent-encoded UTF-8", "{value}");
     }
-    for value in ["", "-1", "1x", "+1", "%2B1", "1.0", " 1", "%EF%BC%91"] {
+    let others = [
+        "",
+        "-1",
+        "1x",
+        "+1",
+        "%2B1",
+        "1.0",
+        " 1",
+        "%EF%BC%91",
+        "171800000",
+        "17180000011",
+        "171800000x",
+        "-718000001",
+    ];
+    for value in others {
         let raw = format!("msg_signature=s&timestamp={value}&nonce=n");
-        assert_eq!(refusal(&raw), "timestamp in the query must be digits", "{value}");
+        assert_eq!(refusal(&raw), "timestamp in the query must be ten digits", "{value}");
     }
 }
 
 #[test]
 fn the_query_is_bounded() {
     let raw = |length: usize| {
-        let head = "msg_signature=s&timestamp=1&nonce=";
+        let head = "msg_signature=s&timestamp=1718000001&nonce=";
         format!("{head}{}", "n".repeat(length - head.len()))
     };
     assert!(Query::parse(&raw(MAX_QUERY)).is_ok());
@@ -113,7 +134,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_written_is_read(text in ".{0,200}", timestamp in "[0-9]{1,20}", nonce in ".{0,40}", random: [u8; 16]) {
+    fn what_is_written_is_read(text in "[!-;=-~]{0,64}", timestamp in "[0-9]{10}", nonce in ".{0,40}", random: [u8; 16]) {
         let query = Query::parse(&callback().seal_url(&text, &timestamp, &nonce, random)).unwrap();
         prop_assert_eq!(query.timestamp(), timestamp);
         prop_assert_eq!(query.nonce(), nonce);

@@ -66,7 +66,7 @@ async fn echo(delivery: Delivery) -> Result<(), Failure> {
 async fn listen(settings: &Settings, inbox: InboxHandle) -> Result<(), Report> {
     let (service, mut events) = callback::service(settings.callback()?);
     let listener = TcpListener::bind(settings.listen()?).await?;
-    tokio::spawn(async move { axum::serve(listener, Router::new().route("/callback", service)).await });
+    tokio::spawn(callback::serve(listener, Router::new().route("/callback", service)));
     tokio::spawn(async move {
         while let Some(event) = events.recv().await {
             inbox.wake(&event);
