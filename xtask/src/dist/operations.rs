@@ -21,7 +21,6 @@ pub fn adapt(root: &mut Value, errcodes: &Errcodes, texts: &mut Texts) -> Vec<St
 
 /// Linters ask for it, and whoever reads the product alone needs it.
 fn describe_head(root: &mut Value, texts: &mut Texts) {
-    texts.add("WeCom customer service API", "企业微信「微信客服」API");
     let server =
         texts.add("Production. Tests use the address of a simulator instead.", "正式环境；测试时改用模拟器的地址。");
     for known in root.get_mut("servers").and_then(Value::as_array_mut).into_iter().flatten() {
