@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use wecom_kf::message::{Content, Event, Message};
 use wecom_kf::raw::{Operation, op, types};
+use wecom_kf_sim::Simulator;
 
 use crate::samples::decoded;
 
@@ -91,6 +92,31 @@ fn every_example_of_a_request_satisfies_its_strict_schema() {
         }
     }
     assert_eq!(seen, 50);
+}
+
+/// The limits, too, which the simulator checks in WeCom's units.
+#[tokio::test]
+async fn the_simulator_finds_nothing_wrong_with_any_example_of_a_request() {
+    let sim = Simulator::builder().seed(7).start().await.unwrap();
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let credentials = format!("corpid={}&corpsecret={}", sim.corp_id(), sim.secret());
+    http.get(format!("{}{}?{credentials}", sim.base_url(), op::GETTOKEN.path)).send().await.unwrap();
+    let access_token = sim.access_token().unwrap();
+    let post = |operation: Operation, request: Value| {
+        let url = format!("{}{}?access_token={access_token}", sim.base_url(), operation.path);
+        http.post(url).body(request.to_string()).send()
+    };
+    for operation in op::ALL {
+        for (name, request) in requests(operation) {
+            post(operation, request).await.unwrap();
+            let calls = sim.journal();
+            let call = calls.last().unwrap();
+            assert_eq!(call.operation, operation.id);
+            assert!(call.problems.is_empty(), "{} {name}: {:?}", operation.id, call.problems);
+        }
+    }
+    post(op::KNOWLEDGE_ADD_GROUP, json!({ "name": "一个超过十二个字符的分组名称" })).await.unwrap();
+    assert_eq!(sim.journal().last().unwrap().problems.len(), 1);
 }
 
 #[test]
