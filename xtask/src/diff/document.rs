@@ -231,8 +231,29 @@ impl Comparison<'_> {
             match (old, new) {
                 (Some(old), Some(new)) => {
                     self.content(&place, self.read(), &old, &new);
+                    self.headers(&place, &old, &new);
                     let mut handled: BTreeSet<&str> = compare_words(&place, &old, &new, self.changes).collect();
-                    handled.insert("content");
+                    handled.extend(["content", "headers"]);
+                    compare_rest(&place, &old, &new, &handled, self.changes);
+                }
+                (None, Some(_)) => self.changes.compatible(place, "added"),
+                (Some(_), None) => self.changes.breaking(place, "removed"),
+                (None, None) => {}
+            }
+        }
+    }
+
+    /// The headers of a reply.
+    fn headers(&mut self, reply: &Place, old: &Map<String, Value>, new: &Map<String, Value>) {
+        let (old, new) = (object(old, "headers"), object(new, "headers"));
+        for name in old.keys().chain(new.keys()).collect::<BTreeSet<_>>() {
+            let place = reply.property(&format!("header {name}"));
+            match (self.resolved(old.get(name)), self.resolved_new(new.get(name))) {
+                (Some(old), Some(new)) => {
+                    self.required(&place, self.read(), &old, &new);
+                    self.part("schema", &place, self.read(), &old, &new);
+                    let mut handled: BTreeSet<&str> = compare_words(&place, &old, &new, self.changes).collect();
+                    handled.extend(["required", "schema"]);
                     compare_rest(&place, &old, &new, &handled, self.changes);
                 }
                 (None, Some(_)) => self.changes.compatible(place, "added"),

@@ -44,7 +44,10 @@ paths:
       x-repeat: safe
       security: []
       responses:
-        "200": { description: R., content: { application/json: { schema: { $ref: "#/components/schemas/Page" } } } }
+        "200":
+          description: R.
+          headers: { Length: { description: H., schema: { type: string } } }
+          content: { application/json: { schema: { $ref: "#/components/schemas/Page" } } }
         default: { description: E., content: { application/json: { schema: { $ref: "#/components/schemas/Refusal" } } } }
 components:
   securitySchemes:
@@ -405,6 +408,24 @@ fn each_kind_of_change_of_the_document_is_told_with_its_place() {
             "openapi: 3.1.0",
             &["breaking (1)", "the document: `openapi` is 3.1.0 instead of 3.0.3"],
             &[],
+        ),
+        (
+            "description: H.",
+            "description: G.",
+            &["words only (1)", "description changed (1): read reply: header Length"],
+            &[],
+        ),
+        (
+            "description: H., schema: { type: string }",
+            "description: H., schema: { type: integer }",
+            &["breaking (1)", "read reply: header Length: the type is integer instead of string"],
+            &[],
+        ),
+        (
+            "          headers: { Length: { description: H., schema: { type: string } } }\n",
+            "",
+            &["breaking (1)", "read reply: header Length: removed"],
+            &["compatible (1)", "read reply: header Length: added"],
         ),
         ("description: Words.", "description: Other words.", &["words only (1)", "description changed (1): info"], &[]),
         (
