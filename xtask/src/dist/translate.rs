@@ -58,7 +58,7 @@ impl Translations {
     }
 }
 
-/// Calls `f` with the title of the document and with every summary and description in it.
+/// Calls `f` with the title of the document, with every summary and description, and with what `x-unconfirmed` says.
 fn each_text(root: &mut Value, f: &mut impl FnMut(&mut String)) {
     if let Some(Value::String(title)) = root["info"].get_mut("title") {
         f(title);
@@ -71,7 +71,7 @@ fn texts_below(value: &mut Value, f: &mut impl FnMut(&mut String)) {
         Value::Object(map) => {
             for (key, child) in map {
                 match (key.as_str(), child) {
-                    ("summary" | "description", Value::String(text)) => f(text),
+                    ("summary" | "description" | "x-unconfirmed", Value::String(text)) => f(text),
                     // Names of properties and examples are no keywords, and a reply may be the `default` one.
                     ("properties" | "examples" | "responses", Value::Object(named)) => {
                         named.values_mut().for_each(|child| texts_below(child, f));
