@@ -1,5 +1,7 @@
 //! The document's examples: requests satisfy their strict schemas, replies decode, and nothing of either gets lost.
 
+use std::sync::LazyLock;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -25,9 +27,10 @@ fn examples(media: &Value) -> Vec<(String, Value)> {
     }
 }
 
-fn in_document(operation: Operation) -> Value {
-    let document = wecom_kf_raw::document::parsed();
-    document["paths"][operation.path][operation.method.to_ascii_lowercase()].clone()
+static DOCUMENT: LazyLock<Value> = LazyLock::new(wecom_kf_raw::document::parsed);
+
+fn in_document(operation: Operation) -> &'static Value {
+    &DOCUMENT["paths"][operation.path][operation.method.to_ascii_lowercase()]
 }
 
 fn requests(operation: Operation) -> Vec<(String, Value)> {
@@ -159,10 +162,9 @@ fn every_kind_that_can_be_sent_has_an_example() {
 
 #[test]
 fn every_example_of_a_reply_satisfies_its_schema_and_decodes_without_loss() {
-    let document = wecom_kf_raw::document::parsed();
     for operation in op::ALL {
         let schema = &in_document(operation)["responses"]["200"]["content"]["application/json"]["schema"];
-        let validator = validator(&json!({ "$ref": schema["$ref"], "components": document["components"] }));
+        let validator = validator(&json!({ "$ref": schema["$ref"], "components": DOCUMENT["components"] }));
         for (name, reply) in replies(operation) {
             let errors: Vec<String> = validator.iter_errors(&reply).map(|error| error.to_string()).collect();
             assert!(errors.is_empty(), "{} {name}: {errors:?}", operation.id);
@@ -193,8 +195,7 @@ fn every_kind_and_event_that_is_read_has_an_example_and_a_type() {
     kinds.sort();
     kinds.dedup();
     // Both lists are those of the document: of Message.msgtype and of its event_type.
-    let schemas = &wecom_kf_raw::document::parsed()["components"]["schemas"];
-    let message = &schemas["Message"]["properties"];
+    let message = &DOCUMENT["components"]["schemas"]["Message"]["properties"];
     let mut documented: Vec<String> = [&message["msgtype"], &message["event"]["properties"]["event_type"]]
         .iter()
         .flat_map(|listed| listed_in(listed["description"].as_str().unwrap()))
