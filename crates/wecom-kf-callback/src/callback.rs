@@ -58,7 +58,8 @@ impl Callback {
     /// Takes the settings: `Token` and `EncodingAESKey` as they are in the console, and the receiver id, which is the
     /// corp id for a self-built app, the suite id for events of a third-party app's provider, and empty in a few cases.
     ///
-    /// All 64 last characters of the key are fine, also where other libraries call it bad base64.
+    /// White space and byte order marks around them are removed. All 64 last characters of the key are fine, also where
+    /// other libraries call it bad base64.
     ///
     /// # Errors
     ///
@@ -70,9 +71,9 @@ impl Callback {
         receiver_id: impl Into<String>,
     ) -> Result<Self, SettingsError> {
         let (token, receiver_id) = (token.into(), receiver_id.into());
-        settings::check_token(&token)?;
+        let token = settings::token(&token)?.to_owned();
         let key = settings::parse_key(encoding_aes_key.as_ref())?;
-        settings::check_receiver_id(&receiver_id)?;
+        let receiver_id = settings::receiver_id(&receiver_id)?.to_owned();
         Ok(Self { token, key, receiver_id })
     }
 

@@ -14,5 +14,5 @@ pub use error::{Error, Reason};
 pub use event::{Event, KfAccountAuthChange, KfMsgOrEvent, SyncToken, Unknown};
 pub use query::{MAX_QUERY, Query};
 pub use replays::Replays;
-pub use settings::SettingsError;
+pub use settings::{SettingsError, check_encoding_aes_key, check_token};
 pub use xml::{MAX_DEPTH, XmlProblem};

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use wecom_kf_text::{Flaw, checked};
 
 use crate::frame::Key;
 
@@ -23,12 +24,14 @@ const KEY_ENCODING: GeneralPurpose = GeneralPurpose::new(
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SettingsError {
-    /// There is white space in a setting or around it; a line end, where it was read from a file.
-    #[error("{setting} has white space in it or around it: paste it without")]
+    /// A setting has white space or an invisible character in it, or quotes around it.
+    #[error("{setting}: {flaw}")]
     #[non_exhaustive]
-    WhiteSpace {
+    Character {
         /// Its name in the console; `receiver id` has none there.
         setting: &'static str,
+        /// The character and its place.
+        flaw: Flaw,
     },
 
     /// The `Token` is empty or too long.
@@ -68,19 +71,57 @@ pub enum SettingsError {
     },
 }
 
-pub(crate) fn check_token(token: &str) -> Result<(), SettingsError> {
-    no_white_space("Token", token)?;
+impl SettingsError {
+    /// What is wrong and what to do, in Chinese.
+    pub fn zh(&self) -> String {
+        match self {
+            Self::Character { setting, flaw } => {
+                let setting = if *setting == RECEIVER_ID { "receiveid" } else { setting };
+                format!("{setting}：{}", flaw.zh())
+            }
+            Self::TokenLength { actual } => format!("Token 有 {actual} 个字符，后台的为 1 到 {MAX_TOKEN} 个"),
+            Self::TokenAlphabet { position } => format!("Token 的第 {position} 个字符不是字母 A-Z、a-z 或数字"),
+            Self::KeyPadded => format!("EncodingAESKey 有 44 个字符且以“=”结尾，请去掉“=”，后台的为 {KEY_LENGTH} 个"),
+            Self::KeyLength { actual } => format!("EncodingAESKey 有 {actual} 个字符，后台的为 {KEY_LENGTH} 个"),
+            Self::KeyAlphabet { position } => {
+                format!("EncodingAESKey 的第 {position} 个字符不属于 A-Z、a-z、0-9、“+”和“/”")
+            }
+        }
+    }
+}
+
+/// Checks a `Token` by itself, as [`Callback::new`](crate::Callback::new) does.
+///
+/// # Errors
+///
+/// Says what is wrong with it and does not show it.
+pub fn check_token(token: &str) -> Result<(), SettingsError> {
+    self::token(token).map(drop)
+}
+
+/// Checks an `EncodingAESKey` by itself, as [`Callback::new`](crate::Callback::new) does.
+///
+/// # Errors
+///
+/// Says what is wrong with it and does not show it.
+pub fn check_encoding_aes_key(encoding_aes_key: &str) -> Result<(), SettingsError> {
+    parse_key(encoding_aes_key).map(drop)
+}
+
+/// The `Token`, trimmed.
+pub(crate) fn token(token: &str) -> Result<&str, SettingsError> {
+    let token = pasted("Token", token)?;
     if let Some(position) = position(token, |char| !char.is_ascii_alphanumeric()) {
         return Err(SettingsError::TokenAlphabet { position });
     }
     if !(1..=MAX_TOKEN).contains(&token.len()) {
         return Err(SettingsError::TokenLength { actual: token.len() });
     }
-    Ok(())
+    Ok(token)
 }
 
 pub(crate) fn parse_key(encoding_aes_key: &str) -> Result<Key, SettingsError> {
-    no_white_space("EncodingAESKey", encoding_aes_key)?;
+    let encoding_aes_key = pasted("EncodingAESKey", encoding_aes_key)?;
     let actual = encoding_aes_key.chars().count();
     if actual == KEY_LENGTH + 1 && encoding_aes_key.ends_with('=') {
         return Err(SettingsError::KeyPadded);
@@ -101,13 +142,15 @@ pub(crate) fn parse_key(encoding_aes_key: &str) -> Result<Key, SettingsError> {
     }
 }
 
-/// Any text may be a receiver id, the empty one too.
-pub(crate) fn check_receiver_id(receiver_id: &str) -> Result<(), SettingsError> {
-    no_white_space("receiver id", receiver_id)
+/// The receiver id, trimmed. Any text may be one, the empty one too.
+pub(crate) fn receiver_id(receiver_id: &str) -> Result<&str, SettingsError> {
+    pasted(RECEIVER_ID, receiver_id)
 }
 
-fn no_white_space(setting: &'static str, text: &str) -> Result<(), SettingsError> {
-    if text.contains(char::is_whitespace) { Err(SettingsError::WhiteSpace { setting }) } else { Ok(()) }
+const RECEIVER_ID: &str = "receiver id";
+
+fn pasted<'a>(setting: &'static str, text: &'a str) -> Result<&'a str, SettingsError> {
+    checked(text).map_err(|flaw| SettingsError::Character { setting, flaw })
 }
 
 fn position(text: &str, refused: impl Fn(char) -> bool) -> Option<usize> {

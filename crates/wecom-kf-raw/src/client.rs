@@ -143,6 +143,12 @@ impl Client {
 
 /// The message does not show the URL: the user info in it may be a password.
 fn checked_base_url(base_url: &str) -> Result<Url, Error> {
+    let base_url = wecom_kf_text::checked(base_url)
+        .map_err(|_| Error::BaseUrl("has white space or an invisible character in it, or quotes around it"))?;
+    // Without this check, `localhost:9500` is a URL of the scheme `localhost`.
+    if !base_url.contains("://") {
+        return Err(Error::BaseUrl("has no scheme; begin it with https:// (or http://)"));
+    }
     let url = Url::parse(base_url).map_err(|_| Error::BaseUrl("is not a URL such as https://qyapi.weixin.qq.com"))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(Error::BaseUrl("is neither http nor https"));

@@ -10,6 +10,7 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use wecom_kf_callback::{Callback, Sealed, SettingsError};
+use wecom_kf_text::trimmed;
 
 use crate::fault::Effect;
 use crate::journal::{Delivery, Row, VERIFY_URL, mask_text};
@@ -80,7 +81,7 @@ pub enum CallbackError {
 impl Keys {
     pub(crate) fn new(token: &str, aes_key: &str, corp_id: &str) -> Result<Self, SettingsError> {
         let sealing = Callback::new(token, aes_key, corp_id)?;
-        Ok(Self { token: token.to_owned(), aes_key: aes_key.to_owned(), sealing })
+        Ok(Self { token: trimmed(token).to_owned(), aes_key: trimmed(aes_key).to_owned(), sealing })
     }
 }
 

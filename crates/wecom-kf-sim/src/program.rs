@@ -69,7 +69,7 @@ struct Options {
     #[arg(long, global = true)]
     port: Option<u16>,
     /// Address to listen on [default: 127.0.0.1]
-    #[arg(long, value_name = "ADDRESS", global = true)]
+    #[arg(long, value_name = "ADDRESS", global = true, value_parser = config::address)]
     listen: Option<std::net::IpAddr>,
     /// Makes ids, tokens and cursors the same each time
     #[arg(long, global = true)]

@@ -14,11 +14,12 @@ use axum::Router;
 use tokio::net::TcpListener;
 use wecom_kf::callback::{self, Event, KfMsgOrEvent};
 use wecom_kf::message::{Content, SyncRequest};
-use wecom_kf::{Client, ErrCode, Error, OpenKfid, Report, Settings};
+use wecom_kf::{Client, ErrCode, Error, OpenKfid, Report, Settings, Variable};
 
 #[tokio::main]
 async fn main() -> Result<(), Report> {
     let settings = Settings::from_env();
+    settings.require(&[Variable::CorpId, Variable::CallbackToken, Variable::CallbackAesKey, Variable::Listen])?;
     let (service, mut events) = callback::service(settings.callback()?);
     let listener = TcpListener::bind(settings.listen()?).await?;
     println!("waiting at http://{}/callback", listener.local_addr()?);

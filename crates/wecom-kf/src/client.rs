@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use reqwest::Url;
+use url::ParseError;
+use wecom_kf_text::checked;
 
 use crate::call::{Caller, Limits};
 use crate::credentials::Credentials;
@@ -11,7 +13,7 @@ use crate::error::in_one_line;
 use crate::raw::{self, Request, op};
 use crate::retry::RetryBudget;
 use crate::token::{TokenCache, Tokens};
-use crate::{AccessToken, Error, IssuedToken, RetryPolicy, TokenSource, account, corp, customer, knowledge};
+use crate::{AccessToken, Bilingual, Error, IssuedToken, RetryPolicy, TokenSource, account, corp, customer, knowledge};
 use crate::{media, message, service_state, servicer, statistic, upgrade_service};
 
 /// The figures a client starts out with. Those that have a setter on [`ClientBuilder`] or [`RetryPolicy`] can be
@@ -209,7 +211,7 @@ impl fmt::Debug for Client {
 #[must_use]
 pub struct ClientBuilder {
     credentials: Credentials,
-    base_url: Result<String, Error>,
+    base_url: Result<String, Bilingual>,
     http: reqwest::ClientBuilder,
     connect_timeout: Duration,
     limits: Limits,
@@ -219,9 +221,9 @@ pub struct ClientBuilder {
 }
 
 impl ClientBuilder {
-    /// Where the API is, [`defaults::BASE_URL`] unless said: a proxy of yours, or a simulator. A path is kept, a slash
-    /// at its end dropped. [`build`](Self::build) refuses anything but http and https, a query, a fragment and user
-    /// info.
+    /// Where the API is, [`defaults::BASE_URL`] unless said: a proxy of yours, or a simulator. A path is kept. White
+    /// space around it and a slash at its end are removed. [`build`](Self::build) refuses anything but http and https, a
+    /// query, a fragment, user info, and invisible characters.
     pub fn base_url(mut self, base_url: impl AsRef<str>) -> Self {
         self.base_url = checked_base_url(base_url.as_ref());
         self
@@ -281,17 +283,20 @@ impl ClientBuilder {
     /// [`Error::Settings`]: the base URL cannot be used, the corp id or the secret is empty, or the HTTP client cannot
     /// be made.
     pub fn build(self) -> Result<Client, Error> {
-        let base_url = self.base_url?;
         // Longer ones would leave the range of the clock.
         let limits = Limits { attempt: self.limits.attempt.min(LONGEST), call: self.limits.call.min(LONGEST) };
-        let Credentials { corp_id, secret } = self.credentials;
-        if self.token_source.is_none() {
-            for (what, is_empty) in [("corp id", corp_id.is_empty()), ("secret", secret.expose().is_empty())] {
-                if is_empty {
-                    return Err(Error::settings(format!("the {what} is empty")));
-                }
-            }
+        let mut problems = match self.token_source {
+            Some(_) => Vec::new(),
+            None => self.credentials.problems(),
+        };
+        let base_url = self.base_url.unwrap_or_else(|problem| {
+            problems.push(problem.about(&Bilingual::new("the base URL", "base URL")));
+            String::new()
+        });
+        if !problems.is_empty() {
+            return Err(Error::Settings(problems));
         }
+        let Credentials { corp_id, secret } = self.credentials;
         let http = self
             .http
             .connect_timeout(self.connect_timeout)
@@ -299,8 +304,7 @@ impl ClientBuilder {
             .timeout(limits.call)
             .read_timeout(limits.call)
             .pool_idle_timeout(defaults::POOL_IDLE_TIMEOUT);
-        let raw = raw::Client::new(base_url.clone(), http)
-            .map_err(|error| Error::settings(format!("no HTTP client: {}", in_one_line(&error))))?;
+        let raw = raw::Client::new(base_url.clone(), http).map_err(|error| Error::settings(no_http_client(&error)))?;
         let jitter = self.retry.source_of_jitter();
         let caller = Arc::new(Caller { raw, retry: self.retry, budget: RetryBudget::full(), secret: secret.clone() });
         let source = self.token_source.unwrap_or_else(|| {
@@ -329,25 +333,60 @@ impl fmt::Debug for ClientBuilder {
 /// A year.
 const LONGEST: Duration = Duration::from_secs(365 * 86_400);
 
-/// The message does not show the URL: what is wrong with it may be a password inside.
-fn checked_base_url(base_url: &str) -> Result<String, Error> {
-    let refuse = |problem: &str| Err(Error::settings(format!("the base URL {problem}")));
-    let Ok(url) = Url::parse(base_url) else {
-        return refuse("is no URL, such as https://qyapi.weixin.qq.com");
+fn no_http_client(error: &raw::Error) -> Bilingual {
+    let en = format!("the HTTP client cannot be made: {}", in_one_line(error));
+    Bilingual::new(en, "无法创建 HTTP 客户端：TLS 不可用，或通过 http() 给出的设置（代理、证书）无效")
+}
+
+/// The base URL without a slash at its end, or what is wrong with it. The message does not show the URL: what is wrong
+/// with it may be a password inside.
+pub(crate) fn checked_base_url(base_url: &str) -> Result<String, Bilingual> {
+    let refuse = |en: &str, zh: &str| Err(Bilingual::new(en, zh));
+    let base_url = checked(base_url).map_err(|flaw| Bilingual::new(flaw.to_string(), flaw.zh()))?;
+    if base_url.is_empty() {
+        return refuse(
+            "empty; unset it, or write a URL such as https://qyapi.weixin.qq.com",
+            "为空；请删除该设置，或填写 URL，例如 https://qyapi.weixin.qq.com",
+        );
+    }
+    // Without this check, `localhost:9500` is a URL of the scheme `localhost`.
+    if !base_url.contains("://") {
+        return refuse(
+            "the scheme is missing; begin it with https:// (or http://)",
+            "缺少协议；请以 https://（或 http://）开头",
+        );
+    }
+    let url = match Url::parse(base_url) {
+        Ok(url) => url,
+        Err(error) => return Err(not_a_url(error)),
     };
     if !matches!(url.scheme(), "http" | "https") {
-        return refuse("is neither http nor https");
+        return refuse("the scheme is neither http nor https", "协议既不是 http 也不是 https");
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return refuse("has user info; leave it out");
+        return refuse("it has user info; leave it out", "含有用户信息，请去掉");
     }
     if url.query().is_some() {
-        return refuse("has a query; leave it out");
+        return refuse("it has a query; leave it out", "含有查询串，请去掉");
     }
     if url.fragment().is_some() {
-        return refuse("has a fragment; leave it out");
+        return refuse("it has a fragment; leave it out", "含有片段（#），请去掉");
     }
     Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+fn not_a_url(error: ParseError) -> Bilingual {
+    let (en, zh) = match error {
+        ParseError::RelativeUrlWithoutBase => {
+            ("the scheme is missing; begin it with https:// (or http://)", "缺少协议；请以 https://（或 http://）开头")
+        }
+        ParseError::EmptyHost => ("the host is missing", "缺少主机名"),
+        ParseError::InvalidPort => ("the port is not a number up to 65535", "端口不是 65535 以内的数字"),
+        ParseError::InvalidIpv4Address | ParseError::InvalidIpv6Address => ("the IP address is invalid", "IP 地址无效"),
+        ParseError::InvalidDomainCharacter | ParseError::IdnaError => ("the host name is invalid", "主机名无效"),
+        _ => ("not a URL, such as https://qyapi.weixin.qq.com", "不是 URL，例如 https://qyapi.weixin.qq.com"),
+    };
+    Bilingual::new(en, zh)
 }
 
 /// Tokens as self-built apps get them.

@@ -1,4 +1,6 @@
-use crate::CorpSecret;
+use wecom_kf_text::{checked, trimmed};
+
+use crate::{Bilingual, CorpSecret};
 
 /// The corp and the app on whose behalf a client calls.
 ///
@@ -12,9 +14,25 @@ pub struct Credentials {
 impl Credentials {
     /// `corp_id` is the id of the corp (`ww…`), `secret` that of an app listed under 微信客服 › 可调用接口的应用.
     ///
-    /// Takes anything; [`ClientBuilder::build`](crate::ClientBuilder::build) refuses what is empty.
+    /// White space and byte order marks around them are removed. [`ClientBuilder::build`](crate::ClientBuilder::build)
+    /// refuses what is empty, holds white space or invisible characters, or is in quotes.
     pub fn new(corp_id: impl Into<String>, secret: impl Into<String>) -> Self {
-        Self { corp_id: corp_id.into(), secret: CorpSecret::from(secret.into()) }
+        let (corp_id, secret) = (corp_id.into(), secret.into());
+        Self { corp_id: trimmed(&corp_id).to_owned(), secret: CorpSecret::from(trimmed(&secret)) }
+    }
+
+    /// What is wrong with them.
+    pub(crate) fn problems(&self) -> Vec<Bilingual> {
+        let values = [
+            (Bilingual::new("the corp id", "企业 ID"), self.corp_id.as_str()),
+            (Bilingual::new("the secret", "secret"), self.secret.expose()),
+        ];
+        let problem = |text: &str| match checked(text) {
+            Ok("") => Some(Bilingual::new("empty", "为空")),
+            Ok(_) => None,
+            Err(flaw) => Some(Bilingual::new(flaw.to_string(), flaw.zh())),
+        };
+        values.iter().filter_map(|(what, text)| Some(problem(text)?.about(what))).collect()
     }
 
     /// The corp's id.

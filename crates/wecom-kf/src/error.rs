@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::input::Problem;
 use crate::raw::{self, BodyKind, Operation};
-use crate::{Class, ErrCode, Lang, ServiceState};
+use crate::{Bilingual, Class, ErrCode, Lang, ServiceState};
 
 /// Why a call failed, for the person on call: what failed, why, and what to do.
 ///
@@ -96,9 +96,9 @@ pub enum Error {
         source: Arc<std::io::Error>,
     },
 
-    /// The client cannot be built of these settings.
-    #[error("bad settings: {problem}  do: {}", self.remedy(Lang::En), problem = .0)]
-    Settings(String),
+    /// The client cannot be built of these settings: all that is wrong with them. It shows no values.
+    #[error("bad settings: {}  do: {}", listed(.0, Lang::En), self.remedy(Lang::En))]
+    Settings(Vec<Bilingual>),
 }
 
 /// A refusal by WeCom.
@@ -168,8 +168,8 @@ impl Error {
         Self::Refused(Refusal { operation: operation.id, code, errmsg: errmsg.into(), attempts: 1, session: None })
     }
 
-    pub(crate) fn settings(problem: impl Into<String>) -> Self {
-        Self::Settings(problem.into())
+    pub(crate) fn settings(problem: Bilingual) -> Self {
+        Self::Settings(vec![problem])
     }
 
     /// What WeCom said, if it answered; for [`NoToken`](Self::NoToken), what it said to `gettoken`.
@@ -261,8 +261,8 @@ impl Error {
             }
             Self::TokenSource(source) => format!("access_token 的来源出错：{}", in_one_line(&**source)),
             Self::InvalidInput { .. } => format!("参数有误，未发送：{self}"),
-            Self::File { source, .. } => format!("本机文件读写失败：{source}"),
-            Self::Settings(problem) => format!("配置有误：{problem}"),
+            Self::File { source, .. } => format!("本机文件读写失败：{}", Bilingual::io(source).in_lang(lang)),
+            Self::Settings(problems) => format!("配置有误：{}", listed(problems, lang)),
         };
         format!("{what}  处理：{}", self.remedy(lang))
     }
@@ -291,11 +291,27 @@ impl Error {
             Self::File { .. } => {
                 ("Check that the path is right, its rights, and the space on the disk.", "检查路径、权限和磁盘空间。")
             }
-            Self::Settings(_) => ("Mend the settings and start again.", "修正配置后重新启动。"),
+            Self::Settings(_) => ("Correct the settings and start again.", "修正配置后重新启动。"),
         };
         match lang {
             Lang::En => en,
             Lang::Zh => zh,
+        }
+    }
+}
+
+/// One problem as it is; several with numbers, in one line.
+fn listed(problems: &[Bilingual], lang: Lang) -> String {
+    let (open, close, between) = match lang {
+        Lang::En => ("(", ") ", "; "),
+        Lang::Zh => ("（", "）", "；"),
+    };
+    match problems {
+        [problem] => problem.in_lang(lang).to_owned(),
+        problems => {
+            let numbered = (1..).zip(problems);
+            let lines = numbered.map(|(number, problem)| format!("{open}{number}{close}{}", problem.in_lang(lang)));
+            lines.collect::<Vec<_>>().join(between)
         }
     }
 }

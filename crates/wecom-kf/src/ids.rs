@@ -2,22 +2,24 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use wecom_kf_text::trimmed;
+
 use crate::input;
-use crate::{Error, raw::limits::send_msg as limits};
+use crate::{Bilingual, Error, raw::limits::send_msg as limits};
 
 /// An id that WeCom hands out: taken and passed on untouched, so anything is taken; an empty one is refused when it is
 /// used.
 macro_rules! id {
-    ($(#[$docs:meta])* $name:ident) => {
+    ($(#[$docs:meta])* $name:ident, $take:path) => {
         $(#[$docs])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(transparent)]
         pub struct $name(String);
 
         impl $name {
-            /// The id as it is, unchecked: WeCom documents no form.
+            /// Takes any text: WeCom documents no form. It is checked when it is used.
             pub fn new(id: impl Into<String>) -> Self {
-                Self(id.into())
+                Self($take(id.into()))
             }
 
             /// The id as text.
@@ -28,13 +30,13 @@ macro_rules! id {
 
         impl From<String> for $name {
             fn from(id: String) -> Self {
-                Self(id)
+                Self::new(id)
             }
         }
 
         impl From<&str> for $name {
             fn from(id: &str) -> Self {
-                Self(id.to_owned())
+                Self::new(id)
             }
         }
 
@@ -53,18 +55,27 @@ macro_rules! id {
 }
 
 id! {
-    /// The id of a customer service account, `wk…`.
-    OpenKfid
+    /// The id of a customer service account, `wk…`. White space and byte order marks around it are removed.
+    OpenKfid, without_surroundings
 }
 
 id! {
     /// The id of a customer, `wm…` or `wo…`. Pass it on untouched: a changed one is answered with 40096.
-    ExternalUserId
+    ExternalUserId, std::convert::identity
+}
+
+/// People paste the ids of accounts into settings and command lines.
+fn without_surroundings(id: String) -> String {
+    match trimmed(&id) {
+        whole if whole.len() == id.len() => id,
+        trimmed => trimmed.to_owned(),
+    }
 }
 
 impl OpenKfid {
     pub(crate) fn check(&self) -> Result<(), Error> {
-        input::bytes("open_kfid", &self.0, limits::OPEN_KFID_MAX_BYTES)
+        input::bytes("open_kfid", &self.0, limits::OPEN_KFID_MAX_BYTES)?;
+        input::pasted("open_kfid", &self.0)
     }
 }
 
@@ -100,7 +111,10 @@ impl MsgId {
     /// The operating system has no randomness to give.
     pub fn random() -> Result<Self, Error> {
         let mut bytes = [0; 16];
-        getrandom::fill(&mut bytes).map_err(|error| Error::settings(format!("no random msgid: {error}")))?;
+        getrandom::fill(&mut bytes).map_err(|error| {
+            let en = format!("no random msgid, the operating system has no randomness: {error}");
+            Error::settings(Bilingual::new(en, "无法生成随机 msgid：操作系统不能提供随机数"))
+        })?;
         Ok(Self(format!("{:032x}", u128::from_ne_bytes(bytes))))
     }
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use wecom_kf_text::{Flaw, checked};
+
 use crate::Error;
 
 /// What is wrong with an input.
@@ -37,6 +39,8 @@ pub enum Problem {
         /// The most bytes that WeCom takes.
         max: usize,
     },
+    /// It has a character that no value of WeCom has, as copied text sometimes does.
+    Character(Flaw),
     /// It has another form than it must have.
     Malformed {
         /// The form it must have.
@@ -76,6 +80,7 @@ impl fmt::Display for Problem {
             }
             Self::OutOfRange { actual, min, max } => write!(f, "is {actual}, allowed are {min} to {max}"),
             Self::Size { actual, min, max } => write!(f, "has {actual} bytes, allowed are {min} to {max}"),
+            Self::Character(flaw) => write!(f, "is not as WeCom issued it: {flaw}"),
             Self::Malformed { expected } => write!(f, "must be {expected}"),
         }
     }
@@ -99,6 +104,11 @@ pub(crate) fn bytes(what: &'static str, text: &str, limit: usize) -> Result<(), 
 pub(crate) fn chars(what: &'static str, text: &str, limit: usize) -> Result<(), Error> {
     not_empty(what, text)?;
     at_most(what, text.chars().count(), limit, Unit::Chars)
+}
+
+/// No white space, no invisible characters, no quotes around it.
+pub(crate) fn pasted(what: &'static str, text: &str) -> Result<(), Error> {
+    checked(text).map(drop).map_err(|flaw| refuse(what, Problem::Character(flaw)))
 }
 
 /// Letters, digits, `_` and `-` only.

@@ -2,6 +2,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod account;
+mod bilingual;
 mod call;
 #[cfg(feature = "axum")]
 #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
@@ -29,6 +30,7 @@ mod token;
 pub mod upgrade_service;
 
 pub use account::{Account, AccountUpdate, Accounts, ContactWay};
+pub use bilingual::Bilingual;
 pub use client::{Client, ClientBuilder, defaults};
 pub use corp::{Corp, Qualification};
 pub use credentials::Credentials;
@@ -42,7 +44,7 @@ pub use report::{Report, reader_lang};
 pub use reqwest;
 pub use retry::RetryPolicy;
 pub use service_state::{ServiceState, SessionState, SessionStates, Trans, Transferred};
-pub use settings::Settings;
+pub use settings::{Settings, Variable};
 pub use token::{IssuedToken, TokenSource, Tokens};
 /// The generated crate below this one: request values for [`Client::call`], types, limits, and raw access.
 pub use wecom_kf_raw as raw;

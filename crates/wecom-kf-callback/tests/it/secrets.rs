@@ -31,12 +31,17 @@ fn assert_clean(printed: &str, canaries: &[&str]) {
 
 #[test]
 fn settings_errors_show_no_setting() {
-    let keys =
-        [format!("{KEY}="), format!(" {KEY}"), KEY[..42].to_owned(), KEY.replace('4', "密"), format!("{KEY}{KEY}")];
-    let tokens = [format!("{TOKEN} "), TOKEN.repeat(2), TOKEN.replace('T', "-")];
+    let keys = [
+        format!("{KEY}="),
+        format!("{KEY}\u{200b}"),
+        KEY[..42].to_owned(),
+        KEY.replace('4', "密"),
+        format!("{KEY}{KEY}"),
+    ];
+    let tokens = [format!("“{TOKEN}”"), TOKEN.repeat(2), TOKEN.replace('T', "-")];
     let of_keys = keys.iter().map(|key| Callback::new(TOKEN, key, RECEIVER));
     let of_tokens = tokens.iter().map(|token| Callback::new(token, KEY, RECEIVER));
-    let of_receiver = [Callback::new(TOKEN, KEY, "Canary ")];
+    let of_receiver = [Callback::new(TOKEN, KEY, "Canary Canary")];
     let mut errors = 0;
     for error in of_keys.chain(of_tokens).chain(of_receiver).map(Result::unwrap_err) {
         prints(&error).iter().for_each(|printed| assert_clean(printed, &["密"]));

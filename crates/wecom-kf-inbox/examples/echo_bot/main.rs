@@ -18,7 +18,7 @@ use std::path::Path;
 use axum::Router;
 use tokio::net::TcpListener;
 use wecom_kf::message::{Content, Text};
-use wecom_kf::{OpenKfid, Settings, callback};
+use wecom_kf::{OpenKfid, Settings, Variable, callback};
 use wecom_kf_inbox::store::Redb;
 use wecom_kf_inbox::{ColdStart, Delivery, Failure, Inbox, InboxHandle, Report, Summary};
 
@@ -30,7 +30,11 @@ async fn main() -> Result<(), Report> {
     if settings.is_empty() && account.is_none() {
         return stage::play().await;
     }
-    let Some(account) = account.or_else(|| settings.open_kfid().ok()) else { return list_accounts(&settings).await };
+    let account = match account {
+        Some(account) => account,
+        None if settings.has(Variable::OpenKfid) => settings.open_kfid()?,
+        None => return list_accounts(&settings).await,
+    };
     println!("Answering what customers write to {account} from now on, one account only. Ctrl-C ends it.");
     let store = arguments.next().unwrap_or_else(|| "echo.redb".to_owned());
     println!("{}", run(&settings, account, store.as_ref(), tokio::signal::ctrl_c()).await?);

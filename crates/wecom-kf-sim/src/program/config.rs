@@ -10,6 +10,7 @@ use toml::Spanned;
 use toml::de::DeTable;
 use wecom_kf_raw::limits;
 use wecom_kf_sim::{Builder, Corp as SimulatedCorp, Simulator, Strictness};
+use wecom_kf_text::checked;
 
 use super::Options;
 use super::terminal::{self, Corps, Terminal};
@@ -234,8 +235,19 @@ impl CorpTable {
     }
 }
 
+/// The value of `--listen`.
+pub(super) fn address(text: &str) -> Result<IpAddr, String> {
+    pasted("the address", text)?.parse().map_err(|_| "not an IP address, such as 127.0.0.1".to_owned())
+}
+
+/// A value as it is once what copying adds around it is removed.
+fn pasted<'a>(what: &str, text: &'a str) -> Result<&'a str, String> {
+    checked(text).map_err(|flaw| format!("{what}: {flaw}"))
+}
+
 /// Both stand in URLs and are pasted into shells.
 fn known_corp(id: &str, secret: &str) -> Result<SimulatedCorp, String> {
+    let (id, secret) = (pasted("the corp id", id)?, pasted("the secret", secret)?);
     let is_plain =
         |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
     match (is_plain(id), is_plain(secret)) {
@@ -265,8 +277,13 @@ fn with_people(
     let corp = servicers.iter().fold(corp, SimulatedCorp::servicer);
     match callback {
         None => Ok(corp),
-        Some(Callback { url, token: Some(token), aes_key: Some(key) }) => Ok(corp.callback(url, token, key)),
-        Some(Callback { url, token: None, aes_key: None }) => Ok(corp.callback_url(url)),
+        // Token and key are checked where the callback is set.
+        Some(Callback { url, token: Some(token), aes_key: Some(key) }) => {
+            Ok(corp.callback(pasted("the URL of the callback", url)?, token, key))
+        }
+        Some(Callback { url, token: None, aes_key: None }) => {
+            Ok(corp.callback_url(pasted("the URL of the callback", url)?))
+        }
         Some(_) => Err("the callback needs both `token` and `aes_key`, or neither".to_owned()),
     }
 }

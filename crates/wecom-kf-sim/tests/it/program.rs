@@ -203,11 +203,21 @@ async fn what_is_wrong_with_the_settings_is_said_without_the_secrets() {
         ("kind.toml", "clock = \"canary\"\n", "line 1"),
         ("account.toml", "port = 0\naccounts = [\"售前\", \" \"]\n", "the name of an account has 1 to 16 characters"),
         ("servicer.toml", "port = 0\nservicers = [\"\"]\n", "the name of a servicer has 1 to 64 characters"),
-        ("id.toml", "port = 0\n[corp]\nid = \"ww 1\"\nsecret = \"canary\"\n", "a corp id has letters"),
+        (
+            "id.toml",
+            "port = 0\n[corp]\nid = \"ww 1\"\nsecret = \"canary\"\n",
+            "the corp id: character 3 is U+0020 SPACE; remove it",
+        ),
+        ("plain.toml", "port = 0\n[corp]\nid = \"ww$1\"\nsecret = \"canary\"\n", "a corp id has letters"),
         (
             "secret.toml",
             "port = 0\n[[corps]]\nid = \"ww1\"\nsecret = \"canary $HOME\"\n",
-            "corp ww1: a secret has letters",
+            "corp ww1: the secret: character 7 is U+0020 SPACE; remove it",
+        ),
+        (
+            "quotes.toml",
+            "port = 0\n[callback]\nurl = \"“http://127.0.0.1/”\"\n",
+            "the URL of the callback: character 1 is U+201C LEFT DOUBLE QUOTATION MARK",
         ),
     ];
     for (name, text, expected) in cases {
@@ -215,6 +225,10 @@ async fn what_is_wrong_with_the_settings_is_said_without_the_secrets() {
         assert!(complaint.contains(expected), "{name}: {complaint}");
         assert!(!complaint.contains("canary") || name == "kind.toml", "{name}: {complaint}");
     }
+    let pasted = complaint(&["--port", "0", "--corp-id", " ww1\n", "--secret", "can\u{200b}ary"], 1).await;
+    assert!(pasted.contains("the secret: character 4 is U+200B ZERO WIDTH SPACE; remove it"), "{pasted}");
+    let pasted = complaint(&["--listen", "127.0.0.1\u{200b}"], 2).await;
+    assert!(pasted.contains("the address: character 10 is U+200B ZERO WIDTH SPACE; remove it"), "{pasted}");
     complaint(&["--corp-id", "ww1"], 2).await;
     complaint(&["--clock", "sun"], 2).await;
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 use wecom_kf::message::{Message, SyncRequest};
-use wecom_kf::{Client, Error, OpenKfid, Report, Settings};
+use wecom_kf::{Client, Error, OpenKfid, Report, Settings, Variable};
 use wecom_kf_sim::Simulator;
 
 /// Whom an example talks to: the corp that the environment names, or a simulator of its own.
@@ -21,6 +21,7 @@ impl Stage {
     pub(crate) async fn set() -> Result<Self, Report> {
         let settings = Settings::from_env();
         if !settings.is_empty() {
+            settings.require(&[Variable::CorpId, Variable::Secret, Variable::OpenKfid])?;
             return Ok(Self { client: settings.client()?, kf: settings.open_kfid()?, sim: None });
         }
         let sim = Simulator::builder().servicer("zhangsan").start().await?;

@@ -1,0 +1,95 @@
+//! The rule for values that a person pasted: ids, secrets, tokens, keys, addresses.
+
+use std::fmt;
+
+use crate::characters::{self, Row};
+
+/// Removes white space and byte order marks around `text`: line ends of files, blanks of tables, what editors add.
+///
+/// ```
+/// assert_eq!(wecom_kf_text::trimmed("\u{feff} ww0\r\n"), "ww0");
+/// ```
+pub fn trimmed(text: &str) -> &str {
+    text.trim_matches(|character: char| character.is_whitespace() || character == '\u{feff}')
+}
+
+/// The value in `text`: [`trimmed`], and checked to hold nothing that a person cannot see and to be in no quotes.
+///
+/// No value of WeCom has white space, invisible characters or quotation marks, so one of them says that more was copied
+/// than the value. An empty value passes: whether it may be empty is for the caller to say.
+///
+/// # Errors
+///
+/// Names the first such character and where it is; never the value.
+///
+/// ```
+/// use wecom_kf_text::checked;
+///
+/// assert_eq!(checked(" ww0\n"), Ok("ww0"));
+/// let flaw = checked("ww\u{200b}0").unwrap_err();
+/// assert_eq!(flaw.to_string(), "character 3 is U+200B ZERO WIDTH SPACE; remove it");
+/// ```
+pub fn checked(text: &str) -> Result<&str, Flaw> {
+    let text = trimmed(text);
+    let last = text.chars().count();
+    for (position, character) in (1..).zip(text.chars()) {
+        if characters::invisible(character).is_some() {
+            return Err(Flaw { character, position, kind: FlawKind::Invisible });
+        }
+        if (position == 1 || position == last) && characters::quote(character).is_some() {
+            return Err(Flaw { character, position, kind: FlawKind::Quote });
+        }
+    }
+    Ok(text)
+}
+
+/// What is wrong with a value. Display says it in English, [`zh`](Self::zh) in Chinese; neither shows the value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Flaw {
+    /// The character that must not be there.
+    pub character: char,
+    /// Which one it is of the trimmed value, in characters, counted from 1.
+    pub position: usize,
+    /// Why it must not be there.
+    pub kind: FlawKind,
+}
+
+/// Why a character must not be in a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FlawKind {
+    /// It is white space, or drawn as nothing.
+    Invisible,
+    /// It is a quotation mark at one end of the value.
+    Quote,
+}
+
+impl Flaw {
+    /// What is wrong and what to do, in Chinese.
+    pub fn zh(&self) -> String {
+        let (position, code) = (self.position, u32::from(self.character));
+        let name = self.row().map(|row| row.zh).unwrap_or_default();
+        match self.kind {
+            FlawKind::Invisible => format!("第 {position} 个字符是 U+{code:04X}（{name}），请删除"),
+            FlawKind::Quote => format!("第 {position} 个字符是引号 U+{code:04X}（{name}），请去掉两端的引号"),
+        }
+    }
+
+    fn row(&self) -> Option<&'static Row> {
+        characters::invisible(self.character).or_else(|| characters::quote(self.character))
+    }
+}
+
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.row().map(|row| row.en).unwrap_or_default();
+        write!(f, "character {} is U+{:04X} {name}; ", self.position, u32::from(self.character))?;
+        f.write_str(match self.kind {
+            FlawKind::Invisible => "remove it",
+            FlawKind::Quote => "leave out the quotes around the value",
+        })
+    }
+}
+
+impl std::error::Error for Flaw {}

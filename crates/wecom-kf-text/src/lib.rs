@@ -1,0 +1,30 @@
+#![doc = include_str!("../README.md")]
+
+mod characters;
+mod file_name;
+mod flaw;
+
+pub use file_name::safe_file_name;
+pub use flaw::{Flaw, FlawKind, checked, trimmed};
+
+/// How much of a text from outside is kept, shown or logged, in bytes: WeCom's longest errmsg is far shorter.
+pub const MAX_OUTSIDE: usize = 2 * 1024;
+
+/// The beginning of `text`, with at most `max_bytes` bytes and no character cut in two.
+///
+/// ```
+/// assert_eq!(wecom_kf_text::shortened("您好", 4), "您");
+/// ```
+pub fn shortened(text: &str, max_bytes: usize) -> &str {
+    let mut end = max_bytes.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+/// Whether a character is drawn as nothing or as white space: white space, control characters, format characters such as
+/// those that change the direction of writing, fillers and variation selectors.
+pub fn is_invisible(character: char) -> bool {
+    characters::invisible(character).is_some()
+}
