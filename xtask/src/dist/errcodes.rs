@@ -6,10 +6,50 @@ use serde_json::{Value, json};
 use super::operations::official_page;
 use crate::errcodes::{CLASSES, Errcode, Errcodes, Source};
 
+/// What a caller does about a code of a class, in English and Chinese.
+pub const CLASS_TEXTS: [(&str, &str, &str); CLASSES.len()] = [
+    ("ok", "Success.", "成功。"),
+    (
+        "token",
+        "The access token is invalid: drop it, fetch a new one, and repeat the call once.",
+        "access_token 无效：丢弃后重新获取，并将该调用重试一次。",
+    ),
+    (
+        "busy",
+        "WeCom is busy: repeat with back-off, at most three times, if the call may be repeated at all.",
+        "系统繁忙：若该调用允许重试，退避后重试，最多三次。",
+    ),
+    (
+        "rate_limited",
+        "Too many calls: wait some seconds (45033) or at least a minute, then call less often.",
+        "调用过于频繁：等待数秒（45033）或至少一分钟，之后降低频率。",
+    ),
+    (
+        "permission",
+        "A setting in the admin console or a right is missing: no retry helps.",
+        "缺少后台设置或权限：重试无效。",
+    ),
+    ("invalid_param", "The request is wrong: no retry helps.", "请求本身有误：重试无效。"),
+    ("not_found", "The object does not exist, or no longer.", "对象不存在，或已不存在。"),
+    (
+        "quota",
+        "A business limit is reached: a message from the customer or an upgrade lifts it.",
+        "达到业务上限：客户再次发来消息或升级后解除。",
+    ),
+    (
+        "state_conflict",
+        "The session, the code or the time window no longer fits: read the state again, then decide.",
+        "会话、code 或时间窗口已不符：重新读取状态后再决定。",
+    ),
+    ("unknown", "Not a known code: report it.", "未知返回码：请反馈。"),
+];
+
 /// The table as JSON.
 pub fn json(errcodes: &Errcodes) -> Result<String> {
     let rows: Vec<Value> = errcodes.errcodes.iter().map(row).collect();
-    let root = json!({ "$schema": "errcodes.schema.json", "errcodes": rows });
+    let classes: serde_json::Map<String, Value> =
+        CLASS_TEXTS.iter().map(|(name, en, zh)| ((*name).to_owned(), json!({ "en": en, "zh": zh }))).collect();
+    let root = json!({ "$schema": "errcodes.schema.json", "classes": classes, "errcodes": rows });
     super::file(&root, "generated", "spec/errcodes.yaml")
 }
 
@@ -52,10 +92,16 @@ pub fn schema() -> Result<String> {
         "title": "Errcodes of WeCom customer service",
         "description": "What each errcode means, what kind of trouble it is, and what the person on call should do.",
         "type": "object",
-        "required": ["errcodes"],
+        "required": ["classes", "errcodes"],
         "additionalProperties": false,
         "properties": {
             "$schema": { "type": "string" },
+            "classes": {
+                "description": "What a caller does about a code, by its class.",
+                "type": "object",
+                "required": CLASSES,
+                "additionalProperties": { "$ref": "#/$defs/text" },
+            },
             "generated": { "type": "string", "description": "How this file is made." },
             "errcodes": {
                 "description": "One row for each code, ascending.",

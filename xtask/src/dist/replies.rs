@@ -67,7 +67,12 @@ fn two_types(schemas: &mut Map<String, Value>, schema: &str, property: &str, oth
         value["type"]
     );
     let description = value.as_object_mut().and_then(|value| value.remove("description"));
-    let mut both = json!({ "oneOf": [value.take(), { "type": other }] });
+    // Not `oneOf`: decoders that read "17" as a number, too, then say that both fit.
+    let mut both = json!({ "anyOf": [value.take(), { "type": other }] });
+    if other == "integer" {
+        // Otherwise generators for Go and Java take 32 bits.
+        both["anyOf"][1]["format"] = json!("int64");
+    }
     if let Some(description) = description {
         both["description"] = description;
     }
@@ -85,7 +90,7 @@ fn nullable_properties(schema: &mut Map<String, Value>) -> usize {
         if reference(property).is_some() {
             *property = json!({ "type": "object", "allOf": [property.take()] });
         }
-        match property.get_mut("oneOf").and_then(Value::as_array_mut) {
+        match property.get_mut("anyOf").and_then(Value::as_array_mut) {
             Some(branches) => branches[0]["nullable"] = json!(true),
             None => property["nullable"] = json!(true),
         }

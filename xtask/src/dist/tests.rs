@@ -5,11 +5,12 @@ use std::fs;
 
 use serde_json::{Value, json};
 
+use super::errcodes::CLASS_TEXTS;
 use super::texts::Texts;
 use super::{Sources, Translations, portable, products, read_callback};
 use crate::codegen::workspace_root;
 use crate::document::{Document, reference};
-use crate::errcodes::Errcodes;
+use crate::errcodes::{CLASSES, Errcodes};
 
 fn read(path: &str) -> String {
     fs::read_to_string(workspace_root().join(path)).unwrap()
@@ -229,6 +230,17 @@ fn replies_may_hold_what_servers_are_known_to_send() {
     }
 }
 
+/// With `oneOf`, Java's decoder says that "17" fits both; without the format, Go takes 32 bits.
+#[test]
+fn a_value_of_two_types_is_any_of_them() {
+    let portable = product("wecom-kf.openapi.json");
+    let created_at = &schemas(&portable)["MediaUploadResponse"]["properties"]["created_at"];
+    assert_eq!(
+        created_at["anyOf"],
+        json!([{ "type": "string", "nullable": true }, { "type": "integer", "format": "int64" }])
+    );
+}
+
 #[test]
 fn the_newer_document_says_the_same_in_its_own_words() {
     let (old, new) = (product("wecom-kf.openapi.json"), product("wecom-kf.openapi-3.1.json"));
@@ -276,6 +288,8 @@ fn the_errcodes_satisfy_their_schema_and_are_all_there() {
     let validator = jsonschema::draft202012::new(&schema).unwrap();
     let problems: Vec<_> = validator.iter_errors(&table).map(|error| error.to_string()).collect();
     assert!(problems.is_empty(), "{problems:?}");
+    let classes: Vec<_> = CLASS_TEXTS.iter().map(|(name, _, _)| *name).collect();
+    assert_eq!(classes, CLASSES);
     let rows = read("spec/errcodes.yaml").lines().filter(|line| line.starts_with("  - code:")).count();
     assert_eq!(table["errcodes"].as_array().unwrap().len(), rows);
     let mut damaged = table.clone();
