@@ -3,7 +3,7 @@
 //! Edits of the syntax tree, each with its reason. One that no longer finds what it expects fails: the generator is
 //! pinned, so that is news to look at.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, bail, ensure};
 use quote::format_ident;
@@ -14,18 +14,22 @@ use syn::{
 };
 
 use crate::document::{Document, Operation};
-use crate::lower::Step;
+use crate::lower::{Lowered, OpenEnum, Step};
+use crate::names;
+use crate::rust_types::RustTypes;
 
 /// Adapts the generated client and says what each edit did.
-pub fn adapt(file: &mut File, lowered: &Document) -> Result<Vec<Step>> {
-    let requests = lowered.request_schemas()?;
+pub fn adapt(file: &mut File, lowered: &Lowered) -> Result<Vec<Step>> {
+    let requests = RustTypes::of(file).reachable(lowered.document.request_schemas());
     keep_types_and_client(file)?;
-    let in_one_line = operations_in_one_line(file, lowered)?;
-    let lenient = lenient_replies(file, &requests);
+    optional_boxes(file);
+    let in_one_line = operations_in_one_line(file, &lowered.document)?;
+    let lenient = lenient_replies(file, &requests)?;
     let defaults = default_requests(file);
     schemars_on_demand(file);
     Docs.visit_file_mut(file);
     document_fields(file);
+    open_enums(file, lowered);
     file.items.insert(
         0,
         parse_quote!(
@@ -287,51 +291,60 @@ impl VisitMut for ElidedLifetimes {
     }
 }
 
-/// Replies hold null where a value belongs, numbers in strings and strings as numbers: each field decodes by a
-/// function of `crate::lenient` that takes them all.
-fn lenient_replies(file: &mut File, requests: &[String]) -> usize {
+/// An optional field of a type that contains itself: `Box<Option<T>>` → `Option<Box<T>>`, which is left out when it is
+/// `None`, as every optional field.
+fn optional_boxes(file: &mut File) {
+    for field in types(file).flat_map(|item| item.fields.iter_mut()) {
+        if let Some(inner) = first_argument(&field.ty, "Box").and_then(|inner| first_argument(&inner, "Option")) {
+            field.ty = parse_quote!(::std::option::Option<::std::boxed::Box<#inner>>);
+            field.attrs.push(parse_quote!(#[serde(skip_serializing_if = "::std::option::Option::is_none")]));
+        }
+    }
+}
+
+/// Replies hold null where a value belongs, numbers in strings and strings as numbers: each field decodes by
+/// `crate::lenient`, which takes them all.
+fn lenient_replies(file: &mut File, requests: &BTreeSet<String>) -> Result<usize> {
     let mut count = 0;
-    for item in types(file) {
-        let is_request = requests.iter().any(|request| belongs_to(&item.ident.to_string(), request));
-        for field in item.fields.iter_mut().filter(|_| !is_request) {
-            let Some(function) = lenient_function(&field.ty) else { continue };
-            let path = format!("crate::lenient::{function}");
+    let mut structs = Vec::new();
+    for item in types(file).filter(|item| !requests.contains(&item.ident.to_string())) {
+        structs.push(item.ident.clone());
+        for field in item.fields.iter_mut() {
             // With `deserialize_with`, serde no longer knows that an absent Option is None.
             field.attrs.push(match mentions(&field.attrs, "default") {
-                true => parse_quote!(#[serde(deserialize_with = #path)]),
-                false => parse_quote!(#[serde(default, deserialize_with = #path)]),
+                true => parse_quote!(#[serde(deserialize_with = "crate::lenient::field")]),
+                false => parse_quote!(#[serde(default, deserialize_with = "crate::lenient::field")]),
             });
             count += 1;
         }
     }
-    count
+    let types = types_module(file).context("progenitor wrote no module of types, see xtask/src/adapt.rs")?;
+    types.push(parse_quote!(crate::lenient::reply_structs! { #(#structs),* }));
+    Ok(count)
+}
+
+/// The enums that progenitor was told are written elsewhere.
+fn open_enums(file: &mut File, lowered: &Lowered) {
+    let enums = lowered.enums.iter().map(|(name, OpenEnum { description, values })| -> Item {
+        let name = format_ident!("{name}");
+        let docs = description.lines().map(|line| format!(" {line}"));
+        let variants = values.iter().map(|value| format_ident!("{}", names::variant_name(value)));
+        let variant_docs = values.iter().map(|value| format!(" `{value}`"));
+        parse_quote! {
+            crate::open_enum::open_enum! {
+                #(#[doc = #docs])*
+                #name { #(#[doc = #variant_docs] #variants = #values),* }
+            }
+        }
+    });
+    let enums: Vec<Item> = enums.collect();
+    types_module(file).into_iter().for_each(|types| types.extend(enums.clone()));
 }
 
 fn mentions(attributes: &[Attribute], word: &str) -> bool {
     attributes
         .iter()
         .any(|attribute| !attribute.path().is_ident("doc") && quote::quote!(#attribute).to_string().contains(word))
-}
-
-/// Inline schemas are named after what they stand in: SendRequestText belongs to SendRequest.
-fn belongs_to(name: &str, schema: &str) -> bool {
-    name.strip_prefix(schema)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with(|first: char| first.is_ascii_uppercase()))
-}
-
-fn lenient_function(ty: &Type) -> Option<&'static str> {
-    Some(match quote::quote!(#ty).to_string().replace(' ', "").as_str() {
-        "i64" => "integer",
-        "::std::string::String" => "string",
-        "::std::option::Option<::std::string::String>" => "optional_string",
-        "::std::option::Option<i64>" => "optional_integer",
-        "::std::option::Option<f64>" => "optional_number",
-        "::std::option::Option<bool>" => "optional_bool",
-        "::std::vec::Vec<i64>" => "integers",
-        "::std::vec::Vec<::std::string::String>" => "strings",
-        list if list.starts_with("::std::vec::Vec<") => "list",
-        _ => return None,
-    })
 }
 
 /// So that a request with many optional fields can be written with `..Default::default()`.
@@ -350,6 +363,13 @@ fn schemars_on_demand(file: &mut File) {
     for item in types(file) {
         item.attrs.push(parse_quote!(#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]));
     }
+}
+
+fn types_module(file: &mut File) -> Option<&mut Vec<Item>> {
+    file.items.iter_mut().find_map(|item| match item {
+        Item::Mod(module) => module.content.as_mut().map(|(_, items)| items),
+        _ => None,
+    })
 }
 
 fn types(file: &mut File) -> impl Iterator<Item = &mut ItemStruct> {

@@ -1,4 +1,4 @@
-//! `cargo xtask codegen`: read the documents, render every file in memory, then write or compare.
+//! `cargo xtask codegen`: reads the documents, renders every file in memory, then writes or compares.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -7,14 +7,20 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
+use similar::TextDiff;
 
-use crate::document::Document;
-use crate::errcodes::Errcodes;
-use crate::lower::Step;
-use crate::{check, dist, lower, operations, render};
+use crate::document::{self, Document};
+use crate::errcodes::{self, Errcodes};
+use crate::lower::{Lowered, Step};
+use crate::render::{json_file, pretty};
+use crate::{check, client, dist, limits, lower, operations, requests, strict};
 
 const GENERATED: &str = "crates/wecom-kf-raw/src/generated";
 const LOWERED: &str = "tests/it/lowered.json";
+
+/// How much of a difference is shown of each file, and of all of them together, in lines.
+const SHOWN_OF_FILE: usize = 40;
+const SHOWN_IN_ALL: usize = 200;
 
 /// The files to be, by their path from the workspace's root, and what people read about them.
 pub struct Rendered {
@@ -47,15 +53,16 @@ pub fn write(root: &Path) -> Result<String> {
     Ok(format!("{}{outcome}", rendered.report))
 }
 
-/// Writes nothing; names every file that is not what the documents make.
+/// Writes nothing; names every file that is not what the documents make, and shows the difference.
 pub fn check(root: &Path) -> Result<String> {
     let rendered = Rendered::from_documents(root)?;
     let stale = rendered.stale(root)?;
     if !stale.is_empty() {
         bail!(
-            "{} generated file(s) are stale:\n{}\nrun `cargo xtask codegen` and commit what it writes",
+            "{} generated file(s) are stale:\n{}\n\n{}\nrun `cargo xtask codegen` and commit what it writes",
             stale.len(),
-            list(&stale)
+            list(&stale),
+            rendered.differences(root, &stale)
         );
     }
     Ok(format!("{}{} files, all up to date", rendered.report, rendered.files.len()))
@@ -67,40 +74,38 @@ fn list(paths: &[PathBuf]) -> String {
 
 impl Rendered {
     pub fn from_documents(root: &Path) -> Result<Self> {
-        let document_text = read(root, "spec/wecom-kf.yaml")?;
-        let errcodes_text = read(root, "spec/errcodes.yaml")?;
-        let document = Document::read(&document_text)?;
-        check::check(&document)?;
-        let errcodes = Errcodes::read(&errcodes_text, &document)?;
-        let (lowered, mut steps) = lower::lower(&document)?;
+        let inputs = Inputs::read(root)?;
+        let document = Document::read(inputs.text(document::FILE))?;
+        let normal = check::check(&document)?;
+        let errcodes = Errcodes::read(inputs.text(errcodes::FILE), &document)?;
+        let mut lowered = lower::lower(&normal)?;
+        let code = Code::of(&normal, &errcodes, &lowered)?;
 
-        let header = header(&[&document_text, &errcodes_text]);
-        let (client, adapted) = render::client(&lowered)?;
-        steps.extend(adapted);
-        let (limits, limit_count) = render::limits(&document)?;
-        let rust = [
-            ("client.rs", client),
-            ("errcodes.rs", render::pretty(errcodes.render())?),
-            ("limits.rs", limits),
-            ("op.rs", render::operations(&document, &errcodes)?),
-        ];
-        let mut files: BTreeMap<PathBuf, String> = rust
-            .into_iter()
-            .map(|(name, text)| (Path::new(GENERATED).join(name), format!("// {header}\n{text}")))
-            .collect();
-        files.insert(Path::new(GENERATED).join("document.json"), render::strict_document(&document, &header)?);
-        files.insert(LOWERED.into(), render::json_file(lowered.root.clone(), &header)?);
+        let from_document = header(&[document::FILE]);
+        let from_both = header(&[document::FILE, errcodes::FILE]);
+        let mut files = BTreeMap::new();
+        let mut add = |name: &str, text: String| files.insert(Path::new(GENERATED).join(name), text);
+        add("client.rs", format!("// {from_document}\n{}", code.client));
+        add("limits.rs", format!("// {from_document}\n{}", code.limits));
+        add("op.rs", format!("// {from_both}\n{}", code.requests));
+        add("errcodes.rs", format!("// {}\n{}", header(&[errcodes::FILE]), pretty(errcodes.render())?));
+        add("document.json", json_file(strict::document(&normal).root, &from_document)?);
+        add("inputs.sha256", inputs.digests());
+        files.insert(LOWERED.into(), json_file(lowered.document.root.clone(), &from_document)?);
+
         files.insert(operations::TABLE.into(), operations::table(&document, &operations::typed_methods(root)?));
 
         let (products, portable) = dist::products(&dist::Sources {
-            document: &document,
-            callback: &dist::read_callback(&read(root, "spec/wecom-kf-callback.yaml")?)?,
+            document: &normal,
+            callback: &dist::read_callback(inputs.text(dist::CALLBACK))?,
             errcodes: &errcodes,
-            translations: &dist::Translations::read(&read(root, "spec/zh-CN.yaml")?)?,
+            translations: &dist::Translations::read(inputs.text(dist::CHINESE))?,
         })?;
         files.extend(products);
 
-        let report = report(&document, &errcodes, &[("lowered", &steps), ("portable", &portable)], limit_count);
+        lowered.steps.extend(code.steps);
+        let views: [(&str, &[Step]); 2] = [("lowered", &lowered.steps), ("portable", &portable)];
+        let report = report(&document, &errcodes, &views, code.limit_count);
         Ok(Self { files, report })
     }
 
@@ -123,33 +128,94 @@ impl Rendered {
         }
         Ok(stale)
     }
-}
 
-fn read(root: &Path, path: &str) -> Result<String> {
-    fs::read_to_string(root.join(path)).with_context(|| format!("reading {path}"))
-}
-
-/// Line 1 of every generated file. The digest lets no change of a document go unnoticed, a comment's included.
-fn header(documents: &[&str]) -> String {
-    let mut hash = Sha256::new();
-    for document in documents {
-        hash.update((document.len() as u64).to_be_bytes());
-        hash.update(document.as_bytes());
+    /// What `write` would change, as a unified diff that is cut at a sensible length.
+    fn differences(&self, root: &Path, stale: &[PathBuf]) -> String {
+        let mut shown = String::new();
+        let mut room = SHOWN_IN_ALL;
+        for path in stale {
+            let found = fs::read(root.join(path)).unwrap_or_default();
+            let found = String::from_utf8_lossy(&found);
+            let made = self.files.get(path).map_or("", String::as_str);
+            let name = path.display().to_string();
+            let diff = TextDiff::from_lines(&*found, made);
+            let text = diff.unified_diff().context_radius(1).header(&format!("{name} (found)"), &format!("{name} (made)")).to_string();
+            let lines: Vec<&str> = text.lines().collect();
+            let room_here = room.min(SHOWN_OF_FILE);
+            for line in lines.iter().take(room_here) {
+                shown.push_str(line);
+                shown.push('\n');
+            }
+            if lines.len() > room_here {
+                shown.push_str(&format!("… {} more lines of {name}\n", lines.len() - room_here));
+            }
+            room -= lines.len().min(room_here);
+        }
+        shown
     }
-    let digest = hash.finalize().iter().take(16).fold(String::new(), |mut hex, byte| {
-        write!(hex, "{byte:02x}").expect("writing to a String does not fail");
-        hex
-    });
-    format!(
-        "Generated by `cargo xtask codegen` from spec/wecom-kf.yaml and spec/errcodes.yaml, digest {digest}. Do not edit."
-    )
+}
+
+/// The Rust that is made of the documents.
+struct Code {
+    client: String,
+    requests: String,
+    limits: String,
+    limit_count: usize,
+    steps: Vec<Step>,
+}
+
+impl Code {
+    fn of(normal: &Document, errcodes: &Errcodes, lowered: &Lowered) -> Result<Self> {
+        let (client, types, steps) = client::render(lowered)?;
+        client::expect_operations(&lowered.document, &types)?;
+        let (limits, limit_count) = limits::render(normal)?;
+        let requests = pretty(requests::render(normal, errcodes, &types)?)?;
+        Ok(Self { client, requests, limits: pretty(limits)?, limit_count, steps })
+    }
+}
+
+/// The texts that everything is made of, by their path.
+struct Inputs(BTreeMap<&'static str, String>);
+
+impl Inputs {
+    fn read(root: &Path) -> Result<Self> {
+        let paths = [document::FILE, errcodes::FILE, dist::CALLBACK, dist::CHINESE];
+        let texts = paths.into_iter().map(|path| {
+            let text = fs::read_to_string(root.join(path)).with_context(|| format!("reading {path}"))?;
+            Ok((path, text))
+        });
+        Ok(Self(texts.collect::<Result<_>>()?))
+    }
+
+    fn text(&self, path: &str) -> &str {
+        self.0.get(path).map_or("", String::as_str)
+    }
+
+    /// A digest of each text, in the form of `sha256sum`: a change of a comment changes this file and no other.
+    fn digests(&self) -> String {
+        let mut lines = String::new();
+        for (path, text) in &self.0 {
+            for byte in Sha256::digest(text.as_bytes()) {
+                write!(lines, "{byte:02x}").expect("writing to a String does not fail");
+            }
+            lines.push_str(&format!("  {path}\n"));
+        }
+        lines
+    }
+}
+
+/// Line 1 of a generated file.
+fn header(inputs: &[&str]) -> String {
+    format!("Generated by `cargo xtask codegen` from {}. Do not edit.", inputs.join(" and "))
 }
 
 fn report(document: &Document, errcodes: &Errcodes, views: &[(&str, &[Step])], limits: usize) -> String {
     let mut text = format!(
-        "read      spec/wecom-kf.yaml: {} operations, {} schemas, {limits} limits\n          spec/errcodes.yaml: {} errcodes\n",
+        "read      {}: {} operations, {} schemas, {limits} limits\n          {}: {} errcodes\n",
+        document::FILE,
         document.operations().len(),
         document.schemas().count(),
+        errcodes::FILE,
         errcodes.errcodes.len(),
     );
     for (view, steps) in views {

@@ -34,6 +34,12 @@ pub use translate::Translations;
 /// The folder of all products.
 pub const FOLDER: &str = "spec/dist";
 
+/// The document of the callback.
+pub const CALLBACK: &str = "spec/wecom-kf-callback.yaml";
+
+/// The Chinese texts.
+pub const CHINESE: &str = "spec/zh-CN.yaml";
+
 /// What the products are made of.
 pub struct Sources<'a> {
     pub document: &'a Document,

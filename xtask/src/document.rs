@@ -1,136 +1,185 @@
-//! Reading the OpenAPI document, and walking it.
+//! Reading the OpenAPI document, and what the generator asks of it.
+
+use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, anyhow};
+use openapiv3::{OpenAPI, Parameter, ParameterData, ReferenceOr, Schema};
 use serde_json::{Map, Value};
 
-/// The document as JSON, and what the generator asks of it.
-#[derive(Clone)]
+use crate::problems::Problems;
+use crate::schema::{self, Slot};
+use crate::unknown;
+
+/// The file that everything begins with.
+pub const FILE: &str = "spec/wecom-kf.yaml";
+
+/// The methods that operations may have. WeCom uses the first two.
+pub const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
+
+/// Operations that the generator cannot express, because they move files (progenitor #402, #518). Their request values
+/// are written by hand in crates/wecom-kf-raw/src/media.
+pub const BY_HAND: [&str; 3] = ["media_get", "media_upload", "media_uploadimg"];
+
+/// The document: as a tree, for its extensions, and as OpenAPI, for everything else. The two say the same.
+#[derive(Clone, Debug)]
 pub struct Document {
     pub root: Value,
+    pub api: OpenAPI,
 }
 
 /// One operation of the document.
 pub struct Operation<'a> {
-    /// Where it stands, for people: `paths./cgi-bin/kf/send_msg.post`.
+    /// Its place, for people: `paths./cgi-bin/kf/send_msg.post`.
     pub place: String,
     pub path: &'a str,
     pub method: &'a str,
     pub body: &'a Map<String, Value>,
+    pub api: &'a openapiv3::Operation,
 }
 
-/// Reads YAML, refusing what a person would not see: a key that stands twice.
+/// Reads YAML and refuses a key that is there twice, of which a person sees only one.
 pub fn read_yaml(text: &str, name: &str) -> Result<Value> {
     // By way of a YAML value: reading straight into a struct lets the last of two equal keys win in silence.
     let value: yaml_serde::Value =
-        yaml_serde::from_str(text).with_context(|| format!("{name} is not the YAML it should be"))?;
+        yaml_serde::from_str(text).with_context(|| format!("{name} cannot be read as YAML"))?;
     serde_json::to_value(value)
-        .with_context(|| format!("{name} has something JSON cannot say, such as a key that is no string"))
+        .with_context(|| format!("{name} contains something that JSON does not have, such as a key that is no string"))
 }
 
-pub const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
-
 impl Document {
+    /// Reads the document. Whatever in it is not OpenAPI 3.0 is refused, every place at once.
     pub fn read(text: &str) -> Result<Self> {
-        Ok(Self { root: read_yaml(text, "spec/wecom-kf.yaml")? })
+        let root = read_yaml(text, FILE)?;
+        let mut problems = Problems::default();
+        let version = root["openapi"].as_str().unwrap_or_default();
+        if !version.starts_with("3.0.") {
+            problems.add("openapi", format!("is {version:?}; the generator reads 3.0.x, write 3.0.3"));
+        }
+        let api = unknown::parse(&root, &mut problems);
+        if let Some(api) = &api {
+            unknown::check(&root, api, &mut problems);
+        }
+        problems.into_result(FILE)?;
+        Ok(Self { root, api: api.expect("a document that cannot be read has a problem") })
+    }
+
+    /// A document made from `api`, for which the tree is written anew.
+    pub fn from_api(api: OpenAPI) -> Self {
+        let mut root = serde_json::to_value(&api).expect("an OpenAPI document is JSON");
+        whole_numbers(&mut root);
+        Self { root, api }
     }
 
     /// All operations, in the order of their paths.
     pub fn operations(&self) -> Vec<Operation<'_>> {
         let mut operations = Vec::new();
-        for (path, item) in self.root["paths"].as_object().into_iter().flatten() {
-            for method in METHODS {
-                if let Some(body) = item[method].as_object() {
-                    operations.push(Operation { place: format!("paths.{path}.{method}"), path, method, body });
+        for (path, item) in &self.api.paths.paths {
+            for (method, api) in item.as_item().into_iter().flat_map(|item| item.iter()) {
+                if let Some(body) = self.root["paths"][path][method].as_object() {
+                    operations.push(Operation { place: format!("paths.{path}.{method}"), path, method, body, api });
                 }
             }
         }
+        operations.sort_by(|a, b| (a.path, a.method).cmp(&(b.path, b.method)));
         operations
     }
 
-    pub fn schemas(&self) -> impl Iterator<Item = (&String, &Value)> {
-        self.root["components"]["schemas"].as_object().into_iter().flatten()
+    pub fn schemas(&self) -> impl Iterator<Item = (&String, &ReferenceOr<Schema>)> {
+        self.api.components.iter().flat_map(|components| &components.schemas)
     }
 
-    pub fn schema(&self, name: &str) -> Result<&Value> {
-        self.root["components"]["schemas"]
-            .get(name)
-            .ok_or_else(|| anyhow!("there is no schema named {name}; add it below components.schemas or mend the $ref"))
-    }
-
-    /// Names of the schemas that `schema` leads to, itself not counted.
-    pub fn reachable(&self, schema: &Value) -> Result<Vec<String>> {
-        let mut found = Vec::new();
-        let mut queue = vec![schema];
-        while let Some(next) = queue.pop() {
-            for name in references(next) {
-                if !found.contains(&name) {
-                    queue.push(self.schema(&name)?);
-                    found.push(name);
+    /// The schema that `name` stands for, references from one name to another followed.
+    pub fn schema(&self, name: &str) -> Result<&Schema> {
+        let mut name = name;
+        let mut seen = BTreeSet::new();
+        while seen.insert(name) {
+            match self.api.components.as_ref().and_then(|components| components.schemas.get(name)) {
+                Some(ReferenceOr::Item(schema)) => return Ok(schema),
+                Some(target) => name = target.reference().unwrap_or_default(),
+                None => {
+                    return Err(anyhow!(
+                        "there is no schema named {name}; add it below components.schemas or correct the $ref"
+                    ));
                 }
             }
         }
-        found.sort();
-        Ok(found)
+        Err(anyhow!("the schema {name} only leads back to itself; let it say what it is"))
     }
 
     /// Names of the schemas that requests are made of.
-    pub fn request_schemas(&self) -> Result<Vec<String>> {
-        self.schemas_of(|operation| operation.get("requestBody"))
+    pub fn request_schemas(&self) -> BTreeSet<String> {
+        self.operations().iter().flat_map(|operation| self.names_in(&operation.request_slots())).collect()
     }
 
     /// Names of the schemas that replies are made of.
-    pub fn reply_schemas(&self) -> Result<Vec<String>> {
-        self.schemas_of(|operation| operation.get("responses"))
+    pub fn reply_schemas(&self) -> BTreeSet<String> {
+        self.operations().iter().flat_map(|operation| self.names_in(&operation.reply_slots())).collect()
     }
 
-    fn schemas_of(&self, part: impl Fn(&Map<String, Value>) -> Option<&Value>) -> Result<Vec<String>> {
-        let mut names = Vec::new();
-        for operation in self.operations() {
-            if let Some(part) = part(operation.body) {
-                names.extend(self.reachable(part).with_context(|| operation.place.clone())?);
+    /// Names of the schemas that `slots` lead to, over any number of references.
+    pub fn names_in(&self, slots: &[&dyn Slot]) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        let mut queue = slots.to_vec();
+        while let Some(next) = queue.pop() {
+            let mut names = Vec::new();
+            schema::walk("", next, &mut |_, slot| names.extend(slot.reference()));
+            for name in names {
+                if found.insert(name.to_owned())
+                    && let Some(target) =
+                        self.api.components.as_ref().and_then(|components| components.schemas.get(name))
+                {
+                    queue.push(target);
+                }
             }
         }
-        names.sort();
-        names.dedup();
-        Ok(names)
+        found
     }
 }
 
-impl Operation<'_> {
-    pub fn id(&self) -> &str {
-        self.text("operationId")
+impl<'a> Operation<'a> {
+    pub fn id(&self) -> &'a str {
+        self.api.operation_id.as_deref().unwrap_or_default()
     }
 
     /// A text of the operation; "" where there is none, which `check` has refused before anyone relies on it.
-    pub fn text(&self, key: &str) -> &str {
+    pub fn text(&self, key: &str) -> &'a str {
         self.body.get(key).and_then(Value::as_str).unwrap_or_default()
     }
 
-    pub fn tag(&self) -> &str {
-        self.body.get("tags").and_then(|tags| tags[0].as_str()).unwrap_or_default()
+    pub fn tag(&self) -> &'a str {
+        self.api.tags.first().map_or("", String::as_str)
     }
 
     pub fn needs_access_token(&self) -> bool {
-        self.body.get("security").and_then(Value::as_array).is_some_and(|required| !required.is_empty())
+        self.api.security.as_ref().is_some_and(|required| !required.is_empty())
     }
 
-    pub fn parameters(&self) -> impl Iterator<Item = &Value> {
-        self.body.get("parameters").and_then(Value::as_array).into_iter().flatten()
+    pub fn parameters(&self) -> impl Iterator<Item = &'a ParameterData> {
+        self.api.parameters.iter().filter_map(ReferenceOr::as_item).map(Parameter::parameter_data_ref)
+    }
+
+    fn request_body(&self) -> Option<&'a openapiv3::RequestBody> {
+        self.api.request_body.as_ref()?.as_item()
     }
 
     /// The name of the schema of its JSON request body.
-    pub fn request_schema(&self) -> Option<&str> {
-        reference(&self.body.get("requestBody")?["content"]["application/json"]["schema"])
+    pub fn request_schema(&self) -> Option<&'a str> {
+        self.request_body()?.content.get("application/json")?.schema.as_ref()?.reference()
     }
 
     /// The schema of its request in parts.
-    pub fn parts_schema(&self) -> Option<&Value> {
-        self.body.get("requestBody")?["content"].get("multipart/form-data").map(|content| &content["schema"])
+    pub fn parts_schema(&self) -> Option<&'a ReferenceOr<Schema>> {
+        self.request_body()?.content.get("multipart/form-data")?.schema.as_ref()
+    }
+
+    /// The response with status 200.
+    pub fn response(&self) -> Option<&'a openapiv3::Response> {
+        self.api.responses.responses.get(&openapiv3::StatusCode::Code(200))?.as_item()
     }
 
     /// The name of the schema of its reply.
-    pub fn reply_schema(&self) -> Option<&str> {
-        reference(&self.body.get("responses")?["200"]["content"]["application/json"]["schema"])
+    pub fn reply_schema(&self) -> Option<&'a str> {
+        self.response()?.content.get("application/json")?.schema.as_ref()?.reference()
     }
 
     /// The number of its official page, where there is one.
@@ -138,15 +187,36 @@ impl Operation<'_> {
         self.body.get("x-official-page")?.as_u64()
     }
 
-    /// Whether it moves files: a request in parts, or a reply of bytes. The generator has neither (progenitor #402,
-    /// #518), so its request value is written by hand.
-    pub fn is_by_hand(&self) -> bool {
+    /// Whether it moves files: a request in parts, or a reply of bytes.
+    pub fn moves_files(&self) -> bool {
         self.parts_schema().is_some() || self.answers_bytes()
     }
 
     pub fn answers_bytes(&self) -> bool {
-        self.body.get("responses").is_some_and(|responses| responses["200"]["content"].get("*/*").is_some())
+        self.response().is_some_and(|response| response.content.contains_key("*/*"))
     }
+
+    /// Every schema that it has itself, in its parameters, its body and its replies.
+    pub fn slots(&self) -> Vec<&'a dyn Slot> {
+        let mut slots: Vec<&dyn Slot> = Vec::new();
+        schema::each_schema_of("", self.api, &mut |_, slot| slots.push(slot));
+        slots
+    }
+
+    fn request_slots(&self) -> Vec<&'a dyn Slot> {
+        let content = self.request_body().into_iter().flat_map(|body| body.content.values());
+        content.filter_map(|content| content.schema.as_ref()).map(|schema| schema as &dyn Slot).collect()
+    }
+
+    fn reply_slots(&self) -> Vec<&'a dyn Slot> {
+        let content = schema::each_response(self.api).flat_map(|(_, response)| response.content.values());
+        content.filter_map(|content| content.schema.as_ref()).map(|schema| schema as &dyn Slot).collect()
+    }
+}
+
+/// The name that a `$ref` to a schema in a tree points at.
+pub fn reference(schema: &Value) -> Option<&str> {
+    schema.get("$ref")?.as_str()?.strip_prefix("#/components/schemas/")
 }
 
 /// What the operation with this body is known from: its official page and the edition consulted, or else what
@@ -162,35 +232,16 @@ pub fn source_of(body: &Map<String, Value>) -> String {
     }
 }
 
-/// The name a `$ref` to a schema points at.
-pub fn reference(schema: &Value) -> Option<&str> {
-    schema.get("$ref")?.as_str()?.strip_prefix("#/components/schemas/")
-}
-
-fn references(value: &Value) -> Vec<String> {
-    let mut names = Vec::new();
-    visit(value, "", &mut |_, node| {
-        if let Some(name) = reference(node) {
-            names.push(name.to_owned());
-        }
-    });
-    names
-}
-
-/// Calls `f` with every object below `value` and where it stands.
-pub fn visit<'a>(value: &'a Value, place: &str, f: &mut impl FnMut(&str, &'a Value)) {
+/// `openapiv3` holds every number as a float: 90 comes back as 90.0.
+fn whole_numbers(value: &mut Value) {
     match value {
-        Value::Object(map) => {
-            f(place, value);
-            for (key, child) in map {
-                visit(child, &format!("{place}.{key}"), f);
+        Value::Number(number) => {
+            if let Some(float) = number.as_f64().filter(|float| number.is_f64() && float.fract() == 0.0 && float.abs() < 1e15) {
+                *value = Value::from(float as i64);
             }
         }
-        Value::Array(items) => {
-            for (index, child) in items.iter().enumerate() {
-                visit(child, &format!("{place}[{index}]"), f);
-            }
-        }
+        Value::Array(items) => items.iter_mut().for_each(whole_numbers),
+        Value::Object(map) => map.values_mut().for_each(whole_numbers),
         _ => {}
     }
 }

@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::document::{Document, pascal_case, read_yaml};
 
+/// The file with the errcodes.
+pub const FILE: &str = "spec/errcodes.yaml";
+
 /// What kind of trouble a code is, for machines.
 pub const CLASSES: [&str; 10] = [
     "ok",
@@ -78,7 +81,7 @@ pub struct Text {
 
 impl Errcodes {
     pub fn read(text: &str, document: &Document) -> Result<Self> {
-        let value = read_yaml(text, "spec/errcodes.yaml")?;
+        let value = read_yaml(text, FILE)?;
         let errcodes: Self = serde_json::from_value(value)
             .context("spec/errcodes.yaml is not a list of errcodes; compare with the rows around")?;
         errcodes.check(document)?;
@@ -119,7 +122,7 @@ impl Errcodes {
             }
             for operation in row.operations.iter().chain(row.at.keys()) {
                 if !in_document.contains(operation) {
-                    problems.push(format!("{}: there is no operation {operation}; mend the name", row.code));
+                    problems.push(format!("{}: there is no operation {operation}; correct the name", row.code));
                 }
             }
             let overrides = row.at.values().flat_map(|at| at.meaning.iter().chain([&at.remedy]));

@@ -1,12 +1,20 @@
-//! Lowering: from what the platform documents to what the generator can digest and practice demands.
+//! Lowering: from what the platform documents to what progenitor can digest and practice demands.
 //!
-//! Small named steps on the JSON tree, each with its reason. The committed document stays as it is; only the generated
-//! code sees the outcome.
+//! Small named steps, each with its reason, on the normal form of the document. The document itself stays as it is; only
+//! the generated code sees the outcome.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, ensure};
+use openapiv3::{
+    IntegerFormat, NumberFormat, OpenAPI, Parameter, ParameterData, ParameterSchemaOrContent, QueryStyle, ReferenceOr,
+    Schema, SchemaData, SchemaKind, StringFormat, StringType, Type, VariantOrUnknownOrEmpty,
+};
 use serde_json::{Value, json};
 
-use crate::document::{Document, METHODS, source_of};
+use crate::document::{BY_HAND, Document, source_of};
+use crate::names;
+use crate::schema::{self, Slot, each_operation_mut, each_schema_mut, object_mut, parameter_data_mut, schemas_mut};
 
 /// Strings of format `password`, by name, and the redacting type of wecom-kf-raw each becomes.
 pub const SECRETS: [(&str, &str); 3] =
@@ -15,207 +23,458 @@ pub const SECRETS: [(&str, &str); 3] =
 /// The JSON of one message as it came, a type of wecom-kf-raw.
 pub const MESSAGE_JSON: &str = "MessageJson";
 
+/// The parameter that the security requirement becomes.
+pub const TOKEN_PARAMETER: &str = "access_token";
+
+/// Marks the schema of a reply in which WeCom does not say how the call went.
+pub const NO_ERRCODE: &str = "x-no-errcode";
+
 /// One step of the lowering: what it does, for people, and how often it applied.
 pub struct Step {
     pub name: &'static str,
     pub count: usize,
 }
 
-/// Lowers `document` and says what each step did.
-pub fn lower(document: &Document) -> Result<(Document, Vec<Step>)> {
-    let mut lowered = document.clone();
-    let replies = lowered.reply_schemas()?;
-    let steps = vec![
-        Step {
-            name: "security requirement becomes an access_token parameter",
-            count: security_to_parameter(&mut lowered),
+/// The outcome of the lowering.
+pub struct Lowered {
+    pub document: Document,
+    /// The open enums that the requests need, by their name in Rust.
+    pub enums: BTreeMap<String, OpenEnum>,
+    pub steps: Vec<Step>,
+}
+
+/// A closed list of the document, to which WeCom may add.
+pub struct OpenEnum {
+    pub description: String,
+    pub values: Vec<String>,
+}
+
+/// Lowers the normal form `document`.
+pub fn lower(document: &Document) -> Result<Lowered> {
+    let mut lowering = Lowering {
+        replies: document.reply_schemas(),
+        requests: document.request_schemas(),
+        descriptions: descriptions(document),
+        api: document.api.clone(),
+        enums: BTreeMap::new(),
+    };
+    let mut steps = Vec::new();
+    let mut step = |name, count| steps.push(Step { name, count });
+    step("operation that moves files left out", lowering.strip_files());
+    step("security requirement becomes an access_token parameter", lowering.security_to_parameter());
+    step("official page linked in the documentation", lowering.link_official_pages());
+    step("default reply left out", lowering.drop_default_replies());
+    step("example left out", lowering.drop_examples());
+    step("secret becomes a redacting type", lowering.secrets_to_types());
+    step("list of messages becomes a list of their JSON", lowering.messages_one_by_one()?);
+    step("enum of a request becomes an open enum", lowering.open_enums());
+    step("nothing required in a reply schema", lowering.nothing_required());
+    step("errcode and errmsg default to 0 and \"\"", lowering.default_outcome());
+    step("int32 of a reply becomes int64", lowering.widen_integers());
+    step("nullable of a reply left to the lenient decoder", lowering.drop_nullable());
+    step("default value moved to the documentation", lowering.document_defaults());
+    step("string format left out", lowering.drop_string_formats());
+    step("validation keyword left out", lowering.drop_validation());
+    step("body without properties becomes an empty struct", lowering.empty_bodies());
+    Ok(Lowered { document: Document::from_api(lowering.api), enums: lowering.enums, steps })
+}
+
+/// What the generated documentation of each operation says, by place.
+fn descriptions(document: &Document) -> BTreeMap<String, String> {
+    let operations = document.operations();
+    let described = operations.iter().map(|operation| {
+        let deprecated = operation.api.deprecated.then(|| "**Deprecated.**".to_owned());
+        let paragraphs =
+            [deprecated, operation.api.description.clone(), Some(source_of(operation.body))].into_iter().flatten();
+        (operation.place.clone(), paragraphs.collect::<Vec<_>>().join("\n\n"))
+    });
+    described.collect()
+}
+
+struct Lowering {
+    api: OpenAPI,
+    replies: BTreeSet<String>,
+    requests: BTreeSet<String>,
+    descriptions: BTreeMap<String, String>,
+    enums: BTreeMap<String, OpenEnum>,
+}
+
+impl Lowering {
+    /// See `BY_HAND`.
+    fn strip_files(&mut self) -> usize {
+        let mut stripped = 0;
+        for (_, item) in &mut self.api.paths.paths {
+            let ReferenceOr::Item(item) = item else { continue };
+            for operation in [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete] {
+                let id = operation.as_ref().and_then(|operation| operation.operation_id.as_deref());
+                if id.is_some_and(|id| BY_HAND.contains(&id)) {
+                    *operation = None;
+                    stripped += 1;
+                }
+            }
+        }
+        self.api.paths.paths.retain(|_, item| item.as_item().is_none_or(|item| item.iter().next().is_some()));
+        stripped
+    }
+
+    /// The generator ignores security schemes, and raw access shall be transparent: the token is an argument.
+    fn security_to_parameter(&mut self) -> usize {
+        let parameter = ReferenceOr::Item(Parameter::Query {
+            parameter_data: ParameterData {
+                name: TOKEN_PARAMETER.to_owned(),
+                description: Some("The token that `gettoken` returned.".to_owned()),
+                required: true,
+                deprecated: None,
+                format: ParameterSchemaOrContent::Schema(ReferenceOr::Item(Schema {
+                    schema_data: SchemaData::default(),
+                    schema_kind: string(VariantOrUnknownOrEmpty::Item(StringFormat::Password)),
+                })),
+                example: None,
+                examples: Default::default(),
+                explode: None,
+                extensions: Default::default(),
+            },
+            allow_reserved: false,
+            style: QueryStyle::Form,
+            allow_empty_value: None,
+        });
+        let mut count = 0;
+        each_operation_mut(&mut self.api, &mut |_, operation| {
+            if operation.security.take().is_some_and(|required| !required.is_empty()) {
+                operation.parameters.insert(0, parameter.clone());
+                count += 1;
+            }
+        });
+        count
+    }
+
+    /// A reader of the generated client is one step from what WeCom says.
+    fn link_official_pages(&mut self) -> usize {
+        let mut count = 0;
+        each_operation_mut(&mut self.api, &mut |place, operation| {
+            operation.description = self.descriptions.get(place).cloned();
+            count += 1;
+        });
+        count
+    }
+
+    /// The generator takes `default` for a success and an error at once and panics (progenitor #344, #950). Nothing is
+    /// lost: WeCom refuses with status 200, so any other status comes from something in between.
+    fn drop_default_replies(&mut self) -> usize {
+        self.count_operations(|operation| usize::from(operation.responses.default.take().is_some()))
+    }
+
+    /// The generator ignores them.
+    fn drop_examples(&mut self) -> usize {
+        let mut count = 0;
+        each_operation_mut(&mut self.api, &mut |_, operation| {
+            for parameter in operation.parameters.iter_mut().filter_map(parameter_data_mut) {
+                count += usize::from(parameter.example.take().is_some()) + std::mem::take(&mut parameter.examples).len();
+            }
+            let body = operation.request_body.as_mut().and_then(schema::item_mut);
+            let responses = operation.responses.responses.values_mut().filter_map(schema::item_mut);
+            let content = body.into_iter().map(|body| &mut body.content);
+            for content in content.chain(responses.map(|response| &mut response.content)).flat_map(|all| all.values_mut()) {
+                count += usize::from(content.example.take().is_some()) + std::mem::take(&mut content.examples).len();
+            }
+        });
+        self.each_schema(|_, schema| usize::from(schema.schema_data.example.take().is_some())) + count
+    }
+
+    /// A secret that is a plain string ends up in somebody's Debug output.
+    fn secrets_to_types(&mut self) -> usize {
+        let mut replaced = 0;
+        each_operation_mut(&mut self.api, &mut |_, operation| {
+            for parameter in operation.parameters.iter_mut().filter_map(parameter_data_mut) {
+                if let ParameterSchemaOrContent::Schema(schema) = &mut parameter.format {
+                    replaced += usize::from(secret_to_type(&parameter.name, schema));
+                }
+            }
+        });
+        each_schema_mut(&mut self.api, &mut |place, slot| {
+            let name = place.rsplit('.').next().unwrap_or_default().to_owned();
+            replaced += usize::from(secret_to_type(&name, slot));
+        });
+        for (name, secret) in SECRETS {
+            self.add_schema(secret, &format!("A {name}; redacted wherever it is printed."), string(VariantOrUnknownOrEmpty::Empty));
+        }
+        replaced
+    }
+
+    /// One odd message must not cost the page, and its JSON stays reachable as it came.
+    fn messages_one_by_one(&mut self) -> Result<usize> {
+        let items = schemas_mut(&mut self.api)
+            .get_mut("SyncResponse")
+            .and_then(|schema| object_mut(schema.schema_mut()?)?.properties.get_mut("msg_list"))
+            .and_then(|list| match &mut list.schema_mut()?.schema_kind {
+                SchemaKind::Type(Type::Array(array)) => array.items.as_mut(),
+                _ => None,
+            })
+            .filter(|items| items.reference() == Some("Message"));
+        ensure!(
+            items.is_some(),
+            "components.schemas.SyncResponse.properties.msg_list: is no list of Message any more; change messages_one_by_one in xtask/src/lower.rs"
+        );
+        items.into_iter().for_each(|items| items.set_reference(MESSAGE_JSON));
+        let object = SchemaKind::Type(Type::Object(Default::default()));
+        self.add_schema(MESSAGE_JSON, "The JSON of one message as it came.", object);
+        Ok(1)
+    }
+
+    /// WeCom adds values without notice: an enum in Rust that refused them would be out of date.
+    fn open_enums(&mut self) -> usize {
+        let mut found = BTreeMap::new();
+        each_operation_mut(&mut self.api, &mut |_, operation| {
+            let id = operation.operation_id.clone().unwrap_or_default();
+            for parameter in operation.parameters.iter_mut().filter_map(parameter_data_mut) {
+                let name = names::type_name(&format!("{id}_{}", parameter.name));
+                let description = parameter.description.clone().unwrap_or_default();
+                if let ParameterSchemaOrContent::Schema(slot) = &mut parameter.format
+                    && let Some(values) = values(slot)
+                {
+                    found.insert(name.clone(), OpenEnum { description, values });
+                    Slot::set_reference(slot, &name);
+                }
+            }
+        });
+        each_schema_mut(&mut self.api, &mut |place, slot| {
+            let Some(values) = values(slot) else { return };
+            let data = slot.schema().map(|schema| &schema.schema_data);
+            let description = data.and_then(|data| data.description.clone()).unwrap_or_default();
+            let name = names::type_at(place);
+            found.insert(name.clone(), OpenEnum { description, values });
+            let is_named = place == format!("components.schemas.{name}");
+            match (is_named, slot.schema_mut()) {
+                (true, Some(schema)) => schema.schema_kind = self::string(VariantOrUnknownOrEmpty::Empty),
+                // `nullable` stays with the property.
+                (false, Some(schema)) if schema.schema_data.nullable => {
+                    let mut reference = ReferenceOr::Item(schema.clone());
+                    Slot::set_reference(&mut reference, &name);
+                    schema.schema_kind = SchemaKind::AllOf { all_of: vec![reference] };
+                }
+                (_, _) => slot.set_reference(&name),
+            }
+        });
+        for (name, open) in &found {
+            self.add_schema(name, &open.description, string(VariantOrUnknownOrEmpty::Empty));
+        }
+        self.requests.extend(found.keys().cloned());
+        self.enums = found;
+        self.enums.len()
+    }
+
+    /// A refusal holds errcode and errmsg and nothing else, and WeCom leaves out what it documents as always there.
+    fn nothing_required(&mut self) -> usize {
+        self.each_reply_schema(|_, schema| {
+            object_mut(schema).map_or(0, |object| usize::from(!std::mem::take(&mut object.required).is_empty()))
+        })
+    }
+
+    /// So that they are plain values, not Options: absent means success. A reply that is marked to have none gets them
+    /// too, because any operation may refuse.
+    fn default_outcome(&mut self) -> usize {
+        self.each_reply_schema(|_, schema| {
+            let has_none = schema.schema_data.extensions.get(NO_ERRCODE) == Some(&Value::Bool(true));
+            let Some(object) = object_mut(schema) else { return 0 };
+            if has_none {
+                let integer = SchemaKind::Type(Type::Integer(Default::default()));
+                for (name, kind) in [("errcode", integer), ("errmsg", string(VariantOrUnknownOrEmpty::Empty))] {
+                    let description = Some("Only in a refusal.".to_owned());
+                    let schema_data = SchemaData { description, ..Default::default() };
+                    let property = Schema { schema_data, schema_kind: kind };
+                    object.properties.insert(name.to_owned(), ReferenceOr::Item(Box::new(property)));
+                }
+            }
+            let mut defaulted = 0;
+            for (name, default) in [("errcode", json!(0)), ("errmsg", json!(""))] {
+                if let Some(property) = object.properties.get_mut(name).and_then(|property| property.schema_mut()) {
+                    property.schema_data.default = Some(default);
+                    defaulted += 1;
+                }
+            }
+            defaulted
+        })
+    }
+
+    /// Counters and times grow past 32 bits without notice.
+    fn widen_integers(&mut self) -> usize {
+        self.each_reply_schema(|_, schema| {
+            let SchemaKind::Type(Type::Integer(integer)) = &mut schema.schema_kind else { return 0 };
+            let is_narrow = match &integer.format {
+                VariantOrUnknownOrEmpty::Item(IntegerFormat::Int32) => true,
+                VariantOrUnknownOrEmpty::Unknown(format) => format == "uint32",
+                _ => false,
+            };
+            if is_narrow {
+                integer.format = VariantOrUnknownOrEmpty::Item(IntegerFormat::Int64);
+            }
+            usize::from(is_narrow)
+        })
+    }
+
+    /// Every field of a reply takes null, as if it were absent.
+    fn drop_nullable(&mut self) -> usize {
+        self.each_reply_schema(|_, schema| usize::from(std::mem::take(&mut schema.schema_data.nullable)))
+    }
+
+    /// An absent value is left out of a request, so that WeCom fills in its own default, also when that changes.
+    fn document_defaults(&mut self) -> usize {
+        self.each_schema(|place, schema| {
+            let name = place.rsplit('.').next().unwrap_or_default();
+            if matches!(name, "errcode" | "errmsg") {
+                return 0;
+            }
+            let Some(default) = schema.schema_data.default.take() else { return 0 };
+            let description = schema.schema_data.description.take().unwrap_or_default();
+            schema.schema_data.description = Some(format!("{description} Default: `{default}`.").trim().to_owned());
+            1
+        })
+    }
+
+    /// Dates and the like are strings in Rust too: WeCom's are not always what the format promises.
+    fn drop_string_formats(&mut self) -> usize {
+        self.each_schema(|_, schema| match &mut schema.schema_kind {
+            SchemaKind::Type(Type::String(string)) if string.format != VariantOrUnknownOrEmpty::Empty => {
+                string.format = VariantOrUnknownOrEmpty::Empty;
+                1
+            }
+            _ => 0,
+        })
+    }
+
+    /// The generator would make validating types of them, in its own units; limits are checked by their constants.
+    fn drop_validation(&mut self) -> usize {
+        self.each_schema(|_, schema| {
+            // The title of an inline schema would name its type, and two of one title would silently be one type.
+            schema.schema_data.title = None;
+            match &mut schema.schema_kind {
+                SchemaKind::Type(Type::String(string)) => {
+                    usize::from(string.min_length.take().is_some())
+                        + usize::from(string.max_length.take().is_some())
+                        + usize::from(string.pattern.take().is_some())
+                }
+                SchemaKind::Type(Type::Integer(integer)) => {
+                    let format = std::mem::take(&mut integer.format);
+                    count_and_reset(integer, openapiv3::IntegerType { format, ..Default::default() })
+                }
+                SchemaKind::Type(Type::Number(number)) => {
+                    let format = std::mem::take(&mut number.format);
+                    count_and_reset(number, openapiv3::NumberType { format, ..Default::default() })
+                }
+                SchemaKind::Type(Type::Array(array)) => {
+                    let items = array.items.take();
+                    let bare = openapiv3::ArrayType { items, min_items: None, max_items: None, unique_items: false };
+                    count_and_reset(array, bare)
+                }
+                SchemaKind::Type(Type::Object(object)) => {
+                    let is_closed = object.additional_properties == Some(openapiv3::AdditionalProperties::Any(false));
+                    if is_closed {
+                        object.additional_properties = None;
+                    }
+                    let limits = object.min_properties.take().is_some() || object.max_properties.take().is_some();
+                    usize::from(is_closed || limits)
+                }
+                _ => 0,
+            }
+        })
+    }
+
+    /// Of the objects that have no properties, only those that are the whole body still have a name. progenitor takes them
+    /// for maps, unless they are closed.
+    fn empty_bodies(&mut self) -> usize {
+        let mut count = 0;
+        for schema in schemas_mut(&mut self.api).values_mut().filter_map(schema::item_mut) {
+            if let Some(object) = object_mut(schema).filter(|object| object.properties.is_empty() && object.additional_properties.is_none()) {
+                object.additional_properties = Some(openapiv3::AdditionalProperties::Any(false));
+                count += 1;
+            }
+        }
+        // Written by hand.
+        if let Some(object) = schemas_mut(&mut self.api).get_mut(MESSAGE_JSON).and_then(schema::item_mut).and_then(object_mut) {
+            object.additional_properties = None;
+            count -= 1;
+        }
+        count
+    }
+
+    fn add_schema(&mut self, name: &str, description: &str, schema_kind: SchemaKind) {
+        let schema_data = SchemaData { description: Some(description.to_owned()), ..Default::default() };
+        schemas_mut(&mut self.api).insert(name.to_owned(), ReferenceOr::Item(Schema { schema_data, schema_kind }));
+    }
+
+    fn count_operations(&mut self, mut f: impl FnMut(&mut openapiv3::Operation) -> usize) -> usize {
+        let mut count = 0;
+        each_operation_mut(&mut self.api, &mut |_, operation| count += f(operation));
+        count
+    }
+
+    fn each_schema(&mut self, mut f: impl FnMut(&str, &mut Schema) -> usize) -> usize {
+        let mut count = 0;
+        each_schema_mut(&mut self.api, &mut |place, slot| {
+            if let Some(schema) = slot.schema_mut() {
+                count += f(place, schema);
+            }
+        });
+        count
+    }
+
+    fn each_reply_schema(&mut self, mut f: impl FnMut(&str, &mut Schema) -> usize) -> usize {
+        let mut count = 0;
+        for name in self.replies.clone() {
+            if let Some(schema) = schemas_mut(&mut self.api).get_mut(&name) {
+                schema::walk_mut(&name, schema, &mut |place, slot| {
+                    if let Some(schema) = slot.schema_mut() {
+                        count += f(place, schema);
+                    }
+                });
+            }
+        }
+        count
+    }
+}
+
+fn secret_to_type(name: &str, slot: &mut dyn Slot) -> bool {
+    let is_password = slot.schema().is_some_and(|schema| is_password(schema));
+    let secret = SECRETS.iter().find(|(secret, _)| *secret == name).filter(|_| is_password);
+    if let Some((_, secret)) = secret {
+        slot.set_reference(secret);
+    }
+    secret.is_some()
+}
+
+/// The values of an enum of strings.
+fn values(slot: &dyn Slot) -> Option<Vec<String>> {
+    let SchemaKind::Type(Type::String(string)) = &slot.schema()?.schema_kind else { return None };
+    (!string.enumeration.is_empty()).then(|| string.enumeration.iter().flatten().cloned().collect())
+}
+
+pub fn is_password(schema: &Schema) -> bool {
+    let SchemaKind::Type(Type::String(string)) = &schema.schema_kind else { return false };
+    string.format == VariantOrUnknownOrEmpty::Item(StringFormat::Password)
+}
+
+fn string(format: VariantOrUnknownOrEmpty<StringFormat>) -> SchemaKind {
+    SchemaKind::Type(Type::String(StringType { format, ..Default::default() }))
+}
+
+/// Puts `bare` in place of `full`; 1 if that left something out.
+fn count_and_reset<T: PartialEq>(full: &mut T, bare: T) -> usize {
+    let changes = *full != bare;
+    *full = bare;
+    usize::from(changes)
+}
+
+/// Whether the formats of numbers are ones that the generated code has a type for.
+pub fn is_known_number(schema: &Schema) -> bool {
+    match &schema.schema_kind {
+        SchemaKind::Type(Type::Integer(integer)) => match &integer.format {
+            VariantOrUnknownOrEmpty::Unknown(format) => format == "uint32" || format == "uint64",
+            _ => true,
         },
-        Step { name: "official page linked in the documentation", count: link_official_pages(&mut lowered) },
-        Step { name: "default reply dropped", count: drop_default_replies(&mut lowered) },
-        Step { name: "operation that moves files stripped", count: strip_files(&mut lowered) },
-        Step { name: "secret becomes a redacting type", count: secrets_to_types(&mut lowered) },
-        Step { name: "list of messages becomes a list of their JSON", count: messages_one_by_one(&mut lowered)? },
-        Step { name: "nothing required in a reply schema", count: nothing_required(&mut lowered, &replies) },
-        Step { name: "errcode and errmsg default to 0 and \"\"", count: default_outcome(&mut lowered, &replies) },
-        Step { name: "int32 of a reply becomes int64", count: widen_integers(&mut lowered, &replies) },
-        Step { name: "validation keyword dropped", count: drop_validation(&mut lowered) },
-    ];
-    Ok((lowered, steps))
-}
-
-/// The generator ignores security schemes, and raw access shall be transparent: the token is an argument.
-fn security_to_parameter(document: &mut Document) -> usize {
-    let parameter = json!({
-        "name": "access_token",
-        "in": "query",
-        "required": true,
-        "description": "What gettoken returned.",
-        "schema": { "type": "string", "format": "password" },
-    });
-    each_operation(document, |operation| {
-        let requires = operation["security"].as_array().is_some_and(|required| !required.is_empty());
-        operation.as_object_mut().and_then(|operation| operation.remove("security"));
-        if requires {
-            match operation["parameters"].as_array_mut() {
-                Some(parameters) => parameters.insert(0, parameter.clone()),
-                None => operation["parameters"] = json!([parameter]),
-            }
-        }
-        usize::from(requires)
-    })
-}
-
-/// Whoever reads the generated client is one step from what WeCom says.
-fn link_official_pages(document: &mut Document) -> usize {
-    each_operation(document, |operation| {
-        let Some(body) = operation.as_object() else { return 0 };
-        let source = source_of(body);
-        let description = operation["description"].as_str().map_or(String::new(), |text| format!("{text}\n\n"));
-        operation["description"] = Value::String(description + &source);
-        1
-    })
-}
-
-/// The generator takes `default` for a success and an error at once and panics (progenitor #344, #950). Nothing is
-/// lost: WeCom refuses with status 200, so any other status comes from something in between.
-fn drop_default_replies(document: &mut Document) -> usize {
-    each_operation(document, |operation| {
-        let responses = operation["responses"].as_object_mut();
-        usize::from(responses.and_then(|responses| responses.remove("default")).is_some())
-    })
-}
-
-/// See `Operation::is_by_hand`.
-fn strip_files(document: &mut Document) -> usize {
-    let by_hand: Vec<(String, String)> = document
-        .operations()
-        .iter()
-        .filter(|operation| operation.is_by_hand())
-        .map(|operation| (operation.path.to_owned(), operation.method.to_owned()))
-        .collect();
-    for (path, method) in &by_hand {
-        document.root["paths"][path].as_object_mut().and_then(|item| item.remove(method));
-    }
-    by_hand.len()
-}
-
-/// A secret that is a plain string ends up in somebody's Debug output.
-fn secrets_to_types(document: &mut Document) -> usize {
-    let mut replaced = 0;
-    visit_mut(&mut document.root, "", &mut |name, node| {
-        let parameter = node["in"] == "query" && node["schema"]["format"] == "password";
-        let (name, schema) = match parameter {
-            true => (node["name"].as_str().unwrap_or_default().to_owned(), &mut node["schema"]),
-            false => (name.to_owned(), node),
-        };
-        if schema["format"] != "password" {
-            return;
-        }
-        if let Some((_, secret)) = SECRETS.iter().find(|(secret, _)| *secret == name) {
-            *schema = json!({ "$ref": format!("#/components/schemas/{secret}") });
-            replaced += 1;
-        }
-    });
-    for (name, secret) in SECRETS {
-        add_schema(document, secret, &format!("A {name}; redacted wherever it is printed."), "string");
-    }
-    replaced
-}
-
-/// One odd message must not cost the page, and its JSON stays reachable as it came.
-fn messages_one_by_one(document: &mut Document) -> Result<usize> {
-    let items = &mut document.root["components"]["schemas"]["SyncResponse"]["properties"]["msg_list"]["items"];
-    ensure!(
-        *items == json!({ "$ref": "#/components/schemas/Message" }),
-        "components.schemas.SyncResponse.properties.msg_list: is no list of Message any more; change messages_one_by_one in xtask/src/lower.rs"
-    );
-    *items = json!({ "$ref": format!("#/components/schemas/{MESSAGE_JSON}") });
-    add_schema(document, MESSAGE_JSON, "The JSON of one message as it came.", "object");
-    Ok(1)
-}
-
-/// A refusal holds errcode and errmsg and nothing else, and WeCom leaves out what it documents as always there.
-fn nothing_required(document: &mut Document, replies: &[String]) -> usize {
-    each_reply_node(document, replies, |node| usize::from(node.remove("required").is_some()))
-}
-
-/// So that they are plain values, not Options: absent means success.
-fn default_outcome(document: &mut Document, replies: &[String]) -> usize {
-    each_reply_node(document, replies, |node| {
-        let Some(properties) = node.get_mut("properties").and_then(Value::as_object_mut) else { return 0 };
-        let mut defaulted = 0;
-        for (name, default) in [("errcode", json!(0)), ("errmsg", json!(""))] {
-            if let Some(property) = properties.get_mut(name) {
-                property["default"] = default;
-                defaulted += 1;
-            }
-        }
-        defaulted
-    })
-}
-
-/// Counters and times grow past 32 bits without notice.
-fn widen_integers(document: &mut Document, replies: &[String]) -> usize {
-    each_reply_node(document, replies, |node| {
-        let narrow = node.get("format").is_some_and(|format| format == "int32" || format == "uint32");
-        if narrow {
-            node.insert("format".into(), json!("int64"));
-        }
-        usize::from(narrow)
-    })
-}
-
-/// The generator would make validating types of them, in its own units; limits are checked by their constants.
-fn drop_validation(document: &mut Document) -> usize {
-    const KEYWORDS: [&str; 6] = ["minLength", "maxLength", "pattern", "minimum", "maximum", "maxItems"];
-    let mut dropped = 0;
-    visit_mut(&mut document.root, "", &mut |_, node| {
-        // A property may have such a name: only what says its own type is a schema.
-        if node["type"].is_string()
-            && let Some(node) = node.as_object_mut()
-        {
-            dropped += KEYWORDS.iter().filter(|keyword| node.remove(**keyword).is_some()).count();
-        }
-    });
-    dropped
-}
-
-fn add_schema(document: &mut Document, name: &str, description: &str, kind: &str) {
-    document.root["components"]["schemas"][name] = json!({ "description": description, "type": kind });
-}
-
-fn each_operation(document: &mut Document, mut f: impl FnMut(&mut Value) -> usize) -> usize {
-    let paths = document.root["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut());
-    paths
-        .filter_map(Value::as_object_mut)
-        .flat_map(|item| item.iter_mut())
-        .filter(|(method, _)| METHODS.contains(&method.as_str()))
-        .map(|(_, operation)| f(operation))
-        .sum()
-}
-
-fn each_reply_node(
-    document: &mut Document,
-    replies: &[String],
-    mut f: impl FnMut(&mut serde_json::Map<String, Value>) -> usize,
-) -> usize {
-    let mut count = 0;
-    for name in replies {
-        if let Some(schema) = document.root["components"]["schemas"].get_mut(name) {
-            visit_mut(schema, name, &mut |_, node| count += node.as_object_mut().map_or(0, &mut f));
-        }
-    }
-    count
-}
-
-/// Calls `f` with every object below `value`, from the outside in, and the key it stands under.
-fn visit_mut(value: &mut Value, key: &str, f: &mut impl FnMut(&str, &mut Value)) {
-    if value.is_object() {
-        f(key, value);
-    }
-    match value {
-        Value::Object(map) => map.iter_mut().for_each(|(key, child)| visit_mut(child, key, f)),
-        Value::Array(items) => items.iter_mut().for_each(|child| visit_mut(child, key, f)),
-        _ => {}
+        SchemaKind::Type(Type::Number(number)) => matches!(
+            number.format,
+            VariantOrUnknownOrEmpty::Empty | VariantOrUnknownOrEmpty::Item(NumberFormat::Float | NumberFormat::Double)
+        ),
+        _ => true,
     }
 }

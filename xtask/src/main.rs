@@ -4,14 +4,25 @@
 
 mod adapt;
 mod check;
+mod client;
 mod codegen;
 mod diff;
 mod dist;
 mod document;
 mod errcodes;
+mod grammar;
+mod limits;
 mod lower;
+mod names;
+mod normal;
 mod operations;
+mod problems;
 mod render;
+mod requests;
+mod rust_types;
+mod schema;
+mod strict;
+mod unknown;
 #[cfg(test)]
 mod tests;
 

@@ -2,30 +2,189 @@
 //!
 //! WeCom has been seen to do all of this, and to change from one to the other without notice.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Unexpected, Visitor};
 
+use crate::{AccessToken, CorpSecret, MessageJson, SyncToken};
+
+/// Decodes a field of a generated reply.
+pub(crate) fn field<'de, T: Lenient, D: Deserializer<'de>>(from: D) -> Result<T, D::Error> {
+    T::required(from)
+}
+
+/// What a field of a generated reply can hold.
+pub(crate) trait Lenient: Sized {
+    /// `None` for null, and for an empty text where a number belongs.
+    fn optional<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Self>, D::Error>;
+
+    /// Null is the default value.
+    fn required<'de, D: Deserializer<'de>>(from: D) -> Result<Self, D::Error>;
+}
+
+/// The generated structs of replies.
+macro_rules! reply_structs {
+    ($($name:ident),+ $(,)?) => {
+        $(impl crate::lenient::Lenient for $name {
+            fn optional<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Self>, D::Error> {
+                serde::Deserialize::deserialize(from)
+            }
+
+            fn required<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                Ok(Self::optional(from)?.unwrap_or_default())
+            }
+        })+
+    };
+}
+
+pub(crate) use reply_structs;
+
+/// A message is kept as it came, whatever it is.
+impl Lenient for MessageJson {
+    fn optional<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Self>, D::Error> {
+        Self::deserialize(from).map(Some)
+    }
+
+    fn required<'de, D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Self::deserialize(from)
+    }
+}
+
+/// Free JSON: also kept as it came.
+impl Lenient for serde_json::Value {
+    fn optional<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Self>, D::Error> {
+        Option::deserialize(from)
+    }
+
+    fn required<'de, D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Self::deserialize(from)
+    }
+}
+
+impl Lenient for serde_json::Map<String, serde_json::Value> {
+    fn optional<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Self>, D::Error> {
+        Option::deserialize(from)
+    }
+
+    fn required<'de, D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Ok(Self::optional(from)?.unwrap_or_default())
+    }
+}
+
+impl<T: Lenient> Lenient for Option<T> {
+    fn optional<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Self>, D::Error> {
+        T::optional(from).map(Some)
+    }
+
+    fn required<'de, D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        T::optional(from)
+    }
+}
+
+impl<T: Lenient> Lenient for Box<T> {
+    fn optional<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Self>, D::Error> {
+        Ok(T::optional(from)?.map(Box::new))
+    }
+
+    fn required<'de, D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        T::required(from).map(Box::new)
+    }
+}
+
+/// An element of a list or a value of a map.
+struct Element<T>(T);
+
+impl<'de, T: Lenient> Deserialize<'de> for Element<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        T::required(from).map(Self)
+    }
+}
+
+impl<T: Lenient> Lenient for Vec<T> {
+    fn optional<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Self>, D::Error> {
+        let list: Option<Vec<Element<T>>> = Option::deserialize(from)?;
+        Ok(list.map(|list| list.into_iter().map(|Element(value)| value).collect()))
+    }
+
+    fn required<'de, D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Ok(Self::optional(from)?.unwrap_or_default())
+    }
+}
+
+impl<T: Lenient> Lenient for BTreeMap<String, T> {
+    fn optional<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Self>, D::Error> {
+        let map: Option<BTreeMap<String, Element<T>>> = Option::deserialize(from)?;
+        Ok(map.map(|map| map.into_iter().map(|(name, Element(value))| (name, value)).collect()))
+    }
+
+    fn required<'de, D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Ok(Self::optional(from)?.unwrap_or_default())
+    }
+}
+
+macro_rules! scalar {
+    ($($ty:ty: $optional:path, $required:path;)+) => {
+        $(impl Lenient for $ty {
+            fn optional<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Self>, D::Error> {
+                Ok($optional(from)?.map(Into::into))
+            }
+
+            fn required<'de, D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                Ok($required(from)?.into())
+            }
+        })+
+    };
+}
+
+scalar! {
+    i64: optional_integer, integer;
+    String: optional_string, string;
+    AccessToken: optional_string, string;
+    CorpSecret: optional_string, string;
+    SyncToken: optional_string, string;
+    bool: optional_bool, bool_or_false;
+    f64: optional_number, number_or_zero;
+}
+
+impl Lenient for f32 {
+    fn optional<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Self>, D::Error> {
+        Ok(optional_number(from)?.map(|number| number as f32))
+    }
+
+    fn required<'de, D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Ok(Self::optional(from)?.unwrap_or_default())
+    }
+}
+
+impl Lenient for u64 {
+    fn optional<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Self>, D::Error> {
+        match from.deserialize_any(Scalar)? {
+            Value::Null => Ok(None),
+            // Also where a number is too large for i64, see `Scalar`.
+            Value::Text(text) if text.is_empty() => Ok(None),
+            Value::Text(text) => text.trim().parse().map(Some).map_err(|_| not_a_number()),
+            value => u64::try_from(whole_number::<D::Error>(value)?).map(Some).map_err(|_| not_a_number()),
+        }
+    }
+
+    fn required<'de, D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Ok(Self::optional(from)?.unwrap_or_default())
+    }
+}
+
+fn bool_or_false<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
+    Ok(optional_bool(from)?.unwrap_or_default())
+}
+
+fn number_or_zero<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    Ok(optional_number(from)?.unwrap_or_default())
+}
+
 pub fn list<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Vec<T>, D::Error> {
     Ok(Option::deserialize(from)?.unwrap_or_default())
 }
-
-/// A list of whole numbers, in strings or not.
-pub fn integers<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<i64>, D::Error> {
-    Ok(list::<Integer, D>(from)?.into_iter().map(|Integer(number)| number).collect())
-}
-
-/// A list of strings, or of numbers that stand for them.
-pub fn strings<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
-    Ok(list::<Text, D>(from)?.into_iter().map(|Text(text)| text).collect())
-}
-
-#[derive(Deserialize)]
-struct Integer(#[serde(deserialize_with = "integer")] i64);
-
-#[derive(Deserialize)]
-struct Text(#[serde(deserialize_with = "string")] String);
 
 pub fn string<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     Ok(optional_string(from)?.unwrap_or_default())
@@ -235,9 +394,39 @@ mod tests {
         );
         table(list::<i64, _>, &[(json!(null), Some(vec![])), (json!([1]), Some(vec![1])), (json!({}), None)]);
         table(
-            super::integers,
+            field::<Vec<i64>, _>,
             &[(json!([2, "3", null]), Some(vec![2, 3, 0])), (json!(["x"]), None), (json!(null), Some(vec![]))],
         );
-        table(super::strings, &[(json!(["a", 7]), Some(vec!["a".to_owned(), "7".to_owned()])), (json!([[]]), None)]);
+        table(
+            field::<Vec<String>, _>,
+            &[(json!(["a", 7]), Some(vec!["a".to_owned(), "7".to_owned()])), (json!([[]]), None)],
+        );
+    }
+
+    #[test]
+    fn maps_large_numbers_and_optional_lists() {
+        table(
+            field::<BTreeMap<String, i64>, _>,
+            &[
+                (json!({ "a": "1", "b": null }), Some(BTreeMap::from([("a".to_owned(), 1), ("b".to_owned(), 0)]))),
+                (json!(null), Some(BTreeMap::new())),
+                (json!([]), None),
+            ],
+        );
+        table(
+            field::<Option<Vec<String>>, _>,
+            &[(json!(null), Some(None)), (json!([1]), Some(Some(vec!["1".to_owned()])))],
+        );
+        table(
+            field::<Option<u64>, _>,
+            &[
+                (json!(u64::MAX), Some(Some(u64::MAX))),
+                (json!("18446744073709551615"), Some(Some(u64::MAX))),
+                (json!(1e3), Some(Some(1000))),
+                (json!(""), Some(None)),
+                (json!(-1), None),
+            ],
+        );
+        table(field::<Option<f32>, _>, &[(json!("0.5"), Some(Some(0.5))), (json!(null), Some(None))]);
     }
 }

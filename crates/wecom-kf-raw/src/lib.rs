@@ -13,6 +13,7 @@ mod generated;
 pub mod lenient;
 pub mod media;
 mod message_json;
+mod open_enum;
 mod parameter;
 #[doc(hidden)]
 pub mod repair;

@@ -1,9 +1,10 @@
 //! What a call is: its request value, its reply and the description of its operation.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
 
-use crate::{AccessToken, Client, ErrCode, Error};
+use crate::{AccessToken, Client, CorpSecret, ErrCode, Error, SyncToken};
 
 /// A call that is ready to be sent: what it is, whether it may be repeated, and how it sends itself.
 ///
@@ -46,6 +47,54 @@ pub trait Request: Sync {
     fn reply_to_repeat(&self, errcode: ErrCode) -> Option<Self::Reply> {
         let _ = errcode;
         None
+    }
+}
+
+/// A part of a request that has, or may have, texts which must not be printed.
+pub(crate) trait Private {
+    /// Adds them to `private`.
+    fn private<'a>(&'a self, private: &mut Vec<&'a str>);
+}
+
+impl Private for String {
+    fn private<'a>(&'a self, private: &mut Vec<&'a str>) {
+        private.push(self);
+    }
+}
+
+macro_rules! secret {
+    ($($ty:ty)+) => {
+        $(impl Private for $ty {
+            fn private<'a>(&'a self, private: &mut Vec<&'a str>) {
+                private.push(self.expose());
+            }
+        })+
+    };
+}
+
+secret!(AccessToken CorpSecret SyncToken);
+
+impl<T: Private> Private for Option<T> {
+    fn private<'a>(&'a self, private: &mut Vec<&'a str>) {
+        self.iter().for_each(|value| value.private(private));
+    }
+}
+
+impl<T: Private> Private for Vec<T> {
+    fn private<'a>(&'a self, private: &mut Vec<&'a str>) {
+        self.iter().for_each(|value| value.private(private));
+    }
+}
+
+impl<T: Private> Private for BTreeMap<String, T> {
+    fn private<'a>(&'a self, private: &mut Vec<&'a str>) {
+        self.values().for_each(|value| value.private(private));
+    }
+}
+
+impl<T: Private> Private for Box<T> {
+    fn private<'a>(&'a self, private: &mut Vec<&'a str>) {
+        (**self).private(private);
     }
 }
 

@@ -1,0 +1,133 @@
+//! The file `client.rs`: progenitor's types and client, adapted.
+
+use std::cell::RefCell;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Once;
+
+use anyhow::{Context, Result, anyhow, bail};
+use openapiv3::OpenAPI;
+use progenitor::{GenerationSettings, Generator, HooksMode, InterfaceStyle};
+use proc_macro2::TokenStream;
+
+use crate::adapt::adapt;
+use crate::document::Document;
+use crate::lower::{Lowered, MESSAGE_JSON, SECRETS, Step};
+use crate::rust_types::RustTypes;
+use crate::schema::{Slot, schemas_mut};
+
+/// The text of the file, the types in it, and the steps of the adapting.
+pub fn render(lowered: &Lowered) -> Result<(String, RustTypes, Vec<Step>)> {
+    let tokens = generate(lowered, &lowered.document.api).or_else(|problem| Err(blame(lowered, &problem)))?;
+    let mut file = syn::parse2(tokens).context("progenitor wrote text that is no Rust")?;
+    let steps = adapt(&mut file, lowered)?;
+    let types = RustTypes::of(&file);
+    Ok((prettyplease::unparse(&file), types, steps))
+}
+
+/// Runs progenitor on `api`, a part of the lowered document. It panics on some documents: that is an error like the others.
+fn generate(lowered: &Lowered, api: &OpenAPI) -> Result<TokenStream, String> {
+    let mut settings = GenerationSettings::default();
+    settings
+        .with_interface(InterfaceStyle::Positional)
+        .with_hooks(HooksMode::Expected)
+        .with_derive("PartialEq")
+        // Requests with a map are the same bytes every time.
+        .with_map_type("::std::collections::BTreeMap");
+    for name in SECRETS.iter().map(|(_, secret)| *secret).chain([MESSAGE_JSON]) {
+        settings.with_replacement(name, format!("crate::{name}"), std::iter::empty());
+    }
+    for name in lowered.enums.keys() {
+        settings.with_replacement(name, format!("crate::types::{name}"), std::iter::empty());
+    }
+    match quietly(|| Generator::new(&settings).generate_tokens(api)) {
+        Ok(result) => result.map_err(|error| error.to_string()),
+        Err(panic) => Err(panic),
+    }
+}
+
+thread_local! {
+    /// The words of a panic on this thread, while somebody listens.
+    static PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Runs `f`; a panic in it becomes its message, and nothing is printed.
+fn quietly<T>(f: impl FnOnce() -> T) -> Result<T, String> {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let usual = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            let listening = PANIC.with_borrow_mut(|panic| panic.as_mut().map(|text| *text = info.to_string()).is_some());
+            if !listening {
+                usual(info);
+            }
+        }));
+    });
+    PANIC.set(Some(String::new()));
+    let result = panic::catch_unwind(AssertUnwindSafe(f));
+    let said = PANIC.take().unwrap_or_default();
+    result.map_err(|_| said.lines().skip(1).collect::<Vec<_>>().join(" ").trim().to_owned())
+}
+
+/// Finds out which operation, or which schema of it, progenitor cannot generate code for.
+fn blame(lowered: &Lowered, problem: &str) -> anyhow::Error {
+    let document = &lowered.document;
+    for operation in document.operations() {
+        let alone = only(document, operation.path, operation.method);
+        let Err(problem) = generate(lowered, &alone) else { continue };
+        let id = operation.id();
+        for name in document.names_in(&operation.slots()) {
+            if let Err(problem) = generate(lowered, &only_schema(&alone, document, &name)) {
+                return anyhow!("operation {id}, schema {name}: progenitor cannot generate code for it: {problem}");
+            }
+        }
+        return anyhow!("operation {id}: progenitor cannot generate code for it: {problem}");
+    }
+    anyhow!("progenitor cannot generate code for the operations together, though for each by itself: {problem}")
+}
+
+/// The document with one operation and the schemas that it needs.
+fn only(document: &Document, path: &str, method: &str) -> OpenAPI {
+    let mut api = document.api.clone();
+    api.paths.paths.retain(|other, _| other == path);
+    for item in api.paths.paths.values_mut() {
+        if let openapiv3::ReferenceOr::Item(item) = item {
+            for (name, operation) in [
+                ("get", &mut item.get),
+                ("put", &mut item.put),
+                ("post", &mut item.post),
+                ("patch", &mut item.patch),
+                ("delete", &mut item.delete),
+            ] {
+                if name != method {
+                    *operation = None;
+                }
+            }
+        }
+    }
+    let operations = document.operations();
+    let operation = operations.iter().find(|operation| operation.path == path && operation.method == method);
+    let needed = operation.map(|operation| document.names_in(&operation.slots())).unwrap_or_default();
+    schemas_mut(&mut api).retain(|name, _| needed.contains(name));
+    api
+}
+
+/// The document with one schema, what it needs, and no operation.
+fn only_schema(alone: &OpenAPI, document: &Document, name: &str) -> OpenAPI {
+    let mut api = alone.clone();
+    api.paths.paths.clear();
+    let slot = document.api.components.as_ref().and_then(|components| components.schemas.get(name));
+    let mut needed = slot.map(|slot| document.names_in(&[slot as &dyn Slot])).unwrap_or_default();
+    needed.insert(name.to_owned());
+    schemas_mut(&mut api).retain(|name, _| needed.contains(name));
+    api
+}
+
+/// Fails if the generated code does not have what the rest of the generator builds on.
+pub fn expect_operations(document: &Document, types: &RustTypes) -> Result<()> {
+    for operation in document.operations() {
+        if types.arguments(operation.id()).is_none() {
+            bail!("operation {}: progenitor wrote no function of that name, see xtask/src/client.rs", operation.id());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,58 @@
+//! Names: from the document's to those of Rust, as typify makes them.
+
+use heck::{ToPascalCase, ToShoutySnakeCase, ToSnakeCase};
+
+/// The type that a schema named `name` becomes.
+pub fn type_name(name: &str) -> String {
+    identifier(name, |name| name.to_pascal_case())
+}
+
+/// The field that a property named `name` becomes.
+pub fn field_name(name: &str) -> String {
+    identifier(name, |name| name.to_snake_case())
+}
+
+/// The constant of a value at `path`, a list of property names.
+pub fn constant_name(path: &[String]) -> String {
+    identifier(&path.join("_"), |name| name.to_shouty_snake_case())
+}
+
+/// The variant of an open enum for `value`.
+pub fn variant_name(value: &str) -> String {
+    type_name(value)
+}
+
+/// The type of the schema at `place`, such as `components.schemas.SendRequest.properties.text`.
+pub fn type_at(place: &str) -> String {
+    let mut parts = place.trim_start_matches("components.schemas.").split('.');
+    let mut name = type_name(parts.next().unwrap_or_default());
+    while let Some(part) = parts.next() {
+        match part {
+            "properties" => name.push_str(&type_name(parts.next().unwrap_or_default())),
+            "items" => name.push_str("Item"),
+            "additionalProperties" => name.push_str("Value"),
+            _ => {}
+        }
+    }
+    name
+}
+
+/// Whether Rust takes `name` as a name.
+pub fn is_identifier(name: &str) -> bool {
+    syn::parse_str::<syn::Ident>(name).is_ok()
+}
+
+fn identifier(name: &str, to_case: impl Fn(&str) -> String) -> String {
+    let plain: String = name
+        .chars()
+        .filter(|letter| *letter != '\'')
+        .map(|letter| if letter.is_alphanumeric() || letter == '_' { letter } else { '-' })
+        .collect();
+    let cased = to_case(&plain);
+    let cased = match cased.chars().next() {
+        None => to_case("x"),
+        Some(first) if first.is_alphabetic() || first == '_' => cased,
+        Some(_) => to_case("x") + &cased,
+    };
+    if is_identifier(&cased) { cased } else { cased + "_" }
+}
