@@ -6,8 +6,8 @@ use std::sync::Once;
 
 use anyhow::{Context, Result, anyhow, bail};
 use openapiv3::OpenAPI;
-use progenitor::{GenerationSettings, Generator, HooksMode, InterfaceStyle};
 use proc_macro2::TokenStream;
+use progenitor::{GenerationSettings, Generator, HooksMode, InterfaceStyle};
 
 use crate::adapt::adapt;
 use crate::document::Document;
@@ -17,7 +17,7 @@ use crate::schema::{Slot, schemas_mut};
 
 /// The text of the file, the types in it, and the steps of the adapting.
 pub fn render(lowered: &Lowered) -> Result<(String, RustTypes, Vec<Step>)> {
-    let tokens = generate(lowered, &lowered.document.api).or_else(|problem| Err(blame(lowered, &problem)))?;
+    let tokens = generate(lowered, &lowered.document.api).map_err(|problem| blame(lowered, &problem))?;
     let mut file = syn::parse2(tokens).context("progenitor wrote text that is no Rust")?;
     let steps = adapt(&mut file, lowered)?;
     let types = RustTypes::of(&file);
@@ -56,7 +56,8 @@ fn quietly<T>(f: impl FnOnce() -> T) -> Result<T, String> {
     HOOK.call_once(|| {
         let usual = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
-            let listening = PANIC.with_borrow_mut(|panic| panic.as_mut().map(|text| *text = info.to_string()).is_some());
+            let listening =
+                PANIC.with_borrow_mut(|panic| panic.as_mut().map(|text| *text = info.to_string()).is_some());
             if !listening {
                 usual(info);
             }

@@ -139,7 +139,11 @@ impl Rendered {
             let made = self.files.get(path).map_or("", String::as_str);
             let name = path.display().to_string();
             let diff = TextDiff::from_lines(&*found, made);
-            let text = diff.unified_diff().context_radius(1).header(&format!("{name} (found)"), &format!("{name} (made)")).to_string();
+            let text = diff
+                .unified_diff()
+                .context_radius(1)
+                .header(&format!("{name} (found)"), &format!("{name} (made)"))
+                .to_string();
             let lines: Vec<&str> = text.lines().collect();
             let room_here = room.min(SHOWN_OF_FILE);
             for line in lines.iter().take(room_here) {

@@ -5,9 +5,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use Kind::{
-    Components, Contact, Discriminator, Document, Encoding, Example, ExternalDocs, Free, Header, Info, License, Link, List,
-    Map, MediaType, Operation, Parameter, PathItem, RequestBody, Response, Responses, Schema, SecurityScheme, Server,
-    ServerVariable, Tag, Xml,
+    Components, Contact, Discriminator, Document, Encoding, Example, ExternalDocs, Free, Header, Info, License, Link,
+    List, Map, MediaType, Operation, Parameter, PathItem, RequestBody, Response, Responses, Schema, SecurityScheme,
+    Server, ServerVariable, Tag, Xml,
 };
 
 /// A kind of object of the OpenAPI specification.
@@ -151,18 +151,12 @@ impl Kind {
             Parameter => NAMED_PARAMETER,
             Header => NAMED_PARAMETER.split_at(2).1,
             RequestBody => &[("description", Free), ("content", Map(&MediaType)), ("required", Free)],
-            Response => &[
-                ("description", Free),
-                ("headers", Map(&Header)),
-                ("content", Map(&MediaType)),
-                ("links", Map(&Link)),
-            ],
-            MediaType => &[
-                ("schema", Schema),
-                ("example", Free),
-                ("examples", Map(&Example)),
-                ("encoding", Map(&Encoding)),
-            ],
+            Response => {
+                &[("description", Free), ("headers", Map(&Header)), ("content", Map(&MediaType)), ("links", Map(&Link))]
+            }
+            MediaType => {
+                &[("schema", Schema), ("example", Free), ("examples", Map(&Example)), ("encoding", Map(&Encoding))]
+            }
             Encoding => &[
                 ("contentType", Free),
                 ("headers", Map(&Header)),

@@ -90,7 +90,9 @@ impl Limits {
     ) -> Result<()> {
         for (name, constant) in constants(schema, path) {
             let of = path.join(".");
-            if let Some((other, _)) = self.0.insert(name.clone(), (of.clone(), constant)).filter(|(other, _)| *other != of) {
+            if let Some((other, _)) =
+                self.0.insert(name.clone(), (of.clone(), constant)).filter(|(other, _)| *other != of)
+            {
                 bail!(
                     "{}: the limits of {other} and of {of} are one constant in Rust, limits::{}::{name}; rename one of the properties",
                     operation.place,
@@ -120,10 +122,13 @@ fn constants(schema: &Schema, path: &[String]) -> Vec<(String, TokenStream)> {
         let ident = format_ident!("{name}");
         let ty = number_type(unit, value);
         let value = Literal::i64_unsuffixed(value);
-        constants.push((name, quote! {
-            #[doc = #docs]
-            pub const #ident: #ty = #value;
-        }));
+        constants.push((
+            name,
+            quote! {
+                #[doc = #docs]
+                pub const #ident: #ty = #value;
+            },
+        ));
     };
     let is_file = matches!(&schema.schema_kind, SchemaKind::Type(Type::String(string))
         if string.format == openapiv3::VariantOrUnknownOrEmpty::Item(openapiv3::StringFormat::Binary));
@@ -148,7 +153,7 @@ fn constants(schema: &Schema, path: &[String]) -> Vec<(String, TokenStream)> {
         }
     }
     for (of, value) in extensions.get("x-max-bytes-of").and_then(Value::as_object).into_iter().flatten() {
-        let suffix = format!("{}_MAX_BYTES", constant_name(&[of.clone()]));
+        let suffix = format!("{}_MAX_BYTES", constant_name(std::slice::from_ref(of)));
         add(&suffix, "Longest", &format!("bytes for type {of}"), value.as_i64().unwrap_or_default());
     }
     constants

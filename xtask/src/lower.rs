@@ -169,12 +169,15 @@ impl Lowering {
         let mut count = 0;
         each_operation_mut(&mut self.api, &mut |_, operation| {
             for parameter in operation.parameters.iter_mut().filter_map(parameter_data_mut) {
-                count += usize::from(parameter.example.take().is_some()) + std::mem::take(&mut parameter.examples).len();
+                count +=
+                    usize::from(parameter.example.take().is_some()) + std::mem::take(&mut parameter.examples).len();
             }
             let body = operation.request_body.as_mut().and_then(schema::item_mut);
             let responses = operation.responses.responses.values_mut().filter_map(schema::item_mut);
             let content = body.into_iter().map(|body| &mut body.content);
-            for content in content.chain(responses.map(|response| &mut response.content)).flat_map(|all| all.values_mut()) {
+            for content in
+                content.chain(responses.map(|response| &mut response.content)).flat_map(|all| all.values_mut())
+            {
                 count += usize::from(content.example.take().is_some()) + std::mem::take(&mut content.examples).len();
             }
         });
@@ -196,7 +199,11 @@ impl Lowering {
             replaced += usize::from(secret_to_type(&name, slot));
         });
         for (name, secret) in SECRETS {
-            self.add_schema(secret, &format!("A {name}; redacted wherever it is printed."), string(VariantOrUnknownOrEmpty::Empty));
+            self.add_schema(
+                secret,
+                &format!("A {name}; redacted wherever it is printed."),
+                string(VariantOrUnknownOrEmpty::Empty),
+            );
         }
         replaced
     }
@@ -384,13 +391,17 @@ impl Lowering {
     fn empty_bodies(&mut self) -> usize {
         let mut count = 0;
         for schema in schemas_mut(&mut self.api).values_mut().filter_map(schema::item_mut) {
-            if let Some(object) = object_mut(schema).filter(|object| object.properties.is_empty() && object.additional_properties.is_none()) {
+            if let Some(object) = object_mut(schema)
+                .filter(|object| object.properties.is_empty() && object.additional_properties.is_none())
+            {
                 object.additional_properties = Some(openapiv3::AdditionalProperties::Any(false));
                 count += 1;
             }
         }
         // Written by hand.
-        if let Some(object) = schemas_mut(&mut self.api).get_mut(MESSAGE_JSON).and_then(schema::item_mut).and_then(object_mut) {
+        if let Some(object) =
+            schemas_mut(&mut self.api).get_mut(MESSAGE_JSON).and_then(schema::item_mut).and_then(object_mut)
+        {
             object.additional_properties = None;
             count -= 1;
         }
@@ -434,7 +445,7 @@ impl Lowering {
 }
 
 fn secret_to_type(name: &str, slot: &mut dyn Slot) -> bool {
-    let is_password = slot.schema().is_some_and(|schema| is_password(schema));
+    let is_password = slot.schema().is_some_and(is_password);
     let secret = SECRETS.iter().find(|(secret, _)| *secret == name).filter(|_| is_password);
     if let Some((_, secret)) = secret {
         slot.set_reference(secret);

@@ -22,9 +22,9 @@ mod requests;
 mod rust_types;
 mod schema;
 mod strict;
-mod unknown;
 #[cfg(test)]
 mod tests;
+mod unknown;
 
 use std::process::ExitCode;
 

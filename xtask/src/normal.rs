@@ -20,9 +20,15 @@ pub fn normalise(api: &mut OpenAPI, problems: &mut Problems) {
     let mut merger = Merger { source: &source, problems };
     schema::each_schema_mut(api, &mut |place, slot| {
         if place.matches('.').count() > DEEPEST {
-            slot.set(Schema { schema_data: SchemaData::default(), schema_kind: SchemaKind::Type(Type::Boolean(Default::default())) });
+            slot.set(Schema {
+                schema_data: SchemaData::default(),
+                schema_kind: SchemaKind::Type(Type::Boolean(Default::default())),
+            });
             if merger.problems.len() == before {
-                merger.problems.add(place, "has no end, because an allOf on the way contains itself; give it a name and refer to that");
+                merger.problems.add(
+                    place,
+                    "has no end, because an allOf on the way contains itself; give it a name and refer to that",
+                );
             }
         } else if let Some(merged) = merger.merged(place, slot, &mut Vec::new()) {
             slot.set(merged);
@@ -63,7 +69,9 @@ fn contains_itself(name: &str, named: &BTreeMap<String, Schema>) -> bool {
     while let Some(next) = queue.pop() {
         let Some(schema) = named.get(next) else { continue };
         let mut found = Vec::new();
-        schema::each_child(schema, &mut |_, child| schema::walk("", child, &mut |_, slot| found.extend(slot.reference())));
+        schema::each_child(schema, &mut |_, child| {
+            schema::walk("", child, &mut |_, slot| found.extend(slot.reference()))
+        });
         if found.contains(&name) {
             return true;
         }
@@ -126,7 +134,10 @@ impl Merger<'_> {
                 if keeps_its_name(&target) && object(&target).is_some() {
                     return None;
                 }
-                Some(Schema { schema_data: over(target.schema_data, &schema.schema_data), schema_kind: target.schema_kind })
+                Some(Schema {
+                    schema_data: over(target.schema_data, &schema.schema_data),
+                    schema_kind: target.schema_kind,
+                })
             }
             parts => {
                 let parts = parts.iter().map(|part| self.resolved(place, part, names)).collect::<Option<Vec<_>>>()?;
@@ -141,7 +152,10 @@ impl Merger<'_> {
             return self.merged(place, slot, names).or_else(|| slot.schema().cloned());
         };
         if names.iter().any(|known| known == name) {
-            self.problems.add(place, format!("leads in a circle: {} → {name}; let one of them say what it is", names.join(" → ")));
+            self.problems.add(
+                place,
+                format!("leads in a circle: {} → {name}; let one of them say what it is", names.join(" → ")),
+            );
             return None;
         }
         // A reference to nothing has been refused by `check`.
@@ -190,7 +204,8 @@ fn parts(schema: &Schema) -> Option<Vec<ReferenceOr<Schema>>> {
         SchemaKind::Any(any) if !any.all_of.is_empty() => {
             let mut parts = any.all_of.clone();
             let beside = openapiv3::AnySchema { all_of: Vec::new(), ..any.clone() };
-            let says_something = openapiv3::AnySchema { typ: None, ..beside.clone() } != openapiv3::AnySchema::default();
+            let says_something =
+                openapiv3::AnySchema { typ: None, ..beside.clone() } != openapiv3::AnySchema::default();
             if says_something || beside.typ.as_deref() != Some("object") {
                 parts.push(ReferenceOr::Item(Schema {
                     schema_data: SchemaData::default(),

@@ -26,11 +26,8 @@ pub fn render(normal: &Document, errcodes: &Errcodes, types: &RustTypes) -> Resu
         .collect::<Result<Vec<_>>>()?;
     let private = private.render(types)?;
     let by_hand = operations.iter().filter(|operation| operation.moves_files()).map(request_name);
-    let replies: BTreeSet<&str> = operations
-        .iter()
-        .filter(|operation| !operation.answers_bytes())
-        .filter_map(Operation::reply_schema)
-        .collect();
+    let replies: BTreeSet<&str> =
+        operations.iter().filter(|operation| !operation.answers_bytes()).filter_map(Operation::reply_schema).collect();
     let replies = replies.into_iter().map(|schema| reply(normal, schema)).collect::<Result<Vec<_>>>()?;
     let count = operations.len();
     Ok(quote! {
@@ -406,7 +403,11 @@ fn privacy(place: &str, slot: &dyn Slot) -> Option<Privacy> {
     }
 }
 
-fn private_of_request(operation: &Operation<'_>, parameters: &[Parameter<'_>], texts: &PrivateTexts) -> Option<TokenStream> {
+fn private_of_request(
+    operation: &Operation<'_>,
+    parameters: &[Parameter<'_>],
+    texts: &PrivateTexts,
+) -> Option<TokenStream> {
     let parameters = parameters.iter().filter(|parameter| parameter.is_secret || parameter.is_private);
     let body = operation.request_schema().filter(|schema| texts.has(schema)).map(|_| format_ident!("body"));
     let fields: Vec<Ident> = parameters.map(Parameter::ident).chain(body).collect();

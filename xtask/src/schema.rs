@@ -169,7 +169,8 @@ pub fn each_schema_mut(api: &mut OpenAPI, f: &mut dyn FnMut(&str, &mut dyn Slot)
     }
     each_operation_mut(api, &mut |place, operation| {
         for (index, parameter) in operation.parameters.iter_mut().enumerate() {
-            if let Some(ParameterSchemaOrContent::Schema(schema)) = parameter_data_mut(parameter).map(|data| &mut data.format)
+            if let Some(ParameterSchemaOrContent::Schema(schema)) =
+                parameter_data_mut(parameter).map(|data| &mut data.format)
             {
                 walk_mut(&format!("{place}.parameters[{index}].schema"), schema, f);
             }

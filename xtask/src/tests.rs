@@ -194,8 +194,7 @@ fn lowering_changes_a_copy_of_the_document() {
     let ids = |document: &Document| -> Vec<String> {
         document.operations().iter().map(|operation| operation.id().to_owned()).collect()
     };
-    let stripped: Vec<String> =
-        ids(&document).into_iter().filter(|id| !ids(&lowered.document).contains(id)).collect();
+    let stripped: Vec<String> = ids(&document).into_iter().filter(|id| !ids(&lowered.document).contains(id)).collect();
     assert_eq!(stripped, ["media_get", "media_upload", "media_uploadimg"]);
     let generated = document.operations().len() - 3;
     assert_eq!((count("moves files"), count("default reply")), (3, generated));

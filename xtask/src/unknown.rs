@@ -75,7 +75,9 @@ fn compare(kind: Kind, place: &str, given: &Value, kept: &Value, problems: &mut 
             }
         }
         (given, kept) if given == kept || (given.is_number() && given.as_f64() == kept.as_f64()) => {}
-        (given, kept) => problems.add(place, format!("is {given}, which is read as {kept}; write it so that it is not changed")),
+        (given, kept) => {
+            problems.add(place, format!("is {given}, which is read as {kept}; write it so that it is not changed"))
+        }
     }
 }
 

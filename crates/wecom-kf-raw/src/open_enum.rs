@@ -90,6 +90,7 @@ macro_rules! open_enum {
 pub(crate) use open_enum;
 
 #[cfg(test)]
+#[allow(unreachable_pub, reason = "the macro is for the public types of this crate")]
 mod tests {
     open_enum! {
         /// How an item is shown.

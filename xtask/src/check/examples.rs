@@ -22,8 +22,8 @@ pub fn check(normal: &Document, problems: &mut Problems) {
         }
         let body = operation.api.request_body.as_ref().and_then(ReferenceOr::as_item);
         let body = body.map(|body| ("requestBody".to_owned(), &body.content));
-        let replies = each_response(operation.api)
-            .map(|(status, response)| (format!("responses.{status}"), &response.content));
+        let replies =
+            each_response(operation.api).map(|(status, response)| (format!("responses.{status}"), &response.content));
         for (part, content) in body.into_iter().chain(replies) {
             for (kind, media) in content {
                 let Some(schema) = media.schema.as_ref().filter(|_| kind == "application/json") else { continue };
@@ -85,7 +85,8 @@ impl Examples<'_> {
                 for error in validator.iter_errors(value) {
                     let at = error.instance_path().to_string();
                     let at = if at.is_empty() { String::new() } else { format!("{at}: ") };
-                    self.problems.add(place, format!("contradicts its schema: {at}{error}; correct the one that is wrong"));
+                    self.problems
+                        .add(place, format!("contradicts its schema: {at}{error}; correct the one that is wrong"));
                 }
             }
         }

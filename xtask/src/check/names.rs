@@ -17,8 +17,19 @@ pub const RESERVED_OPERATIONS: [&str; 11] =
 
 /// What the module of the generated requests has in scope.
 pub const RESERVED_REQUESTS: [&str; 13] = [
-    "AccessToken", "Client", "ErrCode", "Error", "FromJson", "Operation", "Option", "Private", "Repeat", "Reply", "Request",
-    "Result", "String",
+    "AccessToken",
+    "Client",
+    "ErrCode",
+    "Error",
+    "FromJson",
+    "Operation",
+    "Option",
+    "Private",
+    "Repeat",
+    "Reply",
+    "Request",
+    "Result",
+    "String",
 ];
 
 pub fn check(normal: &Document, problems: &mut Problems) {
@@ -41,7 +52,10 @@ fn check_operations(normal: &Document, problems: &mut Problems) {
         } else if !is_identifier(id) {
             problems.add(place, format!("operationId {id:?} is a keyword of Rust; use the words of the path"));
         } else if RESERVED_OPERATIONS.contains(&id) || RESERVED_REQUESTS.contains(&type_name(id).as_str()) {
-            problems.add(place, format!("operationId {id:?} is the name of something in the generated code; use the words of the path"));
+            problems.add(
+                place,
+                format!("operationId {id:?} is the name of something in the generated code; use the words of the path"),
+            );
         }
         if let Some(other) = requests.insert(crate::document::pascal_case(id), id.to_owned())
             && other != id
@@ -120,11 +134,15 @@ fn check_parameters(normal: &Document, problems: &mut Problems) {
             let name = &parameter.name;
             check_name(&place, name, problems);
             if let Some(other) = fields.insert(field_name(name), name.clone()).filter(|other| other != name) {
-                problems.add(&place, format!("{name} and {other} are one name in Rust; the generator cannot have both"));
+                problems
+                    .add(&place, format!("{name} and {other} are one name in Rust; the generator cannot have both"));
             }
             let ParameterSchemaOrContent::Schema(slot) = &parameter.format else { continue };
             if slot.schema().is_some_and(is_password) && SECRETS.iter().all(|(secret, _)| *secret != *name) {
-                problems.add(&place, "is a password the generator has no type for; add it to SECRETS in xtask/src/lower.rs");
+                problems.add(
+                    &place,
+                    "is a password the generator has no type for; add it to SECRETS in xtask/src/lower.rs",
+                );
             }
             if slot.reference().is_some_and(|name| normal.schema(name).is_ok_and(|schema| object(schema).is_some())) {
                 problems.add(&place, "is an object; a parameter is a string, a number or a boolean");

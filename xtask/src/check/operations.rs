@@ -190,7 +190,10 @@ fn check_parameters(operation: &Operation<'_>, problems: &mut Problems) {
                 problems.add(&place, "has a style that the generator does not have; drop `style` and `allowReserved`");
             }
             Parameter::Header { .. } | Parameter::Cookie { .. } => {
-                problems.add(&place, format!("parameter {name:?} is neither in the query nor in the path; WeCom has no others"));
+                problems.add(
+                    &place,
+                    format!("parameter {name:?} is neither in the query nor in the path; WeCom has no others"),
+                );
             }
         }
         if matches!(parameter, Parameter::Path { .. }) {
@@ -204,12 +207,16 @@ fn check_parameters(operation: &Operation<'_>, problems: &mut Problems) {
     let placeholders = placeholders(operation.path);
     for name in &in_path {
         if !placeholders.contains(name) {
-            problems.add(&operation.place, format!("declares the path parameter {name:?}, but the path has no {{{name}}}"));
+            problems
+                .add(&operation.place, format!("declares the path parameter {name:?}, but the path has no {{{name}}}"));
         }
     }
     for name in &placeholders {
         if !in_path.contains(name) {
-            problems.add(&operation.place, format!("does not declare {{{name}}} of its path; add a parameter with `in: path`"));
+            problems.add(
+                &operation.place,
+                format!("does not declare {{{name}}} of its path; add a parameter with `in: path`"),
+            );
         }
     }
     let braces = operation.path.matches(['{', '}']).count();
@@ -227,7 +234,10 @@ fn check_parameter(operation: &Operation<'_>, place: &str, data: &ParameterData,
     if name == TOKEN_PARAMETER && operation.needs_access_token() {
         problems.add(place, "is added by `security` already; drop it");
     } else if RESERVED_PARAMETERS.contains(&field.as_str()) {
-        problems.add(place, format!("is named {name:?}, as something in the generated code is; WeCom has no such parameter"));
+        problems.add(
+            place,
+            format!("is named {name:?}, as something in the generated code is; WeCom has no such parameter"),
+        );
     }
     if data.explode.is_some() || data.deprecated.is_some() {
         problems.add(place, "has `explode` or `deprecated`, which the generator does not read; drop it");
@@ -251,7 +261,8 @@ fn check_body(operation: &Operation<'_>, problems: &mut Problems) {
         return;
     };
     if matches!(operation.method, "get" | "delete") {
-        problems.add(&place, format!("has no meaning in a {}; use parameters, or POST", operation.method.to_uppercase()));
+        problems
+            .add(&place, format!("has no meaning in a {}; use parameters, or POST", operation.method.to_uppercase()));
     }
     if !body.required {
         problems.add(&place, "requestBody is not required; add `required: true`");
@@ -296,9 +307,15 @@ fn check_replies(operation: &Operation<'_>, problems: &mut Problems) {
         let status = status.to_string();
         let is_range = status == "206" && operation.answers_bytes();
         if status.starts_with('2') && status != "200" && !is_range {
-            problems.add(&place, "is a second reply of success, which the client would not read; WeCom answers with 200 only");
+            problems.add(
+                &place,
+                "is a second reply of success, which the client would not read; WeCom answers with 200 only",
+            );
         } else if status != "200" && !is_range {
-            problems.add(&place, "would not be read; WeCom refuses with 200 and an errcode, and `default` stands for everything else");
+            problems.add(
+                &place,
+                "would not be read; WeCom refuses with 200 and an errcode, and `default` stands for everything else",
+            );
         }
         check_content(&place, &response.content, problems);
         if !response.links.is_empty() {
@@ -386,7 +403,8 @@ fn check_parameter_type(place: &str, data: &ParameterData, problems: &mut Proble
         problems.add(place, "is required and has a default; drop one of the two");
     }
     if !is_known_number(schema) {
-        problems.add(place, "has a format that no number of Rust has; use int32, int64, uint32, uint64, float or double");
+        problems
+            .add(place, "has a format that no number of Rust has; use int32, int64, uint32, uint64, float or double");
     }
 }
 
@@ -403,7 +421,9 @@ fn check_key(normal: &Document, operation: &Operation<'_>, problems: &mut Proble
                 .add(&operation.place, format!("x-repeat-key {key:?} is no property of {name}; name one that is")),
             Some(property) if !property.schema().is_some_and(is_plain_string) => problems.add(
                 &operation.place,
-                format!("x-repeat-key {key:?} is no plain string in {name}; the key of a repeat is a string on both sides"),
+                format!(
+                    "x-repeat-key {key:?} is no plain string in {name}; the key of a repeat is a string on both sides"
+                ),
             ),
             Some(_) => {}
         }

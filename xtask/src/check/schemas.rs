@@ -84,7 +84,8 @@ fn check_references(document: &Document, problems: &mut Problems) {
     each_schema(&document.api, &mut |place, slot| {
         if slot.reference().is_some_and(|name| document.schema(name).is_err()) {
             let reference = slot.reference().unwrap_or_default();
-            problems.add(place, format!("points at nothing ({reference:?}); refer to a schema below components.schemas"));
+            problems
+                .add(place, format!("points at nothing ({reference:?}); refer to a schema below components.schemas"));
         }
     });
 }
@@ -121,7 +122,8 @@ fn check_kind(place: &str, schema: &Schema, problems: &mut Problems) {
         _ => {}
     }
     if !is_known_number(schema) {
-        problems.add(place, "has a format that no number of Rust has; use int32, int64, uint32, uint64, float or double");
+        problems
+            .add(place, "has a format that no number of Rust has; use int32, int64, uint32, uint64, float or double");
     }
     if schema.schema_data.discriminator.is_some() {
         problems.add(&format!("{place}.discriminator"), "goes with oneOf, which is not supported; drop it");
@@ -151,7 +153,10 @@ fn check_enum(place: &str, values: &[Option<String>], problems: &mut Problems) {
     let mut variants = BTreeSet::new();
     for value in values.iter().flatten() {
         if !variants.insert(crate::names::variant_name(value)) {
-            problems.add(place, format!("has two values that are one name in Rust, {value:?} is the second; drop one, or use a string"));
+            problems.add(
+                place,
+                format!("has two values that are one name in Rust, {value:?} is the second; drop one, or use a string"),
+            );
         }
         if value.is_empty() {
             problems.add(place, "has an empty value; say in the description what an absent one means");
@@ -208,8 +213,12 @@ fn check_limits(place: &str, schema: &Schema, problems: &mut Problems) {
         );
     }
     let is_empty_range = match &schema.schema_kind {
-        SchemaKind::Type(Type::Integer(integer)) => integer.minimum.zip(integer.maximum).is_some_and(|(min, max)| min > max),
-        SchemaKind::Type(Type::Number(number)) => number.minimum.zip(number.maximum).is_some_and(|(min, max)| min > max),
+        SchemaKind::Type(Type::Integer(integer)) => {
+            integer.minimum.zip(integer.maximum).is_some_and(|(min, max)| min > max)
+        }
+        SchemaKind::Type(Type::Number(number)) => {
+            number.minimum.zip(number.maximum).is_some_and(|(min, max)| min > max)
+        }
         _ => false,
     };
     if is_empty_range {
@@ -310,8 +319,8 @@ fn check_in_reply(place: &str, schema: &Schema, problems: &mut Problems) {
     if has_enum {
         problems.add(place, "is a closed enum in a reply; WeCom adds values, so say them in the description");
     }
-    let is_closed = object(schema)
-        .is_some_and(|object| object.additional_properties == Some(AdditionalProperties::Any(false)));
+    let is_closed =
+        object(schema).is_some_and(|object| object.additional_properties == Some(AdditionalProperties::Any(false)));
     if is_closed {
         problems.add(place, "forbids further properties in a reply; WeCom adds some, so drop it");
     }

@@ -37,7 +37,10 @@ impl Default for Probe {
 impl Probe {
     /// A probe whose request has these properties, in flow style.
     pub fn request(properties: &str) -> Self {
-        Self { request: format!("{{ type: object, description: d, properties: {{ {properties} }} }}"), ..Self::default() }
+        Self {
+            request: format!("{{ type: object, description: d, properties: {{ {properties} }} }}"),
+            ..Self::default()
+        }
     }
 
     /// A probe whose reply has these properties.
@@ -91,9 +94,11 @@ impl Probe {
         if !body.is_empty() {
             schemas.push_str(&format!("    {name}Request: {}\n", self.request));
         }
-        document
-            .replacen("\npaths:\n", &format!("\npaths:\n{path_text}"), 1)
-            .replacen("\n  schemas:\n", &format!("\n  schemas:\n{schemas}"), 1)
+        document.replacen("\npaths:\n", &format!("\npaths:\n{path_text}"), 1).replacen(
+            "\n  schemas:\n",
+            &format!("\n  schemas:\n{schemas}"),
+            1,
+        )
     }
 
     /// The document of the workspace with this operation.

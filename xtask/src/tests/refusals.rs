@@ -25,17 +25,31 @@ fn edits_of_the_document() {
         ("openapi: 3.0.3", "openapi: 3.1.0", &["openapi: is \"3.1.0\"; the generator reads 3.0.x"]),
         ("openapi: 3.0.3", "openapi: 3.0.3\nwebhooks: {}", &["webhooks: is not a key of the document"]),
         ("openapi: 3.0.3", "openapi: 3.0.3\nsecurity: [{ access_token: [] }]", &["security: is not read at the top"]),
-        ("components:\n", "components:\n  parameters: { a: { name: a, in: query, schema: { type: string } } }\n", &[
-            "components.parameters: is not read",
-        ]),
+        (
+            "components:\n",
+            "components:\n  parameters: { a: { name: a, in: query, schema: { type: string } } }\n",
+            &["components.parameters: is not read"],
+        ),
         ("  /cgi-bin/gettoken:\n", "  /cgi-bin/gettoken:\n    parameters: []\n", &["gettoken.parameters: is not read"]),
-        ("  /cgi-bin/gettoken:\n", "  /cgi-bin/gettoken:\n    options: { responses: {} }\n", &["gettoken.options: is not read"]),
+        (
+            "  /cgi-bin/gettoken:\n",
+            "  /cgi-bin/gettoken:\n    options: { responses: {} }\n",
+            &["gettoken.options: is not read"],
+        ),
         ("  /cgi-bin/gettoken:\n", "  cgi-bin/gettoken:\n", &["paths.cgi-bin/gettoken: ", "begins with a slash"]),
-        ("operationId: account_add", "operationId: account_del", &["share the operationId \"account_del\"; give each its own"]),
+        (
+            "operationId: account_add",
+            "operationId: account_del",
+            &["share the operationId \"account_del\"; give each its own"],
+        ),
         ("operationId: account_add", "operationId: accountAdd", &["\"accountAdd\" is not snake_case"]),
         ("operationId: account_add", "operationId: type", &["\"type\" is a keyword of Rust"]),
         ("operationId: account_add", "operationId: post", &["\"post\" is the name of something in the generated code"]),
-        ("operationId: account_add", "operationId: request", &["\"request\" is the name of something in the generated code"]),
+        (
+            "operationId: account_add",
+            "operationId: request",
+            &["\"request\" is the name of something in the generated code"],
+        ),
         ("      operationId: account_add\n", "", &["paths./cgi-bin/kf/account/add.post: has no operationId"]),
         ("      summary: Add a customer service account.\n", "", &["account/add.post: has no summary"]),
         ("tags: [token]", "tags: [token, account]", &["gettoken.get: has 2 tags"]),
@@ -50,24 +64,70 @@ fn edits_of_the_document() {
         ("x-official-page: 94662", "x-oficial-page: 94662", &["x-oficial-page: is unknown"]),
         ("x-edition: \"2023-11\"", "x-edition: 2023-11-05", &["x-edition is \"2023-11-05\"; write the month"]),
         ("security: [{ access_token: [] }]", "security: [{ basic: [] }]", &["must say `security:"]),
-        ("requestBody:\n        required: true", "requestBody:\n        required: false", &["requestBody is not required"]),
-        ("requestBody:\n        required: true", "requestBody:\n        requird: true", &[
-            "requestBody.requird: is not a key of a request body; did you mean required?",
-        ]),
-        ("        default:\n", "        \"500\":\n", &["has no `default` reply that is an ErrorModel", "responses.500: would not be read"]),
-        ("        default:\n", "        \"202\": { description: x }\n        default:\n", &["responses.202: is a second reply of success"]),
-        ("        default:\n", "        defualt: { description: x }\n        default:\n", &["responses.defualt: ", "is no status"]),
+        (
+            "requestBody:\n        required: true",
+            "requestBody:\n        required: false",
+            &["requestBody is not required"],
+        ),
+        (
+            "requestBody:\n        required: true",
+            "requestBody:\n        requird: true",
+            &["requestBody.requird: is not a key of a request body; did you mean required?"],
+        ),
+        (
+            "        default:\n",
+            "        \"500\":\n",
+            &["has no `default` reply that is an ErrorModel", "responses.500: would not be read"],
+        ),
+        (
+            "        default:\n",
+            "        \"202\": { description: x }\n        default:\n",
+            &["responses.202: is a second reply of success"],
+        ),
+        (
+            "        default:\n",
+            "        defualt: { description: x }\n        default:\n",
+            &["responses.defualt: ", "is no status"],
+        ),
         ("#/components/schemas/SendResponse", "#/components/schemas/Sent", &["points at nothing"]),
         ("x-max-bytes: 2048", "x-max-bytes: none", &["write a positive whole number"]),
         ("x-max-items: 10", "x-max-chars: 10", &["x-max-chars belongs to a schema of type string"]),
         ("x-max-chars: 16", "maxLength: 16", &["say x-max-bytes, x-max-chars or x-max-items"]),
-        ("minimum: 1\n          maximum: 1000", "minimun: 1\n          maximum: 1000", &["minimun: is not a key of a schema; did you mean minimum?"]),
-        ("minimum: 1\n          maximum: 1000", "minimum: 1001\n          maximum: 1000", &["has a minimum above its maximum"]),
-        ("      required: [open_kfid]\n", "      requird: [open_kfid]\n", &["requird: is not a key of a schema; did you mean required?"]),
-        ("      required: [open_kfid]\n", "      required: [open_kfif]\n", &[".required: names \"open_kfif\", which is no property"]),
-        ("      required: [open_kfid]\n", "      required: open_kfid\n", &["cannot be read as a schema", "components.schemas.AddContactWayRequest"]),
-        ("      type: object\n      properties:\n", "      type: object\n      propertes:\n", &["propertes: is not a key of a schema; did you mean properties?"]),
-        (name, "naem: { type: string, descripton: ", &["descripton: is not a key of a schema; did you mean description?"]),
+        (
+            "minimum: 1\n          maximum: 1000",
+            "minimun: 1\n          maximum: 1000",
+            &["minimun: is not a key of a schema; did you mean minimum?"],
+        ),
+        (
+            "minimum: 1\n          maximum: 1000",
+            "minimum: 1001\n          maximum: 1000",
+            &["has a minimum above its maximum"],
+        ),
+        (
+            "      required: [open_kfid]\n",
+            "      requird: [open_kfid]\n",
+            &["requird: is not a key of a schema; did you mean required?"],
+        ),
+        (
+            "      required: [open_kfid]\n",
+            "      required: [open_kfif]\n",
+            &[".required: names \"open_kfif\", which is no property"],
+        ),
+        (
+            "      required: [open_kfid]\n",
+            "      required: open_kfid\n",
+            &["cannot be read as a schema", "components.schemas.AddContactWayRequest"],
+        ),
+        (
+            "      type: object\n      properties:\n",
+            "      type: object\n      propertes:\n",
+            &["propertes: is not a key of a schema; did you mean properties?"],
+        ),
+        (
+            name,
+            "naem: { type: string, descripton: ",
+            &["descripton: is not a key of a schema; did you mean description?"],
+        ),
     ];
     let good = read(DOCUMENT);
     assert_eq!(refusal(&good), None);
@@ -83,14 +143,35 @@ fn schemas_of_requests() {
         ("a: { type: string }", &["ProbeRequest.properties.a: has no description"]),
         ("a: { type: string, description: \" \" }", &["ProbeRequest.properties.a: has no description"]),
         ("a: { description: d }", &["ProbeRequest.properties.a: does not say its type"]),
-        ("a: { type: sting, description: d }", &["ProbeRequest.properties.a: has keywords that do not belong to its type"]),
-        ("a: { type: string, description: d, minimum: 1 }", &["ProbeRequest.properties.a: has keywords that do not belong"]),
+        (
+            "a: { type: sting, description: d }",
+            &["ProbeRequest.properties.a: has keywords that do not belong to its type"],
+        ),
+        (
+            "a: { type: string, description: d, minimum: 1 }",
+            &["ProbeRequest.properties.a: has keywords that do not belong"],
+        ),
         ("a: { type: array, description: d }", &["ProbeRequest.properties.a: is a list that does not say of what"]),
-        ("a: { description: d, oneOf: [{ type: string }, { type: integer }] }", &["ProbeRequest.properties.a: is a oneOf"]),
-        ("a: { description: d, anyOf: [{ type: string }, { type: integer }] }", &["ProbeRequest.properties.a: is a oneOf, anyOf"]),
-        ("a: { type: integer, format: int128, description: d }", &["ProbeRequest.properties.a: has a format that no number"]),
-        ("a: { type: number, format: int32, description: d }", &["ProbeRequest.properties.a: has a format that no number"]),
-        ("a: { type: string, description: d, enum: [x, X] }", &["ProbeRequest.properties.a: has two values that are one name"]),
+        (
+            "a: { description: d, oneOf: [{ type: string }, { type: integer }] }",
+            &["ProbeRequest.properties.a: is a oneOf"],
+        ),
+        (
+            "a: { description: d, anyOf: [{ type: string }, { type: integer }] }",
+            &["ProbeRequest.properties.a: is a oneOf, anyOf"],
+        ),
+        (
+            "a: { type: integer, format: int128, description: d }",
+            &["ProbeRequest.properties.a: has a format that no number"],
+        ),
+        (
+            "a: { type: number, format: int32, description: d }",
+            &["ProbeRequest.properties.a: has a format that no number"],
+        ),
+        (
+            "a: { type: string, description: d, enum: [x, X] }",
+            &["ProbeRequest.properties.a: has two values that are one name"],
+        ),
         ("a: { type: string, description: d, enum: [x, \"\"] }", &["ProbeRequest.properties.a: has an empty value"]),
         ("a: { type: boolean, description: d, enum: [true] }", &["ProbeRequest.properties.a: is an enum of booleans"]),
         ("a: { type: number, description: d, enum: [0.5] }", &["ProbeRequest.properties.a: is an enum of fractions"]),
@@ -98,31 +179,57 @@ fn schemas_of_requests() {
         ("a: { type: string, description: d, x-private: yes-please }", &["x-private says `true`"]),
         ("a: { type: integer, description: d, x-private: true }", &["x-private says `true` and belongs to a string"]),
         ("a: { type: string, description: d, x-privat: true }", &["ProbeRequest.properties.a.x-privat: is unknown"]),
-        ("a: { type: string, description: d, x-repeat: safe }", &["x-repeat: belongs to an operation, not to a schema"]),
-        ("a: { type: string, description: d, readOnly: true }", &["ProbeRequest.properties.a: is readOnly in a request"]),
-        ("a: { type: object, description: d, properties: { b: { type: string, description: d } }, additionalProperties: true }", &[
-            "ProbeRequest.properties.a.additionalProperties: is true beside properties",
-        ]),
-        ("a: { type: object, description: d, properties: { b: { type: string, description: d } }, additionalProperties: { type: string, description: d } }", &[
-            "ProbeRequest.properties.a.additionalProperties: is a schema beside properties",
-        ]),
-        ("a: { type: string, description: d, example: 7 }", &["ProbeRequest.properties.a.example: contradicts its schema"]),
-        ("a: { type: string, description: d, default: 7 }", &["ProbeRequest.properties.a.default: contradicts its schema"]),
-        ("a: { type: string, description: d, x-max-bytes: 3, example: 四 }, b: { type: string, description: d, x-max-bytes: 2, example: 四 }", &[
-            "ProbeRequest.properties.b.example: contradicts its schema: it is longer than 2",
-        ]),
-        ("open-kfid: { type: string, description: d }, open_kfid: { type: string, description: d }", &["are one field in Rust, open_kfid"]),
-        ("openKfid: { type: string, description: d }, open_kfid: { type: string, description: d }", &["are one field in Rust, open_kfid"]),
+        (
+            "a: { type: string, description: d, x-repeat: safe }",
+            &["x-repeat: belongs to an operation, not to a schema"],
+        ),
+        (
+            "a: { type: string, description: d, readOnly: true }",
+            &["ProbeRequest.properties.a: is readOnly in a request"],
+        ),
+        (
+            "a: { type: object, description: d, properties: { b: { type: string, description: d } }, additionalProperties: true }",
+            &["ProbeRequest.properties.a.additionalProperties: is true beside properties"],
+        ),
+        (
+            "a: { type: object, description: d, properties: { b: { type: string, description: d } }, additionalProperties: { type: string, description: d } }",
+            &["ProbeRequest.properties.a.additionalProperties: is a schema beside properties"],
+        ),
+        (
+            "a: { type: string, description: d, example: 7 }",
+            &["ProbeRequest.properties.a.example: contradicts its schema"],
+        ),
+        (
+            "a: { type: string, description: d, default: 7 }",
+            &["ProbeRequest.properties.a.default: contradicts its schema"],
+        ),
+        (
+            "a: { type: string, description: d, x-max-bytes: 3, example: 四 }, b: { type: string, description: d, x-max-bytes: 2, example: 四 }",
+            &["ProbeRequest.properties.b.example: contradicts its schema: it is longer than 2"],
+        ),
+        (
+            "open-kfid: { type: string, description: d }, open_kfid: { type: string, description: d }",
+            &["are one field in Rust, open_kfid"],
+        ),
+        (
+            "openKfid: { type: string, description: d }, open_kfid: { type: string, description: d }",
+            &["are one field in Rust, open_kfid"],
+        ),
         ("\"a.b\": { type: string, description: d }", &["\"a.b\" cannot become a name in Rust"]),
         ("\"客服\": { type: string, description: d }", &["\"客服\" cannot become a name in Rust"]),
-        ("a: { $ref: \"#/components/schemas/SendMenuItem\", description: d }", &["ProbeRequest.properties.a.description: is beside a `$ref`"]),
+        (
+            "a: { $ref: \"#/components/schemas/SendMenuItem\", description: d }",
+            &["ProbeRequest.properties.a.description: is beside a `$ref`"],
+        ),
         ("a: { $ref: \"#/components/responses/X\" }", &["ProbeRequest.properties.a: points at nothing"]),
-        ("a: { description: d, allOf: [{ $ref: \"#/components/schemas/SendMenuItem\" }, { type: string }] }", &[
-            "ProbeRequest.properties.a: merges what are not all objects",
-        ]),
-        ("a: { description: d, allOf: [{ properties: { b: { type: string, description: d } } }, { properties: { b: { type: integer, description: d } } }] }", &[
-            "ProbeRequest.properties.a: merges objects that differ in b",
-        ]),
+        (
+            "a: { description: d, allOf: [{ $ref: \"#/components/schemas/SendMenuItem\" }, { type: string }] }",
+            &["ProbeRequest.properties.a: merges what are not all objects"],
+        ),
+        (
+            "a: { description: d, allOf: [{ properties: { b: { type: string, description: d } } }, { properties: { b: { type: integer, description: d } } }] }",
+            &["ProbeRequest.properties.a: merges objects that differ in b"],
+        ),
         ("a: { type: integer, description: d, maximum: 18446744073709551615 }", &["ProbeRequest.properties.a"]),
     ];
     for (properties, expected) in cases {
@@ -136,12 +243,27 @@ fn schemas_of_requests() {
 #[test]
 fn schemas_of_replies() {
     let cases: &[(&str, &[&str])] = &[
-        ("a: { type: string, description: d, enum: [a] }", &["ProbeResponse.properties.a: is a closed enum in a reply"]),
-        ("a: { type: integer, description: d, enum: [1] }", &["ProbeResponse.properties.a: is a closed enum in a reply"]),
+        (
+            "a: { type: string, description: d, enum: [a] }",
+            &["ProbeResponse.properties.a: is a closed enum in a reply"],
+        ),
+        (
+            "a: { type: integer, description: d, enum: [1] }",
+            &["ProbeResponse.properties.a: is a closed enum in a reply"],
+        ),
         ("a: { description: d }", &["ProbeResponse.properties.a: does not say its type"]),
-        ("a: { description: d, oneOf: [{ type: string }, { type: integer }] }", &["ProbeResponse.properties.a: is a oneOf", "lenient decoder"]),
-        ("a: { type: string, description: d, x-private: true }", &["ProbeResponse.properties.a: has x-private, which is for requests"]),
-        ("a: { type: string, description: d, x-max-bytes: 3 }", &["ProbeResponse.properties.a: has x-max-bytes, which is for requests"]),
+        (
+            "a: { description: d, oneOf: [{ type: string }, { type: integer }] }",
+            &["ProbeResponse.properties.a: is a oneOf", "lenient decoder"],
+        ),
+        (
+            "a: { type: string, description: d, x-private: true }",
+            &["ProbeResponse.properties.a: has x-private, which is for requests"],
+        ),
+        (
+            "a: { type: string, description: d, x-max-bytes: 3 }",
+            &["ProbeResponse.properties.a: has x-max-bytes, which is for requests"],
+        ),
         (
             "a: { type: object, description: d, properties: { b: { type: string, description: d } }, additionalProperties: false }",
             &["ProbeResponse.properties.a: forbids further properties in a reply"],
@@ -156,11 +278,15 @@ fn schemas_of_replies() {
     let errcode = "errcode: { type: integer, format: int32, description: d }, errmsg: { type: string, description: d }";
     for (to, expected) in [
         ("", "is the reply of probe and has no errcode (an integer) and errmsg (a string)"),
-        ("errcode: { type: string, description: d }, errmsg: { type: string, description: d }", "has an errcode that is no integer"),
+        (
+            "errcode: { type: string, description: d }, errmsg: { type: string, description: d }",
+            "has an errcode that is no integer",
+        ),
     ] {
         assert_refused(&good.replacen(errcode, to, 1), to, &["components.schemas.ProbeResponse", expected]);
     }
-    let marked = good.replacen("ProbeResponse: { type: object,", "ProbeResponse: { type: object, x-no-errcode: true,", 1);
+    let marked =
+        good.replacen("ProbeResponse: { type: object,", "ProbeResponse: { type: object, x-no-errcode: true,", 1);
     assert_refused(&marked, "x-no-errcode", &["has errcode or errmsg and says x-no-errcode"]);
 }
 
@@ -169,19 +295,52 @@ fn parameters_and_paths() {
     let parameter = |text: &str| format!("[{{ {text} }}]");
     let cases: &[(&str, &[&str])] = &[
         ("name: a, in: query, schema: { type: string }", &["parameters[0]: has no description"]),
-        ("name: a, in: header, description: d, schema: { type: string }", &["\"a\" is neither in the query nor in the path"]),
-        ("name: a, in: cookie, description: d, schema: { type: string }", &["\"a\" is neither in the query nor in the path"]),
-        ("name: a, in: path, required: true, description: d, schema: { type: string }", &["declares the path parameter \"a\", but the path has no {a}"]),
-        ("name: a, in: query, description: d, schema: { type: array, items: { type: string } }", &["is a list or an object"]),
-        ("name: a, in: query, description: d, schema: { $ref: \"#/components/schemas/SendMenuItem\" }", &["is an object"]),
+        (
+            "name: a, in: header, description: d, schema: { type: string }",
+            &["\"a\" is neither in the query nor in the path"],
+        ),
+        (
+            "name: a, in: cookie, description: d, schema: { type: string }",
+            &["\"a\" is neither in the query nor in the path"],
+        ),
+        (
+            "name: a, in: path, required: true, description: d, schema: { type: string }",
+            &["declares the path parameter \"a\", but the path has no {a}"],
+        ),
+        (
+            "name: a, in: query, description: d, schema: { type: array, items: { type: string } }",
+            &["is a list or an object"],
+        ),
+        (
+            "name: a, in: query, description: d, schema: { $ref: \"#/components/schemas/SendMenuItem\" }",
+            &["is an object"],
+        ),
         ("name: a, in: query, description: d, style: spaceDelimited, schema: { type: string }", &["has a style"]),
-        ("name: a, in: query, description: d, schema: { type: string, nullable: true }", &["is nullable, which a query cannot express"]),
-        ("name: a, in: query, required: true, description: d, schema: { type: string, default: x }", &["is required and has a default"]),
-        ("name: a, in: query, description: d, schema: { type: integer, format: int8 }", &["has a format that no number of Rust has"]),
-        ("name: access_token, in: query, description: d, schema: { type: string }", &["is added by `security` already"]),
+        (
+            "name: a, in: query, description: d, schema: { type: string, nullable: true }",
+            &["is nullable, which a query cannot express"],
+        ),
+        (
+            "name: a, in: query, required: true, description: d, schema: { type: string, default: x }",
+            &["is required and has a default"],
+        ),
+        (
+            "name: a, in: query, description: d, schema: { type: integer, format: int8 }",
+            &["has a format that no number of Rust has"],
+        ),
+        (
+            "name: access_token, in: query, description: d, schema: { type: string }",
+            &["is added by `security` already"],
+        ),
         ("name: body, in: query, description: d, schema: { type: string }", &["is named \"body\""]),
-        ("name: a, in: query, description: d, content: { application/json: { schema: { type: string } } }", &["has `content`; say `schema`"]),
-        ("name: a, in: query, description: d, schema: { type: integer }, example: x", &["parameters[0].example: contradicts its schema"]),
+        (
+            "name: a, in: query, description: d, content: { application/json: { schema: { type: string } } }",
+            &["has `content`; say `schema`"],
+        ),
+        (
+            "name: a, in: query, description: d, schema: { type: integer }, example: x",
+            &["parameters[0].example: contradicts its schema"],
+        ),
         ("name: secret, in: query, description: d, schema: { type: string, format: password }", &["add it to SECRETS"]),
         ("$ref: \"#/components/parameters/A\"", &["parameters[0]: is a $ref, which is not followed"]),
         ("name: a, in: query, description: d, shema: { type: string }", &["parameters[0]"]),
@@ -229,18 +388,25 @@ fn names_that_clash() {
         "    RoundA: { $ref: \"#/components/schemas/RoundB\" }\n    RoundB: { $ref: \"#/components/schemas/RoundA\" }\n",
     );
     assert_refused(&circle.document(), "a circle of names", &["points at nothing"]);
-    let inside = Probe::request("a: { $ref: \"#/components/schemas/RoundA\" }")
-        .with_schemas("    RoundA: { description: d, allOf: [{ $ref: \"#/components/schemas/RoundA\" }, { properties: {} }] }\n");
+    let inside = Probe::request("a: { $ref: \"#/components/schemas/RoundA\" }").with_schemas(
+        "    RoundA: { description: d, allOf: [{ $ref: \"#/components/schemas/RoundA\" }, { properties: {} }] }\n",
+    );
     assert_refused(&inside.document(), "allOf of itself", &["leads in a circle"]);
-    let list = Probe::request("a: { $ref: \"#/components/schemas/RoundA\" }")
-        .with_schemas("    RoundA: { type: array, description: d, items: { $ref: \"#/components/schemas/RoundA\" } }\n");
+    let list = Probe::request("a: { $ref: \"#/components/schemas/RoundA\" }").with_schemas(
+        "    RoundA: { type: array, description: d, items: { $ref: \"#/components/schemas/RoundA\" } }\n",
+    );
     assert_refused(&list.document(), "a list of itself", &["RoundA: is a list or a map that contains itself"]);
     let endless = Probe::request("a: { $ref: \"#/components/schemas/RoundA\" }").with_schemas(
         "    RoundA: { type: object, description: d, properties: { b: { description: d, allOf: [{ $ref: \"#/components/schemas/RoundA\" }, { properties: { c: { type: string, description: d } } }] } } }\n",
     );
-    assert_refused(&endless.document(), "an allOf that nests itself", &["has no end, because an allOf on the way contains itself"]);
+    assert_refused(
+        &endless.document(),
+        "an allOf that nests itself",
+        &["has no end, because an allOf on the way contains itself"],
+    );
     let first = Probe::default().named("probe_1a").document();
-    let second = Probe::default().named("other").add_to(&first).replacen("operationId: other", "operationId: probe1a", 1);
+    let second =
+        Probe::default().named("other").add_to(&first).replacen("operationId: other", "operationId: probe1a", 1);
     assert_refused(&second, "ids of one name", &["are one name in Rust"]);
 }
 
@@ -250,13 +416,21 @@ fn operations_that_move_files() {
     let parts = "        content: { multipart/form-data: { schema: { type: object, description: d, properties: { media: { type: string, format: binary, description: d } } } } }\n";
     let document = Probe::default().document();
     assert!(document.contains(body));
-    assert_refused(&document.replacen(body, parts, 1), "a new operation in parts", &[
-        "paths./cgi-bin/kf/probe.post: moves files",
-        "write `pub struct Probe` with `impl Request` by hand in crates/wecom-kf-raw/src/media",
-        "add \"probe\" to BY_HAND in xtask/src/document.rs",
-    ]);
+    assert_refused(
+        &document.replacen(body, parts, 1),
+        "a new operation in parts",
+        &[
+            "paths./cgi-bin/kf/probe.post: moves files",
+            "write `pub struct Probe` with `impl Request` by hand in crates/wecom-kf-raw/src/media",
+            "add \"probe\" to BY_HAND in xtask/src/document.rs",
+        ],
+    );
     let gone = read(DOCUMENT).replacen("operationId: media_upload\n", "operationId: media_send\n", 1);
-    assert_refused(&gone, "a by-hand operation that is gone", &["has no operation \"media_upload\", which is written by hand"]);
+    assert_refused(
+        &gone,
+        "a by-hand operation that is gone",
+        &["has no operation \"media_upload\", which is written by hand"],
+    );
 }
 
 #[test]
@@ -295,6 +469,9 @@ fn names_in_use_are_those_that_are_reserved() {
     assert!(functions.iter().any(|name| name == "post"));
     for name in functions {
         let is_reserved = crate::check::reserved_operations().contains(&name.as_str());
-        assert!(is_reserved, "Client::{name} is written by hand, so add it to RESERVED_OPERATIONS in xtask/src/check/names.rs");
+        assert!(
+            is_reserved,
+            "Client::{name} is written by hand, so add it to RESERVED_OPERATIONS in xtask/src/check/names.rs"
+        );
     }
 }

@@ -19,7 +19,11 @@ impl Scratch {
     pub fn generate(document: &str) -> Self {
         let root = TempDir::new().unwrap();
         let scratch = Self(root);
-        scratch.write("Cargo.toml", &read("Cargo.toml").replace("members = [\"crates/*\", \"tests\", \"xtask\"]", "members = [\"crates/wecom-kf-raw\"]"));
+        scratch.write(
+            "Cargo.toml",
+            &read("Cargo.toml")
+                .replace("members = [\"crates/*\", \"tests\", \"xtask\"]", "members = [\"crates/wecom-kf-raw\"]"),
+        );
         scratch.write("Cargo.lock", &read("Cargo.lock"));
         for path in [ERRCODES, CALLBACK, CHINESE] {
             scratch.write(path, &read(path));
@@ -64,7 +68,9 @@ impl Scratch {
 fn with_test_dependencies(manifest: &str) -> String {
     match manifest.contains("[dev-dependencies]") {
         true => manifest.replacen("[dev-dependencies]\n", &format!("[dev-dependencies]\n{FOR_TESTS}"), 1),
-        false => manifest.replacen("[dependencies]\n", &format!("[dev-dependencies]\n{FOR_TESTS}\n[dependencies]\n"), 1),
+        false => {
+            manifest.replacen("[dependencies]\n", &format!("[dev-dependencies]\n{FOR_TESTS}\n[dependencies]\n"), 1)
+        }
     }
 }
 

@@ -38,10 +38,9 @@ fn probes() -> Vec<Probe> {
         }
         .named("probe_names"),
         Probe {
-            request: format!(
-                "{{ description: d, allOf: [{{ $ref: \"#/components/schemas/ProbeBase\" }}, {{ type: object, required: [base_text], properties: {{ own: {{ type: string, description: d, x-private: true, x-max-chars: 7 }}, \
-                 item: {{ description: Described anew., allOf: [{{ $ref: \"#/components/schemas/ProbeItem\" }}] }} }} }}] }}"
-            ),
+            request: "{ description: d, allOf: [{ $ref: \"#/components/schemas/ProbeBase\" }, { type: object, required: [base_text], properties: { own: { type: string, description: d, x-private: true, x-max-chars: 7 }, \
+                 item: { description: Described anew., allOf: [{ $ref: \"#/components/schemas/ProbeItem\" }] } } }] }"
+                .to_owned(),
             ..Probe::default()
         }
         .with_schemas(&format!(
@@ -92,7 +91,11 @@ fn document() -> String {
     let keyed = keyed.named("probe_keyed").add_to(&silent);
     let at = keyed.find("operationId: probe_keyed").unwrap();
     let (before, after) = keyed.split_at(at);
-    let after = after.replacen("x-repeat: never", "x-repeat: keyed\n      x-repeat-key: msgid\n      x-repeat-answered-with: 95033", 1);
+    let after = after.replacen(
+        "x-repeat: never",
+        "x-repeat: keyed\n      x-repeat-key: msgid\n      x-repeat-answered-with: 95033",
+        1,
+    );
     let link = "{ msgtype: link, touser: w, open_kfid: k, link: { title: T, url: \"http://h\", thumb_media_id: m } }";
     let program = "{ msgtype: miniprogram, touser: w, open_kfid: k, miniprogram: { title: T, appid: a, thumb_media_id: m, pagepath: p } }";
     let titles = format!("examples: {{ one_title: {{ value: {link} }}, the_same_title: {{ value: {program} }}");

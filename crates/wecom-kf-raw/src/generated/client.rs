@@ -3,26 +3,26 @@ use super::op;
 /// Types used as operation parameters and responses.
 #[allow(clippy::all)]
 pub mod types {
-    /// What `add_contact_way` takes.
+    /// Request of `add_contact_way`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct AddContactWayRequest {
         /// Id of the account, at most 64 bytes.
         pub open_kfid: ::std::string::String,
-        /// Label of where customers come from, at most 32 bytes of `[0-9a-zA-Z_-]`.
+        /// Label that says where customers come from: at most 32 bytes of `[0-9a-zA-Z_-]`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub scene: ::std::option::Option<::std::string::String>,
     }
-    /// What `add_contact_way` answers.
+    /// Reply of `add_contact_way`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct AddContactWayResponse {
-        /// 0 or absent means success.
+        /// Result of the call. 0 or absent means success.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errcode: i64,
-        /// For people, never to be matched.
+        /// Human-readable message. Do not match on it.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errmsg: ::std::string::String,
@@ -31,25 +31,25 @@ pub mod types {
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub url: ::std::option::Option<::std::string::String>,
     }
-    /// What `account_add` takes.
+    /// Request of `account_add`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct AddCustomerServiceAccountRequest {
         /// Avatar: media_id of a temporary image, at most 128 bytes.
         pub media_id: ::std::string::String,
-        /// Account name, 1 to 16 characters.
+        /// Name of the account, 1 to 16 characters.
         pub name: ::std::string::String,
     }
-    /// What `account_add` answers.
+    /// Reply of `account_add`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct AddCustomerServiceAccountResponse {
-        /// 0 or absent means success.
+        /// Result of the call. 0 or absent means success.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errcode: i64,
-        /// For people, never to be matched.
+        /// Human-readable message. Do not match on it.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errmsg: ::std::string::String,
@@ -58,7 +58,7 @@ pub mod types {
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub open_kfid: ::std::option::Option<::std::string::String>,
     }
-    /// What `cancel_upgrade_service` takes.
+    /// Request of `cancel_upgrade_service`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
@@ -68,65 +68,65 @@ pub mod types {
         /// Id of the account, at most 64 bytes.
         pub open_kfid: ::std::string::String,
     }
-    /// What `cancel_upgrade_service` answers.
+    /// Reply of `cancel_upgrade_service`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct CancelUpgradeServiceResponse {
-        /// 0 or absent means success.
+        /// Result of the call. 0 or absent means success.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errcode: i64,
-        /// For people, never to be matched.
+        /// Human-readable message. Do not match on it.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errmsg: ::std::string::String,
     }
-    /// The figures of an account on one day.
+    /// Statistics of an account on one day.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct CorpStatisticDay {
-        /// Midnight of the day in China, Unix seconds.
+        /// The day: its midnight in China, in Unix seconds.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub stat_time: ::std::option::Option<i64>,
-        /// The figures; absent when there are none, or not yet.
+        /// The statistics. Absent if there are none, or not yet.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub statistic: ::std::option::Option<CorpStatisticDayStatistic>,
     }
-    /// The figures; absent when there are none, or not yet.
+    /// The statistics. Absent if there are none, or not yet.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct CorpStatisticDayStatistic {
-        /// Share answered from the knowledge base, absent if it cannot be computed.
+        /// Share of answers found in the knowledge base. Absent if it cannot be computed.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub ai_knowledge_hit_rate: ::std::option::Option<f64>,
-        /// Sessions answered by an assistant or the API.
+        /// Number of sessions answered by the assistant or by API.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub ai_session_reply_cnt: ::std::option::Option<i64>,
-        /// Share of those handed to people, absent if it cannot be computed.
+        /// Share of these sessions that went to a servicer. Absent if it cannot be computed.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub ai_transfer_rate: ::std::option::Option<f64>,
-        /// Customers who wrote.
+        /// Number of customers who sent a message.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub customer_cnt: ::std::option::Option<i64>,
-        /// Their messages.
+        /// Number of messages from customers.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub customer_msg_cnt: ::std::option::Option<i64>,
-        /// Customers muted by servicers.
+        /// Number of customers whose messages servicers rejected.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub msg_rejected_customer_cnt: ::std::option::Option<i64>,
-        /// Sessions.
+        /// Number of sessions.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub session_cnt: ::std::option::Option<i64>,
-        /// Customers who took an upgrade offer.
+        /// Number of customers who accepted a recommendation of the upgrade service.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub upgrade_service_customer_cnt: ::std::option::Option<i64>,
@@ -135,11 +135,11 @@ pub mod types {
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct Customer {
-        /// URL of the avatar; not for third-party apps.
+        /// URL of the avatar. Third-party apps do not get it.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub avatar: ::std::option::Option<::std::string::String>,
-        /// How the customer came in last, within 48 hours; only if asked for.
+        /// How the customer last entered the chat within 48 hours. Present only on request.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub enter_session_context: ::std::option::Option<CustomerEnterSessionContext>,
@@ -147,83 +147,83 @@ pub mod types {
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub external_userid: ::std::option::Option<::std::string::String>,
-        /// 0 unknown, 1 male, 2 female; always 0 for third-party apps.
+        /// Gender: 0 unknown, 1 male, 2 female. Always 0 for third-party apps.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub gender: ::std::option::Option<i64>,
-        /// Name in WeChat.
+        /// Nickname in WeChat.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub nickname: ::std::option::Option<::std::string::String>,
-        /// Only if the corp has bound an account of the WeChat open platform.
+        /// Id of the customer on the WeChat open platform. Present only if the corp has bound an account there.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub unionid: ::std::option::Option<::std::string::String>,
     }
-    /// What `customer_batchget` takes.
+    /// Request of `customer_batchget`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct CustomerBatchgetRequest {
         /// Ids of customers, 1 to 100.
         pub external_userid_list: ::std::vec::Vec<::std::string::String>,
-        /// 1: with the context of the last entering, 0 when absent.
+        /// 1 to get `enter_session_context` too. The default is 0.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub need_enter_session_context: ::std::option::Option<u32>,
     }
-    /// What `customer_batchget` answers.
+    /// Reply of `customer_batchget`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct CustomerBatchgetResponse {
-        /// Those that could be read.
+        /// The customers that could be read.
         #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub customer_list: ::std::vec::Vec<Customer>,
-        /// 0 or absent means success.
+        /// Result of the call. 0 or absent means success.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errcode: i64,
-        /// For people, never to be matched.
+        /// Human-readable message. Do not match on it.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errmsg: ::std::string::String,
-        /// Those that could not.
+        /// Ids of the customers that could not be read.
         #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub invalid_external_userid: ::std::vec::Vec<::std::string::String>,
     }
-    /// How the customer came in last, within 48 hours; only if asked for.
+    /// How the customer last entered the chat within 48 hours. Present only on request.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct CustomerEnterSessionContext {
-        /// Label of the contact way.
+        /// The `scene` given to `add_contact_way`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub scene: ::std::option::Option<::std::string::String>,
-        /// Parameter of the link; the customer can alter it.
+        /// The `scene_param` of the link. Treat it as untrusted input.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub scene_param: ::std::option::Option<::std::string::String>,
-        /// The 视频号 the customer came from.
+        /// The 视频号 from which the customer entered.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub wechat_channels: ::std::option::Option<
             CustomerEnterSessionContextWechatChannels,
         >,
     }
-    /// The 视频号 the customer came from.
+    /// The 视频号 from which the customer entered.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct CustomerEnterSessionContextWechatChannels {
-        /// Name of the 视频号, scenes 1 to 3.
+        /// Name of the 视频号. Present for scenes 1 to 3.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub nickname: ::std::option::Option<::std::string::String>,
-        /// 1 home page, 2 live product list, 3 showcase, 4 product, 5 order.
+        /// Scene: 1 home page, 2 product list of a live stream, 3 product showcase, 4 product of a shop, 5 order of a shop.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub scene: ::std::option::Option<i64>,
-        /// Name of the shop, scenes 4 and 5.
+        /// Name of the 视频号 shop. Present for scenes 4 and 5.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub shop_nickname: ::std::option::Option<::std::string::String>,
@@ -236,11 +236,11 @@ pub mod types {
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub avatar: ::std::option::Option<::std::string::String>,
-        /// Whether the calling app may manage the account and take and send its messages; absent in older replies.
+        /// Whether the calling app can manage the account and read and send its messages. Absent in older replies.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub manage_privilege: ::std::option::Option<bool>,
-        /// Name, may be empty.
+        /// Name. May be empty.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub name: ::std::option::Option<::std::string::String>,
@@ -249,7 +249,7 @@ pub mod types {
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub open_kfid: ::std::option::Option<::std::string::String>,
     }
-    /// What `account_del` takes.
+    /// Request of `account_del`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
@@ -257,33 +257,33 @@ pub mod types {
         /// Id of the account, at most 64 bytes.
         pub open_kfid: ::std::string::String,
     }
-    /// What `account_del` answers.
+    /// Reply of `account_del`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct DelCustomerServiceAccountResponse {
-        /// 0 or absent means success.
+        /// Result of the call. 0 or absent means success.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errcode: i64,
-        /// For people, never to be matched.
+        /// Human-readable message. Do not match on it.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errmsg: ::std::string::String,
     }
-    /// What any operation answers when it refuses.
+    /// Reply of any operation that refuses a call.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct ErrorModel {
-        /// See errcodes.yaml.
+        /// Why the call was refused. `errcodes.yaml` lists the known codes.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errcode: i64,
-        /// For people: a text with a hint number, the caller's IP and a help URL. Never match on it.
+        /// Human-readable message with a hint number, the caller's IP and a help URL. Do not match on it.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errmsg: ::std::string::String,
     }
-    /// What `gettoken` answers.
+    /// Reply of `gettoken`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct GetAccessTokenResponse {
@@ -291,67 +291,67 @@ pub mod types {
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub access_token: ::std::option::Option<crate::AccessToken>,
-        /// 0 or absent means success.
+        /// Result of the call. 0 or absent means success.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errcode: i64,
-        /// For people, never to be matched.
+        /// Human-readable message. Do not match on it.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errmsg: ::std::string::String,
-        /// Seconds the token is good for, normally 7200.
+        /// How long the token is valid, in seconds. Normally 7200.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub expires_in: ::std::option::Option<i64>,
     }
-    /// What `get_corp_qualification` answers.
+    /// Reply of `get_corp_qualification`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct GetCorpQualificationResponse {
-        /// 0 or absent means success.
+        /// Result of the call. 0 or absent means success.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errcode: i64,
-        /// For people, never to be matched.
+        /// Human-readable message. Do not match on it.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errmsg: ::std::string::String,
-        /// Whether a 视频号 is bound.
+        /// Whether a 视频号 is bound to the corp.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub wechat_channels_binding: ::std::option::Option<bool>,
     }
-    /// What `get_corp_statistic` takes.
+    /// Request of `get_corp_statistic`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct GetCorpStatisticRequest {
-        /// Last day, Unix seconds, floored to midnight in China.
+        /// Last day in Unix seconds, rounded down to midnight in China.
         pub end_time: i64,
-        /// Id of the account, at most 64 bytes. The document requires it; two SDKs say that without it the whole corp is meant.
+        /// Id of the account, at most 64 bytes. The official page requires it. According to two SDKs, leaving it out means the whole corp.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub open_kfid: ::std::option::Option<::std::string::String>,
-        /// First day, Unix seconds, floored to midnight in China.
+        /// First day in Unix seconds, rounded down to midnight in China.
         pub start_time: i64,
     }
-    /// What `get_corp_statistic` answers.
+    /// Reply of `get_corp_statistic`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct GetCorpStatisticResponse {
-        /// 0 or absent means success.
+        /// Result of the call. 0 or absent means success.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errcode: i64,
-        /// For people, never to be matched.
+        /// Human-readable message. Do not match on it.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errmsg: ::std::string::String,
-        /// One entry a day.
+        /// One entry for each day.
         #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub statistic_list: ::std::vec::Vec<CorpStatisticDay>,
     }
-    /// What `service_state_get` takes.
+    /// Request of `service_state_get`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
@@ -361,98 +361,98 @@ pub mod types {
         /// Id of the account, at most 64 bytes.
         pub open_kfid: ::std::string::String,
     }
-    /// What `service_state_get` answers.
+    /// Reply of `service_state_get`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct GetServiceStateResponse {
-        /// 0 or absent means success.
+        /// Result of the call. 0 or absent means success.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errcode: i64,
-        /// For people, never to be matched.
+        /// Human-readable message. Do not match on it.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errmsg: ::std::string::String,
-        /// 0 untreated, 1 assistant, 2 queue, 3 servicer, 4 ended or not begun.
+        /// State of the session: 0 untreated (未处理), 1 served by the assistant (智能助手), 2 waiting in the queue (待接入池), 3 served by a servicer (人工), 4 ended or not started.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub service_state: ::std::option::Option<i64>,
-        /// Who serves, in state 3; else empty or absent.
+        /// The servicer who serves the session in state 3. Otherwise empty or absent.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub servicer_userid: ::std::option::Option<::std::string::String>,
     }
-    /// What `get_servicer_statistic` takes.
+    /// Request of `get_servicer_statistic`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct GetServicerStatisticRequest {
-        /// Last day, Unix seconds, floored to midnight in China.
+        /// Last day in Unix seconds, rounded down to midnight in China.
         pub end_time: i64,
         /// Id of the account, at most 64 bytes.
         pub open_kfid: ::std::string::String,
-        /// One servicer; all of the account when absent.
+        /// Userid of a servicer. If absent, all servicers of the account together.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub servicer_userid: ::std::option::Option<::std::string::String>,
-        /// First day, Unix seconds, floored to midnight in China.
+        /// First day in Unix seconds, rounded down to midnight in China.
         pub start_time: i64,
     }
-    /// What `get_servicer_statistic` answers.
+    /// Reply of `get_servicer_statistic`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct GetServicerStatisticResponse {
-        /// 0 or absent means success.
+        /// Result of the call. 0 or absent means success.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errcode: i64,
-        /// For people, never to be matched.
+        /// Human-readable message. Do not match on it.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errmsg: ::std::string::String,
-        /// One entry a day.
+        /// One entry for each day.
         #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub statistic_list: ::std::vec::Vec<ServicerStatisticDay>,
     }
-    /// What `get_upgrade_service_config` answers.
+    /// Reply of `get_upgrade_service_config`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct GetUpgradeServiceConfigResponse {
-        /// 0 or absent means success.
+        /// Result of the call. 0 or absent means success.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errcode: i64,
-        /// For people, never to be matched.
+        /// Human-readable message. Do not match on it.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errmsg: ::std::string::String,
-        /// Customer groups (客户群服务).
+        /// Customer groups that can be recommended (客户群服务).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub groupchat_range: ::std::option::Option<
             GetUpgradeServiceConfigResponseGroupchatRange,
         >,
-        /// Specialists (专员服务).
+        /// Members who can be recommended (专员服务).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub member_range: ::std::option::Option<
             GetUpgradeServiceConfigResponseMemberRange,
         >,
     }
-    /// Customer groups (客户群服务).
+    /// Customer groups that can be recommended (客户群服务).
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct GetUpgradeServiceConfigResponseGroupchatRange {
-        /// Groups.
+        /// Ids of the customer groups.
         #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub chat_id_list: ::std::vec::Vec<::std::string::String>,
     }
-    /// Specialists (专员服务).
+    /// Members who can be recommended (专员服务).
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct GetUpgradeServiceConfigResponseMemberRange {
-        /// Departments; the document once says `department_list`.
+        /// Ids of the departments. The official page calls it `department_list` in one place.
         #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub department_id_list: ::std::vec::Vec<i64>,
@@ -460,28 +460,28 @@ pub mod types {
         #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub department_list: ::std::vec::Vec<i64>,
-        /// Members.
+        /// Userids of the members.
         #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub userid_list: ::std::vec::Vec<::std::string::String>,
     }
-    /// What `knowledge_add_group` takes.
+    /// Request of `knowledge_add_group`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct KnowledgeAddGroupRequest {
-        /// Name, 1 to 12 characters, unique.
+        /// Name of the group, 1 to 12 characters. It must be unique.
         pub name: ::std::string::String,
     }
-    /// What `knowledge_add_group` answers.
+    /// Reply of `knowledge_add_group`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct KnowledgeAddGroupResponse {
-        /// 0 or absent means success.
+        /// Result of the call. 0 or absent means success.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errcode: i64,
-        /// For people, never to be matched.
+        /// Human-readable message. Do not match on it.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errmsg: ::std::string::String,
@@ -490,30 +490,30 @@ pub mod types {
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub group_id: ::std::option::Option<::std::string::String>,
     }
-    /// What `knowledge_add_intent` takes.
+    /// Request of `knowledge_add_intent`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct KnowledgeAddIntentRequest {
-        /// Exactly one.
+        /// The answer, exactly one.
         pub answers: ::std::vec::Vec<KnowledgeAnswerInput>,
         /// Id of the group.
         pub group_id: ::std::string::String,
-        /// A question to store.
+        /// A question of an intent to add or to change.
         pub question: KnowledgeQuestionInput,
-        /// Other ways to ask the same.
+        /// Similar questions, which have the same answer.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub similar_questions: ::std::option::Option<KnowledgeSimilarQuestionsInput>,
     }
-    /// What `knowledge_add_intent` answers.
+    /// Reply of `knowledge_add_intent`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct KnowledgeAddIntentResponse {
-        /// 0 or absent means success.
+        /// Result of the call. 0 or absent means success.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errcode: i64,
-        /// For people, never to be matched.
+        /// Human-readable message. Do not match on it.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errmsg: ::std::string::String,
@@ -522,52 +522,52 @@ pub mod types {
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub intent_id: ::std::option::Option<::std::string::String>,
     }
-    /// A stored answer.
+    /// An answer of an intent.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct KnowledgeAnswer {
-        /// Its attachments.
+        /// The attachments.
         #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub attachments: ::std::vec::Vec<KnowledgeAttachment>,
-        /// Its text.
+        /// The text.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub text: ::std::option::Option<KnowledgeAnswerText>,
     }
-    /// An answer to store.
+    /// An answer of an intent to add or to change.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct KnowledgeAnswerInput {
-        /// At most 4.
+        /// The attachments, at most 4.
         #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
         pub attachments: ::std::vec::Vec<KnowledgeAttachmentInput>,
-        /// Its text.
+        /// The text.
         pub text: KnowledgeAnswerInputText,
     }
-    /// Its text.
+    /// The text.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct KnowledgeAnswerInputText {
-        /// The text, 1 to 500 characters.
+        /// Content of the text, 1 to 500 characters.
         pub content: ::std::string::String,
     }
-    /// Its text.
+    /// The text.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct KnowledgeAnswerText {
-        /// The text.
+        /// Content of the text.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub content: ::std::option::Option<::std::string::String>,
     }
-    /// An attachment of a stored answer. The property named by `msgtype` holds the body.
+    /// An attachment of an answer. The property named by `msgtype` has the body.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct KnowledgeAttachment {
-        /// A picture; no media_id comes back.
+        /// An image. WeCom returns no media_id.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub image: ::std::option::Option<KnowledgeAttachmentImage>,
@@ -575,34 +575,34 @@ pub mod types {
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub link: ::std::option::Option<KnowledgeAttachmentLink>,
-        /// A mini program; no cover comes back.
+        /// A mini program. WeCom returns no cover.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub miniprogram: ::std::option::Option<KnowledgeAttachmentMiniprogram>,
-        /// image, video, link, miniprogram, or what WeCom adds.
+        /// Type of the attachment: image, video, link or miniprogram. WeCom may add others.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub msgtype: ::std::option::Option<::std::string::String>,
-        /// A video; no media_id comes back.
+        /// A video. WeCom returns no media_id.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub video: ::std::option::Option<KnowledgeAttachmentVideo>,
     }
-    /// A picture; no media_id comes back.
+    /// An image. WeCom returns no media_id.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct KnowledgeAttachmentImage {
-        /// Its name.
+        /// Name of the file.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub name: ::std::option::Option<::std::string::String>,
     }
-    /// An attachment of an answer. The property named by `msgtype` holds the body.
+    /// An attachment of an answer to add or to change. The property named by `msgtype` has the body.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct KnowledgeAttachmentInput {
-        /// A picture.
+        /// An image.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub image: ::std::option::Option<KnowledgeAttachmentInputImage>,
         /// A link.
@@ -611,18 +611,18 @@ pub mod types {
         /// A mini program.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub miniprogram: ::std::option::Option<KnowledgeAttachmentInputMiniprogram>,
-        /// image, video, link or miniprogram.
+        /// Type of the attachment: image, video, link or miniprogram.
         pub msgtype: ::std::string::String,
         /// A video.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub video: ::std::option::Option<KnowledgeAttachmentInputVideo>,
     }
-    /// A picture.
+    /// An image.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct KnowledgeAttachmentInputImage {
-        /// An uploaded image.
+        /// media_id of an uploaded image.
         pub media_id: ::std::string::String,
     }
     /// A link.
@@ -633,12 +633,12 @@ pub mod types {
         /// Description.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub desc: ::std::option::Option<::std::string::String>,
-        /// URL of a picture.
+        /// URL of the cover.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub pic_url: ::std::option::Option<::std::string::String>,
         /// Title.
         pub title: ::std::string::String,
-        /// Target.
+        /// URL to open.
         pub url: ::std::string::String,
     }
     /// A mini program.
@@ -646,11 +646,11 @@ pub mod types {
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct KnowledgeAttachmentInputMiniprogram {
-        /// Id of the mini program.
+        /// Appid of the mini program.
         pub appid: ::std::string::String,
-        /// Page to open.
+        /// Path of the page to open.
         pub pagepath: ::std::string::String,
-        /// Cover, an uploaded image.
+        /// Cover: media_id of an uploaded image.
         pub thumb_media_id: ::std::string::String,
         /// Title.
         pub title: ::std::string::String,
@@ -660,7 +660,7 @@ pub mod types {
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct KnowledgeAttachmentInputVideo {
-        /// An uploaded video.
+        /// media_id of an uploaded video.
         pub media_id: ::std::string::String,
     }
     /// A link.
@@ -671,7 +671,7 @@ pub mod types {
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub desc: ::std::option::Option<::std::string::String>,
-        /// URL of a picture; one SDK writes `picurl`.
+        /// URL of the cover. One SDK calls it `picurl`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub pic_url: ::std::option::Option<::std::string::String>,
@@ -683,20 +683,20 @@ pub mod types {
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub title: ::std::option::Option<::std::string::String>,
-        /// Target.
+        /// URL to open.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub url: ::std::option::Option<::std::string::String>,
     }
-    /// A mini program; no cover comes back.
+    /// A mini program. WeCom returns no cover.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct KnowledgeAttachmentMiniprogram {
-        /// Id of the mini program.
+        /// Appid of the mini program.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub appid: ::std::option::Option<::std::string::String>,
-        /// Page to open.
+        /// Path of the page to open.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub pagepath: ::std::option::Option<::std::string::String>,
@@ -705,16 +705,16 @@ pub mod types {
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub title: ::std::option::Option<::std::string::String>,
     }
-    /// A video; no media_id comes back.
+    /// A video. WeCom returns no media_id.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct KnowledgeAttachmentVideo {
-        /// Its name.
+        /// Name of the file.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub name: ::std::option::Option<::std::string::String>,
     }
-    /// What `knowledge_del_group` takes.
+    /// Request of `knowledge_del_group`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
@@ -722,20 +722,20 @@ pub mod types {
         /// Id of the group.
         pub group_id: ::std::string::String,
     }
-    /// What `knowledge_del_group` answers.
+    /// Reply of `knowledge_del_group`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct KnowledgeDelGroupResponse {
-        /// 0 or absent means success.
+        /// Result of the call. 0 or absent means success.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errcode: i64,
-        /// For people, never to be matched.
+        /// Human-readable message. Do not match on it.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errmsg: ::std::string::String,
     }
-    /// What `knowledge_del_intent` takes.
+    /// Request of `knowledge_del_intent`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
@@ -743,15 +743,15 @@ pub mod types {
         /// Id of the intent.
         pub intent_id: ::std::string::String,
     }
-    /// What `knowledge_del_intent` answers.
+    /// Reply of `knowledge_del_intent`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct KnowledgeDelIntentResponse {
-        /// 0 or absent means success.
+        /// Result of the call. 0 or absent means success.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errcode: i64,
-        /// For people, never to be matched.
+        /// Human-readable message. Do not match on it.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errmsg: ::std::string::String,
@@ -764,11 +764,11 @@ pub mod types {
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub group_id: ::std::option::Option<::std::string::String>,
-        /// 1: the default group, which can be neither renamed nor deleted.
+        /// 1 for the default group, which cannot be renamed or deleted.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub is_default: ::std::option::Option<i64>,
-        /// Name.
+        /// Name of the group.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub name: ::std::option::Option<::std::string::String>,
@@ -777,11 +777,11 @@ pub mod types {
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct KnowledgeIntent {
-        /// Its answer, one.
+        /// The answer, exactly one.
         #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub answers: ::std::vec::Vec<KnowledgeAnswer>,
-        /// Id of its group.
+        /// Id of the group of the intent.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub group_id: ::std::option::Option<::std::string::String>,
@@ -789,68 +789,68 @@ pub mod types {
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub intent_id: ::std::option::Option<::std::string::String>,
-        /// The question. The printed sample has `similar_questions` and `answers` inside of it, the table beside it.
+        /// The question. In the sample of the official page, `similar_questions` and `answers` are inside the question; in its table, they are beside it.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub question: ::std::option::Option<KnowledgeIntentQuestion>,
-        /// Other ways to ask the same.
+        /// Similar questions, which have the same answer.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub similar_questions: ::std::option::Option<KnowledgeSimilarQuestions>,
-        /// Meaning not documented; from a single source.
+        /// The meaning is not documented. Known from a single source.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub status: ::std::option::Option<i64>,
     }
-    /// The question. The printed sample has `similar_questions` and `answers` inside of it, the table beside it.
+    /// The question. In the sample of the official page, `similar_questions` and `answers` are inside the question; in its table, they are beside it.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct KnowledgeIntentQuestion {
-        /// Its answer, where some servers put it.
+        /// The answer, in replies that follow the sample of the official page.
         #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub answers: ::std::vec::Vec<KnowledgeAnswer>,
-        /// Other ways to ask the same.
+        /// Similar questions, which have the same answer.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub similar_questions: ::std::option::Option<KnowledgeSimilarQuestions>,
-        /// Its text.
+        /// The text.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub text: ::std::option::Option<KnowledgeIntentQuestionText>,
     }
-    /// Its text.
+    /// The text.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct KnowledgeIntentQuestionText {
-        /// The text.
+        /// Content of the text.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub content: ::std::option::Option<::std::string::String>,
     }
-    /// What `knowledge_list_group` takes.
+    /// Request of `knowledge_list_group`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct KnowledgeListGroupRequest {
-        /// `next_cursor` of the previous call; absent for the first page.
+        /// `next_cursor` of the previous call. Absent for the first page.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub cursor: ::std::option::Option<::std::string::String>,
-        /// This group only.
+        /// Returns this group only.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub group_id: ::std::option::Option<::std::string::String>,
-        /// Page size, 1 to 1000, 500 when absent.
+        /// Size of a page, 1 to 1000. The default is 500.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub limit: ::std::option::Option<u32>,
     }
-    /// What `knowledge_list_group` answers.
+    /// Reply of `knowledge_list_group`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct KnowledgeListGroupResponse {
-        /// 0 or absent means success.
+        /// Result of the call. 0 or absent means success.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errcode: i64,
-        /// For people, never to be matched.
+        /// Human-readable message. Do not match on it.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errmsg: ::std::string::String,
@@ -858,45 +858,45 @@ pub mod types {
         #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub group_list: ::std::vec::Vec<KnowledgeGroup>,
-        /// 1: call again with next_cursor.
+        /// 1 if there are more pages: call again with `next_cursor`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub has_more: ::std::option::Option<i64>,
-        /// For the next call.
+        /// The `cursor` of the next call.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub next_cursor: ::std::option::Option<::std::string::String>,
     }
-    /// What `knowledge_list_intent` takes.
+    /// Request of `knowledge_list_intent`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct KnowledgeListIntentRequest {
-        /// `next_cursor` of the previous call; absent for the first page.
+        /// `next_cursor` of the previous call. Absent for the first page.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub cursor: ::std::option::Option<::std::string::String>,
-        /// Intents of this group only.
+        /// Returns the intents of this group only.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub group_id: ::std::option::Option<::std::string::String>,
-        /// This intent only.
+        /// Returns this intent only.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub intent_id: ::std::option::Option<::std::string::String>,
-        /// Page size, 1 to 1000, 500 when absent.
+        /// Size of a page, 1 to 1000. The default is 500.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub limit: ::std::option::Option<u32>,
     }
-    /// What `knowledge_list_intent` answers.
+    /// Reply of `knowledge_list_intent`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct KnowledgeListIntentResponse {
-        /// 0 or absent means success.
+        /// Result of the call. 0 or absent means success.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errcode: i64,
-        /// For people, never to be matched.
+        /// Human-readable message. Do not match on it.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errmsg: ::std::string::String,
-        /// 1: call again with next_cursor.
+        /// 1 if there are more pages: call again with `next_cursor`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub has_more: ::std::option::Option<i64>,
@@ -904,127 +904,127 @@ pub mod types {
         #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub intent_list: ::std::vec::Vec<KnowledgeIntent>,
-        /// For the next call.
+        /// The `cursor` of the next call.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub next_cursor: ::std::option::Option<::std::string::String>,
     }
-    /// What `knowledge_mod_group` takes.
+    /// Request of `knowledge_mod_group`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct KnowledgeModGroupRequest {
         /// Id of the group.
         pub group_id: ::std::string::String,
-        /// Name, 1 to 12 characters, unique.
+        /// Name of the group, 1 to 12 characters. It must be unique.
         pub name: ::std::string::String,
     }
-    /// What `knowledge_mod_group` answers.
+    /// Reply of `knowledge_mod_group`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct KnowledgeModGroupResponse {
-        /// 0 or absent means success.
+        /// Result of the call. 0 or absent means success.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errcode: i64,
-        /// For people, never to be matched.
+        /// Human-readable message. Do not match on it.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errmsg: ::std::string::String,
     }
-    /// What `knowledge_mod_intent` takes.
+    /// Request of `knowledge_mod_intent`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct KnowledgeModIntentRequest {
-        /// Exactly one.
+        /// The answer, exactly one.
         #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
         pub answers: ::std::vec::Vec<KnowledgeAnswerInput>,
         /// Id of the intent.
         pub intent_id: ::std::string::String,
-        /// A question to store.
+        /// A question of an intent to add or to change.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub question: ::std::option::Option<KnowledgeQuestionInput>,
-        /// Other ways to ask the same.
+        /// Similar questions, which have the same answer.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub similar_questions: ::std::option::Option<KnowledgeSimilarQuestionsInput>,
     }
-    /// What `knowledge_mod_intent` answers.
+    /// Reply of `knowledge_mod_intent`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct KnowledgeModIntentResponse {
-        /// 0 or absent means success.
+        /// Result of the call. 0 or absent means success.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errcode: i64,
-        /// For people, never to be matched.
+        /// Human-readable message. Do not match on it.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errmsg: ::std::string::String,
     }
-    /// A stored question.
+    /// A question of an intent.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct KnowledgeQuestion {
-        /// Its text.
+        /// The text.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub text: ::std::option::Option<KnowledgeQuestionText>,
     }
-    /// A question to store.
+    /// A question of an intent to add or to change.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct KnowledgeQuestionInput {
-        /// Its text.
+        /// The text.
         pub text: KnowledgeQuestionInputText,
     }
-    /// Its text.
+    /// The text.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct KnowledgeQuestionInputText {
-        /// The text, 1 to 200 characters.
+        /// Content of the text, 1 to 200 characters.
         pub content: ::std::string::String,
     }
-    /// Its text.
+    /// The text.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct KnowledgeQuestionText {
-        /// The text.
+        /// Content of the text.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub content: ::std::option::Option<::std::string::String>,
     }
-    /// Other ways to ask the same.
+    /// Similar questions, which have the same answer.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct KnowledgeSimilarQuestions {
-        /// The questions.
+        /// The similar questions.
         #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub items: ::std::vec::Vec<KnowledgeQuestion>,
     }
-    /// Other ways to ask the same.
+    /// Similar questions, which have the same answer.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct KnowledgeSimilarQuestionsInput {
-        /// At most 100.
+        /// The similar questions, at most 100.
         pub items: ::std::vec::Vec<KnowledgeQuestionInput>,
     }
-    /// What `account_list` takes.
+    /// Request of `account_list`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct ListCustomerServiceAccountRequest {
-        /// Page size, 1 to 100, 100 when absent.
+        /// Size of a page, 1 to 100. The default is 100.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub limit: ::std::option::Option<i32>,
-        /// How many to skip, 0 when absent.
+        /// Number of accounts to skip. The default is 0.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub offset: ::std::option::Option<i32>,
     }
-    /// What `account_list` answers.
+    /// Reply of `account_list`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct ListCustomerServiceAccountResponse {
@@ -1032,83 +1032,83 @@ pub mod types {
         #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub account_list: ::std::vec::Vec<CustomerServiceAccount>,
-        /// 0 or absent means success.
+        /// Result of the call. 0 or absent means success.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errcode: i64,
-        /// For people, never to be matched.
+        /// Human-readable message. Do not match on it.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errmsg: ::std::string::String,
     }
-    /// What `media_upload` answers.
+    /// Reply of `media_upload`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct MediaUploadResponse {
-        /// Unix seconds, as digits.
+        /// Time of the upload: digits of Unix seconds. Some replies have a number.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub created_at: ::std::option::Option<::std::string::String>,
-        /// 0 or absent means success.
+        /// Result of the call. 0 or absent means success.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errcode: i64,
-        /// For people, never to be matched.
+        /// Human-readable message. Do not match on it.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errmsg: ::std::string::String,
-        /// Id of the file, good for 3 days.
+        /// Id of the file, valid for 3 days.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub media_id: ::std::option::Option<::std::string::String>,
-        /// As asked for.
+        /// Type of the file, as in the request.
         #[serde(rename = "type", skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub type_: ::std::option::Option<::std::string::String>,
     }
-    /// What `media_uploadimg` answers.
+    /// Reply of `media_uploadimg`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct MediaUploadimgResponse {
-        /// 0 or absent means success.
+        /// Result of the call. 0 or absent means success.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errcode: i64,
-        /// For people, never to be matched.
+        /// Human-readable message. Do not match on it.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errmsg: ::std::string::String,
-        /// The permanent URL.
+        /// The permanent URL of the image.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub url: ::std::option::Option<::std::string::String>,
     }
-    /// A quoted message of a forwarded chat history.
+    /// A message of a forwarded chat history.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct MergedMessageItem {
-        /// A JSON document in a string; may be empty or not JSON.
+        /// Body of the message: a JSON document in a string. It may be empty or not JSON.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub msg_content: ::std::option::Option<::std::string::String>,
-        /// Kind of the quoted message.
+        /// Type of the message.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub msgtype: ::std::option::Option<::std::string::String>,
-        /// Unix seconds.
+        /// When the message was sent, in Unix seconds.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub send_time: ::std::option::Option<i64>,
-        /// Display name of its author.
+        /// Display name of the sender.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub sender_name: ::std::option::Option<::std::string::String>,
     }
-    /// A message or an event, as `sync_msg` returns it. The property named by `msgtype` holds the body. For events, account and customer are inside `event`.
+    /// A message or an event, as `sync_msg` returns it. The property named by `msgtype` has the body. The account and the customer of an event are inside `event`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct Message {
-        /// Body of a member card, sent by a servicer.
+        /// Body of a business card that a servicer sent.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub business_card: ::std::option::Option<MessageBusinessCard>,
@@ -1124,11 +1124,11 @@ pub mod types {
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub channels_shop_product: ::std::option::Option<MessageChannelsShopProduct>,
-        /// Body of an event; which fields are present depends on `event_type`.
+        /// Body of an event. The properties depend on `event_type`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub event: ::std::option::Option<MessageEvent>,
-        /// Id of the customer; for events, inside `event`.
+        /// Id of the customer. For events, it is inside `event`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub external_userid: ::std::option::Option<::std::string::String>,
@@ -1136,7 +1136,7 @@ pub mod types {
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub file: ::std::option::Option<MessageFile>,
-        /// Body of a picture.
+        /// Body of an image.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub image: ::std::option::Option<MessageImage>,
@@ -1156,31 +1156,31 @@ pub mod types {
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub miniprogram: ::std::option::Option<MessageMiniprogram>,
-        /// Id to tell repeats apart.
+        /// Id of the message. Use it to recognise repeated messages.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub msgid: ::std::option::Option<::std::string::String>,
-        /// Body of a menu that a servicer or WeCom's own bot sent.
+        /// Body of a menu that a servicer or the assistant of WeCom sent.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub msgmenu: ::std::option::Option<MessageMsgmenu>,
-        /// text, image, voice, video, file, location, link, business_card, miniprogram, msgmenu, channels_shop_product, channels_shop_order, merged_msg, channels, meeting, schedule, note, event, or what WeCom adds.
+        /// Type of the message: text, image, voice, video, file, location, link, business_card, miniprogram, msgmenu, channels_shop_product, channels_shop_order, merged_msg, channels, meeting, schedule, note or event. WeCom may add others.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub msgtype: ::std::option::Option<::std::string::String>,
-        /// Id of the account; for events, inside `event`.
+        /// Id of the account. For events, it is inside `event`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub open_kfid: ::std::option::Option<::std::string::String>,
-        /// 3 customer, 4 system (an event), 5 servicer in the WeCom client; others may come.
+        /// Who sent the message: 3 the customer, 4 the system (an event), 5 a servicer in the WeCom client. WeCom may add others.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub origin: ::std::option::Option<i64>,
-        /// When it was sent, Unix seconds.
+        /// When the message was sent, in Unix seconds.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub send_time: ::std::option::Option<i64>,
-        /// The servicer who wrote it, origin 5 only.
+        /// The servicer who sent the message. Present only for origin 5.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub servicer_userid: ::std::option::Option<::std::string::String>,
@@ -1197,11 +1197,11 @@ pub mod types {
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub voice: ::std::option::Option<MessageVoice>,
     }
-    /// Body of a member card, sent by a servicer.
+    /// Body of a business card that a servicer sent.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct MessageBusinessCard {
-        /// The member.
+        /// Userid of the member.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub userid: ::std::option::Option<::std::string::String>,
@@ -1214,11 +1214,11 @@ pub mod types {
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub nickname: ::std::option::Option<::std::string::String>,
-        /// 1 post, 2 live stream, 3 card.
+        /// Type: 1 post (动态), 2 live stream (直播), 3 card (名片).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub sub_type: ::std::option::Option<i64>,
-        /// Title, sub_type 1 only.
+        /// Title. Present only for `sub_type` 1.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub title: ::std::option::Option<::std::string::String>,
@@ -1227,7 +1227,7 @@ pub mod types {
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct MessageChannelsShopOrder {
-        /// Picture.
+        /// URL of the image of the product.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub image_url: ::std::option::Option<::std::string::String>,
@@ -1235,7 +1235,7 @@ pub mod types {
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub order_id: ::std::option::Option<::std::string::String>,
-        /// Price as shown.
+        /// Price, as the customer sees it.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub price_wording: ::std::option::Option<::std::string::String>,
@@ -1247,7 +1247,7 @@ pub mod types {
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub shop_nickname: ::std::option::Option<::std::string::String>,
-        /// State as shown.
+        /// State of the order, as the customer sees it.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub state: ::std::option::Option<::std::string::String>,
@@ -1256,7 +1256,7 @@ pub mod types {
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct MessageChannelsShopProduct {
-        /// Picture; some servers write `head_img`.
+        /// URL of the image of the product. Some replies call it `head_img`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub head_image: ::std::option::Option<::std::string::String>,
@@ -1268,11 +1268,11 @@ pub mod types {
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub product_id: ::std::option::Option<::std::string::String>,
-        /// Price in fen (分), as digits.
+        /// Price: digits of fen (分). Some replies have a number.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub sales_price: ::std::option::Option<::std::string::String>,
-        /// Picture of the shop; some servers write `shop_head_img`.
+        /// URL of the image of the shop. Some replies call it `shop_head_img`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub shop_head_image: ::std::option::Option<::std::string::String>,
@@ -1289,39 +1289,39 @@ pub mod types {
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub title: ::std::option::Option<::std::string::String>,
     }
-    /// Body of an event; which fields are present depends on `event_type`.
+    /// Body of an event. The properties depend on `event_type`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct MessageEvent {
-        /// session_status_change: 1 taken from the pool, 2 transferred, 3 ended, 4 taken up again.
+        /// session_status_change: 1 taken from the queue, 2 transferred, 3 ended, 4 resumed.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub change_type: ::std::option::Option<i64>,
-        /// enter_session, msg_send_fail, servicer_status_change, session_status_change, user_recall_msg, servicer_recall_msg, reject_customer_msg_switch_change, or what WeCom adds.
+        /// Type of the event: enter_session, msg_send_fail, servicer_status_change, session_status_change, user_recall_msg, servicer_recall_msg or reject_customer_msg_switch_change. WeCom may add others.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub event_type: ::std::option::Option<::std::string::String>,
-        /// Id of the customer; absent in servicer_status_change.
+        /// Id of the customer. Absent for servicer_status_change.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub external_userid: ::std::option::Option<::std::string::String>,
-        /// msg_send_fail: the message that was not delivered.
+        /// msg_send_fail: msgid of the message that was not delivered.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub fail_msgid: ::std::option::Option<::std::string::String>,
-        /// msg_send_fail: why.
+        /// msg_send_fail: why the message was not delivered. 0 unknown, 1 account deleted, 2 app disabled, 4 session older than 48 hours, 5 session closed, 6 more than 5 messages, 8 corp not verified, 10 customer rejects messages, 11 no member of the corp has logged in to WeCom, 12 message type not allowed for the component, 13 safety restriction. Older editions also have 7 (no 视频号 bound) and 9 (no 视频号 bound and corp not verified).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub fail_type: ::std::option::Option<i64>,
-        /// session_status_change: code for send_msg_on_event.
+        /// session_status_change: code for one message with `send_msg_on_event`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub msg_code: ::std::option::Option<::std::string::String>,
-        /// session_status_change: who serves now.
+        /// session_status_change: the servicer after the change.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub new_servicer_userid: ::std::option::Option<::std::string::String>,
-        /// session_status_change: who served before.
+        /// session_status_change: the servicer before the change.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub old_servicer_userid: ::std::option::Option<::std::string::String>,
@@ -1329,56 +1329,56 @@ pub mod types {
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub open_kfid: ::std::option::Option<::std::string::String>,
-        /// …_recall_msg: the message taken back.
+        /// user_recall_msg and servicer_recall_msg: msgid of the recalled message.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub recall_msgid: ::std::option::Option<::std::string::String>,
-        /// reject_customer_msg_switch_change: 1 rejecting, 0 no longer.
+        /// reject_customer_msg_switch_change: 1 the servicer rejects the customer's messages, 0 no longer.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub reject_switch: ::std::option::Option<i64>,
-        /// enter_session: label of the contact way, may be empty.
+        /// enter_session: the `scene` given to `add_contact_way`. May be empty.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub scene: ::std::option::Option<::std::string::String>,
-        /// enter_session: parameter of the link; the customer can alter it.
+        /// enter_session: the `scene_param` of the link, URL-decoded. Treat it as untrusted input.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub scene_param: ::std::option::Option<::std::string::String>,
-        /// The servicer concerned.
+        /// Userid of the servicer.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub servicer_userid: ::std::option::Option<::std::string::String>,
-        /// servicer_status_change: 1 receiving, 2 stopped.
+        /// servicer_status_change: 1 serving customers, 2 stopped. `servicer_list` counts from 0.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub status: ::std::option::Option<i64>,
-        /// servicer_status_change: 0 stopped, 1 suspended.
+        /// servicer_status_change: 0 stopped, 1 suspended (暂时挂起).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub stop_type: ::std::option::Option<i64>,
-        /// enter_session: the 视频号 the customer came from.
+        /// enter_session: the 视频号 from which the customer entered.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub wechat_channels: ::std::option::Option<MessageEventWechatChannels>,
-        /// enter_session: code for a welcome message, valid 20 seconds, once.
+        /// enter_session: code for one welcome message with `send_msg_on_event`, valid for 20 seconds.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub welcome_code: ::std::option::Option<::std::string::String>,
     }
-    /// enter_session: the 视频号 the customer came from.
+    /// enter_session: the 视频号 from which the customer entered.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct MessageEventWechatChannels {
-        /// Name of the 视频号, scenes 1 to 3.
+        /// Name of the 视频号. Present for scenes 1 to 3.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub nickname: ::std::option::Option<::std::string::String>,
-        /// 1 home page, 2 live product list, 3 showcase, 4 product, 5 order.
+        /// Scene: 1 home page, 2 product list of a live stream, 3 product showcase, 4 product of a shop, 5 order of a shop.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub scene: ::std::option::Option<i64>,
-        /// Name of the shop, scenes 4 and 5.
+        /// Name of the 视频号 shop. Present for scenes 4 and 5.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub shop_nickname: ::std::option::Option<::std::string::String>,
@@ -1387,16 +1387,16 @@ pub mod types {
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct MessageFile {
-        /// The file name comes with media/get only.
+        /// Id of the file. Only `media_get` returns its name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub media_id: ::std::option::Option<::std::string::String>,
     }
-    /// Body of a picture.
+    /// Body of an image.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct MessageImage {
-        /// Fetch it with media/get, within 3 days.
+        /// Id of the file. Download it with `media_get` within 3 days.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub media_id: ::std::option::Option<::std::string::String>,
@@ -1405,19 +1405,19 @@ pub mod types {
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct MessageLink {
-        /// Description, may be empty.
+        /// Description. May be empty.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub desc: ::std::option::Option<::std::string::String>,
-        /// Thumbnail, may be empty.
+        /// URL of the cover. May be empty.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub pic_url: ::std::option::Option<::std::string::String>,
-        /// Title, may be empty.
+        /// Title. May be empty.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub title: ::std::option::Option<::std::string::String>,
-        /// Target, may be empty.
+        /// URL to open. May be empty.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub url: ::std::option::Option<::std::string::String>,
@@ -1430,11 +1430,11 @@ pub mod types {
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub address: ::std::option::Option<::std::string::String>,
-        /// Degrees, -90 to 90.
+        /// Latitude in degrees, -90 to 90.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub latitude: ::std::option::Option<f64>,
-        /// Degrees, -180 to 180.
+        /// Longitude in degrees, -180 to 180.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub longitude: ::std::option::Option<f64>,
@@ -1443,11 +1443,11 @@ pub mod types {
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub name: ::std::option::Option<::std::string::String>,
     }
-    /// An item of a received menu. The property named by `type` holds the body.
+    /// An item of a received menu. The property named by `type` has the body.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct MessageMenuItem {
-        /// An item that sends its text back.
+        /// An item that sends its text as a message of the customer.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub click: ::std::option::Option<MessageMenuItemClick>,
@@ -1455,20 +1455,20 @@ pub mod types {
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub miniprogram: ::std::option::Option<MessageMenuItemMiniprogram>,
-        /// An item that is text only.
+        /// An item that only shows text.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub text: ::std::option::Option<MessageMenuItemText>,
-        /// click, view, miniprogram, text, or what WeCom adds.
+        /// Type of the item: click, view, miniprogram or text. WeCom may add others.
         #[serde(rename = "type", skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub type_: ::std::option::Option<::std::string::String>,
-        /// An item that opens a page.
+        /// An item that opens a web page.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub view: ::std::option::Option<MessageMenuItemView>,
     }
-    /// An item that sends its text back.
+    /// An item that sends its text as a message of the customer.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct MessageMenuItemClick {
@@ -1476,7 +1476,7 @@ pub mod types {
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub content: ::std::option::Option<::std::string::String>,
-        /// Comes back as `menu_id`.
+        /// Id of the item. The message of the customer has it as `menu_id`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub id: ::std::option::Option<::std::string::String>,
@@ -1485,7 +1485,7 @@ pub mod types {
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct MessageMenuItemMiniprogram {
-        /// Id of the mini program.
+        /// Appid of the mini program.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub appid: ::std::option::Option<::std::string::String>,
@@ -1493,25 +1493,25 @@ pub mod types {
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub content: ::std::option::Option<::std::string::String>,
-        /// Page to open.
+        /// Path of the page to open.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub pagepath: ::std::option::Option<::std::string::String>,
     }
-    /// An item that is text only.
+    /// An item that only shows text.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct MessageMenuItemText {
-        /// The text.
+        /// Content of the text.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub content: ::std::option::Option<::std::string::String>,
-        /// 1 when the next item stays on the same line.
+        /// 1 if the next item is on the same line.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub no_newline: ::std::option::Option<i64>,
     }
-    /// An item that opens a page.
+    /// An item that opens a web page.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct MessageMenuItemView {
@@ -1519,7 +1519,7 @@ pub mod types {
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub content: ::std::option::Option<::std::string::String>,
-        /// Page to open.
+        /// URL of the page to open.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub url: ::std::option::Option<::std::string::String>,
@@ -1528,7 +1528,7 @@ pub mod types {
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct MessageMergedMsg {
-        /// The quoted messages.
+        /// The messages of the chat history.
         #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub item: ::std::vec::Vec<MergedMessageItem>,
@@ -1541,15 +1541,15 @@ pub mod types {
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct MessageMiniprogram {
-        /// Id of the mini program.
+        /// Appid of the mini program.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub appid: ::std::option::Option<::std::string::String>,
-        /// Page to open.
+        /// Path of the page to open.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub pagepath: ::std::option::Option<::std::string::String>,
-        /// Cover.
+        /// media_id of the cover.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub thumb_media_id: ::std::option::Option<::std::string::String>,
@@ -1558,7 +1558,7 @@ pub mod types {
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub title: ::std::option::Option<::std::string::String>,
     }
-    /// Body of a menu that a servicer or WeCom's own bot sent.
+    /// Body of a menu that a servicer or the assistant of WeCom sent.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct MessageMsgmenu {
@@ -1566,7 +1566,7 @@ pub mod types {
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub head_content: ::std::option::Option<::std::string::String>,
-        /// The items.
+        /// The items of the menu.
         #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub list: ::std::vec::Vec<MessageMenuItem>,
@@ -1579,11 +1579,11 @@ pub mod types {
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct MessageText {
-        /// The text.
+        /// Content of the text.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub content: ::std::option::Option<::std::string::String>,
-        /// Id of the menu item the customer tapped; absent for typed text.
+        /// Id of the menu item that the customer tapped. Absent for typed text.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub menu_id: ::std::option::Option<::std::string::String>,
@@ -1592,7 +1592,7 @@ pub mod types {
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct MessageVideo {
-        /// Fetch it with media/get, within 3 days.
+        /// Id of the file. Download it with `media_get` within 3 days.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub media_id: ::std::option::Option<::std::string::String>,
@@ -1601,12 +1601,12 @@ pub mod types {
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct MessageVoice {
-        /// AMR or Silk, as `voice_format` of the request says.
+        /// Id of the voice file, in AMR or Silk as `voice_format` of the request asks for.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub media_id: ::std::option::Option<::std::string::String>,
     }
-    /// What `recall_msg` takes.
+    /// Request of `recall_msg`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
@@ -1616,48 +1616,48 @@ pub mod types {
         /// Id of the account, at most 64 bytes.
         pub open_kfid: ::std::string::String,
     }
-    /// What `recall_msg` answers.
+    /// Reply of `recall_msg`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct RecallMsgResponse {
-        /// 0 or absent means success.
+        /// Result of the call. 0 or absent means success.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errcode: i64,
-        /// For people, never to be matched.
+        /// Human-readable message. Do not match on it.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errmsg: ::std::string::String,
     }
-    /// An item of a menu to send. The property named by `type` holds the body, exactly one.
+    /// An item of a menu to send. The property named by `type` has the body; no other body is allowed.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct SendMenuItem {
-        /// An item that sends its text back.
+        /// An item that sends its text as a message of the customer.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub click: ::std::option::Option<SendMenuItemClick>,
         /// An item that opens a mini program.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub miniprogram: ::std::option::Option<SendMenuItemMiniprogram>,
-        /// An item that is text only.
+        /// An item that only shows text.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub text: ::std::option::Option<SendMenuItemText>,
-        /// click, view, miniprogram or text.
+        /// Type of the item: click, view, miniprogram or text.
         #[serde(rename = "type")]
         pub type_: ::std::string::String,
-        /// An item that opens a page.
+        /// An item that opens a web page.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub view: ::std::option::Option<SendMenuItemView>,
     }
-    /// An item that sends its text back.
+    /// An item that sends its text as a message of the customer.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct SendMenuItemClick {
         /// Text of the item, 1 to 128 bytes.
         pub content: ::std::string::String,
-        /// Comes back as `menu_id`, at most 128 bytes; made when absent.
+        /// Id of the item, at most 128 bytes. The message of the customer has it as `menu_id`. WeCom generates one if it is absent.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub id: ::std::option::Option<::std::string::String>,
     }
@@ -1666,48 +1666,48 @@ pub mod types {
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct SendMenuItemMiniprogram {
-        /// Id of the mini program, at most 32 bytes.
+        /// Appid of the mini program, 1 to 32 bytes.
         pub appid: ::std::string::String,
         /// Text of the item, 1 to 1024 bytes.
         pub content: ::std::string::String,
-        /// Page to open, at most 1024 bytes.
+        /// Path of the page to open, 1 to 1024 bytes.
         pub pagepath: ::std::string::String,
     }
-    /// An item that is text only.
+    /// An item that only shows text.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct SendMenuItemText {
-        /// The text, 1 to 256 bytes.
+        /// Content of the text, 1 to 256 bytes. `\n` breaks the line.
         pub content: ::std::string::String,
-        /// 1: the next item stays on the same line.
+        /// 1 to put the next item on the same line. The default is 0.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub no_newline: ::std::option::Option<u32>,
     }
-    /// An item that opens a page.
+    /// An item that opens a web page.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct SendMenuItemView {
         /// Text of the item, 1 to 1024 bytes.
         pub content: ::std::string::String,
-        /// Page to open, at most 2048 bytes.
+        /// URL of the page to open, 1 to 2048 bytes.
         pub url: ::std::string::String,
     }
-    /// What `send_msg_on_event` takes. The property named by `msgtype` holds the body, exactly one.
+    /// Request of `send_msg_on_event`. The property named by `msgtype` has the body; no other body is allowed.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct SendOnEventRequest {
-        /// `welcome_code` of enter_session, or `msg_code` of session_status_change or service_state_trans.
+        /// The `welcome_code` of the event enter_session, or the `msg_code` of the event session_status_change or of `service_state_trans`.
         pub code: ::std::string::String,
-        /// Own id, 1 to 32 bytes of `[0-9A-Za-z_-]`, as in send_msg. Leave it out to have one made.
+        /// Own id of the message: 1 to 32 bytes of `[0-9A-Za-z_-]`, unique within the account as in `send_msg`. WeCom generates one if it is absent. An empty string is refused.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub msgid: ::std::option::Option<::std::string::String>,
         /// Body of a menu.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub msgmenu: ::std::option::Option<SendOnEventRequestMsgmenu>,
-        /// text or msgmenu.
+        /// Type of the message: text or msgmenu.
         pub msgtype: ::std::string::String,
         /// Body of a text message.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
@@ -1720,7 +1720,7 @@ pub mod types {
         /// Text above the items, at most 1024 bytes.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub head_content: ::std::option::Option<::std::string::String>,
-        /// At most 10 items (else 95008).
+        /// The items of the menu, at most 10, otherwise errcode 95008.
         #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
         pub list: ::std::vec::Vec<SendMenuItem>,
         /// Text below the items, at most 1024 bytes.
@@ -1732,40 +1732,40 @@ pub mod types {
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct SendOnEventRequestText {
-        /// The text, 1 to 2048 bytes of UTF-8 (else 45002).
+        /// Content of the text, 1 to 2048 bytes of UTF-8, otherwise errcode 45002.
         pub content: ::std::string::String,
     }
-    /// What `send_msg_on_event` answers.
+    /// Reply of `send_msg_on_event`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct SendOnEventResponse {
-        /// 0 or absent means success.
+        /// Result of the call. 0 or absent means success.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errcode: i64,
-        /// For people, never to be matched.
+        /// Human-readable message. Do not match on it.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errmsg: ::std::string::String,
-        /// Id of the message, the given one or a generated one.
+        /// Id of the message: the one of the request, or a generated one.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub msgid: ::std::option::Option<::std::string::String>,
     }
-    /// What `send_msg` takes: touser, open_kfid, msgtype, and the property named by `msgtype`, which holds the body, exactly one.
+    /// Request of `send_msg`. It needs `touser`, `open_kfid` and `msgtype`. The property named by `msgtype` has the body; no other body is allowed.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct SendRequest {
-        /// Body of a member card. The customer must have written within 48 hours (95024), one in 48 hours (95025).
+        /// Body of a business card of a member. The customer must have sent a message in the last 48 hours (otherwise errcode 95024), and only one card can be sent in 48 hours (otherwise errcode 95025).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub business_card: ::std::option::Option<SendRequestBusinessCard>,
-        /// Body of a customer-acquisition link (获客链接) of the same corp.
+        /// Body of a customer acquisition link (获客链接) of the same corp (page 96427).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub ca_link: ::std::option::Option<SendRequestCaLink>,
         /// Body of a file message.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub file: ::std::option::Option<SendRequestFile>,
-        /// Body of a picture.
+        /// Body of an image.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub image: ::std::option::Option<SendRequestImage>,
         /// Body of a link.
@@ -1774,16 +1774,16 @@ pub mod types {
         /// Body of a location.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub location: ::std::option::Option<SendRequestLocation>,
-        /// Body of a mini program that is linked to the corp.
+        /// Body of a mini program. It must be linked to the corp.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub miniprogram: ::std::option::Option<SendRequestMiniprogram>,
-        /// Own id, unique within the account, 1 to 32 bytes of `[0-9A-Za-z_-]`: a repeat is refused with 95033, which makes a send safe to repeat. Leave it out to have one made.
+        /// Own id of the message: 1 to 32 bytes of `[0-9A-Za-z_-]`. It must be unique within the account (page 96427). A repeated id is refused with 95033, so a send with an own id is safe to repeat. WeCom generates an id if it is absent. An empty string is refused.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub msgid: ::std::option::Option<::std::string::String>,
         /// Body of a menu.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub msgmenu: ::std::option::Option<SendRequestMsgmenu>,
-        /// text, image, voice, video, file, link, miniprogram, msgmenu, location, business_card or ca_link.
+        /// Type of the message: text, image, voice, video, file, link, miniprogram, msgmenu, location, business_card or ca_link.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub msgtype: ::std::option::Option<::std::string::String>,
         /// Id of the account, at most 64 bytes.
@@ -1802,15 +1802,15 @@ pub mod types {
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub voice: ::std::option::Option<SendRequestVoice>,
     }
-    /// Body of a member card. The customer must have written within 48 hours (95024), one in 48 hours (95025).
+    /// Body of a business card of a member. The customer must have sent a message in the last 48 hours (otherwise errcode 95024), and only one card can be sent in 48 hours (otherwise errcode 95025).
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct SendRequestBusinessCard {
-        /// The member.
+        /// Userid of the member.
         pub userid: ::std::string::String,
     }
-    /// Body of a customer-acquisition link (获客链接) of the same corp.
+    /// Body of a customer acquisition link (获客链接) of the same corp (page 96427).
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
@@ -1823,15 +1823,15 @@ pub mod types {
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct SendRequestFile {
-        /// An uploaded file.
+        /// media_id of an uploaded file.
         pub media_id: ::std::string::String,
     }
-    /// Body of a picture.
+    /// Body of an image.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct SendRequestImage {
-        /// An uploaded image.
+        /// media_id of an uploaded image.
         pub media_id: ::std::string::String,
     }
     /// Body of a link.
@@ -1839,14 +1839,14 @@ pub mod types {
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct SendRequestLink {
-        /// Description, cut beyond 512 bytes.
+        /// Description. WeCom cuts it after 512 bytes.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub desc: ::std::option::Option<::std::string::String>,
-        /// An uploaded image.
+        /// Cover: media_id of an uploaded image.
         pub thumb_media_id: ::std::string::String,
-        /// Title, cut beyond 128 bytes.
+        /// Title. WeCom cuts it after 128 bytes.
         pub title: ::std::string::String,
-        /// Target with http:// or https://, at most 2048 bytes.
+        /// URL to open, with http:// or https://, at most 2048 bytes.
         pub url: ::std::string::String,
     }
     /// Body of a location.
@@ -1857,24 +1857,24 @@ pub mod types {
         /// Address of the place.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub address: ::std::option::Option<::std::string::String>,
-        /// Degrees, -90 to 90.
+        /// Latitude in degrees, -90 to 90.
         pub latitude: f64,
-        /// Degrees, -180 to 180.
+        /// Longitude in degrees, -180 to 180.
         pub longitude: f64,
         /// Name of the place.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub name: ::std::option::Option<::std::string::String>,
     }
-    /// Body of a mini program that is linked to the corp.
+    /// Body of a mini program. It must be linked to the corp.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct SendRequestMiniprogram {
-        /// Id of the mini program.
+        /// Appid of the mini program.
         pub appid: ::std::string::String,
-        /// Page to open.
+        /// Path of the page to open.
         pub pagepath: ::std::string::String,
-        /// Cover, 520 × 416.
+        /// Cover: media_id of an uploaded image of 520 × 416 pixels.
         pub thumb_media_id: ::std::string::String,
         /// Title, at most 64 bytes.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
@@ -1887,7 +1887,7 @@ pub mod types {
         /// Text above the items, at most 1024 bytes.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub head_content: ::std::option::Option<::std::string::String>,
-        /// At most 10 items (else 95008).
+        /// The items of the menu, at most 10, otherwise errcode 95008.
         #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
         pub list: ::std::vec::Vec<SendMenuItem>,
         /// Text below the items, at most 1024 bytes.
@@ -1898,7 +1898,7 @@ pub mod types {
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct SendRequestText {
-        /// The text, 1 to 2048 bytes of UTF-8 (else 45002).
+        /// Content of the text, 1 to 2048 bytes of UTF-8, otherwise errcode 45002.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub content: ::std::option::Option<::std::string::String>,
     }
@@ -1907,7 +1907,7 @@ pub mod types {
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct SendRequestVideo {
-        /// An uploaded video.
+        /// media_id of an uploaded video.
         pub media_id: ::std::string::String,
     }
     /// Body of a voice message.
@@ -1915,22 +1915,22 @@ pub mod types {
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct SendRequestVoice {
-        /// An uploaded AMR voice.
+        /// media_id of an uploaded voice file in AMR.
         pub media_id: ::std::string::String,
     }
-    /// What `send_msg` answers.
+    /// Reply of `send_msg`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct SendResponse {
-        /// 0 or absent means success.
+        /// Result of the call. 0 or absent means success.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errcode: i64,
-        /// For people, never to be matched.
+        /// Human-readable message. Do not match on it.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errmsg: ::std::string::String,
-        /// Id of the message, the given one or a generated one.
+        /// Id of the message: the one of the request, or a generated one.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub msgid: ::std::option::Option<::std::string::String>,
@@ -1939,251 +1939,251 @@ pub mod types {
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct Servicer {
-        /// The department, if the entry is one.
+        /// Id of the department. Present only if the entry is a department.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub department_id: ::std::option::Option<i64>,
-        /// 0 receiving, 1 stopped; the event counts from 1. Only with the privilege to manage the account.
+        /// 0 serving customers, 1 stopped. The event servicer_status_change counts from 1. Present only if the app can manage the account.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub status: ::std::option::Option<i64>,
-        /// 0 stopped, 1 suspended (暂时挂起); only when the status is 1.
+        /// 0 stopped, 1 suspended (暂时挂起). Present only if `status` is 1.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub stop_type: ::std::option::Option<i64>,
-        /// The member; absent in the entry of a department.
+        /// Userid of the member. Absent if the entry is a department.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub userid: ::std::option::Option<::std::string::String>,
     }
-    /// What `servicer_add` takes.
+    /// Request of `servicer_add`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct ServicerAddRequest {
-        /// Departments, at most 100.
+        /// Ids of departments, at most 100.
         #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
         pub department_id_list: ::std::vec::Vec<i64>,
         /// Id of the account, at most 64 bytes.
         pub open_kfid: ::std::string::String,
-        /// Members, at most 100. One of the two lists must not be empty.
+        /// Userids of members, at most 100. One of the two lists must not be empty.
         #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
         pub userid_list: ::std::vec::Vec<::std::string::String>,
     }
-    /// What `servicer_add` answers.
+    /// Reply of `servicer_add`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct ServicerAddResponse {
-        /// 0 or absent means success.
+        /// Result of the call. 0 or absent means success.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errcode: i64,
-        /// For people, never to be matched.
+        /// Human-readable message. Do not match on it.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errmsg: ::std::string::String,
-        /// One entry for each id asked for.
+        /// One entry for each id of the request.
         #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub result_list: ::std::vec::Vec<ServicerResult>,
     }
-    /// What `servicer_del` takes.
+    /// Request of `servicer_del`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct ServicerDelRequest {
-        /// Departments, at most 100.
+        /// Ids of departments, at most 100.
         #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
         pub department_id_list: ::std::vec::Vec<i64>,
         /// Id of the account, at most 64 bytes.
         pub open_kfid: ::std::string::String,
-        /// Members, at most 100. One of the two lists must not be empty.
+        /// Userids of members, at most 100. One of the two lists must not be empty.
         #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
         pub userid_list: ::std::vec::Vec<::std::string::String>,
     }
-    /// What `servicer_del` answers.
+    /// Reply of `servicer_del`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct ServicerDelResponse {
-        /// 0 or absent means success.
+        /// Result of the call. 0 or absent means success.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errcode: i64,
-        /// For people, never to be matched.
+        /// Human-readable message. Do not match on it.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errmsg: ::std::string::String,
-        /// One entry for each id asked for.
+        /// One entry for each id of the request.
         #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub result_list: ::std::vec::Vec<ServicerResult>,
     }
-    /// What `servicer_list` answers.
+    /// Reply of `servicer_list`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct ServicerListResponse {
-        /// 0 or absent means success.
+        /// Result of the call. 0 or absent means success.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errcode: i64,
-        /// For people, never to be matched.
+        /// Human-readable message. Do not match on it.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errmsg: ::std::string::String,
-        /// Members, and departments as entries of their own.
+        /// The servicers: an entry is a member or a department.
         #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub servicer_list: ::std::vec::Vec<Servicer>,
     }
-    /// The outcome of one entry.
+    /// Outcome for one member or department.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct ServicerResult {
-        /// The department, if the entry is one.
+        /// Id of the department. Present only if the entry is a department.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub department_id: ::std::option::Option<i64>,
-        /// Outcome of this entry.
+        /// Result for this entry. 0 means success.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errcode: i64,
-        /// "success", or "ignored" (errcode 0) where there was nothing to do.
+        /// "success", or "ignored" (with errcode 0) if there was nothing to do.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errmsg: ::std::string::String,
-        /// The member, if the entry is one.
+        /// Userid of the member. Present only if the entry is a member.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub userid: ::std::option::Option<::std::string::String>,
     }
-    /// The figures of servicers on one day.
+    /// Statistics of servicers on one day.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct ServicerStatisticDay {
-        /// Midnight of the day in China, Unix seconds.
+        /// The day: its midnight in China, in Unix seconds.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub stat_time: ::std::option::Option<i64>,
-        /// The figures; absent when there are none, or not yet.
+        /// The statistics. Absent if there are none, or not yet.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub statistic: ::std::option::Option<ServicerStatisticDayStatistic>,
     }
-    /// The figures; absent when there are none, or not yet.
+    /// The statistics. Absent if there are none, or not yet.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct ServicerStatisticDayStatistic {
-        /// Customers who wrote.
+        /// Number of customers who sent a message.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub customer_cnt: ::std::option::Option<i64>,
-        /// Their messages.
+        /// Number of messages from customers.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub customer_msg_cnt: ::std::option::Option<i64>,
-        /// Share of bad ratings, absent if it cannot be computed.
+        /// Share of bad ratings. Absent if it cannot be computed.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub dissatisfied_rate: ::std::option::Option<f64>,
-        /// Average seconds to the first answer, absent if it cannot be computed.
+        /// Average time to the first answer, in seconds. Absent if it cannot be computed.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub first_reply_average_sec: ::std::option::Option<f64>,
-        /// Share of middling ratings, absent if it cannot be computed.
+        /// Share of middling ratings. Absent if it cannot be computed.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub middling_rate: ::std::option::Option<f64>,
-        /// Customers muted by servicers.
+        /// Number of customers whose messages servicers rejected.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub msg_rejected_customer_cnt: ::std::option::Option<i64>,
-        /// Share of sessions that were answered, absent if it cannot be computed.
+        /// Share of sessions that were answered. Absent if it cannot be computed.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub reply_rate: ::std::option::Option<f64>,
-        /// Invitations to rate; spelt so.
+        /// Number of invitations to rate the service. The misspelling is WeCom's.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub satisfaction_investgate_cnt: ::std::option::Option<i64>,
-        /// Share of those that were rated, absent if it cannot be computed.
+        /// Share of invitations that were answered. Absent if it cannot be computed.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub satisfaction_participation_rate: ::std::option::Option<f64>,
-        /// Share of good ratings, absent if it cannot be computed.
+        /// Share of good ratings. Absent if it cannot be computed.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub satisfied_rate: ::std::option::Option<f64>,
-        /// Sessions.
+        /// Number of sessions.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub session_cnt: ::std::option::Option<i64>,
-        /// Customers who took an upgrade offer.
+        /// Number of customers who accepted a recommendation of the upgrade service.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub upgrade_service_customer_cnt: ::std::option::Option<i64>,
-        /// Customers who joined one.
+        /// Number of customers who joined a recommended group.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub upgrade_service_groupchat_customer_cnt: ::std::option::Option<i64>,
-        /// Groups recommended.
+        /// Number of times a customer group was recommended.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub upgrade_service_groupchat_invite_cnt: ::std::option::Option<i64>,
-        /// Customers who added one.
+        /// Number of customers who added a recommended member.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub upgrade_service_member_customer_cnt: ::std::option::Option<i64>,
-        /// Members recommended.
+        /// Number of times a member was recommended.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub upgrade_service_member_invite_cnt: ::std::option::Option<i64>,
     }
-    /// What `sync_msg` takes.
+    /// Request of `sync_msg`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct SyncRequest {
-        /// `next_cursor` of the previous call, at most 64 bytes; absent means from the oldest message kept.
+        /// `next_cursor` of the previous call, at most 64 bytes. Absent means: from the oldest message that WeCom still keeps.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub cursor: ::std::option::Option<::std::string::String>,
-        /// How many at most, 1 to 1000, 1000 when absent. Fewer may come while has_more is 1.
+        /// Largest number of messages to return, 1 to 1000. The default is 1000. WeCom may return fewer even if `has_more` is 1.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub limit: ::std::option::Option<u32>,
-        /// Account to read, at most 64 bytes. Required by servers since about 2024-01.
+        /// Id of the account to read, at most 64 bytes. WeCom requires it since about 2024-01.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub open_kfid: ::std::option::Option<::std::string::String>,
         /// See [`SyncToken`](crate::SyncToken).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub token: ::std::option::Option<crate::SyncToken>,
-        /// 0 AMR (default), 1 Silk.
+        /// Format of voice messages: 0 AMR (default), 1 Silk.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub voice_format: ::std::option::Option<u32>,
     }
-    /// What `sync_msg` answers.
+    /// Reply of `sync_msg`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct SyncResponse {
-        /// 0 or absent means success.
+        /// Result of the call. 0 or absent means success.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errcode: i64,
-        /// For people, never to be matched.
+        /// Human-readable message. Do not match on it.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errmsg: ::std::string::String,
-        /// 1: call again with next_cursor, even if msg_list is empty.
+        /// 1 if there are more messages: call again with `next_cursor`, even if `msg_list` is empty.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub has_more: ::std::option::Option<i64>,
-        /// Oldest first.
+        /// The messages and events, oldest first.
         #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub msg_list: ::std::vec::Vec<crate::MessageJson>,
-        /// Keep it when errcode is 0 and it is not empty.
+        /// The `cursor` of the next call. Store it if `errcode` is 0 and it is not empty.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub next_cursor: ::std::option::Option<::std::string::String>,
     }
-    /// What `service_state_trans` takes.
+    /// Request of `service_state_trans`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
@@ -2192,106 +2192,106 @@ pub mod types {
         pub external_userid: ::std::string::String,
         /// Id of the account, at most 64 bytes.
         pub open_kfid: ::std::string::String,
-        /// Target: 1 assistant, 2 queue, 3 servicer, 4 ended.
+        /// State to move to: 1 served by the assistant, 2 waiting in the queue, 3 served by a servicer, 4 ended.
         pub service_state: i32,
-        /// Who shall serve; required for state 3.
+        /// Userid of the servicer who is to serve the session. Required for state 3.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub servicer_userid: ::std::option::Option<::std::string::String>,
     }
-    /// What `service_state_trans` answers.
+    /// Reply of `service_state_trans`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct TransformServiceStateResponse {
-        /// 0 or absent means success.
+        /// Result of the call. 0 or absent means success.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errcode: i64,
-        /// For people, never to be matched.
+        /// Human-readable message. Do not match on it.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errmsg: ::std::string::String,
-        /// Code for send_msg_on_event, on the first move to 2 or 3 (valid 48 hours) and on the move to 4 (valid 20 seconds).
+        /// Code for one message with `send_msg_on_event`. Present on the first move to 2 or 3 (valid for 48 hours) and on a move to 4 (valid for 20 seconds).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub msg_code: ::std::option::Option<::std::string::String>,
     }
-    /// What `account_update` takes.
+    /// Request of `account_update`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct UpdateCustomerServiceAccountRequest {
-        /// New avatar, at most 128 bytes; absent to keep it.
+        /// New avatar: media_id of a temporary image, at most 128 bytes. Leave it out to keep the old one.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub media_id: ::std::option::Option<::std::string::String>,
-        /// New name, 1 to 16 characters; absent to keep it.
+        /// New name, 1 to 16 characters. Leave it out to keep the old one.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub name: ::std::option::Option<::std::string::String>,
         /// Id of the account, at most 64 bytes.
         pub open_kfid: ::std::string::String,
     }
-    /// What `account_update` answers.
+    /// Reply of `account_update`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct UpdateCustomerServiceAccountResponse {
-        /// 0 or absent means success.
+        /// Result of the call. 0 or absent means success.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errcode: i64,
-        /// For people, never to be matched.
+        /// Human-readable message. Do not match on it.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errmsg: ::std::string::String,
     }
-    /// What `upgrade_service` takes.
+    /// Request of `upgrade_service`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct UpgradeServiceRequest {
         /// Id of the customer.
         pub external_userid: ::std::string::String,
-        /// The group, for type 2.
+        /// The customer group to recommend. Required for type 2.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub groupchat: ::std::option::Option<UpgradeServiceRequestGroupchat>,
-        /// The member, for type 1.
+        /// The member to recommend. Required for type 1.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub member: ::std::option::Option<UpgradeServiceRequestMember>,
         /// Id of the account, at most 64 bytes.
         pub open_kfid: ::std::string::String,
-        /// 1 member, 2 group.
+        /// What to recommend: 1 a member, 2 a customer group.
         #[serde(rename = "type")]
         pub type_: i32,
     }
-    /// The group, for type 2.
+    /// The customer group to recommend. Required for type 2.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct UpgradeServiceRequestGroupchat {
-        /// The group.
+        /// Id of the customer group.
         pub chat_id: ::std::string::String,
         /// Text of the recommendation.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub wording: ::std::option::Option<::std::string::String>,
     }
-    /// The member, for type 1.
+    /// The member to recommend. Required for type 1.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct UpgradeServiceRequestMember {
-        /// The member.
+        /// Userid of the member.
         pub userid: ::std::string::String,
         /// Text of the recommendation.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub wording: ::std::option::Option<::std::string::String>,
     }
-    /// What `upgrade_service` answers.
+    /// Reply of `upgrade_service`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct UpgradeServiceResponse {
-        /// 0 or absent means success.
+        /// Result of the call. 0 or absent means success.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errcode: i64,
-        /// For people, never to be matched.
+        /// Human-readable message. Do not match on it.
         #[serde(default)]
         #[serde(deserialize_with = "crate::lenient::field")]
         pub errmsg: ::std::string::String,
@@ -2330,9 +2330,9 @@ pub mod types {
 }
 /// Client for WeCom customer service API
 ///
-/// Server API of WeCom customer service (企业微信「微信客服」). Every reply has HTTP status 200; the outcome is in `errcode`, where 0 or nothing means success.
+/// Server API of WeCom customer service (企业微信「微信客服」). Every reply has HTTP status 200, and `errcode` says whether the call succeeded: 0 or its absence means success. More than 5 calls at once are refused with 45033, too many calls in a period with 45009.
 ///
-/// Version: 1.0.0
+/// Version: 1.1.0
 #[derive(Clone)]
 pub struct Client {
     pub(crate) base_url: reqwest::Url,
@@ -2343,14 +2343,14 @@ pub struct Client {
 impl Client {
     /// Get an access token for a corp and a secret
     ///
-    /// One token per corp and secret, normally valid for 7200 seconds. Keep it: fetching it on every call runs into 45009, and repeated failing calls get the caller's IP refused for about an hour. The platform may end a token early.
+    /// Each pair of corp and secret has one token, normally valid for 7200 seconds. Cache it: a new token for every call exceeds the frequency limit (45009), and about 2,000 failing calls in an hour lock the caller's IP out for an hour. WeCom may end a token early. A token issued before an account was put under the app's API management may be refused with 95012; a new token solves this.
     ///
     /// [Official page](https://developer.work.weixin.qq.com/document/path/91039), edition of 2024-03
     ///
     /// Sends a `GET` request to `/cgi-bin/gettoken`
     ///
     /// Arguments:
-    /// - `corpid`: Corp id (`ww…`, older ones `wx…`).
+    /// - `corpid`: Corp id: `ww…`, or `wx…` for older corps.
     /// - `corpsecret`: Secret of the app. Never log it.
     pub async fn gettoken(
         &self,
@@ -2362,7 +2362,7 @@ impl Client {
     }
     /// Add a customer service account
     ///
-    /// A corp may have 5,000 accounts, an unverified one 10 (95027). The app that adds an account manages it.
+    /// A corp can have 5,000 accounts, an unverified corp 10 (95027). The app that adds an account also manages it. A copy of the official page says that the app must already manage an account before it can add one (a single source).
     ///
     /// [Official page](https://developer.work.weixin.qq.com/document/path/94662), edition of 2023-11
     ///
@@ -2396,7 +2396,7 @@ impl Client {
     }
     /// List the customer service accounts
     ///
-    /// There is no `has_more`: ask again with `offset + limit` until a page has fewer than `limit` entries.
+    /// The reply has no `has_more`. Increase `offset` by `limit` until a page has fewer than `limit` entries.
     ///
     /// [Official page](https://developer.work.weixin.qq.com/document/path/94661), edition of 2023-11
     ///
@@ -2414,7 +2414,7 @@ impl Client {
     }
     /// Change the name or the avatar of a customer service account
     ///
-    /// Leave out what is not to change; an empty string is refused.
+    /// Leave out a property to keep its value. Do not send an empty string.
     ///
     /// [Official page](https://developer.work.weixin.qq.com/document/path/94664), edition of 2023-11
     ///
@@ -2430,9 +2430,9 @@ impl Client {
     ) -> Result<types::UpdateCustomerServiceAccountResponse, crate::Error> {
         self.post(op::ACCOUNT_UPDATE, access_token, body).await
     }
-    /// Make a link by which customers reach an account
+    /// Create a link that opens a chat with an account
     ///
-    /// A `scene` comes back in `enter_session`. If one was given, `&scene_param=…` (URL-encoded, at most 128 bytes) may be appended to the link and comes back, too. Nothing lists or deletes links.
+    /// The event `enter_session` reports the `scene` of the request. If there is a `scene`, you may append `&scene_param=…` to the link: URL-encoded, at most 128 bytes before encoding. The event reports it too. A link that somebody altered raises no `enter_session`. Older links with `encScene` take no `scene_param`. No operation lists or deletes links.
     ///
     /// [Official page](https://developer.work.weixin.qq.com/document/path/94665), edition of 2023-11
     ///
@@ -2448,9 +2448,9 @@ impl Client {
     ) -> Result<types::AddContactWayResponse, crate::Error> {
         self.post(op::ADD_CONTACT_WAY, access_token, body).await
     }
-    /// Read who customers are
+    /// Get information about customers
     ///
-    /// Ids that cannot be read, of another corp or without contact in 48 hours, come back in `invalid_external_userid`.
+    /// `invalid_external_userid` lists the ids that cannot be read: customers of another corp, and customers without contact in the last 48 hours.
     ///
     /// [Official page](https://developer.work.weixin.qq.com/document/path/95159)
     ///
@@ -2466,9 +2466,9 @@ impl Client {
     ) -> Result<types::CustomerBatchgetResponse, crate::Error> {
         self.post(op::CUSTOMER_BATCHGET, access_token, body).await
     }
-    /// Withdraw a recommendation made by `upgrade_service`
+    /// Cancel a recommendation made with `upgrade_service`
     ///
-    /// To be called once the customer has taken the offer, or when it is withdrawn (a single source says so).
+    /// Call it when the customer has accepted the recommendation, or to withdraw it (a single source).
     ///
     /// [Official page](https://developer.work.weixin.qq.com/document/path/94674)
     ///
@@ -2484,7 +2484,7 @@ impl Client {
     ) -> Result<types::CancelUpgradeServiceResponse, crate::Error> {
         self.post(op::CANCEL_UPGRADE_SERVICE, access_token, body).await
     }
-    /// Read which members and customer groups may be recommended to customers
+    /// Get the members and customer groups that can be recommended to customers
     ///
     /// [Official page](https://developer.work.weixin.qq.com/document/path/94674)
     ///
@@ -2500,7 +2500,7 @@ impl Client {
     }
     /// Recommend a member or a customer group to a customer
     ///
-    /// The member or the group must be set up for it (else 95021).
+    /// The member or the customer group must be configured for the upgrade service, otherwise errcode 95021.
     ///
     /// [Official page](https://developer.work.weixin.qq.com/document/path/94674)
     ///
@@ -2516,7 +2516,7 @@ impl Client {
     ) -> Result<types::UpgradeServiceResponse, crate::Error> {
         self.post(op::UPGRADE_SERVICE, access_token, body).await
     }
-    /// Read whether a 视频号 is bound, which lifts the limit of customers
+    /// Get whether a 视频号 is bound to the corp, which lifts the limit on customers
     ///
     /// [Official page](https://developer.work.weixin.qq.com/document/path/95153)
     ///
@@ -2530,9 +2530,9 @@ impl Client {
     ) -> Result<types::GetCorpQualificationResponse, crate::Error> {
         self.get(op::GET_CORP_QUALIFICATION, Some(access_token), &[]).await
     }
-    /// Read the daily figures of an account
+    /// Get the daily statistics of an account
     ///
-    /// A closed interval of at most 31 days, between yesterday and 180 days ago; times are floored to midnight, China time. The figures of a day are there after about 06:00 of the next.
+    /// The interval includes its first and last day, has at most 31 days, and lies between 180 days ago and yesterday. Times are rounded down to midnight in China. The statistics of a day are available from about 06:00 on the next day.
     ///
     /// [Official page](https://developer.work.weixin.qq.com/document/path/95489), edition of 2023-11
     ///
@@ -2548,9 +2548,9 @@ impl Client {
     ) -> Result<types::GetCorpStatisticResponse, crate::Error> {
         self.post(op::GET_CORP_STATISTIC, access_token, body).await
     }
-    /// Read the daily figures of an account's servicers, or of one of them
+    /// Get the daily statistics of one servicer of an account, or of all of them together
     ///
-    /// A closed interval of at most 31 days, between yesterday and 180 days ago; times are floored to midnight, China time. The figures of a day are there after about 06:00 of the next.
+    /// The interval includes its first and last day, has at most 31 days, and lies between 180 days ago and yesterday. Times are rounded down to midnight in China. The statistics of a day are available from about 06:00 on the next day.
     ///
     /// [Official page](https://developer.work.weixin.qq.com/document/path/95490), edition of 2023-11
     ///
@@ -2568,7 +2568,7 @@ impl Client {
     }
     /// Add a group to the knowledge base
     ///
-    /// At most 100 groups. Custom apps only, as the whole knowledge base (else 48002).
+    /// The knowledge base has at most 100 groups. Like all operations of the knowledge base, only custom apps can call it, otherwise errcode 48002.
     ///
     /// [Official page](https://developer.work.weixin.qq.com/document/path/95971), edition of 2023-11
     ///
@@ -2584,9 +2584,9 @@ impl Client {
     ) -> Result<types::KnowledgeAddGroupResponse, crate::Error> {
         self.post(op::KNOWLEDGE_ADD_GROUP, access_token, body).await
     }
-    /// Add an intent, a question with its answer, to a group of the knowledge base
+    /// Add an intent (a question and its answer) to a group of the knowledge base
     ///
-    /// At most 200 intents a group. A question is unique across all groups.
+    /// A group has at most 200 intents. A question must be unique across all groups.
     ///
     /// [Official page](https://developer.work.weixin.qq.com/document/path/95972), edition of 2024-06
     ///
@@ -2604,7 +2604,7 @@ impl Client {
     }
     /// Delete a group of the knowledge base
     ///
-    /// Not the default group. What becomes of its intents is not documented.
+    /// The default group cannot be deleted. What happens to the intents of the group is not documented.
     ///
     /// [Official page](https://developer.work.weixin.qq.com/document/path/95971), edition of 2023-11
     ///
@@ -2674,7 +2674,7 @@ impl Client {
     }
     /// Rename a group of the knowledge base
     ///
-    /// Not the default group.
+    /// The default group cannot be renamed.
     ///
     /// [Official page](https://developer.work.weixin.qq.com/document/path/95971), edition of 2023-11
     ///
@@ -2692,7 +2692,7 @@ impl Client {
     }
     /// Change an intent of the knowledge base
     ///
-    /// What is given replaces the whole of it; what is left out stays.
+    /// Each property that is given replaces the old value as a whole. A property that is left out does not change.
     ///
     /// [Official page](https://developer.work.weixin.qq.com/document/path/95972), edition of 2024-06
     ///
@@ -2710,7 +2710,7 @@ impl Client {
     }
     /// Recall a message that this app sent with `send_msg`
     ///
-    /// Within 2 minutes (else 95029). The message still counts among the five that may be sent.
+    /// A message can be recalled within 2 minutes of sending, otherwise errcode 95029. It still counts as one of the five messages that can be sent.
     ///
     /// Unconfirmed. Known from one SDK and from documents 93304 and 94745 of the stand-alone edition (kf.weixin.qq.com) only.
     ///
@@ -2728,7 +2728,7 @@ impl Client {
     }
     /// Send a message to a customer
     ///
-    /// Only while the session is in state 0 or 1 (else 95018); sending in state 0 moves it to 1. Within 48 hours of the customer's last message (else 95002), and at most five messages after it (else 95001). `errcode` 0 does not mean delivered: a later event `msg_send_fail` may name the msgid.
+    /// The session must be in state 0 or 1, otherwise errcode 95018. Sending in state 0 moves the session to state 1. At most five messages can be sent after the customer's last message (otherwise errcode 95001), all within 48 hours of it (otherwise errcode 95002). `errcode` 0 does not mean that the message was delivered: an event `msg_send_fail` may name its msgid later.
     ///
     /// [Official page](https://developer.work.weixin.qq.com/document/path/94677), edition of 2023-12
     ///
@@ -2744,9 +2744,9 @@ impl Client {
     ) -> Result<types::SendResponse, crate::Error> {
         self.post(op::SEND_MSG, access_token, body).await
     }
-    /// Send a message that an event gives the right to
+    /// Send a message with the code of an event
     ///
-    /// A welcome (text or menu) within 20 seconds of the customer's entering; a text within 48 hours of a session's going into the pool or being taken from it; a closing message (text or menu) within 20 seconds of its end. Each code is good for one message, and but for the welcome only while the session is in the state that yielded it.
+    /// A `welcome_code` is valid for 20 seconds after the customer entered the chat and sends a text or a menu. A `msg_code` of a session that was put into the queue or taken from it is valid for 48 hours and sends a text. A `msg_code` of a session that ended is valid for 20 seconds and sends a text or a menu. Each code sends one message. A `msg_code` works only while the session is still in the state that produced it.
     ///
     /// [Official page](https://developer.work.weixin.qq.com/document/path/95122), edition of 2023-11
     ///
@@ -2762,7 +2762,7 @@ impl Client {
     ) -> Result<types::SendOnEventResponse, crate::Error> {
         self.post(op::SEND_MSG_ON_EVENT, access_token, body).await
     }
-    /// Read the state of a customer's session
+    /// Get the state of a customer's session
     ///
     /// [Official page](https://developer.work.weixin.qq.com/document/path/94669)
     ///
@@ -2780,7 +2780,7 @@ impl Client {
     }
     /// Move a customer's session to another state
     ///
-    /// Documented moves: 0 to 1, 2, 3; 1 to 2, 3; 2 to 3; 3 to 3 (another servicer) and 4. Moves to 4 from 0, 1 and 2 work in practice. Moves that are not allowed are answered with 95016 or 95013. They raise no `session_status_change` event.
+    /// Documented moves: from 0 to 1, 2 or 3; from 1 to 2 or 3; from 2 to 3; from 3 to another servicer (3) or to 4. Pages 94669 and 94698 add that a session can be ended (4) while the bot serves it. In practice it can be ended from 0, 1 and 2. Moves that are not allowed are refused with 95016 or 95013. This operation raises no `session_status_change` event.
     ///
     /// [Official page](https://developer.work.weixin.qq.com/document/path/94669)
     ///
@@ -2796,9 +2796,9 @@ impl Client {
     ) -> Result<types::TransformServiceStateResponse, crate::Error> {
         self.post(op::SERVICE_STATE_TRANS, access_token, body).await
     }
-    /// Make members or departments servicers of an account
+    /// Add members or departments to the servicers of an account
     ///
-    /// Each entry has an outcome of its own: `errcode` is 0 though single entries failed. An account has at most 2,000 members and 20 departments (95020).
+    /// Each entry of the reply has its own outcome; the outer `errcode` is 0 even if single entries failed. An account has at most 2,000 members and 20 departments (95020).
     ///
     /// [Official page](https://developer.work.weixin.qq.com/document/path/94646)
     ///
@@ -2814,9 +2814,9 @@ impl Client {
     ) -> Result<types::ServicerAddResponse, crate::Error> {
         self.post(op::SERVICER_ADD, access_token, body).await
     }
-    /// Take members or departments from the servicers of an account
+    /// Remove members or departments from the servicers of an account
     ///
-    /// Each entry has an outcome of its own: `errcode` is 0 though single entries failed.
+    /// Each entry of the reply has its own outcome; the outer `errcode` is 0 even if single entries failed.
     ///
     /// [Official page](https://developer.work.weixin.qq.com/document/path/94647)
     ///
@@ -2834,7 +2834,7 @@ impl Client {
     }
     /// List the servicers of an account
     ///
-    /// There are no pages. Some servers also take POST.
+    /// The reply has all servicers; there are no pages. Some servers also accept POST.
     ///
     /// [Official page](https://developer.work.weixin.qq.com/document/path/94645)
     ///
@@ -2853,7 +2853,7 @@ impl Client {
     }
     /// Read the messages and events of an account
     ///
-    /// Oldest first, from the cursor on, kept for three days. Call again with `next_cursor` while `has_more` is 1, even if the list is empty. Messages sent with `send_msg` are not returned. Delivery is at least once: tell repeats apart by `msgid`.
+    /// Returns messages and events after the cursor, oldest first. WeCom keeps them for 3 days. Call again with `next_cursor` while `has_more` is 1, even if the list is empty. Messages sent with `send_msg` are not returned. A message may be returned more than once: recognise it by its `msgid`. Without a valid `token`, more than 10 calls a minute are refused with 45009 for one minute. This limit is known from an answer in the official forum, which does not say whether it holds per app or per account.
     ///
     /// [Official page](https://developer.work.weixin.qq.com/document/path/94670), edition of 2024-01
     ///

@@ -24,7 +24,7 @@ impl ErrCode {
     ///
     /// Let this client renew the token and try once more. If it stays, see whether the app's secret was reset or the app stopped, and whether every host uses the same app's secret.
     ///
-    /// At `gettoken` its class is `permission`: Do not retry: a series of failures gets this IP locked out for about an hour. Copy the secret of the app listed under 微信客服 › 可调用接口的应用 anew, together with the corp id of the same corp.
+    /// At `gettoken` its class is `permission`: Do not retry: 2,000 failed calls in an hour lock this IP out for an hour. Copy the secret of the app listed under 微信客服 › 可调用接口的应用 again, together with the corp id of the same corp.
     ///
     /// Sources: official page 90313; SDKs for its use outside gettoken.
     pub const INVALID_CREDENTIAL: Self = Self(40001i32);
@@ -86,7 +86,7 @@ impl ErrCode {
     pub const INVALID_VIDEO_SIZE: Self = Self(40011i32);
     /// `40013`: the corp id is not valid.
     ///
-    /// Do not retry: a series of failures gets this IP locked out for about an hour. Copy the corp id (企业ID, ww... or the older wx...) from the admin console into the settings, then start again.
+    /// Do not retry: 2,000 failed calls in an hour lock this IP out for an hour. Copy the corp id (企业ID, ww... or the older wx...) from the admin console into the settings, then start again.
     ///
     /// Source: official page 90313.
     pub const INVALID_CORPID: Self = Self(40013i32);
@@ -342,9 +342,9 @@ impl ErrCode {
     ///
     /// Let it rest for a minute or more; a fast retry does not help. Then find what loops: one corp has 10,000 calls a minute and 150,000 an hour for each API, far more than normal traffic needs.
     ///
-    /// At `gettoken` its class is `rate_limited`: Stop asking for a minute or more. Cache the token (about 2 h) and share it among processes instead of fetching per call; if gettoken was failing, mend that first, failures count too.
+    /// At `gettoken` its class is `rate_limited`: Stop asking for a minute or more. Cache the token (about 2 h) and share it among processes instead of fetching it for each call. If gettoken was failing, fix that first: 2,000 failed calls in an hour lock this IP out for an hour.
     ///
-    /// At `sync_msg` its class is `rate_limited`: Wait a minute, then poll seldom: without the callback's token every 30 to 60 s at most. If callbacks do not arrive, repair them first; their token lifts the strict limit for 10 minutes.
+    /// At `sync_msg` its class is `rate_limited`: Wait a minute, then poll less often: without the callback's token, or with a wrong one, sync_msg takes 10 calls a minute, as far as is known for all accounts of the app together. If callbacks do not arrive, repair them first; their token lifts this limit for 10 minutes.
     ///
     /// Sources: official page 90313; official page 90454; community 0006e047caca30ab50ec916195b800.
     pub const RATE_LIMIT_EXCEEDED: Self = Self(45009i32);
@@ -366,9 +366,9 @@ impl ErrCode {
     ///
     /// Source: official page 90313.
     pub const INSECURE_SECRET: Self = Self(45031i32);
-    /// `45033`: too many calls at once.
+    /// `45033`: more than 5 calls at once.
     ///
-    /// Wait a few seconds and go on with fewer calls in flight; look for a batch job or many workers that started together.
+    /// Wait a few seconds and continue with at most 5 calls in flight. Look for a batch job or many workers that started together.
     ///
     /// At `media_get` its class is `rate_limited`: Fetch each media_id once and serve the copy: several workers after one file, or a page that loads it on every view, cause this. Wait a few seconds before the next try.
     ///
@@ -626,9 +626,11 @@ impl ErrCode {
     ///
     /// Source: official page 90313.
     pub const STANDALONE_SECRET_IN_JOINT_MODE: Self = Self(95011i32);
-    /// `95012`: the corp is in stand-alone mode but the secret is of the joint product.
+    /// `95012`: the access token is older than a change in the console, or the secret does not fit the corp's mode.
     ///
-    /// Use the secret shown on kf.weixin.qq.com, or have an admin move the corp to joint mode (联合版) if it should be run through a WeCom app.
+    /// A token issued before 「开始使用」 was clicked, or before the accounts came under the app's API management, is stale: this client fetches a fresh one by itself, at most once in 30 s. If the code stays, click 「开始使用」 under 微信客服, and use the secret shown on 企业内部接入. A corp that stays in stand-alone mode needs the secret of kf.weixin.qq.com.
+    ///
+    /// A fresh access token may end it.
     ///
     /// Sources: official page 90313; two products (a token issued before the account was granted).
     pub const JOINT_SECRET_IN_STANDALONE_MODE: Self = Self(95012i32);
@@ -652,7 +654,7 @@ impl ErrCode {
     pub const UPGRADE_SERVICE_CONFIGURED_IN_CONSOLE: Self = Self(95015i32);
     /// `95016`: this change of the session state is not allowed.
     ///
-    /// Read service_state_get first, then take a documented move: 0 to 1, 2, 3; 1 to 2, 3; 2 to 3; 3 to 3 or 4; none out of 4. Somebody may have moved the session meanwhile.
+    /// Read service_state_get first, then take a documented move: 0 to 1, 2, 3, 4; 1 to 2, 3, 4; 2 to 3; 3 to 3, 4; none out of 4. Somebody may have moved the session meanwhile.
     ///
     /// Source: official page 90313.
     pub const STATE_TRANSITION_NOT_ALLOWED: Self = Self(95016i32);
@@ -756,7 +758,7 @@ impl ErrCode {
     ///
     /// Source: official page 90313.
     pub const CHAT_RECORD_ACCESS_EXPIRED: Self = Self(95032i32);
-    /// `95033`: this msgid was already used in the account. Rests on a single or a disputed source.
+    /// `95033`: this msgid was already used in the account.
     ///
     /// If this client repeated the send, count it as sent and do nothing. If it was the first try, two messages share an id: make msgid unique per message within the account.
     ///
@@ -782,6 +784,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "SYSTEM_BUSY",
         class: Class::Busy,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "the platform is busy",
             zh: "系统繁忙",
@@ -797,6 +800,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "OK",
         class: Class::Ok,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "success",
             zh: "成功",
@@ -812,6 +816,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "DATA_VERSION_CONFLICT",
         class: Class::Busy,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "several writers changed the same data at once",
             zh: "多方同时修改同一数据，版本冲突",
@@ -827,6 +832,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "INVALID_CREDENTIAL",
         class: Class::Token,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "the credential was not accepted",
             zh: "凭证无效",
@@ -844,8 +850,8 @@ pub(crate) static TABLE: [Row; 123usize] = [
                     zh: "secret 错误、与企业 ID 不符，或应用已停用",
                 },
                 remedy: Text {
-                    en: "Do not retry: a series of failures gets this IP locked out for about an hour. Copy the secret of the app listed under 微信客服 › 可调用接口的应用 anew, together with the corp id of the same corp.",
-                    zh: "不要重试：多次失败会使本机 IP 被封约一小时。重新复制「微信客服 › 可调用接口的应用」中该应用的 secret，并核对企业 ID 属于同一企业。",
+                    en: "Do not retry: 2,000 failed calls in an hour lock this IP out for an hour. Copy the secret of the app listed under 微信客服 › 可调用接口的应用 again, together with the corp id of the same corp.",
+                    zh: "不要重试：一小时内失败 2000 次，本机 IP 会被封一小时。重新复制「微信客服 › 可调用接口的应用」中该应用的 secret，并核对企业 ID 属于同一企业。",
                 },
             },
         ],
@@ -855,6 +861,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "INVALID_USERID",
         class: Class::InvalidParam,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "a member userid is not valid",
             zh: "成员 userid 不合法",
@@ -870,6 +877,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "INVALID_MEDIA_TYPE",
         class: Class::InvalidParam,
         operations: &["media_upload"],
+        stale_token: false,
         meaning: Text {
             en: "the file's format does not fit the media type",
             zh: "媒体文件类型不合法",
@@ -885,6 +893,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "INVALID_TYPE_PARAMETER",
         class: Class::InvalidParam,
         operations: &["media_upload"],
+        stale_token: false,
         meaning: Text {
             en: "the query parameter type is not valid",
             zh: "type 参数不合法",
@@ -900,6 +909,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "INVALID_FILE_SIZE",
         class: Class::InvalidParam,
         operations: &["media_upload", "media_uploadimg"],
+        stale_token: false,
         meaning: Text {
             en: "the file size is out of bounds",
             zh: "文件大小不合规",
@@ -935,6 +945,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             "knowledge_add_intent",
             "knowledge_mod_intent",
         ],
+        stale_token: false,
         meaning: Text {
             en: "media_id is not valid or older than 3 days",
             zh: "media_id 无效或已超过 3 天",
@@ -963,6 +974,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "INVALID_MSGTYPE",
         class: Class::InvalidParam,
         operations: &["send_msg", "send_msg_on_event"],
+        stale_token: false,
         meaning: Text {
             en: "this msgtype cannot be sent",
             zh: "不支持发送该 msgtype",
@@ -991,6 +1003,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "INVALID_IMAGE_SIZE",
         class: Class::InvalidParam,
         operations: &["media_upload", "media_uploadimg"],
+        stale_token: false,
         meaning: Text {
             en: "the image size is out of bounds",
             zh: "图片大小不合规",
@@ -1019,6 +1032,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "INVALID_VIDEO_SIZE",
         class: Class::InvalidParam,
         operations: &["media_upload"],
+        stale_token: false,
         meaning: Text {
             en: "the video size is out of bounds",
             zh: "视频大小不合规",
@@ -1034,13 +1048,14 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "INVALID_CORPID",
         class: Class::Permission,
         operations: &["gettoken"],
+        stale_token: false,
         meaning: Text {
             en: "the corp id is not valid",
             zh: "企业 ID 不合法",
         },
         remedy: Text {
-            en: "Do not retry: a series of failures gets this IP locked out for about an hour. Copy the corp id (企业ID, ww... or the older wx...) from the admin console into the settings, then start again.",
-            zh: "不要重试：多次失败会使本机 IP 被封约一小时。从管理后台复制「企业ID」（ww 或旧版 wx 开头）填入配置后再启动。",
+            en: "Do not retry: 2,000 failed calls in an hour lock this IP out for an hour. Copy the corp id (企业ID, ww... or the older wx...) from the admin console into the settings, then start again.",
+            zh: "不要重试：一小时内失败 2000 次，本机 IP 会被封一小时。从管理后台复制「企业ID」（ww 或旧版 wx 开头）填入配置后再启动。",
         },
         at: &[],
     },
@@ -1049,6 +1064,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "INVALID_ACCESS_TOKEN",
         class: Class::Token,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "the access token is no longer accepted",
             zh: "access_token 已失效或不正确",
@@ -1064,6 +1080,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "INVALID_USERID_LIST",
         class: Class::InvalidParam,
         operations: &["servicer_add", "servicer_del"],
+        stale_token: false,
         meaning: Text {
             en: "some or all userids of the list are not valid",
             zh: "userid 列表部分或全部不合法",
@@ -1079,6 +1096,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "INVALID_USERID_LIST_LENGTH",
         class: Class::InvalidParam,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "the userid list is empty or too long",
             zh: "userid 列表为空或过长",
@@ -1094,6 +1112,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "INVALID_REQUEST_CHARACTER",
         class: Class::InvalidParam,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "the request holds characters that are refused",
             zh: "请求包含不被接受的字符",
@@ -1109,6 +1128,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "BAD_PARAMETER",
         class: Class::InvalidParam,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "a parameter is wrong",
             zh: "参数不正确",
@@ -1124,6 +1144,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "INVALID_URL_LENGTH",
         class: Class::InvalidParam,
         operations: &["send_msg"],
+        stale_token: false,
         meaning: Text {
             en: "the url is empty or too long",
             zh: "URL 长度不合法",
@@ -1139,6 +1160,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "INVALID_AGENTID",
         class: Class::InvalidParam,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "the agentid is not valid",
             zh: "agentid 不合法",
@@ -1154,6 +1176,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "INVALID_CALLBACK_URL",
         class: Class::InvalidParam,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "the callback URL is malformed or cannot be reached",
             zh: "回调 URL 不合法或无法访问",
@@ -1169,6 +1192,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "INVALID_PARAMETER",
         class: Class::InvalidParam,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "a parameter breaks its rule",
             zh: "参数不符合规则",
@@ -1221,6 +1245,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "EMPTY_PARAMETER",
         class: Class::InvalidParam,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "a parameter is empty",
             zh: "参数为空",
@@ -1236,6 +1261,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "INVALID_DEPARTMENT_LIST",
         class: Class::InvalidParam,
         operations: &["servicer_add", "servicer_del"],
+        stale_token: false,
         meaning: Text {
             en: "the department list is not valid",
             zh: "部门列表不合法",
@@ -1251,6 +1277,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "INVALID_SUITE_ACCESS_TOKEN",
         class: Class::Token,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "the suite access token is not valid",
             zh: "suite_access_token 无效",
@@ -1266,6 +1293,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "INVALID_SECRET",
         class: Class::Permission,
         operations: &["gettoken"],
+        stale_token: false,
         meaning: Text {
             en: "the secret is not valid",
             zh: "secret 不合法",
@@ -1286,6 +1314,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             "service_state_trans",
             "customer_batchget",
         ],
+        stale_token: false,
         meaning: Text {
             en: "the external_userid is not valid for this corp or app",
             zh: "external_userid 对本企业或应用无效",
@@ -1301,6 +1330,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "INVALID_IMAGE_DATA",
         class: Class::InvalidParam,
         operations: &["media_upload", "media_uploadimg"],
+        stale_token: false,
         meaning: Text {
             en: "the data is not a readable image",
             zh: "图片数据无法识别",
@@ -1316,6 +1346,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "INVALID_OPENUSERID",
         class: Class::InvalidParam,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "the open userid is not valid",
             zh: "openuserid 不合法",
@@ -1331,6 +1362,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "ANTISPAM_BLOCKED",
         class: Class::Permission,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "the content was stopped by anti-spam",
             zh: "内容被反垃圾策略拦截",
@@ -1346,6 +1378,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "DEPRECATED_PARAMETER",
         class: Class::InvalidParam,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "the request uses a parameter that is no longer supported",
             zh: "使用了已废弃的参数",
@@ -1361,6 +1394,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "WECHAT_ANTISPAM_BLOCKED",
         class: Class::Permission,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "the content was stopped by WeChat's anti-spam",
             zh: "内容被微信反垃圾策略拦截",
@@ -1376,6 +1410,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "REQUEST_BODY_TOO_LARGE",
         class: Class::InvalidParam,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "the request body is too large",
             zh: "请求体过大",
@@ -1391,6 +1426,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "ACCESS_TOKEN_MISSING",
         class: Class::Token,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "the access token is missing or empty",
             zh: "缺少 access_token 或其为空",
@@ -1406,6 +1442,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "CORPID_MISSING",
         class: Class::InvalidParam,
         operations: &["gettoken"],
+        stale_token: false,
         meaning: Text {
             en: "the corp id is missing",
             zh: "缺少企业 ID",
@@ -1421,6 +1458,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "SECRET_MISSING",
         class: Class::InvalidParam,
         operations: &["gettoken"],
+        stale_token: false,
         meaning: Text {
             en: "the secret is missing",
             zh: "缺少 secret",
@@ -1436,6 +1474,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "MEDIA_ID_MISSING",
         class: Class::InvalidParam,
         operations: &["media_get"],
+        stale_token: false,
         meaning: Text {
             en: "the media_id is missing",
             zh: "缺少 media_id",
@@ -1451,6 +1490,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "USERID_MISSING",
         class: Class::InvalidParam,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "the member userid is missing",
             zh: "缺少成员 userid",
@@ -1466,6 +1506,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "EXTERNAL_USERID_MISSING",
         class: Class::InvalidParam,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "the customer's external_userid is missing",
             zh: "缺少客户的 external_userid",
@@ -1481,6 +1522,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "WELCOME_CODE_MISSING",
         class: Class::InvalidParam,
         operations: &["send_msg_on_event"],
+        stale_token: false,
         meaning: Text {
             en: "the welcome code is missing",
             zh: "缺少欢迎语 code",
@@ -1496,6 +1538,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "INVALID_WELCOME_CODE",
         class: Class::StateConflict,
         operations: &["send_msg_on_event"],
+        stale_token: false,
         meaning: Text {
             en: "the welcome code is not valid, used or older than 20 s",
             zh: "欢迎语 code 无效、已用过或超过 20 秒",
@@ -1511,6 +1554,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "CHAT_ALREADY_STARTED",
         class: Class::StateConflict,
         operations: &["send_msg_on_event"],
+        stale_token: false,
         meaning: Text {
             en: "customer and member are already talking",
             zh: "客户与成员已经开始聊天",
@@ -1526,6 +1570,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "INVALID_MP4",
         class: Class::InvalidParam,
         operations: &["media_upload"],
+        stale_token: false,
         meaning: Text {
             en: "the video is not a proper MP4 file",
             zh: "视频不是合法的 MP4 文件",
@@ -1541,6 +1586,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "WELCOME_IN_PROGRESS",
         class: Class::StateConflict,
         operations: &["send_msg_on_event"],
+        stale_token: false,
         meaning: Text {
             en: "a welcome message is just being sent",
             zh: "欢迎语正在发送中",
@@ -1556,6 +1602,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "ACCESS_TOKEN_EXPIRED",
         class: Class::Token,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "the access token has expired",
             zh: "access_token 已过期",
@@ -1571,6 +1618,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "SUITE_ACCESS_TOKEN_EXPIRED",
         class: Class::Token,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "the suite access token has expired",
             zh: "suite_access_token 已过期",
@@ -1586,6 +1634,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "CORP_VERIFICATION_REQUIRED",
         class: Class::Permission,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "the corp must be verified first",
             zh: "企业须先完成认证",
@@ -1601,6 +1650,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "CALLBACK_URL_REQUIRED",
         class: Class::Permission,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "a callback URL must be configured first",
             zh: "须先配置回调 URL",
@@ -1616,6 +1666,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "EMPTY_MEDIA_DATA",
         class: Class::InvalidParam,
         operations: &["media_upload", "media_uploadimg"],
+        stale_token: false,
         meaning: Text {
             en: "the media data is empty",
             zh: "媒体数据为空",
@@ -1631,6 +1682,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "EMPTY_TEXT",
         class: Class::InvalidParam,
         operations: &["send_msg", "send_msg_on_event"],
+        stale_token: false,
         meaning: Text {
             en: "the text is empty",
             zh: "文本内容为空",
@@ -1646,6 +1698,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "MEDIA_TOO_LARGE",
         class: Class::InvalidParam,
         operations: &["media_upload", "media_uploadimg"],
+        stale_token: false,
         meaning: Text {
             en: "the media file is too large",
             zh: "媒体文件过大",
@@ -1661,6 +1714,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "MESSAGE_TOO_LONG",
         class: Class::InvalidParam,
         operations: &["send_msg", "send_msg_on_event"],
+        stale_token: false,
         meaning: Text {
             en: "the text is longer than 2048 bytes",
             zh: "文本超过 2048 字节",
@@ -1689,6 +1743,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "VOICE_TOO_LONG",
         class: Class::InvalidParam,
         operations: &["media_upload"],
+        stale_token: false,
         meaning: Text {
             en: "the voice is longer than 60 s",
             zh: "语音超过 60 秒",
@@ -1704,6 +1759,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "RATE_LIMIT_EXCEEDED",
         class: Class::RateLimited,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "too many calls in the time window",
             zh: "调用次数超过时间窗口的限制",
@@ -1721,8 +1777,8 @@ pub(crate) static TABLE: [Row; 123usize] = [
                     zh: "调用次数超过时间窗口的限制",
                 },
                 remedy: Text {
-                    en: "Stop asking for a minute or more. Cache the token (about 2 h) and share it among processes instead of fetching per call; if gettoken was failing, mend that first, failures count too.",
-                    zh: "停一分钟以上再取。token 有效约 2 小时，应缓存并在进程间共享，不要每次调用都获取；若此前一直失败，先修复原因，失败也计入。",
+                    en: "Stop asking for a minute or more. Cache the token (about 2 h) and share it among processes instead of fetching it for each call. If gettoken was failing, fix that first: 2,000 failed calls in an hour lock this IP out for an hour.",
+                    zh: "停一分钟以上再取。token 有效约 2 小时，应缓存并在进程间共享，不要每次调用都获取；若此前一直失败，先修复原因：一小时内失败 2000 次，本机 IP 会被封一小时。",
                 },
             },
             At {
@@ -1733,8 +1789,8 @@ pub(crate) static TABLE: [Row; 123usize] = [
                     zh: "调用次数超过时间窗口的限制",
                 },
                 remedy: Text {
-                    en: "Wait a minute, then poll seldom: without the callback's token every 30 to 60 s at most. If callbacks do not arrive, repair them first; their token lifts the strict limit for 10 minutes.",
-                    zh: "等一分钟再恢复，并放慢轮询：不带回调 token 时至多每 30 到 60 秒一次。若回调没到，先修好回调，其 token 在 10 分钟内可免受严格限频。",
+                    en: "Wait a minute, then poll less often: without the callback's token, or with a wrong one, sync_msg takes 10 calls a minute, as far as is known for all accounts of the app together. If callbacks do not arrive, repair them first; their token lifts this limit for 10 minutes.",
+                    zh: "等一分钟再恢复，并放慢轮询：不带回调 token 或 token 有误时，sync_msg 每分钟只能调用 10 次（据目前所知，应用的各客服账号合计）。若回调没到，先修好回调，其 token 在 10 分钟内不受此限。",
                 },
             },
         ],
@@ -1744,6 +1800,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "ACCOUNT_QUOTA_EXCEEDED",
         class: Class::Quota,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "the number of accounts is over the quota",
             zh: "账号数量超过配额",
@@ -1759,6 +1816,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "RESPONSE_TOO_LARGE",
         class: Class::InvalidParam,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "the reply would be too large",
             zh: "返回内容过大",
@@ -1774,6 +1832,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "INSECURE_SECRET",
         class: Class::Permission,
         operations: &["gettoken"],
+        stale_token: false,
         meaning: Text {
             en: "the secret was found unsafe and must be reset",
             zh: "secret 存在安全风险，须重置",
@@ -1789,21 +1848,22 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "CONCURRENCY_LIMIT_EXCEEDED",
         class: Class::RateLimited,
         operations: &[],
+        stale_token: false,
         meaning: Text {
-            en: "too many calls at once",
-            zh: "并发调用过多",
+            en: "more than 5 calls at once",
+            zh: "同时进行的调用超过 5 个",
         },
         remedy: Text {
-            en: "Wait a few seconds and go on with fewer calls in flight; look for a batch job or many workers that started together.",
-            zh: "等几秒，降低同时进行的调用数后继续；排查是否有批处理或大量工作进程同时启动。",
+            en: "Wait a few seconds and continue with at most 5 calls in flight. Look for a batch job or many workers that started together.",
+            zh: "等几秒，把同时进行的调用降到 5 个以内后继续；排查是否有批处理或大量工作进程同时启动。",
         },
         at: &[
             At {
                 operation: "media_get",
                 class: Class::RateLimited,
                 meaning: Text {
-                    en: "too many calls at once, or the same media fetched again and again",
-                    zh: "并发调用过多，或反复下载同一媒体文件",
+                    en: "more than 5 calls at once, or the same media fetched again and again",
+                    zh: "同时进行的调用超过 5 个，或反复下载同一媒体文件",
                 },
                 remedy: Text {
                     en: "Fetch each media_id once and serve the copy: several workers after one file, or a page that loads it on every view, cause this. Wait a few seconds before the next try.",
@@ -1817,6 +1877,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "URL_SCHEME_MISSING",
         class: Class::InvalidParam,
         operations: &["send_msg"],
+        stale_token: false,
         meaning: Text {
             en: "the url lacks http:// or https://",
             zh: "URL 缺少 http:// 或 https://",
@@ -1832,6 +1893,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "CONCURRENT_OPERATION_CONFLICT",
         class: Class::Busy,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "concurrent operations conflict",
             zh: "并发操作冲突",
@@ -1847,6 +1909,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "DATA_ACCESS_LIMIT_EXCEEDED",
         class: Class::Quota,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "the data access limit is reached",
             zh: "数据访问量超过上限",
@@ -1862,6 +1925,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "USER_NOT_FOUND",
         class: Class::NotFound,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "the user does not exist",
             zh: "用户不存在",
@@ -1877,6 +1941,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "API_NOT_AUTHORIZED",
         class: Class::Permission,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "this API is not authorised for the app",
             zh: "应用未获该接口授权",
@@ -1892,6 +1957,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "API_FORBIDDEN",
         class: Class::Permission,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "the app has no right to this API",
             zh: "应用无权调用该接口",
@@ -1907,6 +1973,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "INVALID_SUITE_ID",
         class: Class::Permission,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "the suite id is not valid",
             zh: "suite_id 不合法",
@@ -1922,6 +1989,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "INVALID_AUTHORIZATION",
         class: Class::Permission,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "the corp's authorisation is no longer valid",
             zh: "企业授权已失效",
@@ -1937,6 +2005,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "API_WITHDRAWN",
         class: Class::Permission,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "this API has been withdrawn",
             zh: "该接口已下线",
@@ -1952,6 +2021,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "API_PERMISSION_LAPSED",
         class: Class::Permission,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "the API right was taken back because the app lay unused",
             zh: "应用长期未使用，接口权限已被收回",
@@ -1983,6 +2053,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             "get_corp_statistic",
             "get_servicer_statistic",
         ],
+        stale_token: false,
         meaning: Text {
             en: "this KF account is not granted to the app",
             zh: "该客服账号未授权给此应用",
@@ -1998,6 +2069,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "UNSUPPORTED_TLS_VERSION",
         class: Class::InvalidParam,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "the TLS version is not supported",
             zh: "TLS 版本不受支持",
@@ -2013,6 +2085,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "INSUFFICIENT_MEMBER_ACTIVITY",
         class: Class::Permission,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "the corp's members are not active enough, customer data is withheld",
             zh: "企业成员活跃度不足，不提供客户数据",
@@ -2041,6 +2114,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "SIGNATURE_MISMATCH",
         class: Class::InvalidParam,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "the signature does not match",
             zh: "签名不匹配",
@@ -2056,6 +2130,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "REDIRECT_URL_NOT_REGISTERED",
         class: Class::Permission,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "the redirect URL is not registered",
             zh: "跳转 URL 未登记",
@@ -2071,6 +2146,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "MEMBER_OUT_OF_SCOPE",
         class: Class::Permission,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "the member is outside the range of the app's rights",
             zh: "成员不在应用权限范围内",
@@ -2086,6 +2162,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "APP_DISABLED",
         class: Class::Permission,
         operations: &["gettoken"],
+        stale_token: false,
         meaning: Text {
             en: "the app is disabled",
             zh: "应用已停用",
@@ -2101,6 +2178,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "SYSTEM_APP_DISABLED",
         class: Class::Permission,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "the system app is disabled",
             zh: "系统应用已停用",
@@ -2116,6 +2194,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "INVALID_CURSOR",
         class: Class::InvalidParam,
         operations: &["knowledge_list_group", "knowledge_list_intent", "sync_msg"],
+        stale_token: false,
         meaning: Text {
             en: "the paging cursor is not valid",
             zh: "分页 cursor 不合法",
@@ -2144,6 +2223,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "NO_DIRECTORY_PERMISSION",
         class: Class::Permission,
         operations: &["servicer_add", "servicer_del"],
+        stale_token: false,
         meaning: Text {
             en: "the app has no right on this member, department or tag",
             zh: "无权操作该成员、部门或标签",
@@ -2159,6 +2239,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "IP_NOT_TRUSTED",
         class: Class::Permission,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "the calling IP is not trusted",
             zh: "调用方 IP 不可信",
@@ -2174,6 +2255,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "USERID_OUT_OF_VISIBLE_RANGE",
         class: Class::Permission,
         operations: &["servicer_add", "servicer_del"],
+        stale_token: false,
         meaning: Text {
             en: "the userid is outside the app's visible range",
             zh: "userid 不在应用可见范围内",
@@ -2197,6 +2279,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             "servicer_del",
             "servicer_list",
         ],
+        stale_token: false,
         meaning: Text {
             en: "the member, department or account is outside the app's range",
             zh: "成员、部门或账号超出应用范围",
@@ -2212,6 +2295,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "APP_CALL_FORBIDDEN",
         class: Class::Permission,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "the app is forbidden to call this API",
             zh: "应用被禁止调用该接口",
@@ -2227,6 +2311,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "USERID_NOT_FOUND",
         class: Class::NotFound,
         operations: &["servicer_add", "servicer_del"],
+        stale_token: false,
         meaning: Text {
             en: "the userid does not exist",
             zh: "userid 不存在",
@@ -2242,6 +2327,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "DEPARTMENT_NOT_FOUND",
         class: Class::NotFound,
         operations: &["servicer_add", "servicer_del"],
+        stale_token: false,
         meaning: Text {
             en: "the department does not exist",
             zh: "部门不存在",
@@ -2257,6 +2343,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "ALL_IDS_INVALID",
         class: Class::Permission,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "none of the ids is valid or allowed",
             zh: "所有 id 均无效或无权限",
@@ -2272,6 +2359,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "MINIPROGRAM_NOT_LINKED",
         class: Class::InvalidParam,
         operations: &["send_msg"],
+        stale_token: false,
         meaning: Text {
             en: "the mini program is not linked to the corp",
             zh: "小程序未关联到企业",
@@ -2287,6 +2375,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "INVALID_MINIPROGRAM_APPID",
         class: Class::InvalidParam,
         operations: &["send_msg"],
+        stale_token: false,
         meaning: Text {
             en: "the mini program's appid is not valid",
             zh: "小程序 appid 不合法",
@@ -2302,6 +2391,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "MINIPROGRAM_APPID_MISMATCH",
         class: Class::InvalidParam,
         operations: &["send_msg"],
+        stale_token: false,
         meaning: Text {
             en: "the mini program's appid does not match",
             zh: "小程序 appid 不匹配",
@@ -2333,6 +2423,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             "get_corp_statistic",
             "get_servicer_statistic",
         ],
+        stale_token: false,
         meaning: Text {
             en: "the open_kfid is not valid or not granted to this app",
             zh: "open_kfid 无效或未授权给此应用",
@@ -2348,6 +2439,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "MESSAGE_COUNT_LIMIT_EXCEEDED",
         class: Class::Quota,
         operations: &["send_msg"],
+        stale_token: false,
         meaning: Text {
             en: "five messages were sent since this customer last wrote",
             zh: "客户上次发言后已发满 5 条",
@@ -2363,6 +2455,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "MESSAGE_WINDOW_CLOSED",
         class: Class::StateConflict,
         operations: &["send_msg"],
+        stale_token: false,
         meaning: Text {
             en: "the customer's last message is more than 48 h old",
             zh: "距客户上次发言已超过 48 小时",
@@ -2378,6 +2471,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "CUSTOMER_QUOTA_EXCEEDED",
         class: Class::Quota,
         operations: &["send_msg"],
+        stale_token: false,
         meaning: Text {
             en: "the number of customers that may be served is used up",
             zh: "可接待客户数已用完",
@@ -2409,6 +2503,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             "get_corp_statistic",
             "get_servicer_statistic",
         ],
+        stale_token: false,
         meaning: Text {
             en: "the KF account does not exist in this corp",
             zh: "本企业不存在该客服账号",
@@ -2424,6 +2519,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "ACCOUNT_COUNT_OUT_OF_RANGE",
         class: Class::Quota,
         operations: &["account_add", "account_del"],
+        stale_token: false,
         meaning: Text {
             en: "the number of KF accounts would be out of bounds",
             zh: "客服账号数量超出限制",
@@ -2452,6 +2548,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "INVALID_ACCOUNT_NAME",
         class: Class::InvalidParam,
         operations: &["account_add", "account_update"],
+        stale_token: false,
         meaning: Text {
             en: "the account name is not valid",
             zh: "客服账号名称不合法",
@@ -2467,6 +2564,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "INVALID_SYNC_TOKEN",
         class: Class::InvalidParam,
         operations: &["sync_msg"],
+        stale_token: false,
         meaning: Text {
             en: "the callback's token for sync_msg is not valid or over 10 minutes old",
             zh: "sync_msg 的回调 token 无效或已超过 10 分钟",
@@ -2482,6 +2580,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "TOO_MANY_MENU_ITEMS",
         class: Class::InvalidParam,
         operations: &["send_msg", "send_msg_on_event"],
+        stale_token: false,
         meaning: Text {
             en: "the menu has more than 10 items",
             zh: "菜单超过 10 项",
@@ -2497,6 +2596,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "INVALID_MENU_ITEM_TYPE",
         class: Class::InvalidParam,
         operations: &["send_msg", "send_msg_on_event"],
+        stale_token: false,
         meaning: Text {
             en: "a menu item's type is not valid",
             zh: "菜单项类型不合法",
@@ -2512,6 +2612,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "STANDALONE_SECRET_IN_JOINT_MODE",
         class: Class::Permission,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "the corp is in joint mode but the secret is of the stand-alone product",
             zh: "企业为联合版，却使用了独立版的 secret",
@@ -2527,13 +2628,14 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "JOINT_SECRET_IN_STANDALONE_MODE",
         class: Class::Permission,
         operations: &[],
+        stale_token: true,
         meaning: Text {
-            en: "the corp is in stand-alone mode but the secret is of the joint product",
-            zh: "企业为独立版，却使用了联合版的 secret",
+            en: "the access token is older than a change in the console, or the secret does not fit the corp's mode",
+            zh: "access_token 早于后台的变更，或 secret 与企业的版本不符",
         },
         remedy: Text {
-            en: "Use the secret shown on kf.weixin.qq.com, or have an admin move the corp to joint mode (联合版) if it should be run through a WeCom app.",
-            zh: "改用 kf.weixin.qq.com 上的 secret；若要通过企业微信应用管理，请管理员把企业切换到联合版。",
+            en: "A token issued before 「开始使用」 was clicked, or before the accounts came under the app's API management, is stale: this client fetches a fresh one by itself, at most once in 30 s. If the code stays, click 「开始使用」 under 微信客服, and use the secret shown on 企业内部接入. A corp that stays in stand-alone mode needs the secret of kf.weixin.qq.com.",
+            zh: "在点击「开始使用」或把账号交给应用 API 管理之前取得的 token 已过时，本客户端会自动换新（30 秒内至多一次）。若仍出现，请在「微信客服」中点击「开始使用」，并使用「企业内部接入」页上的 secret；仍为独立版的企业须用 kf.weixin.qq.com 的 secret。",
         },
         at: &[],
     },
@@ -2542,6 +2644,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "SESSION_ENDED",
         class: Class::StateConflict,
         operations: &["service_state_trans"],
+        stale_token: false,
         meaning: Text {
             en: "the session has ended",
             zh: "会话已结束",
@@ -2557,6 +2660,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "NOT_A_SERVICER",
         class: Class::InvalidParam,
         operations: &["service_state_trans"],
+        stale_token: false,
         meaning: Text {
             en: "the member is not a servicer of this account or not activated",
             zh: "该成员不是此账号的接待人员或未激活",
@@ -2572,6 +2676,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "UPGRADE_SERVICE_CONFIGURED_IN_CONSOLE",
         class: Class::StateConflict,
         operations: &["upgrade_service"],
+        stale_token: false,
         meaning: Text {
             en: "the specialist service is already set up in the console",
             zh: "后台已配置专员服务",
@@ -2587,13 +2692,14 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "STATE_TRANSITION_NOT_ALLOWED",
         class: Class::StateConflict,
         operations: &["service_state_trans"],
+        stale_token: false,
         meaning: Text {
             en: "this change of the session state is not allowed",
             zh: "不允许此会话状态变更",
         },
         remedy: Text {
-            en: "Read service_state_get first, then take a documented move: 0 to 1, 2, 3; 1 to 2, 3; 2 to 3; 3 to 3 or 4; none out of 4. Somebody may have moved the session meanwhile.",
-            zh: "先用 service_state_get 读取当前状态，再选文档允许的变更：0→1、2、3，1→2、3，2→3，3→3、4，4 不可变更。会话可能刚被他人改动。",
+            en: "Read service_state_get first, then take a documented move: 0 to 1, 2, 3, 4; 1 to 2, 3, 4; 2 to 3; 3 to 3, 4; none out of 4. Somebody may have moved the session meanwhile.",
+            zh: "先用 service_state_get 读取当前状态，再选文档允许的变更：0→1、2、3、4，1→2、3、4，2→3，3→3、4，4 不可变更。会话可能刚被他人改动。",
         },
         at: &[],
     },
@@ -2602,6 +2708,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "ACCOUNT_API_DISABLED",
         class: Class::Permission,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "this account is not open to management by API",
             zh: "该账号未开启 API 管理",
@@ -2617,6 +2724,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "SESSION_STATE_FORBIDS_SENDING",
         class: Class::StateConflict,
         operations: &["send_msg", "send_msg_on_event", "service_state_trans"],
+        stale_token: false,
         meaning: Text {
             en: "the session state forbids sending",
             zh: "会话状态不允许发送",
@@ -2657,6 +2765,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "SERVICER_NOT_RECEIVING",
         class: Class::StateConflict,
         operations: &["service_state_trans"],
+        stale_token: false,
         meaning: Text {
             en: "the servicer has stopped or suspended receiving",
             zh: "接待人员已停止接待或暂时挂起",
@@ -2672,6 +2781,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "SERVICER_LIMIT_EXCEEDED",
         class: Class::Quota,
         operations: &["servicer_add"],
+        stale_token: false,
         meaning: Text {
             en: "the account has too many servicers",
             zh: "接待人员数量超过上限",
@@ -2687,6 +2797,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "UPGRADE_TARGET_NOT_CONFIGURED",
         class: Class::InvalidParam,
         operations: &["upgrade_service"],
+        stale_token: false,
         meaning: Text {
             en: "the userid or chat is not set up for upgrade service",
             zh: "该成员或客户群未配置为升级服务对象",
@@ -2702,6 +2813,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "INVALID_LOCATION_TYPE",
         class: Class::InvalidParam,
         operations: &["send_msg"],
+        stale_token: false,
         meaning: Text {
             en: "the location_type is not valid",
             zh: "location_type 不合法",
@@ -2717,6 +2829,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "ACCOUNT_API_GRANTED_TO_DELEGATED_APP",
         class: Class::Permission,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "the account is managed by an app developed on behalf",
             zh: "该账号的 API 管理权已授予代开发应用",
@@ -2732,6 +2845,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "BUSINESS_CARD_NEEDS_CUSTOMER_MESSAGE",
         class: Class::StateConflict,
         operations: &["send_msg"],
+        stale_token: false,
         meaning: Text {
             en: "a business card needs a message typed by the customer within 48 h",
             zh: "客户 48 小时内未主动发消息，不能发名片",
@@ -2747,6 +2861,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "BUSINESS_CARD_LIMIT_EXCEEDED",
         class: Class::Quota,
         operations: &["send_msg"],
+        stale_token: false,
         meaning: Text {
             en: "a business card was already sent within 48 h",
             zh: "48 小时内已发过一次名片",
@@ -2762,6 +2877,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "ACCOUNTS_UNDERUSED",
         class: Class::Quota,
         operations: &["account_add"],
+        stale_token: false,
         meaning: Text {
             en: "the existing accounts are too little used to create another",
             zh: "现有账号使用率过低，不能再创建",
@@ -2777,6 +2893,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "UNVERIFIED_ACCOUNT_LIMIT_EXCEEDED",
         class: Class::Quota,
         operations: &["account_add"],
+        stale_token: false,
         meaning: Text {
             en: "a corp that is not verified may have at most 10 accounts",
             zh: "未认证企业至多 10 个客服账号",
@@ -2792,6 +2909,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "RECALL_MESSAGE_NOT_FOUND",
         class: Class::NotFound,
         operations: &["recall_msg"],
+        stale_token: false,
         meaning: Text {
             en: "the message to recall was not found",
             zh: "未找到要撤回的消息",
@@ -2807,6 +2925,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "RECALL_WINDOW_CLOSED",
         class: Class::StateConflict,
         operations: &["recall_msg"],
+        stale_token: false,
         meaning: Text {
             en: "the message is more than 2 minutes old and cannot be recalled",
             zh: "消息已超过 2 分钟，不能撤回",
@@ -2822,6 +2941,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "MESSAGE_TYPE_FORBIDDEN",
         class: Class::Permission,
         operations: &["send_msg"],
+        stale_token: false,
         meaning: Text {
             en: "the KF component forbids this message type",
             zh: "客服组件禁止发送该类型消息",
@@ -2837,6 +2957,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "NO_RECENT_CONSULTATION",
         class: Class::StateConflict,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "the customer did not consult within 48 h",
             zh: "客户 48 小时内未咨询",
@@ -2852,6 +2973,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "CHAT_RECORD_ACCESS_EXPIRED",
         class: Class::Permission,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "the component's right to chat records has ended",
             zh: "组件获取聊天记录的权限已到期",
@@ -2867,6 +2989,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "DUPLICATE_MSGID",
         class: Class::StateConflict,
         operations: &["send_msg"],
+        stale_token: false,
         meaning: Text {
             en: "this msgid was already used in the account",
             zh: "该 msgid 在此账号中已用过",
@@ -2882,6 +3005,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "NO_APP_PERMISSION",
         class: Class::Permission,
         operations: &[],
+        stale_token: false,
         meaning: Text {
             en: "no right on that app",
             zh: "无权操作该应用",
@@ -2897,6 +3021,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         name: "DOWNLOAD_RANGE_TOO_LARGE",
         class: Class::InvalidParam,
         operations: &["media_get"],
+        stale_token: false,
         meaning: Text {
             en: "the file or the requested range is over 20 MB",
             zh: "文件或所请求的区间超过 20 MB",

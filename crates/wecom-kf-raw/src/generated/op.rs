@@ -89,7 +89,7 @@ pub const ACCOUNT_UPDATE: Operation = Operation {
     official_page: Some(94664u64),
     needs_access_token: true,
 };
-/// `POST /cgi-bin/kf/add_contact_way`: Make a link by which customers reach an account.
+/// `POST /cgi-bin/kf/add_contact_way`: Create a link that opens a chat with an account.
 pub const ADD_CONTACT_WAY: Operation = Operation {
     id: "add_contact_way",
     method: "POST",
@@ -99,7 +99,7 @@ pub const ADD_CONTACT_WAY: Operation = Operation {
     official_page: Some(94665u64),
     needs_access_token: true,
 };
-/// `POST /cgi-bin/kf/customer/batchget`: Read who customers are.
+/// `POST /cgi-bin/kf/customer/batchget`: Get information about customers.
 pub const CUSTOMER_BATCHGET: Operation = Operation {
     id: "customer_batchget",
     method: "POST",
@@ -109,7 +109,7 @@ pub const CUSTOMER_BATCHGET: Operation = Operation {
     official_page: Some(95159u64),
     needs_access_token: true,
 };
-/// `POST /cgi-bin/kf/customer/cancel_upgrade_service`: Withdraw a recommendation made by `upgrade_service`.
+/// `POST /cgi-bin/kf/customer/cancel_upgrade_service`: Cancel a recommendation made with `upgrade_service`.
 pub const CANCEL_UPGRADE_SERVICE: Operation = Operation {
     id: "cancel_upgrade_service",
     method: "POST",
@@ -119,7 +119,7 @@ pub const CANCEL_UPGRADE_SERVICE: Operation = Operation {
     official_page: Some(94674u64),
     needs_access_token: true,
 };
-/// `GET /cgi-bin/kf/customer/get_upgrade_service_config`: Read which members and customer groups may be recommended to customers.
+/// `GET /cgi-bin/kf/customer/get_upgrade_service_config`: Get the members and customer groups that can be recommended to customers.
 pub const GET_UPGRADE_SERVICE_CONFIG: Operation = Operation {
     id: "get_upgrade_service_config",
     method: "GET",
@@ -139,7 +139,7 @@ pub const UPGRADE_SERVICE: Operation = Operation {
     official_page: Some(94674u64),
     needs_access_token: true,
 };
-/// `GET /cgi-bin/kf/get_corp_qualification`: Read whether a 视频号 is bound, which lifts the limit of customers.
+/// `GET /cgi-bin/kf/get_corp_qualification`: Get whether a 视频号 is bound to the corp, which lifts the limit on customers.
 pub const GET_CORP_QUALIFICATION: Operation = Operation {
     id: "get_corp_qualification",
     method: "GET",
@@ -149,7 +149,7 @@ pub const GET_CORP_QUALIFICATION: Operation = Operation {
     official_page: Some(95153u64),
     needs_access_token: true,
 };
-/// `POST /cgi-bin/kf/get_corp_statistic`: Read the daily figures of an account.
+/// `POST /cgi-bin/kf/get_corp_statistic`: Get the daily statistics of an account.
 pub const GET_CORP_STATISTIC: Operation = Operation {
     id: "get_corp_statistic",
     method: "POST",
@@ -159,7 +159,7 @@ pub const GET_CORP_STATISTIC: Operation = Operation {
     official_page: Some(95489u64),
     needs_access_token: true,
 };
-/// `POST /cgi-bin/kf/get_servicer_statistic`: Read the daily figures of an account's servicers, or of one of them.
+/// `POST /cgi-bin/kf/get_servicer_statistic`: Get the daily statistics of one servicer of an account, or of all of them together.
 pub const GET_SERVICER_STATISTIC: Operation = Operation {
     id: "get_servicer_statistic",
     method: "POST",
@@ -179,7 +179,7 @@ pub const KNOWLEDGE_ADD_GROUP: Operation = Operation {
     official_page: Some(95971u64),
     needs_access_token: true,
 };
-/// `POST /cgi-bin/kf/knowledge/add_intent`: Add an intent, a question with its answer, to a group of the knowledge base.
+/// `POST /cgi-bin/kf/knowledge/add_intent`: Add an intent (a question and its answer) to a group of the knowledge base.
 pub const KNOWLEDGE_ADD_INTENT: Operation = Operation {
     id: "knowledge_add_intent",
     method: "POST",
@@ -269,7 +269,7 @@ pub const SEND_MSG: Operation = Operation {
     official_page: Some(94677u64),
     needs_access_token: true,
 };
-/// `POST /cgi-bin/kf/send_msg_on_event`: Send a message that an event gives the right to.
+/// `POST /cgi-bin/kf/send_msg_on_event`: Send a message with the code of an event.
 pub const SEND_MSG_ON_EVENT: Operation = Operation {
     id: "send_msg_on_event",
     method: "POST",
@@ -279,7 +279,7 @@ pub const SEND_MSG_ON_EVENT: Operation = Operation {
     official_page: Some(95122u64),
     needs_access_token: true,
 };
-/// `POST /cgi-bin/kf/service_state/get`: Read the state of a customer's session.
+/// `POST /cgi-bin/kf/service_state/get`: Get the state of a customer's session.
 pub const SERVICE_STATE_GET: Operation = Operation {
     id: "service_state_get",
     method: "POST",
@@ -299,7 +299,7 @@ pub const SERVICE_STATE_TRANS: Operation = Operation {
     official_page: Some(94669u64),
     needs_access_token: true,
 };
-/// `POST /cgi-bin/kf/servicer/add`: Make members or departments servicers of an account.
+/// `POST /cgi-bin/kf/servicer/add`: Add members or departments to the servicers of an account.
 pub const SERVICER_ADD: Operation = Operation {
     id: "servicer_add",
     method: "POST",
@@ -309,7 +309,7 @@ pub const SERVICER_ADD: Operation = Operation {
     official_page: Some(94646u64),
     needs_access_token: true,
 };
-/// `POST /cgi-bin/kf/servicer/del`: Take members or departments from the servicers of an account.
+/// `POST /cgi-bin/kf/servicer/del`: Remove members or departments from the servicers of an account.
 pub const SERVICER_DEL: Operation = Operation {
     id: "servicer_del",
     method: "POST",
@@ -339,7 +339,7 @@ pub const SYNC_MSG: Operation = Operation {
     official_page: Some(94670u64),
     needs_access_token: true,
 };
-/// `GET /cgi-bin/media/get`: Fetch a temporary file.
+/// `GET /cgi-bin/media/get`: Download a temporary file.
 pub const MEDIA_GET: Operation = Operation {
     id: "media_get",
     method: "GET",
@@ -359,7 +359,7 @@ pub const MEDIA_UPLOAD: Operation = Operation {
     official_page: Some(90253u64),
     needs_access_token: true,
 };
-/// `POST /cgi-bin/media/uploadimg`: Upload a picture and get a permanent URL of it.
+/// `POST /cgi-bin/media/uploadimg`: Upload an image and get a permanent URL of it.
 pub const MEDIA_UPLOADIMG: Operation = Operation {
     id: "media_uploadimg",
     method: "POST",
@@ -374,7 +374,7 @@ pub const MEDIA_UPLOADIMG: Operation = Operation {
 /// `GET /cgi-bin/gettoken`. [Official page](https://developer.work.weixin.qq.com/document/path/91039), edition of 2024-03
 #[derive(Clone, Debug, Default)]
 pub struct Gettoken {
-    /// Corp id (`ww…`, older ones `wx…`).
+    /// Corp id: `ww…`, or `wx…` for older corps.
     pub corpid: String,
     /// Secret of the app. Never log it.
     pub corpsecret: crate::CorpSecret,
@@ -471,7 +471,7 @@ impl Request for AccountUpdate {
         client.account_update(access_token, &self.body).await
     }
 }
-/// Make a link by which customers reach an account.
+/// Create a link that opens a chat with an account.
 ///
 /// `POST /cgi-bin/kf/add_contact_way`. [Official page](https://developer.work.weixin.qq.com/document/path/94665), edition of 2023-11
 #[derive(Clone, Debug, Default)]
@@ -490,7 +490,7 @@ impl Request for AddContactWay {
         client.add_contact_way(access_token, &self.body).await
     }
 }
-/// Read who customers are.
+/// Get information about customers.
 ///
 /// `POST /cgi-bin/kf/customer/batchget`. [Official page](https://developer.work.weixin.qq.com/document/path/95159)
 #[derive(Clone, Debug, Default)]
@@ -509,7 +509,7 @@ impl Request for CustomerBatchget {
         client.customer_batchget(access_token, &self.body).await
     }
 }
-/// Withdraw a recommendation made by `upgrade_service`.
+/// Cancel a recommendation made with `upgrade_service`.
 ///
 /// `POST /cgi-bin/kf/customer/cancel_upgrade_service`. [Official page](https://developer.work.weixin.qq.com/document/path/94674)
 #[derive(Clone, Debug, Default)]
@@ -528,7 +528,7 @@ impl Request for CancelUpgradeService {
         client.cancel_upgrade_service(access_token, &self.body).await
     }
 }
-/// Read which members and customer groups may be recommended to customers.
+/// Get the members and customer groups that can be recommended to customers.
 ///
 /// `GET /cgi-bin/kf/customer/get_upgrade_service_config`. [Official page](https://developer.work.weixin.qq.com/document/path/94674)
 #[derive(Clone, Debug, Default)]
@@ -568,7 +568,7 @@ impl Request for UpgradeService {
         private
     }
 }
-/// Read whether a 视频号 is bound, which lifts the limit of customers.
+/// Get whether a 视频号 is bound to the corp, which lifts the limit on customers.
 ///
 /// `GET /cgi-bin/kf/get_corp_qualification`. [Official page](https://developer.work.weixin.qq.com/document/path/95153)
 #[derive(Clone, Debug, Default)]
@@ -584,7 +584,7 @@ impl Request for GetCorpQualification {
         client.get_corp_qualification(access_token).await
     }
 }
-/// Read the daily figures of an account.
+/// Get the daily statistics of an account.
 ///
 /// `POST /cgi-bin/kf/get_corp_statistic`. [Official page](https://developer.work.weixin.qq.com/document/path/95489), edition of 2023-11
 #[derive(Clone, Debug, Default)]
@@ -603,7 +603,7 @@ impl Request for GetCorpStatistic {
         client.get_corp_statistic(access_token, &self.body).await
     }
 }
-/// Read the daily figures of an account's servicers, or of one of them.
+/// Get the daily statistics of one servicer of an account, or of all of them together.
 ///
 /// `POST /cgi-bin/kf/get_servicer_statistic`. [Official page](https://developer.work.weixin.qq.com/document/path/95490), edition of 2023-11
 #[derive(Clone, Debug, Default)]
@@ -641,7 +641,7 @@ impl Request for KnowledgeAddGroup {
         client.knowledge_add_group(access_token, &self.body).await
     }
 }
-/// Add an intent, a question with its answer, to a group of the knowledge base.
+/// Add an intent (a question and its answer) to a group of the knowledge base.
 ///
 /// `POST /cgi-bin/kf/knowledge/add_intent`. [Official page](https://developer.work.weixin.qq.com/document/path/95972), edition of 2024-06
 #[derive(Clone, Debug, Default)]
@@ -841,7 +841,7 @@ impl Request for SendMsg {
             })
     }
 }
-/// Send a message that an event gives the right to.
+/// Send a message with the code of an event.
 ///
 /// `POST /cgi-bin/kf/send_msg_on_event`. [Official page](https://developer.work.weixin.qq.com/document/path/95122), edition of 2023-11
 #[derive(Clone, Debug, Default)]
@@ -879,7 +879,7 @@ impl Request for SendMsgOnEvent {
             })
     }
 }
-/// Read the state of a customer's session.
+/// Get the state of a customer's session.
 ///
 /// `POST /cgi-bin/kf/service_state/get`. [Official page](https://developer.work.weixin.qq.com/document/path/94669)
 #[derive(Clone, Debug, Default)]
@@ -917,7 +917,7 @@ impl Request for ServiceStateTrans {
         client.service_state_trans(access_token, &self.body).await
     }
 }
-/// Make members or departments servicers of an account.
+/// Add members or departments to the servicers of an account.
 ///
 /// `POST /cgi-bin/kf/servicer/add`. [Official page](https://developer.work.weixin.qq.com/document/path/94646)
 #[derive(Clone, Debug, Default)]
@@ -936,7 +936,7 @@ impl Request for ServicerAdd {
         client.servicer_add(access_token, &self.body).await
     }
 }
-/// Take members or departments from the servicers of an account.
+/// Remove members or departments from the servicers of an account.
 ///
 /// `POST /cgi-bin/kf/servicer/del`. [Official page](https://developer.work.weixin.qq.com/document/path/94647)
 #[derive(Clone, Debug, Default)]
