@@ -2332,7 +2332,7 @@ pub mod types {
 ///
 /// Server API of WeCom customer service (企业微信「微信客服」). Every reply has HTTP status 200, and `errcode` says whether the call succeeded: 0 or its absence means success. More than 5 calls at once are refused with 45033, too many calls in a period with 45009.
 ///
-/// Version: 1.1.0
+/// Version: 2.0.0
 #[derive(Clone)]
 pub struct Client {
     pub(crate) base_url: reqwest::Url,

@@ -58,7 +58,7 @@ impl ErrCode {
     ///
     /// Upload the file again with media_upload and use the new media_id. Keep the originals: a media_id lives 3 days, so one stored in settings will break again.
     ///
-    /// At `media_get` its class is `not_found`: Past 3 days the file is gone: ask the customer to send it again. Younger than that, compare the media_id with the message as it came; and fetch media right after reading it.
+    /// At `media_get` its class is `not_found`: After 3 days the file is gone: ask the customer to send it again. Before that, compare the media_id with the one in the message. Download media right after you read the message.
     ///
     /// Source: official page 90313.
     pub const INVALID_MEDIA_ID: Self = Self(40007i32);
@@ -144,7 +144,7 @@ impl ErrCode {
     ///
     /// At `recall_msg` its class is `invalid_param`: Recall with the app that sent it by send_msg, giving both open_kfid and that msgid; messages of other apps and of servicers cannot be recalled here.
     ///
-    /// At `send_msg` its class is `invalid_param`: Check that touser and open_kfid are both set, that the body stands under the key named by msgtype, and that an own msgid is 1 to 32 bytes of letters, digits, _ or -, never "".
+    /// At `send_msg` its class is `invalid_param`: Check that touser and open_kfid are both set, that the body is in the property named by msgtype, and that an own msgid is 1 to 32 bytes of letters, digits, _ or -, never "".
     ///
     /// At `sync_msg` its class is `invalid_param`: Send open_kfid always, a limit of at most 1000, and the cursor exactly as this account's last next_cursor. If only the cursor is at fault, drop it: up to 3 days are replayed, so filter by msgid.
     ///
@@ -248,7 +248,7 @@ impl ErrCode {
     pub const USERID_MISSING: Self = Self(41009i32);
     /// `41035`: the customer's external_userid is missing.
     ///
-    /// Set external_userid (touser in send_msg) from the message being answered; for events it stands inside of event, not beside it.
+    /// Set external_userid (touser in send_msg) from the message being answered; for events it is inside event, not beside it.
     ///
     /// Source: official page 90313.
     pub const EXTERNAL_USERID_MISSING: Self = Self(41035i32);
@@ -272,7 +272,7 @@ impl ErrCode {
     pub const CHAT_ALREADY_STARTED: Self = Self(41051i32);
     /// `41090`: the video is not a proper MP4 file.
     ///
-    /// Play the uploaded file to its end; if it is cut or only renamed to .mp4, export it anew as MP4. In a hurry, upload it as type file.
+    /// Play the uploaded file to its end; if it is cut or only renamed to .mp4, export it again as MP4. In a hurry, upload it as type file.
     ///
     /// Source: official page 90313.
     pub const INVALID_MP4: Self = Self(41090i32);
@@ -308,7 +308,7 @@ impl ErrCode {
     pub const CALLBACK_URL_REQUIRED: Self = Self(43012i32);
     /// `44001`: the media data is empty.
     ///
-    /// Check that the file is not empty and the stream not read already. Else mend the multipart: one part named media with a filename and a known length, boundary left to the HTTP library.
+    /// Check that the file is not empty and that the stream has not been read before. Otherwise correct the multipart body: one part named media with a filename and a known length; let the HTTP library choose the boundary.
     ///
     /// Source: official page 90313.
     pub const EMPTY_MEDIA_DATA: Self = Self(44001i32);
@@ -524,7 +524,7 @@ impl ErrCode {
     pub const APP_CALL_FORBIDDEN: Self = Self(60031i32);
     /// `60111`: the userid does not exist.
     ///
-    /// Search the directory for the member: the userid may be misspelt, changed or of someone who left. Correct it, or strike it from the list and repeat.
+    /// Search the directory for the member: the userid may be misspelt, changed or of someone who left. Correct it, or remove it from the list and repeat.
     ///
     /// Source: official page 90313.
     pub const USERID_NOT_FOUND: Self = Self(60111i32);
@@ -670,7 +670,7 @@ impl ErrCode {
     ///
     /// At `send_msg_on_event` its class is `state_conflict`: Give this message up: a msg_code works only while the session is in the state that yielded it, and the state has moved on. Send such texts at once, not from a queue.
     ///
-    /// At `service_state_trans` its class is `state_conflict`: Read service_state_get and decide anew; after 48 h without a customer message the session counts as ended and only the customer can open a new one.
+    /// At `service_state_trans` its class is `state_conflict`: Call service_state_get and decide again. After 48 h without a customer message the session counts as ended and only the customer can open a new one.
     ///
     /// Source: official page 90313.
     pub const SESSION_STATE_FORBIDS_SENDING: Self = Self(95018i32);
@@ -963,7 +963,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
                     zh: "media_id 无效或已超过 3 天",
                 },
                 remedy: Text {
-                    en: "Past 3 days the file is gone: ask the customer to send it again. Younger than that, compare the media_id with the message as it came; and fetch media right after reading it.",
+                    en: "After 3 days the file is gone: ask the customer to send it again. Before that, compare the media_id with the one in the message. Download media right after you read the message.",
                     zh: "超过 3 天文件已无法取回，请客户重新发送。未超过则核对 media_id 是否与原消息完全一致；今后读到消息后立即下载。",
                 },
             },
@@ -1222,7 +1222,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
                     zh: "参数不符合规则",
                 },
                 remedy: Text {
-                    en: "Check that touser and open_kfid are both set, that the body stands under the key named by msgtype, and that an own msgid is 1 to 32 bytes of letters, digits, _ or -, never \"\".",
+                    en: "Check that touser and open_kfid are both set, that the body is in the property named by msgtype, and that an own msgid is 1 to 32 bytes of letters, digits, _ or -, never \"\".",
                     zh: "确认 touser 与 open_kfid 都已填写，消息体放在与 msgtype 同名的字段下，自定义 msgid 为 1 到 32 字节的字母、数字、_ 或 -，不能传 \"\"。",
                 },
             },
@@ -1512,7 +1512,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "缺少客户的 external_userid",
         },
         remedy: Text {
-            en: "Set external_userid (touser in send_msg) from the message being answered; for events it stands inside of event, not beside it.",
+            en: "Set external_userid (touser in send_msg) from the message being answered; for events it is inside event, not beside it.",
             zh: "填上所回复消息的 external_userid（send_msg 中为 touser）；事件消息里它位于 event 内部，而不是外层。",
         },
         at: &[],
@@ -1576,7 +1576,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "视频不是合法的 MP4 文件",
         },
         remedy: Text {
-            en: "Play the uploaded file to its end; if it is cut or only renamed to .mp4, export it anew as MP4. In a hurry, upload it as type file.",
+            en: "Play the uploaded file to its end; if it is cut or only renamed to .mp4, export it again as MP4. In a hurry, upload it as type file.",
             zh: "把所上传的文件播放到底：若不完整或只是改名为 .mp4，重新导出为 MP4；着急可先按 file 类型上传。",
         },
         at: &[],
@@ -1672,7 +1672,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "媒体数据为空",
         },
         remedy: Text {
-            en: "Check that the file is not empty and the stream not read already. Else mend the multipart: one part named media with a filename and a known length, boundary left to the HTTP library.",
+            en: "Check that the file is not empty and that the stream has not been read before. Otherwise correct the multipart body: one part named media with a filename and a known length; let the HTTP library choose the boundary.",
             zh: "确认文件非空、数据流没有被提前读完；否则修正 multipart：只含一个名为 media 的部分，带 filename 和明确长度，boundary 交给 HTTP 库生成。",
         },
         at: &[],
@@ -2317,7 +2317,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "userid 不存在",
         },
         remedy: Text {
-            en: "Search the directory for the member: the userid may be misspelt, changed or of someone who left. Correct it, or strike it from the list and repeat.",
+            en: "Search the directory for the member: the userid may be misspelt, changed or of someone who left. Correct it, or remove it from the list and repeat.",
             zh: "在通讯录中搜索该成员：userid 可能写错、改过或已离职。更正，或从列表中去掉后重试。",
         },
         at: &[],
@@ -2754,7 +2754,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
                     zh: "当前会话状态不允许此操作",
                 },
                 remedy: Text {
-                    en: "Read service_state_get and decide anew; after 48 h without a customer message the session counts as ended and only the customer can open a new one.",
+                    en: "Call service_state_get and decide again. After 48 h without a customer message the session counts as ended and only the customer can open a new one.",
                     zh: "重新读取 service_state_get 再决定；客户 48 小时未发言即视为会话已结束，只有客户发言才能开启新会话。",
                 },
             },
