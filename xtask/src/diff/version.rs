@@ -29,7 +29,7 @@ pub fn advice(worst: Option<Effect>, old: &Value, new: &Value) -> String {
     match raised_enough(old, new, worst) {
         true => format!("{now}. The changes need a new {part} version, which it is."),
         false => format!(
-            "{now}. The changes need a new {part} version: raise it to {needed}, unless {new_text} is not released yet and is a new {part} version already."
+            "{now}. The changes need a new {part} version: raise it to {needed}. If {new_text} is not released yet, count from the last release instead."
         ),
     }
 }
