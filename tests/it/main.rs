@@ -6,6 +6,7 @@ mod fake;
 
 mod call;
 mod callback;
+mod decoders;
 mod examples;
 mod network;
 mod outgoing;

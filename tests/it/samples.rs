@@ -9,7 +9,9 @@ use serde_json::Value;
 use wecom_kf::message::content::MenuItem;
 use wecom_kf::message::event::{ChangeType, FailType};
 use wecom_kf::message::{Content, Event, Message, Origin};
-use wecom_kf::raw::{Operation, op};
+use wecom_kf::raw::{FromJson, Operation, Request, op};
+
+use crate::decoders::decoder;
 
 fn samples() -> Vec<(String, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
@@ -45,46 +47,12 @@ fn every_request_satisfies_its_strict_schema_and_none_with_an_unknown_field_does
 
 /// Decodes a reply with the type of its operation, and writes it as JSON again.
 pub(crate) fn decoded(operation: Operation, json: &str) -> Value {
-    use wecom_kf::raw::{FromJson, Request};
-    fn decode<R: Request<Reply: FromJson + Serialize>>(json: &str) -> Value {
-        serde_json::to_value(R::Reply::decode(json.as_bytes()).unwrap()).unwrap()
-    }
-    let decode: fn(&str) -> Value = match operation {
-        op::GETTOKEN => decode::<op::Gettoken>,
-        op::ACCOUNT_ADD => decode::<op::AccountAdd>,
-        op::ACCOUNT_DEL => decode::<op::AccountDel>,
-        op::ACCOUNT_LIST => decode::<op::AccountList>,
-        op::ACCOUNT_UPDATE => decode::<op::AccountUpdate>,
-        op::ADD_CONTACT_WAY => decode::<op::AddContactWay>,
-        op::CANCEL_UPGRADE_SERVICE => decode::<op::CancelUpgradeService>,
-        op::CUSTOMER_BATCHGET => decode::<op::CustomerBatchget>,
-        op::GET_CORP_QUALIFICATION => decode::<op::GetCorpQualification>,
-        op::GET_CORP_STATISTIC => decode::<op::GetCorpStatistic>,
-        op::GET_SERVICER_STATISTIC => decode::<op::GetServicerStatistic>,
-        op::GET_UPGRADE_SERVICE_CONFIG => decode::<op::GetUpgradeServiceConfig>,
-        op::KNOWLEDGE_ADD_GROUP => decode::<op::KnowledgeAddGroup>,
-        op::KNOWLEDGE_ADD_INTENT => decode::<op::KnowledgeAddIntent>,
-        op::KNOWLEDGE_DEL_GROUP => decode::<op::KnowledgeDelGroup>,
-        op::KNOWLEDGE_DEL_INTENT => decode::<op::KnowledgeDelIntent>,
-        op::KNOWLEDGE_LIST_GROUP => decode::<op::KnowledgeListGroup>,
-        op::KNOWLEDGE_LIST_INTENT => decode::<op::KnowledgeListIntent>,
-        op::KNOWLEDGE_MOD_GROUP => decode::<op::KnowledgeModGroup>,
-        op::KNOWLEDGE_MOD_INTENT => decode::<op::KnowledgeModIntent>,
-        op::MEDIA_UPLOAD => decode::<op::MediaUpload>,
-        op::MEDIA_UPLOADIMG => decode::<op::MediaUploadimg>,
-        op::RECALL_MSG => decode::<op::RecallMsg>,
-        op::SEND_MSG => decode::<op::SendMsg>,
-        op::SEND_MSG_ON_EVENT => decode::<op::SendMsgOnEvent>,
-        op::SERVICER_ADD => decode::<op::ServicerAdd>,
-        op::SERVICER_DEL => decode::<op::ServicerDel>,
-        op::SERVICER_LIST => decode::<op::ServicerList>,
-        op::SERVICE_STATE_GET => decode::<op::ServiceStateGet>,
-        op::SERVICE_STATE_TRANS => decode::<op::ServiceStateTrans>,
-        op::SYNC_MSG => decode::<op::SyncMsg>,
-        op::UPGRADE_SERVICE => decode::<op::UpgradeService>,
-        other => panic!("{} has no JSON reply", other.id),
-    };
+    let decode = decoder(operation).unwrap_or_else(|| panic!("{} has no JSON reply", operation.id));
     decode(json)
+}
+
+pub(crate) fn decode<R: Request<Reply: FromJson + Serialize>>(json: &str) -> Value {
+    serde_json::to_value(R::Reply::decode(json.as_bytes()).unwrap()).unwrap()
 }
 
 #[test]

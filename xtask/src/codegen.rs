@@ -92,7 +92,7 @@ impl Rendered {
         add("document.json", json_file(strict::document(&normal).root, &from_document)?);
         add("inputs.sha256", inputs.digests());
         files.insert(LOWERED.into(), json_file(lowered.document.root.clone(), &from_document)?);
-
+        files.insert(operations::DECODERS.into(), operations::decoders(&document));
         files.insert(operations::TABLE.into(), operations::table(&document, &operations::typed_methods(root)?));
 
         let (products, portable) = dist::products(&dist::Sources {

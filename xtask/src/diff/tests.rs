@@ -611,16 +611,8 @@ fn the_version_that_the_changes_need_is_named() {
     const WORDS: (&str, &str) = ("summary: Sends.", "summary: Posts.");
     const NOTHING: (&str, &str) = ("summary: Sends.", "summary: Sends.");
     let cases = [
-        (
-            TIGHTER,
-            "1.4.2",
-            "is still 1.4.2. The changes need a new major version: raise it to 2.0.0. If 1.4.2 is not",
-        ),
-        (
-            TIGHTER,
-            "1.5.0",
-            "is 1.5.0 instead of 1.4.2. The changes need a new major version: raise it to 2.0.0. If",
-        ),
+        (TIGHTER, "1.4.2", "is still 1.4.2. The changes need a new major version: raise it to 2.0.0. If 1.4.2 is not"),
+        (TIGHTER, "1.5.0", "is 1.5.0 instead of 1.4.2. The changes need a new major version: raise it to 2.0.0. If"),
         (TIGHTER, "2.0.0", "is 2.0.0 instead of 1.4.2. The changes need a new major version, which it is."),
         (WIDER, "1.4.3", "a new minor version: raise it to 1.5.0. If"),
         (WIDER, "1.5.0", "a new minor version, which it is."),
