@@ -1,42 +1,77 @@
-//! What the client adds to a call: against the same call written by hand with reqwest, on the same loopback server,
-//! with the same token and the same decoding; and what a cached token costs.
+//! What the client adds to a call: against the same call written by hand with reqwest, with its URL parsed once, on the
+//! same loopback server, with the same token and the same types. And what a cached token costs.
 //!
-//! `cargo bench -p wecom-kf-tests`. Machines are noisy: compare the medians of one run.
+//! `cargo bench -p wecom-kf-tests --bench call` prints times, and then two ratios for each of three calls:
+//!
+//! - of times: medians of many short interleaved runs. Machines are noisy; a few percent mean nothing.
+//! - of instructions, if valgrind is installed: the difference between a long and a short run under callgrind, which
+//!   repeats to within half a percent. The server is a process of its own and is not counted.
+//!
+//! To see where the instructions go, run one side of one call under callgrind and look at the inclusive costs:
+//!
+//! ```text
+//! bench=$(ls -t target/release/deps/call-* | grep -v '\.d$' | head -1)
+//! valgrind --tool=callgrind --callgrind-out-file=/tmp/typed.out $bench run service_state.get typed 2000
+//! callgrind_annotate --inclusive=yes /tmp/typed.out | head -80
+//! ```
 #![allow(clippy::unwrap_used, reason = "a bench may panic")]
+#![allow(clippy::print_stdout, reason = "a bench prints its figures")]
 
+use std::fmt;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use divan::Bencher;
 use futures_util::future::join_all;
+use reqwest::Url;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::runtime::Runtime;
+use wecom_kf::message::Text;
 use wecom_kf::raw::types;
 use wecom_kf::{Client, Credentials, ExternalUserId, OpenKfid};
 
 fn main() {
-    divan::main();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["serve"] => serve(),
+        ["run", call, side, count] => {
+            let call = CALLS.into_iter().find(|known| known.to_string() == call).expect("a call of this bench");
+            let side = if side == "typed" { Side::Typed } else { Side::ByHand };
+            LazyLock::force(&CLIENT);
+            RUNTIME.block_on(run(call, side, count.parse().expect("a number of calls")));
+        }
+        _ => {
+            divan::main();
+            print_ratios();
+        }
+    }
 }
 
 static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap());
 
-/// Answers every request alike, on a thread per connection.
-static BASE_URL: LazyLock<String> = LazyLock::new(|| {
+// The server.
+
+const BODY: &str = r#"{"errcode":0,"errmsg":"ok","access_token":"T","expires_in":7200,"service_state":1,"msgid":"m","account_list":[{"open_kfid":"wkAJ2GCAAAZSfhHCt7IFSvLKtMPxyJTw","name":"n","avatar":"https://a.example/1"}]}"#;
+
+/// Answers every request alike, on a thread per connection, until its standard input ends.
+fn serve() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let base_url = format!("http://{}", listener.local_addr().unwrap());
+    println!("http://{}", listener.local_addr().unwrap());
     thread::spawn(move || {
         for stream in listener.incoming() {
-            thread::spawn(|| serve(stream.unwrap()));
+            thread::spawn(|| answer(stream.unwrap()));
         }
     });
-    base_url
-});
+    std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
+}
 
-const BODY: &str = r#"{"errcode":0,"errmsg":"ok","access_token":"T","expires_in":7200,"service_state":1}"#;
-
-fn serve(mut stream: TcpStream) {
+fn answer(mut stream: TcpStream) {
     stream.set_nodelay(true).unwrap();
     let mut requests = BufReader::new(stream.try_clone().unwrap());
     let reply =
@@ -62,47 +97,209 @@ fn serve(mut stream: TcpStream) {
     }
 }
 
+/// The server, in a process of its own, which ends with this one: its standard input closes.
+struct Server {
+    _process: Child,
+    base_url: String,
+}
+
+static SERVER: LazyLock<Server> = LazyLock::new(|| {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    let mut process = command.arg("serve").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut base_url = String::new();
+    BufReader::new(process.stdout.take().unwrap()).read_line(&mut base_url).unwrap();
+    Server { _process: process, base_url: base_url.trim().to_owned() }
+});
+
+// The calls.
+
+#[derive(Clone, Copy, Debug)]
+enum Call {
+    Send,
+    ListAccounts,
+    GetState,
+}
+
+const CALLS: [Call; 3] = [Call::Send, Call::ListAccounts, Call::GetState];
+
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Send => "message.send",
+            Self::ListAccounts => "account.list",
+            Self::GetState => "service_state.get",
+        })
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Side {
+    Typed,
+    ByHand,
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Typed => "typed",
+            Self::ByHand => "by-hand",
+        })
+    }
+}
+
+const KF: &str = "wkAJ2GCAAAZSfhHCt7IFSvLKtMPxyJTw";
+const CUSTOMER: &str = "wmAJ2GCAAAme1XQRC-NI-q0_ZM9ukoAw";
+const WORDS: &str = "您好，请问有什么可以帮您？";
+
 static CLIENT: LazyLock<Client> = LazyLock::new(|| {
-    let client = Client::builder(Credentials::new("ww", "s")).base_url(&*BASE_URL).build().unwrap();
+    let client = Client::builder(Credentials::new("ww", "s")).base_url(&SERVER.base_url).build().unwrap();
     RUNTIME.block_on(client.token().get()).unwrap();
     client
 });
 
-static HTTP: LazyLock<reqwest::Client> = LazyLock::new(|| {
+async fn typed(call: Call, kf: &OpenKfid, customer: &ExternalUserId) {
+    match call {
+        Call::Send => {
+            let msgid = CLIENT.message().send(kf, customer, Text::new(WORDS).unwrap()).await.unwrap();
+            assert_eq!(msgid.as_str(), "m");
+        }
+        Call::ListAccounts => assert_eq!(CLIENT.account().list().await.unwrap().len(), 1),
+        Call::GetState => assert_eq!(CLIENT.service_state().get(kf, customer).await.unwrap().state.0, 1),
+    }
+}
+
+/// What somebody writes who knows reqwest and cares about speed.
+struct ByHand {
+    http: reqwest::Client,
+    send: Url,
+    list: Url,
+    state: Url,
+}
+
+static BY_HAND: LazyLock<ByHand> = LazyLock::new(|| {
+    let url = |path: &str| Url::parse(&format!("{}/cgi-bin/kf/{path}", SERVER.base_url)).unwrap();
     let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).referer(false);
-    http.build().unwrap()
+    ByHand {
+        http: http.build().unwrap(),
+        send: url("send_msg"),
+        list: url("account/list"),
+        state: url("service_state/get"),
+    }
 });
 
-async fn typed(kf: &OpenKfid, customer: &ExternalUserId) {
-    let state = CLIENT.service_state().get(kf, customer).await.unwrap();
-    assert_eq!(state.state.0, 1);
+async fn post<T: DeserializeOwned>(url: &Url, body: &impl Serialize) -> T {
+    let request = BY_HAND.http.post(url.clone()).query(&[("access_token", "T")]).json(body);
+    request.send().await.unwrap().json().await.unwrap()
 }
 
-async fn by_hand(kf: &OpenKfid, customer: &ExternalUserId) {
-    let body = types::GetServiceStateRequest { open_kfid: kf.to_string(), external_userid: customer.to_string() };
-    let request =
-        HTTP.post(format!("{}/cgi-bin/kf/service_state/get", *BASE_URL)).query(&[("access_token", "T")]).json(&body);
-    let reply: types::GetServiceStateResponse = request.send().await.unwrap().json().await.unwrap();
-    assert_eq!((reply.errcode, reply.service_state), (0, Some(1)));
+async fn by_hand(call: Call, kf: &OpenKfid, customer: &ExternalUserId) {
+    match call {
+        Call::Send => {
+            let body = types::SendRequest {
+                msgid: Some("m1".to_owned()),
+                open_kfid: Some(kf.to_string()),
+                touser: Some(customer.to_string()),
+                msgtype: Some("text".to_owned()),
+                text: Some(types::SendRequestText { content: Some(WORDS.to_owned()) }),
+                ..Default::default()
+            };
+            let reply: types::SendResponse = post(&BY_HAND.send, &body).await;
+            assert_eq!((reply.errcode, reply.msgid.as_deref()), (0, Some("m")));
+        }
+        Call::ListAccounts => {
+            let body = types::ListCustomerServiceAccountRequest { offset: Some(0), limit: Some(100) };
+            let reply: types::ListCustomerServiceAccountResponse = post(&BY_HAND.list, &body).await;
+            assert_eq!((reply.errcode, reply.account_list.len()), (0, 1));
+        }
+        Call::GetState => {
+            let body =
+                types::GetServiceStateRequest { open_kfid: kf.to_string(), external_userid: customer.to_string() };
+            let reply: types::GetServiceStateResponse = post(&BY_HAND.state, &body).await;
+            assert_eq!((reply.errcode, reply.service_state), (0, Some(1)));
+        }
+    }
 }
 
-fn ids() -> (OpenKfid, ExternalUserId) {
-    ("wkAJ2GCAAAZSfhHCt7IFSvLKtMPxyJTw".into(), "wmAJ2GCAAAme1XQRC-NI-q0_ZM9ukoAw".into())
+async fn once(call: Call, side: Side, kf: &OpenKfid, customer: &ExternalUserId) {
+    match side {
+        Side::Typed => typed(call, kf, customer).await,
+        Side::ByHand => by_hand(call, kf, customer).await,
+    }
 }
+
+async fn run(call: Call, side: Side, count: usize) {
+    let (kf, customer) = (KF.into(), CUSTOMER.into());
+    for _ in 0..count {
+        once(call, side, &kf, &customer).await;
+    }
+}
+
+// The ratios.
+
+fn print_ratios() {
+    LazyLock::force(&CLIENT);
+    println!("\n{:<18} {:>22} {:>30}", "typed / by hand", "time", "instructions");
+    for call in CALLS {
+        println!("{:<18} {:>22} {:>30}", call.to_string(), ratio_of_times(call), ratio_of_instructions(call));
+    }
+}
+
+fn ratio_of_times(call: Call) -> String {
+    const SAMPLES: usize = 200;
+    let sample = |side| {
+        let started = Instant::now();
+        RUNTIME.block_on(run(call, side, 20));
+        started.elapsed() / 20
+    };
+    let (mut typed, mut by_hand): (Vec<Duration>, Vec<Duration>) =
+        (0..SAMPLES).map(|_| (sample(Side::Typed), sample(Side::ByHand))).unzip();
+    typed.sort();
+    by_hand.sort();
+    let (typed, by_hand) = (typed[SAMPLES / 2].as_secs_f64() * 1e6, by_hand[SAMPLES / 2].as_secs_f64() * 1e6);
+    format!("{typed:.1} / {by_hand:.1} µs = {:.3}", typed / by_hand)
+}
+
+fn ratio_of_instructions(call: Call) -> String {
+    match (instructions(call, Side::Typed), instructions(call, Side::ByHand)) {
+        (Some(typed), Some(by_hand)) => format!("{typed} / {by_hand} = {:.3}", typed as f64 / by_hand as f64),
+        _ => "not counted: no valgrind".to_owned(),
+    }
+}
+
+/// Instructions per call. None if there is no valgrind.
+fn instructions(call: Call, side: Side) -> Option<u64> {
+    const SHORT: u64 = 500;
+    const LONG: u64 = 2_500;
+    let total = |count: u64| {
+        let mut command = Command::new("valgrind");
+        command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(std::env::current_exe().ok()?);
+        let output = command.args(["run", &call.to_string(), &side.to_string(), &count.to_string()]).output().ok()?;
+        let report = String::from_utf8_lossy(&output.stderr).into_owned();
+        let line = report.lines().find_map(|line| line.split_once("Collected :")).expect("callgrind counts");
+        Some(line.1.trim().parse::<u64>().expect("callgrind prints a number"))
+    };
+    Some((total(LONG)? - total(SHORT)?) / (LONG - SHORT))
+}
+
+// The times.
 
 const AT_ONCE: [usize; 2] = [1, 64];
 
 #[divan::bench(args = AT_ONCE, sample_count = 500)]
 fn typed_call(bencher: Bencher<'_, '_>, at_once: usize) {
     LazyLock::force(&CLIENT);
-    let (kf, customer) = ids();
-    bencher.counter(at_once).bench(|| RUNTIME.block_on(join_all((0..at_once).map(|_| typed(&kf, &customer)))));
+    bench_side(bencher, Side::Typed, at_once);
 }
 
 #[divan::bench(args = AT_ONCE, sample_count = 500)]
 fn call_by_hand(bencher: Bencher<'_, '_>, at_once: usize) {
-    let (kf, customer) = ids();
-    bencher.counter(at_once).bench(|| RUNTIME.block_on(join_all((0..at_once).map(|_| by_hand(&kf, &customer)))));
+    bench_side(bencher, Side::ByHand, at_once);
+}
+
+fn bench_side(bencher: Bencher<'_, '_>, side: Side, at_once: usize) {
+    let (kf, customer) = (KF.into(), CUSTOMER.into());
+    let calls = || join_all((0..at_once).map(|_| once(Call::GetState, side, &kf, &customer)));
+    bencher.counter(at_once).bench(|| RUNTIME.block_on(calls()));
 }
 
 #[divan::bench]

@@ -25,6 +25,8 @@ pub(crate) enum Fault {
     Stall,
     /// These bytes, then closes.
     Bytes(String),
+    /// These bytes, then nothing more.
+    BytesThenStall(String),
 }
 
 /// A whole HTTP reply.
@@ -149,6 +151,10 @@ async fn serve(mut stream: TcpStream, script: Arc<Script>, requests: Arc<Mutex<V
             Some(Fault::Bytes(bytes)) => {
                 let _ = stream.write_all(bytes.as_bytes()).await;
                 return;
+            }
+            Some(Fault::BytesThenStall(bytes)) => {
+                let _ = stream.write_all(bytes.as_bytes()).await;
+                std::future::pending().await
             }
             Some(Fault::ResetBeforeRequest | Fault::ResetAfterRequest) => return reset(stream),
             Some(Fault::CloseAfterRequest) => return,

@@ -282,6 +282,35 @@ async fn no_fault_makes_a_call_outlive_its_deadline() {
     }
 }
 
+/// With and without HTTP settings of the user, whose time-outs are shorter and must not count.
+#[tokio::test]
+async fn a_download_that_stalls_ends_after_the_pause_limit() {
+    let whole = reply("200 OK", "application/octet-stream\r\ncontent-disposition: attachment", &"x".repeat(100));
+    let hasty: fn(wecom_kf::reqwest::ClientBuilder) -> wecom_kf::reqwest::ClientBuilder =
+        |http| http.timeout(Duration::from_millis(1)).read_timeout(Duration::from_millis(1));
+    for settings in [None, Some(hasty)] {
+        let server = BrokenServer::always(Fault::BytesThenStall(whole[..whole.len() - 50].to_owned())).await;
+        let limit = Duration::from_millis(300);
+        let mut builder = Client::builder(wecom_kf::Credentials::new("ww", "s")).base_url(server.url());
+        builder = builder.call_timeout(limit);
+        if let Some(settings) = settings {
+            builder = builder.http(settings);
+        }
+        // The limit holds for the first bytes, too, which a busy machine may not send in time.
+        let client = builder.build().unwrap();
+        let download = loop {
+            match client.media().get("m").await {
+                Ok(download) => break download,
+                Err(error) => assert!(matches!(error, Error::TimedOut { .. } | Error::NoToken { .. }), "{error:?}"),
+            }
+        };
+        let started = tokio::time::Instant::now();
+        let error = download.into_bytes(1 << 20).await.unwrap_err();
+        assert!(matches!(error, Error::TimedOut { after, .. } if after == limit), "{error:?}");
+        assert!(started.elapsed() >= limit - Duration::from_millis(50));
+    }
+}
+
 #[tokio::test]
 async fn gettoken_is_tried_three_times_when_the_gateway_fails_and_once_when_the_secret_is_wrong() {
     let cases = [

@@ -108,8 +108,7 @@ fn prepared_client(client: &mut ItemStruct) {
     client.attrs.retain(|attribute| !attribute.path().is_ident("derive"));
     client.attrs.push(parse_quote!(#[derive(Clone)]));
     client.fields = Fields::Named(parse_quote!({
-        pub(crate) base_url: reqwest::Url,
-        pub(crate) authorization: Option<reqwest::header::HeaderValue>,
+        pub(crate) base: std::sync::Arc<crate::client::Base>,
         pub(crate) http: reqwest::Client,
     }));
 }

@@ -1,13 +1,14 @@
 //! The part of `Client` that is the same for every operation: the base URL, the HTTP client and how a request is built.
 
 use std::fmt;
+use std::sync::Arc;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{ClientBuilder, Method, Request, Url, redirect, retry};
 use serde::Serialize;
 
-use crate::{AccessToken, Client, Error, FromJson, Operation, Parameter};
+use crate::{AccessToken, Client, Error, FromJson, Operation, Parameter, op};
 
 /// Everything except the characters that RFC 3986 calls unreserved.
 const PATH_SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -46,16 +47,9 @@ impl Client {
     /// [`Error::BaseUrl`]: the base URL is not an absolute http or https URL, or it has a query or a fragment. Otherwise
     /// as [`http_client`].
     pub fn new(base_url: impl AsRef<str>, settings: ClientBuilder) -> Result<Self, Error> {
-        Self::with_base_url(checked_base_url(base_url.as_ref())?, http_client(settings)?)
-    }
-
-    fn with_base_url(mut base_url: Url, http: reqwest::Client) -> Result<Self, Error> {
-        let path = base_url.path().trim_end_matches('/').to_owned();
-        base_url.set_path(&path);
-        // reqwest takes the user info out of a URL and makes a header of it; once is enough.
-        let mut probe = http.get(base_url).build()?;
-        let authorization = probe.headers_mut().remove(AUTHORIZATION);
-        Ok(Self { base_url: probe.url().clone(), authorization, http })
+        let http = http_client(settings)?;
+        let base = Base::new(checked_base_url(base_url.as_ref())?, &http)?;
+        Ok(Self { base: Arc::new(base), http })
     }
 
     /// Calls `operation`, which takes a JSON body, with a body and a reply of your own types.
@@ -116,29 +110,55 @@ impl Client {
         access_token: Option<&AccessToken>,
         parameters: Parameters<'_>,
     ) -> Result<Request, Error> {
-        let mut url = self.base_url.clone();
-        self.set_path(&mut url, path, parameters)?;
+        let mut url = self.base.url_of(path, parameters)?;
         set_query(&mut url, access_token, parameters);
         let mut request = Request::new(method, url);
-        if let Some(authorization) = &self.authorization {
+        if let Some(authorization) = &self.base.authorization {
             request.headers_mut().insert(AUTHORIZATION, authorization.clone());
         }
         Ok(request)
     }
+}
 
-    fn set_path(&self, url: &mut Url, path: &'static str, parameters: Parameters<'_>) -> Result<(), Error> {
-        let base = self.base_url.path().trim_end_matches('/');
-        if base.is_empty() && !path.contains('{') {
-            url.set_path(path);
-            return Ok(());
-        }
-        let mut whole = base.to_owned();
-        for segment in path.split_inclusive('/') {
-            push_segment(&mut whole, segment, parameters)?;
-        }
-        url.set_path(&whole);
-        Ok(())
+/// Where the API is, parsed once.
+pub(crate) struct Base {
+    /// Without a slash at the end of its path.
+    url: Url,
+    /// From the user info of the base URL.
+    authorization: Option<HeaderValue>,
+    /// The URL of each operation that has no parameter in its path, sorted by path: setting the path of a URL costs as
+    /// much as everything else that a request needs.
+    urls: Vec<(&'static str, Url)>,
+}
+
+impl Base {
+    fn new(url: Url, http: &reqwest::Client) -> Result<Self, Error> {
+        // reqwest takes the user info out of a URL and makes a header of it; once is enough.
+        let mut probe = http.get(url).build()?;
+        let authorization = probe.headers_mut().remove(AUTHORIZATION);
+        let url = probe.url().clone();
+        let paths = op::ALL.iter().map(|operation| operation.path).filter(|path| !path.contains('{'));
+        let mut urls: Vec<_> = paths.map(|path| (path, joined(&url, path))).collect();
+        urls.sort_unstable_by_key(|(path, _)| *path);
+        Ok(Self { url, authorization, urls })
     }
+
+    fn url_of(&self, path: &'static str, parameters: Parameters<'_>) -> Result<Url, Error> {
+        if let Ok(index) = self.urls.binary_search_by_key(&path, |(path, _)| *path) {
+            return Ok(self.urls[index].1.clone());
+        }
+        let mut filled = String::new();
+        for segment in path.split_inclusive('/') {
+            push_segment(&mut filled, segment, parameters)?;
+        }
+        Ok(joined(&self.url, &filled))
+    }
+}
+
+fn joined(base: &Url, path: &str) -> Url {
+    let mut url = base.clone();
+    url.set_path(&(base.path().trim_end_matches('/').to_owned() + path));
+    url
 }
 
 /// The message does not show the URL: the user info in it may be a password.
@@ -219,7 +239,6 @@ fn with_body(mut request: Request, body: Vec<u8>) -> Request {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::op;
 
     const TOKEN: &str = "T+1/= 甲";
     const IN_QUERY: &str = "access_token=T%2B1%2F%3D+%E7%94%B2";

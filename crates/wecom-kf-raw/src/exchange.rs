@@ -1,5 +1,7 @@
 //! Sending a request once, and decoding its reply.
 
+use std::pin::Pin;
+
 use bytes::Bytes;
 use reqwest::header::{ACCEPT, HeaderValue};
 use reqwest::{Request, StatusCode};
@@ -16,15 +18,20 @@ impl Client {
         T::decode(&self.fetch(request).await?)
     }
 
-    /// Sends `request` and collects the body of the reply. The same code for every operation.
-    async fn fetch(&self, mut request: Request) -> Result<Bytes, Error> {
+    /// Sends `request` and collects the body of the reply.
+    ///
+    /// The same code for every operation, compiled once. On the heap, because every function that waits for it would
+    /// otherwise copy its state.
+    fn fetch(&self, mut request: Request) -> Pin<Box<dyn Future<Output = Result<Bytes, Error>> + Send + '_>> {
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
-        let response = self.http.execute(request).await?;
-        if response.status() != StatusCode::OK {
-            // A response prints its URL and its headers, a Location with our query among them.
-            return Err(Error::Status(response.status()));
-        }
-        Ok(response.bytes().await?)
+        Box::pin(async move {
+            let response = self.http.execute(request).await?;
+            if response.status() != StatusCode::OK {
+                // A response prints its URL and its headers, a Location with our query among them.
+                return Err(Error::Status(response.status()));
+            }
+            Ok(response.bytes().await?)
+        })
     }
 }
 

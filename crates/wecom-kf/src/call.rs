@@ -1,9 +1,10 @@
 //! The one way in: token, send, errcode, and then the reply, a renewed token, a repeat, or an error.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 use tracing::Instrument;
 
 use crate::error::{Refusal, may_pass};
@@ -57,23 +58,20 @@ impl Caller {
             may_have_landed: false,
             last_cost: None,
         };
-        let outcome = timeout_at(deadline, call.run()).instrument(span.clone()).await;
-        let outcome = match outcome {
-            Ok(outcome) => outcome,
-            Err(_) => Err(Error::TimedOut { operation: operation.id, attempts: call.attempts, after: limits.call }),
-        };
+        let outcome = pin!(call.run()).instrument(span.clone()).await;
         let errcode = match &outcome {
             Ok(_) => Some(0),
             Err(error) => error.code().map(|code| code.0),
         };
         span.record("attempts", call.attempts);
         span.record("errcode", errcode);
-        let duration_ms = started.elapsed().as_millis() as u64;
+        // Called only by an event that somebody listens to.
+        let duration_ms = || started.elapsed().as_millis() as u64;
         span.in_scope(|| match &outcome {
-            Ok(_) => tracing::debug!(duration_ms, "answered"),
+            Ok(_) => tracing::debug!(duration_ms = duration_ms(), "answered"),
             // Of which gettoken told already, once for all who wait.
-            Err(error @ Error::NoToken { .. }) => tracing::debug!(duration_ms, %error, "failed"),
-            Err(error) => tracing::warn!(duration_ms, %error, "failed"),
+            Err(error @ Error::NoToken { .. }) => tracing::debug!(duration_ms = duration_ms(), %error, "failed"),
+            Err(error) => tracing::warn!(duration_ms = duration_ms(), %error, "failed"),
         });
         outcome
     }
@@ -169,20 +167,32 @@ impl<R: Request> Call<'_, R> {
     async fn token(&self) -> Result<Arc<AccessToken>, Error> {
         match self.tokens {
             Some(tokens) => {
-                tokens.get().await.map_err(|source| Error::NoToken { operation: Self::OPERATION.id, source })
+                let token = self.in_time(tokens.get()).await?;
+                token.map_err(|source| Error::NoToken { operation: Self::OPERATION.id, source })
             }
             None => Ok(Arc::default()),
         }
     }
 
+    /// Waits for `work` until the call's deadline. Its timer is started only if `work` is not ready at once.
+    async fn in_time<T>(&self, work: impl Future<Output = T>) -> Result<T, Error> {
+        timeout_at(self.deadline, work).await.map_err(|_| self.timed_out(self.limits.call))
+    }
+
+    fn timed_out(&self, after: Duration) -> Error {
+        Error::TimedOut { operation: Self::OPERATION.id, attempts: self.attempts, after }
+    }
+
     async fn attempt(&self, token: &AccessToken) -> Attempt<R::Reply> {
         let operation = Self::OPERATION.id;
         let attempts = self.attempts;
-        match timeout(self.limits.attempt, self.request.send(&self.caller.raw, token)).await {
-            Err(_) => Attempt::Lost {
-                error: Error::TimedOut { operation, attempts, after: self.limits.attempt },
-                surely_not_sent: false,
-            },
+        // One timer for both limits: the attempt's, or the call's if that comes first.
+        let limit = Instant::now() + self.limits.attempt;
+        let after = if limit < self.deadline { self.limits.attempt } else { self.limits.call };
+        // Pinned here, so that it is not copied into the timer's future.
+        let send = pin!(self.request.send(&self.caller.raw, token));
+        match timeout_at(limit.min(self.deadline), send).await {
+            Err(_) => Attempt::Lost { error: self.timed_out(after), surely_not_sent: false },
             Ok(Err(error)) => {
                 let surely_not_sent = match &error {
                     raw::Error::Transport(error) => error.is_connect() || error.is_builder(),
@@ -222,7 +232,7 @@ impl<R: Request> Call<'_, R> {
             return Err(Error::Refused(refusal));
         };
         tracing::info!(errcode = refusal.code.0, "access token rejected, renewing it");
-        match tokens.replace(rejected).await {
+        match self.in_time(tokens.replace(rejected)).await? {
             Some(Ok(token)) => Ok(token),
             Some(Err(source)) => Err(Error::NoToken { operation: Self::OPERATION.id, source }),
             None => Err(Error::Refused(refusal)),
@@ -234,7 +244,7 @@ impl<R: Request> Call<'_, R> {
     async fn refresh(&self, suspect: &Arc<AccessToken>, refusal: Refusal) -> Result<Arc<AccessToken>, Error> {
         let tokens = self.tokens.filter(|_| self.attempts < self.caller.retry.attempts());
         let fresh = match tokens {
-            Some(tokens) => tokens.refresh(suspect).await,
+            Some(tokens) => self.in_time(tokens.refresh(suspect)).await?,
             None => None,
         };
         let fresh = fresh.ok_or_else(|| Error::Refused(refusal.clone()))?;

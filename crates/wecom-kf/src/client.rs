@@ -93,6 +93,7 @@ impl Client {
             credentials,
             base_url: Ok(defaults::BASE_URL.to_owned()),
             http: reqwest::ClientBuilder::new(),
+            has_http_settings: false,
             connect_timeout: defaults::CONNECT_TIMEOUT,
             limits: Limits { attempt: defaults::ATTEMPT_TIMEOUT, call: defaults::CALL_TIMEOUT },
             retry: RetryPolicy::default(),
@@ -213,6 +214,7 @@ pub struct ClientBuilder {
     credentials: Credentials,
     base_url: Result<String, Bilingual>,
     http: reqwest::ClientBuilder,
+    has_http_settings: bool,
     connect_timeout: Duration,
     limits: Limits,
     retry: RetryPolicy,
@@ -235,6 +237,7 @@ impl ClientBuilder {
     /// after yours.
     pub fn http(mut self, settings: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder) -> Self {
         self.http = settings(self.http);
+        self.has_http_settings = true;
         self
     }
 
@@ -297,13 +300,12 @@ impl ClientBuilder {
             return Err(Error::Settings(problems));
         }
         let Credentials { corp_id, secret } = self.credentials;
-        let http = self
-            .http
-            .connect_timeout(self.connect_timeout)
-            // The limit of an attempt is kept by the call itself; a shorter one of the user's must not get in between.
-            .timeout(limits.call)
-            .read_timeout(limits.call)
-            .pool_idle_timeout(defaults::POOL_IDLE_TIMEOUT);
+        let mut http = self.http.connect_timeout(self.connect_timeout).pool_idle_timeout(defaults::POOL_IDLE_TIMEOUT);
+        if self.has_http_settings {
+            // The call keeps all limits itself. A time-out of the user's cannot be removed, so it is made too long to
+            // come first; without one, reqwest starts no timers.
+            http = http.timeout(LONGEST).read_timeout(LONGEST);
+        }
         let raw = raw::Client::new(base_url.clone(), http).map_err(|error| Error::settings(no_http_client(&error)))?;
         let jitter = self.retry.source_of_jitter();
         let caller = Arc::new(Caller { raw, retry: self.retry, budget: RetryBudget::full(), secret: secret.clone() });

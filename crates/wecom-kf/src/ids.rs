@@ -115,7 +115,8 @@ impl MsgId {
             let en = format!("no random msgid, the operating system has no randomness: {error}");
             Error::settings(Bilingual::new(en, "无法生成随机 msgid：操作系统不能提供随机数"))
         })?;
-        Ok(Self(format!("{:032x}", u128::from_ne_bytes(bytes))))
+        let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half)]);
+        Ok(Self(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()))
     }
 
     /// The id as text.

@@ -17,6 +17,7 @@
 //! ```
 
 mod download;
+mod pause;
 mod upload;
 
 use std::path::Path;
@@ -29,6 +30,7 @@ use crate::client::Client;
 use crate::input;
 use crate::raw::media::Range;
 use crate::raw::op;
+use pause::PauseLimit;
 
 /// Files: [`Client::media`].
 #[derive(Clone, Copy, Debug)]
@@ -132,6 +134,6 @@ impl Media<'_> {
         input::not_empty("media_id", media_id)?;
         let reply = self.0.call(&op::MediaGet { media_id: media_id.to_owned(), range }).await?;
         let missing = Error::BadReply { operation: "media_get", problem: "neither a file nor a refusal" };
-        Ok(Download(reply.file.ok_or(missing)?))
+        Ok(Download(reply.file.ok_or(missing)?, PauseLimit::new(self.0.call_timeout())))
     }
 }

@@ -71,7 +71,7 @@ impl<'a> Messages<'a> {
         external_userid: &ExternalUserId,
         message: impl Into<Outgoing>,
     ) -> Result<MsgId, Error> {
-        self.send_as(&MsgId::random()?, open_kfid, external_userid, message).await
+        self.send_under(MsgId::random()?, open_kfid, external_userid, message.into()).await
     }
 
     /// Sends a message under a msgid of yours, as [`send`](Self::send) does under a random one.
@@ -87,21 +87,31 @@ impl<'a> Messages<'a> {
         message: impl Into<Outgoing>,
     ) -> Result<MsgId, Error> {
         msgid.check()?;
+        self.send_under(msgid.clone(), open_kfid, external_userid, message.into()).await
+    }
+
+    async fn send_under(
+        self,
+        msgid: MsgId,
+        open_kfid: &OpenKfid,
+        external_userid: &ExternalUserId,
+        message: Outgoing,
+    ) -> Result<MsgId, Error> {
         open_kfid.check()?;
         external_userid.check()?;
         let mut body = types::SendRequest {
-            msgid: Some(msgid.to_string()),
-            open_kfid: Some(open_kfid.to_string()),
-            touser: Some(external_userid.to_string()),
+            msgid: Some(msgid.as_str().to_owned()),
+            open_kfid: Some(open_kfid.as_str().to_owned()),
+            touser: Some(external_userid.as_str().to_owned()),
             ..Default::default()
         };
-        message.into().put_into(&mut body)?;
+        message.put_into(&mut body)?;
         let session = self.client.service_state();
         if self.checks_session {
             session.take_for_sending(open_kfid, external_userid).await?;
         }
         match self.client.call(&op::SendMsg { body }).await {
-            Ok(reply) => Ok(sent_msgid(reply.msgid, msgid.clone())),
+            Ok(reply) => Ok(sent_msgid(reply.msgid, msgid)),
             Err(error) => Err(session.named_in(error, open_kfid, external_userid).await),
         }
     }

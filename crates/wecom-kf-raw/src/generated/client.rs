@@ -2335,8 +2335,7 @@ pub mod types {
 /// Version: 2.0.0
 #[derive(Clone)]
 pub struct Client {
-    pub(crate) base_url: reqwest::Url,
-    pub(crate) authorization: Option<reqwest::header::HeaderValue>,
+    pub(crate) base: std::sync::Arc<crate::client::Base>,
     pub(crate) http: reqwest::Client,
 }
 #[allow(clippy::all)]

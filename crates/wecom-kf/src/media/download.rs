@@ -3,7 +3,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use futures_util::{Stream, TryStreamExt};
@@ -13,6 +13,7 @@ use tokio::io::{AsyncSeekExt, AsyncWriteExt};
 use tokio::task::spawn_blocking;
 
 use super::Media;
+use super::pause::{PauseLimit, TooLong};
 use crate::raw::media::{Download as RawDownload, Range};
 use crate::raw::{self, limits::media_upload, op};
 use crate::{ErrCode, Error};
@@ -20,7 +21,7 @@ use crate::{ErrCode, Error};
 /// A file on its way: a stream of its bytes, and what WeCom says of it.
 ///
 /// Its Debug shows the length only.
-pub struct Download(pub(super) RawDownload);
+pub struct Download(pub(super) RawDownload, pub(super) PauseLimit);
 
 impl Download {
     /// The name it was sent under: without folders and control characters, so that it can name a file here. It is the
@@ -60,7 +61,14 @@ impl Stream for Download {
     type Item = Result<Bytes, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        Pin::new(&mut self.0).poll_next(context).map_err(broke_off)
+        let Self(raw, pause) = &mut *self;
+        let chunk = Pin::new(raw).poll_next(context);
+        match ready!(pause.poll(context, chunk)) {
+            Ok(chunk) => Poll::Ready(chunk.map(|chunk| chunk.map_err(broke_off))),
+            Err(TooLong(after)) => {
+                Poll::Ready(Some(Err(Error::TimedOut { operation: op::MEDIA_GET.id, attempts: 1, after })))
+            }
+        }
     }
 }
 
