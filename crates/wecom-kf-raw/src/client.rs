@@ -305,8 +305,8 @@ mod tests {
     #[test]
     fn an_unusable_base_url_is_refused_without_being_shown() {
         for (base_url, problem) in [
-            ("qyapi.weixin.qq.com", "is not a URL"),
-            ("", "is not a URL"),
+            ("qyapi.weixin.qq.com", "has no scheme"),
+            ("http://", "is not a URL"),
             ("ftp://h", "neither http nor https"),
             ("http://h/?geheim", "has a query"),
             ("http://h/#geheim", "has a fragment"),
