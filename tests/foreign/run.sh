@@ -82,13 +82,19 @@ generate_python() {
 
 generate_models() {
     "$work/venv/bin/datamodel-codegen" --input "$dist/$1" --input-file-type openapi \
-        --output-model-type pydantic_v2.BaseModel --output "$work/python/wecom_kf_models.py" --disable-timestamp
-    ! grep -nE '^class [A-Za-z]+[0-9]' "$work/python/wecom_kf_models.py"
+        --output-model-type pydantic_v2.BaseModel --output "$work/python/$2.py" --disable-timestamp
+    # Numbered names mean that a new schema renames others.
+    ! grep -nE '^class [A-Za-z]+[0-9]' "$work/python/$2.py"
 }
 
 decode_samples() {
-    generate_models "$1"
+    generate_models "$1" wecom_kf_models
     PYTHONPATH=$work/python "$work/venv/bin/python" "$here/python/samples.py" "$samples" "$dist/$1"
+}
+
+decode_callback() {
+    generate_models wecom-kf-callback.openapi.json wecom_kf_callback_models
+    PYTHONPATH=$work/python "$work/venv/bin/python" "$here/python/callback.py" "$dist/wecom-kf-callback.openapi.json"
 }
 
 # The simulator ends with an error if the program does, and `--check` if it finds that the program does something wrong.
@@ -130,6 +136,7 @@ for document in wecom-kf.openapi-3.1.json wecom-kf.openapi.json; do
         against_simulator "$work/venv/bin/python" "$here/python/client.py"
     check "$document: models of datamodel-code-generator decode every sample" decode_samples "$document"
 done
+check "wecom-kf-callback.openapi.json: models of datamodel-code-generator decode the known answers" decode_callback
 # Lenient: otherwise nearly all that it makes up is refused for an unknown field.
 check "schemathesis: the simulator answers as the portable document says" "$sim" --port 0 --strictness lenient \
     --servicer zhangsan run -- "$here/schemathesis.sh" "$work/venv/bin/schemathesis" "$dist/wecom-kf.openapi.json"
