@@ -4,8 +4,8 @@ use anyhow::{Result, bail};
 use serde_json::{Map, Value, json};
 
 use super::tree::{components, each_child, each_operation};
-use crate::document::pascal_case;
 use crate::lower::Step;
+use crate::names::type_name;
 
 /// Generators invent names for inline schemas, such as `Text1` to `Text9`, and a new one renumbers them all. Here each
 /// has the name of the Rust type, which is made of the names of the schema and of the property.
@@ -28,7 +28,7 @@ pub fn name_inline_schemas(root: &mut Value) -> Result<Step> {
 fn name_parts(root: &mut Value, named: &mut Map<String, Value>) -> Result<()> {
     let mut result = Ok(());
     each_operation(root, |operation| {
-        let name = pascal_case(operation.get("operationId").and_then(Value::as_str).unwrap_or_default()) + "Request";
+        let name = type_name(operation.get("operationId").and_then(Value::as_str).unwrap_or_default()) + "Request";
         let content = operation.get_mut("requestBody").and_then(|body| body.get_mut("content")?.as_object_mut());
         let media = content.into_iter().flat_map(|content| content.values_mut());
         for schema in media.filter_map(|media| media.get_mut("schema")) {
@@ -60,7 +60,7 @@ fn take_children(schema: &mut Value, name: &str, named: &mut Map<String, Value>)
         let step = match part {
             // The parts of `allOf` are one object.
             "" => take_children(child, name, named),
-            part => take(child, format!("{name}{}", pascal_case(part)), named),
+            part => take(child, name.to_owned() + &type_name(part), named),
         };
         if result.is_ok() {
             result = step;

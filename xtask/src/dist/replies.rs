@@ -1,5 +1,7 @@
 //! Replies are typed as WeCom sends them, not as it documents them.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value, json};
 
@@ -39,12 +41,13 @@ pub fn lenient(root: &mut Value, sides: &Sides) -> Result<Vec<Step>> {
     for (schema, property, other) in TWO_TYPES {
         two_types(schemas, schema, property, other)?;
     }
+    let types = types(schemas);
     let (mut required, mut nullable) = (0, 0);
     let replies = schemas.iter_mut().filter(|(name, _)| sides.is_reply(name));
     for (_, schema) in replies {
         each_schema(schema, &mut |schema| {
             required += usize::from(schema.remove("required").is_some());
-            nullable += nullable_properties(schema);
+            nullable += nullable_properties(schema, &types);
         });
     }
     Ok(vec![
@@ -80,15 +83,21 @@ fn two_types(schemas: &mut Map<String, Value>, schema: &str, property: &str, oth
     Ok(())
 }
 
+/// The `type` of every schema that has one.
+fn types(schemas: &Map<String, Value>) -> BTreeMap<String, Value> {
+    schemas.iter().filter_map(|(name, schema)| Some((name.clone(), schema.get("type")?.clone()))).collect()
+}
+
 /// A refusal holds `errcode` and `errmsg` only, WeCom leaves out what it documents as always there, and it writes null
 /// for a value that is missing. Generated decoders otherwise fail on it.
-fn nullable_properties(schema: &mut Map<String, Value>) -> usize {
+fn nullable_properties(schema: &mut Map<String, Value>, types: &BTreeMap<String, Value>) -> usize {
     let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
     let mut count = 0;
     for property in properties.into_iter().flat_map(|properties| properties.values_mut()) {
         // What stands beside a reference is ignored in 3.0, and `nullable` needs a `type` beside it.
-        if reference(property).is_some() {
-            *property = json!({ "type": "object", "allOf": [property.take()] });
+        if let Some(name) = reference(property) {
+            let Some(kind) = types.get(name) else { continue };
+            *property = json!({ "type": kind, "allOf": [property.take()] });
         }
         match property.get_mut("anyOf").and_then(Value::as_array_mut) {
             Some(branches) => branches[0]["nullable"] = json!(true),

@@ -351,6 +351,30 @@ fn every_text_of_the_chinese_product_is_translated() {
     assert_eq!(missing.unwrap(), Vec::<String>::new());
 }
 
+/// What the source document may say, beyond what it says today.
+#[test]
+fn names_and_nulls_fit_other_documents_too() {
+    let added = "    SendResponse:\n      description: x\n      type: object\n      properties:\n        a-b:\n          description: x\n          type: object\n          properties:\n            inner: { type: array, description: x, items: { type: object, properties: { c: { type: string, description: x } } } }\n        level: { type: string, enum: [low, high], description: x }\n        id: { $ref: '#/components/schemas/OpenKfId' }\n";
+    let edit = |text: String| {
+        let start = text.find("    SendResponse:\n").unwrap();
+        let end = start + text[start..].find("        errcode:").unwrap();
+        let id = "    OpenKfId:\n      description: x\n      type: string\n";
+        format!("{}{id}{added}{}", &text[..start], &text[end..])
+    };
+    let portable = with_sources(edit, |sources| Ok(portable(sources)?.root)).unwrap();
+    let all = schemas(&portable);
+    let properties = &all["SendResponse"]["properties"];
+    let reference = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
+    assert_eq!(properties["a-b"]["allOf"][0], reference("SendResponseAB"));
+    assert_eq!(all["SendResponseAB"]["properties"]["inner"]["items"], reference("SendResponseABInnerItem"));
+    assert_eq!(all["SendResponseLevel"]["enum"], json!(["low", "high"]));
+    let id = &properties["id"];
+    assert_eq!(
+        (&id["type"], &id["nullable"], &id["allOf"][0]),
+        (&json!("string"), &json!(true), &reference("OpenKfId"))
+    );
+}
+
 #[test]
 fn a_bad_row_of_the_translations_is_refused() {
     for (rows, expected) in [
@@ -378,6 +402,17 @@ fn a_document_that_no_longer_fits_a_step_is_refused_with_place_and_remedy() {
             "      required: [msgid, open_kfid]\n      properties:\n",
             "      required: [msgid, open_kfid]\n      properties:\n        msgtype: { type: string, description: x }\n",
             "RecallMsgRequest: has a msgtype; add it to UNIONS",
+        ),
+        // A body that msgtype does not name could be a member of every kind.
+        (
+            "image, video, link or miniprogram.\" }\n        image:",
+            "image, video or miniprogram.\" }\n        image:",
+            "KnowledgeAttachmentInput.properties.link: is an object, but msgtype does not name it",
+        ),
+        (
+            "        groupchat:\n",
+            "        robot:\n          description: x\n          type: object\n          properties: { a: { type: string, description: x } }\n        groupchat:\n",
+            "UpgradeServiceRequest.properties.robot: is an object, but type does not name it",
         ),
         (
             "    RecallMsgRequest:\n",

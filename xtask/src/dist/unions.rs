@@ -6,8 +6,9 @@ use serde_json::{Map, Value, json};
 use super::names::insert;
 use super::texts::Texts;
 use super::tree::{Sides, components};
-use crate::document::{pascal_case, reference};
+use crate::document::reference;
 use crate::lower::Step;
+use crate::names::type_name;
 
 /// A schema with one body for each kind, and the property that names the kind.
 struct Union {
@@ -83,7 +84,7 @@ struct Variant {
 
 impl Variant {
     fn value_name(&self, by: &str) -> String {
-        format!("{}{}", self.name, pascal_case(by))
+        format!("{}{}", self.name, type_name(by))
     }
 }
 
@@ -92,7 +93,15 @@ impl Union {
     fn variant_name(&self, kind: &str) -> String {
         let last = self.schema.rfind(|letter: char| letter.is_ascii_uppercase()).unwrap_or_default();
         let (front, back) = self.schema.split_at(last);
-        format!("{front}{}{back}", pascal_case(kind))
+        format!("{front}{}{back}", type_name(kind))
+    }
+
+    /// Whether `kind` is one of the kinds: it has a number, or the description of the property `by` names it.
+    fn knows(&self, kind: &str, description: &str) -> bool {
+        match self.numbers {
+            [] => description.split(|letter: char| !letter.is_alphanumeric() && letter != '_').any(|word| word == kind),
+            numbers => numbers.iter().any(|(name, _)| *name == kind),
+        }
     }
 
     fn value(&self, kind: &str) -> Value {
@@ -129,6 +138,15 @@ fn variants(schemas: &Map<String, Value>, union: &Union, texts: &mut Texts) -> R
     let kinds: Vec<&String> =
         properties.iter().filter(|(_, property)| reference(property).is_some()).map(|(name, _)| name).collect();
     ensure!(!kinds.is_empty(), "{place}: has no property that is a body; {remedy}");
+    let described = properties[union.by]["description"].as_str().unwrap_or_default();
+    for kind in &kinds {
+        ensure!(
+            union.knows(kind, described),
+            "{place}.properties.{kind}: is an object, but {} does not name it; if it is the body of a kind, name it in the description of {}, otherwise {remedy}",
+            union.by,
+            union.by
+        );
+    }
     kinds
         .iter()
         .map(|kind| {
