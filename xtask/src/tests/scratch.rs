@@ -35,6 +35,9 @@ impl Scratch {
         let manifest = read("crates/wecom-kf-raw/Cargo.toml");
         scratch.write("crates/wecom-kf-raw/Cargo.toml", &with_test_dependencies(&manifest));
         scratch.write("crates/wecom-kf-raw/README.md", "");
+        // What the crate depends on in this workspace.
+        let text = Path::new("crates/wecom-kf-text");
+        copy(&workspace_root().join(text), &scratch.path().join(text));
         codegen::write(scratch.path()).unwrap();
         scratch
     }
