@@ -23,7 +23,7 @@ const SHOWN_OF_FILE: usize = 40;
 const SHOWN_IN_ALL: usize = 200;
 
 /// The files to be, by their path from the workspace's root, and what people read about them.
-pub struct Rendered {
+struct Rendered {
     files: BTreeMap<PathBuf, String>,
     report: String,
 }
@@ -73,8 +73,11 @@ fn list(paths: &[PathBuf]) -> String {
 }
 
 impl Rendered {
-    pub fn from_documents(root: &Path) -> Result<Self> {
-        let inputs = Inputs::read(root)?;
+    fn from_documents(root: &Path) -> Result<Self> {
+        Self::of(&Inputs::read(root)?, &operations::typed_methods(root)?)
+    }
+
+    fn of(inputs: &Inputs, typed: &operations::TypedMethods) -> Result<Self> {
         let document = Document::read(inputs.text(document::FILE))?;
         let normal = check::check(&document)?;
         let errcodes = Errcodes::read(inputs.text(errcodes::FILE), &document)?;
@@ -93,7 +96,7 @@ impl Rendered {
         add("inputs.sha256", inputs.digests());
         files.insert(LOWERED.into(), json_file(lowered.document.root.clone(), &from_document)?);
         files.insert(operations::DECODERS.into(), operations::decoders(&document));
-        files.insert(operations::TABLE.into(), operations::table(&document, &operations::typed_methods(root)?));
+        files.insert(operations::TABLE.into(), operations::table(&document, typed));
 
         let (products, portable) = dist::products(&dist::Sources {
             document: &normal,
@@ -110,7 +113,7 @@ impl Rendered {
     }
 
     /// The paths whose file differs from what was rendered, is missing, or should no longer be there.
-    pub fn stale(&self, root: &Path) -> Result<Vec<PathBuf>> {
+    fn stale(&self, root: &Path) -> Result<Vec<PathBuf>> {
         let mut stale: Vec<PathBuf> = self
             .files
             .iter()
@@ -157,6 +160,14 @@ impl Rendered {
         }
         shown
     }
+}
+
+/// Renders everything from `document` and the other documents of the workspace, and writes nothing.
+#[cfg(test)]
+pub fn try_document(document: &str) -> Result<()> {
+    let mut inputs = Inputs::read(&workspace_root())?;
+    inputs.0.insert(document::FILE, document.to_owned());
+    Rendered::of(&inputs, &BTreeMap::new()).map(drop)
 }
 
 /// The Rust that is made of the documents.

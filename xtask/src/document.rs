@@ -17,8 +17,12 @@ pub const FILE: &str = "spec/wecom-kf.yaml";
 pub const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
 /// Operations that the generator cannot express, because they move files (progenitor #402, #518). Their request values
-/// are written by hand in crates/wecom-kf-raw/src/media.
-pub const BY_HAND: [&str; 3] = ["media_get", "media_upload", "media_uploadimg"];
+/// are written by hand in crates/wecom-kf-raw/src/media, for replies of these schemas.
+pub const BY_HAND: [(&str, &str); 3] = [
+    ("media_get", "ErrorModel"),
+    ("media_upload", "MediaUploadResponse"),
+    ("media_uploadimg", "MediaUploadimgResponse"),
+];
 
 /// The document: as a tree, for its extensions, and as OpenAPI, for everything else. The two say the same.
 #[derive(Clone, Debug)]
@@ -37,13 +41,74 @@ pub struct Operation<'a> {
     pub api: &'a openapiv3::Operation,
 }
 
-/// Reads YAML and refuses a key that is there twice, of which a person sees only one.
+/// Reads YAML and refuses a key that is there twice, of which a person sees only one, and everything that JSON does not
+/// have.
 pub fn read_yaml(text: &str, name: &str) -> Result<Value> {
     // By way of a YAML value: reading straight into a struct lets the last of two equal keys win in silence.
     let value: yaml_serde::Value =
         yaml_serde::from_str(text).with_context(|| format!("{name} cannot be read as YAML"))?;
-    serde_json::to_value(value)
-        .with_context(|| format!("{name} contains something that JSON does not have, such as a key that is no string"))
+    let mut problems = Problems::default();
+    let json = to_json(value, "", &mut problems);
+    problems.into_result(name)?;
+    Ok(json)
+}
+
+fn to_json(value: yaml_serde::Value, place: &str, problems: &mut Problems) -> Value {
+    match value {
+        yaml_serde::Value::Null => Value::Null,
+        yaml_serde::Value::Bool(value) => Value::Bool(value),
+        yaml_serde::Value::String(text) => Value::String(text),
+        yaml_serde::Value::Number(number) => match serde_json::to_value(&number) {
+            Ok(Value::Number(number)) => Value::Number(number),
+            _ => {
+                problems.add(place, format!("is {number}, which is no number of JSON; write a finite one"));
+                Value::Null
+            }
+        },
+        yaml_serde::Value::Sequence(items) => {
+            let items = items.into_iter().enumerate();
+            items.map(|(index, item)| to_json(item, &format!("{place}[{index}]"), problems)).collect()
+        }
+        yaml_serde::Value::Mapping(map) => {
+            let mut object = Map::new();
+            for (key, child) in map {
+                let key = match key {
+                    yaml_serde::Value::String(key) => key,
+                    yaml_serde::Value::Number(key) => key.to_string(),
+                    yaml_serde::Value::Bool(key) => key.to_string(),
+                    other => {
+                        problems.add(
+                            if place.is_empty() { "the document" } else { place },
+                            format!(
+                                "has a key that is no text but {}; put it in quotes, or correct the braces",
+                                kind_of(&other)
+                            ),
+                        );
+                        continue;
+                    }
+                };
+                let below = if place.is_empty() { key.clone() } else { format!("{place}.{key}") };
+                let child = to_json(child, &below, problems);
+                if object.insert(key, child).is_some() {
+                    problems.add(&below, "is there twice, once as a text and once as a number; drop one");
+                }
+            }
+            Value::Object(object)
+        }
+        yaml_serde::Value::Tagged(tagged) => {
+            problems.add(place, format!("has the YAML tag {}, which means nothing here; drop it", tagged.tag));
+            Value::Null
+        }
+    }
+}
+
+fn kind_of(value: &yaml_serde::Value) -> &'static str {
+    match value {
+        yaml_serde::Value::Null => "nothing",
+        yaml_serde::Value::Sequence(_) => "a list",
+        yaml_serde::Value::Mapping(_) => "an object",
+        _ => "a tag",
+    }
 }
 
 impl Document {

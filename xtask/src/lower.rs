@@ -107,7 +107,7 @@ impl Lowering {
             let ReferenceOr::Item(item) = item else { continue };
             for operation in [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete] {
                 let id = operation.as_ref().and_then(|operation| operation.operation_id.as_deref());
-                if id.is_some_and(|id| BY_HAND.contains(&id)) {
+                if id.is_some_and(|id| BY_HAND.iter().any(|(by_hand, _)| *by_hand == id)) {
                     *operation = None;
                     stripped += 1;
                 }

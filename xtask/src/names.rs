@@ -12,6 +12,15 @@ pub fn field_name(name: &str) -> String {
     identifier(name, |name| name.to_snake_case())
 }
 
+/// The argument that a parameter named `name` becomes. progenitor has another rule for leading digits than typify.
+pub fn argument_name(name: &str) -> String {
+    let field = field_name(name);
+    match name.trim_start_matches(['_', '-']).starts_with(|first: char| first.is_ascii_digit()) {
+        true => format!("_{}", field.trim_start_matches('x').trim_start_matches('_')),
+        false => field,
+    }
+}
+
 /// The constant of a value at `path`, a list of property names.
 pub fn constant_name(path: &[String]) -> String {
     identifier(&path.join("_"), |name| name.to_shouty_snake_case())
@@ -39,7 +48,8 @@ pub fn type_at(place: &str) -> String {
 
 /// Whether Rust takes `name` as a name.
 pub fn is_identifier(name: &str) -> bool {
-    syn::parse_str::<syn::Ident>(name).is_ok()
+    // `gen` is a keyword of the edition 2024, which syn does not know of.
+    name != "gen" && syn::parse_str::<syn::Ident>(name).is_ok()
 }
 
 fn identifier(name: &str, to_case: impl Fn(&str) -> String) -> String {

@@ -10,7 +10,7 @@ use quote::{format_ident, quote};
 use crate::document::{Document, Operation, pascal_case, source_of};
 use crate::errcodes::Errcodes;
 use crate::lower::{NO_ERRCODE, SECRETS, is_password};
-use crate::names::{field_name, type_at, type_name};
+use crate::names::{argument_name, type_at, type_name};
 use crate::normal::described_reference;
 use crate::rust_types::RustTypes;
 use crate::schema::{Slot, object, walk};
@@ -179,7 +179,7 @@ impl<'a> Parameter<'a> {
             }
         };
         Self {
-            name: field_name(&data.name),
+            name: argument_name(&data.name),
             data,
             ty,
             is_copy: number.is_some(),

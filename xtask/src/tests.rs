@@ -1,5 +1,6 @@
 //! Tests of the generator on the documents of this workspace; what it makes of other documents is tested in the modules.
 
+mod edits;
 mod probe;
 mod refusals;
 mod scratch;

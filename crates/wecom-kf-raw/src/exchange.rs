@@ -52,7 +52,7 @@ fn reply<T: Reply + DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
 /// counts.
 #[doc(hidden)]
 pub fn refusal_in<T: Reply>(body: &[u8]) -> Option<T> {
-    let ErrorModel { errcode, errmsg } = object(body).ok()?;
+    let ErrorModel { errcode, errmsg, .. } = object(body).ok()?;
     (errcode != 0).then(|| T::refusal(errcode, errmsg))
 }
 

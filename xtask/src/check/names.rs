@@ -6,7 +6,7 @@ use openapiv3::{ParameterSchemaOrContent, SchemaKind, Type};
 
 use crate::document::Document;
 use crate::lower::{MESSAGE_JSON, SECRETS, is_password};
-use crate::names::{constant_name, field_name, is_identifier, type_at, type_name};
+use crate::names::{argument_name, constant_name, field_name, is_identifier, type_at, type_name};
 use crate::normal::is_map;
 use crate::problems::Problems;
 use crate::schema::{Slot, each_schema, object};
@@ -133,7 +133,7 @@ fn check_parameters(normal: &Document, problems: &mut Problems) {
             let place = format!("{}.parameters[{index}]", operation.place);
             let name = &parameter.name;
             check_name(&place, name, problems);
-            if let Some(other) = fields.insert(field_name(name), name.clone()).filter(|other| other != name) {
+            if let Some(other) = fields.insert(argument_name(name), name.clone()).filter(|other| other != name) {
                 problems
                     .add(&place, format!("{name} and {other} are one name in Rust; the generator cannot have both"));
             }

@@ -336,8 +336,8 @@ fn check_replies(operation: &Operation<'_>, problems: &mut Problems) {
 fn check_files(document: &Document, problems: &mut Problems) {
     let operations = document.operations();
     for operation in &operations {
-        let is_by_hand = BY_HAND.contains(&operation.id());
-        if operation.moves_files() && !is_by_hand {
+        let by_hand = BY_HAND.iter().find(|(id, _)| *id == operation.id());
+        if operation.moves_files() && by_hand.is_none() {
             let name = names::type_name(operation.id());
             problems.add(
                 &operation.place,
@@ -347,14 +347,23 @@ fn check_files(document: &Document, problems: &mut Problems) {
                     operation.id()
                 ),
             );
-        } else if is_by_hand && !operation.moves_files() {
+        } else if by_hand.is_some() && !operation.moves_files() {
             problems.add(
                 &operation.place,
                 format!("moves no files any more; take {:?} out of BY_HAND in xtask/src/document.rs and its code out of crates/wecom-kf-raw/src/media", operation.id()),
             );
         }
     }
-    for id in BY_HAND {
+    for (operation, (id, reply)) in operations.iter().flat_map(|operation| BY_HAND.map(|by_hand| (operation, by_hand)))
+    {
+        if operation.id() == id && operation.reply_schema().is_some_and(|schema| schema != reply) {
+            problems.add(
+                &operation.place,
+                format!("is written by hand for replies of the schema {reply}; change crates/wecom-kf-raw/src/media and BY_HAND in xtask/src/document.rs with it"),
+            );
+        }
+    }
+    for (id, _) in BY_HAND {
         if operations.iter().all(|operation| operation.id() != id) {
             problems.add(
                 "paths",

@@ -425,6 +425,12 @@ fn operations_that_move_files() {
             "add \"probe\" to BY_HAND in xtask/src/document.rs",
         ],
     );
+    let renamed = read(DOCUMENT).replace("MediaUploadResponse", "MediaUploaded");
+    assert_refused(
+        &renamed,
+        "a renamed reply of a by-hand operation",
+        &["is written by hand for replies of the schema MediaUploadResponse"],
+    );
     let gone = read(DOCUMENT).replacen("operationId: media_upload\n", "operationId: media_send\n", 1);
     assert_refused(
         &gone,

@@ -35,9 +35,13 @@ impl Scratch {
         let manifest = read("crates/wecom-kf-raw/Cargo.toml");
         scratch.write("crates/wecom-kf-raw/Cargo.toml", &with_test_dependencies(&manifest));
         scratch.write("crates/wecom-kf-raw/README.md", "");
-        // What the crate depends on in this workspace.
-        let text = Path::new("crates/wecom-kf-text");
-        copy(&workspace_root().join(text), &scratch.path().join(text));
+        for ours in manifest
+            .lines()
+            .filter_map(|line| line.strip_suffix(".workspace = true"))
+            .filter(|name| name.starts_with("wecom-kf-"))
+        {
+            copy(&workspace_root().join("crates").join(ours), &scratch.path().join("crates").join(ours));
+        }
         codegen::write(scratch.path()).unwrap();
         scratch
     }
