@@ -80,15 +80,18 @@ fn check_names_the_file_for_every_kind_of_drift() {
         (DOCUMENT.into(), "        next_cursor: {", "        next_curser: {", "client.rs"),
         (ERRCODES.into(), "name: SYSTEM_BUSY", "name: TOO_BUSY", "errcodes.rs"),
     ];
+    let root = copy();
     for (path, from, to, stale) in cases {
-        let root = copy();
+        let before = fs::read_to_string(root.path().join(&path)).unwrap();
         edit(root.path(), &path, from, to);
         let error = codegen::check(root.path()).unwrap_err().to_string();
         assert!(error.contains(stale) && error.contains("cargo xtask codegen"), "{path} {to}: {error}");
         assert!(error.contains("(found)") && error.contains("\n+"), "the difference is shown: {error}");
-        codegen::write(root.path()).unwrap();
-        codegen::check(root.path()).unwrap();
+        fs::write(root.path().join(&path), before).unwrap();
     }
+    edit(root.path(), DOCUMENT, "x-max-chars: 16", "x-max-chars: 17");
+    codegen::write(root.path()).unwrap();
+    codegen::check(root.path()).unwrap();
 }
 
 /// The bot of the first screens is the one that is compiled, as documentation of the crate.
