@@ -16,8 +16,30 @@ export function content(entry, person) {
 
 const text = (value) => (typeof value === 'string' ? value : value === undefined || value === null ? '' : JSON.stringify(value));
 
-function linked(value) {
-  return text(value).split(ADDRESS).map((part, place) => (place % 2 === 1 ? anchor(part, part) : part));
+// A link that sends a text, as a menu item does: the quotation mark, the query, the label.
+const MENU_LINK = /<a [^>]*?href=(["'])weixin:\/\/kefumenu\?([^"'>]*)\1[^>]*>([\s\S]*?)<\/a>/;
+
+function linked(value, person) {
+  const pieces = text(value).split(MENU_LINK);
+  const shown = [];
+  for (let place = 0; place < pieces.length; place += 4) {
+    shown.push(...pieces[place].split(ADDRESS).map((part, at) => (at % 2 === 1 ? anchor(part, part) : part)));
+    if (place + 3 < pieces.length) shown.push(menuLink(person, pieces[place + 2], pieces[place + 3]));
+  }
+  return shown;
+}
+
+/** As WeChat reads it: without an id or a text a tap does nothing. */
+function menuLink(person, query, label) {
+  const parameters = new URLSearchParams(unescape(query).split('#')[0]);
+  const [id, content] = [parameters.get('kefumenuid'), parameters.get('kefumenucontent')];
+  if (!person || !id || !content) return h('span', { class: 'menu-link' }, unescape(label));
+  return button(unescape(label), () => tap(person, { id, content }), { class: 'menu-link', title: content, data: { menu: id } });
+}
+
+function unescape(escaped) {
+  const characters = { lt: '<', gt: '>', quot: '"', '#39': "'", amp: '&' };
+  return escaped.replace(/&(lt|gt|quot|#39|amp);/g, (_, name) => characters[name]);
 }
 
 function anchor(address, ...children) {
@@ -66,9 +88,9 @@ function quoted(item) {
 function menu(body, entry, person) {
   const items = Array.isArray(body.list) ? body.list : [];
   return h('div', { class: 'menu' },
-    body.head_content ? h('p', { class: 'head' }, linked(body.head_content)) : null,
+    body.head_content ? h('p', { class: 'head' }, linked(body.head_content, person)) : null,
     h('ul', {}, items.map((item) => h('li', { class: item?.type }, menuItem(item ?? {}, person)))),
-    body.tail_content ? h('p', { class: 'tail dim' }, linked(body.tail_content)) : null);
+    body.tail_content ? h('p', { class: 'tail dim' }, linked(body.tail_content, person)) : null);
 }
 
 function menuItem(item, person) {
@@ -80,7 +102,7 @@ function menuItem(item, person) {
   if (item.type === 'miniprogram') {
     return h('div', { class: 'item', title: `${text(body.appid)} ${text(body.pagepath)}` }, h('span', {}, text(body.content)), icon('app'));
   }
-  return h('p', {}, linked(body.content));
+  return h('p', {}, linked(body.content, person));
 }
 
 const tap = (person, { id, content }) => act(post(path('customers', person.external_userid, 'taps'), { menu_id: text(id), content: text(content) }));
@@ -95,7 +117,7 @@ function unknown(body, entry) {
 }
 
 const KINDS = {
-  text: (body) => h('p', { class: 'words' }, linked(body.content)),
+  text: (body, entry, person) => h('p', { class: 'words' }, linked(body.content, entry.from === 'customer' ? null : person)),
   image: (body) => h('a', { class: 'picture', href: body.media_id ? media(body.media_id) : null, target: '_blank', rel: 'noopener noreferrer' }, picture(body.media_id, t('kind.image'))),
   voice: file('voice', 'voice'),
   video: file('video', 'video'),

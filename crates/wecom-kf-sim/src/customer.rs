@@ -50,16 +50,30 @@ impl Customer {
         platform.customer_says(now, self.chat(), content, Some(menu_id))
     }
 
-    /// Taps the click item with this id of the newest menu that has one. Gives the msgid.
+    /// Taps the newest click item of a menu, or link in a text, with this id. Returns the msgid.
     ///
     /// # Errors
     ///
-    /// No menu this customer got has such an item.
+    /// Nothing this customer got has such an item or link.
     pub fn chooses(&self, menu_id: &str) -> Result<String, NotPossible> {
         let (mut platform, now) = self.shared.platform();
         let content = platform.menu_item(self.chat(), menu_id);
-        let content = content.ok_or_else(|| NotPossible(format!("no menu has a click item `{menu_id}`")))?;
+        let content = content.ok_or_else(|| NotPossible(format!("no menu or text has an item or link `{menu_id}`")))?;
         Ok(platform.customer_says(now, self.chat(), &content, Some(menu_id)))
+    }
+
+    /// Taps the newest link with this label in a text, which sends its text as a menu item does. Returns the msgid.
+    ///
+    /// Such a link is `<a href="weixin://kefumenu?kefumenucontent=TEXT&kefumenuid=ID">label</a>`.
+    ///
+    /// # Errors
+    ///
+    /// No text this customer got has such a link.
+    pub fn taps_link(&self, label: &str) -> Result<String, NotPossible> {
+        let (mut platform, now) = self.shared.platform();
+        let link = platform.menu_link(self.chat(), label);
+        let link = link.ok_or_else(|| NotPossible(format!("no text has a menu link `{label}`")))?;
+        Ok(platform.customer_says(now, self.chat(), &link.content, Some(&link.id)))
     }
 
     /// Writes a message of any kind, such as `writes("location", json!({ "latitude": 39.9, "longitude": 116.4 }))`; the

@@ -21,8 +21,8 @@ const STORM: usize = 20;
 const STORM_OF_REFUSALS: usize = 10;
 /// A token may be in use by calls on their way when it is refused; after this time it is not.
 const STALE_TOKEN_AFTER: Duration = Duration::from_secs(1);
-/// So many polls a minute without a callback's token that bring nothing. Bots ask every 30 to 60 seconds.
-const FAST_POLLS: usize = 10;
+/// WeCom takes this many reads a minute without a callback's token, over all accounts of an app.
+const TOKENLESS_READS: usize = 10;
 /// A page that is read again so soon is read by somebody else.
 const SAME_PAGE_WITHIN: Duration = Duration::from_secs(5);
 /// has_more calls for reading on; an empty page for doing so at once.
@@ -54,7 +54,7 @@ pub enum FindingName {
     CallbackSlow,
     /// Two readers of one account.
     TwoReaders,
-    /// Reading without a callback's token, too often.
+    /// Reading without a callback's token more than 10 times a minute, over all accounts.
     PollsTooFast,
     /// Sending while a servicer has the session, or it waits for one.
     SentWhileHuman,
@@ -191,10 +191,10 @@ impl FindingName {
                 name: "polls_too_fast",
                 title: ["Polling too fast", "轮询过于频繁"],
                 remedy: [
-                    "Read when a callback says so, with its token; without it every 30 to 60 seconds at most: else 45009.",
-                    "以回调触发并带上其 token；不带 token 的轮询至多每 30 至 60 秒一次，否则会遇到 45009。",
+                    "Read when a callback says so, with its token. Without it an app has 10 reads a minute for all its accounts, then 45009 for a minute: poll each of N accounts every max(30 s, N × 6 s) at most.",
+                    "以回调触发并带上其 token。不带 token 时，整个应用所有账号合计每分钟 10 次，超过后一分钟内返回 45009：N 个账号各自的轮询间隔不小于 max(30 秒, N × 6 秒)。",
                 ],
-                source: "94670; the limit is not published",
+                source: "community 0006e047caca30ab50ec916195b800",
             },
             Self::SentWhileHuman => Text {
                 name: "sent_while_human",
@@ -339,6 +339,8 @@ pub(crate) struct Facts {
     pub(crate) is_late_welcome: bool,
     /// What was left of the token handed out last.
     pub(crate) token_left: Option<Duration>,
+    /// Whether sync_msg counts among those that WeCom limits: without the token of a callback, or with a wrong one.
+    pub(crate) is_limited_read: bool,
 }
 
 /// A customer who waits for an answer.
@@ -357,6 +359,8 @@ pub(crate) struct Findings {
     made: usize,
     readers: HashMap<String, Reader>,
     token: TokenUse,
+    /// The reads of the last minute without a callback's token, over all accounts.
+    tokenless_reads: VecDeque<Duration>,
     sends: VecDeque<Send>,
 }
 
@@ -368,7 +372,6 @@ struct Reader {
     more: Option<More>,
     /// The cursors of the last pages that brought messages.
     pages: VecDeque<(String, Instant, Duration)>,
-    empty_polls: VecDeque<Duration>,
 }
 
 #[derive(Debug)]
@@ -402,7 +405,10 @@ impl Findings {
         self.look_at_fields(seen);
         match seen.operation {
             op::GETTOKEN => self.look_at_gettoken(seen),
-            op::SYNC_MSG => self.look_at_reading(seen),
+            op::SYNC_MSG => {
+                self.look_at_polls(seen);
+                self.look_at_reading(seen);
+            }
             op::SEND_MSG => self.look_at_sending(seen),
             op::SEND_MSG_ON_EVENT if seen.facts.is_late_welcome && seen.errcode != Some(0) => {
                 self.find(FindingName::WelcomeLate, seen, "its welcome_code was older than 20 s".to_owned());
@@ -510,6 +516,22 @@ impl Findings {
             let code = seen.errcode.unwrap_or_default();
             let proof = format!("{} met {code} again, and no gettoken since the first time", seen.operation.id);
             self.find(FindingName::TokenNotRenewed, seen, proof);
+        }
+    }
+
+    /// Counts what WeCom counts: reads without a good token, whatever they bring.
+    fn look_at_polls(&mut self, seen: &Seen<'_>) {
+        let is_counted = matches!(
+            seen.errcode.map(ErrCode),
+            Some(ErrCode(0) | ErrCode::INVALID_SYNC_TOKEN | ErrCode::RATE_LIMIT_EXCEEDED)
+        );
+        if !seen.facts.is_limited_read || !is_counted {
+            return;
+        }
+        let reads = count_within_minute(&mut self.tokenless_reads, seen.at);
+        if reads > TOKENLESS_READS {
+            let proof = format!("{reads} reads in a minute without a callback's token, over all accounts");
+            self.add(FindingName::PollsTooFast, Some(seen.row), seen.at, Place::default(), proof);
         }
     }
 
@@ -645,7 +667,7 @@ impl Reader {
             self.more = Some(More { row: seen.row, at: seen.at, came: seen.came, cursor: next.to_owned(), patience });
         }
         if messages == 0 {
-            return self.empty_poll(seen);
+            return None;
         }
         let is_near = |(_, came, at): &(String, Instant, Duration)| {
             seen.came.duration_since(*came) <= SAME_PAGE_WITHIN && seen.at <= *at + SAME_PAGE_WITHIN
@@ -654,16 +676,6 @@ impl Reader {
         let is_again = !cursor.is_empty() && self.pages.iter().any(|(known, _, _)| known == cursor);
         self.pages.push_back((cursor.to_owned(), seen.came, seen.at));
         is_again.then(|| (FindingName::TwoReaders, format!("a page of {messages} was read twice within 5 s")))
-    }
-
-    fn empty_poll(&mut self, seen: &Seen<'_>) -> Option<(FindingName, String)> {
-        let has_token = seen.request["token"].as_str().is_some_and(|token| !token.is_empty());
-        if has_token || seen.reply["has_more"] == 1 {
-            return None;
-        }
-        let polls = count_within_minute(&mut self.empty_polls, seen.at);
-        let proof = || format!("{polls} reads in a minute without a callback's token, which brought nothing");
-        (polls >= FAST_POLLS).then(|| (FindingName::PollsTooFast, proof()))
     }
 }
 

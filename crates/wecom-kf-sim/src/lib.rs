@@ -20,6 +20,7 @@ mod customer;
 mod download;
 mod fault;
 mod finding;
+mod guard;
 mod hub;
 mod ids;
 mod journal;

@@ -12,6 +12,7 @@ mod customers;
 mod knowledge;
 mod log;
 mod media;
+mod menu_links;
 mod news;
 mod people;
 mod recall;
@@ -37,6 +38,7 @@ pub(crate) use news::{Audience, News};
 pub use people::NotPossible;
 pub(crate) use people::{Chat, Rejecting};
 pub(crate) use send::check_kinds;
+pub(crate) use sync::READS_AT_ONCE;
 pub(crate) use tokens::AccessTokens;
 pub(crate) use upgrade::ManagedBy;
 
@@ -53,6 +55,7 @@ use media::Stored;
 use servicers::Servicers;
 use sessions::{Occasion, Session, State, WINDOW};
 use statistics::{Conversation, Figures};
+use sync::TokenlessReads;
 use upgrade::{Offered, UpgradeRange};
 
 /// Messages and events are kept for 3 days [94670]; so is everything else here that would grow for ever.
@@ -86,6 +89,7 @@ pub(crate) struct Platform {
     pub(crate) upgrade_range: UpgradeRange,
     pub(crate) is_wechat_channels_bound: bool,
     sync_tokens: SyncTokens,
+    tokenless_reads: TokenlessReads,
     /// What each `welcome_code` and `msg_code` is good for.
     event_codes: Aging<EventCode>,
     empty_pages: EmptyPages,
@@ -180,6 +184,7 @@ impl Platform {
             upgrade_range: UpgradeRange::default(),
             is_wechat_channels_bound: false,
             sync_tokens: SyncTokens::default(),
+            tokenless_reads: TokenlessReads::default(),
             event_codes: Aging::keeping(WINDOW),
             empty_pages: EmptyPages::default(),
             cursor_generation: 0,

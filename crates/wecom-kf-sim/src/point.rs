@@ -56,20 +56,89 @@ fn listen(url: &str) -> String {
     }
 }
 
-/// What to paste for a client; None if there is nothing for it.
+/// What to paste for a client. Returns `None` if there is nothing for it.
 pub(crate) fn lines(client: &str, vars: &[(&str, String)]) -> Option<String> {
-    let template = match client {
-        "run" => RUN,
-        "rust" => RUST,
-        "curl" => CURL,
-        "wechatpy" => WECHATPY,
-        "wxjava" => WXJAVA,
-        "skit" => SKIT,
+    let (template, language) = match client {
+        "run" => (RUN, Language::Shell),
+        "rust" => (RUST, Language::Shell),
+        "curl" => (CURL, Language::Shell),
+        "wechatpy" => (WECHATPY, Language::Python),
+        "wxjava" => (WXJAVA, Language::Java),
+        "skit" => (SKIT, Language::CSharp),
         _ => return None,
     };
-    let exports: String = vars.iter().map(|(name, value)| format!("export {name}={value}\n")).collect();
-    let text = template.replace("{exports}", &exports);
-    Some(vars.iter().fold(text, |text, (name, value)| text.replace(&format!("{{{name}}}"), value)))
+    Some(fill(template, |name| match name {
+        "exports" => Some(vars.iter().map(|(name, value)| format!("export {name}={}\n", shell(value))).collect()),
+        name => vars.iter().find(|(known, _)| *known == name).map(|(_, value)| language.inside_quotes(value)),
+    }))
+}
+
+/// Replaces each `{name}` once, from left to right: what a value says is not replaced again.
+fn fill(template: &str, value: impl Fn(&str) -> Option<String>) -> String {
+    let (mut filled, mut rest) = (String::new(), template);
+    while let Some((before, after)) = rest.split_once('{') {
+        filled.push_str(before);
+        match after.split_once('}').and_then(|(name, behind)| Some((value(name)?, behind))) {
+            Some((value, behind)) => {
+                filled.push_str(&value);
+                rest = behind;
+            }
+            None => {
+                filled.push('{');
+                rest = after;
+            }
+        }
+    }
+    filled + rest
+}
+
+/// A value as a word of the shell. Words of plain characters stay as they are, others are quoted; control characters are
+/// escaped, because a terminal would obey them (`$'…'` of bash, zsh and POSIX 2024).
+fn shell(value: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._/:@%+=,".contains(&byte);
+    if !value.is_empty() && value.bytes().all(is_plain) {
+        return value.to_owned();
+    }
+    if !value.chars().any(is_hidden) {
+        return format!("'{}'", value.replace('\'', r"'\''"));
+    }
+    let quoted: String = value.chars().map(|character| Language::Shell.escaped(character, '\'')).collect();
+    format!("$'{quoted}'")
+}
+
+/// Whether a character shows nothing, or makes others show otherwise.
+fn is_hidden(character: char) -> bool {
+    let is_format = matches!(character, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}');
+    character.is_control() || is_format
+}
+
+/// Whose rules a value is escaped by.
+#[derive(Clone, Copy)]
+enum Language {
+    Shell,
+    Python,
+    Java,
+    CSharp,
+}
+
+impl Language {
+    /// A value as it stands between double quotes.
+    fn inside_quotes(self, value: &str) -> String {
+        value.chars().map(|character| self.escaped(character, '"')).collect()
+    }
+
+    fn escaped(self, character: char, quote: char) -> String {
+        let code = u32::from(character);
+        match self {
+            _ if character == quote || character == '\\' => format!("\\{character}"),
+            _ if !is_hidden(character) => character.to_string(),
+            // Each byte of UTF-8, always with three digits, so that a digit behind it stays one.
+            Self::Shell => character.to_string().bytes().map(|byte| format!("\\{byte:03o}")).collect(),
+            // Java reads \u before anything else, so a line end must not be written so.
+            Self::Java if code < 0x100 => format!("\\{code:03o}"),
+            Self::Java | Self::Python | Self::CSharp => format!("\\u{code:04x}"),
+        }
+    }
 }
 
 const RUN: &str = "{exports}";
@@ -78,8 +147,8 @@ const RUST: &str = r#"{exports}# then, in the bot:
 #   let client = wecom_kf::Settings::from_env().client()?;
 "#;
 
-const CURL: &str = r#"{exports}TOKEN=$(curl -s "$WECOM_KF_BASE_URL/cgi-bin/gettoken?corpid=$WECOM_CORP_ID&corpsecret=$WECOM_KF_SECRET" | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
-curl -s "$WECOM_KF_BASE_URL/cgi-bin/kf/sync_msg?access_token=$TOKEN" -d '{"open_kfid":"'$WECOM_KF_OPEN_KFID'"}'
+const CURL: &str = r#"{exports}TOKEN=$(curl -sG "$WECOM_KF_BASE_URL/cgi-bin/gettoken" --data-urlencode "corpid=$WECOM_CORP_ID" --data-urlencode "corpsecret=$WECOM_KF_SECRET" | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
+curl -s "$WECOM_KF_BASE_URL/cgi-bin/kf/sync_msg?access_token=$TOKEN" -d '{"open_kfid":"'"$WECOM_KF_OPEN_KFID"'"}'
 "#;
 
 const WECHATPY: &str = r#"# pip install wechatpy cryptography
@@ -157,5 +226,61 @@ mod tests {
             assert!(lines.contains("value-of-WECOM_KF_BASE_URL"), "{lines}");
         }
         assert_eq!(lines("cobol", &vars), None);
+    }
+
+    /// Values with all that shells and languages read otherwise, or that terminals obey.
+    const EVIL: [&str; 14] = [
+        "plain-1.2_3/4:5@6%7+8=9,",
+        "",
+        "two words",
+        "it's; rm -rf /",
+        "$(touch /tmp/x) `id` $HOME \"quoted\" \\ back",
+        "line\nend\r\n",
+        "\u{1b}[31mred\u{7}",
+        "\u{1b}'; echo \u{7f}",
+        "tab\tbell\u{8}1",
+        "\u{202e}right to left\u{2066}",
+        "\u{feff}密钥\u{200b}\u{85}",
+        "{WECOM_KF_SECRET}{exports}",
+        "#comment & background | pipe > file",
+        "!history ~home *glob? [a]",
+    ];
+
+    fn of(client: &str, value: &str) -> String {
+        lines(client, &[("WECOM_KF_SECRET", value.to_owned()), ("WECOM_CORP_ID", "ww1".to_owned())]).unwrap()
+    }
+
+    /// What a program says that was made of the lines for a client.
+    fn said(program: &str, arguments: &[&str], client: &str, value: &str, end: &str) -> String {
+        let script = of(client, value) + end;
+        let output = std::process::Command::new(program).args(arguments).arg(script).output();
+        let output = output.unwrap_or_else(|error| panic!("{program}: {error}"));
+        assert!(output.status.success(), "{value:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    #[test]
+    fn a_shell_reads_back_every_value() {
+        for value in EVIL {
+            let shown = of("run", value);
+            // A line end of a value would be one of the pasted lines.
+            assert_eq!(shown.lines().count(), 2, "{shown:?}");
+            assert!(!shown.chars().any(|character| is_hidden(character) && character != '\n'), "{shown:?}");
+            assert_eq!(said("bash", &["-c"], "run", value, "printf %s \"$WECOM_KF_SECRET\""), value);
+        }
+    }
+
+    #[test]
+    fn a_literal_of_each_language_shows_no_hidden_character_and_ends_where_it_should() {
+        for value in EVIL {
+            for client in ["wechatpy", "wxjava", "skit"] {
+                let shown = of(client, value);
+                assert_eq!(shown.lines().count(), of(client, "x").lines().count(), "{client} {shown:?}");
+                assert!(!shown.chars().any(|character| is_hidden(character) && character != '\n'), "{shown:?}");
+            }
+        }
+        assert!(of("wxjava", "a\"b\\c\n1").contains(r#"setCorpSecret("a\"b\\c\0121")"#));
+        assert!(of("skit", "a\"b\\c\n1").contains(r#"AgentSecret = "a\"b\\c\u000a1""#));
+        assert!(of("wechatpy", "a\"b\\c\n1").contains(r#""a\"b\\c\u000a1")"#));
     }
 }

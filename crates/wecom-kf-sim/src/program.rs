@@ -104,7 +104,7 @@ struct Options {
     /// Rule that is not to hold, see `beliefs`; repeatable
     #[arg(long, value_name = "ID", global = true)]
     doubt: Vec<String>,
-    /// Host name the control API answers to besides loopback, and callbacks may go to; repeatable
+    /// Host name that is answered besides those of loopback, and callbacks may go to; repeatable
     #[arg(long, value_name = "NAME", global = true)]
     allow_host: Vec<String>,
 }

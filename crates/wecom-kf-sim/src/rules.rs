@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::platform::beliefs::{Beliefs, STATEMENTS, Statement, statement};
 
 /// The source files with rules of the platform. A test finds those that are missing here.
-const SOURCES: [(&str, &str); 22] = [
+const SOURCES: [(&str, &str); 23] = [
     ("accounts", include_str!("platform/accounts.rs")),
     ("callback", include_str!("callback.rs")),
     ("contact_ways", include_str!("platform/contact_ways.rs")),
@@ -14,6 +14,7 @@ const SOURCES: [(&str, &str); 22] = [
     ("format", include_str!("platform/media/format.rs")),
     ("knowledge", include_str!("platform/knowledge.rs")),
     ("media", include_str!("platform/media.rs")),
+    ("menu_links", include_str!("platform/menu_links.rs")),
     ("multipart", include_str!("multipart.rs")),
     ("news", include_str!("platform/news.rs")),
     ("people", include_str!("platform/people.rs")),

@@ -9,12 +9,14 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderValue, Method, StatusCode, Uri, header, request::Parts, response};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header, request::Parts, response};
+use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
-use tokio::time::Instant;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{Instant, timeout};
 use tower::ServiceExt;
 use wecom_kf_raw::{ErrCode, Operation, op};
 
@@ -27,27 +29,35 @@ use crate::finding::{Answer, Facts, Place, Seen};
 use crate::journal::{Call, cut, mask, mask_sync_token, mask_text};
 use crate::multipart::{self, Part};
 use crate::platform::beliefs::Belief;
-use crate::platform::{Chat, Platform, Served};
+use crate::platform::{Chat, Platform, READS_AT_ONCE, Served};
 use crate::refusal::Refusal;
 use crate::shared::Shared;
-use crate::{console, control};
+use crate::{console, control, guard};
 
 /// unverified: where WeCom draws the line (40206) is not documented; no request of the API comes near.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
 /// unverified: likewise. Above every limit of a kind of file, which have codes of their own.
 pub(crate) const MAX_UPLOAD_BYTES: usize = 32 * 1024 * 1024;
+/// All uploads that arrive at the same time may have this many bytes together; the others wait. In KiB.
+static UPLOADS: Semaphore = Semaphore::const_new(4 * MAX_UPLOAD_BYTES / 1024);
+/// What is left of a body that nobody needs is read for this long.
+const DRAINED_WITHIN: Duration = Duration::from_secs(10);
 const JSON: &str = "application/json; charset=UTF-8";
 const HTML: &str = "text/html; charset=UTF-8";
 /// The operation of a call of a path that is none.
 const UNKNOWN_PATH: &str = "unknown_path";
+/// No operation has a path nearly as long.
+const MAX_PATH_BYTES: usize = 128;
 const VALID: &str = "status and headers are valid";
 
 /// Serves until it is dropped.
 pub(crate) async fn serve(loopback: Loopback, address: SocketAddr, corps: Arc<Corps>) -> io::Result<()> {
+    let allowed: Arc<[String]> = corps.first().setup.allowed_hosts.clone().into();
     let first = router(address, corps.first().clone());
     let others: Vec<_> =
         corps.others().iter().map(|shared| (shared.clone(), router(address, shared.clone()))).collect();
     let all = if others.is_empty() { first } else { Front { corps, first, others }.into_router() };
+    let all = all.layer(from_fn_with_state(allowed, guard::guard));
     axum::serve(loopback, all.into_make_service_with_connect_info::<Peer>()).await
 }
 
@@ -152,8 +162,9 @@ async fn answer(State(shared): State<Arc<Shared>>, ConnectInfo(peer): ConnectInf
     let at = shared.clock.now();
     let operation = op::ALL.into_iter().find(|operation| operation.path == parts.uri.path());
     let handled = operation.and_then(|operation| Some((operation, handler(operation)?)));
-    let max_bytes = if matches!(handled, Some((_, Handler::Upload(_)))) { MAX_UPLOAD_BYTES } else { MAX_BODY_BYTES };
-    let arrival = Arrival { body: whole(body, max_bytes).await, parts, at, started: Instant::now() };
+    // Held until the answer is made, as the body is.
+    let (body, _room) = read(&shared, &parts, body, handled).await;
+    let arrival = Arrival { body, parts, at, started: Instant::now() };
     let Some((operation, handler)) = handled else {
         return unknown_path(&shared, &arrival);
     };
@@ -164,6 +175,45 @@ async fn answer(State(shared): State<Arc<Shared>>, ConnectInfo(peer): ConnectInf
     }
     let asked = Asked::of(&arrival, operation, handler).await;
     Arc::new(Exchange::new(shared, operation, handler, arrival, asked, effect)).answer(&peer).await
+}
+
+/// The body, and the room that it takes among all uploads.
+async fn read(
+    shared: &Shared,
+    parts: &Parts,
+    body: Body,
+    handled: Option<(Operation, Handler)>,
+) -> (Option<Bytes>, Option<SemaphorePermit<'static>>) {
+    if !matches!(handled, Some((_, Handler::Upload(_)))) {
+        return (whole(body, MAX_BODY_BYTES).await, None);
+    }
+    // Before it is read: a file that will be refused need not be in memory.
+    if check_access_token(shared, parts).is_err() {
+        drain(body);
+        return (Some(Bytes::new()), None);
+    }
+    let room = room_for_upload(&parts.headers).await;
+    (whole(body, MAX_UPLOAD_BYTES).await, room)
+}
+
+/// Waits until an upload of this length may be read.
+pub(crate) async fn room_for_upload(headers: &HeaderMap) -> Option<SemaphorePermit<'static>> {
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let bytes = length.unwrap_or(MAX_UPLOAD_BYTES).min(MAX_UPLOAD_BYTES);
+    UPLOADS.acquire_many(u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX)).await.ok()
+}
+
+/// Reads a body without keeping it, beside the answer: a client that still writes when the connection closes may never
+/// see the answer.
+fn drain(body: Body) {
+    let mut chunks = body.into_data_stream().take_while(|chunk| std::future::ready(chunk.is_ok()));
+    tokio::spawn(timeout(DRAINED_WITHIN, async move { while chunks.next().await.is_some() {} }));
+}
+
+fn check_access_token(shared: &Shared, parts: &Parts) -> Result<(), Refusal> {
+    let access_token = parameter(&parts.uri, "access_token");
+    let (platform, now) = shared.platform();
+    platform.check_access_token(now, access_token.as_deref())
 }
 
 /// The body, if it arrives whole and has at most so many bytes. A larger one is read to its end all the same: who still
@@ -250,6 +300,10 @@ impl Asked {
 
     /// As the journal shows it: of a file only its name and size.
     fn shown(&self, operation: Operation, arrival: &Arrival) -> Value {
+        if operation == op::GETTOKEN {
+            // The secret, the right one or not, may be anywhere in query and body, under any name.
+            return parameter(&arrival.parts.uri, "corpid").map_or(Value::Null, |corpid| json!({ "corpid": corpid }));
+        }
         let body = arrival.body.as_deref().unwrap_or_default();
         let mut shown = match &self.request {
             Ok(request) => request.clone(),
@@ -259,8 +313,6 @@ impl Asked {
             shown["bytes"] = json!(part.as_ref().map_or(body.len(), |part| part.bytes.len()));
             part.iter().for_each(|part| shown["filename"] = json!(part.file_name));
         }
-        // Whichever secret it is, the right one or not.
-        shown.as_object_mut().and_then(|shown| shown.remove("corpsecret"));
         if operation == op::SYNC_MSG {
             mask_sync_token(&mut shown);
         }
@@ -281,6 +333,16 @@ struct Exchange {
     place: (Option<String>, Option<String>),
     facts: Facts,
     verdict: OnceLock<Verdict>,
+    /// How many calls of sync_msg were in progress when it came, itself among them; 0 for others.
+    reads: usize,
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        if self.reads > 0 {
+            self.shared.end_read();
+        }
+    }
 }
 
 impl Exchange {
@@ -296,7 +358,8 @@ impl Exchange {
             let (mut platform, now) = shared.platform();
             platform.facts(now, operation, asked.request.as_ref().unwrap_or(&Value::Null))
         };
-        Self { shared, operation, handler, arrival, asked, effect, place, facts, verdict: OnceLock::new() }
+        let reads = if operation == op::SYNC_MSG { shared.begin_read() } else { 0 };
+        Self { shared, operation, handler, arrival, asked, effect, place, facts, verdict: OnceLock::new(), reads }
     }
 
     async fn answer(self: Arc<Self>, peer: &Peer) -> Response {
@@ -402,13 +465,16 @@ impl Exchange {
         if self.shared.faults.is_limited(self.operation, self.shared.clock.now()) {
             return Err(ErrCode::RATE_LIMIT_EXCEEDED.into());
         }
+        if self.reads > READS_AT_ONCE && self.shared.platform().0.beliefs.hold(Belief::ReadsAtOnceAreLimited) {
+            return Err(ErrCode::CONCURRENCY_LIMIT_EXCEEDED.into());
+        }
         let method = &self.arrival.parts.method;
         if method.as_str() != self.operation.method && !self.is_lenient() {
             let why = format!("use {}, not {}", self.operation.method, method);
             return Err(Refusal::because(ErrCode::INVALID_PARAMETER, why));
         }
         if self.operation.needs_access_token {
-            self.check_access_token()?;
+            check_access_token(&self.shared, &self.arrival.parts)?;
         }
         let request = self.asked.readable().map(|request| self.without_empty_members(request)).map_err(Refusal::clone);
         let verdict = match &request {
@@ -437,12 +503,6 @@ impl Exchange {
             _ => return false,
         };
         self.arrival.parts.method == method && self.shared.platform().0.beliefs.hold(belief)
-    }
-
-    fn check_access_token(&self) -> Result<(), Refusal> {
-        let access_token = parameter(&self.arrival.parts.uri, "access_token");
-        let (platform, now) = self.shared.platform();
-        platform.check_access_token(now, access_token.as_deref())
     }
 
     /// What is answered. In a reply errcode and errmsg are always there.
@@ -579,7 +639,9 @@ impl Exchange {
 
 fn unknown_path(shared: &Shared, arrival: &Arrival) -> Response {
     let (method, mut path) = (arrival.parts.method.to_string(), arrival.parts.uri.path().to_owned());
+    // Masked before it is cut: a part of a token would escape the masking.
     shared.hide(|secrets| mask_text(&mut path, secrets));
+    let path = shown_path(&path);
     let call = format!("{method} {path}");
     tracing::warn!(call, "no operation has this path");
     let call = Call {
@@ -604,6 +666,16 @@ fn unknown_path(shared: &Shared, arrival: &Arrival) -> Response {
     let paths: Vec<_> = op::ALL.iter().map(|operation| format!("{} {}", operation.method, operation.path)).collect();
     let hint = json!({ "hint": "wecom-kf-sim has no operation with this path", "operations": paths });
     response(StatusCode::NOT_FOUND, JSON, hint.to_string())
+}
+
+/// A path that is none, without what cannot belong to one: a query that was encoded into it may hold a secret.
+fn shown_path(path: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/_.-*".contains(&byte);
+    let plain = path.bytes().take(MAX_PATH_BYTES).take_while(|byte| is_plain(*byte)).count();
+    // Behind `gettoken` there is nothing but what belongs into its query.
+    let gettoken = path[..plain].to_ascii_lowercase().find("gettoken").map(|at| at + "gettoken".len());
+    let shown = gettoken.unwrap_or(plain);
+    if shown == path.len() { path.to_owned() } else { format!("{}…", &path[..shown]) }
 }
 
 /// What a call comes to.
@@ -674,6 +746,22 @@ fn half_a_body(head: response::Builder, whole: Bytes) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_is_shown_without_what_may_hold_a_secret() {
+        for (path, shown) in [
+            ("/kf/sync_msg", "/kf/sync_msg"),
+            ("/cgi-bin/GetToken", "/cgi-bin/GetToken"),
+            ("/cgi-bin/gettoken%3Fcorpsecret=s3cret", "/cgi-bin/gettoken…"),
+            ("/cgi-bin/gettoken&corpsecret=s3cret", "/cgi-bin/gettoken…"),
+            ("/cgi-bin/gettoken/s3cret", "/cgi-bin/gettoken…"),
+            ("/cgi-bin/gettokens3cret", "/cgi-bin/gettoken…"),
+            ("/x;corpsecret=s3cret", "/x…"),
+        ] {
+            assert_eq!(shown_path(path), shown);
+        }
+        assert_eq!(shown_path(&"/".repeat(500)).len(), MAX_PATH_BYTES + "…".len());
+    }
 
     #[test]
     fn every_operation_of_the_document_has_a_handler() {

@@ -92,7 +92,7 @@ pub(crate) struct Setup {
     /// Where a manual clock begins; None lets it run from now.
     pub(crate) manual_from: Option<Duration>,
     pub(crate) strictness: Strictness,
-    /// Names and addresses besides those of loopback, for `Host` and `Origin` of the control API and for callbacks.
+    /// Names and addresses besides those of loopback, for `Host` and `Origin` and for callbacks.
     pub(crate) allowed_hosts: Vec<String>,
 }
 

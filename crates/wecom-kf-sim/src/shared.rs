@@ -46,6 +46,8 @@ pub(crate) struct Shared {
     findings: Mutex<Findings>,
     journal: Mutex<Journal>,
     requests: AtomicUsize,
+    /// Calls of sync_msg that came and are not answered.
+    reads: AtomicUsize,
     listeners: Arc<Listeners>,
     /// Those of the simulator, this one among them.
     pub(crate) corps: Weak<Corps>,
@@ -106,6 +108,7 @@ impl Shared {
             findings: Mutex::default(),
             journal: Mutex::default(),
             requests: AtomicUsize::new(0),
+            reads: AtomicUsize::new(0),
             listeners,
             corps,
             setup,
@@ -245,6 +248,15 @@ impl Shared {
 
     pub(crate) fn count_request(&self) {
         self.requests.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One more call of sync_msg. Returns how many there are with it.
+    pub(crate) fn begin_read(&self) -> usize {
+        self.reads.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    pub(crate) fn end_read(&self) {
+        self.reads.fetch_sub(1, Ordering::Relaxed);
     }
 
     pub(crate) fn requests(&self) -> usize {

@@ -370,13 +370,13 @@ impl Builder {
     }
 
     /// The address to listen on; 127.0.0.1 by default. Whoever reaches another one can do all that the simulator can, so
-    /// it is for containers. The control API answers there only to names that are [allowed](Self::allow_host).
+    /// it is for containers. It answers there only to names that are [allowed](Self::allow_host).
     pub fn listen(mut self, address: IpAddr) -> Self {
         self.address.set_ip(address);
         self
     }
 
-    /// Lets the control API answer to this `Host` and `Origin` name besides those of loopback, and lets callbacks go there.
+    /// Answers to this `Host` and `Origin` name besides those of loopback, and lets callbacks go there.
     pub fn allow_host(mut self, name: impl Into<String>) -> Self {
         self.setup.allowed_hosts.push(name.into());
         self

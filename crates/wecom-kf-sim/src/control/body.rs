@@ -1,3 +1,5 @@
+//! Bodies and paths of the control API, and its refusals.
+
 use std::sync::Arc;
 
 use axum::body::to_bytes;
@@ -11,7 +13,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::platform::NotPossible;
-use crate::server::MAX_UPLOAD_BYTES;
+use crate::server::{MAX_UPLOAD_BYTES, room_for_upload};
 use crate::shared::Shared;
 
 /// No body of the control API comes near.
@@ -88,6 +90,7 @@ impl FromRequest<Arc<Shared>> for Raw {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &Arc<Shared>) -> Result<Self, Problem> {
+        let _room = room_for_upload(request.headers()).await;
         read(request, "application/octet-stream", MAX_UPLOAD_BYTES).await.map(Self)
     }
 }

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::Answer;
 use super::body::{Body, Nothing, Problem, Segments};
-use super::guard::is_allowed;
 use crate::callback::{self, CallbackError, Keys};
+use crate::guard::is_allowed;
 use crate::journal::Row;
 use crate::shared::Shared;
 

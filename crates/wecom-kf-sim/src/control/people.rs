@@ -208,7 +208,10 @@ pub(super) async fn customer_tap(
     let (mut platform, now) = shared.platform();
     let content = tap.content.or_else(|| platform.menu_item(place.chat(), &tap.menu_id));
     let content = content.ok_or_else(|| {
-        Problem::conflict(format!("no menu this customer got has a click item `{}`: give its `content`", tap.menu_id))
+        Problem::conflict(format!(
+            "nothing this customer got has an item or link `{}`: give its `content`",
+            tap.menu_id
+        ))
     })?;
     let msgid = platform.customer_says(now, place.chat(), &content, Some(&tap.menu_id));
     written(&platform, now, place.chat(), &msgid)

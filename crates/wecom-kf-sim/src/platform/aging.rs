@@ -1,3 +1,5 @@
+//! Named things that are forgotten when they are old.
+
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
@@ -29,6 +31,16 @@ impl<V> Aging<V> {
     pub(crate) fn remove(&mut self, name: &str) -> Option<V> {
         // What stands in `order` goes when it is old.
         self.values.remove(name).map(|(_, value)| value)
+    }
+
+    /// Forgets the oldest, whether its time is over or not.
+    pub(crate) fn remove_oldest(&mut self) -> Option<V> {
+        while let Some((at, name)) = self.order.pop_front() {
+            if self.values.get(&name).is_some_and(|(added, _)| *added == at) {
+                return self.remove(&name);
+            }
+        }
+        None
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &V)> {
@@ -86,5 +98,16 @@ mod tests {
         aging.insert(second(40), "d".to_owned(), 5);
         assert_eq!(aging.len(), (1, 1));
         assert_eq!((aging.remove("d"), aging.remove("d")), (Some(5), None));
+    }
+
+    #[test]
+    fn the_oldest_goes_first() {
+        let second = Duration::from_secs;
+        let mut aging = Aging::keeping(second(10));
+        for (at, name) in [(0, "a"), (1, "b"), (2, "a"), (3, "c")] {
+            aging.insert(second(at), name.to_owned(), at);
+        }
+        assert_eq!([aging.remove_oldest(), aging.remove_oldest(), aging.remove_oldest()], [Some(1), Some(2), Some(3)]);
+        assert_eq!(aging.remove_oldest(), None);
     }
 }

@@ -30,6 +30,8 @@ pub(crate) enum Belief {
     EnteringIsContact,
     GroupTakesItsIntents,
     EmptyCountsAsAbsent,
+    TokenlessReadsAreLimited,
+    ReadsAtOnceAreLimited,
 }
 
 /// What is said of a [`Belief`].
@@ -42,7 +44,7 @@ pub(crate) struct Statement {
 }
 
 /// All of them. What holds is said first, then what happens where it is switched off.
-pub(crate) const STATEMENTS: [Statement; 25] = [
+pub(crate) const STATEMENTS: [Statement; 27] = [
     Statement {
         belief: Belief::RefetchGivesSameToken,
         id: "refetch_gives_same_token",
@@ -217,6 +219,20 @@ pub(crate) const STATEMENTS: [Statement; 25] = [
         en: "An optional member that is \"\", null, an empty list, or an object without content counts as absent, at every depth. Only msgid must not be \"\". Otherwise: each is refused with 40058 where the document asks for a value.",
         zh: "可选字段为 \"\"、null、空列表或无内容的对象时视为未传，嵌套字段也一样；仅 msgid 不可为 \"\"。否则：文档要求有值之处返回 40058。",
         source: "silenceper/wechat, PowerWeChat and WxJava send them in production; silenceper/wechat #563 for msgid",
+    },
+    Statement {
+        belief: Belief::TokenlessReadsAreLimited,
+        id: "tokenless_reads_are_limited",
+        en: "More than 10 calls of sync_msg in a minute without a callback's token, or with a wrong one, are refused with 45009 for a minute, over all accounts of the app. Otherwise: any number.",
+        zh: "sync_msg 不带回调 token 或 token 有误时，整个应用每分钟超过 10 次即返回 45009，持续一分钟。否则：不限。",
+        source: "community 0006e047caca30ab50ec916195b800, an operator; that the app is meant is our reading",
+    },
+    Statement {
+        belief: Belief::ReadsAtOnceAreLimited,
+        id: "reads_at_once_are_limited",
+        en: "More than 5 calls of sync_msg at once are refused with 45033. Otherwise: any number.",
+        zh: "同时进行的 sync_msg 超过 5 个即返回 45033。否则：不限。",
+        source: "community 000ac64c76061029b501aee3066400",
     },
 ];
 

@@ -25,6 +25,9 @@ const MEGABYTE: usize = 1024 * 1024;
 const MAX_RANGE_BYTES: usize = 20 * MEGABYTE;
 /// What older editions and the stand-alone one allow for pictures [90253].
 const OLD_MAX_IMAGE_BYTES: usize = 2 * MEGABYTE;
+/// All temporary files of a corp together have at most this many bytes; the oldest make room. This limit is the
+/// simulator's own: it keeps them in memory.
+const MAX_FILES_BYTES: usize = 256 * MEGABYTE;
 /// The part is named so [90253].
 const PART_NAME: &str = "media";
 /// A file of each kind, for who needs one and does not care which.
@@ -237,6 +240,13 @@ impl Platform {
     fn keep(&mut self, now: Duration, stored: Stored) -> String {
         let media_id = self.ids.next("media", "3", 64);
         self.files.insert(now, media_id.clone(), stored);
+        let mut bytes: usize = self.files.iter().map(|(_, stored)| stored.media.bytes.len()).sum();
+        while bytes > MAX_FILES_BYTES
+            && let Some(oldest) = self.files.remove_oldest()
+        {
+            bytes -= oldest.media.bytes.len();
+            tracing::warn!("the temporary files have more than 256 MiB together: the oldest is gone");
+        }
         media_id
     }
 

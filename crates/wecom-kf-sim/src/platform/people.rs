@@ -8,6 +8,7 @@ use super::beliefs::Belief;
 use super::chat::{Author, Entry};
 use super::contact_ways::Entrance;
 use super::customers::{Entered, Profile};
+use super::menu_links::{MenuLink, menu_links};
 use super::news::News;
 use super::sessions::{Occasion, State};
 use super::statistics::Happening;
@@ -15,6 +16,13 @@ use super::{Account, Customer, Platform, Receiving};
 use crate::customer::Heard;
 use crate::finding::{ANSWER_WITHIN, Unanswered};
 use crate::ids::Ids;
+
+/// The menu links of a message, wherever it has text that people read.
+fn links(body: &Value) -> Vec<MenuLink> {
+    let own = ["content", "head_content", "tail_content"].into_iter().map(|member| &body[member]);
+    let items = body["list"].as_array().into_iter().flatten().map(|item| &item["text"]["content"]);
+    own.chain(items).filter_map(Value::as_str).flat_map(menu_links).collect()
+}
 
 /// What somebody was to do cannot be done, and why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -166,15 +174,23 @@ impl Platform {
         msgid
     }
 
-    /// The text of the newest click item with this id that the customer got.
+    /// The text of the newest click item or menu link with this id that the customer got.
     pub(crate) fn menu_item(&mut self, chat: Chat<'_>, menu_id: &str) -> Option<String> {
-        let mut menus = self.known_customer(chat).history.newest().filter(|entry| entry.msgtype == "msgmenu");
-        menus.find_map(|menu| {
-            let body = menu.body();
-            let mut items = body["list"].as_array().into_iter().flatten();
-            let item = items.find(|item| item["click"]["id"] == menu_id)?;
-            item["click"]["content"].as_str().map(str::to_owned)
+        let mut entries = self.known_customer(chat).history.newest().filter(|entry| entry.from != Author::Customer);
+        entries.find_map(|entry| {
+            let body = entry.body();
+            let items = body["list"].as_array().into_iter().flatten();
+            let click = items.map(|item| &item["click"]).find(|click| click["id"] == menu_id);
+            let of_item = click.and_then(|click| click["content"].as_str()).map(str::to_owned);
+            let of_link = || links(&body).into_iter().find(|link| link.id == menu_id).map(|link| link.content);
+            of_item.or_else(of_link)
         })
+    }
+
+    /// The newest menu link with this label that the customer got.
+    pub(crate) fn menu_link(&mut self, chat: Chat<'_>, label: &str) -> Option<MenuLink> {
+        let mut entries = self.known_customer(chat).history.newest().filter(|entry| entry.from != Author::Customer);
+        entries.find_map(|entry| links(&entry.body()).into_iter().find(|link| link.label == label))
     }
 
     /// A message that was accepted could not be delivered after all.

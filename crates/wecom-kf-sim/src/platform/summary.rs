@@ -149,6 +149,7 @@ impl Platform {
         let mut place = self.named(request);
         let mut facts = Facts::default();
         match operation {
+            op::SYNC_MSG => facts.is_limited_read = self.is_limited_read(text(request, "token"), now),
             op::GETTOKEN => facts.token_left = self.access_tokens.expiry().and_then(|expiry| expiry.checked_sub(now)),
             op::SEND_MSG_ON_EVENT => {
                 let code = text(request, "code").unwrap_or_default();

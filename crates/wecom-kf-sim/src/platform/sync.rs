@@ -1,3 +1,6 @@
+//! Reading: pages, cursors, callback tokens, and how often one may read.
+
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -7,6 +10,12 @@ use super::beliefs::Belief;
 use super::{Platform, SYNC_TOKEN_BITS, SYNC_TOKEN_LIFETIME, SYNC_TOKEN_PREFIX, required, text};
 use crate::refusal::Refusal;
 
+/// This many reads without a callback's token may come in a minute. One more is refused, and all others of the next
+/// minute [community 0006e047, seen in practice].
+const TOKENLESS_READS: usize = 10;
+const MINUTE: Duration = Duration::from_secs(60);
+/// This many reads may be in progress at once [community 000ac64c, seen in practice].
+pub(crate) const READS_AT_ONCE: usize = 5;
 /// A cursor's position has this many low bits for telling empty pages at the same place apart.
 const TURN_BITS: u32 = 16;
 
@@ -16,7 +25,7 @@ impl Platform {
         // Required since about 2024-01 [94670, seen in practice]; editions before read all accounts without it.
         let open_kfid = required(request, "open_kfid")?;
         let end = self.account(request)?.log.end();
-        self.check_sync_token(text(request, "token"), now)?;
+        self.check_read(text(request, "token"), now)?;
         let from = self.position(open_kfid, text(request, "cursor"), end)?;
 
         if self.empty_pages.due > 0 {
@@ -66,16 +75,69 @@ impl Platform {
         }
     }
 
-    fn check_sync_token(&self, token: Option<&str>, now: Duration) -> Result<(), Refusal> {
-        // Without a token WeCom limits the frequency strictly, by how much is not published: not simulated.
-        let Some(token) = token else { return Ok(()) };
-        let sealed = token.strip_prefix(SYNC_TOKEN_PREFIX);
+    /// Refuses a token that is not good, and reads without a good one that come too often.
+    fn check_read(&mut self, token: Option<&str>, now: Duration) -> Result<(), Refusal> {
+        if self.is_limited_read(token, now) {
+            self.tokenless_reads.count(now)?;
+        }
+        if token.is_some() && !self.is_sync_token(token, now) {
+            return Err(ErrCode::INVALID_SYNC_TOKEN.into());
+        }
+        Ok(())
+    }
+
+    /// Whether a read counts among those that may only come now and then.
+    pub(crate) fn is_limited_read(&self, token: Option<&str>, now: Duration) -> bool {
+        self.beliefs.hold(Belief::TokenlessReadsAreLimited) && !self.is_sync_token(token, now)
+    }
+
+    /// Whether this is the token of a callback of the last 10 minutes. One may serve all calls of a paging loop [94670].
+    fn is_sync_token(&self, token: Option<&str>, now: Duration) -> bool {
+        let sealed = token.and_then(|token| token.strip_prefix(SYNC_TOKEN_PREFIX));
         let made = sealed.and_then(|sealed| self.ids.unseal("sync token", sealed));
         let made = made.map(|made| Duration::from_secs(made >> SYNC_TOKEN_BITS));
-        match made {
-            // One token may serve all calls of a paging loop [94670]. What it says of its time has whole seconds.
-            Some(made) if now.as_secs() <= (made + SYNC_TOKEN_LIFETIME).as_secs() => Ok(()),
-            _ => Err(ErrCode::INVALID_SYNC_TOKEN.into()),
+        // What it says of its time has whole seconds.
+        made.is_some_and(|made| now.as_secs() <= (made + SYNC_TOKEN_LIFETIME).as_secs())
+    }
+}
+
+/// The reads without a callback's token, over all accounts of the app.
+#[derive(Debug, Default)]
+pub(super) struct TokenlessReads {
+    /// Those of the last minute.
+    at: VecDeque<Duration>,
+    refused_until: Duration,
+}
+
+impl TokenlessReads {
+    fn count(&mut self, now: Duration) -> Result<(), Refusal> {
+        self.at.retain(|at| now < *at + MINUTE);
+        if now >= self.refused_until && self.at.len() < TOKENLESS_READS {
+            self.at.push_back(now);
+            return Ok(());
         }
+        if now >= self.refused_until {
+            self.refused_until = now + MINUTE;
+        }
+        Err(ErrCode::RATE_LIMIT_EXCEEDED.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_eleventh_read_in_a_minute_is_refused_and_a_minute_long_all_others() {
+        let mut reads = TokenlessReads::default();
+        let mut is_taken = |second| reads.count(Duration::from_secs(second)).is_ok();
+        assert!((100..110).all(&mut is_taken));
+        assert!(!is_taken(110));
+        // Those of 100 to 109 are older than a minute by then.
+        assert!(!is_taken(169));
+        assert!((170..180).all(&mut is_taken));
+        assert!(!is_taken(180));
+        // One every 6 seconds is fine for ever.
+        assert!((300..3000).step_by(6).all(&mut is_taken));
     }
 }

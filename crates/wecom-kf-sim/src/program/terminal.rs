@@ -58,7 +58,7 @@ pub(super) fn greeting(simulator: &Simulator, took: Duration) -> String {
             format!("  below    the variables of {corp_id}; of another corp: {base_url}/sim/v1/info?corp_id=…\n")
         }
     };
-    let exports: String = simulator.vars().iter().map(|(name, value)| format!("export {name}={value}\n")).collect();
+    let exports = simulator.point("run").unwrap_or_default();
     let seed = simulator.seed().map_or_else(|| "none".to_owned(), |seed| seed.to_string());
     let clock = if simulator.has_manual_clock() { "manual" } else { "real" };
     let keys = if io::stdin().is_terminal() { "o Enter opens it, q Enter quits" } else { "Ctrl-C ends it" };

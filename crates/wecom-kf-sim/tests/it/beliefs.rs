@@ -33,11 +33,65 @@ async fn every_rule_that_can_be_switched_is_tried_here() {
     let here = include_str!("beliefs.rs");
     let switchable = page.split("## Unverified\n").next().unwrap();
     let ids: Vec<_> = switchable.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
-    assert_eq!(ids.len(), 25);
+    assert_eq!(ids.len(), 27);
     for id in ids {
         assert!(elsewhere.contains(&id) || here.contains(&format!("(\"{id}\")")), "{id} is not tried");
     }
     Simulator::builder().doubt("nothing").unwrap_err();
+}
+
+/// Reads that are in progress until this is dropped.
+async fn reads_in_progress(sim: &Simulator, bot: &Bot, count: usize) -> tokio::task::JoinSet<()> {
+    let before = sim.journal().len();
+    let mut reads = tokio::task::JoinSet::new();
+    let _unanswered = sim.fault(op::SYNC_MSG).never_answers().times(count);
+    for _ in 0..count {
+        let read = bot.request(op::SYNC_MSG, json!({ "open_kfid": sim.open_kfid() }).to_string()).send();
+        reads.spawn(async move { drop(read.await) });
+    }
+    while sim.journal().len() < before + count {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    reads
+}
+
+#[tokio::test]
+async fn at_most_five_reads_are_in_progress_at_once() {
+    let (sim, bot, _) = chat("tokenless_reads_are_limited").await;
+    let read = async || bot.errcode(op::SYNC_MSG, json!({ "open_kfid": sim.open_kfid() })).await;
+    let four = reads_in_progress(&sim, &bot, 4).await;
+    assert_eq!(read().await, 0);
+    let fifth = reads_in_progress(&sim, &bot, 1).await;
+    assert_eq!(read().await, 45033);
+    assert_eq!(bot.errcode(op::ACCOUNT_LIST, json!({})).await, 0, "other operations are not concerned");
+    drop((four, fifth));
+    let all_are_gone = async {
+        while read().await != 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), all_are_gone).await.unwrap();
+}
+
+#[tokio::test]
+async fn reads_without_a_token_are_limited() {
+    let sim = Simulator::builder().manual_clock().account("甲").account("乙").start().await.unwrap();
+    let bot = Bot::of(&sim).await;
+    let [first, second] = &sim.open_kfids()[..] else { panic!("two accounts") };
+    let read = async |open_kfid: &str, token: &str| {
+        bot.errcode(op::SYNC_MSG, json!({ "open_kfid": open_kfid, "token": token })).await
+    };
+    for _ in 0..5 {
+        assert_eq!([read(first, "").await, read(second, "made up").await], [0, 95007]);
+    }
+    for open_kfid in [first, second] {
+        assert_eq!([read(open_kfid, "").await, read(open_kfid, "made up").await], [45009, 45009]);
+        assert_eq!(read(open_kfid, &sim.sync_token()).await, 0, "a callback's token is never limited");
+    }
+    sim.advance(Duration::from_secs(59));
+    assert_eq!(read(first, "").await, 45009, "for a minute");
+    sim.advance(Duration::from_secs(1));
+    assert_eq!(read(first, "").await, 0);
 }
 
 #[tokio::test]
@@ -97,6 +151,16 @@ async fn sending() {
 async fn reading_accounts_and_replies() {
     let (sim, bot, _) = chat("bad_cursor_is_40058").await;
     assert_eq!(bot.errcode(op::SYNC_MSG, json!({ "open_kfid": sim.open_kfid(), "cursor": "none" })).await, 50100);
+
+    let (sim, bot, _) = chat("tokenless_reads_are_limited").await;
+    for _ in 0..30 {
+        bot.ok(op::SYNC_MSG, json!({ "open_kfid": sim.open_kfid() })).await;
+    }
+    assert_eq!(bot.errcode(op::SYNC_MSG, json!({ "open_kfid": sim.open_kfid(), "token": "made up" })).await, 95007);
+
+    let (sim, bot, _) = chat("reads_at_once_are_limited").await;
+    let _reads = reads_in_progress(&sim, &bot, 9).await;
+    bot.ok(op::SYNC_MSG, json!({ "open_kfid": sim.open_kfid() })).await;
 
     let (sim, bot, _) = chat("last_account_stays").await;
     bot.ok(op::ACCOUNT_DEL, json!({ "open_kfid": sim.open_kfid() })).await;

@@ -21,8 +21,9 @@ async fn chat() -> (Simulator, Bot, Customer) {
 async fn on_the_socket(sim: &Simulator, bot: &Bot, wang: &Customer) -> (String, Result<usize, ErrorKind>) {
     let body = bot.text(wang, "您好").to_string();
     let (path, token, length) = (op::SEND_MSG.path, &bot.access_token, body.len());
-    let request =
-        format!("POST {path}?access_token={token} HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n{body}");
+    let request = format!(
+        "POST {path}?access_token={token} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: {length}\r\n\r\n{body}"
+    );
     let mut socket = TcpStream::connect(sim.base_url().trim_start_matches("http://")).await.unwrap();
     socket.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();

@@ -125,23 +125,40 @@ async fn two_readers() {
     assert_eq!(found(&sim), [(FindingName::TwoReaders, 1)]);
 }
 
+/// Three accounts, and a bot that reads each as often as one account may be read.
 #[tokio::test]
 async fn polls_too_fast() {
-    let (sim, bot, wang) = chat().await;
-    bot.ok(op::SEND_MSG, bot.text(&wang, "您好")).await;
-    let mut cursor = read(&bot, &sim, &json!("")).await["next_cursor"].clone();
-    let without_token = |cursor: &Value| json!({ "open_kfid": sim.open_kfid(), "cursor": cursor });
+    let builder = Simulator::builder().seed(7).manual_clock().account("甲").account("乙").account("丙");
+    let sim = builder.start().await.unwrap();
+    let bot = Bot::of(&sim).await;
+    let mut cursors = std::collections::HashMap::new();
+    for open_kfid in sim.open_kfids() {
+        let request = json!({ "open_kfid": open_kfid, "token": sim.sync_token() });
+        cursors.insert(open_kfid, bot.ok(op::SYNC_MSG, request).await["next_cursor"].clone());
+    }
+    let poll = async |open_kfid: &str| {
+        bot.errcode(op::SYNC_MSG, json!({ "open_kfid": open_kfid, "cursor": cursors[open_kfid] })).await
+    };
     for _ in 0..20 {
+        for open_kfid in sim.open_kfids() {
+            assert_eq!(poll(&open_kfid).await, 0);
+        }
         sim.advance(Duration::from_secs(30));
-        cursor = bot.ok(op::SYNC_MSG, without_token(&cursor)).await["next_cursor"].clone();
     }
-    assert_eq!(found(&sim), []);
-    for _ in 0..10 {
-        sim.advance(Duration::from_secs(1));
-        bot.ok(op::SYNC_MSG, without_token(&cursor)).await;
+    assert_eq!(found(&sim), [], "6 reads a minute");
+    sim.advance(Duration::from_secs(60));
+    let mut errcodes = Vec::new();
+    for _ in 0..4 {
+        for open_kfid in sim.open_kfids() {
+            errcodes.push(poll(&open_kfid).await);
+        }
+        sim.advance(Duration::from_secs(10));
     }
-    let found = found(&sim);
-    assert_eq!((found.len(), found[0].0), (1, FindingName::PollsTooFast));
+    assert_eq!(errcodes, [&[0; 10][..], &[45009; 2][..]].concat());
+    let report = sim.report();
+    assert_eq!(found(&sim), [(FindingName::PollsTooFast, 2)]);
+    assert_eq!((&report.findings[0].open_kfid, &report.findings[0].external_userid), (&None, &None), "it is the app's");
+    assert_eq!(report.findings[0].proof, "12 reads in a minute without a callback's token, over all accounts");
 }
 
 #[tokio::test]

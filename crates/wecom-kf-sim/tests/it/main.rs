@@ -26,6 +26,7 @@ mod docs;
 mod faults;
 #[cfg(test)]
 mod findings;
+mod guard;
 #[cfg(test)]
 mod knowledge;
 #[cfg(test)]

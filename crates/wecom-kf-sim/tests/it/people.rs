@@ -233,3 +233,29 @@ async fn being_with_a_servicer_can_be_waited_for() {
     let calls = sim.answered(op::SERVICE_STATE_TRANS, 1).await;
     assert_eq!((calls.len(), calls[0].external_userid.as_deref()), (1, Some(wang.external_userid())));
 }
+
+#[tokio::test]
+async fn a_menu_link_in_a_text_is_tapped() {
+    let sim = Simulator::start().await.unwrap();
+    let bot = Bot::of(&sim).await;
+    let wang = sim.customer("小王");
+    wang.says("你好");
+    let text = "<a href=\"weixin://kefumenu?kefumenucontent=退款&kefumenuid=q1\">我要退款</a>\n\
+        <a href=\"weixin://kefumenu?kefumenucontent=%E6%9F%A5%E8%AF%A2%26%2B&kefumenuid=q2\">查询 &amp; 其他</a>";
+    bot.ok(op::SEND_MSG, bot.text(&wang, text)).await;
+    wang.taps_link("我要退款").unwrap();
+    wang.chooses("q2").unwrap();
+    let url = format!("{}/sim/v1/customers/{}/taps", sim.base_url(), wang.external_userid());
+    let tapped = bot.http.post(url).json(&json!({ "menu_id": "q1" })).send().await.unwrap();
+    assert_eq!(tapped.status(), 200);
+    let page = bot.ok(op::SYNC_MSG, json!({ "open_kfid": sim.open_kfid() })).await;
+    let texts: Vec<_> = page["msg_list"].as_array().unwrap().iter().map(|message| message["text"].clone()).collect();
+    let said = [json!({ "content": "你好" }), json!({ "content": "退款", "menu_id": "q1" })];
+    assert_eq!(texts[..2], said);
+    assert_eq!(texts[2..], [json!({ "content": "查询&+", "menu_id": "q2" }), said[1].clone()]);
+    wang.taps_link("退款").unwrap_err();
+    wang.chooses("q3").unwrap_err();
+    // What the customer writes is no link to tap.
+    wang.says("<a href=\"weixin://kefumenu?kefumenucontent=x&kefumenuid=q3\">x</a>");
+    wang.taps_link("x").unwrap_err();
+}

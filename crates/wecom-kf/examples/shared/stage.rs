@@ -39,18 +39,15 @@ impl Stage {
 }
 
 /// Messages as they come, none from before. It forgets its place when the program ends; a bot in earnest keeps it.
-pub(crate) struct Reader {
-    client: Client,
-    kf: OpenKfid,
-    pause: Duration,
+pub(crate) struct Reader<'a> {
+    stage: &'a Stage,
     cursor: Option<String>,
 }
 
-impl Reader {
+impl<'a> Reader<'a> {
     /// Reads up to now.
-    pub(crate) async fn from_now(stage: &Stage) -> Result<Self, Error> {
-        let mut reader =
-            Self { client: stage.client.clone(), kf: stage.kf.clone(), pause: stage.pause(), cursor: None };
+    pub(crate) async fn from_now(stage: &'a Stage) -> Result<Self, Error> {
+        let mut reader = Self { stage, cursor: None };
         while reader.page().await?.1 {}
         Ok(reader)
     }
@@ -63,15 +60,18 @@ impl Reader {
                 return Ok(messages);
             }
             if !has_more {
-                sleep(self.pause).await;
+                sleep(self.stage.pause()).await;
             }
         }
     }
 
     async fn page(&mut self) -> Result<(Vec<Message>, bool), Error> {
-        let request = SyncRequest::new(&self.kf);
+        let Stage { client, kf, sim } = self.stage;
+        let request = SyncRequest::new(kf);
         let request = self.cursor.iter().fold(request, |request, cursor| request.cursor(cursor));
-        let page = self.client.message().sync(request).await?;
+        // Without the token of a callback an app may read 10 times a minute. The simulator gives one to whoever asks.
+        let request = sim.iter().fold(request, |request, sim| request.token(sim.sync_token()));
+        let page = client.message().sync(request).await?;
         self.cursor = page.next_cursor().map(str::to_owned).or(self.cursor.take());
         Ok((page.messages().to_vec(), page.has_more()))
     }
