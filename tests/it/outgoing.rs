@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use wecom_kf::message::outgoing::{BusinessCard, CaLink, File, Image, Link, Location, Miniprogram, Video, Voice};
-use wecom_kf::message::{Msgmenu, Outgoing, Text};
+use wecom_kf::message::{MenuLink, Msgmenu, Outgoing, Text};
 use wecom_kf::{ErrCode, Error};
 use wecom_kf_sim::Simulator;
 
@@ -184,5 +184,31 @@ fn no_debug_shows_what_is_sent() {
         for words in ["您好", "canary", "满意", "example.com", "某某", "lisi", "物流"] {
             assert!(!shown.contains(words), "{msgtype}: {shown}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_menu_link_sends_its_text_whatever_it_holds() {
+    let sim = Simulator::start().await.unwrap();
+    let client = client_of(&sim);
+    let customer = sim.customer("小王");
+    let (kf, user) = (customer.open_kfid().into(), customer.external_userid().into());
+    let links = [
+        ("退款", "我要退款", "q1"),
+        ("a</a><b> & \"c\" 'd'", "100% &kefumenuid=x#+\"'> </a>", "q=2&\u{feff}\n"),
+        ("&lt;&amp;lt;", "%E9%80%80 a+b", "q%203"),
+    ];
+    for (label, content, id) in links {
+        customer.says("你好");
+        let link = MenuLink::new(label, content, id).unwrap();
+        client.message().send(&kf, &user, Text::new(format!("请选择：{link}，谢谢")).unwrap()).await.unwrap();
+        customer.taps_link(label).unwrap();
+        let request = wecom_kf::message::SyncRequest::new(&kf).token(sim.sync_token());
+        let page = client.message().sync(request).await.unwrap();
+        let Some(wecom_kf::message::Content::Text(tapped)) = page.messages().last().map(|message| message.content())
+        else {
+            panic!("no text")
+        };
+        assert_eq!((tapped.content.as_str(), tapped.menu_id.as_deref()), (content, Some(id)));
     }
 }

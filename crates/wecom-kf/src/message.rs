@@ -9,7 +9,7 @@ mod received;
 
 pub use content::Content;
 pub use event::Event;
-pub use outgoing::{Msgmenu, Outgoing, Text};
+pub use outgoing::{MenuLink, Msgmenu, Outgoing, Text};
 pub use page::{Page, SyncRequest, VoiceFormat};
 pub use received::{Message, Origin};
 

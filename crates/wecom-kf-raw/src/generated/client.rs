@@ -1732,7 +1732,7 @@ pub mod types {
     #[derive(Default)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct SendOnEventRequestText {
-        /// Content of the text, 1 to 2048 bytes of UTF-8, otherwise errcode 45002.
+        /// Content of the text, 1 to 2048 bytes of UTF-8, otherwise errcode 45002. It may hold links of the form `<a href="weixin://kefumenu?kefumenucontent=TEXT&kefumenuid=ID">label</a>`: a tap sends TEXT as a message of the customer with `menu_id` ID.
         pub content: ::std::string::String,
     }
     /// Reply of `send_msg_on_event`.
@@ -1898,7 +1898,7 @@ pub mod types {
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct SendRequestText {
-        /// Content of the text, 1 to 2048 bytes of UTF-8, otherwise errcode 45002.
+        /// Content of the text, 1 to 2048 bytes of UTF-8, otherwise errcode 45002. It may hold links of the form `<a href="weixin://kefumenu?kefumenucontent=TEXT&kefumenuid=ID">label</a>`: a tap sends TEXT as a message of the customer with `menu_id` ID.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub content: ::std::option::Option<::std::string::String>,
     }

@@ -3,11 +3,13 @@
 //! No Debug here shows what is sent.
 
 mod menu;
+mod menu_link;
 mod text;
 
 use std::fmt;
 
 pub use menu::Msgmenu;
+pub use menu_link::MenuLink;
 pub use text::{Pieces, Text};
 
 use crate::input::{self, Problem};

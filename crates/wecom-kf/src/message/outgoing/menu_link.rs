@@ -1,0 +1,160 @@
+//! Links in texts that send a text when the customer taps them.
+
+use std::fmt::{self, Write as _};
+
+use crate::{Error, input};
+
+/// A link in a text: a tap sends a text of the customer's with a menu id, as a click item of a menu does.
+///
+/// It is written into the text of a message. Label, text and id may hold any characters: they are escaped.
+///
+/// ```
+/// use wecom_kf::message::{MenuLink, Text};
+///
+/// # fn main() -> Result<(), wecom_kf::Error> {
+/// let refund = MenuLink::new("申请退款", "我要退款", "refund")?;
+/// let text = Text::new(format!("请选择：\n{refund}"))?;
+/// assert_eq!(
+///     refund.to_string(),
+///     r#"<a href="weixin://kefumenu?kefumenucontent=我要退款&kefumenuid=refund">申请退款</a>"#
+/// );
+/// # Ok(())
+/// # }
+/// ```
+///
+/// The tap arrives as a text message whose content is the text, with the id as its `menu_id`. A link counts among the 2048
+/// bytes of a text with all that is written here.
+///
+/// WeCom does not document these links; bots use them, and WeChat for Android reads them so.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct MenuLink {
+    label: String,
+    content: String,
+    id: String,
+}
+
+/// Without what it says: that is for the customer.
+impl fmt::Debug for MenuLink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MenuLink").finish_non_exhaustive()
+    }
+}
+
+impl MenuLink {
+    /// A link that shows `label`, and sends `content` with the menu id `id`.
+    ///
+    /// # Errors
+    ///
+    /// One of them is empty: WeChat does nothing when such a link is tapped.
+    pub fn new(label: impl Into<String>, content: impl Into<String>, id: impl Into<String>) -> Result<Self, Error> {
+        let link = Self { label: label.into(), content: content.into(), id: id.into() };
+        input::not_empty("label of the menu link", &link.label)?;
+        input::not_empty("text of the menu link", &link.content)?;
+        input::not_empty("id of the menu link", &link.id)?;
+        Ok(link)
+    }
+}
+
+impl fmt::Display for MenuLink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(r#"<a href="weixin://kefumenu?kefumenucontent="#)?;
+        write_parameter(f, &self.content)?;
+        f.write_str("&kefumenuid=")?;
+        write_parameter(f, &self.id)?;
+        f.write_str(r#"">"#)?;
+        write_label(f, &self.label)?;
+        f.write_str("</a>")
+    }
+}
+
+/// Percent-encodes what could end the parameter or the attribute. Chinese stays as it is, at a third of the length: bots
+/// in production write it so.
+fn write_parameter(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    let mut bytes = [0; 4];
+    for character in text.chars() {
+        if is_plain(character) {
+            f.write_char(character)?;
+        } else {
+            character.encode_utf8(&mut bytes).bytes().try_for_each(|byte| write!(f, "%{byte:02X}"))?;
+        }
+    }
+    Ok(())
+}
+
+fn is_plain(character: char) -> bool {
+    match character {
+        'a'..='z' | 'A'..='Z' | '0'..='9' | '-' | '.' | '_' | '~' => true,
+        // Invisible characters and marks of direction.
+        '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' => false,
+        _ => !character.is_ascii() && !character.is_whitespace() && !character.is_control(),
+    }
+}
+
+/// Escapes what HTML would read as markup.
+fn write_label(f: &mut fmt::Formatter<'_>, label: &str) -> fmt::Result {
+    for character in label.chars() {
+        match character {
+            '&' => f.write_str("&amp;")?,
+            '<' => f.write_str("&lt;")?,
+            '>' => f.write_str("&gt;")?,
+            '"' => f.write_str("&quot;")?,
+            '\'' => f.write_str("&#39;")?,
+            _ => f.write_char(character)?,
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use percent_encoding::percent_decode_str;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Reads links as WeChat for Android does: the attribute up to its quotation mark, the query split at `&` and `=`,
+    /// each value decoded once, `+` as a space.
+    fn read(text: &str) -> Vec<[String; 3]> {
+        text.split(r#"<a href="weixin://kefumenu?"#).skip(1).map(read_one).collect()
+    }
+
+    fn read_one(link: &str) -> [String; 3] {
+        let (query, rest) = link.split_once(r#"">"#).unwrap();
+        assert!(!query.contains(['"', '<', '>', '#', ' ', '\n']), "{query}");
+        let (label, _) = rest.split_once("</a>").unwrap();
+        let parameters: Vec<_> = query.split('&').map(|pair| pair.split_once('=').unwrap()).collect();
+        let [("kefumenucontent", content), ("kefumenuid", id)] = parameters[..] else { panic!("{parameters:?}") };
+        let decode = |value: &str| percent_decode_str(&value.replace('+', " ")).decode_utf8().unwrap().into_owned();
+        let escapes = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")];
+        let label =
+            escapes.iter().fold(label.to_owned(), |label, (escape, character)| label.replace(escape, character));
+        [label, decode(content), decode(id)]
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(parts in prop::collection::vec(["(?s).{1,30}", "(?s).{1,30}", "(?s).{1,30}"], 1..4)) {
+            let links = parts.iter().map(|[label, content, id]| MenuLink::new(label, content, id).unwrap().to_string());
+            let text = links.collect::<Vec<_>>().join("，或 ");
+            prop_assert_eq!(read(&text), parts);
+        }
+    }
+
+    #[test]
+    fn what_could_end_a_link_is_escaped() {
+        let link = MenuLink::new("a</a><b> & \"c\"", "退款 100% &kefumenuid=x#+\"'>", "q=1&\n").unwrap().to_string();
+        assert_eq!(
+            link,
+            "<a href=\"weixin://kefumenu?kefumenucontent=退款%20100%25%20%26kefumenuid%3Dx%23%2B%22%27%3E\
+             &kefumenuid=q%3D1%26%0A\">a&lt;/a&gt;&lt;b&gt; &amp; &quot;c&quot;</a>"
+        );
+    }
+
+    #[test]
+    fn empty_parts_are_refused_and_debug_shows_nothing() {
+        for [label, content, id] in [["", "a", "b"], ["a", "", "b"], ["a", "b", ""]] {
+            assert!(MenuLink::new(label, content, id).is_err());
+        }
+        assert_eq!(format!("{:?}", MenuLink::new("客户", "客户", "客户").unwrap()), "MenuLink { .. }");
+    }
+}
