@@ -40,6 +40,29 @@ async fn a_customer_is_added_and_writes_and_the_bots_answer_appears() {
 
 #[tokio::test]
 #[ignore = "needs chromedriver"]
+async fn a_menu_link_in_a_text_is_tapped() {
+    let sim = Arc::new(Simulator::builder().servicer("zhangsan").start().await.unwrap());
+    let wang = sim.customer("小王");
+    wang.says("你好");
+    let servicer = sim.servicer("zhangsan");
+    servicer.takes(&wang);
+    let text = "请选择 <a href=\"weixin://kefumenu?kefumenucontent=%E9%80%80%E6%AC%BE%26&kefumenuid=q1\">我要 &lt;退款&gt;</a> \
+        或 https://example.com/ 或 <a href=\"weixin://kefumenu?kefumenucontent=x\">没有 id</a>";
+    servicer.writes(&wang, "text", json!({ "content": text }));
+    let address = format!("{}/?lang=en&customer={}", sim.base_url(), wang.external_userid());
+    play(address, |page| async move {
+        page.sees(".entry.servicer .menu-link[data-menu=q1]", "我要 <退款>").await;
+        page.sees(".entry.servicer .words a", "https://example.com/").await;
+        assert_eq!(page.count("button.menu-link").await, 1, "a link without an id does nothing");
+        page.click("button.menu-link").await;
+        page.sees(".entry.customer .bubble", "退款&").await;
+        page.sees(".entry.customer .meta", "tapped q1").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs chromedriver"]
 async fn a_menu_item_is_tapped_and_the_session_goes_to_a_servicer() {
     let sim = Arc::new(Simulator::builder().servicer("zhangsan").start().await.unwrap());
     let bot = tokio::spawn(my_bot::run(sim.vars()));
