@@ -13,6 +13,7 @@ use syn::{
     Attribute, Expr, Fields, File, Ident, ImplItem, ImplItemFn, Item, ItemStruct, LitStr, Pat, Stmt, Type, parse_quote,
 };
 
+use crate::docs;
 use crate::document::{Document, Operation};
 use crate::lower::{Lowered, OpenEnum, Step};
 use crate::names;
@@ -326,7 +327,7 @@ fn lenient_replies(file: &mut File, requests: &BTreeSet<String>) -> Result<usize
 fn open_enums(file: &mut File, lowered: &Lowered) {
     let enums = lowered.enums.iter().map(|(name, OpenEnum { description, values })| -> Item {
         let name = format_ident!("{name}");
-        let docs = description.lines().map(|line| format!(" {line}"));
+        let docs = docs::lines(description).map(|line| format!(" {line}"));
         let variants = values.iter().map(|value| format_ident!("{}", names::variant_name(value)));
         let variant_docs = values.iter().map(|value| format!(" `{value}`"));
         parse_quote! {
@@ -396,17 +397,9 @@ impl VisitMut for Docs {
 
 fn doc_lines(attribute: Attribute) -> Vec<Attribute> {
     let Some(text) = doc_text(&attribute) else { return vec![attribute] };
-    let text = text.split("<details>").next().unwrap_or_default().trim();
-    text.lines()
-        .map(|line| {
-            if line.is_empty() {
-                parse_quote!(#[doc = ""])
-            } else {
-                let line = format!(" {}", line.trim());
-                parse_quote!(#[doc = #line])
-            }
-        })
-        .collect()
+    let text = text.rsplit_once("<details><summary>JSON schema</summary>").map_or(text.as_str(), |(text, _)| text);
+    let lines = docs::lines(text.trim()).map(|line| if line.is_empty() { line } else { format!(" {line}") });
+    lines.map(|line| parse_quote!(#[doc = #line])).collect()
 }
 
 /// progenitor documents the type of an inline schema, not the field that holds it: the field says the same.

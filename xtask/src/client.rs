@@ -132,3 +132,34 @@ pub fn expect_operations(document: &Document, types: &RustTypes) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use openapiv3::{ReferenceOr, StatusCode};
+
+    use super::*;
+    use crate::{check, codegen, document, lower};
+
+    #[test]
+    fn a_panic_of_progenitor_names_the_operation() {
+        let text = std::fs::read_to_string(codegen::workspace_root().join(document::FILE)).unwrap();
+        let mut lowered = lower::lower(&check::check(&Document::read(&text).unwrap()).unwrap()).unwrap();
+        // Two replies of two types, which the checks refuse.
+        let mut api = lowered.document.api.clone();
+        crate::schema::each_operation_mut(&mut api, &mut |_, operation| {
+            if operation.operation_id.as_deref() == Some("send_msg") {
+                let reference = "#/components/schemas/SyncResponse".to_owned();
+                let media =
+                    openapiv3::MediaType { schema: Some(ReferenceOr::Reference { reference }), ..Default::default() };
+                let mut other = openapiv3::Response { description: "x".to_owned(), ..Default::default() };
+                other.content.insert("application/json".to_owned(), media);
+                operation.responses.responses.insert(StatusCode::Code(202), ReferenceOr::Item(other));
+            }
+        });
+        lowered.document = Document::from_api(api);
+        let Err(error) = render(&lowered) else { panic!("progenitor took it") };
+        let error = error.to_string();
+        assert!(error.starts_with("operation send_msg: progenitor cannot generate code for it: "), "{error}");
+        assert!(error.contains("assertion failed"), "{error}");
+    }
+}

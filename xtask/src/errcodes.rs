@@ -7,6 +7,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use serde::{Deserialize, Serialize};
 
+use crate::docs;
 use crate::document::{Document, pascal_case, read_yaml};
 
 /// The file with the errcodes.
@@ -195,7 +196,7 @@ impl Errcode {
             docs.extend([String::new(), format!(" At `{operation}` its class is `{}`: {}", at.class, at.remedy.en)]);
         }
         docs.extend([String::new(), self.source_docs()]);
-        docs
+        docs.iter().flat_map(|paragraph| docs_of(paragraph)).collect()
     }
 
     /// "Source: official page 90313." or "Sources: official page 90313; an SDK."
@@ -243,4 +244,12 @@ impl Text {
 fn class(name: &str) -> TokenStream {
     let variant = format_ident!("{}", pascal_case(name));
     quote!(Class::#variant)
+}
+
+/// A paragraph as lines of documentation; an empty one is the blank line between two others.
+fn docs_of(paragraph: &str) -> Vec<String> {
+    match paragraph.is_empty() {
+        true => vec![String::new()],
+        false => docs::lines(paragraph).map(|line| format!(" {line}")).collect(),
+    }
 }

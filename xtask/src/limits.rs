@@ -146,10 +146,10 @@ fn constants(schema: &Schema, path: &[String]) -> Vec<(String, TokenStream)> {
     }
     if let SchemaKind::Type(Type::Integer(integer)) = &schema.schema_kind {
         if let Some(value) = integer.minimum {
-            add("MIN", "Smallest", "", value + i64::from(integer.exclusive_minimum));
+            add("MIN", "Smallest", "", value.saturating_add(i64::from(integer.exclusive_minimum)));
         }
         if let Some(value) = integer.maximum {
-            add("MAX", "Largest", "", value - i64::from(integer.exclusive_maximum));
+            add("MAX", "Largest", "", value.saturating_sub(i64::from(integer.exclusive_maximum)));
         }
     }
     for (of, value) in extensions.get("x-max-bytes-of").and_then(Value::as_object).into_iter().flatten() {

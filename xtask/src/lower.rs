@@ -72,7 +72,7 @@ pub fn lower(document: &Document) -> Result<Lowered> {
     step("errcode and errmsg default to 0 and \"\"", lowering.default_outcome());
     step("int32 of a reply becomes int64", lowering.widen_integers());
     step("nullable of a reply left to the lenient decoder", lowering.drop_nullable());
-    step("default value moved to the documentation", lowering.document_defaults());
+    step("default value or deprecation moved to the documentation", lowering.document_defaults());
     step("string format left out", lowering.drop_string_formats());
     step("validation keyword left out", lowering.drop_validation());
     step("body without properties becomes an empty struct", lowering.empty_bodies());
@@ -324,16 +324,21 @@ impl Lowering {
         self.each_reply_schema(|_, schema| usize::from(std::mem::take(&mut schema.schema_data.nullable)))
     }
 
-    /// An absent value is left out of a request, so that WeCom fills in its own default, also when that changes.
+    /// An absent value is left out of a request, so that WeCom fills in its own default, also when that changes. That
+    /// something is deprecated is said in words, too: an attribute would break builds.
     fn document_defaults(&mut self) -> usize {
         self.each_schema(|place, schema| {
             let name = place.rsplit('.').next().unwrap_or_default();
             if matches!(name, "errcode" | "errmsg") {
                 return 0;
             }
-            let Some(default) = schema.schema_data.default.take() else { return 0 };
-            let description = schema.schema_data.description.take().unwrap_or_default();
-            schema.schema_data.description = Some(format!("{description} Default: `{default}`.").trim().to_owned());
+            let default = schema.schema_data.default.take().map(|default| format!("Default: `{default}`."));
+            let deprecated = std::mem::take(&mut schema.schema_data.deprecated).then(|| "**Deprecated.**".to_owned());
+            if default.is_none() && deprecated.is_none() {
+                return 0;
+            }
+            let parts = [deprecated, schema.schema_data.description.take(), default];
+            schema.schema_data.description = Some(parts.into_iter().flatten().collect::<Vec<_>>().join(" "));
             1
         })
     }

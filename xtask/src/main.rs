@@ -8,6 +8,7 @@ mod client;
 mod codegen;
 mod diff;
 mod dist;
+mod docs;
 mod document;
 mod errcodes;
 mod grammar;

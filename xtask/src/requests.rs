@@ -7,6 +7,7 @@ use openapiv3::{AdditionalProperties, ParameterData, ParameterSchemaOrContent, S
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
+use crate::docs;
 use crate::document::{Document, Operation, pascal_case, source_of};
 use crate::errcodes::Errcodes;
 use crate::lower::{NO_ERRCODE, SECRETS, is_password};
@@ -30,6 +31,8 @@ pub fn render(normal: &Document, errcodes: &Errcodes, types: &RustTypes) -> Resu
         operations.iter().filter(|operation| !operation.answers_bytes()).filter_map(Operation::reply_schema).collect();
     let replies = replies.into_iter().map(|schema| reply(normal, schema)).collect::<Result<Vec<_>>>()?;
     let count = operations.len();
+    let server = &normal.api.servers.first().context("servers: is empty")?.url;
+    let server_docs = format!(" The server of the document: `{server}`.");
     Ok(quote! {
         use super::client::{Client, types};
         use crate::request::{FromJson, Operation, Private, Repeat, Reply, Request};
@@ -37,6 +40,9 @@ pub fn render(normal: &Document, errcodes: &Errcodes, types: &RustTypes) -> Resu
 
         // The requests of operations that move files are written by hand.
         pub use crate::media::{#(#by_hand),*};
+
+        #[doc = #server_docs]
+        pub const SERVER: &str = #server;
 
         /// Every operation of the document, by path.
         pub const ALL: [Operation; #count] = [#(#names),*];
@@ -65,7 +71,7 @@ fn constant(operation: &Operation<'_>) -> TokenStream {
         None => quote!(None),
     };
     let needs_access_token = operation.needs_access_token();
-    let docs = format!(" `{method} {path}`: {}", summary(operation));
+    let docs = format!(" `{method} {path}`: {}", docs::text(summary(operation)));
     quote! {
         #[doc = #docs]
         pub const #name: Operation = Operation {
@@ -94,7 +100,7 @@ fn request(
     let (constant, method) = (constant_name(operation), format_ident!("{}", operation.id()));
     let reply = format_ident!("{}", operation.reply_schema().unwrap_or_default());
     let docs = [
-        format!(" {}", summary(operation)),
+        format!(" {}", docs::text(summary(operation))),
         String::new(),
         format!(" `{} {}`. {}", operation.method.to_uppercase(), operation.path, source_of(operation.body)),
     ];
@@ -195,7 +201,14 @@ impl<'a> Parameter<'a> {
 
     fn field(&self) -> TokenStream {
         let (ident, ty) = (self.ident(), &self.ty);
-        let docs = self.data.description.as_deref().unwrap_or_default().lines().map(|line| format!(" {line}"));
+        let schema = match &self.data.format {
+            ParameterSchemaOrContent::Schema(slot) => slot.schema(),
+            ParameterSchemaOrContent::Content(_) => None,
+        };
+        let default = schema.and_then(|schema| schema.schema_data.default.as_ref());
+        let docs = docs::lines(self.data.description.as_deref().unwrap_or_default())
+            .chain(default.map(|default| format!("Default: `{default}`.")))
+            .map(|line| format!(" {line}"));
         let ty = if self.data.required { quote!(#ty) } else { quote!(Option<#ty>) };
         quote! {
             #(#[doc = #docs])*

@@ -22,7 +22,7 @@ pub mod defaults {
     use std::time::Duration;
 
     /// Where WeCom is.
-    pub const BASE_URL: &str = "https://qyapi.weixin.qq.com";
+    pub const BASE_URL: &str = crate::raw::op::SERVER;
 
     /// How long a connection may take to come about.
     pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);

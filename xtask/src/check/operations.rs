@@ -23,12 +23,24 @@ pub fn check(document: &Document, problems: &mut Problems) {
         check_operation(document, &operation, problems);
     }
     check_files(document, problems);
+    check_unique_paths(document, problems);
     check_unique_operation_ids(document, problems);
 }
 
 fn check_root(document: &Document, problems: &mut Problems) {
     if document.operations().is_empty() {
         problems.add("paths", "has no operation; add one");
+    }
+    let servers = &document.api.servers;
+    if servers.len() != 1 || servers.iter().any(|server| server.variables.is_some()) {
+        problems.add("servers", "must be one server without variables: it becomes the address that clients call");
+    }
+    let scheme = &document.root["components"]["securitySchemes"][TOKEN_PARAMETER];
+    if scheme["type"] != "apiKey" || scheme["in"] != "query" || scheme["name"] != TOKEN_PARAMETER {
+        problems.add(
+            "components.securitySchemes.access_token",
+            "is not the key access_token in the query, which the client sends; change crates/wecom-kf-raw/src/client.rs with it",
+        );
     }
     if document.api.security.is_some() {
         problems.add("security", "is not read at the top; say it at each operation");
@@ -205,6 +217,18 @@ fn check_parameters(operation: &Operation<'_>, problems: &mut Problems) {
         check_parameter(operation, &place, data, problems);
     }
     let placeholders = placeholders(operation.path);
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "/-_.~{}".contains(letter);
+    if !operation.path.chars().all(is_plain) || operation.path.contains("//") {
+        problems.add(&operation.place, "has something in its path that a path of a URL does not have; use letters, digits, - _ . ~ and parameters in braces");
+    }
+    for (index, name) in placeholders.iter().enumerate() {
+        if placeholders[..index].contains(name) {
+            problems.add(
+                &operation.place,
+                format!("has {{{name}}} twice in its path; give the second one a name of its own"),
+            );
+        }
+    }
     for name in &in_path {
         if !placeholders.contains(name) {
             problems
@@ -368,6 +392,21 @@ fn check_files(document: &Document, problems: &mut Problems) {
             problems.add(
                 "paths",
                 format!("has no operation {id:?}, which is written by hand; take it out of BY_HAND in xtask/src/document.rs and its code out of crates/wecom-kf-raw/src/media"),
+            );
+        }
+    }
+}
+
+/// Two paths that differ only in the names of their parameters are one path.
+fn check_unique_paths(document: &Document, problems: &mut Problems) {
+    let mut paths = BTreeMap::<String, &str>::new();
+    for path in document.api.paths.paths.keys() {
+        let anonymous =
+            placeholders(path).into_iter().fold(path.clone(), |path, name| path.replace(&format!("{{{name}}}"), "{}"));
+        if let Some(other) = paths.insert(anonymous, path) {
+            problems.add(
+                &format!("paths.{path}"),
+                format!("is the same path as {other}; parameters in braces match anything"),
             );
         }
     }

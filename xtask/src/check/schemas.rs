@@ -125,6 +125,13 @@ fn check_kind(place: &str, schema: &Schema, problems: &mut Problems) {
         problems
             .add(place, "has a format that no number of Rust has; use int32, int64, uint32, uint64, float or double");
     }
+    for (key, is_there) in
+        [("externalDocs", schema.schema_data.external_docs.is_some()), ("writeOnly", schema.schema_data.write_only)]
+    {
+        if is_there {
+            problems.add(&format!("{place}.{key}"), "is not read; say it in the description");
+        }
+    }
     if schema.schema_data.discriminator.is_some() {
         problems.add(&format!("{place}.discriminator"), "goes with oneOf, which is not supported; drop it");
     }
@@ -181,7 +188,7 @@ fn check_limits(place: &str, schema: &Schema, problems: &mut Problems) {
         if of != belongs_to {
             problems.add(place, format!("{limit} belongs to a schema of type {belongs_to}, not {of}"));
         }
-        if value.as_u64().is_none_or(|value| value == 0) {
+        if value.as_i64().is_none_or(|value| value <= 0) {
             problems.add(place, format!("{limit} is {value}; write a positive whole number"));
         }
     }

@@ -22,6 +22,12 @@ fn assert_refused(text: &str, edit: &str, expected: &[&str]) {
 fn edits_of_the_document() {
     let name = "name: { type: string, description: ";
     let cases: &[(&str, &str, &[&str])] = &[
+        ("servers:\n", "servers:\n  - url: https://other.example\n", &["servers: must be one server"]),
+        (
+            "      in: query\n      name: access_token\n",
+            "      in: header\n      name: access_token\n",
+            &["components.securitySchemes.access_token: is not the key access_token in the query"],
+        ),
         ("openapi: 3.0.3", "openapi: 3.1.0", &["openapi: is \"3.1.0\"; the generator reads 3.0.x"]),
         ("openapi: 3.0.3", "openapi: 3.0.3\nwebhooks: {}", &["webhooks: is not a key of the document"]),
         ("openapi: 3.0.3", "openapi: 3.0.3\nsecurity: [{ access_token: [] }]", &["security: is not read at the top"]),
@@ -230,6 +236,8 @@ fn schemas_of_requests() {
             "a: { description: d, allOf: [{ properties: { b: { type: string, description: d } } }, { properties: { b: { type: integer, description: d } } }] }",
             &["ProbeRequest.properties.a: merges objects that differ in b"],
         ),
+        ("a: { type: string, description: d, writeOnly: true }", &["ProbeRequest.properties.a.writeOnly: is not read"]),
+        ("a: { type: string, description: d, x-max-bytes: 9223372036854775808 }", &["write a positive whole number"]),
         ("a: { type: integer, description: d, maximum: 18446744073709551615 }", &["ProbeRequest.properties.a"]),
     ];
     for (properties, expected) in cases {
@@ -356,9 +364,19 @@ fn parameters_and_paths() {
         ("/cgi-bin/kf/probe/{id}", "does not declare {id} of its path"),
         ("/cgi-bin/kf/probe/{id", "has a brace in its path that belongs to no {parameter}"),
         ("cgi-bin/kf/probe", "begins with a slash"),
+        ("/cgi-bin/kf/probe?a=b", "has something in its path that a path of a URL does not have"),
+        ("/cgi-bin//probe", "has something in its path that a path of a URL does not have"),
+        ("/cgi-bin/客服", "has something in its path that a path of a URL does not have"),
+        ("/cgi-bin/{a}/{a}", "has {a} twice in its path"),
     ] {
         assert_refused(&Probe::default().with_path(path).document(), path, &[expected]);
     }
+    let id = "[{ name: NAME, in: path, required: true, description: d, schema: { type: string } }]";
+    let one = Probe::parameters(&id.replace("NAME", "a")).with_path("/cgi-bin/kf/{a}/probe").named("first").document();
+    let both =
+        Probe::parameters(&id.replace("NAME", "b")).with_path("/cgi-bin/kf/{b}/probe").named("second").add_to(&one);
+    let both = both.replace("/cgi-bin/kf/{b}/second:", "/cgi-bin/kf/{b}/first:");
+    assert_refused(&both, "two paths that are one", &["is the same path as /cgi-bin/kf/{a}/first"]);
     let get = Probe { method: "get".to_owned(), ..Probe::default() };
     let with_body = get.document().replacen(
         "      parameters: []\n      responses:",

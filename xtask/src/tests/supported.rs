@@ -10,7 +10,7 @@ fn probes() -> Vec<Probe> {
     let text = "type: string, description: d";
     vec![
         Probe::request(&format!(
-            "kind: {{ {kind} }}, kinds: {{ type: array, description: d, items: {{ {kind} }} }}, named: {{ $ref: \"#/components/schemas/NamedKind\" }}, \
+            "old: {{ type: string, deprecated: true, description: \"A <tag>, a [bracket] and a block:\\n\\n```\\nnot rust\\n```\" }}, kind: {{ {kind} }}, kinds: {{ type: array, description: d, items: {{ {kind} }} }}, named: {{ $ref: \"#/components/schemas/NamedKind\" }}, \
              maybe: {{ {kind}, nullable: true }}, number: {{ type: integer, description: d, enum: [1, 2] }}, limit: {{ type: integer, description: d, default: 100 }}"
         ))
         .with_schemas(&format!("    NamedKind: {{ {kind} }}\n"))
@@ -113,4 +113,8 @@ fn every_supported_form_compiles_and_works() {
     let scratch = Scratch::generate(&document());
     scratch.write("crates/wecom-kf-raw/tests/supported.rs", include_str!("supported_calls.rs.in"));
     scratch.cargo(&["test", "--test", "supported"]);
+    // Words of the document are no code.
+    scratch.cargo(&["test", "--doc"]);
+    let client = std::fs::read_to_string(scratch.path().join("crates/wecom-kf-raw/src/generated/client.rs")).unwrap();
+    assert!(client.contains("/// **Deprecated.** A <tag>, a [bracket] and a block:"));
 }

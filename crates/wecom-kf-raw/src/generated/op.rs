@@ -3,6 +3,8 @@ use super::client::{Client, types};
 use crate::request::{FromJson, Operation, Private, Repeat, Reply, Request};
 use crate::{AccessToken, ErrCode, Error};
 pub use crate::media::{MediaGet, MediaUpload, MediaUploadimg};
+/// The server of the document: `https://qyapi.weixin.qq.com`.
+pub const SERVER: &str = "https://qyapi.weixin.qq.com";
 /// Every operation of the document, by path.
 pub const ALL: [Operation; 33usize] = [
     GETTOKEN,

@@ -1,0 +1,53 @@
+//! From the document's words to documentation of Rust.
+
+/// Words that make rustdoc compile a block of code as a test.
+const TESTED: [&str; 7] = ["rust", "ignore", "no_run", "should_panic", "compile_fail", "edition", "test_harness"];
+
+/// The lines of `text`, so that rustdoc takes no block of code in it for a test: blocks are marked as text, and no line is
+/// indented.
+pub fn lines(text: &str) -> impl Iterator<Item = String> + '_ {
+    // The marks that the block began with, if a line is inside of one.
+    let mut inside: Option<String> = None;
+    text.lines().map(move |line| {
+        let line = line.trim();
+        let marks = line.strip_prefix("```").map(|_| '`').or_else(|| line.strip_prefix("~~~").map(|_| '~'));
+        let Some(mark) = marks else { return line.to_owned() };
+        let language = line.trim_start_matches(mark);
+        let marks = &line[..line.len() - language.len()];
+        match &inside {
+            Some(opening) if marks.starts_with(opening.as_str()) => inside = None,
+            Some(_) => {}
+            None => {
+                inside = Some(marks.to_owned());
+                let language = language.trim();
+                if language.is_empty() || TESTED.iter().any(|word| language.starts_with(word)) {
+                    return format!("{marks}text");
+                }
+            }
+        }
+        line.to_owned()
+    })
+}
+
+/// The same as one text.
+pub fn text(text: &str) -> String {
+    lines(text).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::text;
+
+    #[test]
+    fn a_block_of_code_is_never_a_test() {
+        for (given, expected) in [
+            ("A text.\n\n    indented\n", "A text.\n\nindented"),
+            ("```\n{}\n```\nmore", "```text\n{}\n```\nmore"),
+            ("```rust,no_run\nx\n```\n~~~\ny\n~~~", "```text\nx\n```\n~~~text\ny\n~~~"),
+            ("```json\n{}\n```", "```json\n{}\n```"),
+            ("````\n```\n````", "````text\n```\n````"),
+        ] {
+            assert_eq!(text(given), expected);
+        }
+    }
+}
