@@ -10,6 +10,7 @@ mod limits;
 mod names;
 mod operations;
 mod replies;
+mod sound;
 #[cfg(test)]
 mod tests;
 mod texts;
@@ -65,13 +66,16 @@ pub fn read_callback(text: &str) -> Result<Value> {
 pub fn products(sources: &Sources<'_>) -> Result<(BTreeMap<PathBuf, String>, Vec<Step>)> {
     let portable = portable(sources)?;
     let translated = sources.translations.apply(&portable.root, &portable.texts);
+    let callback = callback::document(sources.callback)?;
+    let with_webhooks = version_3_1::with_webhooks(&portable.root, &callback)?;
+    sound::check_references(&with_webhooks, "wecom-kf.openapi-3.1.json")?;
     let files = [
-        ("wecom-kf.openapi.json", openapi(&portable.root, "spec/wecom-kf.yaml")?),
-        ("wecom-kf.openapi-3.1.json", with_webhooks(&portable.root, sources.callback)?),
-        ("wecom-kf.zh-CN.json", openapi(&translated, "spec/wecom-kf.yaml and spec/zh-CN.yaml")?),
+        openapi("wecom-kf.openapi.json", &portable.root, "spec/wecom-kf.yaml")?,
+        openapi("wecom-kf.zh-CN.json", &translated, "spec/wecom-kf.yaml and spec/zh-CN.yaml")?,
+        openapi("wecom-kf-callback.openapi.json", &callback, "spec/wecom-kf-callback.yaml")?,
         (
-            "wecom-kf-callback.openapi.json",
-            openapi(&callback::document(sources.callback)?, "spec/wecom-kf-callback.yaml")?,
+            "wecom-kf.openapi-3.1.json",
+            file(&with_webhooks, "x-generated", "spec/wecom-kf.yaml and spec/wecom-kf-callback.yaml")?,
         ),
         ("errcodes.json", errcodes::json(sources.errcodes)?),
         ("errcodes.schema.json", errcodes::schema()?),
@@ -95,16 +99,10 @@ fn portable(sources: &Sources<'_>) -> Result<Portable> {
     Ok(Portable { root, texts, steps })
 }
 
-/// A 3.0 document as a file. That the typed reader takes it is a check of the steps.
-fn openapi(root: &Value, source: &str) -> Result<String> {
-    let _: openapiv3::OpenAPI =
-        serde_json::from_value(root.clone()).context("a product is not an OpenAPI 3.0 document; see xtask/src/dist")?;
-    file(root, "x-generated", source)
-}
-
-fn with_webhooks(portable: &Value, callback: &Value) -> Result<String> {
-    let root = version_3_1::with_webhooks(portable, callback)?;
-    file(&root, "x-generated", "spec/wecom-kf.yaml and spec/wecom-kf-callback.yaml")
+/// A sound 3.0 document as a file.
+fn openapi(name: &'static str, root: &Value, source: &str) -> Result<(&'static str, String)> {
+    sound::check_3_0(root, name).context("a step in xtask/src/dist does not fit the document")?;
+    Ok((name, file(root, "x-generated", source)?))
 }
 
 /// JSON has no comments, so a member says where the file is from. It has no digest: a comment in the source then

@@ -387,6 +387,31 @@ fn a_bad_row_of_the_translations_is_refused() {
     }
 }
 
+#[test]
+fn a_callback_document_with_a_slip_is_refused_with_its_place() {
+    let cases = [
+        ("      required: [ToUserName, Encrypt]", "      requird: [ToUserName, Encrypt]", "CallbackEnvelope.requird"),
+        (
+            "          x-decrypted:",
+            "          x-decripted:",
+            "Encrypt.x-decripted is unknown; known are: x-official-page",
+        ),
+        ("$ref: \"#/components/schemas/KfMsgOrEvent\"", "$ref: \"#/components/schemas/Kf\"", "points at nothing"),
+        (
+            "kf_msg_or_event: \"#/components/schemas/KfMsg",
+            "kf_msg_or_event: \"#/components/schemas/M",
+            "points at nothing",
+        ),
+        ("  /callback:", "  /call:", "paths has no /callback"),
+    ];
+    let good = read("spec/wecom-kf-callback.yaml");
+    for (from, to, expected) in cases {
+        assert!(good.contains(from), "the document has no {from:?}");
+        let Err(error) = read_callback(&good.replacen(from, to, 1)) else { panic!("{to:?} was accepted") };
+        assert!(format!("{error:#}").contains(expected), "{to:?}: {error:#}");
+    }
+}
+
 /// Each row: an edit of the document, and what the refusal must say.
 #[test]
 fn a_document_that_no_longer_fits_a_step_is_refused_with_place_and_remedy() {

@@ -118,3 +118,17 @@ fn collect(root: &Value, value: &Value, names: &mut BTreeSet<String>) {
         _ => {}
     }
 }
+
+/// Calls `f` with every object below `value` and its place, examples included.
+pub fn visit(value: &Value, place: &str, f: &mut impl FnMut(&str, &Map<String, Value>)) {
+    match value {
+        Value::Object(map) => {
+            f(place.trim_start_matches('.'), map);
+            map.iter().for_each(|(key, child)| visit(child, &format!("{place}.{key}"), f));
+        }
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(index, child)| visit(child, &format!("{place}[{index}]"), f));
+        }
+        _ => {}
+    }
+}

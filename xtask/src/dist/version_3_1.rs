@@ -3,13 +3,12 @@
 use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value, json};
 
-use super::callback;
 use super::tree::every_schema;
 
-/// The portable document as 3.1.0, with the calls that WeCom makes.
+/// The portable document as 3.1.0, with the calls that WeCom makes as the callback document has them.
 pub fn with_webhooks(portable: &Value, callback: &Value) -> Result<Value> {
     let mut root = upgrade(portable);
-    let mut callback = upgrade(&callback::document(callback)?);
+    let mut callback = upgrade(callback);
     let item = callback["paths"]["/callback"].take();
     root["webhooks"] = json!({ "callback": item });
     let schemas = root["components"]["schemas"].as_object_mut().context("components.schemas: is missing; add it")?;
