@@ -122,7 +122,7 @@ enum Language {
 }
 
 impl Language {
-    /// A value as it stands between double quotes.
+    /// Returns a value as it is written between double quotes.
     fn inside_quotes(self, value: &str) -> String {
         value.chars().map(|character| self.escaped(character, '"')).collect()
     }

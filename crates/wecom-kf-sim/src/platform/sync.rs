@@ -96,7 +96,7 @@ impl Platform {
         let sealed = token.and_then(|token| token.strip_prefix(SYNC_TOKEN_PREFIX));
         let made = sealed.and_then(|sealed| self.ids.unseal("sync token", sealed));
         let made = made.map(|made| Duration::from_secs(made >> SYNC_TOKEN_BITS));
-        // What it says of its time has whole seconds.
+        // The token holds its time in whole seconds.
         made.is_some_and(|made| now.as_secs() <= (made + SYNC_TOKEN_LIFETIME).as_secs())
     }
 }
