@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use wecom_kf::{Client, Credentials, RetryPolicy};
+use wecom_kf::{Client, ClientBuilder, Credentials, IssuedToken, RetryPolicy};
+
+use crate::fake::FakeSource;
 
 /// Must never be seen in anything we print.
 pub(crate) const TOKEN: &str = "canary-TOKEN-q7ZrX2";
@@ -27,6 +29,8 @@ pub(crate) enum Fault {
     Bytes(String),
     /// These bytes, then nothing more.
     BytesThenStall(String),
+    /// The first bytes, then the second ones for as long as anybody reads.
+    Endless(String, String),
 }
 
 /// A whole HTTP reply.
@@ -47,7 +51,18 @@ pub(crate) struct BrokenServer {
     address: SocketAddr,
     requests: Arc<Mutex<Vec<(String, String)>>>,
     connections: Arc<AtomicUsize>,
-    task: tokio::task::JoinHandle<()>,
+    /// Whether it stalls, so that only a time-out ends a call.
+    stalls: bool,
+    _task: Task,
+}
+
+/// Ends when it is dropped.
+struct Task(tokio::task::JoinHandle<()>);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 impl BrokenServer {
@@ -64,7 +79,7 @@ impl BrokenServer {
         let address = listener.local_addr().unwrap();
         let (requests, connections) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicUsize::new(0)));
         let script: Arc<Script> = Arc::new(script);
-        let task = tokio::spawn({
+        let task = Task(tokio::spawn({
             let (requests, connections) = (requests.clone(), connections.clone());
             async move {
                 while let Ok((stream, _)) = listener.accept().await {
@@ -76,13 +91,15 @@ impl BrokenServer {
                     tokio::spawn(serve(stream, script.clone(), requests.clone()));
                 }
             }
-        });
-        Self { address, requests, connections, task }
+        }));
+        Self { address, requests, connections, stalls: false, _task: task }
     }
 
     /// Breaks every operation but gettoken with `fault`.
     pub(crate) async fn always(fault: Fault) -> Self {
-        Self::start(move |path, _| (path != "/cgi-bin/gettoken").then(|| fault.clone())).await
+        let stalls = matches!(fault, Fault::Stall);
+        let server = Self::start(move |path, _| (path != "/cgi-bin/gettoken").then(|| fault.clone())).await;
+        Self { stalls, ..server }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -111,21 +128,29 @@ impl BrokenServer {
             .collect()
     }
 
-    /// A client of it, whose waits are short and whose attempts end after a second, which a busy machine does not need to answer.
+    /// A client of it, whose waits are short. It waits for an answer as long as the busiest machine needs, except where
+    /// there will be none.
     pub(crate) fn client(&self) -> Client {
-        client_of(&self.url())
+        if self.stalls { self.impatient_client() } else { client_of(&self.url()) }
     }
-}
 
-impl Drop for BrokenServer {
-    fn drop(&mut self) {
-        self.task.abort();
+    /// A client that gives an attempt up after 2 s. Its token comes from elsewhere, so that nothing that is to succeed
+    /// has to hurry.
+    pub(crate) fn impatient_client(&self) -> Client {
+        let tokens = FakeSource::new(|_| async { Ok(IssuedToken::new(TOKEN, Some(7200))) });
+        let builder = builder_of(&self.url()).attempt_timeout(Duration::from_secs(2)).token_source(tokens);
+        builder.build().unwrap()
     }
 }
 
 pub(crate) fn client_of(base_url: &str) -> Client {
+    builder_of(base_url).build().unwrap()
+}
+
+fn builder_of(base_url: &str) -> ClientBuilder {
     let builder = Client::builder(Credentials::new("ww-corp", SECRET)).base_url(base_url);
-    builder.attempt_timeout(Duration::from_secs(1)).retry(RetryPolicy::default().jitter(|| 0.05)).build().unwrap()
+    let builder = builder.attempt_timeout(Duration::from_secs(60)).call_timeout(Duration::from_secs(600));
+    builder.retry(RetryPolicy::default().jitter(|| 0.05))
 }
 
 async fn serve(mut stream: TcpStream, script: Arc<Script>, requests: Arc<Mutex<Vec<(String, String)>>>) {
@@ -155,6 +180,13 @@ async fn serve(mut stream: TcpStream, script: Arc<Script>, requests: Arc<Mutex<V
             Some(Fault::BytesThenStall(bytes)) => {
                 let _ = stream.write_all(bytes.as_bytes()).await;
                 std::future::pending().await
+            }
+            Some(Fault::Endless(first, more)) => {
+                let mut written = stream.write_all(first.as_bytes()).await;
+                while written.is_ok() {
+                    written = stream.write_all(more.as_bytes()).await;
+                }
+                return;
             }
             Some(Fault::ResetBeforeRequest | Fault::ResetAfterRequest) => return reset(stream),
             Some(Fault::CloseAfterRequest) => return,

@@ -8,6 +8,7 @@ mod call;
 mod callback;
 mod decoders;
 mod examples;
+mod hostile;
 mod network;
 mod outgoing;
 mod page;

@@ -9,13 +9,27 @@ use std::time::Duration;
 
 use wecom_kf::message::{Content, Event, Msgmenu, SyncRequest, Text};
 use wecom_kf::{
-    Class, Client, Credentials, ErrCode, Error, ExternalUserId, MsgId, OpenKfid, RetryPolicy, SessionState, Trans,
+    AccessToken, Class, Client, ClientBuilder, Credentials, ErrCode, Error, ExternalUserId, IssuedToken, MsgId,
+    OpenKfid, RetryPolicy, SessionState, Trans,
 };
 use wecom_kf_sim::{Customer, Simulator, op};
 
+use crate::fake::FakeSource;
+
 pub(crate) fn client_of(sim: &Simulator) -> Client {
+    builder_of(sim).attempt_timeout(Duration::from_secs(60)).call_timeout(Duration::from_secs(600)).build().unwrap()
+}
+
+/// A client that gives an attempt up after 2 s, for faults that only a time-out ends. Its token is the one that was
+/// issued last, so that nothing that is to succeed has to hurry.
+pub(crate) fn impatient_client_of(sim: &Simulator, token: AccessToken) -> Client {
+    let tokens = FakeSource::new(move |_| std::future::ready(Ok(IssuedToken::new(token.clone(), Some(7200)))));
+    builder_of(sim).attempt_timeout(Duration::from_secs(2)).token_source(tokens).build().unwrap()
+}
+
+fn builder_of(sim: &Simulator) -> ClientBuilder {
     let builder = Client::builder(Credentials::new(sim.corp_id(), sim.secret())).base_url(sim.base_url());
-    builder.attempt_timeout(Duration::from_secs(1)).retry(RetryPolicy::default().jitter(|| 0.05)).build().unwrap()
+    builder.retry(RetryPolicy::default().jitter(|| 0.05))
 }
 
 struct World {
@@ -125,7 +139,9 @@ async fn a_message_arrives_once_whatever_happens_to_its_first_try() {
         |sim: &Simulator| drop(sim.fault(op::SEND_MSG).status(502)),
         |sim: &Simulator| drop(sim.fault(op::SEND_MSG).errcode(-1)),
     ] {
-        let world = world().await;
+        let mut world = world().await;
+        let token = world.client.token().get().await.unwrap();
+        world.client = impatient_client_of(&world.sim, token);
         break_it(&world.sim);
         let msgid = world.send("只此一次").await.unwrap();
         let heard = world.customer.heard();

@@ -111,6 +111,7 @@ fn prepared_client(client: &mut ItemStruct) {
     client.fields = Fields::Named(parse_quote!({
         pub(crate) base: std::sync::Arc<crate::client::Base>,
         pub(crate) http: reqwest::Client,
+        pub(crate) reply_limit: usize,
     }));
 }
 

@@ -8,6 +8,7 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{ClientBuilder, Method, Request, Url, redirect, retry};
 use serde::Serialize;
 
+use crate::exchange::REPLY_LIMIT;
 use crate::{AccessToken, Client, Error, FromJson, Operation, Parameter, op};
 
 /// Everything except the characters that RFC 3986 calls unreserved.
@@ -49,7 +50,15 @@ impl Client {
     pub fn new(base_url: impl AsRef<str>, settings: ClientBuilder) -> Result<Self, Error> {
         let http = http_client(settings)?;
         let base = Base::new(checked_base_url(base_url.as_ref())?, &http)?;
-        Ok(Self { base: Arc::new(base), http })
+        Ok(Self { base: Arc::new(base), http, reply_limit: REPLY_LIMIT })
+    }
+
+    /// Sets the longest JSON reply that is read, in bytes; 32 MiB ([`REPLY_LIMIT`]) by default. A longer one is
+    /// [`Error::TooLong`]. Files that are downloaded are streams, and have a limit of their own.
+    #[must_use]
+    pub fn reply_limit(mut self, bytes: usize) -> Self {
+        self.reply_limit = bytes;
+        self
     }
 
     /// Calls `operation`, which takes a JSON body, with a body and a reply of your own types.
@@ -306,7 +315,11 @@ mod tests {
     fn an_unusable_base_url_is_refused_without_being_shown() {
         for (base_url, problem) in [
             ("qyapi.weixin.qq.com", "has no scheme"),
+            ("localhost:9500", "has no scheme"),
+            ("", "has no scheme"),
             ("http://", "is not a URL"),
+            ("http://ge\u{200b}heim", "has white space or an invisible character"),
+            ("\"http://geheim\"", "quotes around it"),
             ("ftp://h", "neither http nor https"),
             ("http://h/?geheim", "has a query"),
             ("http://h/#geheim", "has a fragment"),
@@ -315,6 +328,7 @@ mod tests {
             let text = format!("{error} {error:?}");
             assert!(text.contains(problem) && !text.contains("geheim"), "{text}");
         }
+        Client::new("\u{feff}http://h/\n", Default::default()).unwrap();
     }
 
     #[test]

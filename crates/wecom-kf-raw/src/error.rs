@@ -25,6 +25,13 @@ pub enum Error {
     /// base URL is not WeCom's.
     #[error("HTTP status {}", .0.as_u16())]
     Status(StatusCode),
+    /// The reply is longer than the limit, and was not read to its end.
+    #[error("the reply has more than {limit} bytes, the limit")]
+    #[non_exhaustive]
+    TooLong {
+        /// The limit, in bytes.
+        limit: u64,
+    },
     /// The body is not the JSON object it should be.
     #[error(
         "the reply is {kind} ({length} bytes), not what the API documents: {problem} at line {line} column {column}"
@@ -71,6 +78,11 @@ impl fmt::Display for BodyKind {
 impl Error {
     /// The `problem` of a body that broke off.
     pub const BROKE_OFF: &str = "an early end";
+
+    /// That a reply is longer than `limit` bytes.
+    pub fn too_long(limit: u64) -> Self {
+        Self::TooLong { limit }
+    }
 
     /// That `body` cannot be decoded. serde's own message quotes what it met, which may be a token or a customer's
     /// words; kind and place say enough.

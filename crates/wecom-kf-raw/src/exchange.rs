@@ -2,9 +2,9 @@
 
 use std::pin::Pin;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use reqwest::header::{ACCEPT, HeaderValue};
-use reqwest::{Request, StatusCode};
+use reqwest::{Request, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -30,9 +30,36 @@ impl Client {
                 // A response prints its URL and its headers, a Location with our query among them.
                 return Err(Error::Status(response.status()));
             }
-            Ok(response.bytes().await?)
+            body_of(response, self.reply_limit).await
         })
     }
+}
+
+/// The longest JSON reply that is read unless the client says otherwise, in bytes. WeCom's longest, a page of 1,000
+/// messages of 2 KiB with some JSON around each, has about 4 MiB.
+pub const REPLY_LIMIT: usize = 32 * 1024 * 1024;
+
+/// Collects a body chunk by chunk and gives up as soon as it has more than `limit` bytes, or says that it will have.
+async fn body_of(mut response: Response, limit: usize) -> Result<Bytes, Error> {
+    let too_long = || Error::TooLong { limit: limit as u64 };
+    if response.content_length().is_some_and(|length| length > limit as u64) {
+        return Err(too_long());
+    }
+    // Most replies come in one chunk, which is then not copied.
+    let first = response.chunk().await?.unwrap_or_default();
+    let Some(second) = response.chunk().await? else {
+        return if first.len() <= limit { Ok(first) } else { Err(too_long()) };
+    };
+    let mut body = BytesMut::from(first);
+    let mut next = Some(second);
+    while let Some(chunk) = next {
+        body.extend_from_slice(&chunk);
+        if body.len() > limit {
+            return Err(too_long());
+        }
+        next = response.chunk().await?;
+    }
+    Ok(body.freeze())
 }
 
 /// How generated replies decode: as they are, or else mended, so that an errmsg cut in the middle of a character does

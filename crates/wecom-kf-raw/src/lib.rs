@@ -23,6 +23,7 @@ mod secret;
 pub use client::http_client;
 pub use errcode::{Class, ErrCode, Lang};
 pub use error::{BodyKind, Error, TransportError};
+pub use exchange::REPLY_LIMIT;
 #[doc(hidden)]
 pub use exchange::refusal_in;
 pub use generated::client::{Client, types};

@@ -10,7 +10,7 @@ use std::time::Duration;
 use reqwest::RequestBuilder;
 use reqwest::multipart::Form;
 
-pub use download::{Download, MediaGetResponse, Range};
+pub use download::{DOWNLOAD_LIMIT, Download, MediaGetResponse, Range};
 pub use reqwest::Body;
 pub use upload::Upload;
 

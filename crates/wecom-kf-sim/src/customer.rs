@@ -8,7 +8,7 @@ use crate::platform::{Chat, NotPossible};
 use crate::shared::Shared;
 
 /// [`Customer::hears`] waits so long.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// So many of the last calls stand under a transcript.
 const CALLS_SHOWN: usize = 10;
 
@@ -101,7 +101,7 @@ impl Customer {
         platform.customer_enters(now, self.chat())
     }
 
-    /// The next message the bot sent that was not heard yet; waits for it, at most 5 seconds of real time.
+    /// The next message the bot sent that was not heard yet; waits for it, at most a minute of real time.
     ///
     /// # Errors
     ///
@@ -128,7 +128,7 @@ impl Customer {
         platform.session_servicer(now, self.chat())
     }
 
-    /// Waits until the session is with this servicer, at most 5 seconds of real time.
+    /// Waits until the session is with this servicer, at most a minute of real time.
     ///
     /// # Errors
     ///
@@ -223,9 +223,9 @@ impl fmt::Display for Heard {
     }
 }
 
-/// What a customer waited for did not come in five seconds.
+/// What a customer waited for did not come within a minute.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("nothing in 5 seconds; the chat until now, and the last calls:\n{transcript}")]
+#[error("nothing within a minute; the chat until now, and the last calls:\n{transcript}")]
 #[non_exhaustive]
 pub struct NothingHeard {
     /// What was said and done, a line each, then the last calls of the API.

@@ -29,7 +29,7 @@ use crate::shared::{Listeners, Shared};
 const MANUAL_START: Duration = Duration::from_secs(1_767_196_800);
 
 /// [`Simulator::answered`] waits so long.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The platform in a box: a server on loopback with a corp, its accounts, customers and servicers.
 ///
@@ -278,7 +278,7 @@ impl Simulator {
         control::add_faults(&self.shared, faults).map(drop)
     }
 
-    /// Waits until so many calls of an operation were answered in all, at most 5 seconds of real time. Gives them; if there
+    /// Waits until so many calls of an operation were answered in all, at most a minute of real time. Gives them; if there
     /// were fewer, those.
     pub async fn answered(&self, operation: Operation, count: usize) -> Vec<Call> {
         let calls = || -> Vec<Call> {

@@ -9,6 +9,7 @@ use tracing::Instrument;
 
 use crate::error::{Refusal, may_pass};
 use crate::raw::{self, Operation, Repeat, Reply, Request};
+use crate::redact::scrub;
 use crate::retry::{Cost, RetryBudget, RetryPolicy};
 use crate::token::TokenCache;
 use crate::{AccessToken, Class, CorpSecret, ErrCode, Error};
@@ -75,30 +76,6 @@ impl Caller {
         });
         outcome
     }
-
-    /// WeCom's words without what must not be printed, should it ever echo it: secrets, and what people wrote.
-    fn scrub(&self, errmsg: &str, token: &AccessToken, private: &[&str]) -> String {
-        // Of a word or two nothing is given away, and cutting them out would leave no message.
-        let words = private.iter().copied().filter(|text| text.len() >= 8);
-        [token.expose(), self.secret.expose()]
-            .into_iter()
-            .chain(words)
-            .filter(|text| !text.is_empty())
-            .flat_map(|text| [text.to_owned(), percent_encoded(text), json_escaped(text)])
-            .fold(errmsg.to_owned(), |errmsg, text| errmsg.replace(&text, "***"))
-    }
-}
-
-/// As it stands in a body.
-fn json_escaped(text: &str) -> String {
-    let json = serde_json::Value::from(text).to_string();
-    json.trim_matches('"').to_owned()
-}
-
-/// As it stands in a query.
-fn percent_encoded(text: &str) -> String {
-    let url = reqwest::Url::parse_with_params("http://localhost/", [("", text)]);
-    url.ok().and_then(|url| Some(url.query()?.trim_start_matches('=').to_owned())).unwrap_or_else(|| text.to_owned())
 }
 
 struct Call<'a, R> {
@@ -212,13 +189,18 @@ impl<R: Request> Call<'_, R> {
                     None => Attempt::Refused(Refusal {
                         operation,
                         code,
-                        errmsg: self.caller.scrub(reply.errmsg(), token, &self.request.private()),
+                        errmsg: self.scrubbed(reply.errmsg(), token),
                         attempts,
                         session: None,
                     }),
                 }
             }
         }
+    }
+
+    /// WeCom's words without secrets and what people wrote.
+    fn scrubbed(&self, errmsg: &str, token: &AccessToken) -> String {
+        scrub(errmsg, [token.expose(), self.caller.secret.expose()], self.request.private())
     }
 
     fn is_token_rejection(&self, refusal: &Refusal) -> bool {

@@ -33,6 +33,13 @@ pub mod defaults {
     /// How long an idle connection is kept. Short, since a request on one that WeCom just closed may be lost or not.
     pub const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 
+    /// The longest reply that is read, in bytes, unless it is a file.
+    pub const REPLY_LIMIT: usize = crate::raw::REPLY_LIMIT;
+    /// The most bytes of a download, unless it is told otherwise.
+    pub const DOWNLOAD_LIMIT: u64 = crate::raw::media::DOWNLOAD_LIMIT;
+    /// Who may read a downloaded file, as the mode of a file on Unix: its owner alone.
+    pub const DOWNLOAD_MODE: u32 = 0o600;
+
     /// How often a call is sent at most, the first time included.
     pub const MAX_ATTEMPTS: u32 = 3;
     /// The wait before a repeat is random, up to this, doubling with each repeat.
@@ -99,6 +106,7 @@ impl Client {
             retry: RetryPolicy::default(),
             renew_early: defaults::RENEW_EARLY,
             token_source: None,
+            reply_limit: defaults::REPLY_LIMIT,
         }
     }
 
@@ -220,6 +228,7 @@ pub struct ClientBuilder {
     retry: RetryPolicy,
     renew_early: Duration,
     token_source: Option<Box<dyn TokenSource>>,
+    reply_limit: usize,
 }
 
 impl ClientBuilder {
@@ -273,6 +282,14 @@ impl ClientBuilder {
         self
     }
 
+    /// The longest reply that is read, in bytes; 32 MiB ([`defaults::REPLY_LIMIT`]). A longer one is
+    /// [`Error::NoAnswer`] with [`raw::Error::TooLong`] as its source. Downloads have a limit of their own,
+    /// [`defaults::DOWNLOAD_LIMIT`].
+    pub fn reply_limit(mut self, bytes: usize) -> Self {
+        self.reply_limit = bytes;
+        self
+    }
+
     /// Takes access tokens from `source` in place of `gettoken`. The credentials are then not used, and may be empty.
     pub fn token_source(mut self, source: impl TokenSource) -> Self {
         self.token_source = Some(Box::new(source));
@@ -306,7 +323,9 @@ impl ClientBuilder {
             // come first; without one, reqwest starts no timers.
             http = http.timeout(LONGEST).read_timeout(LONGEST);
         }
-        let raw = raw::Client::new(base_url.clone(), http).map_err(|error| Error::settings(no_http_client(&error)))?;
+        let raw = raw::Client::new(base_url.clone(), http)
+            .map_err(|error| Error::settings(no_http_client(&error)))?
+            .reply_limit(self.reply_limit);
         let jitter = self.retry.source_of_jitter();
         let caller = Arc::new(Caller { raw, retry: self.retry, budget: RetryBudget::full(), secret: secret.clone() });
         let source = self.token_source.unwrap_or_else(|| {

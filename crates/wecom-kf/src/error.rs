@@ -2,6 +2,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use wecom_kf_text::{MAX_OUTSIDE, shortened};
+
 use crate::input::Problem;
 use crate::raw::{self, BodyKind, Operation};
 use crate::{Bilingual, Class, ErrCode, Lang, ServiceState};
@@ -109,7 +111,7 @@ pub struct Refusal {
     pub operation: &'static str,
     /// What WeCom said.
     pub code: ErrCode,
-    /// WeCom's words: for people, never to be matched. They name the caller's IP and a hint number; if they repeated
+    /// WeCom's words, at most 2 KiB: for people, never to be matched. They name the caller's IP and a hint number; if they repeated
     /// the token or the secret, that was cut out.
     pub errmsg: String,
     /// How often the call was sent.
@@ -165,7 +167,8 @@ impl Error {
     /// For a [`TokenSource`](crate::TokenSource) that passes on what WeCom said to somebody else, such as a token server:
     /// class and remedy are then those of the code. `errmsg` is WeCom's words; keep secrets out of it.
     pub fn refused(operation: Operation, code: ErrCode, errmsg: impl Into<String>) -> Self {
-        Self::Refused(Refusal { operation: operation.id, code, errmsg: errmsg.into(), attempts: 1, session: None })
+        let errmsg = shortened(&errmsg.into(), MAX_OUTSIDE).to_owned();
+        Self::Refused(Refusal { operation: operation.id, code, errmsg, attempts: 1, session: None })
     }
 
     pub(crate) fn settings(problem: Bilingual) -> Self {
@@ -361,6 +364,10 @@ fn answer_remedy(error: &raw::Error) -> (&'static str, &'static str) {
         raw::Error::Status(status) if status.is_redirection() => (
             "Redirects are not followed, they would hand on the token: correct the base URL or the proxy that redirects.",
             "不跟随重定向，以免泄露 token：改正 base URL，或检查做重定向的代理。",
+        ),
+        raw::Error::TooLong { .. } => (
+            "WeCom's replies are far shorter: check the base URL and the proxies on the way. If the reply is right, raise the limit (reply_limit, or at_most of a download).",
+            "企业微信的应答远小于此：检查 base URL 以及途中的代理。若应答无误，请调高上限（reply_limit，下载则为 at_most）。",
         ),
         raw::Error::Status(_) => (
             "WeCom itself answers 200: check the base URL, and the proxies and gateways on the way; 5xx and 429 usually pass.",

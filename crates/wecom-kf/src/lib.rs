@@ -20,6 +20,7 @@ pub mod message;
 mod open_number;
 #[doc = include_str!("../OPERATIONS.md")]
 pub mod operations {}
+mod redact;
 mod report;
 mod retry;
 mod service_state;

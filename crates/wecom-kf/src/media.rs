@@ -22,7 +22,7 @@ mod upload;
 
 use std::path::Path;
 
-pub use download::{Download, Saved};
+pub use download::{Download, Saved, ToFile};
 pub use upload::{MediaType, Upload};
 
 use crate::Error;
@@ -46,7 +46,7 @@ pub struct Uploaded {
     pub created_at: Option<i64>,
 }
 
-impl Media<'_> {
+impl<'a> Media<'a> {
     /// Uploads a temporary file.
     ///
     /// More than 5 bytes, and at most: an image (JPG, PNG) 10 MB (WeCom's older editions: 2 MB), a voice (AMR, up to 60
@@ -90,7 +90,8 @@ impl Media<'_> {
     /// Fetches a temporary file: one a customer sent, or an uploaded one, within 3 days.
     ///
     /// The call ends with the first bytes; the rest comes as the stream is read, for which there is no time limit but
-    /// that of a pause (60 s, as [`call_timeout`](crate::ClientBuilder::call_timeout)).
+    /// that of a pause (60 s, as [`call_timeout`](crate::ClientBuilder::call_timeout)). It has at most 1 GiB
+    /// ([`Download::at_most`]).
     ///
     /// `GET /cgi-bin/media/get`, [official page](https://developer.work.weixin.qq.com/document/path/90254).
     ///
@@ -108,13 +109,22 @@ impl Media<'_> {
     /// It appears there when it is complete, not before. What breaks off is fetched on from where it was, if WeCom takes
     /// ranges, else from the start, as often as a call is repeated; a file of more than 20 MB is fetched in parts.
     ///
+    /// The file has at most 1 GiB ([`ToFile::at_most`]), and only its owner may read it ([`ToFile::mode`]).
+    ///
+    /// ```no_run
+    /// # async fn example(client: wecom_kf::Client) -> Result<(), wecom_kf::Error> {
+    /// client.media().download_to("1Gx7…", "menu.pdf").at_most(20 << 20).mode(0o644).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// `GET /cgi-bin/media/get`, as [`get`](Self::get).
     ///
     /// # Errors
     ///
     /// As [`get`](Self::get). [`Error::File`]: it could not be written.
-    pub async fn download_to(self, media_id: &str, path: impl AsRef<Path>) -> Result<Saved, Error> {
-        download::to_path(self, media_id, path.as_ref()).await
+    pub fn download_to(self, media_id: &str, path: impl AsRef<Path>) -> ToFile<'a> {
+        ToFile::path(self, media_id, path.as_ref())
     }
 
     /// Fetches a temporary file into a folder, under the name it was sent with, as [`download_to`](Self::download_to)
@@ -126,8 +136,8 @@ impl Media<'_> {
     /// # Errors
     ///
     /// As [`download_to`](Self::download_to).
-    pub async fn download_into(self, media_id: &str, folder: impl AsRef<Path>) -> Result<Saved, Error> {
-        download::into_folder(self, media_id, folder.as_ref()).await
+    pub fn download_into(self, media_id: &str, folder: impl AsRef<Path>) -> ToFile<'a> {
+        ToFile::folder(self, media_id, folder.as_ref())
     }
 
     async fn fetch(self, media_id: &str, range: Option<Range>) -> Result<Download, Error> {

@@ -1,6 +1,8 @@
 use std::fmt;
 
 use crate::client::Client;
+use wecom_kf_text::{MAX_OUTSIDE, shortened};
+
 use crate::input;
 use crate::raw::{op, types};
 use crate::{Class, ErrCode, Error, ExternalUserId, OpenKfid, Refusal};
@@ -141,7 +143,11 @@ impl SessionStates<'_> {
         let missing = Error::BadReply { operation: "service_state_get", problem: "no service_state" };
         Ok(ServiceState {
             state: reply.service_state.map(SessionState).ok_or(missing)?,
-            servicer_userid: reply.servicer_userid.filter(|userid| !userid.is_empty()),
+            // Errors show it.
+            servicer_userid: reply
+                .servicer_userid
+                .filter(|userid| !userid.is_empty())
+                .map(|userid| shortened(&userid, MAX_OUTSIDE).to_owned()),
         })
     }
 

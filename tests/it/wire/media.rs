@@ -8,7 +8,9 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use wecom_kf::media::{MediaType, Upload};
-use wecom_kf::{Client, Credentials, ErrCode, Error, RetryPolicy};
+use wecom_kf::{Client, Credentials, ErrCode, Error, RetryPolicy, raw};
+
+use crate::fake::FakeSource;
 
 const JPG: &[u8] = b"\xff\xd8\xff\xe0 a picture";
 const UPLOADED: &str = r#"{"errcode":0,"errmsg":"","type":"image","media_id":"m1","created_at":"1718001000"}"#;
@@ -97,6 +99,41 @@ fn answer(status: &str, headers: &str, body: &[u8], length: usize) -> Vec<u8> {
     reply
 }
 
+/// Whether it failed because the reply is longer than the limit, which the error names.
+fn is_too_long<T: std::fmt::Debug>(outcome: Result<T, Error>, expected: u64) -> bool {
+    let error = outcome.unwrap_err();
+    let is_named = error.to_string().contains(&format!("more than {expected} bytes, the limit"));
+    is_named
+        && !error.is_retryable()
+        && matches!(&error, Error::NoAnswer { source, .. } if matches!(**source, raw::Error::TooLong { limit, .. } if limit == expected))
+}
+
+/// Announced or not, more than the limit is an error, and nothing is left behind.
+#[tokio::test]
+async fn a_download_has_a_limit_that_its_error_names() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("a");
+    let chunked = |_: &Request, _: usize| {
+        let head = format!("HTTP/1.1 200 OK\r\n{ATTACHED}connection: close\r\n\r\n");
+        [head.as_bytes(), FILE].concat()
+    };
+    for server in
+        [Server::start(|_, _| answer("200 OK", ATTACHED, FILE, FILE.len())).await, Server::start(chunked).await]
+    {
+        let media = server.client.media();
+        assert!(is_too_long(media.download_to("m1", &path).at_most(15).await, 15));
+        assert!(is_too_long(media.download_into("m1", folder.path()).at_most(15).await, 15));
+        let stream = media.get("m1").await.unwrap().at_most(15);
+        assert!(is_too_long(stream.try_collect::<Vec<_>>().await, 15));
+        assert!(names_in(&folder).is_empty());
+        assert_eq!(server.requests().len(), 3, "it is not asked for again");
+        media.download_to("m1", &path).at_most(16).await.unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), FILE);
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(media.get("m1").await.unwrap().at_most(16).try_collect::<Vec<_>>().await.unwrap().concat(), FILE);
+    }
+}
+
 const ATTACHED: &str = "content-type: text/plain\r\ncontent-disposition: attachment; filename=\"报价 单.pdf\"\r\n";
 
 /// The one layout that WeCom takes: one part, its name, a file name in raw UTF-8, a Content-Type, a known length.
@@ -141,19 +178,20 @@ async fn an_upload_is_one_part_with_name_type_and_length() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_large_upload_has_more_time() {
     let server = Server::start(|_, _| {
-        std::thread::sleep(Duration::from_millis(700));
+        std::thread::sleep(Duration::from_secs(2));
         json(UPLOADED)
     })
     .await;
     let builder = Client::builder(Credentials::new("ww1", "s")).base_url(&server.base_url);
-    let client = builder.attempt_timeout(Duration::from_millis(350)).retry(RetryPolicy::default().max_attempts(1));
+    let builder = builder.token_source(FakeSource::numbered()).call_timeout(Duration::from_secs(600));
+    let client = builder.attempt_timeout(Duration::from_secs(1)).retry(RetryPolicy::default().max_attempts(1));
     let client = client.build().unwrap();
-    client.token().get().await.unwrap();
     let sized = |length: usize| Upload::from_bytes("a.bin", vec![b'x'; length]);
     let small = client.media().upload(MediaType::File, sized(64 * 1024 - 1)).await.unwrap_err();
     assert!(matches!(small, Error::TimedOut { .. }), "{small}");
-    client.media().upload(MediaType::File, sized(64 * 1024)).await.unwrap();
-    let picture = Upload::from_bytes("a.jpg", [JPG, &[0; 64 * 1024]].concat());
+    // A minute more, and half of one for the largest picture.
+    client.media().upload(MediaType::File, sized(60 * 64 * 1024)).await.unwrap();
+    let picture = Upload::from_bytes("a.jpg", [JPG, &[0; 31 * 64 * 1024]].concat());
     let answered = client.media().uploadimg(picture).await.unwrap_err();
     assert!(matches!(answered, Error::BadReply { .. }), "{answered}");
 }
@@ -354,7 +392,7 @@ async fn a_file_and_a_refusal_are_told_apart_by_what_they_are() {
     assert_eq!((file.file_name().as_deref(), file.length()), (Some("报价 单.pdf"), Some(JPG.len() as u64)));
     assert_eq!(file.content_type(), Some("text/plain"));
     assert!(!format!("{file:?}").contains("报价"));
-    assert!(matches!(file.into_bytes(JPG.len() - 1).await, Err(Error::BadReply { .. })));
+    assert!(is_too_long(file.into_bytes(JPG.len() - 1).await, JPG.len() as u64 - 1));
     assert_eq!(server.client.media().get("m1").await.unwrap().into_bytes(JPG.len()).await.unwrap(), JPG);
 
     let gateway = Server::start(|_, _| answer("404 Not Found", ATTACHED, JPG, JPG.len())).await;
@@ -459,10 +497,9 @@ async fn without_ranges_it_starts_anew_and_nothing_half_done_is_left() {
     {
         use std::os::unix::fs::PermissionsExt;
         let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode();
-        let other = folder.path().join("b");
-        std::fs::write(&other, "").unwrap();
-        assert_eq!(mode(&path), mode(&other), "it may be read by whom any new file may");
-        std::fs::remove_file(&other).unwrap();
+        assert_eq!(mode(&path) & 0o777, 0o600, "its owner alone may read what a customer sent");
+        server.client.media().download_to("m1", &path).mode(0o640).await.unwrap();
+        assert_eq!(mode(&path) & 0o777, 0o640, "unless the caller says otherwise");
     }
     // What comes anew may be shorter than what came before.
     let server = Server::start(|_, number| match number {
@@ -545,7 +582,7 @@ async fn a_server_that_sends_other_bytes_than_it_announces_makes_no_loop_and_no_
     for (reply, problem) in cases {
         let server = Server::start(move |_, _| reply.clone()).await;
         let download = server.client.media().download_to("m1", &path);
-        let error = tokio::time::timeout(Duration::from_secs(20), download).await.unwrap().unwrap_err();
+        let error = tokio::time::timeout(Duration::from_secs(120), download).await.unwrap().unwrap_err();
         assert!(matches!(&error, Error::BadReply { problem: said, .. } if *said == problem), "{error}");
         assert_eq!((server.requests().len(), names_in(&folder).len()), (1, 0), "{problem}");
     }
@@ -613,14 +650,14 @@ async fn a_slow_download_outlives_the_time_limit_of_an_attempt() {
                 }
                 stream.write_all(&answer("200 OK", ATTACHED, b"", 4)).await.unwrap();
                 for byte in b"slow" {
-                    tokio::time::sleep(Duration::from_millis(150)).await;
+                    tokio::time::sleep(Duration::from_secs(3)).await;
                     stream.write_all(&[*byte]).await.unwrap();
                 }
             });
         }
     });
     let builder = Client::builder(Credentials::new("ww1", "s")).base_url(base_url);
-    let client = builder.attempt_timeout(Duration::from_millis(500)).build().unwrap();
+    let client = builder.attempt_timeout(Duration::from_secs(10)).token_source(FakeSource::numbered()).build().unwrap();
     let chunks: Vec<_> = client.media().get("m1").await.unwrap().try_collect().await.unwrap();
     assert_eq!(chunks.concat(), b"slow");
 }

@@ -2337,6 +2337,7 @@ pub mod types {
 pub struct Client {
     pub(crate) base: std::sync::Arc<crate::client::Base>,
     pub(crate) http: reqwest::Client,
+    pub(crate) reply_limit: usize,
 }
 #[allow(clippy::all)]
 impl Client {

@@ -10,6 +10,8 @@ use futures_core::Stream;
 use reqwest::header::{ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderName};
 use reqwest::{Response, StatusCode};
 
+use wecom_kf_text::{MAX_OUTSIDE, safe_file_name, shortened};
+
 use crate::Error;
 use crate::exchange::refusal_in;
 use crate::repair::mended;
@@ -17,6 +19,10 @@ use crate::request::Reply;
 
 /// A refusal is shorter: code, words, a hint, an address and a link.
 const LONGEST_REFUSAL: usize = 16 * 1024;
+
+/// The most bytes of a download unless somebody says otherwise. WeCom's files have at most 20 MiB where they are
+/// uploaded by API; what customers send may be larger, by how much is not documented.
+pub const DOWNLOAD_LIMIT: u64 = 1024 * 1024 * 1024;
 
 /// A part of a file, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -96,6 +102,10 @@ pub struct Download {
     status: StatusCode,
     headers: HeaderMap,
     length: Option<u64>,
+    /// The most bytes that it may have.
+    at_most: u64,
+    /// How many bytes were taken out of the stream.
+    taken: u64,
     /// What was read to tell it from a refusal.
     start: VecDeque<Bytes>,
     rest: Pin<Box<dyn Stream<Item = reqwest::Result<Bytes>> + Send + Sync>>,
@@ -104,7 +114,22 @@ pub struct Download {
 impl Download {
     fn of(response: Response) -> Self {
         let (status, headers, length) = (response.status(), response.headers().clone(), response.content_length());
-        Self { status, headers, length, start: VecDeque::new(), rest: Box::pin(response.bytes_stream()) }
+        let rest = Box::pin(response.bytes_stream());
+        Self { status, headers, length, at_most: DOWNLOAD_LIMIT, taken: 0, start: VecDeque::new(), rest }
+    }
+
+    /// Sets the most bytes that the stream yields; 1 GiB ([`DOWNLOAD_LIMIT`]) by default. More, announced or not, is
+    /// [`Error::TooLong`].
+    #[must_use]
+    pub fn at_most(mut self, bytes: u64) -> Self {
+        self.at_most = bytes;
+        self
+    }
+
+    /// The limit, if the file is known or seen to be longer.
+    fn limit_passed(&self) -> Option<u64> {
+        let longest = self.taken.max(self.length.unwrap_or(0));
+        (longest > self.at_most).then_some(self.at_most)
     }
 
     /// Reads on until there are `enough` bytes or the end; what was read stays in the stream.
@@ -129,11 +154,11 @@ impl Download {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The name it was uploaded under, as far as WeCom says: without folders and control characters, so that it can
-    /// name a file here.
+    /// The name it was uploaded under, as far as WeCom says, made safe to write and to show
+    /// ([`wecom_kf_text::safe_file_name`]).
     pub fn file_name(&self) -> Option<String> {
         let disposition = String::from_utf8_lossy(self.header(&CONTENT_DISPOSITION)?);
-        safe_name(&file_name_in(&disposition)?)
+        safe_file_name(shortened(&file_name_in(&disposition)?, MAX_OUTSIDE))
     }
 
     /// What WeCom says it is, which is not reliable.
@@ -167,10 +192,19 @@ impl Stream for Download {
     type Item = Result<Bytes, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        match self.start.pop_front() {
-            Some(chunk) => Poll::Ready(Some(Ok(chunk))),
-            None => self.rest.as_mut().poll_next(context).map_err(Error::from),
-        }
+        let chunk = match (self.limit_passed(), self.start.pop_front()) {
+            (Some(_), _) => None,
+            (None, Some(chunk)) => Some(chunk),
+            (None, None) => match self.rest.as_mut().poll_next(context) {
+                Poll::Ready(Some(Ok(chunk))) => Some(chunk),
+                other => return other.map_err(Error::from),
+            },
+        };
+        self.taken += chunk.as_ref().map_or(0, |chunk| chunk.len() as u64);
+        Poll::Ready(match (self.limit_passed(), chunk) {
+            (Some(limit), _) => Some(Err(Error::TooLong { limit })),
+            (None, chunk) => chunk.map(Ok),
+        })
     }
 }
 
@@ -214,13 +248,6 @@ fn percent_decoded(name: &str) -> String {
     percent_encoding::percent_decode_str(name).decode_utf8().map_or_else(|_| name.to_owned(), Into::into)
 }
 
-fn safe_name(name: &str) -> Option<String> {
-    let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let name: String = last.chars().filter(|character| !character.is_control()).collect();
-    let name = name.trim();
-    (!name.is_empty() && name != "." && name != "..").then(|| name.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -240,11 +267,17 @@ mod tests {
             (r#"attachment; filename="c:\\temp\\a.txt""#, Some("a.txt")),
             ("attachment; filename=\"a\u{7}\n.txt\"", Some("a.txt")),
             (r#"attachment; filename="..""#, None),
+            (r#"attachment; filename=".bashrc""#, Some("bashrc")),
+            (r#"attachment; filename="-rf""#, Some("rf")),
+            (r#"attachment; filename="NUL.txt""#, Some("_NUL.txt")),
+            (r#"attachment; filename="a.txt:evil.exe""#, Some("a.txt_evil.exe")),
+            (r#"attachment; filename*=UTF-8''gpj%E2%80%AEexe.jpg"#, Some("gpjexe.jpg")),
+            ("attachment; filename=\"a\u{2028}b.txt\"", Some("ab.txt")),
             (r#"attachment; filename="""#, None),
             ("attachment", None),
         ];
         for (disposition, expected) in cases {
-            let name = file_name_in(disposition).and_then(|name| safe_name(&name));
+            let name = file_name_in(disposition).and_then(|name| safe_file_name(&name));
             assert_eq!(name.as_deref(), expected, "{disposition}");
         }
     }

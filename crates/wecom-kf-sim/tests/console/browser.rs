@@ -18,7 +18,7 @@ use tokio::process::{Child, Command};
 use tokio::time::Instant;
 
 /// A page waits so long for what is to come; several browsers may share two cores.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(120);
 const DESKTOP: (u32, u32) = (1440, 900);
 
 /// Plays `scenario` in a fresh browser that has `address` open, and closes it whatever comes of it.

@@ -124,7 +124,7 @@ async fn a_callback_that_takes_more_than_5_seconds_is_given_up_and_found() {
     sim.customer("小王").says("你好");
     let started = Instant::now();
     let rows = deliveries(&sim, 2).await;
-    assert!((5.0..15.0).contains(&started.elapsed().as_secs_f64()), "{:?}", started.elapsed());
+    assert!(started.elapsed() >= Duration::from_secs(5), "{:?}", started.elapsed());
     assert_eq!((rows[0].status, rows[1].status), (0, 200));
     assert_eq!(rows[0].findings, [FindingName::CallbackSlow]);
     let report = sim.report();

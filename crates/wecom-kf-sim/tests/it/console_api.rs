@@ -624,7 +624,7 @@ impl Events {
                 return event;
             }
             let chunk =
-                tokio::time::timeout(Duration::from_secs(5), self.0.next()).await.expect("no event").unwrap().unwrap();
+                tokio::time::timeout(Duration::from_secs(60), self.0.next()).await.expect("no event").unwrap().unwrap();
             self.1.push_str(std::str::from_utf8(&chunk).unwrap());
         }
     }

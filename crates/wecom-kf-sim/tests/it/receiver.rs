@@ -72,7 +72,7 @@ impl Receiver {
                 rung.await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(5), enough).await.expect("the callbacks do not come")
+        tokio::time::timeout(Duration::from_secs(60), enough).await.expect("the callbacks do not come")
     }
 
     pub(crate) fn count(&self) -> usize {

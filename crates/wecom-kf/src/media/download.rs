@@ -6,17 +6,19 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use futures_util::{Stream, TryStreamExt};
 use tempfile::NamedTempFile;
 use tokio::fs::File;
 use tokio::io::{AsyncSeekExt, AsyncWriteExt};
 use tokio::task::spawn_blocking;
+use wecom_kf_text::safe_file_name;
 
 use super::Media;
 use super::pause::{PauseLimit, TooLong};
 use crate::raw::media::{Download as RawDownload, Range};
 use crate::raw::{self, limits::media_upload, op};
-use crate::{ErrCode, Error};
+use crate::{ErrCode, Error, defaults};
 
 /// A file on its way: a stream of its bytes, and what WeCom says of it.
 ///
@@ -24,8 +26,9 @@ use crate::{ErrCode, Error};
 pub struct Download(pub(super) RawDownload, pub(super) PauseLimit);
 
 impl Download {
-    /// The name it was sent under: without folders and control characters, so that it can name a file here. It is the
-    /// sender's choice.
+    /// The name it was sent under, the sender's choice, made safe to write and to show
+    /// ([`wecom_kf_text::safe_file_name`]): without folders, dots and dashes at its beginning, names of devices, and
+    /// characters that cannot be seen.
     pub fn file_name(&self) -> Option<String> {
         self.0.file_name()
     }
@@ -40,17 +43,22 @@ impl Download {
         self.0.length()
     }
 
+    /// Sets the most bytes that the stream yields; 1 GiB ([`defaults::DOWNLOAD_LIMIT`](crate::defaults::DOWNLOAD_LIMIT))
+    /// by default. More, announced or not, is [`Error::NoAnswer`] with [`raw::Error::TooLong`] as its source.
+    #[must_use]
+    pub fn at_most(self, bytes: u64) -> Self {
+        Self(self.0.at_most(bytes), self.1)
+    }
+
     /// All of it in memory.
     ///
     /// # Errors
     ///
-    /// It broke off, or has more than `at_most` bytes ([`Error::BadReply`]).
-    pub async fn into_bytes(mut self, at_most: usize) -> Result<Vec<u8>, Error> {
+    /// It broke off, or has more than `at_most` bytes ([`raw::Error::TooLong`]).
+    pub async fn into_bytes(self, at_most: usize) -> Result<Vec<u8>, Error> {
+        let mut download = self.at_most(at_most as u64);
         let mut bytes = Vec::new();
-        while let Some(chunk) = self.try_next().await? {
-            if bytes.len() + chunk.len() > at_most {
-                return Err(bad_reply("more bytes than are wanted"));
-            }
+        while let Some(chunk) = download.try_next().await? {
             bytes.extend_from_slice(&chunk);
         }
         Ok(bytes)
@@ -82,6 +90,10 @@ fn broke_off(error: raw::Error) -> Error {
     Error::NoAnswer { operation: op::MEDIA_GET.id, attempts: 1, source: Arc::new(error) }
 }
 
+fn is_too_long(error: &Error) -> bool {
+    matches!(error, Error::NoAnswer { source, .. } if matches!(**source, raw::Error::TooLong { .. }))
+}
+
 fn bad_reply(problem: &'static str) -> Error {
     Error::BadReply { operation: op::MEDIA_GET.id, problem }
 }
@@ -104,17 +116,90 @@ impl fmt::Debug for Saved {
     }
 }
 
-pub(super) async fn to_path(media: Media<'_>, media_id: &str, path: &Path) -> Result<Saved, Error> {
+/// A download into a file: [`Media::download_to`] and [`Media::download_into`]. Await it.
+///
+/// Its Debug hides the names.
+#[must_use = "a download begins when it is awaited"]
+pub struct ToFile<'a> {
+    media: Media<'a>,
+    media_id: String,
+    target: Target,
+    limits: Limits,
+}
+
+enum Target {
+    Path(PathBuf),
+    Folder(PathBuf),
+}
+
+#[derive(Clone, Copy)]
+struct Limits {
+    at_most: u64,
+    mode: u32,
+}
+
+impl<'a> ToFile<'a> {
+    pub(super) fn path(media: Media<'a>, media_id: &str, path: &Path) -> Self {
+        Self::new(media, media_id, Target::Path(path.to_owned()))
+    }
+
+    pub(super) fn folder(media: Media<'a>, media_id: &str, folder: &Path) -> Self {
+        Self::new(media, media_id, Target::Folder(folder.to_owned()))
+    }
+
+    fn new(media: Media<'a>, media_id: &str, target: Target) -> Self {
+        let limits = Limits { at_most: defaults::DOWNLOAD_LIMIT, mode: defaults::DOWNLOAD_MODE };
+        Self { media, media_id: media_id.to_owned(), target, limits }
+    }
+
+    /// Sets the most bytes that are written; 1 GiB ([`defaults::DOWNLOAD_LIMIT`]) by default. A longer file is
+    /// [`Error::NoAnswer`] with [`raw::Error::TooLong`] as its source, and leaves nothing behind.
+    pub fn at_most(mut self, bytes: u64) -> Self {
+        self.limits.at_most = bytes;
+        self
+    }
+
+    /// Sets the mode of the new file, such as `0o644`, less what the umask takes away. By default it is `0o600`
+    /// ([`defaults::DOWNLOAD_MODE`]): the owner alone may read what a customer sent. Without effect except on Unix.
+    pub fn mode(mut self, mode: u32) -> Self {
+        self.limits.mode = mode;
+        self
+    }
+}
+
+impl<'a> IntoFuture for ToFile<'a> {
+    type Output = Result<Saved, Error>;
+    type IntoFuture = BoxFuture<'a, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let Self { media, media_id, target, limits } = self;
+            match target {
+                Target::Path(path) => to_path(media, &media_id, &path, limits).await,
+                Target::Folder(folder) => into_folder(media, &media_id, &folder, limits).await,
+            }
+        })
+    }
+}
+
+impl fmt::Debug for ToFile<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ToFile").field("at_most", &self.limits.at_most).finish_non_exhaustive()
+    }
+}
+
+async fn to_path(media: Media<'_>, media_id: &str, path: &Path, limits: Limits) -> Result<Saved, Error> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let (part, file_name, length) = Fetch::start(media, media_id, folder).await?.finish().await?;
+    let (part, file_name, length) = Fetch::start(media, media_id, folder, limits).await?.finish().await?;
     let target = path.to_owned();
     blocking(move || part.persist(target).map_err(|failed| failed.error)).await?;
     Ok(Saved { path: path.to_owned(), length, file_name })
 }
 
-pub(super) async fn into_folder(media: Media<'_>, media_id: &str, folder: &Path) -> Result<Saved, Error> {
-    let (mut part, file_name, length) = Fetch::start(media, media_id, folder).await?.finish().await?;
-    let name = file_name.clone().unwrap_or_else(|| media_id.replace(['/', '\\'], "_"));
+async fn into_folder(media: Media<'_>, media_id: &str, folder: &Path, limits: Limits) -> Result<Saved, Error> {
+    let (mut part, file_name, length) = Fetch::start(media, media_id, folder, limits).await?.finish().await?;
+    let of_media_id = || safe_file_name(&media_id.replace(['/', '\\'], "_"));
+    let name = file_name.clone().or_else(of_media_id).unwrap_or_else(|| "file".to_owned());
     for number in 1.. {
         let path = folder.join(numbered(&name, number));
         let target = path.clone();
@@ -158,6 +243,7 @@ struct Fetch<'a> {
     in_parts: bool,
     /// Whether what is missing can be asked for.
     resumes: bool,
+    at_most: u64,
 }
 
 /// What came of reading one answer.
@@ -169,20 +255,20 @@ enum Read {
 }
 
 impl<'a> Fetch<'a> {
-    async fn start(media: Media<'a>, media_id: &'a str, folder: &Path) -> Result<Self, Error> {
+    async fn start(media: Media<'a>, media_id: &'a str, folder: &Path, limits: Limits) -> Result<Self, Error> {
         let folder = folder.to_owned();
         let (part, file) = blocking(move || {
             let mut settings = tempfile::Builder::new();
             settings.prefix(".").suffix(".part");
-            // Readable as any new file is, not by its owner only.
             #[cfg(unix)]
-            settings.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+            settings.permissions(std::os::unix::fs::PermissionsExt::from_mode(limits.mode));
             let part = settings.tempfile_in(folder)?;
             let file = part.reopen()?;
             Ok((part, File::from_std(file)))
         })
         .await?;
-        Ok(Self { media, media_id, part, file, written: 0, file_name: None, in_parts: false, resumes: false })
+        let at_most = limits.at_most;
+        Ok(Self { media, media_id, part, file, written: 0, file_name: None, in_parts: false, resumes: false, at_most })
     }
 
     async fn finish(mut self) -> Result<(NamedTempFile, Option<String>, u64), Error> {
@@ -206,7 +292,7 @@ impl<'a> Fetch<'a> {
     }
 
     async fn read_answer(&mut self) -> Result<Read, Error> {
-        let mut download = match self.media.fetch(self.media_id, self.range()).await {
+        let download = match self.media.fetch(self.media_id, self.range()).await {
             Ok(download) => download,
             Err(error) if error.code() == Some(ErrCode::DOWNLOAD_RANGE_TOO_LARGE) && !self.in_parts => {
                 self.in_parts = true;
@@ -224,6 +310,12 @@ impl<'a> Fetch<'a> {
                 download.length()
             }
         };
+        let left = self.at_most.saturating_sub(self.written);
+        let announced = total.unwrap_or(0);
+        if announced > self.at_most {
+            return Err(self.too_long());
+        }
+        let mut download = download.at_most(left);
         let before = self.written;
         loop {
             match download.try_next().await {
@@ -232,6 +324,7 @@ impl<'a> Fetch<'a> {
                     self.written += chunk.len() as u64;
                 }
                 Ok(None) => break,
+                Err(error) if is_too_long(&error) => return Err(self.too_long()),
                 Err(error) => {
                     self.file.flush().await.map_err(cannot_write)?;
                     return Ok(Read::BrokeOff(error));
@@ -253,6 +346,10 @@ impl<'a> Fetch<'a> {
         let last = self.in_parts.then_some(self.written + media_upload::MEDIA_FILE_MAX_BYTES as u64 - 1);
         let resumes = self.resumes && self.written > 0;
         (self.in_parts || resumes).then_some(Range { first: self.written, last })
+    }
+
+    fn too_long(&self) -> Error {
+        broke_off(raw::Error::too_long(self.at_most))
     }
 
     /// The whole file comes, whatever was there before.
