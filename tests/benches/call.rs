@@ -23,7 +23,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use divan::Bencher;
 use futures_util::future::join_all;
@@ -31,6 +31,7 @@ use reqwest::Url;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::runtime::Runtime;
+use tokio::time::Instant;
 use wecom_kf::message::Text;
 use wecom_kf::raw::types;
 use wecom_kf::{Client, Credentials, ExternalUserId, OpenKfid};
