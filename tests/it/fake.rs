@@ -42,6 +42,8 @@ impl FakeSource {
 
     pub(crate) fn client_with(&self, policy: RetryPolicy) -> Client {
         let builder = Client::builder(Credentials::new("", "")).base_url("http://127.0.0.1:9");
+        // The tests of pacing have a client of their own.
+        let builder = builder.pacing(wecom_kf::Pacing::unlimited());
         builder.token_source(self.clone()).retry(policy).build().unwrap()
     }
 }

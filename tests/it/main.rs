@@ -11,6 +11,7 @@ mod examples;
 mod hostile;
 mod network;
 mod outgoing;
+mod pacing;
 mod page;
 mod samples;
 mod schemas;

@@ -128,6 +128,7 @@ fn request(
     let arguments = arguments.collect::<Result<Vec<_>>>()?;
     let keyed = (operation.text("x-repeat") == "keyed").then(|| keyed(operation, errcodes, types)).transpose()?;
     let private = private_of_request(operation, &parameters, private);
+    let callback_token = callback_token(operation, types);
     Ok(quote! {
         #(#[doc = #docs])*
         #[derive(Clone, Debug, Default)]
@@ -144,7 +145,19 @@ fn request(
             }
 
             #private
+            #callback_token
             #keyed
+        }
+    })
+}
+
+/// The client paces calls without the token of a callback.
+fn callback_token(operation: &Operation<'_>, types: &RustTypes) -> Option<TokenStream> {
+    let fields = types.fields(operation.request_schema()?)?;
+    let token = &fields.iter().find(|field| field.is_an_optional("SyncToken"))?.ident;
+    Some(quote! {
+        fn has_callback_token(&self) -> bool {
+            self.body.#token.is_some()
         }
     })
 }

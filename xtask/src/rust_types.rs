@@ -68,6 +68,11 @@ impl RustTypes {
 }
 
 impl Field {
+    /// Whether it holds a value of this type, or none.
+    pub fn is_an_optional(&self, ty: &str) -> bool {
+        self.is_optional() && named(&self.ty).any(|name| name == ty)
+    }
+
     pub fn is_optional(&self) -> bool {
         named(&self.ty).next().is_some_and(|first| first == "Option")
     }

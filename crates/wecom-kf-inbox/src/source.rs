@@ -95,6 +95,10 @@ impl Request for Pull {
     fn private(&self) -> Vec<&str> {
         self.0.token.iter().map(SyncToken::expose).collect()
     }
+
+    fn has_callback_token(&self) -> bool {
+        self.0.token.is_some()
+    }
 }
 
 impl FromJson for Pulled {

@@ -43,6 +43,11 @@ pub trait Request: Sync {
         Duration::ZERO
     }
 
+    /// Whether it carries the token of a callback, which lifts the frequency limit of `sync_msg` for ten minutes.
+    fn has_callback_token(&self) -> bool {
+        false
+    }
+
     /// The reply to go on with when `errcode` answers a repeat of ours and means that an earlier try went through.
     fn reply_to_repeat(&self, errcode: ErrCode) -> Option<Self::Reply> {
         let _ = errcode;

@@ -8,7 +8,8 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tracing::Instrument;
 
 use crate::error::{Refusal, may_pass};
-use crate::raw::{self, Operation, Repeat, Reply, Request};
+use crate::pacing::{Gates, Kind, Pass};
+use crate::raw::{self, Operation, Repeat, Reply, Request, op};
 use crate::redact::scrub;
 use crate::retry::{Cost, RetryBudget, RetryPolicy};
 use crate::token::TokenCache;
@@ -19,6 +20,7 @@ pub(crate) struct Caller {
     pub(crate) raw: raw::Client,
     pub(crate) retry: RetryPolicy,
     pub(crate) budget: RetryBudget,
+    pub(crate) gates: Gates,
     /// Cut out of what WeCom says, as is the token.
     pub(crate) secret: CorpSecret,
 }
@@ -43,6 +45,7 @@ impl Caller {
             "call",
             operation = operation.id,
             attempts = tracing::field::Empty,
+            waited_ms = tracing::field::Empty,
             errcode = tracing::field::Empty,
         );
         let started = Instant::now();
@@ -56,6 +59,7 @@ impl Caller {
             limits,
             deadline,
             attempts: 0,
+            waited: Duration::ZERO,
             may_have_landed: false,
             last_cost: None,
         };
@@ -65,6 +69,9 @@ impl Caller {
             Err(error) => error.code().map(|code| code.0),
         };
         span.record("attempts", call.attempts);
+        if !call.waited.is_zero() {
+            span.record("waited_ms", call.waited.as_millis() as u64);
+        }
         span.record("errcode", errcode);
         // Called only by an event that somebody listens to.
         let duration_ms = || started.elapsed().as_millis() as u64;
@@ -86,6 +93,8 @@ struct Call<'a, R> {
     deadline: Instant,
     /// How often it was sent.
     attempts: u32,
+    /// How long the attempts waited at the gates.
+    waited: Duration,
     /// An earlier attempt may have gone through, so that a "repeated" answer speaks of our own one.
     may_have_landed: bool,
     last_cost: Option<Cost>,
@@ -102,15 +111,26 @@ enum Attempt<T> {
     },
 }
 
-impl<R: Request> Call<'_, R> {
+impl<'a, R: Request> Call<'a, R> {
     const OPERATION: Operation = R::OPERATION;
 
     async fn run(&mut self) -> Result<R::Reply, Error> {
         let mut token = self.token().await?;
         let mut renewed = false;
         loop {
+            let waited = self.waited;
+            let mut pass = self.pass().await?;
+            if self.waited > waited && !renewed {
+                // Meanwhile the token may have been renewed.
+                token = self.token().await?;
+            }
             self.attempts += 1;
-            match self.attempt(&token).await {
+            let attempt = self.attempt(&token).await;
+            if let (Some(pass), Attempt::Refused(refusal)) = (&mut pass, &attempt) {
+                pass.refused(refusal.code);
+            }
+            drop(pass);
+            match attempt {
                 Attempt::Answered(reply) => {
                     self.caller.budget.give_back(self.last_cost);
                     if let Some(tokens) = self.tokens {
@@ -149,6 +169,27 @@ impl<R: Request> Call<'_, R> {
             }
             None => Ok(Arc::default()),
         }
+    }
+
+    /// Waits until WeCom's limits leave room for one more call. `gettoken` has none to wait for: it is made once at a
+    /// time, and other calls wait for it.
+    async fn pass(&mut self) -> Result<Option<Pass<'a>>, Error> {
+        if self.tokens.is_none() {
+            return Ok(None);
+        }
+        let gates = &self.caller.gates;
+        let kind = match Self::OPERATION.id == op::SYNC_MSG.id {
+            true if self.request.has_callback_token() => Kind::Sync,
+            true => Kind::TokenlessSync,
+            false => Kind::Other,
+        };
+        if let Some(pass) = gates.try_enter(kind) {
+            return Ok(Some(pass));
+        }
+        let started = Instant::now();
+        let pass = self.in_time(gates.enter(kind)).await;
+        self.waited += started.elapsed();
+        pass.map(Some)
     }
 
     /// Waits for `work` until the call's deadline. Its timer is started only if `work` is not ready at once.

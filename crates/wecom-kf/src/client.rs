@@ -10,10 +10,14 @@ use wecom_kf_text::checked;
 use crate::call::{Caller, Limits};
 use crate::credentials::Credentials;
 use crate::error::in_one_line;
+use crate::pacing::Gates;
+use crate::polls::PollSchedule;
 use crate::raw::{self, Request, op};
 use crate::retry::RetryBudget;
 use crate::token::{TokenCache, Tokens};
-use crate::{AccessToken, Bilingual, Error, IssuedToken, RetryPolicy, TokenSource, account, corp, customer, knowledge};
+use crate::{
+    AccessToken, Bilingual, Error, IssuedToken, Pacing, RetryPolicy, TokenSource, account, corp, customer, knowledge,
+};
 use crate::{media, message, service_state, servicer, statistic, upgrade_service};
 
 /// The figures a client starts out with. Those that have a setter on [`ClientBuilder`] or [`RetryPolicy`] can be
@@ -49,6 +53,18 @@ pub mod defaults {
     /// The longest wait before a repeat.
     pub const BACKOFF_CAP: Duration = Duration::from_secs(5);
 
+    /// How many `sync_msg` calls may be under way at once: WeCom refuses more with 45033.
+    pub const SYNCS_AT_ONCE: usize = 5;
+    /// How many `sync_msg` calls without a callback's token WeCom takes within [`TOKENLESS_WINDOW`]; it refuses more with
+    /// 45009 for a minute (an operator's answer in the official forum).
+    pub const TOKENLESS_SYNCS: usize = 10;
+    /// The time in which WeCom counts them.
+    pub const TOKENLESS_WINDOW: Duration = Duration::from_secs(60);
+    /// How many calls of all other operations may be under way at once, until WeCom answers 45033.
+    pub const CALLS_AT_ONCE: usize = 64;
+    /// After 45033 halved a limit of calls at once, it rises by one in each such time.
+    pub const CALLS_AT_ONCE_RECOVERY: Duration = Duration::from_secs(10);
+
     /// What all calls of a client may spend on repeats together; successes fill it up again.
     pub const RETRY_BUDGET: u32 = 500;
     /// What a repeat costs after an answer that was lost.
@@ -80,6 +96,7 @@ struct Inner {
     caller: Arc<Caller>,
     tokens: TokenCache,
     limits: Limits,
+    polls: PollSchedule,
     base_url: String,
     corp_id: String,
 }
@@ -104,6 +121,7 @@ impl Client {
             connect_timeout: defaults::CONNECT_TIMEOUT,
             limits: Limits { attempt: defaults::ATTEMPT_TIMEOUT, call: defaults::CALL_TIMEOUT },
             retry: RetryPolicy::default(),
+            pacing: Pacing::default(),
             renew_early: defaults::RENEW_EARLY,
             token_source: None,
             reply_limit: defaults::REPLY_LIMIT,
@@ -187,6 +205,11 @@ impl Client {
         Tokens(self)
     }
 
+    /// When accounts may read without a callback's token; for whoever polls many of them.
+    pub fn poll_schedule(&self) -> &PollSchedule {
+        &self.0.polls
+    }
+
     /// Where the API is, without a slash at its end.
     pub fn base_url(&self) -> &str {
         &self.0.base_url
@@ -226,6 +249,7 @@ pub struct ClientBuilder {
     connect_timeout: Duration,
     limits: Limits,
     retry: RetryPolicy,
+    pacing: Pacing,
     renew_early: Duration,
     token_source: Option<Box<dyn TokenSource>>,
     reply_limit: usize,
@@ -272,6 +296,13 @@ impl ClientBuilder {
     /// How often and when calls are repeated.
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.retry = policy;
+        self
+    }
+
+    /// Sets how many calls may be under way at once, and how many `sync_msg` calls without a callback's token may be
+    /// made in a minute. A call that has to wait does so within [`call_timeout`](Self::call_timeout).
+    pub fn pacing(mut self, pacing: Pacing) -> Self {
+        self.pacing = pacing;
         self
     }
 
@@ -327,7 +358,13 @@ impl ClientBuilder {
             .map_err(|error| Error::settings(no_http_client(&error)))?
             .reply_limit(self.reply_limit);
         let jitter = self.retry.source_of_jitter();
-        let caller = Arc::new(Caller { raw, retry: self.retry, budget: RetryBudget::full(), secret: secret.clone() });
+        let caller = Arc::new(Caller {
+            raw,
+            retry: self.retry,
+            budget: RetryBudget::full(),
+            gates: Gates::new(self.pacing),
+            secret: secret.clone(),
+        });
         let source = self.token_source.unwrap_or_else(|| {
             let gettoken_limits = Limits {
                 attempt: limits.attempt.min(defaults::TOKEN_ATTEMPT_TIMEOUT),
@@ -337,7 +374,7 @@ impl ClientBuilder {
             Box::new(Gettoken { caller: caller.clone(), limits: gettoken_limits, request })
         });
         let tokens = TokenCache::new(source, self.renew_early, jitter);
-        Ok(Client(Arc::new(Inner { caller, tokens, limits, base_url, corp_id })))
+        Ok(Client(Arc::new(Inner { caller, tokens, limits, polls: self.pacing.poll_schedule(), base_url, corp_id })))
     }
 }
 

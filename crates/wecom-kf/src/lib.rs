@@ -18,6 +18,8 @@ pub mod knowledge;
 pub mod media;
 pub mod message;
 mod open_number;
+mod pacing;
+pub mod polls;
 #[doc = include_str!("../OPERATIONS.md")]
 pub mod operations {}
 mod redact;
@@ -40,6 +42,7 @@ pub use error::{Error, Refusal};
 pub use futures_util::future::BoxFuture;
 pub use ids::{ExternalUserId, MsgId, OpenKfid};
 pub use input::{Problem, Unit};
+pub use pacing::Pacing;
 pub use report::{Report, reader_lang};
 /// The HTTP client, whose settings [`ClientBuilder::http`] takes.
 pub use reqwest;

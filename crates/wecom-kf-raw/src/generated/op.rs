@@ -999,6 +999,9 @@ impl Request for SyncMsg {
         self.body.private(&mut private);
         private
     }
+    fn has_callback_token(&self) -> bool {
+        self.body.token.is_some()
+    }
 }
 impl Private for types::KnowledgeAddIntentRequest {
     fn private<'a>(&'a self, private: &mut Vec<&'a str>) {

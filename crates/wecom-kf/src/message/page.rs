@@ -224,4 +224,8 @@ impl Request for Sync {
     fn private(&self) -> Vec<&str> {
         self.0.token.iter().map(SyncToken::expose).collect()
     }
+
+    fn has_callback_token(&self) -> bool {
+        self.0.token.is_some()
+    }
 }
