@@ -16,6 +16,7 @@
 //! ```
 #![allow(clippy::unwrap_used, reason = "a bench may panic")]
 #![allow(clippy::print_stdout, reason = "a bench prints its figures")]
+#![allow(clippy::disallowed_methods, reason = "a bench measures real time")]
 
 use std::fmt;
 use std::io::{BufRead, BufReader, Read, Write};

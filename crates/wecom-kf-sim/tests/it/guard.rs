@@ -1,4 +1,5 @@
 //! What keeps strangers out, and what the journal must not show: raw requests, as no client sends them.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::time::Duration;
 
