@@ -48,11 +48,11 @@ fn every_request_satisfies_its_strict_schema_and_none_with_an_unknown_field_does
 /// Decodes a reply with the type of its operation, and writes it as JSON again.
 pub(crate) fn decoded(operation: Operation, json: &str) -> Value {
     let decode = decoder(operation).unwrap_or_else(|| panic!("{} has no JSON reply", operation.id));
-    decode(json)
+    decode(json.as_bytes())
 }
 
-pub(crate) fn decode<R: Request<Reply: FromJson + Serialize>>(json: &str) -> Value {
-    serde_json::to_value(R::Reply::decode(json.as_bytes()).unwrap()).unwrap()
+pub(crate) fn decode<R: Request<Reply: FromJson + Serialize>>(json: &[u8]) -> Value {
+    serde_json::to_value(R::Reply::decode(json).unwrap()).unwrap()
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::document::{Document, METHODS, Operation, pascal_case};
 
 pub const TABLE: &str = "crates/wecom-kf/OPERATIONS.md";
 
-/// The decoders of the replies, for the tests.
+/// The decoders of the replies, for the tests and the fuzz target `replies`.
 pub const DECODERS: &str = "tests/it/decoders.rs";
 
 /// The crate whose public methods are the typed operations.
@@ -69,7 +69,7 @@ pub fn decoders(document: &Document) -> String {
          use wecom_kf::raw::{Operation, op};\n\n\
          use crate::samples::decode;\n\n\
          /// Returns what decodes a reply of the operation and writes it as JSON again. `None` if its reply is a file.\n\
-         pub(crate) fn decoder(operation: Operation) -> Option<fn(&str) -> Value> {\n    Some(match operation {\n",
+         pub(crate) fn decoder(operation: Operation) -> Option<fn(&[u8]) -> Value> {\n    Some(match operation {\n",
     );
     for operation in document.operations().iter().filter(|operation| !operation.answers_bytes()) {
         let (constant, request) = (operation.id().to_uppercase(), pascal_case(operation.id()));

@@ -85,6 +85,12 @@ impl MediaGetResponse {
         }
         Ok(Self { file: Some(file), ..Self::default() })
     }
+
+    /// Reads a response as the client does, for the fuzz targets.
+    #[cfg(fuzzing)]
+    pub async fn fuzz(response: Response) -> Result<Self, Error> {
+        Self::of(response).await
+    }
 }
 
 fn refusal_of(body: &[u8]) -> Option<MediaGetResponse> {

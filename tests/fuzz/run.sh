@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Builds the fuzz targets, and runs each of them for a while. What they learn stays in target/fuzz/corpus, so
+# that a later run continues there. Ends with an error at the first input that crashes a target, and prints where it is.
+# Needs g++. Usage: run.sh SECONDS [TARGET...]
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+seconds=$1
+shift
+folder=tests/fuzz
+
+if ! command -v g++ >/dev/null; then
+    echo "fuzz: skipped: there is no g++, which libFuzzer is built with"
+    exit
+fi
+if ! .ci/install-cargo-program fuzz 0.13.2; then
+    echo "fuzz: skipped: cargo-fuzz cannot be installed, see the messages above"
+    exit
+fi
+export PATH="$PWD/target/tools/bin:$PATH"
+CARGO_TARGET_DIR=$(realpath "${CARGO_TARGET_DIR:-target}")
+export CARGO_TARGET_DIR
+work=$PWD/target/fuzz
+
+rm -rf "$work/seeds"
+cargo run --quiet --manifest-path tests/fuzz/Cargo.toml --package wecom-kf-fuzz-seeds -- "$work/seeds"
+
+# The stable compiler accepts the flags of cargo-fuzz only so.
+export RUSTC_BOOTSTRAP=1
+# No sanitizer: these crates have no unsafe code, and it costs half of the speed.
+options=(--sanitizer none --fuzz-dir "$folder")
+cargo fuzz build "${options[@]}"
+
+# fuzz TARGET: prints how many inputs were tried and which part of the code they reached, or else why it crashed.
+fuzz() {
+    local target=$1 corpus=$work/corpus/$1 log=$work/$1.log
+    mkdir -p "$corpus"
+    if cargo fuzz run "${options[@]}" "$target" "$corpus" "$work/seeds/$target" -- \
+        -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1536 >"$log" 2>&1; then
+        printf '%-10s %s\n' "$target" "$(grep --text 'DONE ' "$log")"
+    else
+        tail -n 60 "$log"
+        exit 1
+    fi
+}
+
+[ $# -gt 0 ] || mapfile -t all < <(cargo fuzz list --fuzz-dir "$folder")
+for target in "${@:-${all[@]}}"; do
+    fuzz "$target"
+done
