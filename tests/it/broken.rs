@@ -134,11 +134,11 @@ impl BrokenServer {
         if self.stalls { self.impatient_client() } else { client_of(&self.url()) }
     }
 
-    /// A client that gives an attempt up after 2 s. Its token comes from elsewhere, so that nothing that is to succeed
+    /// A client that gives an attempt up after 200 ms. Its token comes from elsewhere, so that nothing that is to succeed
     /// has to hurry.
     pub(crate) fn impatient_client(&self) -> Client {
         let tokens = FakeSource::new(|_| async { Ok(IssuedToken::new(TOKEN, Some(7200))) });
-        let builder = builder_of(&self.url()).attempt_timeout(Duration::from_secs(2)).token_source(tokens);
+        let builder = builder_of(&self.url()).attempt_timeout(Duration::from_millis(200)).token_source(tokens);
         builder.build().unwrap()
     }
 }
@@ -150,7 +150,8 @@ pub(crate) fn client_of(base_url: &str) -> Client {
 fn builder_of(base_url: &str) -> ClientBuilder {
     let builder = Client::builder(Credentials::new("ww-corp", SECRET)).base_url(base_url);
     let builder = builder.attempt_timeout(Duration::from_secs(60)).call_timeout(Duration::from_secs(600));
-    builder.retry(RetryPolicy::default().jitter(|| 0.05))
+    // Pacing has tests of its own; here its waits would be real ones.
+    builder.retry(RetryPolicy::default().jitter(|| 0.05)).pacing(wecom_kf::Pacing::unlimited())
 }
 
 async fn serve(mut stream: TcpStream, script: Arc<Script>, requests: Arc<Mutex<Vec<(String, String)>>>) {

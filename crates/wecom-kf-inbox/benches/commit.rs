@@ -11,7 +11,7 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
-use wecom_kf_inbox::store::{Acquired, Commit, InboxKey, InboxStore, Memory, REMEMBERED, Redb};
+use wecom_kf_inbox::store::{Acquired, Commit, Committed, Generation, InboxKey, InboxStore, Memory, REMEMBERED, Redb};
 
 use server::{Persistence, Server};
 
@@ -44,10 +44,14 @@ async fn measure(name: &str, store: &impl InboxStore) {
         let Acquired::Lease(lease) = store.acquire(&key, "bench", Duration::from_secs(600)).await.unwrap() else {
             panic!("nobody else has it");
         };
-        store.commit(&lease, &commit(1, REMEMBERED)).await.unwrap();
+        let mut commit = Commit::whole(&Committed::new(Generation::random()));
+        commit.settled = ids(0, REMEMBERED);
+        store.commit(&lease, &commit).await.unwrap();
         let mut times = Vec::new();
-        for revision in 2..2 + COMMITS {
-            let commit = commit(revision, page);
+        for number in 1..=COMMITS {
+            commit = Commit::next(&Committed::after(None, &commit));
+            commit.cursor = Some(format!("cursor{number:026}"));
+            commit.settled = ids(number, page);
             let asked_at = Instant::now();
             store.commit(&lease, &commit).await.unwrap();
             times.push(asked_at.elapsed());
@@ -58,8 +62,7 @@ async fn measure(name: &str, store: &impl InboxStore) {
     println!("{name:<32} {:>12} {:>12} {:>12}", medians[0], medians[1], medians[2]);
 }
 
-/// msgids are of 32 characters or so.
-fn commit(revision: u64, messages: usize) -> Commit {
-    let settled = (0..messages).map(|number| format!("{revision:016x}{number:016x}")).collect();
-    Commit { revision, cursor: Some(format!("cursor{revision:026}")), settled, ..Default::default() }
+/// msgids have 32 characters or so.
+fn ids(commit: u64, messages: usize) -> Vec<String> {
+    (0..messages).map(|number| format!("{commit:016x}{number:016x}")).collect()
 }

@@ -62,7 +62,11 @@ impl TokenSource for NoToken {
 }
 
 async fn open(backlog: &Backlog, store: impl InboxStore) -> Inbox {
-    let client = Client::builder(Credentials::new("", "")).token_source(NoToken).build().unwrap();
+    let client = Client::builder(Credentials::new("", ""))
+        .pacing(wecom_kf::Pacing::unlimited())
+        .token_source(NoToken)
+        .build()
+        .unwrap();
     let builder = Inbox::builder(client, "wk1").source(backlog.clone()).store(store);
     builder.cold_start(ColdStart::Everything).open().await.unwrap()
 }

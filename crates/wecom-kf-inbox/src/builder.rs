@@ -1,3 +1,5 @@
+//! Settings of an inbox, and opening it.
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -7,25 +9,27 @@ use wecom_kf::message::VoiceFormat;
 use wecom_kf::raw::limits::sync_msg as limits;
 use wecom_kf::{Account, Client, OpenKfid};
 
+use crate::delivery::Delivery;
+use crate::failure::Retries;
 use crate::inbox::Inbox;
 use crate::shared::{Settings, Shared};
 use crate::source::{ClientSource, PageSource};
 use crate::store::{InboxKey, InboxStore, Memory};
-use crate::{Error, defaults};
+use crate::{Error, Failure, FailureClass, RetryPolicy, defaults};
 
-/// For whoever says "never" by the longest time there is, which leaves the range of clocks.
+/// The longest time that a setting may have: `Duration::MAX`, which means "never", is beyond the range of clocks.
 pub(crate) const LONGEST: Duration = Duration::from_secs(10 * 365 * 86_400);
 
 /// Where to begin when the store holds nothing of the account. WeCom keeps messages for three days.
 ///
-/// Once something is stored, this is not looked at again.
+/// Once something is stored, this setting is ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ColdStart {
-    /// With what is sent from now on: at or after the opening, or the first callback if it tells of something older;
-    /// less 60 seconds, so that the message that woke a new bot is not passed over.
+    /// With messages sent from now on: at or after the opening, or the first callback if that was created earlier; less
+    /// 60 seconds, so that the message that woke a new bot is not passed over.
     FromNow,
-    /// With what was sent at that time or after it.
+    /// With messages sent at that time or after it.
     Since(SystemTime),
     /// With the oldest message that WeCom keeps.
     Everything,
@@ -59,8 +63,12 @@ impl InboxBuilder {
                 cold_start: ColdStart::FromNow,
                 holder: format!("{}-{:08x}", std::process::id(), fastrand::u32(..)),
                 concurrency: defaults::CONCURRENCY,
-                max_tries: defaults::MAX_TRIES,
-                retry_for: defaults::RETRY_FOR,
+                max_unsettled: defaults::MAX_UNSETTLED,
+                retries: Retries::default(),
+                handler_timeout: None,
+                on_failure: None,
+                shows_handler_errors: false,
+                takes_servicers: false,
                 keep_parked: defaults::KEEP_PARKED,
                 page_size: None,
                 poll: defaults::POLL,
@@ -71,113 +79,164 @@ impl InboxBuilder {
         }
     }
 
-    /// Where it keeps its place. Without one it keeps it in memory: after a restart the
-    /// [cold start](Self::cold_start) holds again.
+    /// Sets the store. Without one the inbox keeps its place in memory, and after a restart the
+    /// [cold start](Self::cold_start) applies again.
     pub fn store(mut self, store: impl InboxStore) -> Self {
         self.store = Some(Arc::new(store));
         self
     }
 
-    /// Where to begin when the store holds nothing of the account; [`ColdStart::FromNow`] unless said.
+    /// Sets where to begin when the store holds nothing of the account; [`ColdStart::FromNow`] by default.
     pub fn cold_start(mut self, cold_start: ColdStart) -> Self {
         self.settings.cold_start = cold_start;
         self
     }
 
-    /// How many messages [`run`](Inbox::run) handles at once, each of another customer; 16
+    /// Sets how many messages [`run`](Inbox::run) handles at the same time, each of another customer; 16 by default
     /// ([`defaults::CONCURRENCY`]).
     pub fn concurrency(mut self, concurrency: usize) -> Self {
         self.settings.concurrency = concurrency;
         self
     }
 
-    /// A message is parked when it was tried so often, 8 times ([`defaults::MAX_TRIES`]); or when its first try failed
-    /// so long ago, 60 s ([`defaults::RETRY_FOR`]).
-    pub fn tries(mut self, most: u32, within: Duration) -> Self {
-        self.settings.max_tries = most;
-        self.settings.retry_for = within;
+    /// Sets up to how many unsettled messages it reads ahead; 1,000 by default ([`defaults::MAX_UNSETTLED`]). It may be
+    /// exceeded by one page. When the window is full and there is more to read, the oldest message that waits for a retry
+    /// is parked.
+    pub fn max_unsettled(mut self, messages: usize) -> Self {
+        self.settings.max_unsettled = messages;
         self
     }
 
-    /// How long a parked message is kept; 30 days ([`defaults::KEEP_PARKED`]).
+    /// Sets how long messages are tried again after failures of a class. By default it is 10 minutes, an hour if WeCom
+    /// is [unavailable](FailureClass::Unavailable), and not at all if it [rejected](FailureClass::Rejected) the call.
+    pub fn retry(mut self, class: FailureClass, policy: RetryPolicy) -> Self {
+        self.settings.retries.set(class, policy);
+        self
+    }
+
+    /// Sets how long messages are tried again after failures of all classes except
+    /// [`Rejected`](FailureClass::Rejected), which are parked at once.
+    pub fn retries(mut self, policy: RetryPolicy) -> Self {
+        for class in FailureClass::ALL.into_iter().filter(|class| *class != FailureClass::Rejected) {
+            self.settings.retries.set(class, policy);
+        }
+        self
+    }
+
+    /// Sets how long a handler of [`run`](Inbox::run) may take; no limit by default. After it the handler is dropped and
+    /// the try has failed.
+    pub fn handler_timeout(mut self, limit: Duration) -> Self {
+        self.settings.handler_timeout = Some(limit.min(LONGEST));
+        self
+    }
+
+    /// Sets what is called with each failure of a handler of [`run`](Inbox::run), such as a counter or an alert. The
+    /// error may hold what customers wrote.
+    ///
+    /// ```no_run
+    /// # use wecom_kf_inbox::InboxBuilder;
+    /// # fn example(builder: InboxBuilder) -> InboxBuilder {
+    /// builder.on_failure(|delivery, failure| eprintln!("{} try {}: {}", delivery.id(), delivery.tries(), failure.class()))
+    /// # }
+    /// ```
+    pub fn on_failure(mut self, hook: impl Fn(&Delivery, &Failure) + Send + Sync + 'static) -> Self {
+        self.settings.on_failure = Some(Arc::new(hook));
+        self
+    }
+
+    /// Shows the text of handlers' own errors in logs and metrics. By default only their type is shown, since the text
+    /// may hold what customers wrote.
+    pub fn show_handler_errors(mut self) -> Self {
+        self.settings.shows_handler_errors = true;
+        self
+    }
+
+    /// Delivers what servicers wrote, too. By default it is settled without being delivered, so that a bot does not take
+    /// it for a customer's words.
+    pub fn deliver_servicer_messages(mut self) -> Self {
+        self.settings.takes_servicers = true;
+        self
+    }
+
+    /// Sets how long a parked message is kept; 30 days by default ([`defaults::KEEP_PARKED`]).
     pub fn keep_parked(mut self, keep: Duration) -> Self {
         self.settings.keep_parked = keep;
         self
     }
 
-    /// How many messages a page has at most, 1 to 1000; 1000 unless said. After a crash a page is repeated at most, so
-    /// smaller ones repeat less, and cost a call and a commit each.
+    /// Sets how many messages a page has at most, 1 to 1000; 1000 by default.
     pub fn page_size(mut self, messages: u32) -> Self {
         self.settings.page_size = Some(messages.clamp(1, limits::LIMIT_MAX));
         self
     }
 
-    /// The time between two polls that no callback asked for; 30 s ([`defaults::POLL`]). Below that WeCom may answer
-    /// 45009.
+    /// Sets the time between two polls that no callback asked for; 30 s by default ([`defaults::POLL`]), and up to a
+    /// tenth more at random. WeCom answers 45009 to an app that polls more than 10 times a minute.
     pub fn poll(mut self, poll: Duration) -> Self {
         self.settings.poll = poll;
         self
     }
 
-    /// How long the lease lasts that tells other processes to keep off; 30 s ([`defaults::LEASE`]). When a process dies,
-    /// another takes over after so long at most.
+    /// Sets how long the lease lasts that keeps other processes from reading; 30 s by default ([`defaults::LEASE`]). When
+    /// a process dies, another one takes over within that time.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.settings.lease = lease;
         self
     }
 
-    /// How long a stop waits for what is at work; 20 s ([`defaults::STOP_WITHIN`]).
+    /// Sets how long a stop waits for the handlers in progress; 20 s by default ([`defaults::STOP_WITHIN`]).
     pub fn stop_within(mut self, limit: Duration) -> Self {
         self.settings.stop_within = limit;
         self
     }
 
-    /// What other processes are told when they ask who reads, such as a host's name. A random number is added, since no
-    /// two inboxes may have the same.
+    /// Sets the name that other processes see when they ask who reads, such as that of the host. A random number is
+    /// added, since no two inboxes may have the same name.
     pub fn holder(mut self, name: impl fmt::Display) -> Self {
         self.settings.holder = format!("{name}-{:08x}", fastrand::u32(..));
         self
     }
 
-    /// The format of voice messages; AMR unless said.
+    /// Sets the format of voice messages; AMR by default.
     pub fn voice_format(mut self, format: VoiceFormat) -> Self {
         self.voice_format = Some(format);
         self
     }
 
-    /// Tells corps and places apart in the store; host and corp id of the client unless said. Two clients of one app
-    /// that go different ways, one by a proxy, need the same.
+    /// Sets what distinguishes corps and places in the store; by default host and corp id of the client. Two clients of
+    /// one app that use different addresses, such as a proxy, need the same scope.
     pub fn scope(mut self, scope: impl Into<String>) -> Self {
         self.scope = Some(scope.into());
         self
     }
 
-    /// Takes pages from `source` instead of `sync_msg`. [`open`](Self::open) then asks WeCom nothing.
+    /// Takes pages from `source` instead of `sync_msg`. [`open`](Self::open) then does not call WeCom.
     pub fn source(mut self, source: impl PageSource) -> Self {
         self.source = Some(Arc::new(source));
         self
     }
 
-    /// Where the random factor of waits comes from, 0.0 to 1.0; for tests.
+    /// Sets the source of the random part of waits, 0.0 to 1.0; for tests.
     pub fn jitter(mut self, jitter: fn() -> f64) -> Self {
         self.settings.jitter = jitter;
         self
     }
 
-    /// So many messages at once for several inboxes together.
+    /// Shares the number of messages that are handled at the same time among several inboxes.
     pub(crate) fn slots(mut self, slots: Arc<Semaphore>) -> Self {
         self.slots = Some(slots);
         self
     }
 
-    /// Opens the inbox: looks whether the settings are good, so that bad ones end the program before the first customer
-    /// writes. Nothing is read before its stream is polled.
+    /// Opens the inbox. Wrong settings end the opening with an error that says what to do. A network or a store that is
+    /// down does not: the running inbox waits for it, and its [status](crate::Status) says so. Nothing is read before its
+    /// stream is polled.
     ///
     /// # Errors
     ///
-    /// [`Error::Read`]: there is no access token, or the app may not list its accounts; but not what may pass, such as a
-    /// network that is down. [`Error::NoSuchAccount`]: the app has no such account. [`Error::Store`]: the store cannot
-    /// be read. [`Error::Settings`]: a limit of 0.
+    /// [`Error::Read`]: WeCom refuses the credentials, or the app may not list its accounts. [`Error::NoSuchAccount`]:
+    /// the app has no such account. [`Error::Store`]: what is stored is damaged, or belongs to another program or
+    /// version. [`Error::Settings`]: a limit of 0.
     pub async fn open(self) -> Result<Inbox, Error> {
         self.check_settings()?;
         if self.source.is_none() {
@@ -187,14 +246,15 @@ impl InboxBuilder {
     }
 
     pub(crate) fn check_settings(&self) -> Result<(), Error> {
-        let Settings { concurrency, max_tries, lease, poll, .. } = self.settings;
-        if concurrency == 0 || max_tries == 0 || lease.is_zero() || poll.is_zero() {
-            return Err(Error::Settings("concurrency, tries, lease and poll are more than 0"));
+        let Settings { concurrency, max_unsettled, lease, poll, retries, .. } = &self.settings;
+        let is_valid = *concurrency > 0 && *max_unsettled > 0 && !lease.is_zero() && !poll.is_zero();
+        if !is_valid || !retries.are_valid() {
+            return Err(Error::Settings("concurrency, max_unsettled, tries, lease and poll must be more than 0"));
         }
         Ok(())
     }
 
-    /// Of an account that is known to be there, with settings that are known to be good.
+    /// Opens the inbox of an account that is known to exist, with settings that are known to be valid.
     pub(crate) async fn open_unchecked(mut self) -> Result<Inbox, Error> {
         let Settings { poll, lease, stop_within, .. } = &mut self.settings;
         for time in [poll, lease, stop_within] {
@@ -203,7 +263,12 @@ impl InboxBuilder {
         let scope = self.scope.unwrap_or_else(|| scope_of(&self.client));
         let store = self.store.unwrap_or_else(|| Arc::new(Memory::new()));
         let key = InboxKey::new(scope, self.open_kfid);
-        store.load(&key).await?;
+        match store.load(&key).await {
+            Err(error) if error.is_retryable() => {
+                tracing::warn!(inbox = %key, %error, "opening the inbox although its store is down");
+            }
+            loaded => drop(loaded?),
+        }
         let (client, voice_format) = (self.client.clone(), self.voice_format);
         let source = self.source.unwrap_or_else(|| Arc::new(ClientSource { client, voice_format }));
         let shared = Shared::new(key, self.client, source, store, self.settings);
@@ -214,24 +279,24 @@ impl InboxBuilder {
     }
 }
 
-/// Host and corp, without what changes nothing.
+/// Host and corp, without the scheme.
 pub(crate) fn scope_of(client: &Client) -> String {
     let place = client.base_url().split_once("://").map_or(client.base_url(), |(_, place)| place);
     format!("{place}/{}", client.corp_id())
 }
 
-/// Older servers do not say.
+/// Whether the app may read the account; older servers do not say.
 pub(crate) fn may_read(account: &Account) -> bool {
     account.manage_privilege != Some(false)
 }
 
-/// What may pass is the running inbox's to wait for; everything else is told at once.
+/// Checks that the account can be read. The running inbox waits for what may pass.
 async fn check(client: &Client, open_kfid: &OpenKfid) -> Result<(), Error> {
     match client.account().list().await {
         Ok(accounts) if accounts.iter().any(|account| account.open_kfid == *open_kfid && may_read(account)) => Ok(()),
         Ok(_) => Err(Error::NoSuchAccount { open_kfid: open_kfid.clone() }),
         Err(error) if error.is_retryable() => {
-            tracing::warn!(%open_kfid, %error, "opening the inbox without a look at the accounts");
+            tracing::warn!(%open_kfid, %error, "opening the inbox although its account cannot be checked now");
             Ok(())
         }
         Err(error) => Err(Error::Read(error)),

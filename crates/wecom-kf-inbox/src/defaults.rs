@@ -1,18 +1,34 @@
-//! The figures an inbox starts out with. Those that have a setter on [`InboxBuilder`](crate::InboxBuilder) can be
-//! changed there.
+//! The figures of an inbox. Those that have a setter on [`InboxBuilder`](crate::InboxBuilder) can be changed there.
 
 use std::time::Duration;
 
-/// How many messages [`run`](crate::Inbox::run) handles at once.
+/// How many messages [`run`](crate::Inbox::run) handles at the same time.
 pub const CONCURRENCY: usize = 16;
-/// How often a message is tried before it is parked.
-pub const MAX_TRIES: u32 = 8;
-/// For how long after its first failure a message is tried before it is parked, whatever the number of tries.
-pub const RETRY_FOR: Duration = Duration::from_secs(60);
-/// Before the second try of a message; doubles with each, up to [`RETRY_CAP`].
+/// Reading continues while fewer messages than this are read and not settled.
+pub const MAX_UNSETTLED: usize = 1000;
+/// Reading continues while fewer messages than this are settled behind one that is not.
+pub const SETTLED_AHEAD: usize = 3000;
+/// How many messages `sync_msg` returns at most.
+pub(crate) const MOST_PER_PAGE: usize = wecom_kf::raw::limits::sync_msg::LIMIT_MAX as usize;
+/// For how long after its first failure a message is tried again, if nothing is known about the failure.
+pub const RETRY_FOR: Duration = Duration::from_secs(600);
+/// The same if WeCom or the network is not available.
+pub const RETRY_UNAVAILABLE_FOR: Duration = Duration::from_secs(3600);
+/// The wait before the second try of a message; it doubles with each try, up to [`RETRY_CAP`].
 pub const RETRY_BASE: Duration = Duration::from_millis(500);
 /// The longest wait before a further try of a message.
-pub const RETRY_CAP: Duration = Duration::from_secs(20);
+pub const RETRY_CAP: Duration = Duration::from_secs(60);
+/// How many parked messages are replayed at the same time at most; fewer if [`CONCURRENCY`] is small.
+pub const REPLAYS_AT_ONCE: usize = 8;
+
+/// The time between two commits while messages are settled. A crash repeats at most what was settled in that time, and
+/// what was in progress.
+pub const COMMIT_EVERY: Duration = Duration::from_millis(500);
+/// A commit does not wait any longer when this many messages are settled and not stored.
+pub const UNCOMMITTED_MOST: usize = 1000;
+/// From this start without progress on, messages are handled one at a time, and the message that ends the process is
+/// parked at the next start.
+pub const SUSPECT_STARTS: u32 = 3;
 /// How long a parked message is kept.
 pub const KEEP_PARKED: Duration = Duration::from_secs(30 * 86_400);
 
@@ -23,24 +39,26 @@ pub const POLL: Duration = Duration::from_secs(30);
 pub const BACKOFF_BASE: Duration = Duration::from_millis(800);
 /// The longest wait after an error.
 pub const BACKOFF_CAP: Duration = Duration::from_secs(30);
-/// After so long without an error the waits begin anew.
+/// After this time without an error the waits begin again.
 pub const BACKOFF_RESET: Duration = Duration::from_secs(120);
 /// After 45009, too many calls.
 pub const RATE_LIMIT_WAIT: Duration = Duration::from_secs(60);
 /// An answer that cannot be decoded is asked for again by a tenth of the messages, down to one, and that so often before
 /// it is parked.
 pub const UNREADABLE_TRIES: u32 = 3;
-/// While a page is held up by messages that are tried again or take long, the page ahead is put to work after this.
-pub const HELD_UP: Duration = Duration::from_millis(500);
+/// How many empty pages in a row are followed by the next one at once. After that the waits are those after an error.
+pub const EMPTY_PAGES_AT_ONCE: u32 = 3;
+/// How many cursors of empty pages are remembered, to notice a circle.
+pub(crate) const CURSORS_REMEMBERED: usize = 1000;
 
 /// How long a lease lasts; it is renewed after a third of that.
 pub const LEASE: Duration = Duration::from_secs(30);
 /// How long a store may take to answer.
 pub const STORE_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a stop waits for what is at work.
+/// How long a stop waits for the handlers in progress.
 pub const STOP_WITHIN: Duration = Duration::from_secs(20);
 
-/// `FromNow` reaches back so far: clocks differ, and a message is older than the callback that tells of it.
+/// How far `FromNow` reaches back: clocks differ, and a message is older than the callback that announces it.
 pub const FROM_NOW_REACHES_BACK: Duration = Duration::from_secs(60);
 /// A welcome code is good for so long after the customer entered.
 pub const WELCOME_WITHIN: Duration = Duration::from_secs(20);

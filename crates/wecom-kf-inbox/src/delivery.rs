@@ -1,31 +1,33 @@
-use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+//! A message to handle, the answer to it, and the replies to its customer.
 
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
-use wecom_kf::message::{Content, Event, Message, Outgoing};
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::OwnedSemaphorePermit;
+use wecom_kf::message::{Content, Event, Message, Origin, Outgoing};
 use wecom_kf::{Client, ErrCode, Error, ExternalUserId, MsgId, OpenKfid};
 
-use crate::engine::{HandOut, Slot};
+use crate::engine::{HandOut, Letter, Ticket};
+use crate::shared::Shared;
 use crate::store::fingerprint;
+use crate::{FailureClass, RetryPolicy};
 
-/// A message to handle, and the means to say what came of it.
+/// A message to handle, and the means to say what became of it.
 ///
-/// Say it by [`ack`](Self::ack), [`retry_later`](Self::retry_later) or [`park`](Self::park). A delivery that is dropped
+/// Answer it by [`ack`](Self::ack), [`retry_later`](Self::retry_later) or [`park`](Self::park). A delivery that is dropped
 /// without an answer counts as a failed try, unless it went to the handler of [`run`](crate::Inbox::run): there the
 /// handler's result is the answer, unless one was given before.
 ///
 /// The customer's next message is delivered after this one is answered.
 pub struct Delivery {
     answering: Arc<Answering>,
-    client: Client,
-    open_kfid: OpenKfid,
-    message: Arc<Message>,
-    id: Arc<str>,
+    letter: Arc<Letter>,
     tries: u32,
-    replies: AtomicU32,
+    numbers: Arc<Numbers>,
     when_dropped: WhenDropped,
-    /// Held while it is handled; there are so many as messages may be handled at once.
+    /// Held while it is handled; it limits how many messages are handled at the same time.
     permit: Option<OwnedSemaphorePermit>,
 }
 
@@ -40,154 +42,223 @@ enum WhenDropped {
 /// The right to answer a delivery, once.
 #[derive(Debug)]
 pub(crate) struct Answering {
-    slot: Slot,
+    shared: Arc<Shared>,
+    ticket: Ticket,
     is_answered: AtomicBool,
-    to: mpsc::UnboundedSender<Answer>,
-}
-
-/// What is said of a message.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) slot: Slot,
-    pub(crate) verdict: Verdict,
 }
 
 /// What becomes of a message.
 #[derive(Debug)]
 pub(crate) enum Verdict {
     Ack,
-    /// Try it again, unless it was tried often enough.
-    Retry {
-        reason: String,
-    },
-    Park {
-        reason: String,
-    },
+    Park { reason: String },
+    Failed(Failed),
+}
+
+/// A failed try.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    pub(crate) class: FailureClass,
+    /// Stored with the message if it is parked.
+    pub(crate) reason: String,
+    pub(crate) then: Then,
+    /// What may be shown of it.
+    pub(crate) shown: String,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Then {
+    ByClass,
+    Retry(RetryPolicy),
 }
 
 impl Answering {
     /// The first answer counts. An inbox that is gone needs none.
     pub(crate) fn answer(&self, verdict: Verdict) {
         if !self.is_answered.swap(true, Relaxed) {
-            let _ = self.to.send(Answer { slot: self.slot, verdict });
+            self.shared.exchange.answer(self.ticket, verdict, &self.shared.settings);
+        }
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+}
+
+/// The numbers of the replies to one delivery. A reply that failed gives its number back.
+#[derive(Debug, Default)]
+struct Numbers(Mutex<BTreeSet<u32>>);
+
+/// A number that is given back unless its reply was sent.
+struct NumberInUse {
+    numbers: Arc<Numbers>,
+    number: u32,
+    is_sent: bool,
+}
+
+impl Numbers {
+    fn taken(&self) -> MutexGuard<'_, BTreeSet<u32>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_smallest(self: &Arc<Self>) -> NumberInUse {
+        let mut taken = self.taken();
+        let number = (0..).find(|number| !taken.contains(number)).unwrap_or_default();
+        taken.insert(number);
+        NumberInUse { numbers: self.clone(), number, is_sent: false }
+    }
+}
+
+impl Drop for NumberInUse {
+    fn drop(&mut self) {
+        if !self.is_sent {
+            self.numbers.taken().remove(&self.number);
         }
     }
 }
 
 impl Delivery {
     pub(crate) fn new(
+        ticket: Ticket,
         handed_out: HandOut,
-        client: &Client,
-        open_kfid: &OpenKfid,
-        to: &mpsc::UnboundedSender<Answer>,
+        shared: Arc<Shared>,
         permit: Option<OwnedSemaphorePermit>,
     ) -> Self {
-        let HandOut { slot, message, id, tries } = handed_out;
+        let HandOut { letter, tries, .. } = handed_out;
         Self {
-            answering: Arc::new(Answering { slot, is_answered: AtomicBool::new(false), to: to.clone() }),
-            client: client.clone(),
-            open_kfid: open_kfid.clone(),
-            message,
-            id,
+            answering: Arc::new(Answering { shared, ticket, is_answered: AtomicBool::new(false) }),
+            letter,
             tries,
-            replies: AtomicU32::new(0),
+            numbers: Arc::default(),
             when_dropped: WhenDropped::CountsAsFailed,
             permit,
         }
     }
 
-    /// The message or event.
+    /// Returns the message or event.
     pub fn message(&self) -> &Message {
-        &self.message
+        &self.letter.message
     }
 
-    /// What it says.
+    /// Returns what it says.
     pub fn content(&self) -> &Content {
-        self.message.content()
+        self.message().content()
     }
 
-    /// The id that repeats are told apart by: the msgid, or what stands in for it if WeCom gave none.
+    /// Returns the id by which repeats are recognized: the msgid, or a stand-in if WeCom gave none.
     pub fn id(&self) -> &str {
-        &self.id
+        &self.letter.id
     }
 
-    /// Which try of this message this is, from 1. Tries before the last start of the process are not counted.
+    /// Returns which try of this message this is, from 1. Tries before the last start of the process are not counted.
     pub fn tries(&self) -> u32 {
         self.tries
     }
 
-    /// The client of the inbox.
+    /// Returns the client of the inbox.
     pub fn client(&self) -> &Client {
-        &self.client
+        &self.answering.shared.client
     }
 
-    /// The account.
+    /// Returns the account.
     pub fn open_kfid(&self) -> &OpenKfid {
-        &self.open_kfid
+        self.answering.shared.key.open_kfid()
     }
 
-    /// The client, the account and the customer, for other calls; the customer is None for an event that concerns
-    /// nobody in particular.
+    /// Returns the client, the account and the customer, for other calls; the customer is `None` for an event that
+    /// concerns nobody in particular.
     pub fn parties(&self) -> (&Client, &OpenKfid, Option<&ExternalUserId>) {
-        (&self.client, &self.open_kfid, self.message.external_userid())
+        (self.client(), self.open_kfid(), self.message().external_userid())
     }
 
-    /// It is handled.
+    /// Acknowledges the message: it is handled.
     pub fn ack(self) {
         self.answering.answer(Verdict::Ack);
     }
 
-    /// Handling it failed: again after a while, until it was tried often enough; then it is parked.
+    /// Tries the message again after a while, as after a failure of [`FailureClass::Unknown`].
     pub fn retry_later(self) {
-        self.answering.answer(Verdict::Retry { reason: "the handler asked for another try".to_owned() });
+        self.answering.answer(Verdict::failed(FailureClass::Unknown, "the handler asked for another try"));
     }
 
-    /// Sets it aside, with the reason for whoever looks at it later. The reason is stored beside the message and logged
-    /// nowhere.
+    /// Parks the message. The reason is stored with it, for whoever looks at it later, and logged nowhere.
     pub fn park(self, reason: impl Into<String>) {
         self.answering.answer(Verdict::Park { reason: reason.into() });
     }
 
     /// Sends a message to the customer who wrote this one.
     ///
-    /// Its msgid is made of the id of the customer's message and the number of the reply, so that handling a message
-    /// again does not answer it again: WeCom refuses a repeated msgid with 95033, which counts as sent here. That WeCom
-    /// does so is said by the errcode list and by the page on sending. Replies are told apart by their
-    /// number only: a handler that replies in another order the second time gets nothing through in its place.
+    /// Its msgid is made of the id of the customer's message and the number of the reply, so that handling a message again
+    /// does not answer it again: WeCom refuses a repeated msgid with 95033, which counts as sent here. That WeCom does so
+    /// is said by the errcode list and by the page on sending.
     ///
-    /// It answers nothing else: [`ack`](Self::ack) the delivery, or return `Ok`, when all is done.
+    /// The number counts the replies of this delivery that were sent; after an error the next call has the same number.
+    /// A handler that may reply with something else at another try, such as "please wait" first, names its replies by
+    /// [`reply_as`](Self::reply_as) instead: a second, different message under one number is not heard.
+    ///
+    /// It answers nothing else: [`ack`](Self::ack) the delivery, or return `Ok`, when everything is done.
     ///
     /// # Errors
     ///
-    /// As [`send_as`](wecom_kf::message::Messages::send_as) but for 95033; [`Error::InvalidInput`] if the event concerns
-    /// no customer.
+    /// As [`send_as`](wecom_kf::message::Messages::send_as) except for 95033; [`Error::InvalidInput`] if no customer wrote
+    /// the message, such as an event or what a servicer wrote.
     pub async fn reply(&self, message: impl Into<Outgoing>) -> Result<MsgId, Error> {
-        let msgid = reply_msgid(&self.open_kfid, &self.id, self.replies.fetch_add(1, Relaxed))?;
-        // An empty id is refused as bad input.
-        let nobody = ExternalUserId::from("");
-        let customer = self.message.external_userid().unwrap_or(&nobody);
-        match self.client.message().send_as(&msgid, &self.open_kfid, customer, message).await {
+        let mut number = self.numbers.take_smallest();
+        let msgid = reply_msgid(&["reply", self.open_kfid().as_str(), self.id(), &number.number.to_string()])?;
+        let sent = self.send(msgid, message.into()).await;
+        number.is_sent = sent.is_ok();
+        sent
+    }
+
+    /// Sends a message to the customer who wrote this one, under a name: however often the message is handled, the
+    /// customer hears one reply per name. See [`reply`](Self::reply).
+    ///
+    /// # Errors
+    ///
+    /// As [`reply`](Self::reply).
+    pub async fn reply_as(&self, name: &str, message: impl Into<Outgoing>) -> Result<MsgId, Error> {
+        let msgid = reply_msgid(&["reply as", self.open_kfid().as_str(), self.id(), name])?;
+        self.send(msgid, message.into()).await
+    }
+
+    async fn send(&self, msgid: MsgId, message: Outgoing) -> Result<MsgId, Error> {
+        let customer = match (self.message().external_userid(), self.message().origin()) {
+            (Some(customer), Some(Origin::CUSTOMER)) => customer,
+            // WeCom says where a message comes from; one of a customer may lack it, an event does not count.
+            (Some(customer), None) if self.message().msgtype() != "event" => customer,
+            _ => return Err(Error::invalid_input("the message to reply to", "one that a customer wrote")),
+        };
+        let sent_another = self.letter.replies().note(msgid.as_str(), &message);
+        match self.client().message().send_as(&msgid, self.open_kfid(), customer, message).await {
             Err(error) if error.code() == Some(ErrCode::DUPLICATE_MSGID) => {
-                tracing::info!(open_kfid = %self.open_kfid, %msgid, "this reply was sent before: 95033");
+                let (open_kfid, id) = (self.open_kfid(), self.id());
+                if sent_another {
+                    tracing::warn!(
+                        %open_kfid, message = %id, %msgid,
+                        "the customer does not hear this reply: another one was sent under the same number or name before (95033); name replies by reply_as"
+                    );
+                } else {
+                    tracing::info!(%open_kfid, message = %id, %msgid, "this reply was sent before (95033)");
+                }
                 Ok(msgid)
             }
             sent => sent,
         }
     }
 
-    /// Spends the welcome code of an `enter_session`, good for 20 seconds from the customer's entering. None: there is no
-    /// code, or it is too old or spent, by an earlier try perhaps.
+    /// Spends the welcome code of an `enter_session`, which is good for 20 seconds after the customer entered. Returns
+    /// `None` if there is no code, or if it is too old or spent, perhaps by an earlier try.
     ///
     /// # Errors
     ///
-    /// As [`on_event`](wecom_kf::message::Messages::on_event) but for a code that is no good any more.
+    /// As [`on_event`](wecom_kf::message::Messages::on_event) except for a code that is no longer good.
     pub async fn welcome(&self, message: impl Into<Outgoing>) -> Result<Option<MsgId>, Error> {
         let Content::Event(Event::EnterSession(entered)) = self.content() else { return Ok(None) };
         let Some(code) = &entered.welcome_code else { return Ok(None) };
-        match self.client.message().on_event(code, message).await {
+        match self.client().message().on_event(code, message).await {
             Ok(msgid) => Ok(Some(msgid)),
             Err(error) if error.code() == Some(ErrCode::INVALID_WELCOME_CODE) => {
-                tracing::info!(open_kfid = %self.open_kfid, "the welcome code is spent or too old");
+                tracing::info!(open_kfid = %self.open_kfid(), "the welcome code is spent or too old");
                 Ok(None)
             }
             Err(error) => Err(error),
@@ -199,24 +270,42 @@ impl Delivery {
         self.when_dropped = WhenDropped::IsAnsweredElsewhere;
         (self.answering.clone(), self.permit.take())
     }
+
+    /// The same delivery for the failure hook, after the handler had it.
+    pub(crate) fn for_hook(&self) -> Self {
+        Self {
+            answering: self.answering.clone(),
+            letter: self.letter.clone(),
+            tries: self.tries,
+            numbers: self.numbers.clone(),
+            when_dropped: WhenDropped::IsAnsweredElsewhere,
+            permit: None,
+        }
+    }
 }
 
-/// 32 hexadecimal digits, always the same for the same message and number.
-fn reply_msgid(open_kfid: &OpenKfid, id: &str, number: u32) -> Result<MsgId, Error> {
-    MsgId::new(fingerprint(&["reply", open_kfid.as_str(), id, &number.to_string()]))
+impl Verdict {
+    fn failed(class: FailureClass, reason: &str) -> Self {
+        Self::Failed(Failed { class, reason: reason.to_owned(), then: Then::ByClass, shown: reason.to_owned() })
+    }
+}
+
+/// 32 hexadecimal digits, always the same for the same parts.
+fn reply_msgid(parts: &[&str]) -> Result<MsgId, Error> {
+    MsgId::new(fingerprint(parts))
 }
 
 impl Drop for Delivery {
     fn drop(&mut self) {
         if self.when_dropped == WhenDropped::CountsAsFailed {
-            self.answering.answer(Verdict::Retry { reason: "it was dropped without an answer".to_owned() });
+            self.answering.answer(Verdict::failed(FailureClass::Unanswered, "it was dropped without an answer"));
         }
     }
 }
 
 impl fmt::Debug for Delivery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Delivery").field("message", &self.message).field("tries", &self.tries).finish_non_exhaustive()
+        f.debug_struct("Delivery").field("message", self.message()).field("tries", &self.tries).finish_non_exhaustive()
     }
 }
 
@@ -225,12 +314,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_msgid_of_a_reply_is_the_same_each_time_and_differs_by_account_message_and_number() {
-        let msgid = |kf: &str, id: &str, number| reply_msgid(&kf.into(), id, number).unwrap();
-        // Stored by WeCom: it must not change from version to version.
-        assert_eq!(msgid("wk1", "m1", 0).as_str(), "9e9d42725785a077195145716f289edf");
-        for other in [msgid("wk2", "m1", 0), msgid("wk1", "m2", 0), msgid("wk1", "m1", 1)] {
-            assert_ne!(other, msgid("wk1", "m1", 0));
+    fn the_msgid_of_a_reply_depends_on_account_message_and_number() {
+        let msgid = |parts: &[&str]| reply_msgid(parts).unwrap();
+        // WeCom stores it: it must not change from version to version.
+        assert_eq!(msgid(&["reply", "wk1", "m1", "0"]).as_str(), "9e9d42725785a077195145716f289edf");
+        for other in [["reply", "wk2", "m1", "0"], ["reply", "wk1", "m2", "0"], ["reply as", "wk1", "m1", "0"]] {
+            assert_ne!(msgid(&other), msgid(&["reply", "wk1", "m1", "0"]));
         }
+    }
+
+    #[test]
+    fn a_reply_that_failed_gives_its_number_back() {
+        let numbers = Arc::new(Numbers::default());
+        let (mut first, second) = (numbers.take_smallest(), numbers.take_smallest());
+        assert_eq!((first.number, second.number), (0, 1), "two at the same time differ");
+        first.is_sent = true;
+        drop((first, second));
+        assert_eq!(numbers.take_smallest().number, 1, "the second failed");
     }
 }

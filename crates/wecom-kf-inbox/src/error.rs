@@ -1,3 +1,5 @@
+//! What went wrong with an inbox.
+
 use wecom_kf::Lang;
 
 use crate::store::StoreError;
@@ -32,6 +34,10 @@ pub enum Error {
         then: UnreadableThen,
     },
 
+    /// The cursors of empty pages go round in a circle. The inbox polls at its usual pace and says this once.
+    #[error("sync_msg returns empty pages whose cursors repeat  do: {}", CURSOR_CIRCLE.0)]
+    CursorCircle,
+
     /// The app has no such account.
     #[error("the app has no account {open_kfid}  do: {}", NO_ACCOUNT.0)]
     #[non_exhaustive]
@@ -44,6 +50,11 @@ pub enum Error {
     #[error("bad settings of the inbox: {0}")]
     Settings(&'static str),
 }
+
+const CURSOR_CIRCLE: (&str, &str) = (
+    "check what lies between here and WeCom; messages that exist are still read at the next poll",
+    "检查途中的代理；若仍有消息，下次轮询时会读取",
+);
 
 const NO_ACCOUNT: (&str, &str) = (
     "put the account under the app's API management (微信客服 › 通过API管理微信客服账号), or use an id that account/list shows",
@@ -85,10 +96,10 @@ impl Error {
         match self {
             Self::Store(error) => match error {
                 StoreError::Corrupt(_) | StoreError::InUse(_) | StoreError::Settings(_) => true,
-                StoreError::Down(_) | StoreError::StaleLease => false,
+                StoreError::Down(_) | StoreError::StaleLease | StoreError::OutOfStep => false,
             },
             Self::NoSuchAccount { .. } | Self::Settings(_) => true,
-            Self::Read(_) | Self::Unreadable { .. } => false,
+            Self::Read(_) | Self::Unreadable { .. } | Self::CursorCircle => false,
         }
     }
 
@@ -100,6 +111,9 @@ impl Error {
             (Lang::Zh, Self::Store(error)) => format!("收件箱无法保存进度：{}", error.in_lang(lang)),
             (Lang::Zh, Self::Unreadable { bytes, tries, then }) => {
                 format!("sync_msg 返回的 {bytes} 字节不是一页消息（{tries} 次），{}", then.in_lang(lang))
+            }
+            (Lang::Zh, Self::CursorCircle) => {
+                format!("sync_msg 返回的空页游标循环往复。处理：{}", CURSOR_CIRCLE.1)
             }
             (Lang::Zh, Self::NoSuchAccount { open_kfid }) => {
                 format!("本应用没有客服账号 {open_kfid}。处理：{}", NO_ACCOUNT.1)

@@ -1,100 +1,223 @@
+//! Why a handler failed, and what becomes of the message.
+
+use std::error::Error as StdError;
 use std::fmt;
 
 use wecom_kf::{Class, ErrCode, Error};
 
-use crate::delivery::Verdict;
+use crate::RetryPolicy;
+use crate::defaults;
+use crate::delivery::{Failed, Then, Verdict};
 use crate::store::in_one_line;
 
-/// Why a handler failed, and so what becomes of the message.
+/// Why a handler failed, and what becomes of the message.
 ///
-/// `?` makes one of any error, and looks inside for an error of [`wecom_kf`]:
+/// `?` turns any error into one, and looks inside for an error of [`wecom_kf`]. Its [class](FailureClass) decides:
 ///
 /// | what failed | the message |
 /// |---|---|
-/// | network, no answer, WeCom is busy, too many calls, no access token | is tried again |
-/// | 95018: people have the session, or it is over | is acknowledged, as no repeat helps |
+/// | network, no answer, WeCom is busy, too many calls, no access token | is tried again for an hour |
+/// | 95018: a servicer has the session, or it is over | is acknowledged, since no repeat helps |
 /// | permission, bad input, not found, quota, another state | is parked at once |
-/// | a code that is not known, or an error that is not WeCom's | is tried again |
+/// | an unknown errcode, an error that is not WeCom's, a panic, a time limit | is tried again for 10 minutes |
 ///
-/// What is tried again often enough is parked. Customers never see an error.
+/// The times can be set for an inbox ([`InboxBuilder::retry`](crate::InboxBuilder::retry)) and for one failure
+/// ([`policy`](Self::policy)). A message that was tried for long enough is parked. Customers never see an error.
 ///
-/// It does not implement `Error`, so that it can be made of anything that does.
+/// It does not implement `Error`, so that it can be made from anything that does.
 pub struct Failure {
-    verdict: Verdict,
-    kind: FailureKind,
+    class: FailureClass,
+    then: Fate,
+    reason: String,
+    /// The type of the handler's own error.
+    type_name: Option<&'static str>,
+    error: Option<Box<dyn StdError + Send + Sync>>,
 }
 
-/// What may be told of a failure in a log.
-#[derive(Clone, Debug)]
-enum FailureKind {
-    /// An error of ours, which holds no secrets and no customer's words.
-    WeCom(String),
-    /// One of the handler's own: what is in it, nobody here knows.
-    Own,
+#[derive(Clone, Copy, Debug)]
+enum Fate {
+    Ack,
+    Park,
+    ByClass,
+    Retry(RetryPolicy),
+}
+
+/// What kind of failure it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum FailureClass {
+    /// The handler's own error, an errcode that is not known, or a delivery that asked for another try.
+    Unknown,
+    /// The handler panicked.
+    Panic,
+    /// The handler took longer than [`handler_timeout`](crate::InboxBuilder::handler_timeout).
+    TimedOut,
+    /// The delivery was dropped without an answer.
+    Unanswered,
+    /// WeCom, the network or the access token is not available.
+    Unavailable,
+    /// WeCom refused for good: permission, bad input, not found, quota, another state.
+    Rejected,
+}
+
+impl FailureClass {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Unknown, Self::Panic, Self::TimedOut, Self::Unanswered, Self::Unavailable, Self::Rejected];
+
+    /// Returns a short name for logs and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Panic => "panic",
+            Self::TimedOut => "timed_out",
+            Self::Unanswered => "unanswered",
+            Self::Unavailable => "unavailable",
+            Self::Rejected => "rejected",
+        }
+    }
+}
+
+impl fmt::Display for FailureClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The policy for each class.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Retries([RetryPolicy; FailureClass::ALL.len()]);
+
+impl Default for Retries {
+    fn default() -> Self {
+        Self(FailureClass::ALL.map(|class| match class {
+            FailureClass::Unavailable => RetryPolicy::within(defaults::RETRY_UNAVAILABLE_FOR),
+            FailureClass::Rejected => RetryPolicy::never(),
+            _ => RetryPolicy::within(defaults::RETRY_FOR),
+        }))
+    }
+}
+
+impl Retries {
+    pub(crate) fn of(&self, class: FailureClass) -> RetryPolicy {
+        self.0[class as usize]
+    }
+
+    pub(crate) fn set(&mut self, class: FailureClass, policy: RetryPolicy) {
+        self.0[class as usize] = policy;
+    }
+
+    pub(crate) fn are_valid(&self) -> bool {
+        self.0.iter().all(RetryPolicy::is_valid)
+    }
 }
 
 impl Failure {
-    /// Sets the message aside at once, with this reason.
+    /// Parks the message at once, with this reason.
     pub fn park(reason: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Park { reason: reason.into() }, kind: FailureKind::Own }
+        Self { then: Fate::Park, ..Self::retry(reason) }
     }
 
-    /// Tries the message again after a while, until it was tried often enough.
+    /// Tries the message again after a while.
     pub fn retry(reason: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Retry { reason: reason.into() }, kind: FailureKind::Own }
+        Self { class: FailureClass::Unknown, then: Fate::ByClass, reason: reason.into(), type_name: None, error: None }
     }
 
-    pub(crate) fn into_verdict(self) -> Verdict {
-        self.verdict
+    /// Sets how often and for how long this message is tried again, whatever the class of the failure.
+    #[must_use]
+    pub fn policy(mut self, policy: RetryPolicy) -> Self {
+        self.then = Fate::Retry(policy);
+        self
     }
 
-    fn of(error: &Error) -> Self {
-        let reason = error.to_string();
-        Self { kind: FailureKind::WeCom(reason.clone()), verdict: verdict(error, reason) }
+    /// Returns what kind of failure it is.
+    pub fn class(&self) -> FailureClass {
+        self.class
+    }
+
+    /// Returns the whole error in one line. It is stored with a message that is parked, and may hold what a customer
+    /// wrote if the handler's error does.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// Returns the error that it was made from.
+    pub fn error(&self) -> Option<&(dyn StdError + Send + Sync + 'static)> {
+        self.error.as_deref()
+    }
+
+    pub(crate) fn of_panic() -> Self {
+        Self { class: FailureClass::Panic, ..Self::retry("the handler panicked") }
+    }
+
+    pub(crate) fn of_time_limit(limit: std::time::Duration) -> Self {
+        Self { class: FailureClass::TimedOut, ..Self::retry(format!("the handler did not end within {limit:?}")) }
+    }
+
+    /// What may be shown of it: an error of this project holds no secret and no customer's words; of another error only
+    /// the type, unless the user asked for more.
+    pub(crate) fn shown(&self, shows_handler_errors: bool) -> String {
+        let is_ours = matches!(self.class, FailureClass::Panic | FailureClass::TimedOut | FailureClass::Unanswered);
+        match self.type_name {
+            None if self.error.is_some() || is_ours || shows_handler_errors => self.reason.clone(),
+            Some(_) if shows_handler_errors => self.reason.clone(),
+            Some(type_name) => format!("an error of type {type_name}"),
+            None => "a failure that the handler returned".to_owned(),
+        }
+    }
+
+    pub(crate) fn into_verdict(self, shows_handler_errors: bool) -> Verdict {
+        let shown = self.shown(shows_handler_errors);
+        let then = match self.then {
+            Fate::Ack => return Verdict::Ack,
+            Fate::Park => Then::Retry(RetryPolicy::never()),
+            Fate::ByClass => Then::ByClass,
+            Fate::Retry(policy) => Then::Retry(policy),
+        };
+        Verdict::Failed(Failed { class: self.class, reason: self.reason, then, shown })
     }
 }
 
-fn verdict(error: &Error, reason: String) -> Verdict {
+fn class_of(error: &Error) -> (FailureClass, Fate) {
     match error {
-        // Whatever keeps the token away passes or is mended, and is no fault of this message.
-        Error::NoToken { .. } => Verdict::Retry { reason },
-        Error::Refused(refusal) if refusal.code == ErrCode::SESSION_STATE_FORBIDS_SENDING => Verdict::Ack,
-        Error::InvalidInput { .. } => Verdict::Park { reason },
+        // Whatever keeps the token away passes or is repaired, and is not the fault of this message.
+        Error::NoToken { .. } => (FailureClass::Unavailable, Fate::ByClass),
+        Error::Refused(refusal) if refusal.code == ErrCode::SESSION_STATE_FORBIDS_SENDING => {
+            (FailureClass::Rejected, Fate::Ack)
+        }
+        Error::InvalidInput { .. } => (FailureClass::Rejected, Fate::ByClass),
+        _ if error.is_retryable() => (FailureClass::Unavailable, Fate::ByClass),
         _ => match error.class() {
             Class::Permission | Class::InvalidParam | Class::NotFound | Class::Quota | Class::StateConflict => {
-                Verdict::Park { reason }
+                (FailureClass::Rejected, Fate::ByClass)
             }
-            _ => Verdict::Retry { reason },
+            Class::Token | Class::Busy | Class::RateLimited => (FailureClass::Unavailable, Fate::ByClass),
+            _ => (FailureClass::Unknown, Fate::ByClass),
         },
     }
 }
 
-impl<E: Into<Box<dyn std::error::Error + Send + Sync>>> From<E> for Failure {
+impl<E: Into<Box<dyn StdError + Send + Sync>>> From<E> for Failure {
     fn from(error: E) -> Self {
         let error = error.into();
-        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&*error);
+        let mut cause: Option<&(dyn StdError + 'static)> = Some(&*error);
         while let Some(inner) = cause {
-            if let Some(error) = inner.downcast_ref::<Error>() {
-                return Self::of(error);
+            if let Some(wecom) = inner.downcast_ref::<Error>() {
+                let (class, then) = class_of(wecom);
+                let reason = wecom.to_string();
+                return Self { class, then, reason, type_name: None, error: Some(error) };
             }
             cause = inner.source();
         }
-        Self::retry(in_one_line(&*error))
+        let reason = in_one_line(&*error);
+        Self { type_name: Some(std::any::type_name::<E>()), error: Some(error), ..Self::retry(reason) }
     }
 }
 
-/// Shows what WeCom said, and nothing of an error of the handler's own.
+/// Shows what WeCom said, and only the type of the handler's own error.
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let verdict = match self.verdict {
-            Verdict::Ack => "acknowledged",
-            Verdict::Retry { .. } => "tried again",
-            Verdict::Park { .. } => "parked",
-        };
-        match &self.kind {
-            FailureKind::WeCom(error) => write!(f, "{error} ({verdict})"),
-            FailureKind::Own => write!(f, "an error of the handler's own ({verdict})"),
-        }
+        write!(f, "{} ({})", self.shown(false), self.class)
     }
 }
 
@@ -106,44 +229,57 @@ mod tests {
 
     fn of(code: i32) -> &'static str {
         let failure = Failure::from(Error::refused(op::SEND_MSG, ErrCode(code), ""));
-        match failure.into_verdict() {
+        match failure.into_verdict(false) {
             Verdict::Ack => "ack",
-            Verdict::Retry { .. } => "retry",
-            Verdict::Park { .. } => "park",
+            Verdict::Failed(Failed { class, then: Then::ByClass, .. }) => class.name(),
+            other => panic!("{other:?}"),
         }
     }
 
     #[test]
-    fn what_becomes_of_a_message_follows_the_class_of_the_errcode() {
+    fn the_class_follows_the_errcode() {
         for (code, expected) in [
-            (-1, "retry"),      // busy
-            (45009, "retry"),   // too many calls
-            (45033, "retry"),   // too many at once
-            (42001, "retry"),   // token
-            (424_242, "retry"), // not known
-            (95018, "ack"),     // people have the session
-            (60020, "park"),    // permission
-            (40058, "park"),    // bad input
-            (95001, "park"),    // quota
+            (-1, "unavailable"),    // busy
+            (45009, "unavailable"), // too many calls
+            (45033, "unavailable"), // too many at once
+            (42001, "unavailable"), // token
+            (424_242, "unknown"),   // not known
+            (95018, "ack"),         // a servicer has the session
+            (60020, "rejected"),    // permission
+            (40058, "rejected"),    // bad input
+            (95001, "rejected"),    // quota
         ] {
             assert_eq!(of(code), expected, "{code}");
         }
     }
 
     #[test]
-    fn an_error_of_wecom_is_found_inside_of_another() {
+    fn rejected_messages_are_parked_and_others_tried_again() {
+        let retries = Retries::default();
+        for class in FailureClass::ALL {
+            let first_wait = retries.of(class).wait(1, std::time::Duration::ZERO);
+            assert_eq!(first_wait.is_none(), class == FailureClass::Rejected, "{class}");
+        }
+    }
+
+    #[test]
+    fn an_error_of_wecom_is_found_inside_another() {
         #[derive(Debug, thiserror::Error)]
         #[error("cannot greet")]
         struct Outer(#[source] Error);
 
         let failure = Failure::from(Outer(Error::refused(op::SEND_MSG, ErrCode(95001), "")));
-        assert!(matches!(failure.into_verdict(), Verdict::Park { reason } if reason.contains("95001")));
+        assert_eq!(failure.class(), FailureClass::Rejected);
+        assert!(failure.reason().contains("95001"));
     }
 
     #[test]
-    fn the_text_of_a_handlers_own_error_is_kept_as_the_reason_and_shown_nowhere() {
+    fn the_text_of_a_handlers_own_error_is_shown_only_when_asked_for() {
         let failure = Failure::from("the customer said 你好");
+        assert!(failure.reason().contains("你好"), "it is kept as the reason");
         assert!(!format!("{failure:?}").contains("你好"));
-        assert!(matches!(failure.into_verdict(), Verdict::Retry { reason } if reason.contains("你好")));
+        assert!(failure.shown(false).contains("str"), "the type is named: {}", failure.shown(false));
+        assert!(failure.shown(true).contains("你好"));
+        assert!(!Failure::park("你好").shown(false).contains("你好"));
     }
 }

@@ -1,3 +1,5 @@
+//! The inboxes of all accounts of an app.
+
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::panic::AssertUnwindSafe;
@@ -14,6 +16,7 @@ use wecom_kf_callback::Event;
 use crate::builder::{InboxBuilder, LONGEST, may_read};
 use crate::clock::unix_seconds;
 use crate::delivery::Delivery;
+use crate::engine::Backoff;
 use crate::inbox::{Inbox, InboxHandle};
 use crate::metrics::Metrics;
 use crate::run::Summary;
@@ -26,7 +29,8 @@ use crate::{ColdStart, Error, Failure, defaults};
 /// so that who wrote in between is not passed over.
 pub struct InboxGroup {
     builder: InboxGroupBuilder,
-    found: Vec<OpenKfid>,
+    /// `None` if they could not be listed yet.
+    found: Option<Vec<OpenKfid>>,
     looked_at: i64,
     handle: GroupHandle,
 }
@@ -62,7 +66,7 @@ impl InboxGroupBuilder {
         self
     }
 
-    /// How often to look for new accounts; every 10 minutes ([`defaults::LOOK_FOR_ACCOUNTS`]). A callback that tells of
+    /// How often to look for new accounts; every 10 minutes ([`defaults::LOOK_FOR_ACCOUNTS`]). A callback that announces
     /// one makes it look at once.
     pub fn look_every(mut self, interval: Duration) -> Self {
         self.look_every = interval.min(LONGEST);
@@ -75,18 +79,26 @@ impl InboxGroupBuilder {
         self
     }
 
-    /// Lists the accounts, so that bad settings end the program at once. Nothing is read yet.
+    /// Lists the accounts. Wrong settings end the opening with an error that says what to do. A network that is down does
+    /// not: the running group lists the accounts as soon as it can. Nothing is read yet.
     ///
     /// # Errors
     ///
-    /// [`Error::Read`]: the accounts cannot be listed. [`Error::Settings`]: a limit of 0.
+    /// [`Error::Read`]: WeCom refuses the credentials, or the app may not list its accounts. [`Error::Settings`]: a limit
+    /// of 0.
     pub async fn open(self) -> Result<InboxGroup, Error> {
         if self.concurrency == 0 || self.look_every.is_zero() {
             return Err(Error::Settings("concurrency and the interval of looking are more than 0"));
         }
         (self.each)(Inbox::builder(self.client.clone(), "")).check_settings()?;
         let looked_at = unix_seconds();
-        let found = self.look().await?;
+        let found = match self.look().await {
+            Err(Error::Read(error)) if error.is_retryable() => {
+                tracing::warn!(%error, "opening the group although its accounts cannot be listed now");
+                None
+            }
+            found => Some(found?),
+        };
         Ok(InboxGroup { builder: self, found, looked_at, handle: GroupHandle::default() })
     }
 
@@ -128,9 +140,9 @@ impl InboxGroup {
         self.run_until(std::future::pending::<()>(), handler).await
     }
 
-    /// Handles the messages of all accounts until `stop` ends, each as [`Inbox::run_until`] does, then finishes what is
-    /// at work. An inbox that ends for an error of its own is opened again at the next look; the others go on. A look
-    /// that fails, or after which an inbox cannot be opened, is repeated after 30 seconds.
+    /// Handles the messages of all accounts until `stop` ends, each as [`Inbox::run_until`] does, then ends as that
+    /// does. An inbox that ends with an error of its own is opened again at the next look; the others continue. A look
+    /// that fails, or after which an inbox cannot be opened, is repeated after 0.8 s, doubling to 30 s.
     pub async fn run_until<S, H, F>(self, stop: S, handler: H) -> Summary
     where
         S: Future,
@@ -151,11 +163,14 @@ impl InboxGroup {
             .fuse(),
         );
         let mut running = Running { builder, handle, slots, inboxes: JoinSet::new(), summary: Summary::default() };
-        let mut look = Look { last: looked_at, at: Instant::now() + running.builder.look_every };
+        let mut look = Look { last: looked_at, at: Instant::now() + running.builder.look_every, ..Look::default() };
         let start = running.builder.cold_start;
+        if found.is_none() {
+            look.again_soon();
+        }
         let mut is_stopped = tokio::select! {
             () = &mut stop => true,
-            opened = running.serve(found, start, &handler) => {
+            opened = running.serve(found.unwrap_or_default(), start, &handler) => {
                 if opened == Opened::NotAll {
                     look.again_soon();
                 }
@@ -191,15 +206,23 @@ const LOOK_GAP: Duration = Duration::from_secs(2);
 
 /// When to look for accounts.
 struct Look {
-    /// When that was done last, and all that were found could be opened, in Unix seconds: who is found later begins there.
+    /// When that last succeeded and all inboxes could be opened, in Unix seconds: accounts that are found later begin
+    /// there.
     last: i64,
     at: Instant,
+    backoff: Backoff,
+}
+
+impl Default for Look {
+    fn default() -> Self {
+        Self { last: 0, at: Instant::now(), backoff: Backoff::default() }
+    }
 }
 
 impl Look {
-    /// It failed, or what it led to.
+    /// It failed, or an inbox could not be opened: again after 0.8 s, doubling to 30 s.
     fn again_soon(&mut self) {
-        self.at = self.at.min(Instant::now() + defaults::BACKOFF_CAP);
+        self.at = self.at.min(Instant::now() + self.backoff.next(fastrand::f64()));
     }
 }
 
@@ -247,7 +270,10 @@ impl Running {
             other => other,
         };
         match self.serve(found, start, handler).await {
-            Opened::All => look.last = looked_at,
+            Opened::All => {
+                look.last = looked_at;
+                look.backoff.reset();
+            }
             Opened::NotAll => look.again_soon(),
         }
     }
@@ -333,8 +359,8 @@ impl GroupHandle {
     }
 
     /// Tells it of a callback: the inbox of that account reads at once, each of them if the callback names none. One of
-    /// an account that is not known yet, or that tells of accounts, leads to a look for them. False if it is none of
-    /// these. It never waits: answer WeCom right after it.
+    /// an account that is not known yet, or that announces accounts, leads to a look for them. Returns whether it was one
+    /// of these. It never waits: answer WeCom right after it.
     pub fn wake(&self, event: &Event) -> bool {
         match event {
             Event::KfMsgOrEvent(news) => {
@@ -367,7 +393,7 @@ impl GroupHandle {
         self.inboxes().iter().map(|(open_kfid, inbox)| (open_kfid.clone(), inbox.metrics())).collect()
     }
 
-    /// Lets all of them finish what is at work, commit and end.
+    /// Ends all of them in order: see [`InboxHandle::stop`].
     pub fn stop(&self) {
         self.0.stop.notify_one();
     }
@@ -399,9 +425,9 @@ mod tests {
     use wecom_kf_sim::Simulator;
 
     use super::*;
-    use crate::store::{Acquired, Commit, InboxKey, InboxState, Lease, Parked, StoreError};
+    use crate::store::{Acquired, Commit, Committed, InboxKey, Lease, ParkedPage, ParkedQuery, Renewed, StoreError};
 
-    /// A store that is down until it is said to be up; nobody gets its lease.
+    /// A store that is damaged until it is repaired; nobody gets its lease.
     #[derive(Clone, Default)]
     struct Store(Arc<AtomicBool>);
 
@@ -418,25 +444,26 @@ mod tests {
         ) -> BoxFuture<'a, Result<Acquired, StoreError>> {
             never()
         }
-        fn renew<'a>(&'a self, _: &'a Lease, _: Duration) -> BoxFuture<'a, Result<(), StoreError>> {
+        fn renew<'a>(&'a self, _: &'a Lease, _: Duration) -> BoxFuture<'a, Result<Renewed, StoreError>> {
             never()
         }
         fn release<'a>(&'a self, _: &'a Lease) -> BoxFuture<'a, Result<(), StoreError>> {
             never()
         }
-        fn load<'a>(&'a self, _: &'a InboxKey) -> BoxFuture<'a, Result<InboxState, StoreError>> {
-            let is_up = self.0.load(SeqCst);
-            Box::pin(
-                async move { if is_up { Ok(InboxState::default()) } else { Err(StoreError::down("a test said so")) } },
-            )
+        fn load<'a>(&'a self, _: &'a InboxKey) -> BoxFuture<'a, Result<Option<Committed>, StoreError>> {
+            let is_repaired = self.0.load(SeqCst);
+            Box::pin(async move { if is_repaired { Ok(None) } else { Err(StoreError::corrupt("a test said so")) } })
         }
         fn commit<'a>(&'a self, _: &'a Lease, _: &'a Commit) -> BoxFuture<'a, Result<(), StoreError>> {
             never()
         }
-        fn parked<'a>(&'a self, _: &'a InboxKey) -> BoxFuture<'a, Result<Vec<Parked>, StoreError>> {
+        fn parked<'a>(&'a self, _: &'a InboxKey, _: &'a ParkedQuery) -> BoxFuture<'a, Result<ParkedPage, StoreError>> {
             never()
         }
         fn drop_parked<'a>(&'a self, _: &'a InboxKey, _: &'a str) -> BoxFuture<'a, Result<bool, StoreError>> {
+            never()
+        }
+        fn wish_replays<'a>(&'a self, _: &'a InboxKey, _: &'a [String]) -> BoxFuture<'a, Result<usize, StoreError>> {
             never()
         }
     }
@@ -455,7 +482,7 @@ mod tests {
             summary: Summary::default(),
         };
         let handler = Arc::new(|_| async { Ok(()) });
-        let mut look = Look { last: 17, at: Instant::now() };
+        let mut look = Look { last: 17, ..Look::default() };
         running.look(&mut look, &handler).await;
         assert_eq!((running.handle.each().len(), look.last), (0, 17), "who wrote since then is not passed over");
         assert!(look.at <= Instant::now() + defaults::BACKOFF_CAP);

@@ -1,44 +1,52 @@
+//! The inbox as a stream, and its handle.
+
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::Stream;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::JoinHandle;
 use wecom_kf::{Client, OpenKfid, SyncToken};
 use wecom_kf_callback::Event;
 
 use crate::Error;
 use crate::builder::InboxBuilder;
 use crate::delivery::Delivery;
-use crate::engine::Engine;
+use crate::engine;
 use crate::metrics::Metrics;
 use crate::shared::Shared;
-use crate::store::{InboxKey, Parked, ParkedKind, StoreError};
+use crate::store::{InboxKey, Parked, ParkedPage, ParkedQuery, StoreError};
 
-/// The messages of an account, each at least once: a stream of [`Delivery`]s and of errors after which it goes on.
+/// The messages of an account, each at least once: a stream of [`Delivery`]s, and of errors after which it continues.
 ///
 /// Poll it, or give it a handler: [`run`](Self::run), [`run_until`](Self::run_until). It ends after
-/// [`stop`](InboxHandle::stop) and after an error that [is final](Error::is_final).
+/// [`stop`](InboxHandle::stop), and after an error that [is final](Error::is_final).
 ///
-/// Deliveries of one customer come one after the other: the next when the one before is answered. So whoever collects
-/// deliveries without answering them waits for ever.
+/// Deliveries of one customer come one after the other: the next one when the one before is answered. So a caller that
+/// collects deliveries without answering them waits for ever.
 pub struct Inbox {
-    step: Step,
+    engine: Running,
     handle: InboxHandle,
+    /// A permit to handle one more message, and the wait for one.
+    permit: Option<OwnedSemaphorePermit>,
+    permit_wait: Option<BoxFuture<'static, Option<OwnedSemaphorePermit>>>,
 }
 
-enum Step {
-    Idle(Box<Engine>),
-    /// Gives the engine back, and what came of the step.
-    Under(BoxFuture<'static, (Box<Engine>, Option<Item>)>),
+/// The engine's task.
+enum Running {
+    NotYet,
+    Runs(JoinHandle<()>),
     Ended,
 }
 
 type Item = Result<Delivery, Error>;
 
 impl Inbox {
-    /// Starts an inbox of an account.
+    /// Starts to build an inbox of an account.
     ///
     /// ```no_run
     /// # use wecom_kf::Client;
@@ -55,11 +63,10 @@ impl Inbox {
     }
 
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        let handle = InboxHandle(shared.clone());
-        Self { step: Step::Idle(Box::new(Engine::new(shared))), handle }
+        Self { engine: Running::NotYet, handle: InboxHandle(shared), permit: None, permit_wait: None }
     }
 
-    /// A handle, to wake, watch and stop it while it runs.
+    /// Returns a handle, to wake, watch and stop it while it runs.
     pub fn handle(&self) -> InboxHandle {
         self.handle.clone()
     }
@@ -69,7 +76,7 @@ impl Inbox {
         self.handle.wake(event)
     }
 
-    /// How it does.
+    /// Returns what it does and has done.
     pub fn metrics(&self) -> Metrics {
         self.handle.metrics()
     }
@@ -77,24 +84,79 @@ impl Inbox {
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.handle.0
     }
+
+    fn poll_delivery(&mut self, context: &mut Context<'_>) -> Poll<Option<Item>> {
+        if !self.shared().exchange.is_ready(context.waker()) {
+            // Others may share the permits.
+            self.permit = None;
+            self.permit_wait = None;
+            return Poll::Pending;
+        }
+        ready!(self.poll_permit(context));
+        let Some((ticket, handed_out)) = self.shared().exchange.take() else {
+            // The lease was lost, or a stop came, while it waited for the permit.
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        };
+        let permit = self.permit.take();
+        Poll::Ready(Some(Ok(Delivery::new(ticket, handed_out, self.shared().clone(), permit))))
+    }
+
+    /// Waits until one more message may be handled.
+    fn poll_permit(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let Some(slots) = self.shared().slots.get().filter(|_| self.permit.is_none()).cloned() else {
+            return Poll::Ready(());
+        };
+        if self.permit_wait.is_none() {
+            match slots.clone().try_acquire_owned() {
+                Ok(permit) => {
+                    self.permit = Some(permit);
+                    return Poll::Ready(());
+                }
+                Err(_) => self.permit_wait = Some(slots.acquire_owned().map(Result::ok).boxed()),
+            }
+        }
+        if let Some(wait) = &mut self.permit_wait {
+            self.permit = ready!(wait.poll_unpin(context));
+            self.permit_wait = None;
+        }
+        Poll::Ready(())
+    }
 }
 
 impl Stream for Inbox {
     type Item = Item;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if let Step::Idle(_) = self.step
-            && let Step::Idle(mut engine) = std::mem::replace(&mut self.step, Step::Ended)
-        {
-            self.step = Step::Under(Box::pin(async move {
-                let item = engine.step().await;
-                (engine, item)
-            }));
+        if let Running::NotYet = self.engine {
+            self.engine = Running::Runs(tokio::spawn(engine::run(self.shared().clone())));
         }
-        let Step::Under(step) = &mut self.step else { return Poll::Ready(None) };
-        let Poll::Ready((engine, item)) = step.as_mut().poll(context) else { return Poll::Pending };
-        self.step = if item.is_some() { Step::Idle(engine) } else { Step::Ended };
-        Poll::Ready(item)
+        loop {
+            if let Some(error) = self.shared().exchange.take_error() {
+                return Poll::Ready(Some(Err(error)));
+            }
+            let Running::Runs(task) = &mut self.engine else { return Poll::Ready(None) };
+            // An engine that has ended hands out nothing more, and its last errors are there.
+            match task.poll_unpin(context) {
+                Poll::Ready(ended) => {
+                    self.engine = Running::Ended;
+                    if let Err(error) = ended
+                        && error.is_panic()
+                    {
+                        std::panic::resume_unwind(error.into_panic());
+                    }
+                }
+                Poll::Pending => return self.poll_delivery(context),
+            }
+        }
+    }
+}
+
+impl Drop for Inbox {
+    fn drop(&mut self) {
+        if let Running::Runs(task) = &self.engine {
+            task.abort();
+        }
     }
 }
 
@@ -104,67 +166,128 @@ impl fmt::Debug for Inbox {
     }
 }
 
-/// Wakes, watches and stops an inbox. Cheap to clone.
+/// Wakes, watches, pauses and stops an inbox. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct InboxHandle(Arc<Shared>);
 
+/// How many parked messages are read at a time by [`InboxHandle::replay_all`].
+const PARKED_AT_ONCE: usize = 100;
+
 impl InboxHandle {
-    /// Which inbox it is, in the store.
+    /// Returns which inbox of the store it is.
     pub fn key(&self) -> &InboxKey {
         &self.0.key
     }
 
     /// Tells it of a callback: it reads at once, with the callback's token. However many come while it reads, it reads
-    /// once more. False if the event is none of this account's. It never waits: answer WeCom right after it.
+    /// once more. Returns whether the event concerns this account. It never waits: answer WeCom right after it.
     pub fn wake(&self, event: &Event) -> bool {
-        let Event::KfMsgOrEvent(news) = event else { return false };
-        if news.open_kfid.as_deref().is_some_and(|open_kfid| open_kfid != self.0.key.open_kfid().as_str()) {
+        let Event::KfMsgOrEvent(callback) = event else { return false };
+        if callback.open_kfid.as_deref().is_some_and(|open_kfid| open_kfid != self.0.key.open_kfid().as_str()) {
             return false;
         }
-        self.0.wake(Some(SyncToken::from(news.token.expose())), news.create_time);
+        self.0.exchange.wake(Some(SyncToken::from(callback.token.expose())), callback.create_time);
         true
     }
 
-    /// How it does.
+    /// Returns what it does and has done.
     pub fn metrics(&self) -> Metrics {
-        self.0.metrics().clone()
+        self.0.exchange.desk().snapshot()
     }
 
-    /// Lets it finish the page at work, commit and end: its stream ends, and [`run`](Inbox::run) returns. What is not
-    /// answered within the time for it (20 s unless said) is repeated at the next start.
+    /// Ends it: nothing more is handed out, handlers in progress may end (within 20 s unless set otherwise), what they
+    /// answered is stored, and the lease is released at once. Then its stream ends, and [`run`](Inbox::run) returns. What
+    /// is not answered, or waits for a retry, is delivered at the next start.
     pub fn stop(&self) {
-        self.0.stop();
+        self.0.exchange.stop();
     }
 
-    /// The messages and pages that were parked, in the order they were. They hold what customers wrote.
+    /// Reads and hands out nothing until [`resume`](Self::resume). Handlers in progress continue, and the lease is kept.
+    /// WeCom keeps messages for three days.
+    pub fn pause(&self) {
+        self.0.exchange.pause(true);
+    }
+
+    /// Continues after [`pause`](Self::pause).
+    pub fn resume(&self) {
+        self.0.exchange.pause(false);
+    }
+
+    /// Lists parked messages and pages, oldest first. They hold what customers wrote.
+    ///
+    /// ```no_run
+    /// # use wecom_kf_inbox::{InboxHandle, store::{ParkedQuery, StoreError}};
+    /// # async fn example(handle: InboxHandle) -> Result<(), StoreError> {
+    /// let mut query = ParkedQuery::first(100);
+    /// loop {
+    ///     let page = handle.parked(&query).await?;
+    ///     for parked in &page.items {
+    ///         println!("{} {}", parked.id, parked.reason);
+    ///     }
+    ///     let Some(next) = page.next else { break };
+    ///     query = query.after(Some(next));
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
-    /// What the store says.
-    pub async fn parked(&self) -> Result<Vec<Parked>, StoreError> {
-        self.0.store.parked(&self.0.key).await
+    /// Those of the store.
+    pub async fn parked(&self, query: &ParkedQuery) -> Result<ParkedPage, StoreError> {
+        self.0.store.parked(&self.0.key, query).await
     }
 
-    /// Delivers a parked message again, to the handler of this inbox, and once this inbox reads: ask where the lease is.
-    /// It stays parked until it is acknowledged; a crash before that changes nothing.
-    /// False if there is none with this id, or it is a page, which cannot be delivered.
+    /// Wishes that a parked message or page be delivered again. Returns whether there is one with this id.
+    ///
+    /// The wish is kept in the store. Whichever process reads the account fulfils it, at a bounded rate and after live
+    /// messages. A message that is dropped before that is not delivered. It stays parked until it is acknowledged. If the
+    /// process is killed while it handles the message, the message stays parked and the wish has ended. The messages of a
+    /// page are delivered if this version can decode it.
     ///
     /// # Errors
     ///
-    /// What the store says.
+    /// Those of the store.
     pub async fn replay(&self, id: &str) -> Result<bool, StoreError> {
-        let parked = self.parked().await?.into_iter().find(|parked| parked.id == id);
-        let Some(parked) = parked.filter(|parked| parked.kind == ParkedKind::Message) else { return Ok(false) };
-        self.0.replay(parked);
-        Ok(true)
+        Ok(self.wish(&[id.to_owned()]).await? > 0)
     }
 
-    /// Deletes what is parked under this id. False if there is nothing.
+    /// Wishes that all parked messages and pages which `is_meant` be delivered again: see [`replay`](Self::replay).
+    /// Returns how many those are.
     ///
     /// # Errors
     ///
-    /// What the store says.
+    /// Those of the store; some wishes may have been noted then.
+    pub async fn replay_all(&self, is_meant: impl Fn(&Parked) -> bool + Send) -> Result<usize, StoreError> {
+        let (mut count, mut query) = (0, ParkedQuery::first(PARKED_AT_ONCE));
+        loop {
+            let page = self.parked(&query).await?;
+            let ids: Vec<String> =
+                page.items.iter().filter(|parked| is_meant(parked)).map(|parked| parked.id.clone()).collect();
+            if !ids.is_empty() {
+                count += self.wish(&ids).await?;
+            }
+            let Some(next) = page.next else { return Ok(count) };
+            query = query.after(Some(next));
+        }
+    }
+
+    async fn wish(&self, ids: &[String]) -> Result<usize, StoreError> {
+        let count = self.0.store.wish_replays(&self.0.key, ids).await?;
+        if count > 0 {
+            self.0.exchange.look_for_wishes();
+        }
+        Ok(count)
+    }
+
+    /// Deletes what is parked under this id. Returns whether there was something.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store.
     pub async fn drop_parked(&self, id: &str) -> Result<bool, StoreError> {
-        self.0.store.drop_parked(&self.0.key, id).await
+        let was_there = self.0.store.drop_parked(&self.0.key, id).await?;
+        self.0.exchange.withdraw(id);
+        Ok(was_there)
     }
 }

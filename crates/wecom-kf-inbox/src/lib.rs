@@ -21,11 +21,12 @@ mod token;
 
 pub use builder::{ColdStart, InboxBuilder};
 pub use delivery::Delivery;
+pub use engine::RetryPolicy;
 pub use error::{Error, UnreadableThen};
-pub use failure::Failure;
+pub use failure::{Failure, FailureClass};
 pub use group::{GroupHandle, InboxGroup, InboxGroupBuilder};
 pub use inbox::{Inbox, InboxHandle};
-pub use metrics::{LastError, Metrics, Status};
+pub use metrics::{LastError, LastFailure, Metrics, Status};
 pub use report::Report;
 pub use run::Summary;
 pub use source::{Fetched, PageRequest, PageSource, Unreadable};

@@ -1,3 +1,5 @@
+//! Running a handler on the messages of an inbox.
+
 use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -6,6 +8,7 @@ use futures_util::FutureExt;
 use futures_util::StreamExt;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::delivery::{Delivery, Verdict};
 use crate::inbox::Inbox;
@@ -21,7 +24,8 @@ pub struct Summary {
     pub parked: u64,
     /// How many tries failed and were followed by another.
     pub retries: u64,
-    /// How many messages were not settled when it ended: they come again at the next start.
+    /// How many messages the next start delivers, of those that were read: they are not settled, or their settling could
+    /// not be stored.
     pub left: u64,
 }
 
@@ -41,13 +45,11 @@ impl std::ops::AddAssign for Summary {
 }
 
 impl Inbox {
-    /// Handles messages until it is [stopped](crate::InboxHandle::stop).
-    ///
-    /// See [`run_until`](Self::run_until).
+    /// Handles messages until it is [stopped](crate::InboxHandle::stop): see [`run_until`](Self::run_until).
     ///
     /// # Errors
     ///
-    /// One that [is final](Error::is_final): the store is corrupt. All else passes, and goes to `tracing` and
+    /// One that [is final](Error::is_final), such as a corrupt store. All others pass; they go to `tracing` and
     /// [`metrics`](Self::metrics).
     pub async fn run<H, F>(self, handler: H) -> Result<Summary, Error>
     where
@@ -57,20 +59,17 @@ impl Inbox {
         self.run_until(std::future::pending::<()>(), handler).await
     }
 
-    /// Handles messages until `stop` ends, such as a signal; then finishes what is at work, commits and returns.
+    /// Handles messages until `stop` ends, such as a signal. Then it hands out nothing more, lets the handlers in progress
+    /// end, stores what they answered, and returns.
     ///
-    /// Each message is handled on a task of its own: those of one customer one after the other, in order, those of
-    /// different customers side by side, so many at once as [`concurrency`](crate::InboxBuilder::concurrency) says.
-    ///
-    /// `Ok` acknowledges the message. What a [`Failure`] does, it says; a panic is a failed try of that message alone.
-    /// While a message waits for its next try, other customers go on.
-    ///
-    /// A handler that never ends holds up its customer, and after the page ahead everybody: give what may hang a limit.
-    /// Dropping the future is a crash in small: at most the page at work is repeated.
+    /// Messages of different customers are handled at the same time, [16](crate::defaults::CONCURRENCY) unless set
+    /// otherwise; those of one customer one after the other. A handler that returns `Ok` acknowledges its message; after
+    /// an error, a panic or the [time limit](crate::InboxBuilder::handler_timeout) the message is tried again or parked:
+    /// see [`Failure`]. A handler may also answer the delivery itself; then its result does not count.
     ///
     /// # Errors
     ///
-    /// As [`run`](Self::run).
+    /// One that [is final](Error::is_final).
     pub async fn run_until<S, H, F>(mut self, stop: S, handler: H) -> Result<Summary, Error>
     where
         S: Future,
@@ -78,19 +77,20 @@ impl Inbox {
         F: Future<Output = Result<(), Failure>> + Send + 'static,
     {
         let concurrency = self.shared().settings.concurrency.min(Semaphore::MAX_PERMITS);
+        // A group has set them already.
         self.shared().slots.get_or_init(|| Arc::new(Semaphore::new(concurrency)));
         let (handle, handler) = (self.handle(), Arc::new(handler));
         // Those that are left when it returns are aborted.
-        let mut at_work = JoinSet::new();
+        let mut running = JoinSet::new();
         let mut stop = Box::pin(stop.fuse());
         let mut ended_by = None;
         loop {
             tokio::select! {
                 biased;
                 _ = &mut stop => handle.stop(),
-                Some(_) = at_work.join_next() => {}
+                Some(_) = running.join_next() => {}
                 item = self.next() => match item {
-                    Some(Ok(delivery)) => drop(at_work.spawn(handle_one(handler.clone(), delivery))),
+                    Some(Ok(delivery)) => drop(running.spawn(handle_one(handler.clone(), delivery))),
                     Some(Err(error)) if error.is_final() => ended_by = Some(error),
                     Some(Err(_)) => {}
                     None => break,
@@ -122,20 +122,26 @@ where
     F: Future<Output = Result<(), Failure>>,
 {
     let (answering, _permit) = delivery.answered_elsewhere();
-    let id: Arc<str> = Arc::from(delivery.id());
+    let settings = &answering.shared().settings;
+    let kept = delivery.for_hook();
     // The call itself may panic too.
-    let handling = AssertUnwindSafe(async { handler(delivery).await });
-    let verdict = match handling.catch_unwind().await {
-        Ok(Ok(())) => Verdict::Ack,
-        Ok(Err(failure)) => {
-            tracing::warn!(msgid = %id, ?failure, "the handler failed");
-            failure.into_verdict()
-        }
-        Err(_) => {
-            // What it says may hold a customer's words; the panic hook has shown it already.
-            tracing::error!(msgid = %id, "the handler panicked");
-            Verdict::Retry { reason: "the handler panicked".to_owned() }
-        }
+    let handling = AssertUnwindSafe(async { handler(delivery).await }).catch_unwind();
+    let outcome = match settings.handler_timeout {
+        None => handling.await,
+        Some(limit) => timeout(limit, handling).await.unwrap_or_else(|_| Ok(Err(Failure::of_time_limit(limit)))),
     };
-    answering.answer(verdict);
+    let failure = match outcome {
+        Ok(Ok(())) => return answering.answer(Verdict::Ack),
+        Ok(Err(failure)) => failure,
+        // What the panic says may hold a customer's words; the panic hook has shown it already.
+        Err(_) => Failure::of_panic(),
+    };
+    let shown = failure.shown(settings.shows_handler_errors);
+    tracing::warn!(msgid = %kept.id(), class = %failure.class(), tries = kept.tries(), error = %shown, "the handler failed");
+    if let Some(hook) = &settings.on_failure
+        && std::panic::catch_unwind(AssertUnwindSafe(|| hook(&kept, &failure))).is_err()
+    {
+        tracing::error!("the failure hook panicked");
+    }
+    answering.answer(failure.into_verdict(settings.shows_handler_errors));
 }

@@ -1,18 +1,21 @@
-use std::collections::VecDeque;
+//! What an inbox and its handles share.
+
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tokio::sync::{Notify, Semaphore};
-use wecom_kf::{Client, SyncToken};
+use tokio::sync::Semaphore;
+use wecom_kf::Client;
 
 use crate::ColdStart;
 use crate::clock::unix_seconds;
-use crate::metrics::Metrics;
+use crate::defaults;
+use crate::delivery::Delivery;
+use crate::engine::Exchange;
+use crate::failure::{Failure, Retries};
 use crate::source::PageSource;
-use crate::store::{InboxKey, InboxStore, Parked};
+use crate::store::{InboxKey, InboxStore, REMEMBERED};
 
-/// What an inbox and its handles share.
 pub(crate) struct Shared {
     pub(crate) key: InboxKey,
     pub(crate) client: Client,
@@ -21,20 +24,25 @@ pub(crate) struct Shared {
     pub(crate) settings: Settings,
     /// When it was opened, in Unix seconds.
     pub(crate) opened_at: i64,
-    /// How many messages may be handled at once; as many as there are unless somebody says.
+    /// How many messages may be handled at the same time; no limit unless somebody sets one.
     pub(crate) slots: OnceLock<Arc<Semaphore>>,
-    asked: Mutex<Asked>,
-    pub(crate) news: Notify,
-    metrics: Mutex<Metrics>,
+    pub(crate) exchange: Exchange,
 }
 
-#[derive(Clone, Debug)]
+/// Is called with each failure of a handler.
+pub(crate) type FailureHook = Arc<dyn Fn(&Delivery, &Failure) + Send + Sync>;
+
+#[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) cold_start: ColdStart,
     pub(crate) holder: String,
     pub(crate) concurrency: usize,
-    pub(crate) max_tries: u32,
-    pub(crate) retry_for: Duration,
+    pub(crate) max_unsettled: usize,
+    pub(crate) retries: Retries,
+    pub(crate) handler_timeout: Option<Duration>,
+    pub(crate) on_failure: Option<FailureHook>,
+    pub(crate) shows_handler_errors: bool,
+    pub(crate) takes_servicers: bool,
     pub(crate) keep_parked: Duration,
     pub(crate) page_size: Option<u32>,
     pub(crate) poll: Duration,
@@ -43,21 +51,24 @@ pub(crate) struct Settings {
     pub(crate) jitter: fn() -> f64,
 }
 
-/// What handles ask of an inbox. However many callbacks come, they are one thing to do.
-#[derive(Default)]
-pub(crate) struct Asked {
-    pub(crate) wake: Option<Wake>,
-    pub(crate) replays: VecDeque<Parked>,
-    pub(crate) stop: bool,
-}
+impl Settings {
+    /// How many ids must be remembered so that every message settled beyond the cursor is among them. While a message
+    /// waits to be passed by the cursor, others can settle: those before it in the window, and those that come behind.
+    pub(crate) fn remembered(&self) -> usize {
+        let window = self.max_unsettled + defaults::SETTLED_AHEAD + defaults::MOST_PER_PAGE;
+        REMEMBERED.max(2 * window)
+    }
 
-/// A callback, or several of them.
-#[derive(Clone, Debug)]
-pub(crate) struct Wake {
-    /// Of the last one that had one.
-    pub(crate) token: Option<SyncToken>,
-    /// Of the earliest.
-    pub(crate) create_time: i64,
+    /// How many parked messages are replayed at the same time: half of what may be handled, so that live messages always
+    /// have room.
+    pub(crate) fn replays_at_once(&self) -> usize {
+        (self.concurrency / 2).clamp(1, defaults::REPLAYS_AT_ONCE)
+    }
+
+    /// The time until the next poll, with a random part so that accounts do not poll at the same moment.
+    pub(crate) fn next_poll(&self) -> Duration {
+        self.poll.mul_f64(1.0 + 0.1 * (self.jitter)().clamp(0.0, 1.0))
+    }
 }
 
 impl Shared {
@@ -68,51 +79,27 @@ impl Shared {
         store: Arc<dyn InboxStore>,
         settings: Settings,
     ) -> Self {
-        Self {
-            key,
-            client,
-            source,
-            store,
-            settings,
-            opened_at: unix_seconds(),
-            slots: OnceLock::new(),
-            asked: Mutex::default(),
-            news: Notify::new(),
-            metrics: Mutex::default(),
-        }
-    }
-
-    pub(crate) fn asked(&self) -> MutexGuard<'_, Asked> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn metrics(&self) -> MutexGuard<'_, Metrics> {
-        self.metrics.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn wake(&self, token: Option<SyncToken>, create_time: i64) {
-        let mut asked = self.asked();
-        let earlier = asked.wake.take();
-        let earliest = earlier.as_ref().map_or(create_time, |earlier| earlier.create_time.min(create_time));
-        let token = token.or(earlier.and_then(|earlier| earlier.token));
-        asked.wake = Some(Wake { token, create_time: earliest });
-        drop(asked);
-        self.news.notify_one();
-    }
-
-    pub(crate) fn stop(&self) {
-        self.asked().stop = true;
-        self.news.notify_one();
-    }
-
-    pub(crate) fn replay(&self, parked: Parked) {
-        self.asked().replays.push_back(parked);
-        self.news.notify_one();
+        let (opened_at, exchange) = (unix_seconds(), Exchange::default());
+        Self { key, client, source, store, settings, opened_at, slots: OnceLock::new(), exchange }
     }
 }
 
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shared").field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("cold_start", &self.cold_start)
+            .field("holder", &self.holder)
+            .field("concurrency", &self.concurrency)
+            .field("max_unsettled", &self.max_unsettled)
+            .field("retries", &self.retries)
+            .field("poll", &self.poll)
+            .field("lease", &self.lease)
+            .finish_non_exhaustive()
     }
 }

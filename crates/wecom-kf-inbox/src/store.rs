@@ -1,22 +1,24 @@
-//! Where an inbox keeps its place, and processes share an access token: the traits, and what they move.
+//! The stores of inboxes and of shared access tokens: two traits, the types they exchange, and three implementations.
 //!
-//! Two small traits. [`InboxStore`] keeps, for each inbox, the cursor, the ids of the messages that were handled last,
-//! the parked messages, and the lease that says who reads. [`TokenStore`] lets processes share one access token.
+//! [`InboxStore`] keeps for each inbox the [committed state](Committed), the [parked](Parked) messages, and the
+//! [lease](Lease) that says which process reads. [`TokenStore`] lets processes share one access token.
 //!
 //! | store | for | forgets |
 //! |---|---|---|
-//! | [`Memory`] | tests, and bots that may start anew | when the process ends |
+//! | [`Memory`] | tests, and bots that may start again from nothing | when the process ends |
 //! | `Redb` (feature `redb`, on by default) | one process: a file that only its owner may read | never |
 //! | `Redis` (feature `redis`) | many processes on many machines | what that Redis forgets |
 //!
-//! To write one of your own, implement the trait and run `store::conformance` (feature `conformance`) against it.
+//! To write your own, implement the trait and run `store::conformance` (feature `conformance`) against it.
 
+mod committed;
 #[cfg(any(test, feature = "conformance"))]
 #[cfg_attr(docsrs, doc(cfg(feature = "conformance")))]
 pub mod conformance;
 mod error;
 mod inbox;
 mod memory;
+mod parked;
 #[cfg(feature = "redb")]
 mod redb;
 #[cfg(feature = "redis")]
@@ -29,11 +31,13 @@ mod turns;
 pub use self::redb::Redb;
 #[cfg(feature = "redis")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
-pub use self::redis::Redis;
+pub use self::redis::{Redis, RedisAddress, RedisBuilder};
+pub use committed::{Commit, Committed, FORMAT, Generation, REMEMBERED, Writes};
 pub use error::StoreError;
 pub(crate) use error::in_one_line;
-pub use inbox::{Acquired, Commit, InboxKey, InboxState, InboxStore, Lease, Parked, ParkedKind, REMEMBERED};
+pub use inbox::{Acquired, Change, InboxKey, InboxStore, Lease, Renewed};
 pub use memory::Memory;
+pub use parked::{Parked, ParkedKind, ParkedOnly, ParkedPage, ParkedQuery};
 pub(crate) use token::fingerprint;
 pub use token::{Refresh, StoredToken, TokenFailure, TokenKey, TokenOutcome, TokenStore, TokenTurn, TokenWish};
 pub use wecom_kf::BoxFuture;

@@ -46,7 +46,11 @@ impl TokenSource for NoToken {
 
 /// The most bytes that draining so many messages took at a time.
 async fn peak(messages: usize) -> usize {
-    let client = Client::builder(Credentials::new("", "")).token_source(NoToken).build().unwrap();
+    let client = Client::builder(Credentials::new("", ""))
+        .pacing(wecom_kf::Pacing::unlimited())
+        .token_source(NoToken)
+        .build()
+        .unwrap();
     let builder = Inbox::builder(client, "wk1").source(Backlog(messages)).cold_start(ColdStart::Everything);
     let mut inbox = builder.poll(Duration::from_secs(3600)).open().await.unwrap();
     let before = ALLOCATED.current_usage();

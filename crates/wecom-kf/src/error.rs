@@ -164,6 +164,11 @@ impl Error {
         Self::TokenSource(Arc::from(source.into()))
     }
 
+    /// Creates an [`InvalidInput`](Self::InvalidInput): `what` must be `expected`.
+    pub fn invalid_input(what: &'static str, expected: &'static str) -> Self {
+        Self::InvalidInput { what, problem: Problem::Malformed { expected } }
+    }
+
     /// For a [`TokenSource`](crate::TokenSource) that passes on what WeCom said to somebody else, such as a token server:
     /// class and remedy are then those of the code. `errmsg` is WeCom's words; keep secrets out of it.
     pub fn refused(operation: Operation, code: ErrCode, errmsg: impl Into<String>) -> Self {

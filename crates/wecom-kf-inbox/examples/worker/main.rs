@@ -26,7 +26,13 @@ const LEASE: Duration = Duration::from_secs(5);
 #[tokio::main]
 async fn main() -> Result<(), Report> {
     let redis = Redis::open(&redis_url()).await?;
-    if Settings::from_env().is_empty() { stage::play().await } else { work(redis).await }
+    if Settings::from_env().is_empty() {
+        // Without a Redis there is nothing to show.
+        redis.check().await?;
+        stage::play().await
+    } else {
+        work(redis).await
+    }
 }
 
 fn redis_url() -> String {

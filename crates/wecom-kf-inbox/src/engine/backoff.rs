@@ -1,20 +1,22 @@
+//! Waits after errors.
+
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::defaults;
 
-/// Waits after errors: doubling, with up to a fifth more at random, so that those who failed together do not come back
-/// together; anew after some time without an error.
+/// Waits after errors. They double, with up to a fifth more at random, so that callers that failed together do not come
+/// back together. After some time without an error they begin again.
 #[derive(Debug, Default)]
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     doublings: u32,
     healthy_since: Option<Instant>,
 }
 
 impl Backoff {
-    /// The wait after an error.
-    pub(super) fn next(&mut self, jitter: f64) -> Duration {
+    /// Returns the wait after an error.
+    pub(crate) fn next(&mut self, jitter: f64) -> Duration {
         let healthy_for = self.healthy_since.take().map(|since| since.elapsed());
         if healthy_for.is_some_and(|healthy| healthy >= defaults::BACKOFF_RESET) {
             self.doublings = 0;
@@ -24,13 +26,13 @@ impl Backoff {
         wait.mul_f64(1.0 + 0.2 * jitter.clamp(0.0, 1.0)).min(defaults::BACKOFF_CAP)
     }
 
-    /// Begins anew at once.
-    pub(super) fn reset(&mut self) {
+    /// Begins again at once.
+    pub(crate) fn reset(&mut self) {
         *self = Self::default();
     }
 
-    /// It worked.
-    pub(super) fn succeed(&mut self) {
+    /// Notes a success.
+    pub(crate) fn succeed(&mut self) {
         self.healthy_since.get_or_insert_with(Instant::now);
     }
 }
@@ -46,7 +48,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn waits_double_from_800_ms_to_30_s_and_begin_anew_after_120_s_without_an_error() {
+    async fn waits_double_from_800_ms_to_30_s_and_begin_again_after_120_s_without_an_error() {
         let mut backoff = Backoff::default();
         let waits: Vec<_> = (0..8).map(|_| next_millis(&mut backoff)).collect();
         assert_eq!(waits, [800, 1600, 3200, 6400, 12_800, 25_600, 30_000, 30_000]);

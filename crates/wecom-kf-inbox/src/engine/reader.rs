@@ -1,14 +1,19 @@
+//! Reading: which page to ask for, and when.
+
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
+use wecom_kf::message::Page;
 use wecom_kf::{ErrCode, Error, SyncToken};
 
 use super::Backoff;
+use super::letter::Letter;
 use crate::defaults;
 use crate::shared::Shared;
-use crate::source::{Fetched, PageRequest};
+use crate::source::{Fetched, PageRequest, Unreadable};
 
 /// Asks for pages, one after the other.
 #[derive(Debug, Default)]
@@ -16,14 +21,16 @@ pub(super) struct Reader {
     state: Reading,
     /// Where the last page that was fetched ends.
     cursor: Option<String>,
-    /// Of the callback that gave rise to this reading.
+    /// The token of the callback that gave rise to this reading.
     token: Option<SyncToken>,
-    /// So many messages at most, while what came could not be decoded.
+    /// How many messages to ask for at most, while what came could not be decoded.
     limit: Option<u32>,
     unreadable: u32,
     cause: Cause,
     backoff: Backoff,
-    lost_callbacks: LostCallbacks,
+    guard: LoopGuard,
+    /// Nobody has said yet that callbacks seem to be lost, and none came.
+    suspects_lost_callbacks: Suspicion,
 }
 
 #[derive(Debug, Default)]
@@ -32,7 +39,7 @@ enum Reading {
     #[default]
     Due,
     Pulls(Pull),
-    /// All is read: the next poll is due then.
+    /// Everything is read; the next poll is due then.
     IsCaughtUp {
         until: Instant,
     },
@@ -43,14 +50,21 @@ enum Reading {
     Stopped,
 }
 
-/// A pull on a task of its own, so that it goes on while nobody polls the stream; aborted with the reader.
+/// A pull on a task of its own, which also decodes the heads of the messages; aborted with the reader.
 #[derive(Debug)]
-struct Pull(JoinHandle<Result<Fetched, Error>>);
+struct Pull(JoinHandle<Result<Pulled, Error>>);
 
 impl Drop for Pull {
     fn drop(&mut self) {
         self.0.abort();
     }
+}
+
+/// What a pull returned.
+#[derive(Debug)]
+pub(super) enum Pulled {
+    Page { letters: Vec<Letter>, next_cursor: Option<String>, has_more: bool },
+    Unreadable(Unreadable),
 }
 
 /// What gave rise to a reading.
@@ -64,25 +78,66 @@ pub(super) enum Cause {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum LostCallbacks {
+enum Suspicion {
     #[default]
-    Suspected,
-    /// It was said already, or a callback came.
-    NothingToSay,
+    IsOpen,
+    IsSettled,
 }
 
-/// What came of waiting.
-pub(super) enum Outcome {
-    Answer(Result<Fetched, Error>),
+/// How a reading went on.
+pub(super) enum Progress {
+    Answer(Result<Pulled, Error>),
     TimeToPoll,
 }
 
+/// Where a page leads.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Step {
+    /// The cursor that was moved to.
+    pub(super) cursor: Option<String>,
+    /// The cursor was there before, with nothing new in between. Said once per circle.
+    pub(super) is_circle: bool,
+}
+
+/// Notices that pages go by without anything in them.
+#[derive(Debug, Default)]
+struct LoopGuard {
+    empty_pages: u32,
+    /// The cursors of this reading since the last message.
+    cursors: HashSet<String>,
+    has_told: bool,
+}
+
+impl LoopGuard {
+    /// Notes a page. Returns whether its cursor closes a circle.
+    fn note(&mut self, cursor: Option<&str>, is_empty: bool) -> bool {
+        if !is_empty {
+            *self = Self { has_told: self.has_told, ..Self::default() };
+            self.cursors.extend(cursor.map(str::to_owned));
+            return false;
+        }
+        self.empty_pages = self.empty_pages.saturating_add(1);
+        if self.cursors.len() >= defaults::CURSORS_REMEMBERED {
+            self.cursors.clear();
+        }
+        cursor.is_some_and(|cursor| !self.cursors.insert(cursor.to_owned()))
+    }
+
+    /// How long to wait before the next page.
+    fn wait(&self) -> Option<Duration> {
+        let beyond = self.empty_pages.checked_sub(defaults::EMPTY_PAGES_AT_ONCE + 1)?;
+        let wait = defaults::BACKOFF_BASE.saturating_mul(1 << beyond.min(16));
+        Some(wait.min(defaults::BACKOFF_CAP))
+    }
+}
+
 impl Reader {
-    /// From `cursor` on, at once.
+    /// Reads on from `cursor`, at once.
     pub(super) fn restart(&mut self, cursor: Option<String>) {
         self.cursor = cursor;
         self.limit = None;
         self.unreadable = 0;
+        self.guard = LoopGuard::default();
         self.state = Reading::Due;
     }
 
@@ -90,19 +145,19 @@ impl Reader {
         self.state = Reading::Stopped;
     }
 
-    pub(super) fn cause(&self) -> Cause {
-        self.cause
-    }
-
     pub(super) fn is_caught_up(&self) -> bool {
         matches!(self.state, Reading::IsCaughtUp { .. })
+    }
+
+    pub(super) fn is_due(&self) -> bool {
+        matches!(self.state, Reading::Due)
     }
 
     pub(super) fn backs_off(&self) -> bool {
         matches!(self.state, Reading::BacksOff { .. })
     }
 
-    /// Whether a callback leads to a pull now. While one is under way, or after an error, it has to wait.
+    /// Whether a callback leads to a pull now. During a pull and after an error it has to wait.
     pub(super) fn takes_wake(&self) -> bool {
         matches!(self.state, Reading::Due | Reading::IsCaughtUp { .. })
     }
@@ -110,17 +165,19 @@ impl Reader {
     pub(super) fn wake(&mut self, token: Option<SyncToken>) {
         self.token = token.or(self.token.take());
         self.cause = Cause::StartOrWake;
-        self.lost_callbacks = LostCallbacks::NothingToSay;
+        self.suspects_lost_callbacks = Suspicion::IsSettled;
         self.state = Reading::Due;
     }
 
-    /// Whether it is the first time to say that callbacks seem to be lost.
-    pub(super) fn tells_of_lost_callbacks(&mut self) -> bool {
-        std::mem::replace(&mut self.lost_callbacks, LostCallbacks::NothingToSay) == LostCallbacks::Suspected
+    /// A page with new messages came. Returns whether it is the first one that no callback announced.
+    pub(super) fn is_first_unannounced(&mut self) -> bool {
+        self.cause == Cause::UnannouncedPoll
+            && std::mem::replace(&mut self.suspects_lost_callbacks, Suspicion::IsSettled) == Suspicion::IsOpen
     }
 
+    /// Starts a pull if one is due.
     pub(super) fn start_if_due(&mut self, shared: &Arc<Shared>) -> bool {
-        if !matches!(self.state, Reading::Due) {
+        if !self.is_due() {
             return false;
         }
         let request = PageRequest {
@@ -130,12 +187,12 @@ impl Reader {
             limit: self.limit.or(shared.settings.page_size),
         };
         let source = shared.source.clone();
-        self.state = Reading::Pulls(Pull(tokio::spawn(async move { source.fetch(request).await })));
+        self.state = Reading::Pulls(Pull(tokio::spawn(async move { Ok(unpack(source.fetch(request).await?)) })));
         true
     }
 
-    /// Waits for the answer of the pull that is under way, or for the time of the next. Can be dropped and called again.
-    pub(super) async fn progress(&mut self) -> Outcome {
+    /// Waits for the answer of the pull in progress, or for the time of the next one. May be dropped and called again.
+    pub(super) async fn progress(&mut self) -> Progress {
         match &mut self.state {
             Reading::Due | Reading::Stopped => std::future::pending().await,
             Reading::Pulls(pull) => {
@@ -145,48 +202,54 @@ impl Reader {
                     // The runtime ends, and this with it.
                     Err(_) => std::future::pending().await,
                 };
-                // Whoever takes the answer says what comes next.
                 self.state = Reading::Due;
-                Outcome::Answer(answer)
+                Progress::Answer(answer)
             }
             Reading::IsCaughtUp { until } => {
                 sleep_until(*until).await;
                 self.cause = Cause::UnannouncedPoll;
                 self.state = Reading::Due;
-                Outcome::TimeToPoll
+                Progress::TimeToPoll
             }
             Reading::BacksOff { until } => {
                 sleep_until(*until).await;
                 self.state = Reading::Due;
-                Outcome::TimeToPoll
+                Progress::TimeToPoll
             }
         }
     }
 
-    /// A page came. Gives the cursor if it moves on.
-    pub(super) fn advance(&mut self, next: Option<&str>, has_more: bool, poll: Duration) -> Option<String> {
+    /// A page came.
+    pub(super) fn advance(&mut self, next: Option<String>, has_more: bool, is_empty: bool, poll: Duration) -> Step {
         self.backoff.succeed();
         self.unreadable = 0;
-        let next = next.filter(|next| self.moves_to(next)).map(str::to_owned);
+        let cursor = next.filter(|next| self.moves_to(next));
+        let closes_circle = self.guard.note(cursor.as_deref(), is_empty);
         // Without a cursor that moves there is no next page, whatever has_more says: it would be this one for ever.
-        if has_more && next.is_some() {
-            self.state = Reading::Due;
-        } else {
+        if closes_circle || !has_more || cursor.is_none() {
             self.token = None;
             self.limit = None;
+            if !closes_circle {
+                self.guard = LoopGuard::default();
+            }
             self.state = Reading::IsCaughtUp { until: Instant::now() + poll };
+        } else {
+            // A callback does not wait for the end of that.
+            let wait = self.guard.wait();
+            self.state = wait.map_or(Reading::Due, |wait| Reading::IsCaughtUp { until: Instant::now() + wait });
         }
-        if next.is_some() {
-            self.cursor.clone_from(&next);
+        if cursor.is_some() {
+            self.cursor.clone_from(&cursor);
         }
-        next
+        let is_circle = closes_circle && !std::mem::replace(&mut self.guard.has_told, true);
+        Step { cursor, is_circle }
     }
 
     pub(super) fn moves_to(&self, cursor: &str) -> bool {
         !cursor.is_empty() && self.cursor.as_deref() != Some(cursor)
     }
 
-    /// A pull failed. Whether that is worth telling.
+    /// A pull failed. Returns whether that is worth telling.
     pub(super) fn fail(&mut self, error: &Error, jitter: f64) -> bool {
         match error.code() {
             Some(code) if may_succeed_without_token(code) && self.token.take().is_some() => {
@@ -208,14 +271,14 @@ impl Reader {
         wait
     }
 
-    /// One more answer that cannot be decoded; how many in a row.
+    /// Counts one more answer that cannot be decoded. Returns how many came in a row.
     pub(super) fn count_unreadable(&mut self) -> u32 {
         self.unreadable += 1;
         self.unreadable
     }
 
-    /// After such an answer, of `page_size` messages at most: a tenth of the messages, so that few of them are parked together. False when it was asked
-    /// for a single one often enough.
+    /// After such an answer, of `page_size` messages at most: asks for a tenth of the messages, so that few of them are
+    /// parked together. Returns false when it has asked for a single one often enough.
     pub(super) fn ask_for_less(&mut self, page_size: Option<u32>) -> bool {
         match self.limit {
             Some(1) => !self.unreadable.is_multiple_of(defaults::UNREADABLE_TRIES),
@@ -237,5 +300,58 @@ fn may_succeed_without_token(code: ErrCode) -> bool {
     matches!(code, ErrCode::INVALID_SYNC_TOKEN | ErrCode::JOINT_SECRET_IN_STANDALONE_MODE)
 }
 
-/// As many messages as sync_msg answers at most.
+/// As many messages as sync_msg returns at most.
 const MOST: u32 = wecom_kf::raw::limits::sync_msg::LIMIT_MAX;
+
+fn unpack(fetched: Fetched) -> Pulled {
+    match fetched {
+        Fetched::Page(page) => Pulled::Page {
+            next_cursor: page.next_cursor().map(str::to_owned),
+            has_more: page.has_more(),
+            letters: letters(&page),
+        },
+        Fetched::Unreadable(unreadable) => Pulled::Unreadable(unreadable),
+    }
+}
+
+fn letters(page: &Page) -> Vec<Letter> {
+    page.messages().iter().map(Letter::new).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POLL: Duration = Duration::from_secs(30);
+
+    /// Reads empty pages that all say there is more. Returns when the next pull is due after each, in milliseconds, and
+    /// which of them tell of a circle.
+    async fn read(cursors: impl IntoIterator<Item = String>) -> (Vec<u128>, Vec<bool>) {
+        let mut reader = Reader::default();
+        let mut pages = (Vec::new(), Vec::new());
+        for cursor in cursors {
+            let now = Instant::now();
+            pages.1.push(reader.advance(Some(cursor), true, true, POLL).is_circle);
+            pages.0.push(match reader.state {
+                Reading::IsCaughtUp { until } | Reading::BacksOff { until } => (until - now).as_millis(),
+                _ => 0,
+            });
+            reader.state = Reading::Due;
+        }
+        pages
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn empty_pages_with_new_cursors_back_off_after_a_few() {
+        let (waits, circles) = read((0..10).map(|number| format!("c{number}"))).await;
+        assert_eq!(waits, [0, 0, 0, 800, 1600, 3200, 6400, 12_800, 25_600, 30_000]);
+        assert!(circles.iter().all(|is_circle| !is_circle));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_circle_of_cursors_is_told_once_and_waits_for_the_poll() {
+        let (waits, circles) = read(["A", "B", "A", "B", "A"].map(str::to_owned)).await;
+        assert_eq!(waits, [0, 0, 30_000, 30_000, 30_000]);
+        assert_eq!(circles, [false, false, true, false, false]);
+    }
+}

@@ -1,33 +1,32 @@
+//! The store trait of inboxes, which inbox it is about, and the lease that says who reads it.
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::stream::{BoxStream, StreamExt};
 use serde::{Deserialize, Serialize};
-use wecom_kf::message::Message;
 use wecom_kf::{BoxFuture, OpenKfid};
 
-use super::StoreError;
+use super::{Commit, Committed, ParkedPage, ParkedQuery, StoreError};
 
-/// The ids of so many messages are remembered, to tell repeats apart: those handled last.
-pub const REMEMBERED: usize = 10_000;
-
-/// Keeps the place of inboxes: cursor, ids of handled messages, parked messages, and who reads.
+/// Keeps, for each inbox: the committed state, the parked messages with the wishes to replay them, and the lease.
 ///
-/// What a method wrote is there for whoever asks next, in any process that uses the same store. How durable that is
-/// (the machine may lose power) is the store's to say in its own documentation.
+/// - Whatever a method wrote is visible to the next caller, in every process that uses the same store. How much of it
+///   survives a power failure is up to the store, and its documentation says so.
+/// - A future may be dropped at any time. The method then did all of its work or none of it.
+/// - A method that cannot reach its store returns [`StoreError::Down`] within seconds.
+/// - Many inboxes use one store at the same time, behind an `Arc`.
 ///
-/// Any of the futures may be dropped before its end; then the method did all of its work or none. A method that finds
-/// its store unreachable answers [`StoreError::Down`] within seconds rather than wait for long.
-///
-/// It is used behind an `Arc`, by many inboxes at once.
+/// Run `store::conformance` (feature `conformance`) against your own implementation.
 pub trait InboxStore: Send + Sync + 'static {
-    /// Asks for the lease of an inbox, for so long from now.
+    /// Asks for the lease of an inbox, which lasts for `limit` from now.
     ///
-    /// [`Acquired::Lease`] if nobody has it, if the time of whoever had it is over, or if `holder` itself has it, whose
-    /// earlier lease then ends. The [fence](Lease::fence) is greater than that of every earlier lease of this inbox, as
-    /// far as the store remembers. Two callers at once: one gets it.
+    /// Returns [`Acquired::Lease`] if nobody holds it, if the earlier lease has expired, or if `holder` itself holds it;
+    /// its earlier lease then ends. The [fence](Lease::fence) is greater than that of every earlier lease of this inbox,
+    /// as far as the store remembers. If two callers ask at the same time, one of them gets it.
     ///
-    /// Holders are unique: no two inboxes, in whatever process, ask under one name.
+    /// Holders are unique: no two inboxes, in any process, ask under the same name.
     fn acquire<'a>(
         &'a self,
         key: &'a InboxKey,
@@ -35,46 +34,79 @@ pub trait InboxStore: Send + Sync + 'static {
         limit: Duration,
     ) -> BoxFuture<'a, Result<Acquired, StoreError>>;
 
-    /// Lets a lease last for so long from now.
+    /// Extends a lease, which then lasts for `limit` from now. Also tells the holder what waits for it, so that a reader
+    /// which hears no [`changes`](Self::changes) learns of it too.
     ///
     /// # Errors
     ///
-    /// [`StoreError::StaleLease`]: it is over, even if nobody has taken it since. Also if the store has forgotten it.
-    fn renew<'a>(&'a self, lease: &'a Lease, limit: Duration) -> BoxFuture<'a, Result<(), StoreError>>;
+    /// [`StoreError::StaleLease`]: the lease has ended, even if nobody else has taken it since, or the store has
+    /// forgotten it.
+    fn renew<'a>(&'a self, lease: &'a Lease, limit: Duration) -> BoxFuture<'a, Result<Renewed, StoreError>>;
 
-    /// Gives a lease back, so that the next [`acquire`](Self::acquire) need not wait. Does nothing if it is over.
+    /// Ends a lease, so that the next [`acquire`](Self::acquire) succeeds at once, and tells those who listen to
+    /// [`changes`](Self::changes). Does nothing if the lease has ended already.
     fn release<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Result<(), StoreError>>;
 
-    /// What was committed for an inbox; [`InboxState::default`] if nothing was.
-    fn load<'a>(&'a self, key: &'a InboxKey) -> BoxFuture<'a, Result<InboxState, StoreError>>;
-
-    /// Writes all of `commit`, or nothing of it, in one step that nobody sees half done; and only while `lease` is the
-    /// current one of its inbox: same holder, same fence, time not over.
-    ///
-    /// - [`revision`](Commit::revision), [`cursor`](Commit::cursor) and [`since`](Commit::since) take the place of what
-    ///   was there.
-    /// - [`settled`](Commit::settled) comes after the ids that were there; of all of them the last [`REMEMBERED`] are
-    ///   kept.
-    /// - Each of [`parked`](Commit::parked) is added, in place of one with the same id; those whose id is in
-    ///   [`unparked`](Commit::unparked) go.
-    ///
-    /// If the stored revision is that of `commit` already, it was written before and its answer was lost: nothing is
-    /// written, and the answer is `Ok`. Any other revision is written, a smaller one too.
+    /// Returns what was committed for an inbox, or `None` if nothing was.
     ///
     /// # Errors
     ///
-    /// [`StoreError::StaleLease`]: the lease is not the current one; nothing was written.
+    /// [`StoreError::Corrupt`]: the state was written in a [format](super::FORMAT) that this version does not know.
+    fn load<'a>(&'a self, key: &'a InboxKey) -> BoxFuture<'a, Result<Option<Committed>, StoreError>>;
+
+    /// Writes all of `commit`, or nothing, in one step that nobody sees half done.
+    ///
+    /// The checks come first, in this order; each of them writes nothing:
+    ///
+    /// 1. `lease` must be the current one of its inbox: same holder, same fence, not expired. Otherwise
+    ///    [`StoreError::StaleLease`].
+    /// 2. If the stored generation and revision are those of `commit`, it was written before and its answer was lost:
+    ///    `Ok`.
+    /// 3. With [`Writes::Next`](super::Writes::Next), the stored generation must be that of `commit` and the stored
+    ///    revision one less. Otherwise [`StoreError::OutOfStep`].
+    ///
+    /// Then it writes:
+    ///
+    /// - `generation`, `revision`, `cursor`, `since`, `starts` and `in_progress` replace what was there.
+    /// - `settled` is appended to the remembered ids. [`Writes::Whole`](super::Writes::Whole) removes the old ids first.
+    ///   Of all of them at least the last `remember` are kept.
+    /// - Parked messages whose id is in `unparked` are removed. Then each of `parked` is added at the end, replacing one
+    ///   with the same id; a wish to replay that one ends. So do the wishes for `unwished`, which stay parked.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::StaleLease`] and [`StoreError::OutOfStep`] as above. [`StoreError::Down`]: it may have been written
+    /// or not; the caller repeats it.
     fn commit<'a>(&'a self, lease: &'a Lease, commit: &'a Commit) -> BoxFuture<'a, Result<(), StoreError>>;
 
-    /// The parked messages of an inbox, in the order they were parked. None that is past its
-    /// [`keep_until`](Parked::keep_until): the store deletes those, now or later.
-    fn parked<'a>(&'a self, key: &'a InboxKey) -> BoxFuture<'a, Result<Vec<Parked>, StoreError>>;
+    /// Returns a part of the parked messages of an inbox, in the order in which they were parked.
+    ///
+    /// Messages past their [`keep_until`](super::Parked::keep_until) are left out. The store deletes them now or later.
+    fn parked<'a>(&'a self, key: &'a InboxKey, query: &'a ParkedQuery)
+    -> BoxFuture<'a, Result<ParkedPage, StoreError>>;
 
-    /// Deletes a parked message, whoever reads. False if there is none.
+    /// Deletes a parked message, and the wish to replay it. No lease is needed. Returns whether there was one.
     fn drop_parked<'a>(&'a self, key: &'a InboxKey, id: &'a str) -> BoxFuture<'a, Result<bool, StoreError>>;
+
+    /// Notes the wish to replay parked messages, and tells those who listen to [`changes`](Self::changes). No lease is
+    /// needed. Returns how many of the ids are parked; the others are ignored.
+    ///
+    /// The wish is kept with the parked message. It ends when that is dropped, unparked, parked again or unwished.
+    fn wish_replays<'a>(&'a self, key: &'a InboxKey, ids: &'a [String]) -> BoxFuture<'a, Result<usize, StoreError>>;
+
+    /// Returns a stream that yields something after each [`release`](Self::release) and each
+    /// [`wish_replays`](Self::wish_replays) of the inbox that any process makes from now on.
+    ///
+    /// It is a hint, so that a standby takes over at once and a reader replays at once. It may yield too often, may merge
+    /// several changes into one, and may miss some, since its listeners also ask from time to time. It ends when the
+    /// store can tell nothing any more. The default never yields.
+    fn changes(&self, key: &InboxKey) -> BoxStream<'static, Change> {
+        let _ = key;
+        futures_util::stream::pending().boxed()
+    }
 }
 
-/// Shared stores are stores.
+/// A shared store is a store.
 impl<S: InboxStore + ?Sized> InboxStore for Arc<S> {
     fn acquire<'a>(
         &'a self,
@@ -85,7 +117,7 @@ impl<S: InboxStore + ?Sized> InboxStore for Arc<S> {
         (**self).acquire(key, holder, limit)
     }
 
-    fn renew<'a>(&'a self, lease: &'a Lease, limit: Duration) -> BoxFuture<'a, Result<(), StoreError>> {
+    fn renew<'a>(&'a self, lease: &'a Lease, limit: Duration) -> BoxFuture<'a, Result<Renewed, StoreError>> {
         (**self).renew(lease, limit)
     }
 
@@ -93,7 +125,7 @@ impl<S: InboxStore + ?Sized> InboxStore for Arc<S> {
         (**self).release(lease)
     }
 
-    fn load<'a>(&'a self, key: &'a InboxKey) -> BoxFuture<'a, Result<InboxState, StoreError>> {
+    fn load<'a>(&'a self, key: &'a InboxKey) -> BoxFuture<'a, Result<Option<Committed>, StoreError>> {
         (**self).load(key)
     }
 
@@ -101,12 +133,24 @@ impl<S: InboxStore + ?Sized> InboxStore for Arc<S> {
         (**self).commit(lease, commit)
     }
 
-    fn parked<'a>(&'a self, key: &'a InboxKey) -> BoxFuture<'a, Result<Vec<Parked>, StoreError>> {
-        (**self).parked(key)
+    fn parked<'a>(
+        &'a self,
+        key: &'a InboxKey,
+        query: &'a ParkedQuery,
+    ) -> BoxFuture<'a, Result<ParkedPage, StoreError>> {
+        (**self).parked(key, query)
     }
 
     fn drop_parked<'a>(&'a self, key: &'a InboxKey, id: &'a str) -> BoxFuture<'a, Result<bool, StoreError>> {
         (**self).drop_parked(key, id)
+    }
+
+    fn wish_replays<'a>(&'a self, key: &'a InboxKey, ids: &'a [String]) -> BoxFuture<'a, Result<usize, StoreError>> {
+        (**self).wish_replays(key, ids)
+    }
+
+    fn changes(&self, key: &InboxKey) -> BoxStream<'static, Change> {
+        (**self).changes(key)
     }
 }
 
@@ -118,135 +162,86 @@ pub struct InboxKey {
 }
 
 impl InboxKey {
-    /// `scope` tells corps and places apart, so that a simulator's cursor never meets WeCom: host and corp id.
+    /// Creates a key. `scope` is host and corp id, so that a simulator's cursor never meets WeCom's.
     pub fn new(scope: impl Into<String>, open_kfid: OpenKfid) -> Self {
         Self { scope: scope.into(), open_kfid }
     }
 
-    /// Where the account is: host and corp id.
+    /// Returns where the account is: host and corp id.
     pub fn scope(&self) -> &str {
         &self.scope
     }
 
-    /// The account.
+    /// Returns the account.
     pub fn open_kfid(&self) -> &OpenKfid {
         &self.open_kfid
     }
 }
 
-/// `scope/open_kfid`: one text per key, for stores that want one. No two keys have the same, as an id has no slash.
+/// `scope/open_kfid`: one text per key, for stores that need one. No two keys share it, since an id has no slash.
 impl fmt::Display for InboxKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.scope, self.open_kfid)
     }
 }
 
-/// The right to read an inbox, for some time: what [`InboxStore::acquire`] gave.
+/// The right to read an inbox for some time: returned by [`InboxStore::acquire`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Lease {
-    /// Of which inbox.
+    /// The inbox.
     pub key: InboxKey,
-    /// Who has it.
+    /// Who holds it.
     pub holder: String,
-    /// The fencing token: every lease of an inbox has a greater one than the lease before.
+    /// The fencing token: every lease of an inbox has a greater one than the lease before it.
     pub fence: u64,
 }
 
-/// What came of asking for a lease.
+impl Lease {
+    /// Creates a lease; for stores.
+    pub fn new(key: InboxKey, holder: impl Into<String>, fence: u64) -> Self {
+        Self { key, holder: holder.into(), fence }
+    }
+}
+
+/// The answer to [`InboxStore::acquire`].
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Acquired {
-    /// It is ours.
+    /// The caller holds the lease.
     Lease(Lease),
-    /// Somebody else has it.
+    /// Another holder has it.
     Held {
         /// Who.
         holder: String,
-        /// For how long yet, unless it is renewed or given back.
+        /// How long it lasts, unless it is renewed or released.
         left: Duration,
     },
 }
 
-/// What is stored of an inbox, but for its parked messages.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InboxState {
-    /// The revision of the last commit; 0 if there was none. A process that finds one smaller than its own last commit
-    /// knows that the store has forgotten.
-    pub revision: u64,
-    /// Where to read on: the cursor of the last page that is settled. None: from the oldest message.
-    pub cursor: Option<String>,
-    /// Messages sent before this Unix second are passed over: a cold start was asked to begin there.
-    pub since: Option<i64>,
-    /// The ids of the messages that were settled last, oldest first, at most [`REMEMBERED`].
-    pub settled: Vec<String>,
-}
-
-/// One write: a page is settled.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Commit {
-    /// One more than that of the state this commit builds on.
-    pub revision: u64,
-    /// See [`InboxState::cursor`].
-    pub cursor: Option<String>,
-    /// See [`InboxState::since`].
-    pub since: Option<i64>,
-    /// The ids of the messages that this page settled, in its order, parked ones included.
-    pub settled: Vec<String>,
-    /// What is parked from now on.
-    pub parked: Vec<Parked>,
-    /// The ids of what is parked no longer.
-    pub unparked: Vec<String>,
-}
-
-/// A message that was set aside because handling it failed, or a page that could not be read.
-///
-/// It holds what the customer wrote. Its Debug does not show that, nor the reason, which may repeat it.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Parked {
-    /// Its id in this inbox: the msgid, if it has one.
-    pub id: String,
-    /// What it is.
-    pub kind: ParkedKind,
-    /// The message or the page as it came.
-    pub body: String,
-    /// Why it was parked.
-    pub reason: String,
-    /// How often it was tried.
-    pub tries: u32,
-    /// When it was parked, in Unix seconds of the process that did.
-    pub parked_at: i64,
-    /// It is deleted after this Unix second.
-    pub keep_until: i64,
-}
-
-/// What is parked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+/// What waits for the holder of a lease: returned by [`InboxStore::renew`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum ParkedKind {
-    /// One message, as JSON.
-    Message,
-    /// A whole page that could not be decoded.
-    Page,
+pub struct Renewed {
+    /// There are wishes to replay parked messages.
+    pub has_wishes: bool,
 }
 
-impl Parked {
-    /// The message, if it is one.
-    pub fn message(&self) -> Option<Message> {
-        match self.kind {
-            ParkedKind::Message => serde_json::from_str(&self.body).ok(),
-            ParkedKind::Page => None,
-        }
+impl Renewed {
+    /// Creates the answer of a store that keeps wishes, or of one that has none.
+    pub fn with_wishes(has_wishes: bool) -> Self {
+        Self { has_wishes }
     }
 }
 
-impl fmt::Debug for Parked {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Parked")
-            .field("id", &self.id)
-            .field("kind", &self.kind)
-            .field("tries", &self.tries)
-            .field("parked_at", &self.parked_at)
-            .field("keep_until", &self.keep_until)
-            .finish_non_exhaustive()
-    }
+/// What changed in a store: an item of [`InboxStore::changes`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Change {
+    /// The lease was released.
+    Released,
+    /// Somebody wishes parked messages to be replayed.
+    ReplayWished,
+    /// Something changed; the store cannot tell what.
+    Something,
 }

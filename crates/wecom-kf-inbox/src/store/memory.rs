@@ -1,22 +1,30 @@
-//! The store `Memory`: for tests, and for bots that may start again from nothing.
+//! The store in memory, and the leases of a store whose record one process keeps.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::stream::{BoxStream, StreamExt};
+use tokio::sync::watch;
 use tokio::time::Instant;
 use wecom_kf::BoxFuture;
 
 use super::turns::KeptToken;
 use super::{
-    Acquired, Commit, InboxKey, InboxState, InboxStore, Lease, Parked, REMEMBERED, Refresh, StoreError, TokenKey,
-    TokenOutcome, TokenStore, TokenTurn, TokenWish,
+    Acquired, Change, Commit, Committed, InboxKey, InboxStore, Lease, Parked, ParkedPage, ParkedQuery, Refresh,
+    Renewed, StoreError, TokenKey, TokenOutcome, TokenStore, TokenTurn, TokenWish,
 };
 use crate::clock::unix_seconds;
 
-/// Keeps everything in memory: for tests, and for bots that may start anew. Clones share it.
+/// Keeps everything in memory: for tests, and for bots that may start again from nothing. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct Memory(Arc<Mutex<Kept>>);
+pub struct Memory(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    kept: Mutex<Kept>,
+    changes: Changes,
+}
 
 #[derive(Debug, Default)]
 struct Kept {
@@ -27,8 +35,11 @@ struct Kept {
 #[derive(Debug, Default)]
 struct KeptInbox {
     leases: Leases,
-    state: InboxState,
-    parked: Vec<Parked>,
+    committed: Option<Committed>,
+    /// In the order they were parked, each with its number.
+    parked: Vec<(u64, Parked)>,
+    next_parked: u64,
+    wished: HashSet<String>,
 }
 
 /// Who reads an inbox, as long as one process keeps the record.
@@ -38,19 +49,50 @@ pub(super) struct Leases {
     current: Option<(Lease, Instant)>,
 }
 
+/// Tells the listeners within one process what changed.
+#[derive(Debug, Default)]
+pub(super) struct Changes(Mutex<HashMap<InboxKey, watch::Sender<Change>>>);
+
+impl Changes {
+    fn senders(&self) -> MutexGuard<'_, HashMap<InboxKey, watch::Sender<Change>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn tell(&self, key: &InboxKey, change: Change) {
+        let mut senders = self.senders();
+        if let Some(sender) = senders.get(key)
+            && sender.send(change).is_err()
+        {
+            // Nobody listens any more.
+            senders.remove(key);
+        }
+    }
+
+    pub(super) fn listen(&self, key: &InboxKey) -> BoxStream<'static, Change> {
+        let receiver =
+            self.senders().entry(key.clone()).or_insert_with(|| watch::Sender::new(Change::Something)).subscribe();
+        let next = async |mut receiver: watch::Receiver<Change>| {
+            receiver.changed().await.ok()?;
+            let change = *receiver.borrow_and_update();
+            Some((change, receiver))
+        };
+        futures_util::stream::unfold(receiver, next).boxed()
+    }
+}
+
 impl Memory {
-    /// An empty one.
+    /// Creates an empty store.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Forgets everything, leases too: what a store without persistence does when it is started anew. For tests.
+    /// Forgets everything, leases too, as a store without persistence does when it is restarted. For tests.
     pub fn forget(&self) {
         *self.kept() = Kept::default();
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn with<'a, T>(&'a self, key: &'a InboxKey, act: impl FnOnce(&mut KeptInbox) -> T + Send + 'a) -> BoxFuture<'a, T> {
@@ -92,33 +134,72 @@ impl Leases {
 }
 
 impl KeptInbox {
+    fn renew(&mut self, lease: &Lease, limit: Duration) -> Result<Renewed, StoreError> {
+        self.leases.renew(lease, limit)?;
+        Ok(Renewed::with_wishes(!self.wished.is_empty()))
+    }
+
     fn commit(&mut self, lease: &Lease, commit: &Commit) -> Result<(), StoreError> {
         self.leases.check(lease)?;
-        if self.state.revision == commit.revision {
+        let stored = self.committed.as_ref();
+        if stored.is_some_and(|stored| commit.is_stored(stored)) {
             return Ok(());
         }
-        self.state.revision = commit.revision;
-        self.state.cursor = commit.cursor.clone();
-        self.state.since = commit.since;
-        self.state.settled.extend_from_slice(&commit.settled);
-        let too_many = self.state.settled.len().saturating_sub(REMEMBERED);
-        self.state.settled.drain(..too_many);
+        if !commit.builds_on(stored) {
+            return Err(StoreError::OutOfStep);
+        }
+        self.committed = Some(Committed::after(self.committed.take(), commit));
         let is_replaced = |id: &String| commit.unparked.contains(id) || commit.parked.iter().any(|new| new.id == *id);
         let now = unix_seconds();
-        self.parked.retain(|parked| !is_replaced(&parked.id) && parked.keep_until >= now);
-        self.parked.extend_from_slice(&commit.parked);
+        self.parked.retain(|(_, parked)| !is_replaced(&parked.id) && parked.keep_until >= now);
+        self.wished.retain(|id| !is_replaced(id) && !commit.unwished.contains(id));
+        for parked in &commit.parked {
+            self.parked.push((self.next_parked, Parked { is_wished: false, ..parked.clone() }));
+            self.next_parked += 1;
+        }
         Ok(())
     }
 
-    fn parked(&self) -> Vec<Parked> {
+    fn parked(&self, query: &ParkedQuery) -> Result<ParkedPage, StoreError> {
+        let after = match &query.after {
+            Some(after) => {
+                Some(after.parse::<u64>().map_err(|_| StoreError::Settings(format!("no such page: {after}")))?)
+            }
+            None => None,
+        };
         let now = unix_seconds();
-        self.parked.iter().filter(|parked| parked.keep_until >= now).cloned().collect()
+        let mut items = Vec::new();
+        let mut last = None;
+        for (number, parked) in &self.parked {
+            if after.is_some_and(|after| *number <= after) || parked.keep_until < now {
+                continue;
+            }
+            let parked = Parked { is_wished: self.wished.contains(&parked.id), ..parked.clone() };
+            if !query.matches(&parked) {
+                continue;
+            }
+            if items.len() >= query.limit {
+                return Ok(ParkedPage::new(items, last));
+            }
+            items.push(parked);
+            last = Some(number.to_string());
+        }
+        Ok(ParkedPage::new(items, None))
     }
 
     fn drop_parked(&mut self, id: &str) -> bool {
         let before = self.parked.len();
-        self.parked.retain(|parked| parked.id != id);
+        self.parked.retain(|(_, parked)| parked.id != id);
+        self.wished.remove(id);
         self.parked.len() < before
+    }
+
+    fn wish_replays(&mut self, ids: &[String]) -> usize {
+        let is_parked = |id: &&String| self.parked.iter().any(|(_, parked)| parked.id == **id);
+        let wished: Vec<String> = ids.iter().filter(is_parked).cloned().collect();
+        let count = wished.len();
+        self.wished.extend(wished);
+        count
     }
 }
 
@@ -132,31 +213,48 @@ impl InboxStore for Memory {
         self.with(key, move |kept| Ok(kept.leases.acquire(key, holder, limit)))
     }
 
-    fn renew<'a>(&'a self, lease: &'a Lease, limit: Duration) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.with(&lease.key, move |kept| kept.leases.renew(lease, limit))
+    fn renew<'a>(&'a self, lease: &'a Lease, limit: Duration) -> BoxFuture<'a, Result<Renewed, StoreError>> {
+        self.with(&lease.key, move |kept| kept.renew(lease, limit))
     }
 
     fn release<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.with(&lease.key, |kept| {
-            kept.leases.release(lease);
+        Box::pin(async {
+            self.kept().inboxes.entry(lease.key.clone()).or_default().leases.release(lease);
+            self.0.changes.tell(&lease.key, Change::Released);
             Ok(())
         })
     }
 
-    fn load<'a>(&'a self, key: &'a InboxKey) -> BoxFuture<'a, Result<InboxState, StoreError>> {
-        self.with(key, |kept| Ok(kept.state.clone()))
+    fn load<'a>(&'a self, key: &'a InboxKey) -> BoxFuture<'a, Result<Option<Committed>, StoreError>> {
+        self.with(key, |kept| Ok(kept.committed.clone()))
     }
 
     fn commit<'a>(&'a self, lease: &'a Lease, commit: &'a Commit) -> BoxFuture<'a, Result<(), StoreError>> {
         self.with(&lease.key, |kept| kept.commit(lease, commit))
     }
 
-    fn parked<'a>(&'a self, key: &'a InboxKey) -> BoxFuture<'a, Result<Vec<Parked>, StoreError>> {
-        self.with(key, |kept| Ok(kept.parked()))
+    fn parked<'a>(
+        &'a self,
+        key: &'a InboxKey,
+        query: &'a ParkedQuery,
+    ) -> BoxFuture<'a, Result<ParkedPage, StoreError>> {
+        self.with(key, |kept| kept.parked(query))
     }
 
     fn drop_parked<'a>(&'a self, key: &'a InboxKey, id: &'a str) -> BoxFuture<'a, Result<bool, StoreError>> {
         self.with(key, |kept| Ok(kept.drop_parked(id)))
+    }
+
+    fn wish_replays<'a>(&'a self, key: &'a InboxKey, ids: &'a [String]) -> BoxFuture<'a, Result<usize, StoreError>> {
+        Box::pin(async move {
+            let count = self.kept().inboxes.entry(key.clone()).or_default().wish_replays(ids);
+            self.0.changes.tell(key, Change::ReplayWished);
+            Ok(count)
+        })
+    }
+
+    fn changes(&self, key: &InboxKey) -> BoxStream<'static, Change> {
+        self.0.changes.listen(key)
     }
 }
 
@@ -176,12 +274,27 @@ mod tests {
     use crate::store::conformance;
 
     #[tokio::test]
-    async fn memory_keeps_what_an_inbox_store_must() {
+    async fn memory_passes_the_inbox_conformance_suite() {
         conformance::inbox_store(async || Memory::new()).await;
     }
 
+    struct Forgetful(Memory);
+
+    impl conformance::Mishaps for Forgetful {
+        async fn forget(&self) -> bool {
+            self.0.forget();
+            true
+        }
+    }
+
     #[tokio::test]
-    async fn memory_keeps_what_a_token_store_must() {
+    async fn memory_passes_the_mishaps_it_can_suffer() {
+        let store = Memory::new();
+        conformance::mishaps(&store, &Forgetful(store.clone())).await;
+    }
+
+    #[tokio::test]
+    async fn memory_passes_the_token_conformance_suite() {
         conformance::token_store(async || Memory::new()).await;
     }
 }

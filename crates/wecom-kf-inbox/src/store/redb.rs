@@ -3,18 +3,24 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::stream::BoxStream;
 use redb::Database;
 use wecom_kf::BoxFuture;
 
+use self::commits::Waiting;
 use self::error::{failed, guarded};
 use self::file::Missing;
-use super::memory::Leases;
+use super::memory::{Changes, Leases};
 use super::turns::KeptToken;
-use super::{Acquired, Commit, InboxKey, InboxState, InboxStore, Lease, Parked, StoreError, TokenKey};
+use super::{
+    Acquired, Change, Commit, Committed, InboxKey, InboxStore, Lease, ParkedPage, ParkedQuery, Renewed, StoreError,
+    TokenKey,
+};
 
+mod commits;
 mod error;
 mod export;
 mod file;
@@ -23,15 +29,16 @@ mod tokens;
 
 /// Keeps inboxes in one file, by [redb](https://www.redb.org), for one process.
 ///
-/// A commit is on the disk when it is answered: neither a crash of the process nor one of the machine loses it, as far
-/// as the disk keeps what it says it has. The file is readable by its owner only (mode 0600), since parked messages hold
-/// what customers wrote. A second process on the same file gets [`StoreError::InUse`].
+/// A commit is on the disk when it returns: neither a crash of the process nor one of the machine loses it, provided that
+/// the disk keeps what it reports as written. Only the owner can read the file (mode 0600), since parked messages hold
+/// what customers wrote. Commits of several inboxes that come at the same time share a transaction. A second process on the same file gets [`StoreError::InUse`].
 ///
 /// An error of the disk counts as [`StoreError::Down`], damage as [`StoreError::Corrupt`]; the file is then opened and
 /// checked again for the next call. redb can panic over a damaged file. That is caught and reported as damage, unless the
 /// program is built with `panic = "abort"`.
 ///
-/// As a [`TokenStore`], it keeps the access token from one start to the next, and several clients of one process share it.
+/// As a [`TokenStore`](super::TokenStore), it keeps the access token from one start to the next, and several clients of
+/// one process share it.
 ///
 /// Cheap to clone; clones share the file, and it is closed with the last of them.
 #[derive(Clone)]
@@ -40,6 +47,15 @@ pub struct Redb(Arc<Shared>);
 struct Shared {
     path: PathBuf,
     inner: Mutex<Inner>,
+    /// Commits that the next transaction writes.
+    waiting: Mutex<Vec<Waiting>>,
+    changes: Changes,
+}
+
+impl Shared {
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 struct Inner {
@@ -49,6 +65,8 @@ struct Inner {
     /// Only this process has the file, so what ends with the process is kept here alone.
     leases: HashMap<InboxKey, Leases>,
     tokens: HashMap<TokenKey, KeptToken>,
+    /// How many transactions have written commits.
+    transactions: u64,
 }
 
 impl Redb {
@@ -67,8 +85,9 @@ impl Redb {
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref().to_owned();
         let database = Some(file::open(&path, Missing::Create)?);
-        let inner = Inner { path: path.clone(), database, leases: HashMap::new(), tokens: HashMap::new() };
-        Ok(Self(Arc::new(Shared { path, inner: Mutex::new(inner) })))
+        let (leases, tokens) = (HashMap::new(), HashMap::new());
+        let inner = Mutex::new(Inner { path: path.clone(), database, leases, tokens, transactions: 0 });
+        Ok(Self(Arc::new(Shared { path, inner, waiting: Mutex::default(), changes: Changes::default() })))
     }
 
     /// Returns the cursors, ids and parked messages of all inboxes as JSON, for the operator. It holds what customers
@@ -87,8 +106,7 @@ impl Redb {
     ) -> BoxFuture<'a, Result<T, StoreError>> {
         let shared = self.0.clone();
         Box::pin(async move {
-            let act = move || act(&mut shared.inner.lock().unwrap_or_else(PoisonError::into_inner));
-            match tokio::task::spawn_blocking(act).await {
+            match tokio::task::spawn_blocking(move || act(&mut shared.inner())).await {
                 Ok(answer) => answer,
                 Err(error) => Err(StoreError::down(error)),
             }
@@ -136,41 +154,65 @@ impl InboxStore for Redb {
         self.blocking(move |inner| Ok(inner.leases.entry(key.clone()).or_default().acquire(&key, &holder, limit)))
     }
 
-    fn renew<'a>(&'a self, lease: &'a Lease, limit: Duration) -> BoxFuture<'a, Result<(), StoreError>> {
+    fn renew<'a>(&'a self, lease: &'a Lease, limit: Duration) -> BoxFuture<'a, Result<Renewed, StoreError>> {
         let lease = lease.clone();
-        self.blocking(move |inner| inner.leases.entry(lease.key.clone()).or_default().renew(&lease, limit))
+        self.blocking(move |inner| {
+            inner.leases.entry(lease.key.clone()).or_default().renew(&lease, limit)?;
+            // The lease is this process's even while the file cannot be read.
+            let has_wishes = inner.with(|database| tables::has_wishes(database, &lease.key.to_string()));
+            Ok(Renewed::with_wishes(has_wishes.unwrap_or(false)))
+        })
     }
 
     fn release<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Result<(), StoreError>> {
         let lease = lease.clone();
-        self.blocking(move |inner| {
-            inner.leases.entry(lease.key.clone()).or_default().release(&lease);
+        Box::pin(async move {
+            let ended = lease.clone();
+            self.blocking(move |inner| {
+                inner.leases.entry(ended.key.clone()).or_default().release(&ended);
+                Ok(())
+            })
+            .await?;
+            self.0.changes.tell(&lease.key, Change::Released);
             Ok(())
         })
     }
 
-    fn load<'a>(&'a self, key: &'a InboxKey) -> BoxFuture<'a, Result<InboxState, StoreError>> {
+    fn load<'a>(&'a self, key: &'a InboxKey) -> BoxFuture<'a, Result<Option<Committed>, StoreError>> {
         let key = key.to_string();
         self.blocking(move |inner| inner.with(|database| tables::load(database, &key)))
     }
 
     fn commit<'a>(&'a self, lease: &'a Lease, commit: &'a Commit) -> BoxFuture<'a, Result<(), StoreError>> {
-        let (lease, commit) = (lease.clone(), commit.clone());
-        self.blocking(move |inner| {
-            // The lease cannot go in between: whoever asks for it waits for this.
-            inner.leases.entry(lease.key.clone()).or_default().check(&lease)?;
-            inner.with(|database| tables::commit(database, &lease.key.to_string(), &commit))
-        })
+        Box::pin(self.commit_together(lease.clone(), commit.clone()))
     }
 
-    fn parked<'a>(&'a self, key: &'a InboxKey) -> BoxFuture<'a, Result<Vec<Parked>, StoreError>> {
-        let key = key.to_string();
-        self.blocking(move |inner| inner.with(|database| tables::parked(database, &key)))
+    fn parked<'a>(
+        &'a self,
+        key: &'a InboxKey,
+        query: &'a ParkedQuery,
+    ) -> BoxFuture<'a, Result<ParkedPage, StoreError>> {
+        let (key, query) = (key.to_string(), query.clone());
+        self.blocking(move |inner| inner.with(|database| tables::parked(database, &key, &query)))
     }
 
     fn drop_parked<'a>(&'a self, key: &'a InboxKey, id: &'a str) -> BoxFuture<'a, Result<bool, StoreError>> {
         let (key, id) = (key.to_string(), id.to_owned());
         self.blocking(move |inner| inner.with(|database| tables::drop_parked(database, &key, &id)))
+    }
+
+    fn wish_replays<'a>(&'a self, key: &'a InboxKey, ids: &'a [String]) -> BoxFuture<'a, Result<usize, StoreError>> {
+        let (text, ids) = (key.to_string(), ids.to_vec());
+        let noted = self.blocking(move |inner| inner.with(|database| tables::wish_replays(database, &text, &ids)));
+        Box::pin(async move {
+            let count = noted.await?;
+            self.0.changes.tell(key, Change::ReplayWished);
+            Ok(count)
+        })
+    }
+
+    fn changes(&self, key: &InboxKey) -> BoxStream<'static, Change> {
+        self.0.changes.listen(key)
     }
 }
 

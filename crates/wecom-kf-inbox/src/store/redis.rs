@@ -1,160 +1,150 @@
+//! The store `Redis`: for many processes on many machines.
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::redis::ScriptInvocation;
-use wecom_kf::{AccessToken, BoxFuture, ErrCode};
+use ::redis::FromRedisValue;
+use futures_util::future::try_join_all;
+use tokio::sync::OnceCell;
 
-use self::link::Link;
-use self::scripts::Scripts;
-use super::{
-    Acquired, Commit, InboxKey, InboxState, InboxStore, Lease, Parked, REMEMBERED, Refresh, StoreError, StoredToken,
-    TokenFailure, TokenKey, TokenOutcome, TokenStore, TokenTurn, TokenWish,
-};
+pub use self::address::RedisAddress;
+pub use self::builder::RedisBuilder;
+use self::changes::Listeners;
+use self::error::{Failure, is_forbidden, without_arguments};
+use self::keys::Keys;
+use self::link::{Link, Waits};
+use self::scripts::{Question, Scripts};
+use super::StoreError;
 
+mod address;
+mod builder;
+mod changes;
+mod connect;
+mod error;
+mod inbox;
+mod keys;
 mod link;
 mod scripts;
+mod token;
 
-/// Keeps everything in a Redis, for many processes on many machines: access tokens, cursors, leases, parked messages.
-/// Redis 6.2 or later, or Valkey. Clones share one connection, which is made anew when it is lost.
+/// Keeps everything in a Redis, for many processes on many machines: access tokens, committed states, leases, parked
+/// messages. Redis 6.2 or later, or Valkey. Clones share one connection, which is made again when it is lost.
 ///
-/// Every step is one script, which Redis runs alone; time is Redis's. A call takes 5 seconds at most
-/// ([`ANSWER_TIMEOUT`](Self::ANSWER_TIMEOUT)), then the store counts as [down](StoreError::Down).
+/// Every step is one script, which Redis runs alone, and which writes everything or nothing. Leases go by the clock of
+/// Redis. A call takes at most 5 seconds ([`ANSWER_TIMEOUT`](Self::ANSWER_TIMEOUT)); then the store counts as
+/// [down](StoreError::Down).
 ///
-/// **What it promises is what that Redis promises.** With `appendonly yes` and `appendfsync always` nothing that was
-/// committed is lost; with `everysec`, the usual, up to a second of it when the machine fails. Without an append-only
-/// file, and when a replica takes over that had not heard the last of it, Redis forgets: an inbox that runs writes its
-/// place back, one that starts obeys its cold start, parked messages are gone. Set `maxmemory-policy noeviction`, or
-/// Redis forgets whenever it is short of memory.
+/// | topology | address | feature |
+/// |---|---|---|
+/// | one server, or a proxy | a URL | `redis` |
+/// | a primary and replicas, watched by sentinels | `RedisAddress::sentinel` | `redis-sentinel` |
+/// | Redis Cluster | `RedisAddress::cluster` | `redis-cluster` |
 ///
-/// It holds access tokens, and what customers wrote in parked messages: keep others away from it. Of the secret it has a
-/// fingerprint only. All keys begin with `wecom-kf:`, those of one inbox or token lie on one node of a cluster. An
-/// account that is given up leaves `…:state` and `…:settled` behind, which can be deleted.
+/// **It promises what that Redis promises.** With `appendonly yes` and `appendfsync always` no commit is lost; with
+/// `everysec`, the usual setting, up to one second of commits when the machine fails. A failover to a replica loses the
+/// commits that the replica had not received, unless each commit [waits for replicas](RedisBuilder::replicas). Without an
+/// append-only file Redis forgets everything when it is restarted. Set `maxmemory-policy noeviction`, or Redis forgets
+/// whenever it is short of memory. The page [`promises`](crate::promises) has the details.
+///
+/// Redis then holds access tokens, and in parked messages what customers wrote, so keep others away from it. It holds only
+/// a fingerprint of the secret. All keys begin with `wecom-kf:` or [another prefix](RedisBuilder::key_prefix), and those of
+/// one inbox share a hash tag. An account that is given up leaves `…:state` and `…:settled` behind; they can be deleted.
+///
+/// These rights are enough for a user. Without the channels (`&wecom-kf:*`, `+@pubsub`) a process that stands by takes over
+/// a few seconds later than it could:
+///
+/// ```text
+/// ACL SETUSER bot on >PASSWORD ~wecom-kf:* &wecom-kf:* +@scripting +@hash +@sortedset
+///     +@keyspace +@connection +@pubsub +time +wait
+/// ```
 #[derive(Clone)]
 pub struct Redis(Arc<Inner>);
 
 struct Inner {
-    link: Link,
+    link: Arc<Link>,
     scripts: Scripts,
+    keys: Keys,
+    checked: OnceCell<()>,
+    listeners: Listeners,
+}
+
+impl Inner {
+    fn new(link: Link, keys: Keys) -> Self {
+        let (link, scripts) = (Arc::new(link), Scripts::new());
+        Self { link, scripts, keys, checked: OnceCell::new(), listeners: Listeners::default() }
+    }
 }
 
 impl Redis {
-    /// How long a connection may take to come about.
+    /// How long a connection may take to be established.
     pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
     /// How long a call may take, a new connection included.
     pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+    /// How long a commit waits for [replicas](RedisBuilder::replicas).
+    pub const REPLICA_TIMEOUT: Duration = Duration::from_secs(1);
 
-    /// Connects to `redis://[user][:password@]host[:port][/database]`, `rediss://…` for TLS (feature `redis-rustls`), or
-    /// `unix:///path`.
+    /// Opens the Redis at this URL, with the defaults: see [`RedisAddress`] and [`RedisBuilder::open`].
     ///
     /// # Errors
     ///
-    /// [`StoreError::Settings`]: the URL cannot be used. [`StoreError::Down`]: it cannot be reached, or refuses the
-    /// login or scripts. The password is in none of them.
+    /// Those of [`RedisBuilder::open`].
     pub async fn open(url: &str) -> Result<Self, StoreError> {
-        let redis = Self(Arc::new(Inner { link: Link::new(url)?, scripts: Scripts::new() }));
-        // That it answers, and runs scripts for this user, is better known now than at the first message.
-        let _: i64 = redis.ask(&redis.scripts().probe.prepare_invoke()).await?;
-        Ok(redis)
+        Self::builder(url).open().await
     }
 
-    fn scripts(&self) -> &Scripts {
-        &self.0.scripts
+    /// Returns settings for a Redis: a URL, a client of the `redis` crate, a cluster, or a primary with sentinels.
+    pub fn builder(address: impl Into<RedisAddress>) -> RedisBuilder {
+        RedisBuilder::new(address.into())
     }
 
-    async fn ask<T: ::redis::FromRedisValue>(&self, question: &ScriptInvocation<'_>) -> Result<T, StoreError> {
-        self.0.link.ask(question).await
+    /// Checks that Redis answers, and that this user may run every command of this store. After it has succeeded once,
+    /// it returns at once.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Settings`]: Redis refuses the login or a command, which is named. [`StoreError::Down`]: it cannot be
+    /// reached.
+    pub async fn check(&self) -> Result<(), StoreError> {
+        self.0.checked.get_or_try_init(|| self.try_commands()).await.copied()
     }
 
-    async fn commit(&self, lease: &Lease, commit: &Commit) -> Result<(), StoreError> {
-        let mut question = self.scripts().commit.prepare_invoke();
-        all_keys(&mut question, &lease.key);
-        question
-            .arg(&lease.holder)
-            .arg(lease.fence)
-            .arg(commit.revision)
-            .arg(optional(commit.cursor.as_deref()))
-            .arg(optional(commit.since))
-            .arg(REMEMBERED)
-            .arg(commit.settled.len())
-            .arg(commit.unparked.len())
-            .arg(commit.parked.len())
-            .arg(&commit.settled)
-            .arg(&commit.unparked);
-        for parked in &commit.parked {
-            question.arg(&parked.id).arg(parked.keep_until).arg(to_json(parked)?);
+    async fn try_commands(&self) -> Result<(), StoreError> {
+        // In a cluster, on several nodes.
+        let refused = try_join_all(self.0.keys.to_try().map(|keys| self.try_commands_on(keys))).await?;
+        let refused: std::collections::BTreeMap<String, String> = refused.into_iter().flatten().collect();
+        if refused.keys().any(|command| command == "PUBLISH") {
+            tracing::warn!("this user may not publish on the channels of the store, so a standby takes over later");
         }
-        current(self.ask(&question).await?)
-    }
-
-    async fn load(&self, key: &InboxKey) -> Result<InboxState, StoreError> {
-        let mut question = self.scripts().load.prepare_invoke();
-        question.key(inbox_key(key, "state")).key(inbox_key(key, "settled"));
-        let (revision, cursor, since, settled): (Option<String>, _, Option<String>, _) = self.ask(&question).await?;
-        Ok(InboxState {
-            revision: revision.map_or(Ok(0), |revision| number(&revision, key))?,
-            cursor,
-            since: since.map(|since| number(&since, key)).transpose()?,
-            settled,
-        })
-    }
-
-    async fn parked(&self, key: &InboxKey) -> Result<Vec<Parked>, StoreError> {
-        let mut question = self.scripts().parked.prepare_invoke();
-        all_keys(&mut question, key);
-        let values: Vec<String> = self.ask(&question).await?;
-        let read: Option<Vec<(u64, Parked)>> = values.iter().map(|value| from_value(value)).collect();
-        let mut all = read.ok_or_else(|| StoreError::corrupt(format!("a parked message of {key}")))?;
-        all.sort_by_key(|(order, _)| *order);
-        Ok(all.into_iter().map(|(_, parked)| parked).collect())
-    }
-
-    async fn acquire(&self, key: &InboxKey, holder: &str, limit: Duration) -> Result<Acquired, StoreError> {
-        let mut question = self.scripts().acquire.prepare_invoke();
-        question.key(inbox_key(key, "lease")).key(inbox_key(key, "state")).arg(holder).arg(limit_in_ms(limit));
-        let (outcome, value, left): (String, String, i64) = self.ask(&question).await?;
-        match &*outcome {
-            "lease" => {
-                Ok(Acquired::Lease(Lease { key: key.clone(), holder: holder.to_owned(), fence: number(&value, key)? }))
-            }
-            _ => Ok(Acquired::Held { holder: value, left: Duration::from_millis(left.max(1).unsigned_abs()) }),
+        let commands: Vec<&str> = refused.keys().map(String::as_str).filter(|command| *command != "PUBLISH").collect();
+        let Some(first) = commands.first().and_then(|command| refused.get(*command)) else { return Ok(()) };
+        let (address, commands, why) = (self.0.link.address(), commands.join(", "), without_arguments(first));
+        if is_forbidden(first) {
+            return Err(StoreError::Settings(format!(
+                "the Redis at {address} refuses {commands}: {why}; let this user run these commands on the keys of the store"
+            )));
         }
+        // It is a replica, is short of memory, or is starting: that may pass.
+        Err(StoreError::down(format!("the Redis at {address} refuses {commands}: {why}")))
     }
 
-    async fn turn(&self, key: &TokenKey, wish: &TokenWish) -> Result<TokenTurn, StoreError> {
-        let id = format!("{:032x}", fastrand::u128(..));
-        let mut question = self.scripts().turn.prepare_invoke();
-        question
-            .key(token_key(key))
-            .arg(&id)
-            .arg(limit_in_ms(wish.limit))
-            .arg(in_ms(wish.at_least))
-            .arg(optional(wish.rejected.as_ref().map(AccessToken::expose)));
-        let (outcome, text, number, code): (String, String, i64, String) = self.ask(&question).await?;
-        Ok(match &*outcome {
-            "token" => TokenTurn::Token(StoredToken {
-                token: AccessToken::from(text),
-                left: Duration::from_millis(number.max(0).unsigned_abs()),
-            }),
-            "wait" => TokenTurn::Wait,
-            "failed" => TokenTurn::Failed(TokenFailure { code: code.parse().ok().map(ErrCode), message: text }),
-            _ => TokenTurn::Refresh(Refresh { key: key.clone(), id, failures: number.try_into().unwrap_or(u32::MAX) }),
-        })
+    async fn try_commands_on(&self, keys: Vec<String>) -> Result<Vec<(String, String)>, StoreError> {
+        let mut question = Question::new(&self.0.scripts.check, keys);
+        question.arg(self.0.keys.channel_to_try());
+        let refused = self.0.link.ask(&question, Waits::No).await.map_err(Failure::at_start)?;
+        self.0.link.try_waiting(question.key()).await.map_err(Failure::at_start)?;
+        Ok(refused)
     }
 
-    async fn finish(&self, refresh: &Refresh, outcome: &TokenOutcome) -> Result<(), StoreError> {
-        let mut question = self.scripts().finish.prepare_invoke();
-        question.key(token_key(&refresh.key)).arg(&refresh.id);
-        match outcome {
-            TokenOutcome::Token { token, hold } => {
-                question.arg(in_ms(*hold)).arg("token").arg(token.token.expose()).arg(in_ms(token.left))
-            }
-            TokenOutcome::Failed { failure, hold } => {
-                let code = failure.code.map_or_else(String::new, |code| code.0.to_string());
-                question.arg(in_ms(*hold)).arg("failed").arg(&failure.message).arg(code)
-            }
-        };
-        current(self.ask(&question).await?)
+    async fn ask<T: FromRedisValue>(&self, question: &Question<'_>) -> Result<T, StoreError> {
+        self.check().await?;
+        self.0.link.ask(question, Waits::No).await.map_err(|failure| failure.error)
+    }
+
+    /// Asks, and waits for the replicas that shall have the outcome.
+    async fn ask_replicated<T: FromRedisValue>(&self, question: &Question<'_>) -> Result<T, StoreError> {
+        self.check().await?;
+        self.0.link.ask(question, Waits::ForReplicas).await.map_err(|failure| failure.error)
     }
 }
 
@@ -162,83 +152,6 @@ impl fmt::Debug for Redis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Redis").field("address", &self.0.link.address()).finish_non_exhaustive()
     }
-}
-
-impl InboxStore for Redis {
-    fn acquire<'a>(
-        &'a self,
-        key: &'a InboxKey,
-        holder: &'a str,
-        limit: Duration,
-    ) -> BoxFuture<'a, Result<Acquired, StoreError>> {
-        Box::pin(self.acquire(key, holder, limit))
-    }
-
-    fn renew<'a>(&'a self, lease: &'a Lease, limit: Duration) -> BoxFuture<'a, Result<(), StoreError>> {
-        Box::pin(async move {
-            let mut question = self.scripts().renew.prepare_invoke();
-            question.key(inbox_key(&lease.key, "lease")).arg(&lease.holder).arg(lease.fence).arg(limit_in_ms(limit));
-            current(self.ask(&question).await?)
-        })
-    }
-
-    fn release<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Result<(), StoreError>> {
-        Box::pin(async {
-            let mut question = self.scripts().release.prepare_invoke();
-            question.key(inbox_key(&lease.key, "lease")).arg(&lease.holder).arg(lease.fence);
-            self.ask(&question).await
-        })
-    }
-
-    fn load<'a>(&'a self, key: &'a InboxKey) -> BoxFuture<'a, Result<InboxState, StoreError>> {
-        Box::pin(self.load(key))
-    }
-
-    fn commit<'a>(&'a self, lease: &'a Lease, commit: &'a Commit) -> BoxFuture<'a, Result<(), StoreError>> {
-        Box::pin(self.commit(lease, commit))
-    }
-
-    fn parked<'a>(&'a self, key: &'a InboxKey) -> BoxFuture<'a, Result<Vec<Parked>, StoreError>> {
-        Box::pin(self.parked(key))
-    }
-
-    fn drop_parked<'a>(&'a self, key: &'a InboxKey, id: &'a str) -> BoxFuture<'a, Result<bool, StoreError>> {
-        Box::pin(async move {
-            let mut question = self.scripts().drop_parked.prepare_invoke();
-            all_keys(&mut question, key);
-            self.ask(question.arg(id)).await
-        })
-    }
-}
-
-impl TokenStore for Redis {
-    fn turn<'a>(&'a self, key: &'a TokenKey, wish: &'a TokenWish) -> BoxFuture<'a, Result<TokenTurn, StoreError>> {
-        Box::pin(self.turn(key, wish))
-    }
-
-    fn finish<'a>(&'a self, refresh: &'a Refresh, outcome: &'a TokenOutcome) -> BoxFuture<'a, Result<(), StoreError>> {
-        Box::pin(self.finish(refresh, outcome))
-    }
-}
-
-/// In the braces is what a cluster goes by, so that one script finds all keys of an inbox on one node.
-fn inbox_key(key: &InboxKey, what: &str) -> String {
-    format!("wecom-kf:{{{}}}:{what}", without_braces(&key.to_string()))
-}
-
-fn all_keys(question: &mut ScriptInvocation<'_>, key: &InboxKey) {
-    for what in ["lease", "state", "settled", "parked", "parked_until"] {
-        question.key(inbox_key(key, what));
-    }
-}
-
-fn token_key(key: &TokenKey) -> String {
-    format!("wecom-kf:{{{}}}:token", key.as_str())
-}
-
-/// Braces of its own would end the part that a cluster goes by too early. No two texts become one.
-fn without_braces(text: &str) -> String {
-    text.replace('%', "%25").replace('{', "%7B").replace('}', "%7D")
 }
 
 /// `''` for none, else `=` and the value.
@@ -255,36 +168,4 @@ fn in_ms(duration: Duration) -> u64 {
 /// A limit of 0 would be none.
 fn limit_in_ms(duration: Duration) -> u64 {
     in_ms(duration).max(1)
-}
-
-/// What scripts answer to the holder of a lease or a turn: 0 if it is not the current one.
-fn current(answer: i64) -> Result<(), StoreError> {
-    if answer == 0 { Err(StoreError::StaleLease) } else { Ok(()) }
-}
-
-fn number<T: std::str::FromStr>(text: &str, key: &InboxKey) -> Result<T, StoreError> {
-    text.parse().map_err(|_| StoreError::corrupt(format!("a number in the state of {key}")))
-}
-
-fn to_json(parked: &Parked) -> Result<String, StoreError> {
-    serde_json::to_string(parked).map_err(|_| StoreError::corrupt("a message to be parked that is no JSON"))
-}
-
-/// `order JSON`: which one it is of all that were ever parked, then the message.
-fn from_value(value: &str) -> Option<(u64, Parked)> {
-    let (order, json) = value.split_once(' ')?;
-    Some((order.parse().ok()?, serde_json::from_str(json).ok()?))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_keys_of_an_inbox_share_what_a_cluster_goes_by() {
-        let key = InboxKey::new("http://127.0.0.1:9500/ww1", "wk1".into());
-        assert_eq!(inbox_key(&key, "lease"), "wecom-kf:{http://127.0.0.1:9500/ww1/wk1}:lease");
-        let odd = InboxKey::new("}a{%7D", "wk}".into());
-        assert_eq!(inbox_key(&odd, "state"), "wecom-kf:{%7Da%7B%257D/wk%7D}:state");
-    }
 }

@@ -1,3 +1,5 @@
+//! The store trait of shared access tokens, and its types.
+
 use std::fmt;
 use std::time::Duration;
 
@@ -65,26 +67,49 @@ pub(crate) fn fingerprint(parts: &[&str]) -> String {
 
 /// What a caller of [`TokenStore::turn`] wants.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct TokenWish {
-    /// The token that WeCom rejected: another one.
+    /// The token that WeCom rejected; the caller wants another one.
     pub rejected: Option<AccessToken>,
-    /// A token that is good for so long yet, or a new one.
+    /// How long the token must still be good; otherwise the caller wants a new one.
     pub at_least: Duration,
-    /// If it is the caller's turn to fetch: how long that may take.
+    /// How long fetching may take, if it is the caller's turn.
     pub limit: Duration,
 }
 
-/// A token that processes share. Its Debug hides it.
+impl TokenWish {
+    /// Asks for a token that is good for at least this long, and that may take this long to be fetched.
+    pub fn new(at_least: Duration, limit: Duration) -> Self {
+        Self { rejected: None, at_least, limit }
+    }
+
+    /// Asks for another token than this one, which WeCom rejected.
+    #[must_use]
+    pub fn rejecting(self, token: AccessToken) -> Self {
+        Self { rejected: Some(token), ..self }
+    }
+}
+
+/// A token that processes share. Its `Debug` hides it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct StoredToken {
     /// The token.
     pub token: AccessToken,
-    /// For how long it is good yet.
+    /// How long it is still good.
     pub left: Duration,
+}
+
+impl StoredToken {
+    /// Creates a token that is good for this long.
+    pub fn new(token: AccessToken, left: Duration) -> Self {
+        Self { token, left }
+    }
 }
 
 /// What to do: see [`TokenStore::turn`].
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum TokenTurn {
     /// Use this one.
     Token(StoredToken),
@@ -98,6 +123,7 @@ pub enum TokenTurn {
 
 /// The right to fetch.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Refresh {
     /// Whose token.
     pub key: TokenKey,
@@ -107,9 +133,17 @@ pub struct Refresh {
     pub failures: u32,
 }
 
+impl Refresh {
+    /// Creates a turn; for stores.
+    pub fn new(key: TokenKey, id: impl Into<String>, failures: u32) -> Self {
+        Self { key, id: id.into(), failures }
+    }
+}
+
 /// What came of fetching. It is *held* for some time, within which nobody fetches again: after a failure, since many of
 /// them get the address banned; after a token too if it is the one that was rejected; otherwise for no time.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum TokenOutcome {
     /// A token.
     Token {
@@ -127,13 +161,21 @@ pub enum TokenOutcome {
     },
 }
 
-/// Why there is no token. It is shared and printed: no secret is in it.
+/// Why there is no token. It is shared and printed, and contains no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct TokenFailure {
-    /// What WeCom said, if it answered.
+    /// WeCom's errcode, if it answered.
     pub code: Option<ErrCode>,
-    /// WeCom's words, if it answered; else all of it in one line.
+    /// WeCom's words, if it answered; otherwise the whole error in one line.
     pub message: String,
+}
+
+impl TokenFailure {
+    /// Creates a failure with WeCom's errcode, or with none if it did not answer.
+    pub fn new(code: Option<ErrCode>, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
 }
 
 impl fmt::Display for TokenFailure {

@@ -1,17 +1,26 @@
 //! WeCom without sockets: an account's messages by the page, faults on demand, every request noted.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 use wecom_kf::message::Page;
 use wecom_kf::raw::op;
 use wecom_kf::{AccessToken, BoxFuture, Client, Credentials, ErrCode, Error, IssuedToken, OpenKfid, TokenSource};
-use wecom_kf_inbox::store::{Acquired, Commit, InboxKey, InboxState, InboxStore, Lease, Memory, Parked, StoreError};
-use wecom_kf_inbox::{Fetched, Inbox, InboxBuilder, InboxHandle, PageRequest, PageSource, Status, Unreadable};
+use wecom_kf_callback::Event;
+use wecom_kf_inbox::store::{
+    Acquired, Change, Commit, Committed, InboxKey, InboxStore, Lease, Memory, Parked, ParkedPage, ParkedQuery, Renewed,
+    StoreError,
+};
+use wecom_kf_inbox::{
+    CallbackEvent, Error as InboxError, Fetched, Inbox, InboxBuilder, InboxHandle, PageRequest, PageSource, Status,
+    Unreadable,
+};
 
 pub(crate) const KF: &str = "wk1";
 
@@ -41,6 +50,8 @@ struct State {
     /// Before these positions an empty page comes.
     empty_before: BTreeSet<usize>,
     faults: VecDeque<Answer>,
+    /// Where a cursor that it did not give leads.
+    unknown_cursor: usize,
     delay: Duration,
     pulls: Vec<(PageRequest, Instant)>,
     running: usize,
@@ -53,6 +64,7 @@ pub(crate) enum Answer {
     Errcode(i32),
     Body(String),
     Unreadable(Option<&'static str>),
+    UnreadableBody(String, Option<&'static str>),
 }
 
 /// A text with msgid `id` of a customer, sent just now.
@@ -80,6 +92,7 @@ impl FakeWeCom {
             page_size,
             empty_before: BTreeSet::new(),
             faults: VecDeque::new(),
+            unknown_cursor: 0,
             delay: Duration::from_millis(1),
             pulls: Vec::new(),
             running: 0,
@@ -110,6 +123,13 @@ impl FakeWeCom {
         self.state().faults.push_back(answer);
     }
 
+    /// From now on it answers as it should, whatever cursor it is asked for: `position` stands for those it does not know.
+    pub(crate) fn clear_faults(&self, position: usize) {
+        let mut state = self.state();
+        state.faults.clear();
+        state.unknown_cursor = position;
+    }
+
     pub(crate) fn pulls(&self) -> usize {
         self.state().pulls.len()
     }
@@ -133,14 +153,15 @@ impl FakeWeCom {
         match state.faults.pop_front() {
             Some(Answer::Errcode(code)) => return Err(Error::refused(op::SYNC_MSG, ErrCode(code), "as the test said")),
             Some(Answer::Body(body)) => return Page::from_json(body.as_bytes()).map(Fetched::Page),
-            Some(Answer::Unreadable(next_cursor)) => {
-                let next_cursor = next_cursor.map(str::to_owned);
-                return Ok(Fetched::Unreadable(Unreadable { body: "{broken 客户的话}".into(), next_cursor }));
-            }
+            Some(Answer::Unreadable(next_cursor)) => return Ok(unreadable("{broken 客户的话}", next_cursor)),
+            Some(Answer::UnreadableBody(body, next_cursor)) => return Ok(unreadable(&body, next_cursor)),
             None => {}
         }
         let cursor = request.cursor.as_deref().unwrap_or("c0");
-        let from: usize = cursor[1..].trim_end_matches('e').parse().unwrap();
+        let from: usize = match cursor.strip_prefix('c') {
+            Some(position) => position.trim_end_matches('e').parse().unwrap(),
+            None => state.unknown_cursor,
+        };
         if state.empty_before.contains(&from) && !cursor.ends_with('e') {
             let body = format!(r#"{{"errcode":0,"next_cursor":"{cursor}e","has_more":1,"msg_list":[]}}"#);
             return Page::from_json(body.as_bytes()).map(Fetched::Page);
@@ -152,6 +173,10 @@ impl FakeWeCom {
         let body = format!(r#"{{"errcode":0,"next_cursor":"c{to}","has_more":{has_more},"msg_list":[{messages}]}}"#);
         Page::from_json(body.as_bytes()).map(Fetched::Page)
     }
+}
+
+fn unreadable(body: &str, next_cursor: Option<&str>) -> Fetched {
+    Fetched::Unreadable(Unreadable { body: body.to_owned(), next_cursor: next_cursor.map(str::to_owned) })
 }
 
 impl PageSource for FakeWeCom {
@@ -181,6 +206,8 @@ pub(crate) struct FakeStore {
     load_failures: Arc<AtomicUsize>,
     /// Fails after it wrote, so that only the answer is lost.
     loses_answers: Arc<AtomicUsize>,
+    is_corrupt: Arc<AtomicBool>,
+    is_silent: Arc<AtomicBool>,
 }
 
 impl FakeStore {
@@ -192,17 +219,25 @@ impl FakeStore {
         self.load_failures.store(times, SeqCst);
     }
 
-    /// Takes the lease, as if that of whoever has it were over without its knowing, as after a standstill.
+    /// From now on nobody is told of changes.
+    pub(crate) fn is_silent(&self) {
+        self.is_silent.store(true, SeqCst);
+    }
+
+    pub(crate) fn corrupt(&self) {
+        self.is_corrupt.store(true, SeqCst);
+    }
+
     pub(crate) async fn steal(&self) -> Lease {
-        let limit = Duration::from_secs(60);
-        let Ok(Acquired::Held { holder, .. }) = self.memory.acquire(&key(), "thief", limit).await else {
-            panic!("nobody has the lease")
-        };
-        self.memory.acquire(&key(), &holder, Duration::ZERO).await.unwrap();
-        let Ok(Acquired::Lease(lease)) = self.memory.acquire(&key(), "thief", limit).await else {
-            panic!("the lease is over")
-        };
-        lease
+        steal(&self.memory).await
+    }
+
+    /// Commits as another reader does that moves on.
+    pub(crate) async fn moves_on(&self, lease: &Lease, cursor: Option<&str>) {
+        let mut commit = Commit::next(&self.state().await);
+        commit.cursor = cursor.map(str::to_owned);
+        commit.settled = vec!["other".into()];
+        self.memory.commit(lease, &commit).await.unwrap();
     }
 
     pub(crate) fn lose_next_answer(&self) {
@@ -217,12 +252,17 @@ impl FakeStore {
         self.commits().into_iter().map(|commit| commit.cursor).collect()
     }
 
-    pub(crate) async fn state(&self) -> InboxState {
-        self.memory.load(&key()).await.unwrap()
+    pub(crate) async fn state(&self) -> Committed {
+        self.memory.load(&key()).await.unwrap().expect("something is stored")
     }
 
     pub(crate) async fn parked(&self) -> Vec<Parked> {
-        self.memory.parked(&key()).await.unwrap()
+        self.memory.parked(&key(), &ParkedQuery::first(1000)).await.unwrap().items
+    }
+
+    /// The ids that were settled, in the order in which they were committed.
+    pub(crate) fn settled(&self) -> Vec<String> {
+        self.commits().into_iter().flat_map(|commit| commit.settled).collect()
     }
 
     fn fails(failures: &AtomicUsize) -> Result<(), StoreError> {
@@ -238,10 +278,15 @@ impl InboxStore for FakeStore {
         holder: &'a str,
         limit: Duration,
     ) -> BoxFuture<'a, Result<Acquired, StoreError>> {
-        self.memory.acquire(key, holder, limit)
+        Box::pin(async move {
+            match self.is_corrupt.load(SeqCst) {
+                true => Err(StoreError::corrupt("a test said so")),
+                false => self.memory.acquire(key, holder, limit).await,
+            }
+        })
     }
 
-    fn renew<'a>(&'a self, lease: &'a Lease, limit: Duration) -> BoxFuture<'a, Result<(), StoreError>> {
+    fn renew<'a>(&'a self, lease: &'a Lease, limit: Duration) -> BoxFuture<'a, Result<Renewed, StoreError>> {
         self.memory.renew(lease, limit)
     }
 
@@ -249,7 +294,7 @@ impl InboxStore for FakeStore {
         self.memory.release(lease)
     }
 
-    fn load<'a>(&'a self, key: &'a InboxKey) -> BoxFuture<'a, Result<InboxState, StoreError>> {
+    fn load<'a>(&'a self, key: &'a InboxKey) -> BoxFuture<'a, Result<Option<Committed>, StoreError>> {
         Box::pin(async move {
             Self::fails(&self.load_failures)?;
             self.memory.load(key).await
@@ -268,13 +313,40 @@ impl InboxStore for FakeStore {
         })
     }
 
-    fn parked<'a>(&'a self, key: &'a InboxKey) -> BoxFuture<'a, Result<Vec<Parked>, StoreError>> {
-        self.memory.parked(key)
+    fn parked<'a>(
+        &'a self,
+        key: &'a InboxKey,
+        query: &'a ParkedQuery,
+    ) -> BoxFuture<'a, Result<ParkedPage, StoreError>> {
+        self.memory.parked(key, query)
     }
 
     fn drop_parked<'a>(&'a self, key: &'a InboxKey, id: &'a str) -> BoxFuture<'a, Result<bool, StoreError>> {
         self.memory.drop_parked(key, id)
     }
+
+    fn wish_replays<'a>(&'a self, key: &'a InboxKey, ids: &'a [String]) -> BoxFuture<'a, Result<usize, StoreError>> {
+        self.memory.wish_replays(key, ids)
+    }
+
+    fn changes(&self, key: &InboxKey) -> BoxStream<'static, Change> {
+        let is_silent = self.is_silent.clone();
+        let is_heard = move |_: &Change| std::future::ready(!is_silent.load(SeqCst));
+        self.memory.changes(key).filter(is_heard).boxed()
+    }
+}
+
+/// Takes the lease, as if it had expired without its holder's knowledge, as after a standstill.
+pub(crate) async fn steal(memory: &Memory) -> Lease {
+    let limit = Duration::from_secs(60);
+    let Ok(Acquired::Held { holder, .. }) = memory.acquire(&key(), "thief", limit).await else {
+        panic!("nobody has the lease")
+    };
+    memory.acquire(&key(), &holder, Duration::ZERO).await.unwrap();
+    let Ok(Acquired::Lease(lease)) = memory.acquire(&key(), "thief", limit).await else {
+        panic!("the lease has not expired")
+    };
+    lease
 }
 
 pub(crate) fn key() -> InboxKey {
@@ -302,4 +374,28 @@ pub(crate) async fn caught_up(inbox: &InboxHandle) {
         }
     };
     timeout(Duration::from_secs(600), wait).await.unwrap_or_else(|_| panic!("{:?}", inbox.metrics()));
+}
+
+/// A callback that tells of messages.
+pub(crate) fn callback(open_kfid: &str, token: &str, create_time: i64) -> CallbackEvent {
+    Event::parse(format!(
+        "<xml><ToUserName>ww1</ToUserName><CreateTime>{create_time}</CreateTime><MsgType>event</MsgType>\
+         <Event>kf_msg_or_event</Event><Token>{token}</Token><OpenKfId>{open_kfid}</OpenKfId></xml>"
+    ))
+    .unwrap()
+}
+
+/// Reads and acknowledges until nothing comes for so long. The ids, and the errors.
+pub(crate) async fn drain(inbox: &mut Inbox, patience: Duration) -> (Vec<String>, Vec<InboxError>) {
+    let (mut ids, mut errors) = (Vec::new(), Vec::new());
+    while let Ok(Some(item)) = tokio::time::timeout(patience, inbox.next()).await {
+        match item {
+            Ok(delivery) => {
+                ids.push(delivery.id().to_owned());
+                delivery.ack();
+            }
+            Err(error) => errors.push(error),
+        }
+    }
+    (ids, errors)
 }

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use tokio::time::{Instant, sleep, timeout};
+use wecom_kf::message::Text;
 use wecom_kf::raw::op;
 use wecom_kf::{ErrCode, Error};
 use wecom_kf_inbox::store::Memory;
-use wecom_kf_inbox::{Delivery, Failure, Inbox, InboxHandle, Summary};
+use wecom_kf_inbox::{Delivery, Failure, FailureClass, Inbox, InboxHandle, RetryPolicy, Status, Summary};
 
-use crate::fake::{FakeStore, FakeWeCom, builder, caught_up, enters, now, text};
+use crate::fake::{FakeStore, FakeWeCom, builder, caught_up, drain, enters, now, text};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -50,24 +51,47 @@ where
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_cursor_is_written_after_the_last_answer_of_its_page_and_answers_may_come_in_any_order() {
+async fn answers_in_any_order_move_the_cursor_behind_what_is_settled() {
     let wecom = FakeWeCom::new(3, (0..6).map(|number| text(&format!("m{number}"), &format!("wm{number}"))));
     let store = FakeStore::default();
     let mut inbox = builder(&wecom, store.clone()).open().await.unwrap();
-    let mut page = Vec::new();
-    for _ in 0..3 {
-        page.push(inbox.next().await.unwrap().unwrap());
+    let mut out = Vec::new();
+    for number in 0..6 {
+        let delivery = inbox.next().await.unwrap().unwrap();
+        assert_eq!(delivery.id(), format!("m{number}"), "the next page is read and handed out meanwhile");
+        out.push(Some(delivery));
     }
-    for delivery in [page.pop().unwrap(), page.remove(0)] {
+    for (number, cursor) in [(2, None), (4, None), (1, None), (0, Some("c3")), (5, Some("c3")), (3, Some("c6"))] {
+        out[number].take().unwrap().ack();
+        assert!(timeout(SECOND, inbox.next()).await.is_err());
+        let state = store.state().await;
+        assert_eq!(state.cursor.as_deref(), cursor, "after m{number}");
+        assert_eq!(
+            state.settled.last(),
+            Some(&format!("m{number}")),
+            "what is settled beyond the cursor is stored too"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn commits_come_at_once_and_then_every_half_second() {
+    let wecom = FakeWeCom::new(100, (0..100).map(|number| text(&format!("m{number:02}"), &format!("wm{number}"))));
+    let store = FakeStore::default();
+    let mut inbox = builder(&wecom, store.clone()).open().await.unwrap();
+    let started = Instant::now();
+    let mut late = 0;
+    while let Ok(Some(Ok(delivery))) = timeout(SECOND, inbox.next()).await {
+        sleep(Duration::from_millis(20)).await;
         delivery.ack();
-        assert!(timeout(Duration::from_millis(100), inbox.next()).await.is_err());
-        assert_eq!(store.cursors(), [None], "only the start is written");
+        let uncommitted = inbox.metrics().acked as usize - store.settled().len();
+        late = late.max(uncommitted);
     }
-    page.pop().unwrap().ack();
-    let next = inbox.next().await.unwrap().unwrap();
-    assert_eq!(store.cursors(), [None, Some("c3".into())]);
-    assert_eq!(store.commits()[1].settled, ["m0", "m1", "m2"], "in the order of the page, in one write");
-    assert_eq!(next.id(), "m3");
+    assert_eq!(store.settled().len(), 100);
+    assert!(late <= 26, "at most half a second of work is not stored: {late}");
+    let commits = store.commits().len();
+    assert!((4..=7).contains(&commits), "{commits} commits in {:?}", started.elapsed());
+    assert_eq!(store.commits()[1].settled, ["m00"], "the first one does not wait");
 }
 
 #[tokio::test(start_paused = true)]
@@ -81,14 +105,14 @@ async fn a_delivery_that_is_dropped_is_a_failed_try_and_holds_the_cursor() {
         assert_eq!((delivery.id(), delivery.tries()), ("m0", tries));
         let waited = started.elapsed().as_millis();
         assert!(tries == 1 || waited >= 500 << (tries - 2), "try {tries} after {waited} ms");
-        assert_eq!(store.cursors(), [None]);
+        assert!(store.cursors().iter().all(Option::is_none) && store.settled().is_empty());
     }
-    assert_eq!(inbox.metrics().retries, 2);
+    assert_eq!(inbox.metrics().retries, 3);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failing_message_is_parked_after_eight_tries_and_one_that_takes_long_after_sixty_seconds() {
-    for (slow, expected_tries, expected_reason) in [(0, 8, "always"), (9, 6, "always")] {
+async fn a_failing_message_is_parked_after_ten_minutes() {
+    for slow in [0, 9] {
         let wecom = FakeWeCom::new(10, [text("bad", "wmA"), text("good", "wmB")]);
         let store = FakeStore::default();
         let inbox = builder(&wecom, store.clone()).open().await.unwrap();
@@ -101,19 +125,46 @@ async fn a_failing_message_is_parked_after_eight_tries_and_one_that_takes_long_a
             Ok(())
         })
         .await;
-        assert!(started.elapsed() < Duration::from_secs(75));
+        let took = started.elapsed().as_secs();
+        assert!((530..=610).contains(&took), "{took} s");
         assert_eq!((summary.handled, summary.parked, summary.left), (1, 1, 0));
         let parked = store.parked().await;
-        assert_eq!((parked.len(), parked[0].id.as_str(), parked[0].tries), (1, "bad", expected_tries));
-        assert_eq!(parked[0].reason, expected_reason);
+        assert_eq!((parked.len(), parked[0].id.as_str(), &*parked[0].reason), (1, "bad", "always"));
+        if slow == 0 {
+            assert_eq!(parked[0].tries, 16, "after 0.5, 1, 2, 4, 8, 16, 32 s, then every minute");
+        }
         assert_eq!(parked[0].message().unwrap().msgid().unwrap().as_str(), "bad");
         assert_eq!(parked[0].keep_until - parked[0].parked_at, 30 * 86_400);
-        assert_eq!(store.state().await.settled, ["bad", "good"]);
+        assert_eq!(store.settled(), ["good", "bad"]);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_one_customer_waits_for_another_try_others_go_on_through_the_page_ahead() {
+async fn retries_can_be_set_by_class_and_by_failure() {
+    let wecom = FakeWeCom::new(10, ["class", "failure", "other"].map(|id| text(id, id)));
+    let store = FakeStore::default();
+    let inbox = builder(&wecom, store.clone())
+        .retry(FailureClass::Unknown, RetryPolicy::within(SECOND * 100).at_most(3))
+        .open()
+        .await
+        .unwrap();
+    let (summary, handle) = run_through(inbox, |delivery| async move {
+        match delivery.id() {
+            "class" => Err(Failure::retry("by its class")),
+            "failure" => Err(Failure::retry("its own").policy(RetryPolicy::within(SECOND * 2))),
+            _ => Ok(()),
+        }
+    })
+    .await;
+    assert_eq!((summary.handled, summary.parked), (1, 2));
+    let mut tries: Vec<_> = store.parked().await.into_iter().map(|parked| (parked.id, parked.tries)).collect();
+    tries.sort();
+    assert_eq!(tries, [("class".to_owned(), 3), ("failure".to_owned(), 3)], "after 0.5 and 1 s; 2 s more are too many");
+    assert_eq!(handle.metrics().failures, [(FailureClass::Unknown, 6)].into());
+}
+
+#[tokio::test(start_paused = true)]
+async fn others_do_not_wait_for_a_customer_whose_message_fails() {
     let customers = ["wmBad", "wmA", "wmB", "wmBad", "wmA", "wmB", "wmA"];
     let wecom = FakeWeCom::new(3, customers.iter().enumerate().map(|(number, who)| text(&format!("m{number}"), who)));
     let store = FakeStore::default();
@@ -132,34 +183,130 @@ async fn while_one_customer_waits_for_another_try_others_go_on_through_the_page_
     })
     .await;
     assert_eq!((summary.handled, summary.retries, summary.left), (7, 3, 0));
-    // Tries after 0.5, 1 and 2 seconds.
     let first = diary.times_of("m0");
     assert_eq!(first.windows(2).map(|pair| pair[1] - pair[0]).collect::<Vec<_>>(), [500, 1000, 2000]);
-    let order = diary.entries();
-    let place = |id: &str| order.iter().rposition(|noted| noted == id).unwrap();
-    assert!(place("m4") < place("m0") && place("m5") < place("m0"), "others went on: {order:?}");
-    assert!(place("m3") > place("m0"), "that customer's next message waited: {order:?}");
-    assert!(place("m6") > place("m3"), "no further page was begun: {order:?}");
-    assert_eq!(store.cursors(), [None, Some("c3".into()), Some("c6".into()), Some("c7".into())]);
+    let before_its_retry: Vec<String> = diary.entries().into_iter().filter(|id| id != "m0" && id != "m3").collect();
+    assert_eq!(before_its_retry, ["m1", "m2", "m4", "m5", "m6"]);
+    for id in ["m1", "m2", "m4", "m5", "m6"] {
+        assert!(diary.times_of(id)[0] < 500, "{id} did not wait");
+    }
+    assert!(diary.times_of("m3")[0] >= *first.last().unwrap(), "that customer's next message waited");
+    assert_eq!(store.state().await.cursor.as_deref(), Some("c7"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_a_page_goes_on_the_page_ahead_is_not_put_to_work_however_long_that_takes() {
-    let customers = ["wmA", "wmA", "wmA", "wmA", "wmB"];
-    let wecom = FakeWeCom::new(4, customers.iter().enumerate().map(|(number, who)| text(&format!("m{number}"), who)));
-    let diary = Diary::new();
-    let inbox = builder(&wecom, Memory::new()).open().await.unwrap();
-    let noted = diary.clone();
-    run_through(inbox, move |delivery| {
-        noted.note(delivery.id());
-        async {
-            sleep(Duration::from_millis(400)).await;
-            Ok(())
+async fn a_handler_that_takes_too_long_has_failed() {
+    let wecom = FakeWeCom::new(10, [text("slow", "wmA"), text("m1", "wmA")]);
+    let store = FakeStore::default();
+    let inbox = builder(&wecom, store.clone()).handler_timeout(SECOND * 5).open().await.unwrap();
+    let started = Instant::now();
+    let (summary, handle) = run_through(inbox, |delivery| async move {
+        if delivery.id() == "slow" && delivery.tries() == 1 {
+            sleep(SECOND * 3600).await;
         }
+        Ok(())
     })
     .await;
-    let started = diary.times_of("m4")[0];
-    assert!((1600..1700).contains(&started), "a crash before would have repeated two pages: {started} ms");
+    assert_eq!((summary.handled, summary.retries, started.elapsed().as_secs()), (2, 1, 5));
+    assert_eq!(handle.metrics().failures, [(FailureClass::TimedOut, 1)].into());
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_failure_reaches_the_hook_and_the_metrics_without_its_text() {
+    let wecom = FakeWeCom::new(10, [text("m0", "wmA"), text("m1", "wmB")]);
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let noted = heard.clone();
+    let inbox = builder(&wecom, Memory::new())
+        .on_failure(move |delivery, failure| {
+            let text = format!("{} {} {} {}", delivery.id(), delivery.tries(), failure.class(), failure.reason());
+            noted.lock().unwrap().push(text);
+            assert!(delivery.id() != "m1", "a panic that the test wants");
+        })
+        .open()
+        .await
+        .unwrap();
+    let (summary, handle) = run_through(inbox, |delivery| async move {
+        match (delivery.id(), delivery.tries()) {
+            ("m0", 1) => Err(std::io::Error::other("what the customer wrote"))?,
+            ("m1", 1) => panic!("a panic that the test wants"),
+            _ => {}
+        }
+        Ok(())
+    })
+    .await;
+    assert_eq!((summary.handled, summary.retries), (2, 2));
+    let mut heard = heard.lock().unwrap().clone();
+    heard.sort();
+    assert_eq!(heard, ["m0 1 unknown what the customer wrote", "m1 1 panic the handler panicked"]);
+    let metrics = handle.metrics();
+    assert_eq!(metrics.failures, [(FailureClass::Unknown, 1), (FailureClass::Panic, 1)].into());
+    let last = metrics.last_failure.unwrap();
+    assert!(!format!("{last:?}").contains("wrote") && !last.text.is_empty(), "{last:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_read_or_handed_out_while_it_is_paused() {
+    let wecom = FakeWeCom::new(1, (0..4).map(|number| text(&format!("m{number}"), &format!("wm{number}"))));
+    let mut inbox = builder(&wecom, Memory::new()).open().await.unwrap();
+    let handle = inbox.handle();
+    let first = inbox.next().await.unwrap().unwrap();
+    handle.pause();
+    assert!(timeout(SECOND * 100, inbox.next()).await.is_err());
+    let pulls = wecom.pulls();
+    first.ack();
+    assert!(timeout(SECOND * 100, inbox.next()).await.is_err());
+    assert_eq!((handle.metrics().status, handle.metrics().acked, wecom.pulls()), (Status::Paused, 1, pulls));
+    handle.resume();
+    assert_eq!(drain(&mut inbox, SECOND).await.0, ["m1", "m2", "m3"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_servicer_wrote_is_settled_without_being_delivered() {
+    let by_servicer = text("s0", "wmA").replace(r#""origin":3"#, r#""origin":5,"servicer_userid":"zhangsan""#);
+    for takes_servicers in [false, true] {
+        let wecom = FakeWeCom::new(1, [by_servicer.clone(), text("m1", "wmA")]);
+        let store = FakeStore::default();
+        let mut builder = builder(&wecom, store.clone());
+        if takes_servicers {
+            builder = builder.deliver_servicer_messages();
+        }
+        let mut inbox = builder.open().await.unwrap();
+        if takes_servicers {
+            let delivery = inbox.next().await.unwrap().unwrap();
+            let refused = delivery.reply(Text::new("hi").unwrap()).await.unwrap_err();
+            assert!(matches!(refused, Error::InvalidInput { .. }), "{refused}");
+            delivery.ack();
+        }
+        assert_eq!(drain(&mut inbox, SECOND).await.0, ["m1"]);
+        assert_eq!(inbox.metrics().servicer_messages, u64::from(!takes_servicers));
+        assert_eq!(store.state().await.cursor.as_deref(), Some("c2"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_window_parks_the_oldest_message_that_waits_for_a_retry() {
+    let log = (0..40).map(|number| text(&format!("m{number:02}"), if number < 30 { "wmBad" } else { "wmGood" }));
+    let wecom = FakeWeCom::new(5, log);
+    let store = FakeStore::default();
+    let inbox = builder(&wecom, store.clone()).max_unsettled(10).open().await.unwrap();
+    let started = Instant::now();
+    let handle = inbox.handle();
+    let run = tokio::spawn(inbox.run(|delivery| async move {
+        if delivery.message().external_userid().unwrap().as_str() == "wmBad" {
+            return Err(Failure::retry("always"));
+        }
+        Ok(())
+    }));
+    while handle.metrics().acked < 10 {
+        sleep(Duration::from_millis(10)).await;
+    }
+    assert!(started.elapsed() < SECOND, "the other customer waits no longer than it takes to fill the window");
+    let metrics = handle.metrics();
+    assert!(metrics.parked_when_full >= 20, "{metrics:?}");
+    let parked = store.parked().await;
+    assert_eq!(parked[0].id, "m00");
+    assert!(parked[0].reason.contains("the window was full"), "{}", parked[0].reason);
+    run.abort();
 }
 
 #[tokio::test(start_paused = true)]
@@ -251,38 +398,6 @@ async fn an_answer_within_the_handler_counts_and_its_result_no_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_parked_message_is_listed_replayed_and_goes_when_it_is_acknowledged() {
-    let wecom = FakeWeCom::new(10, [text("m0", "wmA"), text("m1", "wmB")]);
-    let store = FakeStore::default();
-    let mut inbox = builder(&wecom, store.clone()).open().await.unwrap();
-    for _ in 0..2 {
-        inbox.next().await.unwrap().unwrap().park("look at this");
-    }
-    assert!(timeout(SECOND, inbox.next()).await.is_err());
-    let handle = inbox.handle();
-    let ids = |parked: Vec<wecom_kf_inbox::store::Parked>| parked.into_iter().map(|one| one.id).collect::<Vec<_>>();
-    assert_eq!(ids(handle.parked().await.unwrap()), ["m0", "m1"]);
-
-    assert!(!handle.replay("m9").await.unwrap());
-    assert!(handle.replay("m0").await.unwrap());
-    let again = inbox.next().await.unwrap().unwrap();
-    assert_eq!(again.id(), "m0");
-    assert_eq!(store.parked().await.len(), 2, "it stays until it is acknowledged");
-    again.ack();
-    assert!(timeout(SECOND, inbox.next()).await.is_err());
-    assert_eq!(ids(handle.parked().await.unwrap()), ["m1"]);
-
-    assert!(handle.replay("m1").await.unwrap());
-    inbox.next().await.unwrap().unwrap().park("still no good");
-    assert!(timeout(SECOND, inbox.next()).await.is_err());
-    let parked = handle.parked().await.unwrap();
-    assert_eq!((parked.len(), parked[0].reason.as_str()), (1, "still no good"));
-    assert!(handle.drop_parked("m1").await.unwrap());
-    assert!(!handle.drop_parked("m1").await.unwrap());
-    assert_eq!(store.state().await.cursor.as_deref(), Some("c2"));
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_fresh_welcome_overtakes_other_customers_and_never_its_own_earlier_messages() {
     let log = [
         text("a0", "wmA"),
@@ -293,17 +408,8 @@ async fn a_fresh_welcome_overtakes_other_customers_and_never_its_own_earlier_mes
     ];
     let wecom = FakeWeCom::new(10, log);
     let mut inbox = builder(&wecom, Memory::new()).open().await.unwrap();
-    let (ids, _) = crate::reading::drain(&mut inbox, SECOND).await;
+    let (ids, _) = drain(&mut inbox, SECOND).await;
     assert_eq!(ids, ["c0", "c1", "a0", "b0", "d0"], "a code that ran out overtakes nobody");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_page_ahead_with_a_fresh_welcome_is_put_to_work_at_once() {
-    let wecom = FakeWeCom::new(1, [text("a0", "wmA"), enters("d0", "wmD", now())]);
-    let mut inbox = builder(&wecom, Memory::new()).open().await.unwrap();
-    let _held = inbox.next().await.unwrap().unwrap();
-    let welcome = timeout(Duration::from_millis(100), inbox.next()).await.expect("it does not wait");
-    assert_eq!(welcome.unwrap().unwrap().id(), "d0");
 }
 
 #[tokio::test(start_paused = true)]
@@ -312,6 +418,6 @@ async fn a_message_without_a_msgid_is_told_apart_by_what_it_says() {
         |words: &str| format!(r#"{{"external_userid":"wmA","msgtype":"text","text":{{"content":"{words}"}}}}"#);
     let wecom = FakeWeCom::new(10, [without("one"), without("two"), without("one")]);
     let mut inbox = builder(&wecom, Memory::new()).open().await.unwrap();
-    let (ids, _) = crate::reading::drain(&mut inbox, SECOND).await;
+    let (ids, _) = drain(&mut inbox, SECOND).await;
     assert!(ids.len() == 2 && ids.iter().all(|id| id.starts_with("raw:") && id.len() == 36), "{ids:?}");
 }

@@ -1,11 +1,13 @@
 //! The inbox against a fake of WeCom without sockets, on a paused clock; and against the simulator.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod delays;
 mod fake;
 mod handling;
+mod killers;
 mod model;
 mod reading;
-mod secrets;
+mod replay;
 mod simulator;
 mod starting;
 mod stores;

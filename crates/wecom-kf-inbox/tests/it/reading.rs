@@ -6,35 +6,10 @@ use futures_util::StreamExt;
 use tokio::time::{Instant, sleep};
 use wecom_kf::ErrCode;
 use wecom_kf::message::Content;
-use wecom_kf_callback::Event;
 use wecom_kf_inbox::store::{Memory, ParkedKind};
-use wecom_kf_inbox::{CallbackEvent, Error, Inbox, Status, UnreadableThen};
+use wecom_kf_inbox::{Error, Status, UnreadableThen};
 
-use crate::fake::{Answer, FakeStore, FakeWeCom, KF, builder, caught_up, now, text};
-
-/// A callback that tells of messages.
-pub(crate) fn callback(open_kfid: &str, token: &str, create_time: i64) -> CallbackEvent {
-    Event::parse(format!(
-        "<xml><ToUserName>ww1</ToUserName><CreateTime>{create_time}</CreateTime><MsgType>event</MsgType>\
-         <Event>kf_msg_or_event</Event><Token>{token}</Token><OpenKfId>{open_kfid}</OpenKfId></xml>"
-    ))
-    .unwrap()
-}
-
-/// Reads and acknowledges until nothing comes for so long. The ids, and the errors.
-pub(crate) async fn drain(inbox: &mut Inbox, patience: Duration) -> (Vec<String>, Vec<Error>) {
-    let (mut ids, mut errors) = (Vec::new(), Vec::new());
-    while let Ok(Some(item)) = tokio::time::timeout(patience, inbox.next()).await {
-        match item {
-            Ok(delivery) => {
-                ids.push(delivery.id().to_owned());
-                delivery.ack();
-            }
-            Err(error) => errors.push(error),
-        }
-    }
-    (ids, errors)
-}
+use crate::fake::{Answer, FakeStore, FakeWeCom, KF, builder, callback, caught_up, drain, now, text};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -91,13 +66,14 @@ async fn one_odd_message_among_many_costs_itself_only_and_the_cursor_moves_on() 
 
 #[tokio::test(start_paused = true)]
 async fn errors_are_items_and_the_same_page_is_asked_for_again_after_800_ms_doubling_to_30_s() {
-    let wecom = FakeWeCom::new(1, [text("m0", "wmA"), text("m1", "wmA")]).delay(Duration::ZERO);
+    let wecom = FakeWeCom::new(1, [text("m0", "wmA")]).delay(Duration::ZERO);
     let mut inbox = builder(&wecom, Memory::new()).open().await.unwrap();
     inbox.next().await.unwrap().unwrap().ack();
-    // The next page is asked for already.
+    wecom.add([text("m1", "wmA")]);
     for _ in 0..8 {
         wecom.fault(Answer::Errcode(-1));
     }
+    inbox.wake(&callback(KF, "T", now()));
     let (ids, errors) = drain(&mut inbox, Duration::from_secs(31)).await;
     assert_eq!(ids, ["m1"]);
     assert_eq!(errors.len(), 8);
@@ -217,14 +193,31 @@ async fn a_slow_poll_finds_what_no_callback_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_a_page_is_handled_the_next_is_fetched_and_no_more_than_that() {
+async fn it_reads_ahead_until_the_window_is_full() {
+    let wecom = FakeWeCom::new(10, (0..100).map(|number| text(&format!("m{number}"), &format!("wm{number}"))));
+    let mut inbox = builder(&wecom, Memory::new()).max_unsettled(25).open().await.unwrap();
+    let first = inbox.next().await.unwrap().unwrap();
+    // Nobody polls the stream meanwhile.
+    sleep(SECOND).await;
+    assert_eq!((wecom.pulls(), inbox.metrics().lag_messages), (3, 30), "by less than a page more than the window has");
+    let mut held = Vec::new();
+    for settled in 1..10 {
+        let delivery = inbox.next().await.unwrap().unwrap();
+        if settled < 6 { delivery.ack() } else { held.push(delivery) }
+    }
+    sleep(SECOND).await;
+    assert_eq!(wecom.pulls(), 3, "25 of them are still unsettled");
+    first.ack();
+    sleep(SECOND).await;
+    assert_eq!((wecom.pulls(), inbox.metrics().lag_messages), (4, 34));
+}
+
+#[tokio::test(start_paused = true)]
+async fn fetching_and_handling_overlap() {
     let wecom = FakeWeCom::new(1, (0..10).map(|number| text(&format!("m{number}"), "wmA")));
     let wecom = wecom.delay(Duration::from_millis(20));
     let mut inbox = builder(&wecom, Memory::new()).open().await.unwrap();
     let first = inbox.next().await.unwrap().unwrap();
-    // Nobody polls the stream meanwhile.
-    sleep(SECOND).await;
-    assert_eq!(wecom.pulls(), 2);
     let started = Instant::now();
     first.ack();
     for _ in 0..9 {
@@ -235,6 +228,34 @@ async fn while_a_page_is_handled_the_next_is_fetched_and_no_more_than_that() {
     // Nine times the longer of 20 and 30 ms, not their sum.
     let took = started.elapsed().as_millis();
     assert!((270..300).contains(&took), "{took} ms");
+}
+
+#[tokio::test(start_paused = true)]
+async fn circular_cursors_are_told_once_and_read_at_the_pace_of_polls() {
+    for is_growing in [false, true] {
+        let (wecom, store) = (FakeWeCom::new(1, []), FakeStore::default());
+        for number in 0..2000 {
+            let cursor = if is_growing { number } else { number % 2 };
+            let body = format!(r#"{{"errcode":0,"next_cursor":"x{cursor}","has_more":1,"msg_list":[]}}"#);
+            wecom.fault(Answer::Body(body));
+        }
+        let mut inbox = builder(&wecom, store.clone()).open().await.unwrap();
+        let until = Instant::now() + 10 * Duration::from_secs(60);
+        let mut errors = Vec::new();
+        while let Ok(item) = tokio::time::timeout_at(until, inbox.next()).await {
+            errors.push(item.unwrap().unwrap_err());
+        }
+        assert!((15..=30).contains(&wecom.pulls()), "{} calls in ten minutes", wecom.pulls());
+        assert!(store.commits().len() <= wecom.pulls() + 1);
+        assert_eq!(errors.len(), usize::from(!is_growing), "{errors:?}");
+        assert!(errors.iter().all(|error| matches!(error, Error::CursorCircle)));
+        // A message that comes after all is found, and a callback is heard.
+        wecom.clear_faults(0);
+        wecom.add([text("m0", "wmA")]);
+        inbox.wake(&callback(KF, "T", now()));
+        let patience = Duration::from_secs(31);
+        assert_eq!(drain(&mut inbox, patience).await.0, ["m0"]);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -302,12 +323,16 @@ async fn what_it_does_can_be_seen_from_outside() {
     assert_eq!(inbox.metrics().status, Status::Opened);
     let first = inbox.next().await.unwrap().unwrap();
     let second = inbox.next().await.unwrap().unwrap();
+    let third = inbox.next().await.unwrap().unwrap();
     assert!(tokio::time::timeout(Duration::from_millis(100), inbox.next()).await.is_err());
     let metrics = inbox.metrics();
-    assert_eq!((metrics.status, metrics.lag_messages, metrics.delivered), (Status::Reads, 3, 2));
+    assert_eq!((metrics.status, metrics.lag_messages, metrics.delivered), (Status::Reads, 3, 3));
+    assert_eq!((metrics.in_progress, metrics.settled_ahead), (3, 0));
     assert!(metrics.lag_seconds() <= 2 && metrics.oldest_send_time.is_some());
-    first.ack();
     second.ack();
+    assert_eq!((inbox.metrics().in_progress, inbox.metrics().settled_ahead), (2, 1));
+    first.ack();
+    third.ack();
     drain(&mut inbox, SECOND).await;
     let metrics = inbox.metrics();
     assert_eq!((metrics.status, metrics.lag_messages, metrics.lag_seconds()), (Status::CaughtUp, 0, 0));

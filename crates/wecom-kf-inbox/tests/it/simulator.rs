@@ -13,12 +13,12 @@ use wecom_kf_inbox::{
 };
 use wecom_kf_sim::{Simulator, op};
 
-use crate::fake::now;
-use crate::reading::callback;
+use crate::fake::{callback, now};
 
 fn client_with(sim: &Simulator, secret: &str) -> Client {
     let credentials = Credentials::new(sim.corp_id(), secret);
-    Client::builder(credentials).base_url(sim.base_url()).http(|http| http.no_proxy()).build().unwrap()
+    let builder = Client::builder(credentials).base_url(sim.base_url()).pacing(wecom_kf::Pacing::unlimited());
+    builder.http(|http| http.no_proxy()).build().unwrap()
 }
 
 fn client(sim: &Simulator) -> Client {
@@ -61,6 +61,91 @@ async fn a_second_try_of_a_handler_does_not_answer_twice() {
     let heard: Vec<String> = wang.heard().iter().map(|heard| heard.text().unwrap().to_owned()).collect();
     assert_eq!(heard, ["你好", "还有别的吗？"]);
     assert_eq!(sim.calls(op::SEND_MSG), 6, "each was sent three times, and refused twice with 95033");
+}
+
+#[tokio::test]
+async fn a_reply_that_is_repeated_after_its_answers_were_lost_is_heard_once() {
+    let sim = Simulator::start().await.unwrap();
+    let wang = sim.customer("小王");
+    wang.says("你好");
+    // More often than the client repeats by itself.
+    sim.fault(op::SEND_MSG).reset_after().times(3);
+    let inbox = opened(&sim).await;
+    let handle = inbox.handle();
+    let failed = Arc::new(AtomicUsize::new(0));
+    let counted = failed.clone();
+    let run = tokio::spawn(inbox.run(move |delivery| {
+        let counted = counted.clone();
+        async move {
+            while delivery.reply(Text::new("您好")?).await.is_err() {
+                counted.fetch_add(1, SeqCst);
+            }
+            delivery.reply(Text::new("还有别的吗？")?).await?;
+            Ok(())
+        }
+    }));
+    until(|| handle.metrics().acked == 1).await;
+    run.abort();
+    let heard: Vec<String> = wang.heard().iter().map(|heard| heard.text().unwrap().to_owned()).collect();
+    assert_eq!(heard, ["您好", "还有别的吗？"]);
+    assert!(failed.load(SeqCst) > 0, "an answer was lost");
+}
+
+#[tokio::test]
+async fn replies_with_names_are_each_heard_once_whatever_the_order() {
+    let sim = Simulator::start().await.unwrap();
+    let wang = sim.customer("小王");
+    wang.says("你好");
+    let inbox = opened(&sim).await;
+    let handle = inbox.handle();
+    let run = tokio::spawn(inbox.run(|delivery| async move {
+        if delivery.tries() == 1 {
+            delivery.reply_as("wait", Text::new("请稍等")?).await?;
+            return Err(Failure::retry("the model is busy"));
+        }
+        delivery.reply_as("answer", Text::new("答案")?).await?;
+        delivery.reply_as("wait", Text::new("请稍等")?).await?;
+        Ok(())
+    }));
+    until(|| handle.metrics().acked == 1).await;
+    run.abort();
+    let heard: Vec<String> = wang.heard().iter().map(|heard| heard.text().unwrap().to_owned()).collect();
+    assert_eq!(heard, ["请稍等", "答案"]);
+}
+
+#[tokio::test]
+async fn a_bot_that_was_down_does_not_repeat_what_a_servicer_wrote() {
+    let sim = Simulator::builder().servicer("zhangsan").start().await.unwrap();
+    let wang = sim.customer("小王");
+    wang.says("转人工");
+    sim.servicer("zhangsan").says(&wang, "您的退款已批准");
+    sim.servicer("zhangsan").ends(&wang).unwrap();
+    wang.says("谢谢");
+    let inbox = opened(&sim).await;
+    let handle = inbox.handle();
+    let run = tokio::spawn(inbox.run(|delivery| async move {
+        if let Content::Text(text) = delivery.content() {
+            delivery.reply(Text::new(format!("机器人：{}", text.content))?).await?;
+        }
+        Ok(())
+    }));
+    until(|| wang.heard().iter().any(|heard| heard.to_string().contains("谢谢"))).await;
+    run.abort();
+    let heard: Vec<String> = wang.heard().iter().map(|heard| heard.to_string()).collect();
+    assert!(!heard.iter().any(|heard| heard.contains("机器人：您的退款")), "{heard:?}");
+    assert_eq!(handle.metrics().servicer_messages, 1);
+}
+
+#[tokio::test]
+async fn a_network_that_is_down_ends_no_opening() {
+    let builder = Client::builder(Credentials::new("ww1", "secret")).base_url("http://127.0.0.1:9");
+    let client = builder.http(|http| http.no_proxy()).build().unwrap();
+    let group = InboxGroup::builder(client.clone()).open().await.unwrap();
+    let handle = group.handle();
+    let run = tokio::spawn(group.run(|_| async { Ok(()) }));
+    handle.stop();
+    timeout(Duration::from_secs(60), run).await.expect("it ends").unwrap();
+    assert!(Inbox::builder(client, "wk1").open().await.is_ok());
 }
 
 #[tokio::test]

@@ -1,14 +1,14 @@
 //! Where an inbox begins, and how it ends.
 
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
 use futures_util::StreamExt;
 use tokio::time::{Instant, sleep, timeout};
-use wecom_kf_inbox::store::{InboxStore, Memory};
-use wecom_kf_inbox::{ColdStart, Error, Inbox};
+use wecom_kf_inbox::store::{InboxStore, Memory, ParkedQuery, StoreError};
+use wecom_kf_inbox::{ColdStart, Delivery, Error, Failure, Inbox, RetryPolicy, Status};
 
-use crate::fake::{FakeStore, FakeWeCom, KF, builder, client, now, text, text_at};
-use crate::reading::{callback, drain};
+use crate::fake::{FakeStore, FakeWeCom, KF, builder, callback, client, drain, now, text, text_at};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -112,7 +112,7 @@ async fn times_without_end_are_times_that_never_come() {
     let store = FakeStore::default();
     let never = Duration::MAX;
     let inbox = builder(&wecom, store.clone()).poll(never).lease(never).stop_within(never);
-    let mut inbox = inbox.tries(2, never).keep_parked(never).open().await.unwrap();
+    let mut inbox = inbox.retries(RetryPolicy::within(never).at_most(2)).keep_parked(never).open().await.unwrap();
     for _ in 0..2 {
         let delivery = inbox.next().await.unwrap().unwrap();
         if delivery.id() == "m0" { delivery.ack() } else { delivery.retry_later() }
@@ -125,48 +125,125 @@ async fn times_without_end_are_times_that_never_come() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_restart_goes_on_from_the_cursor_and_filters_repeats() {
-    let wecom = FakeWeCom::new(2, (0..5).map(|number| text(&format!("m{number}"), "wmA")));
+async fn a_restart_continues_from_what_is_stored_and_filters_repeats() {
+    let wecom = FakeWeCom::new(2, (0..6).map(|number| text(&format!("m{number}"), "wmA")));
     let store = FakeStore::default();
-    let mut inbox = opened(&wecom, &store, ColdStart::Everything).await;
-    for expected in ["m0", "m1", "m2"] {
-        let delivery = inbox.next().await.unwrap().unwrap();
-        assert_eq!(delivery.id(), expected);
-        delivery.ack();
+    for (patience, expected) in [(SECOND, ["m0", "m1", "m2"]), (Duration::ZERO, ["m3", "m4", "m5"])] {
+        let mut inbox = opened(&wecom, &store, ColdStart::Everything).await;
+        for expected in expected {
+            let delivery = inbox.next().await.unwrap().unwrap();
+            assert_eq!(delivery.id(), expected);
+            delivery.ack();
+        }
+        sleep(patience).await;
+        drop(inbox);
+        sleep(SECOND).await;
     }
-    // m2 was acknowledged, its page was not: a crash repeats it.
-    drop(inbox);
-    sleep(SECOND).await;
+    assert_eq!(
+        store.settled(),
+        ["m0", "m1", "m2", "m3"],
+        "what was acknowledged in the last half second is not stored"
+    );
     let mut inbox = opened(&wecom, &store, ColdStart::FromNow).await;
-    assert_eq!(drain(&mut inbox, SECOND).await.0, ["m2", "m3", "m4"]);
-    // WeCom gives an old page again.
-    wecom.add([text("m3", "wmA"), text("m5", "wmA")]);
-    assert_eq!(drain(&mut inbox, Duration::from_secs(31)).await.0, ["m5"]);
-    assert_eq!(inbox.metrics().duplicates, 1);
+    assert_eq!(drain(&mut inbox, SECOND).await.0, ["m4", "m5"], "it is repeated");
+    // WeCom returns an old message again.
+    wecom.add([text("m3", "wmA"), text("m6", "wmA")]);
+    assert_eq!(drain(&mut inbox, Duration::from_secs(31)).await.0, ["m6"]);
+    assert!(inbox.metrics().duplicates >= 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_finishes_the_page_at_work_commits_and_ends() {
-    let wecom = FakeWeCom::new(4, (0..12).map(|number| text(&format!("m{number}"), "wmA")));
+async fn a_stop_hands_out_nothing_new_and_lets_what_is_in_progress_end() {
+    let wecom = FakeWeCom::new(4, (0..40).map(|number| text(&format!("m{number:02}"), &format!("wm{number}"))));
     let store = FakeStore::default();
-    let inbox = opened(&wecom, &store, ColdStart::Everything).await;
-    let stop = sleep(Duration::from_millis(1500));
+    let inbox = builder(&wecom, store.clone()).concurrency(3).open().await.unwrap();
+    let started = Instant::now();
+    let begun = Arc::new(Mutex::new(Vec::new()));
+    let noted = begun.clone();
     let summary = inbox
-        .run_until(stop, |_| async {
-            sleep(Duration::from_millis(250)).await;
-            Ok(())
+        .run_until(sleep(Duration::from_millis(4500)), move |_| {
+            noted.lock().unwrap().push(started.elapsed());
+            async {
+                sleep(SECOND * 3).await;
+                Ok(())
+            }
         })
         .await
         .unwrap();
-    // At 1.5 s the sixth message was at work.
-    assert_eq!(summary.to_string(), "handled 8, parked 0, left 0");
-    assert_eq!(store.state().await.cursor.as_deref(), Some("c8"));
+    assert!(started.elapsed() < Duration::from_millis(6100), "{:?}", started.elapsed());
+    let begun = begun.lock().unwrap().clone();
+    assert!(begun.len() == 6 && begun.iter().all(|at| *at < Duration::from_millis(4500)), "{begun:?}");
+    assert_eq!((summary.handled, summary.parked, summary.left), (6, 0, 34), "none was aborted");
     let mut inbox = opened(&wecom, &store, ColdStart::Everything).await;
-    assert_eq!(inbox.next().await.unwrap().unwrap().id(), "m8", "at once: the lease was given back");
+    assert_eq!(inbox.next().await.unwrap().unwrap().id(), "m06", "at once: the lease was released");
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_stop_cannot_wait_for_is_repeated_and_nothing_else_of_its_page() {
+async fn a_stop_does_not_wait_for_a_message_that_waits_for_a_retry() {
+    let wecom = FakeWeCom::new(4, [text("m0", "wmA"), text("m1", "wmB")]);
+    let store = FakeStore::default();
+    let inbox = opened(&wecom, &store, ColdStart::Everything).await;
+    let started = Instant::now();
+    let fails =
+        |delivery: Delivery| async move { if delivery.id() == "m0" { Err(Failure::retry("no")) } else { Ok(()) } };
+    let summary = inbox.run_until(sleep(SECOND * 10), fails).await.unwrap();
+    assert!(started.elapsed() < SECOND * 10 + SECOND / 10, "{:?}", started.elapsed());
+    assert_eq!((summary.handled, summary.parked, summary.left), (1, 0, 1));
+    let mut inbox = opened(&wecom, &store, ColdStart::Everything).await;
+    assert_eq!(drain(&mut inbox, SECOND).await.0, ["m0"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_waits_for_a_handler_in_progress_and_not_for_a_retry_that_comes_due_meanwhile() {
+    let wecom = FakeWeCom::new(4, [text("slow", "wmA"), text("fails", "wmB"), text("m2", "wmB")]);
+    let store = FakeStore::default();
+    let inbox = opened(&wecom, &store, ColdStart::Everything).await;
+    let started = Instant::now();
+    let begun = Arc::new(Mutex::new(Vec::new()));
+    let noted = begun.clone();
+    let summary = inbox
+        .run_until(sleep(SECOND / 4), move |delivery| {
+            noted.lock().unwrap().push(delivery.id().to_owned());
+            async move {
+                if delivery.id() == "fails" {
+                    return Err(Failure::retry("no"));
+                }
+                sleep(SECOND * 3).await;
+                Ok(())
+            }
+        })
+        .await
+        .unwrap();
+    assert!((3000..3200).contains(&started.elapsed().as_millis()), "{:?}", started.elapsed());
+    assert_eq!(*begun.lock().unwrap(), ["slow", "fails"]);
+    assert_eq!((summary.handled, summary.left), (1, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_standby_reads_at_once_after_a_stop() {
+    let wecom = FakeWeCom::new(4, [text("m0", "wmA"), text("m1", "wmB")]);
+    let store = FakeStore::default();
+    let mut first = opened(&wecom, &store, ColdStart::Everything).await;
+    let mut second = opened(&wecom, &store, ColdStart::Everything).await;
+    first.next().await.unwrap().unwrap().ack();
+    let held = first.next().await.unwrap().unwrap();
+    assert!(timeout(SECOND * 600, second.next()).await.is_err(), "it stands by");
+    first.handle().stop();
+    let started = Instant::now();
+    let ends = async {
+        sleep(SECOND).await;
+        drop(held);
+        assert!(first.next().await.is_none());
+        Instant::now()
+    };
+    let (ended_at, next) = tokio::join!(ends, second.next());
+    assert_eq!(next.unwrap().unwrap().id(), "m1");
+    assert!(ended_at - started < SECOND + SECOND / 10);
+    assert!(ended_at.elapsed() < SECOND / 2, "{:?} after the stop", ended_at.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_stop_cannot_wait_for_is_repeated_and_nothing_else() {
     let wecom = FakeWeCom::new(4, (0..4).map(|number| text(&format!("m{number}"), &format!("wm{number}"))));
     let store = FakeStore::default();
     let inbox = opened(&wecom, &store, ColdStart::Everything).await;
@@ -174,7 +251,7 @@ async fn what_a_stop_cannot_wait_for_is_repeated_and_nothing_else_of_its_page() 
     let summary = inbox
         .run_until(sleep(SECOND), |delivery| async move {
             if delivery.id() == "m2" {
-                sleep(Duration::from_secs(3600)).await;
+                sleep(SECOND * 3600).await;
             }
             Ok(())
         })
@@ -189,7 +266,7 @@ async fn what_a_stop_cannot_wait_for_is_repeated_and_nothing_else_of_its_page() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_keeps_what_was_parked_and_replayed_while_another_message_of_the_page_is_not_answered() {
+async fn a_stop_keeps_what_was_parked_and_replayed_while_another_message_is_not_answered() {
     let wecom = FakeWeCom::new(4, [text("m0", "wmA"), text("m1", "wmB")]);
     let store = FakeStore::default();
     let mut inbox = opened(&wecom, &store, ColdStart::Everything).await;
@@ -210,13 +287,12 @@ async fn a_stop_keeps_what_was_parked_and_replayed_while_another_message_of_the_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_while_the_store_is_down_ends_in_time_and_writes_all_that_was_answered_if_the_store_is_back() {
+async fn a_stop_while_the_store_is_down_ends_in_time_and_says_what_is_left() {
     for is_back in [false, true] {
         let wecom = FakeWeCom::new(1, [text("m0", "wmA"), text("m1", "wmB")]);
         let store = FakeStore::default();
         let mut inbox = opened(&wecom, &store, ColdStart::Everything).await;
         let first = inbox.next().await.unwrap().unwrap();
-        // It takes long, so that the page ahead is put to work.
         let second = inbox.next().await.unwrap().unwrap();
         store.fail_next(usize::MAX);
         first.ack();
@@ -224,26 +300,27 @@ async fn a_stop_while_the_store_is_down_ends_in_time_and_writes_all_that_was_ans
         second.ack();
         inbox.handle().stop();
         let started = Instant::now();
-        while let Ok(Some(item)) = timeout(Duration::from_secs(7), inbox.next()).await {
+        while let Ok(Some(item)) = timeout(SECOND * 7, inbox.next()).await {
             assert!(item.is_err());
         }
         if is_back {
             store.fail_next(0);
         }
-        assert!(timeout(Duration::from_secs(60), inbox.next()).await.expect("it ends").is_none());
-        assert_eq!(started.elapsed().as_secs(), 20);
+        assert!(timeout(SECOND * 60, inbox.next()).await.expect("it ends").is_none());
+        assert!(started.elapsed() <= SECOND * 20 + SECOND / 10, "{:?}", started.elapsed());
         assert_eq!(store.state().await.cursor, is_back.then(|| "c2".to_owned()));
+        assert_eq!(inbox.metrics().lag_messages, if is_back { 0 } else { 2 }, "what is not stored is left");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_ends_after_a_stop_when_what_is_out_was_answered() {
+async fn a_stream_ends_after_a_stop_when_everything_that_is_out_was_answered() {
     let wecom = FakeWeCom::new(2, (0..4).map(|number| text(&format!("m{number}"), &format!("wm{number}"))));
     let store = FakeStore::default();
     let mut inbox = opened(&wecom, &store, ColdStart::Everything).await;
-    let first = inbox.next().await.unwrap().unwrap();
+    let (first, second) = (inbox.next().await.unwrap().unwrap(), inbox.next().await.unwrap().unwrap());
     inbox.handle().stop();
-    let second = inbox.next().await.unwrap().unwrap();
+    assert!(timeout(SECOND, inbox.next()).await.is_err(), "nothing new is handed out");
     first.ack();
     second.ack();
     assert!(inbox.next().await.is_none());
@@ -253,11 +330,26 @@ async fn a_stream_ends_after_a_stop_when_what_is_out_was_answered() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_store_that_is_down_at_the_start_is_waited_for_visibly() {
+    let wecom = FakeWeCom::new(2, [text("m0", "wmA")]);
+    let store = FakeStore::default();
+    store.fail_next_loads(5);
+    let mut inbox = opened(&wecom, &store, ColdStart::Everything).await;
+    assert!(matches!(inbox.next().await, Some(Err(Error::Store(StoreError::Down(_))))));
+    assert_eq!(inbox.metrics().status, Status::StoreIsDown);
+    assert_eq!(drain(&mut inbox, SECOND * 30).await.0, ["m0"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn settings_that_cannot_be_are_refused() {
     let build = || Inbox::builder(client(), KF).source(FakeWeCom::new(1, [])).store(Memory::new());
-    for bad in
-        [build().concurrency(0), build().tries(0, SECOND), build().lease(Duration::ZERO), build().poll(Duration::ZERO)]
-    {
+    for bad in [
+        build().concurrency(0),
+        build().retries(RetryPolicy::within(SECOND).at_most(0)),
+        build().max_unsettled(0),
+        build().lease(Duration::ZERO),
+        build().poll(Duration::ZERO),
+    ] {
         assert!(matches!(bad.open().await, Err(Error::Settings(_))));
     }
 }
@@ -269,9 +361,12 @@ async fn every_future_of_an_inbox_can_be_spawned() {
     }
     let inbox = spawnable(Inbox::builder(client(), KF).source(FakeWeCom::new(1, [])).open()).await.unwrap();
     let handle = inbox.handle();
-    drop(spawnable(async move { (handle.parked().await, handle.replay("").await) }));
+    drop(spawnable(async move {
+        (handle.parked(&ParkedQuery::first(1)).await, handle.replay("").await, handle.replay_all(|_| true).await)
+    }));
     drop(spawnable(inbox.run_until(async {}, |delivery| async move {
         delivery.reply(wecom_kf::message::Text::new("hi")?).await?;
+        delivery.reply_as("answer", wecom_kf::message::Text::new("hi")?).await?;
         delivery.welcome(wecom_kf::message::Text::new("hi")?).await?;
         Ok(())
     })));

@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use tokio::time::{Instant, advance, sleep, timeout};
-use wecom_kf_inbox::store::{Acquired, Commit, InboxStore, StoreError};
+use wecom_kf_inbox::store::{Acquired, Commit, Committed, Generation, InboxStore, StoreError};
 use wecom_kf_inbox::{ColdStart, Error, Inbox, Status};
 
-use crate::fake::{Answer, FakeStore, FakeWeCom, builder, caught_up, key, text};
-use crate::reading::drain;
+use crate::fake::{Answer, FakeStore, FakeWeCom, builder, drain, key, text};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -66,6 +65,8 @@ async fn of_two_inboxes_on_one_account_one_reads_and_the_other_takes_over_when_i
     assert_eq!(second.metrics().status, Status::StandsBy);
     delivery.ack();
     assert_eq!(first.next().await.unwrap().unwrap().id(), "m1");
+    // The acknowledgement is stored meanwhile.
+    sleep(SECOND).await;
     drop(first);
     let started = Instant::now();
     assert_eq!(second.next().await.unwrap().unwrap().id(), "m1");
@@ -79,7 +80,6 @@ async fn a_stale_reader_moves_nothing_drops_what_it_had_and_stands_by() {
     let mut inbox = opened(&wecom, &store).await;
     let (first, key) = (inbox.next().await.unwrap().unwrap(), key());
     // Somebody took the lease: the time of ours was over without our knowing, as after a standstill.
-    let state = store.state().await;
     let holder = {
         let mut left = Duration::from_secs(31);
         loop {
@@ -92,10 +92,12 @@ async fn a_stale_reader_moves_nothing_drops_what_it_had_and_stands_by() {
                     left = left.saturating_sub(SECOND);
                     assert!(!left.is_zero());
                 }
+                other => panic!("{other:?}"),
             }
         }
     };
-    let commit = Commit { revision: state.revision + 1, cursor: Some("c3".into()), ..Default::default() };
+    let mut commit = Commit::next(&store.state().await);
+    commit.cursor = Some("c3".into());
     store.memory.commit(&holder, &commit).await.unwrap();
     first.ack();
     let next = timeout(SECOND, inbox.next()).await;
@@ -115,11 +117,6 @@ async fn a_stale_reader_moves_nothing_drops_what_it_had_and_stands_by() {
     assert_eq!(drain(&mut inbox, Duration::from_secs(20)).await.0, ["m3"], "from where the other one was");
 }
 
-/// What another process writes that reads on.
-fn commit_of_another(revision: u64, cursor: Option<&str>) -> Commit {
-    Commit { revision, cursor: cursor.map(str::to_owned), settled: vec!["other".into()], ..Default::default() }
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_stop_before_the_place_was_looked_at_writes_nothing_over_what_another_reader_did() {
     let wecom = FakeWeCom::new(2, messages(6));
@@ -128,7 +125,7 @@ async fn a_stop_before_the_place_was_looked_at_writes_nothing_over_what_another_
     inbox.next().await.unwrap().unwrap().ack();
     let second = inbox.next().await.unwrap().unwrap();
     let thief = store.steal().await;
-    store.memory.commit(&thief, &commit_of_another(3, Some("c4"))).await.unwrap();
+    store.moves_on(&thief, Some("c4")).await;
     second.ack();
     assert!(matches!(inbox.next().await, Some(Err(Error::Store(StoreError::StaleLease)))));
     store.memory.release(&thief).await.unwrap();
@@ -137,7 +134,7 @@ async fn a_stop_before_the_place_was_looked_at_writes_nothing_over_what_another_
     inbox.handle().stop();
     assert!(inbox.next().await.is_none());
     let state = store.state().await;
-    assert_eq!((state.revision, state.cursor.as_deref()), (3, Some("c4")));
+    assert_eq!((state.settled.last().map(String::as_str), state.cursor.as_deref()), (Some("other"), Some("c4")));
     let next = store.memory.acquire(&key(), "next", SECOND).await.unwrap();
     assert!(matches!(next, Acquired::Lease(_)), "the lease was given back");
 }
@@ -150,14 +147,16 @@ async fn a_start_that_could_not_be_written_is_not_written_over_the_place_of_who_
     store.fail_next(1);
     assert!(matches!(inbox.next().await, Some(Err(Error::Store(StoreError::Down(_))))));
     let thief = store.steal().await;
-    store.memory.commit(&thief, &commit_of_another(5, Some("c4"))).await.unwrap();
+    let begun = Commit::whole(&Committed::new(Generation::random()));
+    store.memory.commit(&thief, &begun).await.unwrap();
+    store.moves_on(&thief, Some("c4")).await;
     assert!(matches!(inbox.next().await, Some(Err(Error::Store(StoreError::StaleLease)))));
     store.memory.release(&thief).await.unwrap();
     assert_eq!(drain(&mut inbox, Duration::from_secs(5)).await.0, Vec::<String>::new(), "all is read");
     inbox.handle().stop();
     assert!(inbox.next().await.is_none());
     let state = store.state().await;
-    assert_eq!((state.revision, state.cursor.as_deref()), (5, Some("c4")));
+    assert_eq!((state.settled.last().map(String::as_str), state.cursor.as_deref()), (Some("other"), Some("c4")));
 }
 
 #[tokio::test(start_paused = true)]
@@ -171,7 +170,7 @@ async fn the_commit_of_another_reader_is_not_taken_for_its_own() {
     let mut inbox = opened(&wecom, &store).await;
     let delivery = inbox.next().await.unwrap().unwrap();
     let thief = store.steal().await;
-    store.memory.commit(&thief, &commit_of_another(2, None)).await.unwrap();
+    store.moves_on(&thief, None).await;
     delivery.park("it would be lost");
     assert!(matches!(inbox.next().await, Some(Err(Error::Store(StoreError::StaleLease)))));
     store.memory.release(&thief).await.unwrap();
@@ -186,7 +185,7 @@ async fn a_stop_does_not_wait_for_what_another_reader_has_taken_over() {
     let mut inbox = opened(&wecom, &store).await;
     let _held = inbox.next().await.unwrap().unwrap();
     let thief = store.steal().await;
-    store.memory.commit(&thief, &commit_of_another(2, Some("c2"))).await.unwrap();
+    store.moves_on(&thief, Some("c2")).await;
     assert!(matches!(inbox.next().await, Some(Err(Error::Store(StoreError::StaleLease)))));
     store.memory.release(&thief).await.unwrap();
     assert!(timeout(SECOND, inbox.next()).await.is_err(), "before it reads on, what is out must come to its end");
@@ -197,6 +196,7 @@ async fn a_stop_does_not_wait_for_what_another_reader_has_taken_over() {
 #[cfg(feature = "redb")]
 #[tokio::test]
 async fn the_file_of_a_store_can_be_opened_anew_as_soon_as_its_inbox_has_ended() {
+    use crate::fake::caught_up;
     use wecom_kf_inbox::store::Redb;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("inbox.redb");
@@ -226,7 +226,7 @@ async fn an_answer_from_before_the_lease_was_lost_settles_nothing_that_came_afte
     let mut inbox = opened(&wecom, &store).await;
     let stale = inbox.next().await.unwrap().unwrap();
     let thief = store.steal().await;
-    store.memory.commit(&thief, &commit_of_another(3, None)).await.unwrap();
+    store.moves_on(&thief, None).await;
     assert!(matches!(inbox.next().await, Some(Err(Error::Store(StoreError::StaleLease)))));
     store.memory.release(&thief).await.unwrap();
     let again = inbox.next().await.unwrap().unwrap();
@@ -259,62 +259,62 @@ async fn when_the_store_forgets_whoever_stands_by_gives_way_to_the_one_who_read_
     for first_is in ["alive", "gone"] {
         let wecom = FakeWeCom::new(2, messages(6));
         let store = FakeStore::default();
-        let (mut first, mut second) = (opened(&wecom, &store).await, opened(&wecom, &store).await);
+        let mut first = Some(opened(&wecom, &store).await);
+        let mut second = opened(&wecom, &store).await;
         for _ in 0..3 {
-            first.next().await.unwrap().unwrap().ack();
+            first.as_mut().unwrap().next().await.unwrap().unwrap().ack();
         }
         assert!(timeout(SECOND, second.next()).await.is_err(), "the first one reads");
         store.memory.forget();
-        assert!(timeout(Duration::from_secs(25), second.next()).await.is_err(), "it knows that another one read");
-        if first_is == "alive" {
+        if first_is == "gone" {
+            first = None;
+        }
+        let next = timeout(Duration::from_secs(25), second.next()).await;
+        assert!(next.is_err(), "it knows that another one read: {next:?}");
+        if let Some(mut first) = first {
             assert_eq!(drain(&mut first, Duration::from_secs(20)).await.0, ["m3", "m4", "m5"], "nothing is repeated");
             assert_eq!(store.state().await.settled.len(), 6, "what was forgotten is back");
             assert!(timeout(Duration::from_secs(60), second.next()).await.is_err(), "it stands by");
         } else {
-            drop(first);
             assert_eq!(drain(&mut second, Duration::from_secs(60)).await.0.len(), 6, "as at its cold start");
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_former_reader_does_not_write_its_old_place_over_that_of_the_living_one() {
+    let wecom = FakeWeCom::new(2, messages(3));
+    let store = FakeStore::default();
+    let poll = SECOND * 5;
+    let mut former = builder(&wecom, store.clone()).holder("former").poll(poll).open().await.unwrap();
+    assert_eq!(drain(&mut former, SECOND).await.0, ["m0", "m1", "m2"]);
+    let mut living = builder(&wecom, store.clone()).holder("living").poll(poll).open().await.unwrap();
+    assert!(timeout(SECOND / 20, living.next()).await.is_err(), "it stands by");
+    // The lease of the former one ends without its knowledge, and the other one gets it.
+    let Ok(Acquired::Held { holder, .. }) = store.memory.acquire(&key(), "any", SECOND).await else { panic!() };
+    assert!(holder.starts_with("former"));
+    store.memory.acquire(&key(), &holder, Duration::ZERO).await.unwrap();
+    let mut handled = Vec::new();
+    for round in 0..20 {
+        wecom.add([text(&format!("n{round:02}"), "wmA")]);
+        handled.extend(drain(&mut living, SECOND * 3).await.0);
+        if round == 10 {
+            assert_eq!(former.metrics().status, Status::StandsBy);
+            store.memory.forget();
+        }
+    }
+    handled.extend(drain(&mut living, SECOND * 60).await.0);
+    let again = drain(&mut former, SECOND * 60).await.0;
+    let expected: Vec<String> = (0..20).map(|round| format!("n{round:02}")).collect();
+    assert_eq!((handled, again), (expected, Vec::new()), "each once, by the living one");
+    assert_eq!(store.state().await.settled.len(), 23);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_corrupt_store_ends_the_inbox_with_an_error() {
-    #[derive(Clone)]
-    struct Corrupt;
-    use wecom_kf::BoxFuture;
-    use wecom_kf_inbox::store::{InboxKey, InboxState, Lease, Parked};
-    fn corrupt<'a, T: Send + 'a>() -> BoxFuture<'a, Result<T, StoreError>> {
-        Box::pin(async { Err(StoreError::corrupt("a test said so")) })
-    }
-    impl InboxStore for Corrupt {
-        fn acquire<'a>(
-            &'a self,
-            _: &'a InboxKey,
-            _: &'a str,
-            _: Duration,
-        ) -> BoxFuture<'a, Result<Acquired, StoreError>> {
-            corrupt()
-        }
-        fn renew<'a>(&'a self, _: &'a Lease, _: Duration) -> BoxFuture<'a, Result<(), StoreError>> {
-            corrupt()
-        }
-        fn release<'a>(&'a self, _: &'a Lease) -> BoxFuture<'a, Result<(), StoreError>> {
-            corrupt()
-        }
-        fn load<'a>(&'a self, _: &'a InboxKey) -> BoxFuture<'a, Result<InboxState, StoreError>> {
-            Box::pin(async { Ok(InboxState::default()) })
-        }
-        fn commit<'a>(&'a self, _: &'a Lease, _: &'a Commit) -> BoxFuture<'a, Result<(), StoreError>> {
-            corrupt()
-        }
-        fn parked<'a>(&'a self, _: &'a InboxKey) -> BoxFuture<'a, Result<Vec<Parked>, StoreError>> {
-            corrupt()
-        }
-        fn drop_parked<'a>(&'a self, _: &'a InboxKey, _: &'a str) -> BoxFuture<'a, Result<bool, StoreError>> {
-            corrupt()
-        }
-    }
-    let inbox = builder(&FakeWeCom::new(1, []), Corrupt).open().await.unwrap();
+    let store = FakeStore::default();
+    let inbox = builder(&FakeWeCom::new(1, []), store.clone()).open().await.unwrap();
+    store.corrupt();
     let ended = timeout(SECOND, inbox.run(|_| async { Ok(()) })).await.unwrap();
     let error = ended.unwrap_err();
     assert!(error.is_final() && error.to_string().contains("do:"), "{error}");

@@ -79,10 +79,10 @@ async fn a_gettoken_that_fails_is_made_once_for_all_who_get_its_cause_with_the_r
     let clients = clients(&sim, &store);
     // After five failures the next one is held for 30 s, so that a slow machine changes nothing.
     let key = TokenKey::new(&sim.base_url(), &sim.corp_id(), &CorpSecret::from(sim.secret()));
-    let wish = TokenWish { rejected: None, at_least: Duration::ZERO, limit: Duration::from_secs(10) };
+    let wish = TokenWish::new(Duration::ZERO, Duration::from_secs(10));
     for _ in 0..5 {
         let TokenTurn::Refresh(refresh) = store.turn(&key, &wish).await.unwrap() else { panic!("nothing is held") };
-        let failure = TokenFailure { code: None, message: "before".to_owned() };
+        let failure = TokenFailure::new(None, "before");
         store.finish(&refresh, &TokenOutcome::Failed { failure, hold: Duration::ZERO }).await.unwrap();
     }
     let answers = join_all(clients.iter().map(|client| client.account().list())).await;

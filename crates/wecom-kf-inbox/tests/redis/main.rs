@@ -1,15 +1,13 @@
-//! The store on a real Redis, and processes that share one.
+//! Processes that share a real Redis.
 //!
 //! ```text
-//! cargo build -p wecom-kf-inbox --features conformance,redis-rustls --example worker
-//! cargo test -p wecom-kf-inbox --features conformance,redis-rustls --test redis -- --include-ignored
+//! cargo build -p wecom-kf-inbox --features redis --example worker
+//! cargo test -p wecom-kf-inbox --features redis --test redis -- --include-ignored
 //! ```
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod example;
 mod processes;
+#[allow(dead_code, reason = "other tests use more of it")]
 mod server;
-mod store;
-#[cfg(feature = "redis-rustls")]
-mod tls;
 mod worker;

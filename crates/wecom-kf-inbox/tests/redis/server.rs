@@ -1,3 +1,5 @@
+//! A `redis-server` for tests and benches.
+
 use std::io;
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -22,17 +24,34 @@ pub(crate) struct Server {
     process: Child,
     port: u16,
     folder: PathBuf,
-    persistence: Persistence,
+    /// Its arguments, except port and folder.
+    arguments: Vec<String>,
 }
 
 impl Server {
     pub(crate) async fn start(persistence: Persistence) -> Self {
-        let port = free_port();
-        let folder = std::env::temp_dir().join(format!("wecom-kf-redis-{}-{port}", std::process::id()));
-        std::fs::create_dir(&folder).unwrap();
-        let mut server = Self { process: spawn(port, &folder, persistence), port, folder, persistence };
-        server.is_up().await;
-        server
+        Self::start_with(persistence, &[]).await
+    }
+
+    /// With more arguments, such as `--replicaof`.
+    pub(crate) async fn start_with(persistence: Persistence, arguments: &[&str]) -> Self {
+        let (append, sync) = match persistence {
+            Persistence::Always => ("yes", "always"),
+            Persistence::EverySecond => ("yes", "everysec"),
+            Persistence::Nothing => ("no", "no"),
+        };
+        let all = [&["--save", "", "--appendonly", append, "--appendfsync", sync], arguments].concat();
+        let arguments: Vec<String> = all.into_iter().map(str::to_owned).collect();
+        // Somebody else may take a port that was free.
+        for _ in 0..10 {
+            let (port, folder) = (free_port(), new_folder());
+            let process = spawn(port, &folder, &arguments);
+            let mut server = Self { process, port, folder, arguments: arguments.clone() };
+            if server.is_up().await {
+                return server;
+            }
+        }
+        panic!("redis-server does not start");
     }
 
     pub(crate) fn url(&self) -> String {
@@ -62,28 +81,46 @@ impl Server {
     }
 
     pub(crate) async fn start_again(&mut self) {
-        self.process = spawn(self.port, &self.folder, self.persistence);
-        self.is_up().await;
+        self.process = spawn(self.port, &self.folder, &self.arguments);
+        assert!(self.is_up().await, "redis-server does not start again");
     }
 
     pub(crate) fn pid(&self) -> u32 {
         self.process.id()
     }
 
-    async fn is_up(&mut self) {
-        let until = Instant::now() + Duration::from_secs(20);
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Waits until it answers and has read its file. Returns false if it ends.
+    async fn is_up(&mut self) -> bool {
+        let until = Instant::now() + PATIENCE;
         loop {
-            if let Some(status) = self.process.try_wait().unwrap() {
-                panic!("redis-server ended with {status}");
+            if self.process.try_wait().unwrap().is_some() {
+                return false;
             }
-            // Opened means that scripts run: it has read its file.
-            match Redis::open(&self.url()).await {
-                Ok(_) => return,
-                Err(error) if Instant::now() > until => panic!("{error}"),
-                Err(_) => sleep(Duration::from_millis(20)).await,
+            let client = redis::Client::open(self.url()).unwrap();
+            if let Ok(mut connection) = client.get_multiplexed_async_connection().await {
+                let answer = redis::cmd("DBSIZE").query_async::<i64>(&mut connection).await;
+                // A login is for the test to give.
+                if answer.as_ref().map_or_else(|error| error.code() == Some("NOAUTH"), |_| true) {
+                    return true;
+                }
             }
+            assert!(Instant::now() < until, "redis-server does not answer");
+            sleep(Duration::from_millis(20)).await;
         }
     }
+}
+
+/// No test depends on how fast this machine is.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(crate) fn new_folder() -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("wecom-kf-redis-{}-{:x}", std::process::id(), fastrand::u64(..)));
+    std::fs::create_dir(&folder).unwrap();
+    folder
 }
 
 impl Drop for Server {
@@ -94,16 +131,11 @@ impl Drop for Server {
     }
 }
 
-fn spawn(port: u16, folder: &std::path::Path, persistence: Persistence) -> Child {
-    let (append, sync) = match persistence {
-        Persistence::Always => ("yes", "always"),
-        Persistence::EverySecond => ("yes", "everysec"),
-        Persistence::Nothing => ("no", "no"),
-    };
+fn spawn(port: u16, folder: &std::path::Path, arguments: &[String]) -> Child {
     let program = program();
     let started = Command::new(&program)
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--dir", &folder.to_string_lossy()])
-        .args(["--save", "", "--appendonly", append, "--appendfsync", sync])
+        .args(arguments)
         .stdout(Stdio::null())
         .spawn();
     match started {
@@ -120,8 +152,14 @@ pub(crate) fn program() -> String {
     std::env::var("WECOM_KF_REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned())
 }
 
+/// A port that is free now, and 10,000 above it another one, which a node of a cluster needs.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    loop {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        if port.checked_add(10_000).is_some_and(|second| TcpListener::bind(("127.0.0.1", second)).is_ok()) {
+            return port;
+        }
+    }
 }
 
 /// Sends a signal to a process of ours: SIGSTOP, SIGCONT, SIGKILL.

@@ -130,7 +130,8 @@ async fn a_process_of_the_other_tests() {
     let settings = Settings::from_env();
     let (plain, credentials) = (settings.client().unwrap(), settings.credentials().unwrap());
     let shared = SharedToken::new(&plain, &credentials, store.clone());
-    let client = settings.client_builder().unwrap().token_source(shared).build().unwrap();
+    let client =
+        settings.client_builder().unwrap().pacing(wecom_kf::Pacing::unlimited()).token_source(shared).build().unwrap();
     let cold_start = match env::var(SINCE) {
         Ok(since) => ColdStart::Since(SystemTime::UNIX_EPOCH + Duration::from_secs(since.parse().unwrap())),
         Err(_) => ColdStart::Everything,

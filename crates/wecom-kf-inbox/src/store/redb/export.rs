@@ -4,11 +4,11 @@ use redb::Database;
 use serde::Serialize;
 
 use super::tables;
-use crate::store::{InboxState, Parked, StoreError};
+use crate::store::{Committed, FORMAT, Parked, ParkedQuery, StoreError};
 
 #[derive(Serialize)]
 struct Export {
-    format: u64,
+    format: u32,
     inboxes: Vec<ExportedInbox>,
 }
 
@@ -16,15 +16,16 @@ struct Export {
 struct ExportedInbox {
     inbox: String,
     #[serde(flatten)]
-    state: InboxState,
+    committed: Option<Committed>,
     parked: Vec<Parked>,
 }
 
 pub(super) fn export(database: &Database) -> Result<String, StoreError> {
     let mut inboxes = Vec::new();
     for key in tables::inboxes(database)? {
-        let (state, parked) = (tables::load(database, &key)?, tables::parked(database, &key)?);
-        inboxes.push(ExportedInbox { inbox: key, state, parked });
+        let committed = tables::load(database, &key)?;
+        let parked = tables::parked(database, &key, &ParkedQuery::first(usize::MAX))?.items;
+        inboxes.push(ExportedInbox { inbox: key, committed, parked });
     }
-    serde_json::to_string_pretty(&Export { format: tables::FORMAT, inboxes }).map_err(StoreError::down)
+    serde_json::to_string_pretty(&Export { format: FORMAT, inboxes }).map_err(StoreError::down)
 }

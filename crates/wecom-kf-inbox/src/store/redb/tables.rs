@@ -1,20 +1,23 @@
-//! The tables of a [`Redb`](super::Redb)'s file, and what is read from and written to them.
+//! The tables of a [`Redb`](super::Redb)'s file, and how they are read and written.
 
 use std::ops::RangeInclusive;
 
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableError, TableHandle, WriteTransaction};
+use redb::{
+    Database, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, TableError, TableHandle,
+    WriteTransaction,
+};
 use serde::{Deserialize, Serialize};
 
 use super::error::failed;
 use crate::clock::unix_seconds;
-use crate::store::{Commit, InboxState, Parked, REMEMBERED, StoreError};
+use crate::store::{Commit, Committed, Parked, ParkedOnly, ParkedPage, ParkedQuery, StoreError, Writes};
 
-/// The format of these tables. Keys are of types that every version of redb stores alike: format 1 had pairs with a
-/// text in them, which redb 3 and later store otherwise.
-pub(super) const FORMAT: u64 = 2;
+/// The format of these tables and of their values. The types of the keys are stored alike by every version of redb: format
+/// 1 had pairs with a text in them, which redb 3 and later store differently.
+const FORMAT: u64 = crate::store::FORMAT as u64;
 
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
-/// The place of each inbox, as JSON.
+/// What is committed of each inbox, without its ids, as JSON.
 const PLACES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("places");
 /// The ids of settled messages as JSON, those of a commit together, by inbox and the number of the first: ids are
 /// numbered in the order they were settled. One by one they would cost a thousand times as much as the rest of a commit.
@@ -23,18 +26,21 @@ const SETTLED: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("se
 const PARKED: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("parked");
 /// The number of each, by [`parked_id`].
 const PARKED_IDS: TableDefinition<'_, &[u8], u64> = TableDefinition::new("parked_ids");
+/// The parked messages whose replay is wished, by inbox and number.
+const WISHED: TableDefinition<'_, (u64, u64), ()> = TableDefinition::new("wished");
 /// Access tokens as JSON, by the text of their key.
 const TOKENS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("tokens");
 
-/// The place of an inbox, without its ids.
-#[derive(Debug, Default, Serialize, Deserialize)]
+/// What is committed of an inbox.
+#[derive(Debug, Serialize, Deserialize)]
 struct Place {
     /// Its number in the other tables.
     inbox: u64,
-    revision: u64,
-    cursor: Option<String>,
-    since: Option<i64>,
-    /// The number of the next id, and of the next parked message.
+    /// Without its ids.
+    committed: Committed,
+    remember: usize,
+    /// The numbers of its ids that count, from the first to before the next.
+    first_settled: u64,
     next_settled: u64,
     next_parked: u64,
 }
@@ -76,6 +82,7 @@ pub(super) fn prepare(database: &Database) -> Result<(), StoreError> {
     write.open_table(SETTLED).map_err(failed)?;
     write.open_table(PARKED).map_err(failed)?;
     write.open_table(PARKED_IDS).map_err(failed)?;
+    write.open_table(WISHED).map_err(failed)?;
     write.open_table(TOKENS).map_err(failed)?;
     write.commit().map_err(failed)
 }
@@ -111,51 +118,80 @@ fn parked_id(inbox: u64, id: &str) -> Vec<u8> {
     [&inbox.to_be_bytes(), id.as_bytes()].concat()
 }
 
-/// Writes a commit, unless it was written before.
-pub(super) fn commit(database: &Database, key: &str, commit: &Commit) -> Result<(), StoreError> {
+/// Writes those commits that were not written before and that build on what is stored, in one transaction.
+pub(super) fn commit_all<'a>(
+    database: &Database,
+    commits: impl Iterator<Item = (String, &'a Commit)>,
+) -> Result<Vec<Result<(), StoreError>>, StoreError> {
     let write = begin(database)?;
-    if put(&write, key, commit)? { write.commit().map_err(failed) } else { write.abort().map_err(failed) }
+    let (mut outcomes, mut has_written) = (Vec::new(), false);
+    for (key, commit) in commits {
+        outcomes.push(match put(&write, &key, commit) {
+            Ok(is_new) => {
+                has_written |= is_new;
+                Ok(())
+            }
+            // This one has changed nothing.
+            Err(StoreError::OutOfStep) => Err(StoreError::OutOfStep),
+            Err(error) => return Err(error),
+        });
+    }
+    if has_written {
+        write.commit().map_err(failed)?;
+    } else {
+        write.abort().map_err(failed)?;
+    }
+    Ok(outcomes)
 }
 
 /// Returns false if it was there already.
 fn put(write: &WriteTransaction, key: &str, commit: &Commit) -> Result<bool, StoreError> {
     let mut places = write.open_table(PLACES).map_err(failed)?;
-    let mut place = match place(&places, key)? {
-        Some(place) => place,
-        None => Place { inbox: new_number(write)?, ..Place::default() },
-    };
-    if place.revision == commit.revision {
+    let stored = place(&places, key)?;
+    let committed = stored.as_ref().map(|place| &place.committed);
+    if committed.is_some_and(|committed| commit.is_stored(committed)) {
         return Ok(false);
+    }
+    if !commit.builds_on(committed) {
+        return Err(StoreError::OutOfStep);
+    }
+    let mut place = match stored {
+        Some(place) => place,
+        None => new_place(write, commit)?,
+    };
+    // The ids are in a table of their own.
+    place.committed = Committed { settled: Vec::new(), ..Committed::after(None, commit) };
+    place.remember = commit.remember;
+    if commit.writes == Writes::Whole {
+        place.first_settled = place.next_settled;
     }
     put_settled(write, &mut place, &commit.settled)?;
     put_parked(write, &mut place, commit)?;
-    place.revision = commit.revision;
-    place.cursor.clone_from(&commit.cursor);
-    place.since = commit.since;
     places.insert(key, &*encoded(&place)?).map_err(failed)?;
     Ok(true)
 }
 
-fn new_number(write: &WriteTransaction) -> Result<u64, StoreError> {
+fn new_place(write: &WriteTransaction, commit: &Commit) -> Result<Place, StoreError> {
     let mut meta = write.open_table(META).map_err(failed)?;
-    let number = meta.get("inboxes").map_err(failed)?.map_or(0, |number| number.value());
-    meta.insert("inboxes", number + 1).map_err(failed)?;
-    Ok(number)
+    let inbox = meta.get("inboxes").map_err(failed)?.map_or(0, |number| number.value());
+    meta.insert("inboxes", inbox + 1).map_err(failed)?;
+    let committed = Committed::new(commit.generation.clone());
+    Ok(Place { inbox, committed, remember: commit.remember, first_settled: 0, next_settled: 0, next_parked: 0 })
 }
 
+/// Adds ids, and deletes those that are too many.
 fn put_settled(write: &WriteTransaction, place: &mut Place, settled: &[String]) -> Result<(), StoreError> {
-    if settled.is_empty() {
-        return Ok(());
-    }
     let mut table = write.open_table(SETTLED).map_err(failed)?;
-    table.insert((place.inbox, place.next_settled), &*encoded(&settled)?).map_err(failed)?;
-    place.next_settled += settled.len() as u64;
-    let first_kept = place.next_settled.saturating_sub(REMEMBERED as u64);
+    if !settled.is_empty() {
+        table.insert((place.inbox, place.next_settled), &*encoded(&settled)?).map_err(failed)?;
+        place.next_settled += settled.len() as u64;
+    }
+    place.first_settled = place.first_settled.max(place.next_settled.saturating_sub(place.remember as u64));
     // Those that are kept begin at this one, or within it.
-    let mut before = table.range((place.inbox, 0)..=(place.inbox, first_kept)).map_err(failed)?;
-    let first_needed = before.next_back().transpose().map_err(failed)?.map_or(0, |(number, _)| number.value().1);
+    let mut before = table.range((place.inbox, 0)..=(place.inbox, place.first_settled)).map_err(failed)?;
+    let first_row = before.next_back().transpose().map_err(failed)?.map_or(0, |(number, _)| number.value().1);
     drop(before);
-    table.retain_in((place.inbox, 0)..(place.inbox, first_needed), |_, _| false).map_err(failed)
+    table.retain_in((place.inbox, 0)..(place.inbox, first_row), |_, _| false).map_err(failed)
 }
 
 fn put_parked(write: &WriteTransaction, place: &mut Place, commit: &Commit) -> Result<(), StoreError> {
@@ -165,12 +201,26 @@ fn put_parked(write: &WriteTransaction, place: &mut Place, commit: &Commit) -> R
     for id in past(write, place.inbox)? {
         take_parked(write, place.inbox, &id)?;
     }
-    let mut table = write.open_table(PARKED).map_err(failed)?;
-    let mut ids = write.open_table(PARKED_IDS).map_err(failed)?;
     for parked in &commit.parked {
-        table.insert((place.inbox, place.next_parked), &*encoded(parked)?).map_err(failed)?;
+        // The same id twice in one commit: the last one stays.
+        take_parked(write, place.inbox, &parked.id)?;
+        let mut table = write.open_table(PARKED).map_err(failed)?;
+        let mut ids = write.open_table(PARKED_IDS).map_err(failed)?;
+        let stored = Parked { is_wished: false, ..parked.clone() };
+        table.insert((place.inbox, place.next_parked), &*encoded(&stored)?).map_err(failed)?;
         ids.insert(&*parked_id(place.inbox, &parked.id), place.next_parked).map_err(failed)?;
         place.next_parked += 1;
+    }
+    for id in &commit.unwished {
+        let number = write
+            .open_table(PARKED_IDS)
+            .map_err(failed)?
+            .get(&*parked_id(place.inbox, id))
+            .map_err(failed)?
+            .map(|number| number.value());
+        if let Some(number) = number {
+            write.open_table(WISHED).map_err(failed)?.remove((place.inbox, number)).map_err(failed)?;
+        }
     }
     Ok(())
 }
@@ -180,6 +230,7 @@ fn take_parked(write: &WriteTransaction, inbox: u64, id: &str) -> Result<bool, S
     let number = ids.remove(&*parked_id(inbox, id)).map_err(failed)?.map(|number| number.value());
     let Some(number) = number else { return Ok(false) };
     write.open_table(PARKED).map_err(failed)?.remove((inbox, number)).map_err(failed)?;
+    write.open_table(WISHED).map_err(failed)?.remove((inbox, number)).map_err(failed)?;
     Ok(true)
 }
 
@@ -211,31 +262,100 @@ pub(super) fn drop_parked(database: &Database, key: &str, id: &str) -> Result<bo
     Ok(was_there)
 }
 
-/// What is stored of an inbox, without its parked messages.
-pub(super) fn load(database: &Database, key: &str) -> Result<InboxState, StoreError> {
-    let read = database.begin_read().map_err(failed)?;
-    let Some(place) = place(&read.open_table(PLACES).map_err(failed)?, key)? else {
-        return Ok(InboxState::default());
+/// Notes wishes to replay parked messages. Returns how many of the ids are parked.
+pub(super) fn wish_replays(database: &Database, key: &str, ids: &[String]) -> Result<usize, StoreError> {
+    let write = begin(database)?;
+    let found = place(&write.open_table(PLACES).map_err(failed)?, key)?;
+    let Some(place) = found else {
+        write.abort().map_err(failed)?;
+        return Ok(0);
     };
+    let mut count = 0;
+    {
+        let numbers = write.open_table(PARKED_IDS).map_err(failed)?;
+        let mut wished = write.open_table(WISHED).map_err(failed)?;
+        for id in ids {
+            let number = numbers.get(&*parked_id(place.inbox, id)).map_err(failed)?.map(|number| number.value());
+            if let Some(number) = number {
+                wished.insert((place.inbox, number), ()).map_err(failed)?;
+                count += 1;
+            }
+        }
+    }
+    write.commit().map_err(failed)?;
+    Ok(count)
+}
+
+/// Whether there are wishes to replay parked messages.
+pub(super) fn has_wishes(database: &Database, key: &str) -> Result<bool, StoreError> {
+    let read = database.begin_read().map_err(failed)?;
+    let Some(place) = place(&read.open_table(PLACES).map_err(failed)?, key)? else { return Ok(false) };
+    let wished = read.open_table(WISHED).map_err(failed)?;
+    Ok(wished.range(all(place.inbox)).map_err(failed)?.next().transpose().map_err(failed)?.is_some())
+}
+
+/// What is committed of an inbox.
+pub(super) fn load(database: &Database, key: &str) -> Result<Option<Committed>, StoreError> {
+    let read = database.begin_read().map_err(failed)?;
+    let Some(place) = place(&read.open_table(PLACES).map_err(failed)?, key)? else { return Ok(None) };
     let mut settled = Vec::new();
     for entry in read.open_table(SETTLED).map_err(failed)?.range(all(place.inbox)).map_err(failed)? {
         settled.extend(decoded::<Vec<String>>(entry.map_err(failed)?.1.value())?);
     }
-    settled.drain(..settled.len().saturating_sub(REMEMBERED));
-    Ok(InboxState { revision: place.revision, cursor: place.cursor, since: place.since, settled })
+    // Those of the first row that are too many, or all if a history began without any.
+    let count = usize::try_from(place.next_settled - place.first_settled).unwrap_or(usize::MAX);
+    settled.drain(..settled.len().saturating_sub(count));
+    Ok(Some(Committed { settled, ..place.committed }))
 }
 
-/// The parked messages of an inbox that are still to be kept, in the order they were parked.
-pub(super) fn parked(database: &Database, key: &str) -> Result<Vec<Parked>, StoreError> {
-    let now = unix_seconds();
+/// Some of the parked messages of an inbox that are still to be kept, in the order they were parked.
+pub(super) fn parked(database: &Database, key: &str, query: &ParkedQuery) -> Result<ParkedPage, StoreError> {
+    let from = match &query.after {
+        Some(after) => after.parse::<u64>().map_err(|_| no_such_page(after))?.saturating_add(1),
+        None => 0,
+    };
     let read = database.begin_read().map_err(failed)?;
-    let Some(place) = place(&read.open_table(PLACES).map_err(failed)?, key)? else { return Ok(Vec::new()) };
-    let mut list = Vec::new();
-    for entry in read.open_table(PARKED).map_err(failed)?.range(all(place.inbox)).map_err(failed)? {
-        list.push(decoded::<Parked>(entry.map_err(failed)?.1.value())?);
+    let Some(place) = place(&read.open_table(PLACES).map_err(failed)?, key)? else { return Ok(ParkedPage::default()) };
+    let numbers = parked_numbers(&read, place.inbox, from, query)?;
+    let (parked, wished) = (read.open_table(PARKED).map_err(failed)?, read.open_table(WISHED).map_err(failed)?);
+    let has_more = numbers.len() > query.limit;
+    let (now, mut items, mut last) = (unix_seconds(), Vec::new(), None);
+    for number in numbers.into_iter().take(query.limit) {
+        last = Some(number.to_string());
+        let Some(json) = parked.get((place.inbox, number)).map_err(failed)? else { continue };
+        let found: Parked = decoded(json.value())?;
+        if found.keep_until >= now {
+            let is_wished = wished.get((place.inbox, number)).map_err(failed)?.is_some();
+            items.push(Parked { is_wished, ..found });
+        }
     }
-    list.retain(|parked| parked.keep_until >= now);
-    Ok(list)
+    Ok(ParkedPage::new(items, last.filter(|_| has_more)))
+}
+
+fn no_such_page(after: &str) -> StoreError {
+    StoreError::Settings(format!("no such page of parked messages: {after:?}"))
+}
+
+/// The numbers of those that are asked for, one more than fit the page.
+fn parked_numbers(read: &ReadTransaction, inbox: u64, from: u64, query: &ParkedQuery) -> Result<Vec<u64>, StoreError> {
+    let most = query.limit.saturating_add(1);
+    let range = (inbox, from)..=(inbox, u64::MAX);
+    let numbers: Result<Vec<u64>, redb::StorageError> = match &query.only {
+        ParkedOnly::Id(id) => {
+            let ids = read.open_table(PARKED_IDS).map_err(failed)?;
+            let number = ids.get(&*parked_id(inbox, id)).map_err(failed)?;
+            Ok(number.map(|number| number.value()).into_iter().collect())
+        }
+        ParkedOnly::Wished => {
+            let wished = read.open_table(WISHED).map_err(failed)?;
+            wished.range(range).map_err(failed)?.take(most).map(|entry| Ok(entry?.0.value().1)).collect()
+        }
+        ParkedOnly::All => {
+            let parked = read.open_table(PARKED).map_err(failed)?;
+            parked.range(range).map_err(failed)?.take(most).map(|entry| Ok(entry?.0.value().1)).collect()
+        }
+    };
+    numbers.map_err(failed)
 }
 
 /// The texts of all inboxes' keys.

@@ -5,12 +5,17 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use redb::backends::FileBackend;
 use wecom_kf::{AccessToken, CorpSecret};
 
 use super::*;
 use crate::clock::unix_seconds;
-use crate::store::{ParkedKind, StoredToken, TokenKey, TokenOutcome, TokenStore, TokenTurn, TokenWish, conformance};
+use crate::store::{
+    FORMAT, Generation, Parked, ParkedKind, StoredToken, TokenKey, TokenOutcome, TokenStore, TokenTurn, TokenWish,
+    Writes, conformance,
+};
 
 const LONG: Duration = Duration::from_secs(600);
 
@@ -27,15 +32,8 @@ fn key() -> InboxKey {
 }
 
 fn parked(id: &str, keep_until: i64) -> Parked {
-    Parked {
-        id: id.into(),
-        kind: ParkedKind::Message,
-        body: format!("{{\"msgid\":\"{id}\",\"text\":\"{}\"}}", "客".repeat(300)),
-        reason: "没有回复".into(),
-        tries: 8,
-        parked_at: unix_seconds(),
-        keep_until,
-    }
+    let body = format!("{{\"msgid\":\"{id}\",\"text\":\"{}\"}}", "客".repeat(300));
+    Parked::new(id, ParkedKind::Message, body).because("没有回复", 8).kept(unix_seconds(), keep_until)
 }
 
 async fn acquire(store: &Redb) -> Lease {
@@ -45,19 +43,23 @@ async fn acquire(store: &Redb) -> Lease {
     }
 }
 
-/// Commits this many pages of 50 ids and one parked message.
-async fn fill(store: &Redb, pages: u64) {
+/// Begins a history with this many commits of 50 ids and one parked message.
+async fn fill(store: &Redb, commits: u64) {
     let lease = acquire(store).await;
-    for page in 1..=pages {
-        let commit = Commit {
-            revision: page,
-            cursor: Some(format!("c{page}")),
-            settled: (0..50).map(|number| format!("msgid-of-twenty-four-letters-{page:05}-{number:03}")).collect(),
-            parked: vec![parked(&format!("p{page}"), 4_000_000_000)],
-            ..Default::default()
-        };
+    let mut writes = Writes::Whole;
+    let mut commit = Commit::whole(&Committed::new(Generation::random()));
+    for number in 1..=commits {
+        commit.writes = std::mem::replace(&mut writes, Writes::Next);
+        commit.revision = number;
+        commit.cursor = Some(format!("c{number}"));
+        commit.settled = (0..50).map(|id| format!("msgid-of-twenty-four-letters-{number:05}-{id:03}")).collect();
+        commit.parked = vec![parked(&format!("p{number}"), 4_000_000_000)];
         store.commit(&lease, &commit).await.unwrap();
     }
+}
+
+async fn all_parked(store: &Redb) -> Vec<Parked> {
+    store.parked(&key(), &ParkedQuery::first(1000)).await.unwrap().items
 }
 
 async fn filled_file(path: &Path, pages: u64) -> Vec<u8> {
@@ -66,7 +68,7 @@ async fn filled_file(path: &Path, pages: u64) -> Vec<u8> {
 }
 
 async fn cursor(store: &Redb) -> Option<String> {
-    store.load(&key()).await.unwrap().cursor
+    store.load(&key()).await.unwrap()?.cursor
 }
 
 fn names(folder: &Path) -> Vec<String> {
@@ -82,9 +84,9 @@ async fn a_closed_file_holds_what_was_committed() {
     let path = folder.path().join("inbox.redb");
     filled_file(&path, 1).await;
     let store = Redb::open(&path).unwrap();
-    let state = store.load(&key()).await.unwrap();
+    let state = store.load(&key()).await.unwrap().unwrap();
     assert_eq!((state.revision, state.cursor.as_deref(), state.settled.len()), (1, Some("c1"), 50));
-    assert_eq!(store.parked(&key()).await.unwrap()[0].reason, "没有回复");
+    assert_eq!(all_parked(&store).await[0].reason, "没有回复");
     // No lease outlives the process.
     assert!(matches!(store.acquire(&key(), "b", LONG).await, Ok(Acquired::Lease(_))));
 }
@@ -95,10 +97,12 @@ async fn a_commit_deletes_parked_messages_past_their_time() {
     let store = Redb::open(folder.path().join("inbox.redb")).unwrap();
     let lease = acquire(&store).await;
     let all = vec![parked("over", 1), parked("over too", 2), parked("kept", i64::MAX)];
-    store.commit(&lease, &Commit { revision: 1, parked: all, ..Default::default() }).await.unwrap();
+    let first = Commit { parked: all, ..Commit::whole(&Committed::new(Generation::random())) };
+    store.commit(&lease, &first).await.unwrap();
     let in_file = |inner: &mut Inner| inner.with(tables::parked_rows);
     assert_eq!(store.blocking(in_file).await.unwrap(), (3, 3));
-    store.commit(&lease, &Commit { revision: 2, ..Default::default() }).await.unwrap();
+    let stored = store.load(&key()).await.unwrap().unwrap();
+    store.commit(&lease, &Commit::next(&stored)).await.unwrap();
     assert_eq!(store.blocking(in_file).await.unwrap(), (1, 1));
 }
 
@@ -271,7 +275,7 @@ async fn a_symbolic_link_to_a_folder_is_followed() {
     assert!(folder.path().join("data/bot.redb").is_file());
 }
 
-/// Only root can give a file away; elsewhere there is nothing to try.
+/// Only root can change the owner of a file; for other users there is nothing to test.
 #[tokio::test]
 async fn a_file_of_others_is_refused_and_one_of_our_group_is_used() {
     let folder = tempfile::tempdir().unwrap();
@@ -346,11 +350,12 @@ async fn outcome(path: &Path) -> String {
         Err(_) => return "open panicked".to_owned(),
     };
     let state = match store.load(&key()).await {
-        Ok(state) => state,
+        Ok(Some(state)) => state,
+        Ok(None) => return "forgotten".to_owned(),
         Err(error) => return told(&error),
     };
-    let parked = match store.parked(&key()).await {
-        Ok(parked) => parked,
+    let parked = match store.parked(&key(), &ParkedQuery::first(1000)).await {
+        Ok(page) => page.items,
         Err(error) => return told(&error),
     };
     match (state.revision, state.cursor.as_deref(), state.settled.len(), parked.len()) {
@@ -420,7 +425,7 @@ async fn the_operator_gets_everything_as_json() {
     let store = Redb::open(folder.path().join("inbox.redb")).unwrap();
     fill(&store, 1).await;
     let json: serde_json::Value = serde_json::from_str(&store.export().await.unwrap()).unwrap();
-    assert_eq!(json["format"], tables::FORMAT);
+    assert_eq!(json["format"], FORMAT);
     let inbox = &json["inboxes"][0];
     assert_eq!(inbox["inbox"], "example.invalid/ww1/wk1");
     assert_eq!((&inbox["cursor"], inbox["settled"].as_array().unwrap().len()), (&"c1".into(), 50));
@@ -446,4 +451,156 @@ async fn an_access_token_outlives_the_process() {
     }
     let file = fs::read(&path).unwrap();
     assert!(!file.windows(6).any(|part| part == b"CANARY"), "the secret is nowhere in the file");
+}
+
+/// A disk on which only a certain number of further writes succeed.
+#[derive(Debug)]
+struct FailingDisk {
+    file: FileBackend,
+    left: Arc<AtomicUsize>,
+}
+
+impl FailingDisk {
+    fn count(&self) -> std::io::Result<()> {
+        let left = self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        left.map(drop).map_err(|_| std::io::Error::other("no space left on device"))
+    }
+}
+
+impl redb::StorageBackend for FailingDisk {
+    fn len(&self) -> std::io::Result<u64> {
+        self.file.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> std::io::Result<()> {
+        self.file.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> std::io::Result<()> {
+        self.count()?;
+        self.file.set_len(len)
+    }
+
+    fn sync_data(&self) -> std::io::Result<()> {
+        self.count()?;
+        self.file.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> std::io::Result<()> {
+        self.count()?;
+        self.file.write(offset, data)
+    }
+}
+
+struct Disk {
+    store: Redb,
+    left: Arc<AtomicUsize>,
+    steps: AtomicUsize,
+    /// The last commit that was to fail had no such step.
+    is_through: AtomicBool,
+}
+
+impl Disk {
+    async fn reopen(&self, open: impl FnOnce(&Path) -> Option<Database> + Send + 'static) {
+        let act = |inner: &mut Inner| {
+            inner.close();
+            inner.database = open(&inner.path);
+            Ok(())
+        };
+        self.store.blocking(act).await.unwrap();
+    }
+}
+
+impl conformance::Mishaps for Disk {
+    async fn break_commits(&self, step: usize) -> bool {
+        if self.is_through.load(Ordering::SeqCst) {
+            return false;
+        }
+        self.steps.store(step, Ordering::SeqCst);
+        let left = self.left.clone();
+        left.store(usize::MAX, Ordering::SeqCst);
+        self.reopen(move |path| {
+            let file = fs::OpenOptions::new().read(true).write(true).open(path).unwrap();
+            let disk = FailingDisk { file: FileBackend::new(file).unwrap(), left: left.clone() };
+            let opened = Database::builder().create_with_backend(disk).unwrap();
+            // What opening takes does not count.
+            left.store(step, Ordering::SeqCst);
+            Some(opened)
+        })
+        .await;
+        true
+    }
+
+    async fn repair(&self) {
+        self.is_through.store(self.left.load(Ordering::SeqCst) > 0, Ordering::SeqCst);
+        self.reopen(|_| None).await;
+    }
+
+    async fn set_format(&self, _: &InboxKey, format: u32) -> bool {
+        self.reopen(move |path| {
+            // The store would refuse to open it.
+            let database = Database::open(path).unwrap();
+            let write = database.begin_write().unwrap();
+            let meta: redb::TableDefinition<'_, &str, u64> = redb::TableDefinition::new("meta");
+            write.open_table(meta).unwrap().insert("format", u64::from(format)).unwrap();
+            write.commit().unwrap();
+            None
+        })
+        .await;
+        true
+    }
+}
+
+#[tokio::test]
+async fn redb_passes_the_mishaps_it_can_suffer() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Redb::open(folder.path().join("inbox.redb")).unwrap();
+    let disk = Disk {
+        store: store.clone(),
+        left: Arc::default(),
+        steps: AtomicUsize::new(0),
+        is_through: AtomicBool::new(false),
+    };
+    conformance::mishaps(&store, &disk).await;
+    let steps = disk.steps.load(Ordering::SeqCst);
+    assert!(steps > 5, "a commit of {steps} steps");
+}
+
+#[tokio::test]
+async fn commits_that_wait_share_a_transaction_and_each_has_its_own_outcome() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Redb::open(folder.path().join("inbox.redb")).unwrap();
+    let keys: Vec<InboxKey> =
+        (0..30).map(|number| InboxKey::new("a.invalid/ww1", format!("wk{number}").as_str().into())).collect();
+    let mut commits = Vec::new();
+    for key in &keys {
+        let Acquired::Lease(lease) = store.acquire(key, "a", LONG).await.unwrap() else { panic!("it is free") };
+        commits.push((lease, Commit::whole(&Committed::new(Generation::random()))));
+    }
+    commits[7].0.fence += 1;
+    commits[8].1.writes = Writes::Next;
+
+    // The file is busy until all of them wait.
+    let (go_on, gone_on) = std::sync::mpsc::channel::<()>();
+    let (begun, has_begun) = tokio::sync::oneshot::channel();
+    let busy = store.blocking(move |inner| {
+        begun.send(inner.transactions).unwrap();
+        gone_on.recv().unwrap();
+        Ok(())
+    });
+    let busy = tokio::spawn(busy);
+    let before = has_begun.await.unwrap();
+    let written = futures_util::future::join_all(commits.iter().map(|(lease, commit)| store.commit(lease, commit)));
+    let (outcomes, ()) = tokio::join!(written, async { go_on.send(()).unwrap() });
+    busy.await.unwrap().unwrap();
+    for (number, outcome) in outcomes.iter().enumerate() {
+        match number {
+            7 => assert!(matches!(outcome, Err(StoreError::StaleLease)), "{outcome:?}"),
+            8 => assert!(matches!(outcome, Err(StoreError::OutOfStep)), "{outcome:?}"),
+            _ => assert!(outcome.is_ok(), "{outcome:?}"),
+        }
+        let is_stored = store.load(&keys[number]).await.unwrap().is_some();
+        assert_eq!(is_stored, outcome.is_ok(), "{number}");
+    }
+    assert_eq!(store.blocking(|inner| Ok(inner.transactions)).await.unwrap() - before, 1);
 }

@@ -1,50 +1,77 @@
--- KEYS: lease, state, settled, parked, parked_until. ARGV: holder, fence, revision, cursor, since, how many ids are
--- remembered, number of settled, of unparked, of parked; settled ids; unparked ids; of each parked: id, keep_until, JSON.
--- Cursor and since: '' for none, else '=' and the value.
-local before = redis.call('HMGET', KEYS[2], 'revision', 'by_holder', 'by_fence')
-local is_written = (before[1] or '0') == ARGV[3]
-if is_written and before[2] == ARGV[1] and before[3] == ARGV[2] then
-    -- Our own, whose answer was lost; the lease may be over by now.
-    return 1
+-- ARGV: format, holder, fence, 'next' or 'whole', generation, revision, the revision before, cursor, since, starts,
+-- in_progress, how many ids are remembered, number of settled ids, these ids as JSON, number of unparked ids, of unwished
+-- ids, of parked messages; the unparked ids; the unwished ids; of each parked message: id, keep_until, JSON.
+-- Cursor, since and in_progress: '' for none, else '=' and the value.
+-- Returns 'ok', 'stale' or 'out of step'.
+local problem = foreign()
+if problem then
+    return problem
 end
-local lease = redis.call('HMGET', KEYS[1], 'holder', 'fence')
-if lease[1] ~= ARGV[1] or lease[2] ~= ARGV[2] then
-    return 0
+if not is_current(ARGV[2], ARGV[3]) then
+    return 'stale'
 end
-if is_written then
-    return 1
+local state = redis.call('HMGET', STATE, 'generation', 'revision', 'first_ids', 'next_ids', 'ids', 'next_parked')
+if state[1] == ARGV[5] and state[2] == ARGV[6] then
+    -- Written before; its answer was lost.
+    return 'ok'
+end
+local is_next = ARGV[4] == 'next'
+if is_next and (state[1] ~= ARGV[5] or state[2] ~= ARGV[7]) then
+    return 'out of step'
+end
+local failure = tried(TRY_HASH, TRY_SORTED)[1]
+if failure then
+    return redis.error_reply(failure[2])
 end
 
-redis.call('HSET', KEYS[2], 'revision', ARGV[3], 'by_holder', ARGV[1], 'by_fence', ARGV[2])
-for at, field in ipairs({'cursor', 'since'}) do
-    local value = ARGV[3 + at]
-    if value == '' then
-        redis.call('HDEL', KEYS[2], field)
-    else
-        redis.call('HSET', KEYS[2], field, string.sub(value, 2))
+-- From here on nothing fails. Ids and parked messages count only when the last write says so.
+local first, following, ids = tonumber(state[3] or 0), tonumber(state[4] or 0), tonumber(state[5] or 0)
+local parked_number = tonumber(state[6] or 0)
+local dropped_from = first
+if not is_next then
+    first, ids = following, 0
+end
+local settled = tonumber(ARGV[13])
+if settled > 0 then
+    redis.call('HSET', SETTLED, string.format('%.0f', following), ARGV[13] .. ' ' .. ARGV[14])
+    following, ids = following + 1, ids + settled
+end
+-- The oldest go, as long as enough are left.
+while first < following do
+    local oldest = redis.call('HGET', SETTLED, string.format('%.0f', first))
+    local count = oldest and tonumber(string.match(oldest, '^%d+')) or 0
+    if ids - count < tonumber(ARGV[12]) then
+        break
     end
+    first, ids = first + 1, ids - count
 end
 
-local settled, unparked, parked = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
-local at = 10
--- Lua's stack does not take thousands at once.
-for first = at, at + settled - 1, 1000 do
-    redis.call('RPUSH', KEYS[3], unpack(ARGV, first, math.min(first + 999, at + settled - 1)))
-end
-redis.call('LTRIM', KEYS[3], '-' .. ARGV[6], -1)
-at = at + settled
-
+local unparked, unwished, parked = tonumber(ARGV[15]), tonumber(ARGV[16]), tonumber(ARGV[17])
+local at = 18
 for number = at, at + unparked - 1 do
     unpark(ARGV[number])
 end
 at = at + unparked
+for number = at, at + unwished - 1 do
+    redis.call('ZREM', WISHED, ARGV[number])
+end
+at = at + unwished
+for first_of = at, at + 3 * parked - 1, 3 do
+    local id = ARGV[first_of]
+    unpark(id)
+    redis.call('HSET', PARKED, id, ARGV[first_of + 2])
+    redis.call('ZADD', UNTIL, ARGV[first_of + 1], id)
+    redis.call('ZADD', ORDER, string.format('%.0f', parked_number), id)
+    parked_number = parked_number + 1
+end
 
-for first = at, at + 3 * parked - 1, 3 do
-    local order = redis.call('HINCRBY', KEYS[2], 'parked_so_far', 1)
-    redis.call('HSET', KEYS[4], ARGV[first], string.format('%.0f', order) .. ' ' .. ARGV[first + 2])
-    redis.call('ZADD', KEYS[5], ARGV[first + 1], ARGV[first])
+redis.call('HSET', STATE, 'format', ARGV[1], 'by_holder', ARGV[2], 'generation', ARGV[5], 'revision', ARGV[6], 'cursor', ARGV[8],
+    'since', ARGV[9], 'starts', ARGV[10], 'in_progress', ARGV[11], 'remember', ARGV[12],
+    'first_ids', string.format('%.0f', first), 'next_ids', string.format('%.0f', following),
+    'ids', string.format('%.0f', ids), 'next_parked', string.format('%.0f', parked_number))
+
+for number = dropped_from, first - 1 do
+    redis.call('HDEL', SETTLED, string.format('%.0f', number))
 end
-if settled + unparked + parked > 0 then
-    forget_what_is_over()
-end
-return 1
+forget_what_is_over()
+return 'ok'

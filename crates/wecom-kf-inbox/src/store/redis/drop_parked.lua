@@ -1,3 +1,12 @@
--- KEYS: lease, state, settled, parked, parked_until. ARGV: id.
+-- ARGV: format, id.
+local problem = foreign()
+if problem then
+    return problem
+end
+local failure = tried(TRY_HASH, TRY_SORTED)[1]
+if failure then
+    return redis.error_reply(failure[2])
+end
+local was_there = unpark(ARGV[2])
 forget_what_is_over()
-return unpark(ARGV[1])
+return was_there

@@ -1,10 +1,14 @@
--- KEYS: token. ARGV: id of the turn, how long to hold the outcome in ms, then 'token', the token, what is left of it in
--- ms; or 'failed', the message, the errcode or ''.
+-- KEYS: token, and two that are only tried. ARGV: id of the turn, how long to hold the outcome in ms, then 'token', the token,
+-- how long it is still good in ms; or 'failed', the message, the errcode or ''.
 local kept = redis.call('HMGET', KEYS[1], 'turn', 'turn_until', 'token_until')
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if kept[1] ~= ARGV[1] or tonumber(kept[2]) <= now then
     return 0
+end
+local failure = tried(KEYS[2], KEYS[3])[1]
+if failure then
+    return redis.error_reply(failure[2])
 end
 local held_until = now + tonumber(ARGV[2])
 local token_until = tonumber(kept[3] or 0)

@@ -1,71 +1,105 @@
+//! One connection to a Redis, made again when it is lost.
+
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ::redis::aio::MultiplexedConnection;
-use ::redis::{
-    AsyncConnectionConfig, Client, ErrorKind, FromRedisValue, RedisError, RedisResult, ScriptInvocation,
-    ServerErrorKind,
-};
+use ::redis::{ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind, Value};
 use tokio::time::timeout;
 
 use super::Redis;
-use crate::store::StoreError;
+use super::connect::{Connection, Connector};
+use super::error::{Failure, says};
+use super::scripts::Question;
 
-/// One connection, made anew when it is lost.
+/// Asks a Redis, over one connection.
 ///
-/// The redis crate has a `ConnectionManager` for that, but it keeps a connection whose answers time out: if the other
-/// side went away without a word, for many minutes.
+/// The redis crate has a `ConnectionManager` for that, but it keeps a connection whose answers time out. If the other
+/// side went away without a word, that lasts for many minutes.
 pub(super) struct Link {
-    client: Client,
+    connector: Connector,
+    /// Without user and password.
+    address: String,
+    /// What the connection is called at the server.
+    name: Option<String>,
+    /// How many replicas must have a commit before it counts.
+    replicas: usize,
+    /// The server, or a proxy in front of it, refuses to run a script by its hash.
+    only_by_text: AtomicBool,
+    /// It did so before.
+    runs_by_hash: AtomicBool,
     connecting: tokio::sync::Mutex<()>,
     current: Mutex<Option<Live>>,
 }
 
 #[derive(Clone)]
 struct Live {
-    connection: MultiplexedConnection,
+    connection: Connection,
     /// Tells it from others.
     id: Arc<()>,
 }
 
+/// Whether replicas must have what was asked for.
+#[derive(Clone, Copy)]
+pub(super) enum Waits {
+    No,
+    ForReplicas,
+}
+
 impl Link {
     /// Connects when it is first asked.
-    pub(super) fn new(url: &str) -> Result<Self, StoreError> {
-        let client = Client::open(url).map_err(|error| StoreError::Settings(bad_url(url, &error)))?;
-        Ok(Self { client, connecting: tokio::sync::Mutex::default(), current: Mutex::default() })
-    }
-
-    /// Without user and password.
-    pub(super) fn address(&self) -> String {
-        let info = self.client.get_connection_info();
-        match info.redis_settings().db() {
-            0 => info.addr().to_string(),
-            database => format!("{}/{database}", info.addr()),
+    pub(super) fn new(connector: Connector, address: String, name: Option<String>, replicas: usize) -> Self {
+        Self {
+            connector,
+            address,
+            name,
+            replicas,
+            only_by_text: AtomicBool::new(false),
+            runs_by_hash: AtomicBool::new(false),
+            connecting: tokio::sync::Mutex::default(),
+            current: Mutex::default(),
         }
     }
 
-    pub(super) async fn ask<T: FromRedisValue>(&self, question: &ScriptInvocation<'_>) -> Result<T, StoreError> {
+    pub(super) fn address(&self) -> &str {
+        &self.address
+    }
+
+    pub(super) fn connector(&self) -> &Connector {
+        &self.connector
+    }
+
+    pub(super) async fn ask<T: FromRedisValue>(&self, question: &Question<'_>, waits: Waits) -> Result<T, Failure> {
         let mut used = None;
-        match timeout(Redis::ANSWER_TIMEOUT, self.ask_and_repeat(question, &mut used)).await {
-            Ok(answer) => answer.map_err(|error| explain(&error, &self.address())),
+        match timeout(Redis::ANSWER_TIMEOUT, self.ask_and_repeat(question, waits, &mut used)).await {
+            Ok(Ok(answer)) => ::redis::from_redis_value(answer).map_err(|_| Failure::nonsense(&self.address)),
+            Ok(Err(error)) if self.connector.reconnects() => Err(Failure::of_cluster(&error, &self.address)),
+            Ok(Err(error)) => Err(Failure::of(&error, &self.address)),
             Err(_) => {
                 self.forget(used);
-                let (address, limit) = (self.address(), Redis::ANSWER_TIMEOUT.as_secs());
-                Err(StoreError::down(format!("no answer of the Redis at {address} within {limit} s")))
+                Err(Failure::silence(&self.address))
             }
         }
     }
 
-    /// If the connection was lost, asks once more over a new one: it may have been cut long ago, as idle ones are. All
-    /// scripts may be repeated.
-    async fn ask_and_repeat<T: FromRedisValue>(
+    /// If the connection was lost, asks once more over a new one: it may have been cut long ago, as idle ones are.
+    async fn ask_and_repeat(
         &self,
-        question: &ScriptInvocation<'_>,
+        question: &Question<'_>,
+        waits: Waits,
         used: &mut Option<Live>,
-    ) -> RedisResult<T> {
-        match self.ask_once(question, used).await {
-            Err(error) if used.is_some() && is_lost(&error) => {
+    ) -> RedisResult<Value> {
+        match self.ask_once(question, waits, used).await {
+            Err(error) if used.is_some() && is_lost(&error) && !self.connector.reconnects() => {
                 self.forget(used.take());
-                let answer = self.ask_once(question, used).await;
+                // Some proxies end the connection at a command that they do not know.
+                let suspects_the_hash = !self.runs_by_hash.load(Ordering::Relaxed);
+                if suspects_the_hash {
+                    self.only_by_text.store(true, Ordering::Relaxed);
+                }
+                let answer = self.ask_once(question, waits, used).await;
+                if suspects_the_hash && answer.as_ref().is_err_and(is_lost) {
+                    self.only_by_text.store(false, Ordering::Relaxed);
+                }
                 if answer.as_ref().is_err_and(is_lost) {
                     self.forget(used.take());
                 }
@@ -75,13 +109,56 @@ impl Link {
         }
     }
 
-    async fn ask_once<T: FromRedisValue>(
-        &self,
-        question: &ScriptInvocation<'_>,
-        used: &mut Option<Live>,
-    ) -> RedisResult<T> {
+    async fn ask_once(&self, question: &Question<'_>, waits: Waits, used: &mut Option<Live>) -> RedisResult<Value> {
         let live = used.insert(self.live().await?);
-        question.invoke_async(&mut live.connection).await
+        let answer = self.run(&mut live.connection, question).await?;
+        if matches!(waits, Waits::ForReplicas) && self.replicas > 0 {
+            self.wait_for_replicas(&mut live.connection, question.key()).await?;
+        }
+        Ok(answer)
+    }
+
+    /// By its hash if the server knows the script and allows that, else by its text, which the server then remembers.
+    async fn run(&self, connection: &mut Connection, question: &Question<'_>) -> RedisResult<Value> {
+        if !self.only_by_text.load(Ordering::Relaxed) {
+            match connection.query(&question.by_hash()).await {
+                Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {}
+                Err(error) if is_refused_by_hash(&error) => self.only_by_text.store(true, Ordering::Relaxed),
+                Ok(answer) => {
+                    self.runs_by_hash.store(true, Ordering::Relaxed);
+                    return Ok(answer);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        connection.query(&question.by_text()).await
+    }
+
+    /// Finds out whether this user may wait for replicas, if commits do.
+    pub(super) async fn try_waiting(&self, key: &str) -> Result<(), Failure> {
+        if self.replicas == 0 {
+            return Ok(());
+        }
+        let asked = async {
+            let mut wait = ::redis::cmd("WAIT");
+            wait.arg(0).arg(1);
+            self.live().await?.connection.query_beside::<usize>(wait, key).await
+        };
+        match timeout(Redis::ANSWER_TIMEOUT, asked).await {
+            Ok(answer) => answer.map(drop).map_err(|error| Failure::of(&error, &self.address)),
+            Err(_) => Err(Failure::silence(&self.address)),
+        }
+    }
+
+    async fn wait_for_replicas(&self, connection: &mut Connection, key: &str) -> RedisResult<()> {
+        let mut wait = ::redis::cmd("WAIT");
+        wait.arg(self.replicas).arg(Redis::REPLICA_TIMEOUT.as_millis() as u64);
+        let have: usize = connection.query_beside(wait, key).await?;
+        if have < self.replicas {
+            let detail = format!("{have} of {} replicas have it", self.replicas);
+            return Err((ErrorKind::Extension, "the commit is not on enough replicas", detail).into());
+        }
+        Ok(())
     }
 
     async fn live(&self) -> RedisResult<Live> {
@@ -92,11 +169,15 @@ impl Link {
         if let Some(live) = self.current().clone() {
             return Ok(live);
         }
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(Redis::CONNECT_TIMEOUT))
-            // The limit of a call is kept by `ask`, which learns by it that the connection is lost.
-            .set_response_timeout(None);
-        let connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
+        let mut connection = self.connector.connect().await?;
+        if let Some(name) = &self.name {
+            let mut command = ::redis::cmd("CLIENT");
+            command.arg("SETNAME").arg(name);
+            if let Err(error) = connection.query::<()>(&command).await {
+                // Some services do not let their users name connections.
+                tracing::debug!(code = error.code(), "the connection with Redis has no name");
+            }
+        }
         Ok(self.current().insert(Live { connection, id: Arc::default() }).clone())
     }
 
@@ -111,64 +192,15 @@ impl Link {
     }
 }
 
-/// Also if the primary became a replica: the address may lead to the new one.
+/// Also if the primary became a replica, or is not ready: the address, or the sentinels, may lead to another one.
 fn is_lost(error: &RedisError) -> bool {
-    error.is_io_error() || error.is_unrecoverable_error() || says(error, "READONLY")
+    error.is_io_error()
+        || error.kind() == ErrorKind::Parse
+        || error.is_unrecoverable_error()
+        || ["READONLY", "MASTERDOWN", "LOADING", "UNBLOCKED"].iter().any(|code| says(error, code))
 }
 
-/// Whether Redis answered with this code, be it through a script, which older ones put before it.
-fn says(error: &RedisError, code: &str) -> bool {
-    error.code() == Some(code) || error.detail().is_some_and(|detail| detail.contains(code))
-}
-
-/// The URL may hold a password, and is not shown.
-fn bad_url(url: &str, error: &RedisError) -> String {
-    let is_tls = ["rediss:", "valkeys:"].iter().any(|scheme| url.starts_with(scheme));
-    if is_tls && cfg!(not(feature = "redis-rustls")) {
-        return "the URL of the Redis asks for TLS; build wecom-kf-inbox with the feature redis-rustls".to_owned();
-    }
-    // Without a detail it is a fixed text.
-    let what = if error.detail().is_none() { error.to_string() } else { "it cannot be read".to_owned() };
-    format!("the URL of the Redis: {what}; it should be like redis://:PASSWORD@127.0.0.1:6379/0")
-}
-
-/// For the person on call.
-fn explain(error: &RedisError, address: &str) -> StoreError {
-    let answer = in_words(error);
-    match error.kind() {
-        ErrorKind::Io => StoreError::down(format!("no connection with the Redis at {address}: {error}")),
-        ErrorKind::Parse | ErrorKind::UnexpectedReturnType => StoreError::corrupt(format!(
-            "the Redis at {address} answered what no script of ours does; what is below wecom-kf: may be another program's"
-        )),
-        ErrorKind::Server(ServerErrorKind::Moved | ServerErrorKind::Ask | ServerErrorKind::CrossSlot) => {
-            StoreError::Settings(format!("the Redis at {address} is part of a cluster, for which a proxy is needed"))
-        }
-        _ if says(error, "WRONGTYPE") => StoreError::corrupt(format!(
-            "what the Redis at {address} has below wecom-kf: is another program's ({answer})"
-        )),
-        _ => StoreError::down(format!("the Redis at {address} refused: {answer}{}", advice(error))),
-    }
-}
-
-fn advice(error: &RedisError) -> &'static str {
-    if error.kind() == ErrorKind::AuthenticationFailed || says(error, "NOAUTH") || says(error, "WRONGPASS") {
-        "; put the right user and password into its URL"
-    } else if says(error, "NOPERM") {
-        "; let the user run scripts, on the keys wecom-kf:*"
-    } else if says(error, "READONLY") {
-        "; that is a replica, the URL should lead to the primary"
-    } else {
-        ""
-    }
-}
-
-/// What Redis said, without the arguments that it may repeat: passwords, tokens, what customers wrote.
-fn in_words(error: &RedisError) -> String {
-    let words = match (error.code(), error.detail()) {
-        (Some(code), Some(detail)) => format!("{code} {detail}"),
-        (Some(code), None) => code.to_owned(),
-        (None, _) => error.category().to_owned(),
-    };
-    let end = ["with args", "args beginning"].iter().filter_map(|start| words.find(start)).min();
-    words[..end.unwrap_or(words.len())].trim_end_matches([' ', ',']).to_owned()
+/// `EVALSHA` is not allowed for this user, or unknown to a proxy.
+fn is_refused_by_hash(error: &RedisError) -> bool {
+    error.code() == Some("NOPERM") || error.detail().is_some_and(|detail| detail.contains("unknown command"))
 }

@@ -1,3 +1,8 @@
--- KEYS: state, settled.
-local state = redis.call('HMGET', KEYS[1], 'revision', 'cursor', 'since')
-return {state[1], state[2], state[3], redis.call('LRANGE', KEYS[2], 0, -1)}
+-- ARGV: format. Optional values: '' for none, else '=' and the value.
+local problem = foreign()
+if problem then
+    return problem
+end
+local state = redis.call('HMGET', STATE, 'generation', 'revision', 'cursor', 'since', 'starts', 'in_progress',
+    'first_ids', 'next_ids', 'remember')
+return {state, redis.call('HGETALL', SETTLED)}

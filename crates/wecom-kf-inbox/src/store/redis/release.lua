@@ -1,6 +1,6 @@
--- KEYS: lease. ARGV: holder, fence.
-local lease = redis.call('HMGET', KEYS[1], 'holder', 'fence')
-if lease[1] == ARGV[1] and lease[2] == ARGV[2] then
-    redis.call('DEL', KEYS[1])
+-- ARGV: format, holder, fence, channel.
+if is_current(ARGV[2], ARGV[3]) then
+    redis.call('DEL', LEASE)
+    tell('released')
 end
 return 0

@@ -1,6 +1,6 @@
--- KEYS: lease. ARGV: holder, fence, limit in ms.
-local lease = redis.call('HMGET', KEYS[1], 'holder', 'fence')
-if lease[1] ~= ARGV[1] or lease[2] ~= ARGV[2] then
-    return 0
+-- ARGV: format, holder, fence, limit in ms. Returns -1 if the lease is not the current one, else the number of wishes.
+if not is_current(ARGV[2], ARGV[3]) then
+    return -1
 end
-return redis.call('PEXPIRE', KEYS[1], ARGV[3])
+redis.call('PEXPIRE', LEASE, ARGV[4])
+return redis.call('ZCARD', WISHED)

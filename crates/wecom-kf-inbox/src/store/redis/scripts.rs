@@ -1,8 +1,12 @@
-use ::redis::Script;
+//! The scripts that Redis runs, each in one step.
 
-/// What Redis is asked to do, each in one step.
+use ::redis::{Cmd, ToRedisArgs};
+
+use crate::store::FORMAT;
+
+/// What Redis is asked to do.
 pub(super) struct Scripts {
-    pub(super) probe: Script,
+    pub(super) check: Script,
     pub(super) acquire: Script,
     pub(super) renew: Script,
     pub(super) release: Script,
@@ -10,23 +14,89 @@ pub(super) struct Scripts {
     pub(super) commit: Script,
     pub(super) parked: Script,
     pub(super) drop_parked: Script,
+    pub(super) wish_replays: Script,
     pub(super) turn: Script,
     pub(super) finish: Script,
+}
+
+/// The text of a script, and the hash by which a server that has seen it remembers it.
+pub(super) struct Script {
+    text: &'static str,
+    hash: String,
+}
+
+impl Script {
+    fn new(text: &'static str) -> Self {
+        Self { text, hash: ::redis::Script::new(text).get_hash().to_owned() }
+    }
+}
+
+/// A script, behind those whose functions it uses.
+macro_rules! script {
+    ($($file:literal),+) => { Script::new(concat!($(include_str!($file)),+)) };
 }
 
 impl Scripts {
     pub(super) fn new() -> Self {
         Self {
-            probe: Script::new("return tonumber(redis.call('TIME')[1])"),
-            acquire: Script::new(include_str!("acquire.lua")),
-            renew: Script::new(include_str!("renew.lua")),
-            release: Script::new(include_str!("release.lua")),
-            load: Script::new(include_str!("load.lua")),
-            commit: Script::new(concat!(include_str!("parking.lua"), include_str!("commit.lua"))),
-            parked: Script::new(concat!(include_str!("parking.lua"), include_str!("parked.lua"))),
-            drop_parked: Script::new(concat!(include_str!("parking.lua"), include_str!("drop_parked.lua"))),
-            turn: Script::new(include_str!("turn.lua")),
-            finish: Script::new(include_str!("finish.lua")),
+            check: script!("try.lua", "check.lua"),
+            acquire: script!("inbox.lua", "try.lua", "acquire.lua"),
+            renew: script!("inbox.lua", "renew.lua"),
+            release: script!("inbox.lua", "release.lua"),
+            load: script!("inbox.lua", "load.lua"),
+            commit: script!("inbox.lua", "try.lua", "commit.lua"),
+            parked: script!("inbox.lua", "parked.lua"),
+            drop_parked: script!("inbox.lua", "try.lua", "drop_parked.lua"),
+            wish_replays: script!("inbox.lua", "try.lua", "wish_replays.lua"),
+            turn: script!("try.lua", "turn.lua"),
+            finish: script!("try.lua", "finish.lua"),
         }
+    }
+}
+
+/// A script with its keys and arguments. All of them may be sent again if the answer was lost.
+pub(super) struct Question<'a> {
+    script: &'a Script,
+    keys: Vec<String>,
+    args: Vec<Vec<u8>>,
+}
+
+impl<'a> Question<'a> {
+    /// Asks about keys that share a hash tag.
+    pub(super) fn new(script: &'a Script, keys: Vec<String>) -> Self {
+        Self { script, keys, args: Vec::new() }
+    }
+
+    /// Asks about an inbox, whose scripts want the format first.
+    pub(super) fn about_inbox(script: &'a Script, keys: Vec<String>) -> Self {
+        let mut question = Self::new(script, keys);
+        question.arg(FORMAT);
+        question
+    }
+
+    pub(super) fn arg(&mut self, arg: impl ToRedisArgs) -> &mut Self {
+        arg.write_redis_args(&mut self.args);
+        self
+    }
+
+    /// A key of those that it is about.
+    pub(super) fn key(&self) -> &str {
+        self.keys.first().map_or("", String::as_str)
+    }
+
+    /// Runs the script that the server remembers.
+    pub(super) fn by_hash(&self) -> Cmd {
+        self.command("EVALSHA", &self.script.hash)
+    }
+
+    /// Sends the script, which the server remembers from then on.
+    pub(super) fn by_text(&self) -> Cmd {
+        self.command("EVAL", self.script.text)
+    }
+
+    fn command(&self, name: &str, script: &str) -> Cmd {
+        let mut command = ::redis::cmd(name);
+        command.arg(script).arg(self.keys.len()).arg(&self.keys).arg(&self.args);
+        command
     }
 }

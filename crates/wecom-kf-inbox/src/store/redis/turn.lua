@@ -1,4 +1,5 @@
--- KEYS: token. ARGV: id of the turn, its limit in ms, at_least in ms, rejected ('' for none, else '=' and the token).
+-- KEYS: token, and two that are only tried. ARGV: id of the turn, its limit in ms, at_least in ms, rejected ('' for none, else
+-- '=' and the token).
 local kept = redis.call('HMGET', KEYS[1], 'token', 'token_until', 'turn', 'turn_until', 'held_until', 'failed_code',
     'failed_message', 'failures')
 local time = redis.call('TIME')
@@ -33,6 +34,10 @@ if is_fetching or left(kept[5]) > 0 then
     end
 end
 
+local failure = tried(KEYS[2], KEYS[3])[1]
+if failure then
+    return redis.error_reply(failure[2])
+end
 local over = now + tonumber(ARGV[2])
 redis.call('HSET', KEYS[1], 'turn', ARGV[1], 'turn_until', string.format('%.0f', over))
 local forgotten = math.max(over, tonumber(kept[2] or 0), tonumber(kept[5] or 0)) + 120000

@@ -1,4 +1,6 @@
-//! What customers write, and callbacks' tokens, are in no log, no error, no Debug and no metrics.
+//! What customers write, and callbacks' tokens, are in no log, no error, no Debug and no metrics. In a process of its own:
+//! tests that run at the same time share what `tracing` remembers.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -9,9 +11,13 @@ use tokio::time::timeout;
 use tracing_subscriber::filter::LevelFilter;
 use wecom_kf::Lang;
 use wecom_kf_inbox::Failure;
+use wecom_kf_inbox::store::ParkedQuery;
 
-use crate::fake::{Answer, FakeStore, FakeWeCom, KF, builder, caught_up, now, text};
-use crate::reading::callback;
+#[path = "it/fake.rs"]
+#[allow(dead_code, reason = "other tests use more of it")]
+mod fake;
+
+use fake::{Answer, FakeStore, FakeWeCom, KF, builder, callback, caught_up, now, text};
 
 const TOKEN: &str = "CanaryToken4711";
 /// `text` writes the msgid as the customer's words, so they need others.
@@ -81,7 +87,7 @@ async fn neither_words_nor_tokens_are_shown_anywhere() {
     );
     let summary = run.await.unwrap();
     assert_eq!((summary.handled, summary.parked, summary.retries), (3, 1, 2));
-    shown.push_str(&format!("{:?} {:?} {summary:?}", handle.metrics(), handle.parked().await));
+    shown.push_str(&format!("{:?} {:?} {summary:?}", handle.metrics(), handle.parked(&ParkedQuery::first(10)).await));
     shown.push_str(&format!("{:?} {:?}", store.commits(), wecom.requests()));
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     for expected in ["the handler failed", "the handler panicked", "parked a message", "cannot read", "store is down"] {

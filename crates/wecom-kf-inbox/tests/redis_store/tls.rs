@@ -8,9 +8,9 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
-use wecom_kf_inbox::store::{Acquired, Commit, InboxKey, InboxStore, Redis};
+use wecom_kf_inbox::store::{Acquired, Commit, Committed, Generation, InboxKey, InboxStore, Redis, StoreError};
 
-use crate::server::{free_port, program};
+use crate::server::{PATIENCE, free_port, program};
 
 const URL: &str = "WECOM_KF_TEST_TLS_REDIS";
 const PASSWORD: &str = "not-to-be-seen";
@@ -28,16 +28,17 @@ async fn make_certificate(folder: &Path) {
     assert!(status.success(), "openssl: {status}");
 }
 
-async fn start_server(folder: &Path, port: u16) -> Child {
+async fn start_server(folder: &Path, port: u16, clients: &[&str]) -> Child {
     let server = Command::new(program())
         .args(["--port", "0", "--tls-port", &port.to_string(), "--bind", "127.0.0.1", "--requirepass", PASSWORD])
-        .args(["--tls-cert-file", "certificate.pem", "--tls-key-file", "key.pem", "--tls-auth-clients", "no"])
+        .args(["--tls-cert-file", "certificate.pem", "--tls-key-file", "key.pem"])
+        .args(clients)
         .current_dir(folder)
         .stdout(Stdio::null())
         .kill_on_drop(true)
         .spawn()
         .unwrap();
-    let patience = Instant::now() + Duration::from_secs(20);
+    let patience = Instant::now() + PATIENCE;
     while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
         assert!(Instant::now() < patience, "redis-server does not answer: has it TLS?");
         sleep(Duration::from_millis(20)).await;
@@ -59,7 +60,7 @@ async fn a_redis_behind_tls_is_used_if_its_certificate_is_trusted_and_is_down_if
     make_certificate(folder.path()).await;
     make_certificate(others.path()).await;
     let port = free_port();
-    let _server = start_server(folder.path(), port).await;
+    let _server = start_server(folder.path(), port, &["--tls-auth-clients", "no"]).await;
 
     let output = client(port, &folder.path().join("certificate.pem")).await;
     let said = String::from_utf8_lossy(&output.stdout);
@@ -69,6 +70,40 @@ async fn a_redis_behind_tls_is_used_if_its_certificate_is_trusted_and_is_down_if
     let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success() && said.contains("certificate"), "{said}");
     assert!(!said.contains(PASSWORD), "{said}");
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn certificates_of_the_builder_are_used() {
+    let (folder, of_client) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    make_certificate(folder.path()).await;
+    make_certificate(of_client.path()).await;
+    let read = |folder: &Path, name: &str| std::fs::read(folder.join(name)).unwrap();
+    let trusted_client = of_client.path().join("certificate.pem");
+    let trusted_client = trusted_client.to_str().unwrap();
+    let port = free_port();
+    let _server =
+        start_server(folder.path(), port, &["--tls-auth-clients", "yes", "--tls-ca-cert-file", trusted_client]).await;
+    let url = format!("rediss://:{PASSWORD}@127.0.0.1:{port}/");
+
+    let builder = || Redis::builder(&url).ca_certificate(read(folder.path(), "certificate.pem"));
+    let (certificate, key) = (read(of_client.path(), "certificate.pem"), read(of_client.path(), "key.pem"));
+    let store = builder().client_certificate(certificate.clone(), key.clone()).open().await.unwrap();
+    store.check().await.unwrap();
+
+    let refused = [
+        builder().open().await.unwrap(),
+        Redis::builder(&url).client_certificate(certificate.clone(), key.clone()).open().await.unwrap(),
+    ];
+    for store in refused {
+        let error = store.check().await.unwrap_err();
+        assert!(!error.to_string().contains(PASSWORD), "{error}");
+    }
+    let plain = format!("redis://127.0.0.1:{port}/");
+    let error = Redis::builder(&plain).ca_certificate(certificate).open().await.unwrap_err();
+    assert!(matches!(error, StoreError::Settings(_)), "{error}");
+    let error = builder().client_certificate("no certificate", "no key").open().await.unwrap_err();
+    assert!(matches!(error, StoreError::Settings(_)), "{error}");
 }
 
 /// Not a test: what the one above starts. Run by itself it has nothing to do.
@@ -81,8 +116,9 @@ async fn a_client_of_its_own() {
     let Acquired::Lease(lease) = store.acquire(&key, "a", Duration::from_secs(60)).await.unwrap() else {
         panic!("nobody else has it")
     };
-    let commit = Commit { revision: 1, cursor: Some("c1".into()), ..Commit::default() };
+    let mut commit = Commit::whole(&Committed::new(Generation::random()));
+    commit.cursor = Some("c1".into());
     store.commit(&lease, &commit).await.unwrap();
-    let state = store.load(&key).await.unwrap();
+    let state = store.load(&key).await.unwrap().unwrap();
     println!("revision {} of {}", state.revision, state.cursor.unwrap());
 }

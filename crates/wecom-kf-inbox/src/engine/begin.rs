@@ -1,0 +1,141 @@
+//! The beginning of an inbox: the lease, and the state it continues from.
+
+use std::time::Duration;
+
+use futures_util::stream::StreamExt;
+use tokio::time::{Instant, sleep_until};
+
+use super::lease::LeaseKeeper;
+use super::state::State;
+use super::{Break, Engine, FirstWake, Phase, in_time, reaching_back, unix};
+use crate::ColdStart;
+use crate::metrics::Status;
+use crate::store::{Acquired, Committed};
+
+/// A standby that learns that another process reads asks again after this, since that one may be about to end.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
+
+impl Engine {
+    pub(super) async fn acquire(&mut self) -> Phase<LeaseKeeper> {
+        loop {
+            self.check_stop()?;
+            let asked_at = Instant::now();
+            let (shared, settings) = (self.shared.clone(), &self.shared.settings);
+            match in_time(shared.store.acquire(&shared.key, &settings.holder, settings.lease)).await {
+                Ok(Acquired::Lease(lease)) => {
+                    self.store_backoff.reset();
+                    return Ok(LeaseKeeper::start(shared.clone(), lease, asked_at));
+                }
+                Ok(Acquired::Held { holder, left }) => {
+                    tracing::debug!(inbox = %shared.key, %holder, ?left, "another process reads");
+                    self.stand_by(left).await?;
+                }
+                Err(error) => {
+                    let again_at = self.store_failed(error)?;
+                    self.pause_until(again_at).await?;
+                }
+            }
+        }
+    }
+
+    pub(super) async fn stand_by(&mut self, left: Duration) -> Phase<()> {
+        self.set_status(Status::StandsBy);
+        self.yield_to_other_reader().await;
+        let mut wait = left.max(Duration::from_millis(20)).min(self.shared.settings.lease / 3);
+        if !std::mem::replace(&mut self.another_reads, true) {
+            wait = wait.min(ASK_AGAIN);
+        }
+        let at = Instant::now() + wait;
+        loop {
+            self.check_stop()?;
+            tokio::select! {
+                () = sleep_until(at) => return Ok(()),
+                change = self.changes.next() => match change {
+                    Some(_) => return Ok(()),
+                    None => self.changes = futures_util::stream::pending().boxed(),
+                },
+                () = self.shared.exchange.news.notified() => {}
+            }
+        }
+    }
+
+    /// Another process reads what is stored, so what this one knows is out of date. If nothing is stored, the store has
+    /// forgotten, and this process may be the only one that knows the place.
+    pub(super) async fn yield_to_other_reader(&mut self) {
+        if self.desk().state.is_none() {
+            return;
+        }
+        if let Ok(Some(_)) = in_time(self.shared.store.load(&self.shared.key)).await {
+            self.desk().replace_state(None);
+        }
+    }
+
+    /// Loads the state. Returns whether this process may serve.
+    pub(super) async fn load(&mut self, keeper: &mut LeaseKeeper) -> Phase<bool> {
+        let stored = loop {
+            self.check_stop()?;
+            match in_time(self.shared.store.load(&self.shared.key)).await {
+                Ok(stored) => break stored,
+                Err(error) => {
+                    let again_at = self.store_failed(error)?;
+                    self.pause_until(again_at).await?;
+                }
+            }
+        };
+        self.store_backoff.reset();
+        let another_read = std::mem::take(&mut self.another_reads);
+        let resumes = self.desk().state.as_mut().map(|state| state.resumes(stored.as_ref(), Instant::now()));
+        match (resumes, stored) {
+            (Some(true), stored) => {
+                if stored.is_none() {
+                    tracing::warn!(inbox = %self.shared.key, "the store has forgotten; writing back what is known here");
+                }
+            }
+            (_, Some(stored)) => self.adopt(stored, keeper).await?,
+            (_, None) if another_read => {
+                tracing::warn!(
+                    inbox = %self.shared.key,
+                    "the store has forgotten where another process reads; giving that one time to write it back"
+                );
+                return Ok(false);
+            }
+            (_, None) => self.start_cold(),
+        }
+        Ok(true)
+    }
+
+    pub(super) async fn adopt(&mut self, stored: Committed, keeper: &mut LeaseKeeper) -> Phase<()> {
+        self.desk().replace_state(None);
+        // What handlers here still do must end before the same messages may come again.
+        let limit = Instant::now() + self.shared.settings.lease;
+        while self.desk().strays > 0 && Instant::now() < limit {
+            self.check_stop()?;
+            tokio::select! {
+                () = sleep_until(limit) => {}
+                () = self.shared.exchange.news.notified() => {}
+                error = keeper.lost() => return Err(Break::Lost(error)),
+            }
+        }
+        let state = State::stored(stored, self.shared.settings.remembered());
+        self.reader.restart(state.cursor().cloned());
+        self.desk().replace_state(Some(state));
+        Ok(())
+    }
+
+    pub(super) fn start_cold(&mut self) {
+        let since = match self.shared.settings.cold_start {
+            ColdStart::Everything => None,
+            ColdStart::Since(time) => Some(unix(time)),
+            ColdStart::FromNow => {
+                let wake = self.desk().asked.wake.as_ref().map(|wake| wake.create_time);
+                self.first_wake = if wake.is_none() { FirstWake::Counts } else { FirstWake::DoesNotCount };
+                let opened_at = self.shared.opened_at;
+                Some(reaching_back(wake.map_or(opened_at, |wake| wake.min(opened_at))))
+            }
+        };
+        tracing::info!(inbox = %self.shared.key, ?since, "cold start: nothing is stored");
+        let state = State::cold(since, self.shared.settings.remembered(), Instant::now());
+        self.reader.restart(None);
+        self.desk().replace_state(Some(state));
+    }
+}

@@ -1,0 +1,74 @@
+//! What is settled and not yet stored, and when it is to be written. Pure.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::defaults;
+use crate::store::{Commit, Parked, Writes};
+
+/// What the next commit writes, except for the place.
+#[derive(Debug, Default)]
+pub(crate) struct Pending {
+    pub(crate) settled: Vec<Arc<str>>,
+    pub(crate) parked: Vec<Parked>,
+    pub(crate) unparked: Vec<String>,
+    pub(crate) unwished: Vec<String>,
+    /// Since when something has been pending.
+    since: Option<Instant>,
+    /// When a commit that settles something was last begun.
+    last: Option<Instant>,
+    is_urgent: bool,
+}
+
+impl Pending {
+    /// Something changed that is to be written within the usual time.
+    pub(crate) fn touch(&mut self, now: Instant) {
+        self.since.get_or_insert(now);
+    }
+
+    /// Somebody waits for the next commit.
+    pub(crate) fn demand(&mut self, now: Instant) {
+        self.touch(now);
+        self.is_urgent = true;
+    }
+
+    pub(crate) fn since(&self) -> Option<Instant> {
+        self.since
+    }
+
+    /// When the next commit is due: at once if the last one is long ago, or if somebody waits for it.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        let since = self.since?;
+        if self.is_urgent || self.settled.len() >= defaults::UNCOMMITTED_MOST {
+            return Some(since);
+        }
+        Some(self.last.map_or(since, |last| since.max(last + defaults::COMMIT_EVERY)))
+    }
+
+    /// Moves everything into a commit.
+    pub(crate) fn fill(&mut self, commit: &mut Commit, now: Instant) {
+        commit.settled.extend(self.settled.drain(..).map(|id| id.to_string()));
+        commit.parked.append(&mut self.parked);
+        commit.unparked.append(&mut self.unparked);
+        commit.unwished.append(&mut self.unwished);
+        let settles = !commit.settled.is_empty() || !commit.parked.is_empty();
+        *self = Self { last: if settles { Some(now) } else { self.last }, ..Self::default() };
+    }
+
+    /// Takes back what a commit did not write; of a whole one, the ids are known elsewhere.
+    pub(crate) fn take_back(&mut self, commit: Commit, now: Instant) {
+        if commit.writes == Writes::Next {
+            self.settled.splice(..0, commit.settled.into_iter().map(Arc::from));
+        }
+        self.parked.splice(..0, commit.parked);
+        self.unparked.splice(..0, commit.unparked);
+        self.unwished.splice(..0, commit.unwished);
+        self.demand(now);
+    }
+}
+
+/// How long settled messages may wait to be stored before nothing more is handed out, so that a crash repeats little even
+/// while the store is slow or down.
+pub(crate) const LATE: Duration = defaults::COMMIT_EVERY.saturating_mul(2);

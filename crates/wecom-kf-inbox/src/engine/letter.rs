@@ -1,0 +1,70 @@
+//! A message with what the inbox knows of it, prepared by the task that fetches so that the consumer's thread need not.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use wecom_kf::message::{Content, Event, Message, Origin, Outgoing};
+
+use crate::store::fingerprint;
+
+#[derive(Debug)]
+pub(crate) struct Letter {
+    pub(crate) message: Message,
+    /// The msgid, or a stand-in made of the message's JSON if it has none.
+    pub(crate) id: Arc<str>,
+    pub(crate) customer: Option<Arc<str>>,
+    has_welcome_code: bool,
+    replies: Mutex<Replies>,
+}
+
+/// The replies that this process sent to a message, over all its attempts.
+#[derive(Debug, Default)]
+pub(crate) struct Replies {
+    /// The msgid of each, and what was last sent under it.
+    sent: Vec<(String, Outgoing)>,
+}
+
+impl Letter {
+    pub(crate) fn new(message: &Message) -> Self {
+        // On its own, so that one unsettled message does not keep its whole page in memory.
+        let message = message.detached();
+        let id = match message.msgid() {
+            Some(msgid) => Arc::from(msgid.as_str()),
+            None => Arc::from(format!("raw:{}", fingerprint(&[message.raw()]))),
+        };
+        let customer = message.external_userid().map(|customer| Arc::from(customer.as_str()));
+        Self { has_welcome_code: has_welcome_code(&message), id, customer, message, replies: Mutex::default() }
+    }
+
+    /// Whether it has a welcome code that was given at or after `since`, in Unix seconds.
+    pub(crate) fn has_fresh_welcome(&self, since: i64) -> bool {
+        self.has_welcome_code && self.message.send_time() > Some(since)
+    }
+
+    pub(crate) fn is_of_servicer(&self) -> bool {
+        self.message.origin() == Some(Origin::SERVICER)
+    }
+
+    pub(crate) fn replies(&self) -> MutexGuard<'_, Replies> {
+        self.replies.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Replies {
+    /// Notes what is about to be sent. Returns whether something else was sent under that msgid before.
+    pub(crate) fn note(&mut self, msgid: &str, message: &Outgoing) -> bool {
+        match self.sent.iter_mut().find(|(sent, _)| sent == msgid) {
+            Some((_, before)) => std::mem::replace(before, message.clone()) != *message,
+            None => {
+                self.sent.push((msgid.to_owned(), message.clone()));
+                false
+            }
+        }
+    }
+}
+
+/// Looks at the text before it decodes it: most messages have none.
+fn has_welcome_code(message: &Message) -> bool {
+    message.msgtype() == "event"
+        && message.raw().contains("welcome_code")
+        && matches!(message.content(), Content::Event(Event::EnterSession(event)) if event.welcome_code.is_some())
+}

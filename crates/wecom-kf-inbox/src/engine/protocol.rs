@@ -1,0 +1,334 @@
+//! What the stream, its deliveries, the handles and the engine's task share: one desk behind a lock.
+//!
+//! The engine's task does all I/O. The consumer takes messages from the desk and puts answers on it, without a switch to
+//! another task; each side wakes the other only when that has something to do.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use wecom_kf::SyncToken;
+
+use super::state::{Outcome, Stamp, State};
+use super::window::{HandOut, Number};
+use crate::builder::LONGEST;
+use crate::clock::unix_seconds;
+use crate::delivery::{Failed, Then, Verdict};
+use crate::metrics::{LastFailure, Metrics, Status};
+use crate::shared::Settings;
+use crate::{Error, defaults};
+
+#[derive(Debug, Default)]
+pub(crate) struct Exchange {
+    desk: Mutex<Desk>,
+    /// Wakes the engine's task.
+    pub(crate) news: Notify,
+}
+
+/// A delivery's right to answer: a message of the state with this number.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ticket {
+    state: u64,
+    number: Number,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Desk {
+    /// What this process knows of the account; none before it was loaded, and after somebody else moved on.
+    pub(crate) state: Option<State>,
+    /// Counts states, so that an answer to a delivery of an earlier one settles nothing.
+    states: u64,
+    /// Deliveries of earlier states that are not answered.
+    pub(crate) strays: usize,
+    /// Until when the lease is surely held; none while nothing may be handed out.
+    open_until: Option<Instant>,
+    pub(crate) is_paused: bool,
+    pub(crate) asked: Asked,
+    errors: VecDeque<Error>,
+    /// Waits for a delivery.
+    consumer: Option<Waker>,
+    /// When the engine's task wakes by itself.
+    engine_wakes_at: Option<Instant>,
+    /// The engine's task waits for each answer.
+    pub(crate) engine_wants_answers: bool,
+    /// The engine's task waits for room in the window.
+    pub(crate) engine_wants_room: bool,
+    pub(crate) metrics: Metrics,
+}
+
+/// What handles ask of the engine. However many callbacks come, they are one thing to do.
+#[derive(Debug, Default)]
+pub(crate) struct Asked {
+    pub(crate) wake: Option<Wake>,
+    pub(crate) look_for_wishes: bool,
+    pub(crate) stop: bool,
+}
+
+/// A callback, or several of them.
+#[derive(Clone, Debug)]
+pub(crate) struct Wake {
+    /// The token of the last one that had one.
+    pub(crate) token: Option<SyncToken>,
+    /// When the earliest was created.
+    pub(crate) create_time: i64,
+}
+
+/// Errors that nobody has taken from the stream; the oldest go when there are more.
+const ERRORS: usize = 100;
+
+impl Exchange {
+    pub(crate) fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn wake(&self, token: Option<SyncToken>, create_time: i64) {
+        let mut desk = self.desk();
+        let earlier = desk.asked.wake.take();
+        let earliest = earlier.as_ref().map_or(create_time, |earlier| earlier.create_time.min(create_time));
+        let token = token.or(earlier.and_then(|earlier| earlier.token));
+        desk.asked.wake = Some(Wake { token, create_time: earliest });
+        drop(desk);
+        self.news.notify_one();
+    }
+
+    pub(crate) fn stop(&self) {
+        self.desk().asked.stop = true;
+        self.news.notify_one();
+    }
+
+    pub(crate) fn pause(&self, is_paused: bool) {
+        let mut desk = self.desk();
+        desk.is_paused = is_paused;
+        let consumer = desk.consumer_if_ready(Instant::now());
+        drop(desk);
+        wake(consumer);
+        self.news.notify_one();
+    }
+
+    pub(crate) fn look_for_wishes(&self) {
+        self.desk().asked.look_for_wishes = true;
+        self.news.notify_one();
+    }
+
+    pub(crate) fn withdraw(&self, id: &str) {
+        if let Some(state) = &mut self.desk().state {
+            state.withdraw(id);
+        }
+    }
+
+    /// Tells the consumer of an error.
+    pub(crate) fn report(&self, error: Error) {
+        let mut desk = self.desk();
+        if desk.errors.len() >= ERRORS {
+            desk.errors.pop_front();
+        }
+        desk.errors.push_back(error);
+        let consumer = desk.consumer.take();
+        drop(desk);
+        wake(consumer);
+    }
+
+    pub(crate) fn take_error(&self) -> Option<Error> {
+        self.desk().errors.pop_front()
+    }
+
+    /// Whether there is a message to hand out. If not, `waker` is woken when there is one, or an error.
+    pub(crate) fn is_ready(&self, waker: &Waker) -> bool {
+        let mut desk = self.desk();
+        let is_ready = desk.is_ready(Instant::now());
+        if !is_ready {
+            desk.consumer = Some(waker.clone());
+        }
+        is_ready
+    }
+
+    /// Hands out the next message.
+    pub(crate) fn take(&self) -> Option<(Ticket, HandOut)> {
+        let now = Instant::now();
+        let mut desk = self.desk();
+        if !desk.is_open(now) {
+            return None;
+        }
+        let handed_out = desk.state.as_mut()?.take(now)?;
+        desk.metrics.delivered += 1;
+        Some((Ticket { state: desk.states, number: handed_out.number }, handed_out))
+    }
+
+    /// Takes the answer to a delivery.
+    pub(crate) fn answer(&self, ticket: Ticket, verdict: Verdict, settings: &Settings) {
+        let now = Instant::now();
+        let mut desk = self.desk();
+        let is_stray = desk.answer(ticket, verdict, settings, now);
+        let consumer = desk.consumer_if_ready(now);
+        let is_news = is_stray || desk.engine_wants_answers || desk.wakes_earlier() || desk.has_wanted_room(settings);
+        drop(desk);
+        wake(consumer);
+        if is_news {
+            self.news.notify_one();
+        }
+    }
+
+    /// Wakes the consumer if there is something for it.
+    pub(crate) fn wake_consumer(&self) {
+        let consumer = self.desk().consumer_if_ready(Instant::now());
+        wake(consumer);
+    }
+}
+
+fn wake(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}
+
+impl Desk {
+    /// Nothing is handed out before `until` is set, or after that time.
+    pub(crate) fn open(&mut self, until: Instant) {
+        self.open_until = Some(until);
+    }
+
+    /// Follows a renewal of the lease.
+    pub(crate) fn extend_lease(&mut self, until: Instant) {
+        if let Some(open_until) = &mut self.open_until {
+            *open_until = until;
+        }
+    }
+
+    pub(crate) fn close(&mut self) {
+        self.open_until = None;
+    }
+
+    fn is_open(&self, now: Instant) -> bool {
+        !self.asked.stop && !self.is_paused && self.open_until.is_some_and(|until| now < until)
+    }
+
+    fn is_ready(&mut self, now: Instant) -> bool {
+        self.is_open(now) && self.state.as_mut().is_some_and(|state| state.has_ready(now))
+    }
+
+    fn consumer_if_ready(&mut self, now: Instant) -> Option<Waker> {
+        if self.consumer.is_none() || !self.is_ready(now) { None } else { self.consumer.take() }
+    }
+
+    /// Begins with another state, or with none. What is out of the one before settles nothing any more.
+    pub(crate) fn replace_state(&mut self, state: Option<State>) {
+        if let Some(before) = self.state.take() {
+            self.strays += before.window.running();
+            self.states += 1;
+        }
+        self.state = state;
+    }
+
+    /// The metrics with what the state says right now.
+    pub(crate) fn snapshot(&self) -> Metrics {
+        let mut metrics = self.metrics.clone();
+        if let Some(state) = &self.state {
+            metrics.lag_messages = state.window.unsettled();
+            metrics.settled_ahead = state.window.settled_ahead();
+            metrics.in_progress = state.window.running();
+            metrics.replays = state.replays();
+            metrics.oldest_send_time = state.window.oldest_send_time();
+            metrics.is_suspicious = state.is_suspicious();
+        }
+        metrics
+    }
+
+    /// Lets the state go at the end.
+    pub(crate) fn end(&mut self) {
+        let left = self.state.as_ref().map_or(0, State::left);
+        self.metrics = Metrics { lag_messages: left, in_progress: 0, status: Status::Stopped, ..self.snapshot() };
+        self.state = None;
+        self.states += 1;
+    }
+
+    /// When the state needs the engine's task, by itself.
+    pub(crate) fn timer(&self) -> Option<Instant> {
+        let state = self.state.as_ref()?;
+        let commit = if state.in_flight().is_some() { None } else { state.pending.due() };
+        // After a stop was asked for, nothing is tried again.
+        let retry = if self.asked.stop { None } else { state.window.retry_due() };
+        commit.into_iter().chain(retry).min()
+    }
+
+    /// Notes until when the engine's task sleeps.
+    pub(crate) fn engine_sleeps_until(&mut self, at: Option<Instant>) {
+        self.engine_wakes_at = at;
+    }
+
+    fn wakes_earlier(&self) -> bool {
+        self.timer().is_some_and(|timer| self.engine_wakes_at.is_none_or(|at| timer < at))
+    }
+
+    /// Whether the engine's task waits for room in the window, and there is some or can be made.
+    fn has_wanted_room(&self, settings: &Settings) -> bool {
+        let has_room = |state: &State| settings.has_room(state) || state.window.oldest_retry().is_some();
+        self.engine_wants_room && self.state.as_ref().is_some_and(has_room)
+    }
+
+    /// Returns whether the delivery was one of an earlier state.
+    fn answer(&mut self, ticket: Ticket, verdict: Verdict, settings: &Settings, now: Instant) -> bool {
+        if ticket.state != self.states || self.state.is_none() {
+            self.strays = self.strays.saturating_sub(1);
+            return true;
+        }
+        match verdict {
+            Verdict::Ack => {
+                if self.settle(ticket.number, Outcome::Acked, now) {
+                    self.metrics.acked += 1;
+                }
+            }
+            Verdict::Park { reason } => self.park(ticket.number, reason, settings, now),
+            Verdict::Failed(failed) => self.fail(ticket.number, failed, settings, now),
+        }
+        false
+    }
+
+    fn fail(&mut self, number: Number, failed: Failed, settings: &Settings, now: Instant) {
+        let Failed { class, reason, then, shown } = failed;
+        let Some(state) = &mut self.state else { return };
+        let Some((tries, since)) = state.failed(number, now) else { return };
+        let id = state.window.id(number).unwrap_or_default();
+        *self.metrics.failures.entry(class).or_default() += 1;
+        self.metrics.last_failure = Some(LastFailure { class, id, text: shown, at: unix_seconds() });
+        let policy = match then {
+            Then::ByClass => settings.retries.of(class),
+            Then::Retry(policy) => policy,
+        };
+        match policy.wait(tries, now - since) {
+            Some(wait) => {
+                self.metrics.retries += 1;
+                state.window.retry(number, now + wait.min(LONGEST));
+            }
+            None => self.park(number, reason, settings, now),
+        }
+    }
+
+    pub(crate) fn park(&mut self, number: Number, reason: String, settings: &Settings, now: Instant) {
+        let id = self.state.as_mut().and_then(|state| state.window.id(number)).unwrap_or_default();
+        if self.settle(number, Outcome::Parked { reason, stamp: settings.stamp() }, now) {
+            self.metrics.parked += 1;
+            tracing::warn!(msgid = %id, "parked a message; the reason is stored with it");
+        }
+    }
+
+    fn settle(&mut self, number: Number, outcome: Outcome, now: Instant) -> bool {
+        let pages = self.state.as_mut().and_then(|state| state.settle(number, outcome, now));
+        self.metrics.pages += pages.unwrap_or(0);
+        pages.is_some()
+    }
+}
+
+impl Settings {
+    /// Whether the window takes another page.
+    pub(crate) fn has_room(&self, state: &State) -> bool {
+        state.window.unsettled() < self.max_unsettled && state.window.settled_ahead() < defaults::SETTLED_AHEAD
+    }
+
+    pub(crate) fn stamp(&self) -> Stamp {
+        let parked_at = unix_seconds();
+        let keep = i64::try_from(self.keep_parked.as_secs()).unwrap_or(i64::MAX);
+        Stamp { parked_at, keep_until: parked_at.saturating_add(keep) }
+    }
+}

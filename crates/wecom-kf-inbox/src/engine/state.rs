@@ -1,0 +1,759 @@
+//! What a reader knows of its account: the place, the window, the ids, and what is to be committed. Pure: no I/O.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::commit::{LATE, Pending};
+use super::letter::Letter;
+use super::window::{HandOut, Number, Window};
+use crate::defaults;
+use crate::store::{Commit, Committed, Generation, Parked, ParkedKind, Writes};
+
+/// See the module. It lives as long as nobody else moves the account on.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) window: Window,
+    pub(crate) pending: Pending,
+    /// What is stored: this revision of this history.
+    generation: Generation,
+    revision: u64,
+    /// Where to continue reading after a restart: everything before it is settled.
+    cursor: Option<String>,
+    since: Option<i64>,
+    /// `since` is earlier than what is stored, and what was passed over is not read again yet.
+    reaches_back: bool,
+    /// The ids in the window and those remembered; of the latter, the order in which they were settled.
+    seen: HashSet<Arc<str>>,
+    settled: VecDeque<Arc<str>>,
+    remember: usize,
+    in_flight: Option<InFlight>,
+    /// The store has forgotten: the next commit writes everything.
+    writes: Writes,
+    start: Start,
+    starts: u32,
+    suspects: Option<Suspects>,
+    /// The message that ended the process while it was handled alone; it is parked when it is read.
+    condemned: Option<String>,
+    replays: Vec<Replay>,
+    /// Replays that begin once the store knows.
+    staged: Vec<(Replay, Vec<Letter>)>,
+}
+
+/// The commit that is being written.
+#[derive(Debug)]
+struct InFlight {
+    commit: Commit,
+    /// Since when what it writes has been pending.
+    since: Option<Instant>,
+    begins: bool,
+    notes: Option<Number>,
+    staged: Vec<(Replay, Vec<Letter>)>,
+}
+
+/// Whether this start has been counted in the store, which comes before the first delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Start {
+    IsNotCounted,
+    /// The oldest unsettled message was this one.
+    IsCounted {
+        oldest: Number,
+    },
+    HasProgressed,
+}
+
+/// Earlier starts made no progress: what was there at the start is handled one message at a time, each noted before.
+#[derive(Debug, Default)]
+struct Suspects {
+    /// The first message that was not there at the start, once that is known.
+    until: Option<Number>,
+    /// The message that is noted in the store.
+    noted: Option<Number>,
+    to_note: Option<Number>,
+}
+
+/// A parked message or page whose messages are delivered again.
+#[derive(Debug)]
+struct Replay {
+    parked: Parked,
+    unsettled: Vec<Number>,
+}
+
+/// How a message was settled.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    Acked,
+    Parked { reason: String, stamp: Stamp },
+}
+
+/// When something is parked and until when it is kept, in Unix seconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stamp {
+    pub(crate) parked_at: i64,
+    pub(crate) keep_until: i64,
+}
+
+/// What became of the messages of a page.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Pushed {
+    pub(crate) new: usize,
+    pub(crate) duplicates: usize,
+    pub(crate) older: usize,
+    pub(crate) of_servicers: usize,
+    pub(crate) condemned: usize,
+}
+
+/// What a page is judged by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sieve {
+    pub(crate) takes_servicers: bool,
+    /// A welcome code that was given after this Unix second is still good.
+    pub(crate) welcome_since: i64,
+    pub(crate) stamp: Stamp,
+}
+
+impl State {
+    /// Begins a history.
+    pub(crate) fn cold(since: Option<i64>, remember: usize, now: Instant) -> Self {
+        let committed = Committed { since, ..Committed::new(Generation::random()) };
+        let mut state = Self::stored(committed, remember);
+        state.writes = Writes::Whole;
+        state.pending.demand(now);
+        state
+    }
+
+    /// Continues from what is stored.
+    pub(crate) fn stored(committed: Committed, remember: usize) -> Self {
+        let settled: VecDeque<Arc<str>> = committed.settled.into_iter().map(Arc::from).collect();
+        Self {
+            window: Window::default(),
+            pending: Pending::default(),
+            generation: committed.generation,
+            revision: committed.revision,
+            cursor: committed.cursor,
+            since: committed.since,
+            reaches_back: false,
+            seen: settled.iter().cloned().collect(),
+            settled,
+            remember,
+            in_flight: None,
+            writes: Writes::Next,
+            start: Start::IsNotCounted,
+            starts: committed.starts,
+            suspects: None,
+            condemned: committed.in_progress,
+            replays: Vec::new(),
+            staged: Vec::new(),
+        }
+    }
+
+    /// Compares what is stored with what this process knows, after it got the lease again. Returns whether it may
+    /// continue; otherwise somebody else has moved on.
+    pub(crate) fn resumes(&mut self, stored: Option<&Committed>, now: Instant) -> bool {
+        if let Some(in_flight) = self.in_flight.take() {
+            if stored.is_some_and(|stored| is_left_by(&in_flight.commit, stored)) {
+                // Only its answer was lost.
+                self.in_flight = Some(in_flight);
+                self.written();
+            } else {
+                self.take_back(in_flight, now);
+            }
+        }
+        match stored {
+            Some(stored) if stored.generation != self.generation || stored.revision > self.revision => return false,
+            Some(stored) if stored.revision == self.revision => {}
+            // It has forgotten everything, or the last commits of our history.
+            _ => {
+                self.writes = Writes::Whole;
+                self.pending.demand(now);
+            }
+        }
+        true
+    }
+
+    pub(crate) fn cursor(&self) -> Option<&String> {
+        self.cursor.as_ref()
+    }
+
+    pub(crate) fn since(&self) -> Option<i64> {
+        self.since
+    }
+
+    /// Whether an earlier beginning is still to be stored.
+    pub(crate) fn reaches_back(&self) -> bool {
+        self.reaches_back
+    }
+
+    /// Whether the beginning of the history is stored.
+    pub(crate) fn is_founded(&self) -> bool {
+        self.revision > 0
+    }
+
+    /// How many messages a start would repeat or deliver: the unsettled ones, and those whose settling is not stored.
+    pub(crate) fn left(&self) -> usize {
+        let in_flight = self.in_flight.as_ref().filter(|it| it.commit.writes == Writes::Next);
+        self.window.unsettled() + self.pending.settled.len() + in_flight.map_or(0, |it| it.commit.settled.len())
+    }
+
+    /// Begins again at an earlier time. What is in the window stays, but no longer moves the cursor.
+    pub(crate) fn reach_back(&mut self, since: i64, now: Instant) {
+        self.since = Some(since);
+        self.reaches_back = true;
+        self.cursor = None;
+        self.window.forget_marks();
+        self.pending.demand(now);
+    }
+
+    // Reading.
+
+    /// Takes in a page.
+    pub(crate) fn push_page(
+        &mut self,
+        letters: Vec<Letter>,
+        cursor: Option<String>,
+        sieve: Sieve,
+        now: Instant,
+    ) -> Pushed {
+        let mut pushed = Pushed::default();
+        for letter in letters {
+            if letter.message.send_time().zip(self.since).is_some_and(|(sent, since)| sent < since) {
+                pushed.older += 1;
+            } else if letter.is_of_servicer() && !sieve.takes_servicers {
+                pushed.of_servicers += 1;
+            } else if !self.seen.insert(letter.id.clone()) {
+                pushed.duplicates += 1;
+            } else {
+                pushed.new += 1;
+                self.push(letter, sieve, &mut pushed, now);
+            }
+        }
+        if let Some(cursor) = cursor {
+            self.window.mark(cursor);
+            if self.advance(now) > 0 {
+                self.pending.touch(now);
+            }
+        }
+        pushed
+    }
+
+    fn push(&mut self, letter: Letter, sieve: Sieve, pushed: &mut Pushed, now: Instant) {
+        let is_condemned = self.condemned.as_deref() == Some(&*letter.id);
+        let is_welcome = letter.has_fresh_welcome(sieve.welcome_since);
+        let number = self.window.push(letter, is_welcome);
+        if is_condemned {
+            pushed.condemned += 1;
+            self.condemned = None;
+            let starts = self.starts;
+            let reason =
+                format!("its handler was in progress when the process ended, at start {starts} without progress");
+            self.settle(number, Outcome::Parked { reason, stamp: sieve.stamp }, now);
+            self.starts = 0;
+            self.pending.demand(now);
+        }
+    }
+
+    /// Parks a page that cannot be decoded, and moves on behind it.
+    pub(crate) fn park_page(&mut self, parked: Parked, cursor: String, now: Instant) {
+        self.pending.parked.push(parked);
+        self.window.mark(cursor);
+        self.advance(now);
+        self.pending.touch(now);
+    }
+
+    /// What was there at the start has been read, or the window is full of it.
+    pub(crate) fn first_reading_ends(&mut self) {
+        let end = self.window.end();
+        if let Some(suspects) = &mut self.suspects {
+            suspects.until.get_or_insert(end);
+        }
+    }
+
+    // Handing out.
+
+    /// Asks for the commits that must come before the next message is handed out.
+    pub(crate) fn prepare(&mut self, now: Instant) {
+        let next = self.window.peek(now);
+        match self.start {
+            Start::IsNotCounted if next.is_some() => self.pending.demand(now),
+            _ => self.prepare_suspect(next, now),
+        }
+    }
+
+    fn prepare_suspect(&mut self, next: Option<Number>, now: Instant) {
+        let Some(suspects) = &mut self.suspects else { return };
+        let is_known = suspects.until.is_some();
+        if self.window.running() > 0 || (self.condemned.is_some() && !is_known) {
+            return;
+        }
+        let is_suspect = next.is_some_and(|next| suspects.until.is_none_or(|until| next < until));
+        if is_suspect {
+            if suspects.noted != next && suspects.to_note != next {
+                suspects.to_note = next;
+                self.pending.demand(now);
+            }
+        } else if is_known {
+            // All of them were handled, and the process lives.
+            self.suspects = None;
+            self.condemned = None;
+            self.pending.touch(now);
+        }
+    }
+
+    /// Whether [`take`](Self::take) would return a message.
+    pub(crate) fn has_ready(&mut self, now: Instant) -> bool {
+        if self.start == Start::IsNotCounted || self.is_late(now) {
+            return false;
+        }
+        let next = self.window.peek(now);
+        match &self.suspects {
+            Some(suspects) => next.is_some() && suspects.noted == next && self.window.running() == 0,
+            None => next.is_some(),
+        }
+    }
+
+    /// Hands out the next message.
+    pub(crate) fn take(&mut self, now: Instant) -> Option<HandOut> {
+        if self.has_ready(now) { self.window.take(now) } else { None }
+    }
+
+    /// Whether messages are handled one at a time.
+    pub(crate) fn is_suspicious(&self) -> bool {
+        self.suspects.is_some()
+    }
+
+    /// Whether what was settled waits to be stored for too long to settle more.
+    fn is_late(&self, now: Instant) -> bool {
+        self.uncommitted_since().is_some_and(|since| now >= since + LATE)
+    }
+
+    fn uncommitted_since(&self) -> Option<Instant> {
+        self.in_flight.as_ref().and_then(|it| it.since).or(self.pending.since())
+    }
+
+    // Settling.
+
+    /// Settles a message. `None` if there is no such message any more; else how many pages ended with it.
+    pub(crate) fn settle(&mut self, number: Number, outcome: Outcome, now: Instant) -> Option<u64> {
+        let left = self.window.settle(number)?;
+        let replay = self.replays.iter().position(|replay| replay.unsettled.contains(&number));
+        if let Outcome::Parked { reason, stamp } = outcome {
+            let body = left.letter.message.raw();
+            let parked = Parked::new(&*left.letter.id, ParkedKind::Message, body).because(reason, left.tries);
+            self.pending.parked.push(parked.kept(stamp.parked_at, stamp.keep_until));
+        }
+        let is_parked_message = replay.is_some_and(|place| self.replays[place].parked.kind == ParkedKind::Message);
+        if !is_parked_message {
+            self.remember(left.letter.id.clone());
+        }
+        if let Some(place) = replay {
+            self.settle_replay(place, number);
+        }
+        self.pending.touch(now);
+        Some(self.advance(now))
+    }
+
+    fn settle_replay(&mut self, place: usize, number: Number) {
+        let replay = &mut self.replays[place];
+        replay.unsettled.retain(|unsettled| *unsettled != number);
+        if replay.unsettled.is_empty() {
+            let replay = self.replays.swap_remove(place);
+            self.pending.unparked.push(replay.parked.id);
+        }
+    }
+
+    fn remember(&mut self, id: Arc<str>) {
+        self.pending.settled.push(id.clone());
+        self.settled.push_back(id);
+        while self.settled.len() > self.remember {
+            if let Some(oldest) = self.settled.pop_front() {
+                self.seen.remove(&oldest);
+            }
+        }
+    }
+
+    /// Notes that a try of a message failed. Returns how often it was tried, and since when it has been failing.
+    pub(crate) fn failed(&mut self, number: Number, now: Instant) -> Option<(u32, Instant)> {
+        let failed = self.window.failed(number, now)?;
+        self.note_progress(number + 1, now);
+        Some(failed)
+    }
+
+    /// The handlers of all messages before this one have ended, or that of the one before it. If that was the oldest
+    /// one, it is not the cause of an end of the process. It is stored at once, so that a process which is killed from
+    /// outside again and again does not take its messages for the cause.
+    fn note_progress(&mut self, before: Number, now: Instant) {
+        if let Start::IsCounted { oldest } = self.start
+            && before > oldest
+            && (before == oldest + 1 || before <= self.window.first())
+        {
+            self.start = Start::HasProgressed;
+            self.starts = 0;
+            self.pending.demand(now);
+        }
+    }
+
+    /// Moves the cursor behind what is settled. Returns how many pages that ended.
+    fn advance(&mut self, now: Instant) -> u64 {
+        self.note_progress(self.window.first(), now);
+        match self.window.advance() {
+            Some((cursor, pages)) => {
+                self.cursor = Some(cursor);
+                pages
+            }
+            None => 0,
+        }
+    }
+
+    // Replays.
+
+    /// Prepares parked messages that somebody wishes to be replayed. They begin once the store knows.
+    pub(crate) fn stage(&mut self, wished: Vec<Parked>, now: Instant) {
+        for parked in wished {
+            let is_known = |replay: &Replay| replay.parked.id == parked.id;
+            if self.replays.iter().any(is_known) || self.staged.iter().any(|(replay, _)| is_known(replay)) {
+                continue;
+            }
+            match parked.messages() {
+                Some(messages) => {
+                    self.pending.unwished.push(parked.id.clone());
+                    let letters = messages.iter().map(Letter::new).collect();
+                    self.staged.push((Replay { parked, unsettled: Vec::new() }, letters));
+                }
+                None => {
+                    let tries = parked.tries;
+                    self.pending.parked.push(parked.because("this version cannot decode it either", tries));
+                }
+            }
+            self.pending.demand(now);
+        }
+    }
+
+    fn begin_replay(&mut self, mut replay: Replay, letters: Vec<Letter>) {
+        for letter in letters {
+            let is_page = replay.parked.kind == ParkedKind::Page;
+            if !is_page || self.seen.insert(letter.id.clone()) {
+                replay.unsettled.push(self.window.push_replay(letter));
+            }
+        }
+        if replay.unsettled.is_empty() {
+            self.pending.unparked.push(replay.parked.id);
+        } else {
+            self.replays.push(replay);
+        }
+    }
+
+    /// How many parked messages are being replayed or are about to be.
+    pub(crate) fn replays(&self) -> usize {
+        let staged = self.in_flight.as_ref().map_or(0, |it| it.staged.len()) + self.staged.len();
+        self.replays.len() + staged
+    }
+
+    /// Somebody dropped a parked message: it is not delivered again, unless that is happening right now.
+    pub(crate) fn withdraw(&mut self, id: &str) {
+        self.staged.retain(|(replay, _)| replay.parked.id != id);
+        if let Some(in_flight) = &mut self.in_flight {
+            in_flight.staged.retain(|(replay, _)| replay.parked.id != id);
+        }
+        let Some(place) = self.replays.iter().position(|replay| replay.parked.id == id) else { return };
+        let numbers = self.replays[place].unsettled.clone();
+        let withdrawn = self.window.withdraw_replays(|number, _| numbers.contains(&number));
+        if withdrawn.len() == numbers.len() {
+            self.replays.swap_remove(place);
+        }
+    }
+
+    /// The parked messages whose replay has not come to its end.
+    pub(crate) fn unfinished_replays(&self) -> Vec<String> {
+        let in_flight = self.in_flight.iter().flat_map(|it| &it.staged);
+        let staged = self.staged.iter().chain(in_flight).map(|(replay, _)| replay);
+        self.replays.iter().chain(staged).map(|replay| replay.parked.id.clone()).collect()
+    }
+
+    // Committing.
+
+    /// The commit that is to be written now, if one is due and none is being written.
+    pub(crate) fn next_commit(&mut self, now: Instant) -> Option<Commit> {
+        if self.in_flight.is_some() || self.pending.due().is_none_or(|due| due > now) {
+            return None;
+        }
+        let begins = self.start == Start::IsNotCounted && (!self.is_founded() || self.window.peek(now).is_some());
+        Some(self.commit(begins, now))
+    }
+
+    /// The commit of a reader that leaves in order: it counts as progress.
+    pub(crate) fn last_commit(&mut self, now: Instant) -> Option<Commit> {
+        let is_clean = self.pending.since().is_none() && self.starts == 0 && self.suspects.is_none();
+        if self.in_flight.is_some() || is_clean {
+            return None;
+        }
+        self.starts = 0;
+        self.suspects = None;
+        Some(self.commit(false, now))
+    }
+
+    fn commit(&mut self, begins: bool, now: Instant) -> Commit {
+        let place = Committed {
+            revision: self.revision,
+            cursor: self.cursor.clone(),
+            since: self.since,
+            starts: self.starts + u32::from(begins),
+            ..Committed::new(self.generation.clone())
+        };
+        let notes = self.suspects.as_mut().and_then(|suspects| suspects.to_note.take());
+        let mut commit = Commit { writes: self.writes, remember: self.remember, ..Commit::next(&place) };
+        commit.in_progress = notes.and_then(|number| self.window.id(number)).or_else(|| self.condemned.clone());
+        let since = self.pending.since();
+        self.pending.fill(&mut commit, now);
+        if commit.writes == Writes::Whole {
+            commit.settled = self.settled.iter().map(|id| id.to_string()).collect();
+        }
+        let staged = std::mem::take(&mut self.staged);
+        self.in_flight = Some(InFlight { commit: commit.clone(), since, begins, notes, staged });
+        commit
+    }
+
+    /// The commit being written, to write it again.
+    pub(crate) fn in_flight(&self) -> Option<&Commit> {
+        self.in_flight.as_ref().map(|it| &it.commit)
+    }
+
+    /// The commit was written.
+    pub(crate) fn written(&mut self) {
+        let Some(InFlight { commit, begins, notes, staged, .. }) = self.in_flight.take() else { return };
+        self.revision = commit.revision;
+        self.writes = Writes::Next;
+        self.reaches_back &= commit.since != self.since;
+        if begins {
+            self.starts = commit.starts;
+            self.start = Start::IsCounted { oldest: self.window.first() };
+            if self.starts >= defaults::SUSPECT_STARTS {
+                self.suspects = Some(Suspects::default());
+            }
+        }
+        if let Some(suspects) = &mut self.suspects {
+            suspects.noted = notes;
+        }
+        for (replay, letters) in staged {
+            self.begin_replay(replay, letters);
+        }
+    }
+
+    fn take_back(&mut self, in_flight: InFlight, now: Instant) {
+        if in_flight.commit.writes == Writes::Whole {
+            self.writes = Writes::Whole;
+        }
+        self.staged.splice(..0, in_flight.staged);
+        self.pending.take_back(in_flight.commit, now);
+    }
+}
+
+/// Whether `stored` is what `commit` left. Another reader may have written the same revision, so the rest counts too.
+fn is_left_by(commit: &Commit, stored: &Committed) -> bool {
+    commit.is_stored(stored)
+        && commit.cursor == stored.cursor
+        && commit.since == stored.since
+        && (commit.starts, &commit.in_progress) == (stored.starts, &stored.in_progress)
+        && stored.settled.ends_with(&commit.settled)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const SIEVE: Sieve =
+        Sieve { takes_servicers: false, welcome_since: i64::MAX, stamp: Stamp { parked_at: 5, keep_until: i64::MAX } };
+
+    fn letter(id: &str) -> Letter {
+        let json = format!(r#"{{"msgid":"{id}","external_userid":"wm{id}","send_time":100,"msgtype":"text"}}"#);
+        Letter::new(&serde_json::from_str(&json).unwrap())
+    }
+
+    fn push(state: &mut State, ids: &[&str], cursor: &str, now: Instant) -> Pushed {
+        state.push_page(ids.iter().map(|id| letter(id)).collect(), Some(cursor.to_owned()), SIEVE, now)
+    }
+
+    /// Writes all that is due by then, as a store does.
+    fn write(state: &mut State, stored: &mut Option<Committed>, now: Instant) -> Vec<Commit> {
+        let mut written = Vec::new();
+        while let Some(commit) = {
+            state.prepare(now);
+            state.next_commit(now)
+        } {
+            assert!(commit.builds_on(stored.as_ref()), "{commit:?} does not follow {stored:?}");
+            *stored = Some(Committed::after(stored.take(), &commit));
+            state.written();
+            written.push(commit);
+        }
+        written
+    }
+
+    fn begin(ids: &[&str], now: Instant) -> (State, Option<Committed>) {
+        let (mut state, mut stored) = (State::cold(None, 100, now), None);
+        write(&mut state, &mut stored, now);
+        push(&mut state, ids, "c1", now);
+        (state, stored)
+    }
+
+    fn take(state: &mut State, now: Instant) -> Option<(Number, String)> {
+        state.take(now).map(|handed_out| (handed_out.number, handed_out.letter.id.to_string()))
+    }
+
+    fn parked(reason: &str) -> Outcome {
+        Outcome::Parked { reason: reason.to_owned(), stamp: SIEVE.stamp }
+    }
+
+    #[test]
+    fn a_commit_holds_the_cursor_behind_the_settled_prefix_and_the_ids_beyond_it() {
+        let now = Instant::now();
+        let (mut state, mut stored) = begin(&["a", "b", "c"], now);
+        for _ in 0..3 {
+            take(&mut state, now).unwrap();
+        }
+        state.settle(2, Outcome::Acked, now);
+        state.settle(1, parked("no"), now);
+        let commits = write(&mut state, &mut stored, now);
+        assert_eq!((commits[0].cursor.as_deref(), &*commits[0].settled.join(",")), (None, "c,b"));
+        assert_eq!(commits[0].parked.len(), 1);
+        assert_eq!(state.settle(0, Outcome::Acked, now), Some(1));
+        let commits = write(&mut state, &mut stored, now);
+        assert_eq!((commits[0].cursor.as_deref(), &*commits[0].settled.join(",")), (Some("c1"), "a"));
+        assert_eq!(state.left(), 0);
+    }
+
+    #[test]
+    fn settled_messages_are_stored_at_once_and_then_every_half_second() {
+        let now = Instant::now();
+        let (mut state, mut stored) = begin(&["a", "b", "c"], now);
+        for _ in 0..3 {
+            take(&mut state, now).unwrap();
+        }
+        state.settle(0, Outcome::Acked, now);
+        assert_eq!(write(&mut state, &mut stored, now).len(), 1);
+        state.settle(1, Outcome::Acked, now);
+        assert_eq!(write(&mut state, &mut stored, now).len(), 0);
+        assert_eq!(state.left(), 2, "one is not settled, one is not stored");
+        assert_eq!(write(&mut state, &mut stored, now + defaults::COMMIT_EVERY).len(), 1);
+        let late = now + Duration::from_secs(60);
+        state.settle(2, Outcome::Acked, late);
+        assert_eq!(write(&mut state, &mut stored, late).len(), 1);
+    }
+
+    #[test]
+    fn nothing_is_handed_out_while_a_second_of_work_waits_to_be_stored() {
+        let now = Instant::now();
+        let (mut state, mut stored) = begin(&["a", "b"], now);
+        take(&mut state, now).unwrap();
+        state.settle(0, Outcome::Acked, now);
+        assert!(state.has_ready(now + LATE / 2));
+        assert!(!state.has_ready(now + LATE));
+        write(&mut state, &mut stored, now + LATE);
+        assert!(state.has_ready(now + LATE));
+    }
+
+    #[test]
+    fn repeats_older_messages_and_those_of_servicers_are_filtered() {
+        let now = Instant::now();
+        let (mut state, _) = begin(&["a"], now);
+        assert_eq!(push(&mut state, &["a", "b"], "c2", now), Pushed { new: 1, duplicates: 1, ..Pushed::default() });
+        state.since = Some(200);
+        assert_eq!(push(&mut state, &["c"], "c3", now), Pushed { older: 1, ..Pushed::default() });
+    }
+
+    #[test]
+    fn whoever_gets_the_lease_again_continues_unless_somebody_moved_on() {
+        let now = Instant::now();
+        for (what, expected) in [
+            ("nothing", true),
+            ("written", true),
+            ("forgotten", true),
+            ("back", true),
+            ("moved", false),
+            ("new", false),
+        ] {
+            let (mut state, mut stored) = begin(&["a", "b"], now);
+            let earlier = stored.clone();
+            take(&mut state, now).unwrap();
+            state.settle(0, Outcome::Acked, now);
+            write(&mut state, &mut stored, now);
+            take(&mut state, now).unwrap();
+            state.settle(1, parked("no"), now + LATE);
+            let in_flight = state.next_commit(now + LATE).unwrap();
+            let after = Committed::after(stored.clone(), &in_flight);
+            let stored = match what {
+                "nothing" => stored,
+                "written" => Some(after),
+                "forgotten" => None,
+                "back" => earlier,
+                // Another reader wrote the same revision.
+                "moved" => Some(Committed { settled: vec!["other".into()], ..after }),
+                _ => Some(Committed { revision: 1, ..Committed::new(Generation::random()) }),
+            };
+            assert_eq!(state.resumes(stored.as_ref(), now + LATE), expected, "{what}");
+            let again = state.next_commit(now + LATE);
+            match what {
+                "nothing" => assert_eq!((again.unwrap().parked.len(), state.left()), (1, 1)),
+                "written" => assert_eq!((again, state.left()), (None, 0)),
+                "forgotten" | "back" => {
+                    let again = again.unwrap();
+                    assert_eq!((again.writes, &*again.settled.join(",")), (Writes::Whole, "a,b"));
+                    assert_eq!(again.parked.len(), 1, "what was parked and not stored is not lost");
+                }
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn from_the_third_start_on_messages_are_handled_one_at_a_time_and_noted_before() {
+        let now = Instant::now();
+        let (_, mut stored) = begin(&[], now);
+        for start in 2..=4 {
+            let mut state = State::stored(stored.clone().unwrap(), 100);
+            push(&mut state, &["a", "b"], "c1", now);
+            state.first_reading_ends();
+            assert!(!state.has_ready(now), "the start is counted first");
+            write(&mut state, &mut stored, now);
+            state.first_reading_ends();
+            write(&mut state, &mut stored, now);
+            let counted = stored.clone().unwrap();
+            match start {
+                2 => {
+                    assert_eq!((counted.starts, counted.in_progress), (2, None));
+                    assert!(take(&mut state, now).is_some() && take(&mut state, now).is_some(), "side by side");
+                }
+                3 => {
+                    assert_eq!((counted.starts, counted.in_progress.as_deref()), (3, Some("a")));
+                    assert!(take(&mut state, now).is_some() && take(&mut state, now).is_none(), "alone");
+                }
+                _ => {
+                    assert_eq!((counted.starts, counted.in_progress), (1, None), "it begins the count again");
+                    assert_eq!(counted.settled, ["a"], "it is parked");
+                    assert_eq!(take(&mut state, now).unwrap().1, "b");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_handler_that_ends_in_any_way_is_progress() {
+        let now = Instant::now();
+        for fails in [false, true] {
+            let (_, mut stored) = begin(&[], now);
+            let mut state = State::stored(stored.clone().unwrap(), 100);
+            push(&mut state, &["a", "b"], "c1", now);
+            write(&mut state, &mut stored, now);
+            let (number, _) = take(&mut state, now).unwrap();
+            if fails {
+                state.failed(number, now).unwrap();
+                state.window.retry(number, now + LATE);
+            } else {
+                state.settle(number, Outcome::Acked, now).unwrap();
+            }
+            write(&mut state, &mut stored, now);
+            assert_eq!(stored.unwrap().starts, 0);
+        }
+    }
+}

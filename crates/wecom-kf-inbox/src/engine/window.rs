@@ -1,0 +1,462 @@
+//! The window: messages that were read and are not yet settled, in a lane per customer. Pure: no I/O, no clock.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::letter::Letter;
+
+/// Names an entry: live messages count from 0 in the order they were read, replays from [`FIRST_REPLAY`].
+pub(crate) type Number = u64;
+
+const FIRST_REPLAY: Number = 1 << 63;
+
+/// The customer; `None` for events that concern nobody in particular. The messages of one lane are handled in order.
+type LaneKey = Option<Arc<str>>;
+
+#[derive(Debug, Default)]
+pub(crate) struct Window {
+    /// Live entries, `None` once settled; the front one is unsettled.
+    entries: VecDeque<Option<Box<Entry>>>,
+    /// The number of the front entry.
+    first: Number,
+    /// Where pages end, and the cursor to continue from once everything before is settled.
+    marks: VecDeque<(Number, String)>,
+    replays: BTreeMap<Number, Box<Entry>>,
+    next_replay: Number,
+    lanes: HashMap<LaneKey, Lane>,
+    /// Lanes with a fresh welcome code, then the others; the front of each can be handed out.
+    urgent: VecDeque<LaneKey>,
+    ready: VecDeque<LaneKey>,
+    /// Replays that wait for a moment in which no live message is ready.
+    ready_replays: VecDeque<Number>,
+    retries: BTreeMap<(Instant, Number), ()>,
+    unsettled: usize,
+    running: usize,
+}
+
+#[derive(Debug)]
+struct Entry {
+    letter: Arc<Letter>,
+    tries: u32,
+    failing_since: Option<Instant>,
+    phase: Phase,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Waits for its turn.
+    Waits,
+    Runs,
+    /// Failed, and is tried again at that time.
+    RetryAt(Instant),
+}
+
+#[derive(Debug, Default)]
+struct Lane {
+    queue: VecDeque<Number>,
+    /// A message of this customer is being handled.
+    is_busy: bool,
+    /// It is in `urgent` or `ready`.
+    is_queued: bool,
+    /// The last message with a welcome code that was fresh when it was read: until then this lane goes first.
+    welcome: Option<Number>,
+}
+
+/// A message to hand out.
+#[derive(Debug)]
+pub(crate) struct HandOut {
+    pub(crate) number: Number,
+    pub(crate) letter: Arc<Letter>,
+    pub(crate) tries: u32,
+}
+
+/// What left the window.
+#[derive(Debug)]
+pub(crate) struct Left {
+    pub(crate) letter: Arc<Letter>,
+    pub(crate) tries: u32,
+}
+
+impl Window {
+    /// How many live messages are not settled.
+    pub(crate) fn unsettled(&self) -> usize {
+        self.unsettled
+    }
+
+    /// How many live messages are settled and wait behind one that is not.
+    pub(crate) fn settled_ahead(&self) -> usize {
+        self.entries.len() - self.unsettled
+    }
+
+    /// How many messages are being handled.
+    pub(crate) fn running(&self) -> usize {
+        self.running
+    }
+
+    /// The number of the oldest unsettled message, or of the next one to be read.
+    pub(crate) fn first(&self) -> Number {
+        self.first
+    }
+
+    /// The number of the next message to be read.
+    pub(crate) fn end(&self) -> Number {
+        self.first + self.entries.len() as Number
+    }
+
+    /// The id of a message.
+    pub(crate) fn id(&mut self, number: Number) -> Option<String> {
+        self.entry_mut(number).map(|entry| entry.letter.id.to_string())
+    }
+
+    /// When the oldest unsettled message was sent, in Unix seconds.
+    pub(crate) fn oldest_send_time(&self) -> Option<i64> {
+        self.entries.iter().flatten().find_map(|entry| entry.letter.message.send_time())
+    }
+
+    /// Adds a live message.
+    pub(crate) fn push(&mut self, letter: Letter, is_fresh_welcome: bool) -> Number {
+        let number = self.end();
+        let key = letter.customer.clone();
+        self.entries.push_back(Some(Box::new(Entry::new(letter))));
+        self.unsettled += 1;
+        let lane = self.lanes.entry(key.clone()).or_default();
+        lane.queue.push_back(number);
+        if is_fresh_welcome {
+            lane.welcome = Some(number);
+            if lane.is_queued {
+                // It moves to the front with everything it has, so that it stays in order.
+                lane.is_queued = false;
+                self.urgent.retain(|queued| *queued != key);
+                self.ready.retain(|queued| *queued != key);
+            }
+        }
+        self.queue_lane(&key, End::Back);
+        number
+    }
+
+    /// Notes that a page ends here: the cursor moves to `cursor` once everything before is settled.
+    pub(crate) fn mark(&mut self, cursor: String) {
+        self.marks.push_back((self.end(), cursor));
+    }
+
+    /// Lets the cursor stay where it is, whatever of the messages in the window is settled.
+    pub(crate) fn forget_marks(&mut self) {
+        self.marks.clear();
+    }
+
+    /// Adds a replay.
+    pub(crate) fn push_replay(&mut self, letter: Letter) -> Number {
+        let number = FIRST_REPLAY + self.next_replay;
+        self.next_replay += 1;
+        self.replays.insert(number, Box::new(Entry::new(letter)));
+        self.ready_replays.push_back(number);
+        number
+    }
+
+    /// Removes the replays that `is_meant` and that are not being handled. Returns them.
+    pub(crate) fn withdraw_replays(&mut self, is_meant: impl Fn(Number, &Letter) -> bool) -> Vec<Arc<Letter>> {
+        let out: Vec<Number> = self
+            .replays
+            .iter()
+            .filter(|(number, entry)| entry.phase != Phase::Runs && is_meant(**number, &entry.letter))
+            .map(|(number, _)| *number)
+            .collect();
+        out.into_iter().filter_map(|number| self.settle(number)).map(|left| left.letter).collect()
+    }
+
+    /// When the next message is to be tried again.
+    pub(crate) fn retry_due(&self) -> Option<Instant> {
+        self.retries.keys().next().map(|(at, _)| *at)
+    }
+
+    /// The number of the message that is handed out next, if there is one.
+    pub(crate) fn peek(&mut self, now: Instant) -> Option<Number> {
+        self.queue_due_retries(now);
+        while let Some(key) = self.urgent.front().or(self.ready.front()) {
+            let lane = self.lanes.get(key).filter(|lane| !lane.is_busy && lane.is_queued);
+            match lane.and_then(|lane| lane.queue.front()) {
+                Some(number) => return Some(*number),
+                // A replay of this customer began meanwhile: the lane is queued again when that has ended.
+                None => self.unqueue_front(),
+            }
+        }
+        self.ready_replays.iter().copied().find(|number| !self.is_busy(*number))
+    }
+
+    /// Hands out the next message.
+    pub(crate) fn take(&mut self, now: Instant) -> Option<HandOut> {
+        let number = self.peek(now)?;
+        if number >= FIRST_REPLAY {
+            self.ready_replays.retain(|ready| *ready != number);
+        } else {
+            self.unqueue_front();
+        }
+        let entry = self.entry_mut(number)?;
+        entry.tries += 1;
+        entry.phase = Phase::Runs;
+        let (letter, tries) = (entry.letter.clone(), entry.tries);
+        self.running += 1;
+        self.lanes.entry(letter.customer.clone()).or_default().is_busy = true;
+        Some(HandOut { number, letter, tries })
+    }
+
+    /// How often a message was tried, and since when it has been failing, this failure included. `None` if it is not
+    /// being handled.
+    pub(crate) fn failed(&mut self, number: Number, now: Instant) -> Option<(u32, Instant)> {
+        let entry = self.entry_mut(number).filter(|entry| entry.phase == Phase::Runs)?;
+        Some((entry.tries, *entry.failing_since.get_or_insert(now)))
+    }
+
+    /// Takes back a message that is being handled, to try it again at that time. Its lane waits.
+    pub(crate) fn retry(&mut self, number: Number, at: Instant) {
+        let Some(entry) = self.entry_mut(number).filter(|entry| entry.phase == Phase::Runs) else { return };
+        entry.phase = Phase::RetryAt(at);
+        let key = entry.letter.customer.clone();
+        self.running -= 1;
+        self.retries.insert((at, number), ());
+        self.free_lane(&key, number);
+    }
+
+    /// Settles a message, whatever it does now. `None` if there is no such message any more.
+    pub(crate) fn settle(&mut self, number: Number) -> Option<Left> {
+        let is_replay = number >= FIRST_REPLAY;
+        let entry = if is_replay { self.replays.remove(&number)? } else { self.remove_live(number)? };
+        let key = entry.letter.customer.clone();
+        match entry.phase {
+            Phase::Runs => self.running -= 1,
+            Phase::RetryAt(at) => drop(self.retries.remove(&(at, number))),
+            Phase::Waits if is_replay => self.ready_replays.retain(|ready| *ready != number),
+            Phase::Waits => {}
+        }
+        if !is_replay && let Some(lane) = self.lanes.get_mut(&key) {
+            match lane.queue.front() == Some(&number) {
+                true => drop(lane.queue.pop_front()),
+                false => lane.queue.retain(|queued| *queued != number),
+            }
+        }
+        if entry.phase == Phase::Runs {
+            self.free_lane(&key, number);
+        } else {
+            self.tidy_lane(&key);
+        }
+        Some(Left { letter: entry.letter, tries: entry.tries })
+    }
+
+    /// The live message that has waited for a retry for the longest time in reading order.
+    pub(crate) fn oldest_retry(&self) -> Option<Number> {
+        self.retries.keys().map(|(_, number)| *number).filter(|number| *number < FIRST_REPLAY).min()
+    }
+
+    /// Moves on to the last mark before which everything is settled. Returns its cursor, and how many marks that was.
+    pub(crate) fn advance(&mut self) -> Option<(String, u64)> {
+        let passed = self.marks.iter().take_while(|(number, _)| *number <= self.first).count();
+        let (_, cursor) = self.marks.drain(..passed).next_back()?;
+        Some((cursor, passed as u64))
+    }
+
+    fn remove_live(&mut self, number: Number) -> Option<Box<Entry>> {
+        let place = usize::try_from(number.checked_sub(self.first)?).ok()?;
+        let entry = self.entries.get_mut(place)?.take()?;
+        self.unsettled -= 1;
+        while let Some(None) = self.entries.front() {
+            self.entries.pop_front();
+            self.first += 1;
+        }
+        Some(entry)
+    }
+
+    fn entry_mut(&mut self, number: Number) -> Option<&mut Entry> {
+        if number >= FIRST_REPLAY {
+            return self.replays.get_mut(&number).map(|entry| &mut **entry);
+        }
+        let place = usize::try_from(number.checked_sub(self.first)?).ok()?;
+        self.entries.get_mut(place)?.as_deref_mut()
+    }
+
+    fn is_busy(&self, number: Number) -> bool {
+        let key = self.replays.get(&number).map(|entry| &entry.letter.customer);
+        key.and_then(|key| self.lanes.get(key)).is_some_and(|lane| lane.is_busy)
+    }
+
+    fn queue_due_retries(&mut self, now: Instant) {
+        while let Some(due) = self.retries.first_entry().filter(|due| due.key().0 <= now) {
+            let (_, number) = *due.key();
+            due.remove();
+            let Some(entry) = self.entry_mut(number) else { continue };
+            entry.phase = Phase::Waits;
+            let key = entry.letter.customer.clone();
+            if number >= FIRST_REPLAY {
+                self.ready_replays.push_front(number);
+            } else {
+                // Before what is new: its customer has waited.
+                self.queue_lane(&key, End::Front);
+            }
+        }
+    }
+
+    fn unqueue_front(&mut self) {
+        let key = self.urgent.pop_front().or_else(|| self.ready.pop_front());
+        if let Some(lane) = key.and_then(|key| self.lanes.get_mut(&key)) {
+            lane.is_queued = false;
+        }
+    }
+
+    /// A message of the lane is not handled any more.
+    fn free_lane(&mut self, key: &LaneKey, number: Number) {
+        let Some(lane) = self.lanes.get_mut(key) else { return };
+        lane.is_busy = false;
+        let goes_first = lane.welcome.is_some_and(|welcome| number < welcome);
+        self.queue_lane(key, if goes_first { End::Front } else { End::Back });
+        self.tidy_lane(key);
+    }
+
+    fn tidy_lane(&mut self, key: &LaneKey) {
+        if self.lanes.get(key).is_some_and(|lane| lane.queue.is_empty() && !lane.is_busy) {
+            self.lanes.remove(key);
+        } else {
+            self.queue_lane(key, End::Back);
+        }
+    }
+
+    /// Queues a lane whose first message waits for its turn.
+    fn queue_lane(&mut self, key: &LaneKey, end: End) {
+        let Some(lane) = self.lanes.get(key).filter(|lane| !lane.is_busy && !lane.is_queued) else { return };
+        let Some(front) = lane.queue.front().copied() else { return };
+        let is_urgent = lane.welcome.is_some_and(|welcome| front <= welcome);
+        if !self.entry_mut(front).is_some_and(|entry| entry.phase == Phase::Waits) {
+            return;
+        }
+        if let Some(lane) = self.lanes.get_mut(key) {
+            lane.is_queued = true;
+        }
+        let queue = if is_urgent { &mut self.urgent } else { &mut self.ready };
+        match end {
+            End::Front => queue.push_front(key.clone()),
+            End::Back => queue.push_back(key.clone()),
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum End {
+    Front,
+    Back,
+}
+
+impl Entry {
+    fn new(letter: Letter) -> Self {
+        Self { letter: Arc::new(letter), tries: 0, failing_since: None, phase: Phase::Waits }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn letter(id: &str, customer: &str) -> Letter {
+        let json = format!(r#"{{"msgid":"{id}","external_userid":"{customer}","msgtype":"text"}}"#);
+        Letter::new(&serde_json::from_str(&json).unwrap())
+    }
+
+    /// A window of messages `m0`, `m1`, … of these customers; in capitals, with a fresh welcome code.
+    fn window(customers: &str) -> Window {
+        let mut window = Window::default();
+        for (number, customer) in customers.chars().enumerate() {
+            window.push(letter(&format!("m{number}"), &customer.to_lowercase().to_string()), customer.is_uppercase());
+        }
+        window
+    }
+
+    fn take(window: &mut Window, now: Instant) -> Option<Number> {
+        window.take(now).map(|handed_out| handed_out.number)
+    }
+
+    fn take_all(window: &mut Window, now: Instant) -> Vec<Number> {
+        std::iter::from_fn(|| take(window, now)).collect()
+    }
+
+    #[test]
+    fn each_customer_has_one_message_in_progress_in_order() {
+        let now = Instant::now();
+        let mut window = window("abacab");
+        assert_eq!(take_all(&mut window, now), [0, 1, 3]);
+        window.settle(0);
+        assert_eq!(take_all(&mut window, now), [2]);
+        window.settle(1);
+        window.settle(2);
+        assert_eq!(take_all(&mut window, now), [5, 4]);
+        assert_eq!((window.running(), window.unsettled()), (3, 3));
+    }
+
+    #[test]
+    fn a_fresh_welcome_goes_first_with_what_its_customer_wrote_before() {
+        let mut window = window("abcCd");
+        let now = Instant::now();
+        assert_eq!(take(&mut window, now), Some(2));
+        window.settle(2);
+        assert_eq!(take_all(&mut window, now), [3, 0, 1, 4]);
+    }
+
+    #[test]
+    fn a_retry_holds_its_own_lane_and_comes_back_first() {
+        let now = Instant::now();
+        let later = now + Duration::from_secs(1);
+        let mut window = window("aabb");
+        assert_eq!(take_all(&mut window, now), [0, 2]);
+        window.retry(0, later);
+        window.settle(2);
+        assert_eq!(take_all(&mut window, now), [3]);
+        assert_eq!((window.retry_due(), window.oldest_retry()), (Some(later), Some(0)));
+        window.push(letter("m4", "c"), false);
+        assert_eq!(take_all(&mut window, later), [0, 4]);
+        assert_eq!(window.retry_due(), None);
+    }
+
+    #[test]
+    fn marks_are_passed_when_everything_before_them_is_settled() {
+        let mut window = window("abc");
+        window.mark("c3".to_owned());
+        window.push(letter("m3", "d"), false);
+        window.mark("c4".to_owned());
+        window.mark("c5".to_owned());
+        for (number, expected) in [(1, None), (2, None), (0, Some(("c3", 1))), (3, Some(("c5", 2)))] {
+            window.settle(number);
+            let expected = expected.map(|(cursor, pages)| (cursor.to_owned(), pages));
+            assert_eq!(window.advance(), expected, "after {number}");
+        }
+        assert_eq!((window.unsettled(), window.settled_ahead(), window.first()), (0, 0, 4));
+    }
+
+    #[test]
+    fn what_is_settled_in_the_middle_of_a_lane_is_not_handed_out() {
+        let now = Instant::now();
+        let mut window = window("aaab");
+        window.settle(0);
+        window.settle(2);
+        assert_eq!(take_all(&mut window, now), [1, 3]);
+        assert!(window.settle(2).is_none(), "once");
+    }
+
+    #[test]
+    fn replays_come_after_live_messages_and_never_beside_one_of_their_customer() {
+        let now = Instant::now();
+        let mut window = window("ab");
+        let first = window.push_replay(letter("p0", "a"));
+        let second = window.push_replay(letter("p1", "c"));
+        assert_eq!(take_all(&mut window, now), [0, 1, second]);
+        window.settle(0);
+        window.push(letter("m2", "a"), false);
+        assert_eq!(take(&mut window, now), Some(2), "the live one first");
+        window.settle(2);
+        assert_eq!(take(&mut window, now), Some(first));
+        window.push(letter("m3", "a"), false);
+        assert_eq!(take(&mut window, now), None, "its customer's next message waits");
+        window.settle(first);
+        assert_eq!(take_all(&mut window, now), [3]);
+        assert_eq!(window.withdraw_replays(|_, _| true).len(), 0, "one that is being handled stays");
+    }
+}

@@ -1,0 +1,186 @@
+//! What an inbox commits: the state that a reader starts from, and the write that moves it on.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The format in which this version writes [`Committed`] and [`Parked`](super::Parked).
+///
+/// A store keeps it with its data. Data of a greater format is [`Corrupt`](super::StoreError::Corrupt) for this version
+/// and must not be changed. Format 1 was that of versions before 0.1.0 was published.
+pub const FORMAT: u32 = 2;
+
+/// How many ids of settled messages an inbox remembers by default.
+pub const REMEMBERED: usize = 10_000;
+
+/// Names a history: all commits from one cold start on share it, and no two cold starts have the same.
+///
+/// A reader that finds its own generation in the store knows that revisions are comparable. One that finds none knows
+/// that the store has forgotten. One that finds another knows that somebody began again.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Generation(String);
+
+impl Generation {
+    /// Returns a new, random generation.
+    pub fn random() -> Self {
+        Self(format!("{:032x}", fastrand::u128(..)))
+    }
+
+    /// Returns it as text, for stores.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Generation {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Display for Generation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Generation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Generation({})", self.0)
+    }
+}
+
+/// What is stored of an inbox, except for its lease and its parked messages: returned by
+/// [`InboxStore::load`](super::InboxStore::load).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Committed {
+    /// The history that the state belongs to.
+    pub generation: Generation,
+    /// The number of the last commit of that history, from 1.
+    pub revision: u64,
+    /// Where to continue reading: every message before it is settled. `None`: from the oldest message.
+    pub cursor: Option<String>,
+    /// Messages sent before this Unix second are passed over, because a cold start began there.
+    pub since: Option<i64>,
+    /// How often a reader has started to deliver messages since the last progress. Progress is that the handler of the
+    /// message which was the oldest unsettled one at the start has ended, or that a reader stopped in order.
+    #[serde(default)]
+    pub starts: u32,
+    /// The message that was handled alone when this was written, because earlier starts made no progress. If a reader
+    /// finds one, its handler ended a process.
+    #[serde(default)]
+    pub in_progress: Option<String>,
+    /// The ids of the messages settled last, oldest first. All messages that are settled beyond the cursor are among
+    /// them.
+    pub settled: Vec<String>,
+}
+
+impl Committed {
+    /// Creates the state at the beginning of a history; for stores, which then set the other fields.
+    pub fn new(generation: Generation) -> Self {
+        Self { generation, revision: 0, cursor: None, since: None, starts: 0, in_progress: None, settled: Vec::new() }
+    }
+
+    /// Returns the state after `commit`, as [`InboxStore::commit`](super::InboxStore::commit) describes it. Says nothing
+    /// about parked messages.
+    #[must_use]
+    pub fn after(stored: Option<Self>, commit: &Commit) -> Self {
+        let mut settled = match (commit.writes, stored) {
+            (Writes::Next, Some(stored)) => stored.settled,
+            _ => Vec::new(),
+        };
+        settled.extend_from_slice(&commit.settled);
+        settled.drain(..settled.len().saturating_sub(commit.remember));
+        Self {
+            generation: commit.generation.clone(),
+            revision: commit.revision,
+            cursor: commit.cursor.clone(),
+            since: commit.since,
+            starts: commit.starts,
+            in_progress: commit.in_progress.clone(),
+            settled,
+        }
+    }
+}
+
+/// One write to a store: see [`InboxStore::commit`](super::InboxStore::commit).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Commit {
+    /// What it does with what is there.
+    pub writes: Writes,
+    /// See [`Committed::generation`].
+    pub generation: Generation,
+    /// See [`Committed::revision`].
+    pub revision: u64,
+    /// See [`Committed::cursor`].
+    pub cursor: Option<String>,
+    /// See [`Committed::since`].
+    pub since: Option<i64>,
+    /// See [`Committed::starts`].
+    pub starts: u32,
+    /// See [`Committed::in_progress`].
+    pub in_progress: Option<String>,
+    /// The ids of the messages settled since the commit before, in the order they were settled, parked ones included.
+    pub settled: Vec<String>,
+    /// How many ids the store keeps at least.
+    pub remember: usize,
+    /// What is parked from now on.
+    pub parked: Vec<super::Parked>,
+    /// The ids of what is no longer parked.
+    pub unparked: Vec<String>,
+    /// The ids of parked messages whose replay begins: the wish ends, they stay parked. So a message that ends its
+    /// process while it is replayed does not do so again at the next start.
+    pub unwished: Vec<String>,
+}
+
+/// Whether a commit builds on what is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Writes {
+    /// It follows the stored revision of the same generation, and adds to it.
+    Next,
+    /// It replaces the stored state, whatever that is: a cold start, or a reader that writes back what the store has
+    /// forgotten. Parked messages stay.
+    Whole,
+}
+
+impl Commit {
+    /// Creates the commit that follows `committed` and changes nothing yet.
+    pub fn next(committed: &Committed) -> Self {
+        Self {
+            writes: Writes::Next,
+            generation: committed.generation.clone(),
+            revision: committed.revision + 1,
+            cursor: committed.cursor.clone(),
+            since: committed.since,
+            starts: committed.starts,
+            in_progress: committed.in_progress.clone(),
+            settled: Vec::new(),
+            remember: REMEMBERED,
+            parked: Vec::new(),
+            unparked: Vec::new(),
+            unwished: Vec::new(),
+        }
+    }
+
+    /// Creates the commit that replaces what is stored by `committed`, ids included, under the next revision.
+    pub fn whole(committed: &Committed) -> Self {
+        Self { writes: Writes::Whole, settled: committed.settled.clone(), ..Self::next(committed) }
+    }
+
+    /// Whether `stored` is what this commit left: it was written, only its answer was lost.
+    pub fn is_stored(&self, stored: &Committed) -> bool {
+        self.generation == stored.generation && self.revision == stored.revision
+    }
+
+    /// Whether it may be written over `stored`.
+    pub fn builds_on(&self, stored: Option<&Committed>) -> bool {
+        match self.writes {
+            Writes::Whole => true,
+            Writes::Next => stored
+                .is_some_and(|stored| self.generation == stored.generation && self.revision == stored.revision + 1),
+        }
+    }
+}

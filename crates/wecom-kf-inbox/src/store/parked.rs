@@ -1,0 +1,180 @@
+//! Parked messages: what is kept of them, and how they are listed.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use wecom_kf::message::{Message, Page};
+
+/// A message that was set aside because handling it failed, or a page that could not be decoded.
+///
+/// It holds what the customer wrote. Its `Debug` shows neither that nor the reason, which may repeat it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Parked {
+    /// Its id in this inbox: the msgid, if it has one.
+    pub id: String,
+    /// What it is.
+    pub kind: ParkedKind,
+    /// The message or the page as it came.
+    pub body: String,
+    /// Why it was parked.
+    pub reason: String,
+    /// How often it was tried.
+    pub tries: u32,
+    /// When it was parked, in Unix seconds of the process that parked it.
+    pub parked_at: i64,
+    /// It is deleted after this Unix second.
+    pub keep_until: i64,
+    /// Somebody wishes it to be replayed, and no reader has done so yet. A store sets it when it lists; a commit that
+    /// parks a message ignores it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_wished: bool,
+}
+
+/// What is parked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ParkedKind {
+    /// One message, as JSON.
+    Message,
+    /// A whole page that could not be decoded.
+    Page,
+}
+
+impl Parked {
+    /// Creates a parked message that is kept for ever, with no reason, no tries and a time of 0.
+    pub fn new(id: impl Into<String>, kind: ParkedKind, body: impl Into<String>) -> Self {
+        Self {
+            id: id.into(),
+            kind,
+            body: body.into(),
+            reason: String::new(),
+            tries: 0,
+            parked_at: 0,
+            keep_until: i64::MAX,
+            is_wished: false,
+        }
+    }
+
+    /// Sets why it was parked, after how many tries.
+    #[must_use]
+    pub fn because(mut self, reason: impl Into<String>, tries: u32) -> Self {
+        self.reason = reason.into();
+        self.tries = tries;
+        self
+    }
+
+    /// Sets when it was parked and until when it is kept, in Unix seconds.
+    #[must_use]
+    pub fn kept(mut self, parked_at: i64, keep_until: i64) -> Self {
+        self.parked_at = parked_at;
+        self.keep_until = keep_until;
+        self
+    }
+
+    /// Returns the message, if it is one.
+    pub fn message(&self) -> Option<Message> {
+        match self.kind {
+            ParkedKind::Message => serde_json::from_str(&self.body).ok(),
+            ParkedKind::Page => None,
+        }
+    }
+
+    /// Returns the messages in it: the one that was parked, or those of a page, if this version can decode it.
+    pub fn messages(&self) -> Option<Vec<Message>> {
+        match self.kind {
+            ParkedKind::Message => self.message().map(|message| vec![message]),
+            ParkedKind::Page => Page::from_json(self.body.as_bytes()).ok().map(Page::into_messages),
+        }
+    }
+}
+
+impl fmt::Debug for Parked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parked")
+            .field("id", &self.id)
+            .field("kind", &self.kind)
+            .field("tries", &self.tries)
+            .field("parked_at", &self.parked_at)
+            .field("keep_until", &self.keep_until)
+            .field("is_wished", &self.is_wished)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Which parked messages to list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ParkedQuery {
+    /// Continues after the page that returned this as [`next`](ParkedPage::next). `None`: from the oldest.
+    pub after: Option<String>,
+    /// How many to return at most, at least 1.
+    pub limit: usize,
+    /// Which of them.
+    pub only: ParkedOnly,
+}
+
+/// A choice among parked messages.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ParkedOnly {
+    /// All.
+    #[default]
+    All,
+    /// Those that somebody wishes to be replayed.
+    Wished,
+    /// The one with this id.
+    Id(String),
+}
+
+impl ParkedQuery {
+    /// Lists the oldest `limit` messages.
+    pub fn first(limit: usize) -> Self {
+        Self { after: None, limit: limit.max(1), only: ParkedOnly::All }
+    }
+
+    /// Lists the oldest `limit` messages that somebody wishes to be replayed.
+    pub fn wished(limit: usize) -> Self {
+        Self { only: ParkedOnly::Wished, ..Self::first(limit) }
+    }
+
+    /// Looks for one message.
+    pub fn id(id: impl Into<String>) -> Self {
+        Self { only: ParkedOnly::Id(id.into()), ..Self::first(1) }
+    }
+
+    /// Continues where a page ended.
+    #[must_use]
+    pub fn after(mut self, next: Option<String>) -> Self {
+        self.after = next;
+        self
+    }
+
+    /// Whether `parked` is one of those that are asked for; for stores that look at each.
+    pub fn matches(&self, parked: &Parked) -> bool {
+        match &self.only {
+            ParkedOnly::All => true,
+            ParkedOnly::Wished => parked.is_wished,
+            ParkedOnly::Id(id) => parked.id == *id,
+        }
+    }
+}
+
+/// A part of the parked messages.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ParkedPage {
+    /// The messages, in the order in which they were parked. May be fewer than asked for, even none, though there are
+    /// more.
+    pub items: Vec<Parked>,
+    /// Where to continue; `None` at the end. Its text means something to the store only.
+    pub next: Option<String>,
+}
+
+impl ParkedPage {
+    /// Creates a page; for stores.
+    pub fn new(items: Vec<Parked>, next: Option<String>) -> Self {
+        Self { items, next }
+    }
+}

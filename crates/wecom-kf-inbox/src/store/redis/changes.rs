@@ -1,0 +1,135 @@
+//! Hears what is told about inboxes, over one connection for all of them.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ::redis::{ErrorKind, RedisResult};
+use futures_util::stream::{BoxStream, StreamExt};
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+
+use super::Redis;
+use super::link::Link;
+use crate::store::memory::Changes;
+use crate::store::{Change, InboxKey};
+
+/// How long to wait before listening again, after it failed. It doubles, since a proxy may never allow it.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
+const AGAIN_AFTER_AT_MOST: Duration = Duration::from_secs(60);
+/// After so much silence, the other side is asked whether it is still there.
+const PING_AFTER: Duration = Duration::from_secs(30);
+
+/// Those who listen, and the task that hears for them. It ends with this.
+#[derive(Default)]
+pub(super) struct Listeners {
+    shared: Arc<Shared>,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    changes: Changes,
+    channels: Mutex<HashMap<String, InboxKey>>,
+    /// There are channels to subscribe to.
+    news: Notify,
+}
+
+impl Shared {
+    fn channels(&self) -> MutexGuard<'_, HashMap<String, InboxKey>> {
+        self.channels.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, channel: &str, change: Change) {
+        let key = self.channels().get(channel).cloned();
+        if let Some(key) = key {
+            self.changes.tell(&key, change);
+        }
+    }
+
+    /// What was told meanwhile was not heard.
+    fn tell_all(&self) {
+        for key in self.channels().values() {
+            self.changes.tell(key, Change::Something);
+        }
+    }
+}
+
+impl Listeners {
+    /// Without a runtime there is nobody to hear.
+    pub(super) fn listen(&self, link: &Arc<Link>, key: &InboxKey, channel: String) -> BoxStream<'static, Change> {
+        let stream = self.shared.changes.listen(key);
+        self.shared.channels().insert(channel, key.clone());
+        self.shared.news.notify_one();
+        let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
+        if task.is_none()
+            && link.connector().can_listen()
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            *task = Some(runtime.spawn(hear(link.clone(), self.shared.clone())));
+        }
+        stream
+    }
+}
+
+impl Drop for Listeners {
+    fn drop(&mut self) {
+        if let Some(task) = self.task.get_mut().unwrap_or_else(PoisonError::into_inner) {
+            task.abort();
+        }
+    }
+}
+
+async fn hear(link: Arc<Link>, shared: Arc<Shared>) {
+    let mut wait = AGAIN_AFTER;
+    loop {
+        let mut has_listened = false;
+        if let Err(error) = hear_until_it_fails(&link, &shared, &mut has_listened).await {
+            tracing::debug!(code = error.code(), "not hearing what other processes tell through Redis");
+        }
+        wait = if has_listened { AGAIN_AFTER } else { (2 * wait).min(AGAIN_AFTER_AT_MOST) };
+        sleep(wait).await;
+    }
+}
+
+async fn hear_until_it_fails(link: &Link, shared: &Shared, has_listened: &mut bool) -> RedisResult<()> {
+    let (mut sink, mut heard) = in_time(link.connector().listen()).await?.split();
+    let mut subscribed = HashSet::new();
+    loop {
+        let new: Vec<String> =
+            shared.channels().keys().filter(|channel| !subscribed.contains(*channel)).cloned().collect();
+        if !new.is_empty() {
+            in_time(sink.subscribe(&new)).await?;
+            subscribed.extend(new);
+            *has_listened = true;
+            shared.tell_all();
+        }
+        tokio::select! {
+            message = timeout(PING_AFTER, heard.next()) => match message {
+                Ok(Some(message)) => {
+                    let what: String = message.get_payload().unwrap_or_default();
+                    shared.tell(message.get_channel_name(), change_of(&what));
+                }
+                Ok(None) => return Ok(()),
+                Err(_) => in_time(sink.ping::<::redis::Value>()).await.map(drop)?,
+            },
+            () = shared.news.notified() => {}
+        }
+    }
+}
+
+async fn in_time<T>(asked: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
+    match timeout(Redis::ANSWER_TIMEOUT, asked).await {
+        Ok(answer) => answer,
+        Err(_) => Err((ErrorKind::Io, "no answer").into()),
+    }
+}
+
+fn change_of(what: &str) -> Change {
+    match what {
+        "released" => Change::Released,
+        "replay" => Change::ReplayWished,
+        _ => Change::Something,
+    }
+}

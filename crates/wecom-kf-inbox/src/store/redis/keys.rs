@@ -1,0 +1,69 @@
+//! The names of keys and channels.
+
+use crate::store::{InboxKey, TokenKey};
+
+/// What they begin with, unless somebody says otherwise.
+pub(super) const PREFIX: &str = "wecom-kf:";
+
+/// The keys of an inbox, in the order in which scripts expect them.
+const OF_AN_INBOX: [&str; 9] =
+    ["lease", "state", "settled", "parked", "parked_order", "parked_until", "wished", "try_hash", "try_sorted"];
+
+/// Makes the names.
+///
+/// A cluster places a key by the text in its braces, the hash tag. So a script finds all keys of an inbox on one node.
+pub(super) struct Keys {
+    prefix: String,
+}
+
+impl Keys {
+    pub(super) fn new(prefix: String) -> Self {
+        Self { prefix }
+    }
+
+    pub(super) fn of_inbox(&self, key: &InboxKey) -> Vec<String> {
+        let tag = tag(key);
+        OF_AN_INBOX.iter().map(|what| format!("{}{{{tag}}}:{what}", self.prefix)).collect()
+    }
+
+    pub(super) fn of_token(&self, key: &TokenKey) -> Vec<String> {
+        ["token", "try_hash", "try_sorted"]
+            .iter()
+            .map(|what| format!("{}{{{}}}:{what}", self.prefix, key.as_str()))
+            .collect()
+    }
+
+    /// On which changes of an inbox are told.
+    pub(super) fn channel(&self, key: &InboxKey) -> String {
+        format!("{}{{{}}}:changes", self.prefix, tag(key))
+    }
+
+    /// For trying commands; they are spread over the nodes of a cluster.
+    pub(super) fn to_try(&self) -> impl Iterator<Item = Vec<String>> + '_ {
+        let key = |number, kind| format!("{}{{try {number}}}:{kind}", self.prefix);
+        (0..16).map(move |number| vec![key(number, "try_hash"), key(number, "try_sorted")])
+    }
+
+    pub(super) fn channel_to_try(&self) -> String {
+        format!("{}try", self.prefix)
+    }
+}
+
+/// Braces within would end the hash tag too early. No two keys get the same tag.
+fn tag(key: &InboxKey) -> String {
+    key.to_string().replace('%', "%25").replace('{', "%7B").replace('}', "%7D")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_keys_of_an_inbox_share_a_hash_tag() {
+        let keys = Keys::new(PREFIX.to_owned());
+        let key = InboxKey::new("http://127.0.0.1:9500/ww1", "wk1".into());
+        assert_eq!(keys.of_inbox(&key)[0], "wecom-kf:{http://127.0.0.1:9500/ww1/wk1}:lease");
+        let odd = InboxKey::new("}a{%7D", "wk}".into());
+        assert_eq!(keys.of_inbox(&odd)[1], "wecom-kf:{%7Da%7B%257D/wk%7D}:state");
+    }
+}
