@@ -65,7 +65,7 @@ pub const MAX_BODY: usize = 64 * 1024;
 /// How many bodies may arrive at the same time. More are answered with 503, and come again. WeCom sends a few a second.
 pub const CONCURRENT_REQUESTS: usize = 256;
 
-/// How long a client of [`serve`] may take to send the headers of a request: as long as WeCom waits for the answer [91144].
+/// How long a client of [`serve`] may take to send the headers of a request: as long as WeCom waits for the answer (page 91144).
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long a body may take to arrive: as long as WeCom waits for the answer to it [91144].
