@@ -12,8 +12,20 @@ use crate::problems::Problems;
 use crate::schema::{Slot, each_schema, object};
 
 /// Functions of `wecom_kf_raw::Client`, and `all`, the list of all operations.
-pub const RESERVED_OPERATIONS: [&str; 11] =
-    ["all", "call", "exchange", "fetch", "get", "new", "post", "request", "request_of", "set_path", "with_base_url"];
+pub const RESERVED_OPERATIONS: [&str; 12] = [
+    "all",
+    "call",
+    "exchange",
+    "fetch",
+    "get",
+    "new",
+    "post",
+    "reply_limit",
+    "request",
+    "request_of",
+    "set_path",
+    "with_base_url",
+];
 
 /// What the module of the generated requests has in scope.
 pub const RESERVED_REQUESTS: [&str; 13] = [
