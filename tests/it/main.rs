@@ -7,6 +7,7 @@ mod fake;
 mod call;
 mod callback;
 mod decoders;
+mod derived;
 mod examples;
 mod hostile;
 mod network;

@@ -15,6 +15,7 @@ use syn::{
 
 use crate::docs;
 use crate::document::{Document, Operation};
+use crate::json_schema::RequestLimits;
 use crate::lower::{Lowered, OpenEnum, Step};
 use crate::names;
 use crate::rust_types::RustTypes;
@@ -27,7 +28,7 @@ pub fn adapt(file: &mut File, lowered: &Lowered) -> Result<Vec<Step>> {
     let in_one_line = operations_in_one_line(file, &lowered.document)?;
     let lenient = lenient_replies(file, &requests)?;
     let defaults = default_requests(file);
-    schemars_on_demand(file);
+    let limited = schemars_on_demand(file, &requests, &lowered.limits)?;
     Docs.visit_file_mut(file);
     document_fields(file);
     open_enums(file, lowered);
@@ -41,6 +42,7 @@ pub fn adapt(file: &mut File, lowered: &Lowered) -> Result<Vec<Step>> {
         Step { name: "operation becomes one line", count: in_one_line },
         Step { name: "reply field takes null, and numbers and strings for one another", count: lenient },
         Step { name: "request type gets a Default", count: defaults },
+        Step { name: "request field gets its limits in the derived schema", count: limited },
     ])
 }
 
@@ -360,10 +362,30 @@ fn default_requests(file: &mut File) -> usize {
     count
 }
 
-fn schemars_on_demand(file: &mut File) {
+/// The derived schema of a request says what WeCom refuses: values beyond the limits, unknown properties, and a lack of
+/// those without which a request makes no sense. A reply has no limits, and WeCom adds properties.
+fn schemars_on_demand(file: &mut File, requests: &BTreeSet<String>, limits: &RequestLimits) -> Result<usize> {
+    let generated = RustTypes::of(file);
+    let mut limited = 0;
     for item in types(file) {
-        item.attrs.push(parse_quote!(#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]));
+        let name = item.ident.to_string();
+        item.attrs.push(match requests.contains(&name) && !item.fields.is_empty() {
+            true => parse_quote!(#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]),
+            false => parse_quote!(#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]),
+        });
+        if let Some(required) = limits.required(&name) {
+            item.attrs.push(parse_quote!(#[cfg_attr(feature = "schemars", schemars(extend(#required)))]));
+        }
+        let properties = generated.fields(&name).into_iter().flatten();
+        for (field, property) in item.fields.iter_mut().zip(properties) {
+            if let Some(keywords) = limits.extension(&name, &property.property) {
+                field.attrs.push(parse_quote!(#[cfg_attr(feature = "schemars", schemars(extend(#keywords)))]));
+                limited += 1;
+            }
+        }
     }
+    limits.expect(limited)?;
+    Ok(limited)
 }
 
 fn types_module(file: &mut File) -> Option<&mut Vec<Item>> {

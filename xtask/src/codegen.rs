@@ -96,6 +96,7 @@ impl Rendered {
         add("inputs.sha256", inputs.digests());
         files.insert(LOWERED.into(), json_file(lowered.document.root.clone(), &from_document)?);
         files.insert(operations::DECODERS.into(), operations::decoders(&document));
+        files.insert(operations::DERIVED.into(), operations::derived_schemas(&lowered.document));
         files.insert(operations::TABLE.into(), operations::table(&document, typed));
 
         let (products, portable) = dist::products(&dist::Sources {

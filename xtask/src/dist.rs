@@ -30,7 +30,10 @@ use crate::errcodes::Errcodes;
 use crate::lower::Step;
 use texts::Texts;
 
+pub use limits::standard_limits_of;
 pub use translate::Translations;
+pub use tree::each_schema;
+pub use unions::required_by_wecom;
 
 /// The folder of all products.
 pub const FOLDER: &str = "spec/dist";

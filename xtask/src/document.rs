@@ -298,7 +298,7 @@ pub fn source_of(body: &Map<String, Value>) -> String {
 }
 
 /// `openapiv3` holds every number as a float: 90 comes back as 90.0.
-fn whole_numbers(value: &mut Value) {
+pub fn whole_numbers(value: &mut Value) {
     match value {
         Value::Number(number) => {
             if let Some(float) =

@@ -13,6 +13,7 @@ use openapiv3::{
 use serde_json::{Value, json};
 
 use crate::document::{BY_HAND, Document, source_of};
+use crate::json_schema::RequestLimits;
 use crate::names;
 use crate::schema::{self, Slot, each_operation_mut, each_schema_mut, object_mut, parameter_data_mut, schemas_mut};
 
@@ -40,6 +41,8 @@ pub struct Lowered {
     pub document: Document,
     /// The open enums that the requests need, by their name in Rust.
     pub enums: BTreeMap<String, OpenEnum>,
+    /// What the lowering takes out of requests; the schemas of the Rust types say it.
+    pub limits: RequestLimits,
     pub steps: Vec<Step>,
 }
 
@@ -76,7 +79,12 @@ pub fn lower(document: &Document) -> Result<Lowered> {
     step("string format left out", lowering.drop_string_formats());
     step("validation keyword left out", lowering.drop_validation());
     step("body without properties becomes an empty struct", lowering.empty_bodies());
-    Ok(Lowered { document: Document::from_api(lowering.api), enums: lowering.enums, steps })
+    Ok(Lowered {
+        document: Document::from_api(lowering.api),
+        enums: lowering.enums,
+        limits: RequestLimits::of(document),
+        steps,
+    })
 }
 
 /// What the generated documentation of each operation says, by place.
@@ -259,7 +267,7 @@ impl Lowering {
                     Slot::set_reference(&mut reference, &name);
                     schema.schema_kind = SchemaKind::AllOf { all_of: vec![reference] };
                 }
-                (_, _) => slot.set_reference(&name),
+                (_, _) => set_reference_with_description(slot, &name),
             }
         });
         for (name, open) in &found {
@@ -453,9 +461,23 @@ fn secret_to_type(name: &str, slot: &mut dyn Slot) -> bool {
     let is_password = slot.schema().is_some_and(is_password);
     let secret = SECRETS.iter().find(|(secret, _)| *secret == name).filter(|_| is_password);
     if let Some((_, secret)) = secret {
-        slot.set_reference(secret);
+        set_reference_with_description(slot, secret);
     }
     secret.is_some()
+}
+
+/// Makes `slot` a reference to `name`. Nothing can stand beside a reference, so a description goes around it.
+fn set_reference_with_description(slot: &mut dyn Slot, name: &str) {
+    let description = slot.schema().and_then(|schema| schema.schema_data.description.clone());
+    slot.set_reference(name);
+    if description.is_some() {
+        let mut reference: ReferenceOr<Schema> = ReferenceOr::Reference { reference: String::new() };
+        Slot::set_reference(&mut reference, name);
+        slot.set(Schema {
+            schema_data: SchemaData { description, ..Default::default() },
+            schema_kind: SchemaKind::AllOf { all_of: vec![reference] },
+        });
+    }
 }
 
 /// The values of an enum of strings.

@@ -12,6 +12,7 @@ mod docs;
 mod document;
 mod errcodes;
 mod grammar;
+mod json_schema;
 mod limits;
 mod lower;
 mod names;

@@ -10,6 +10,7 @@ use quote::{format_ident, quote};
 use crate::docs;
 use crate::document::{Document, Operation, pascal_case, source_of};
 use crate::errcodes::Errcodes;
+use crate::json_schema;
 use crate::lower::{NO_ERRCODE, SECRETS, is_password};
 use crate::names::{argument_name, type_at, type_name};
 use crate::normal::described_reference;
@@ -31,6 +32,11 @@ pub fn render(normal: &Document, errcodes: &Errcodes, types: &RustTypes) -> Resu
         operations.iter().filter(|operation| !operation.answers_bytes()).filter_map(Operation::reply_schema).collect();
     let replies = replies.into_iter().map(|schema| reply(normal, schema)).collect::<Result<Vec<_>>>()?;
     let count = operations.len();
+    let schemas = operations
+        .iter()
+        .filter(|operation| !operation.moves_files())
+        .map(|operation| request_schema(normal, operation))
+        .collect::<Result<Vec<_>>>()?;
     let server = &normal.api.servers.first().context("servers: is empty")?.url;
     let server_docs = format!(" The server of the document: `{server}`.");
     Ok(quote! {
@@ -46,6 +52,15 @@ pub fn render(normal: &Document, errcodes: &Errcodes, types: &RustTypes) -> Resu
 
         /// Every operation of the document, by path.
         pub const ALL: [Operation; #count] = [#(#names),*];
+
+        /// The JSON Schema of what a call of the operation takes.
+        #[cfg(feature = "schemars")]
+        pub(crate) fn request_schema(id: &str, generator: &mut schemars::SchemaGenerator) -> Option<schemars::Schema> {
+            Some(match id {
+                #(#schemas,)*
+                _ => return None,
+            })
+        }
 
         #(#constants)*
         #(#requests)*
@@ -72,6 +87,8 @@ fn constant(operation: &Operation<'_>) -> TokenStream {
     };
     let needs_access_token = operation.needs_access_token();
     let docs = format!(" `{method} {path}`: {}", docs::text(summary(operation)));
+    let summary = summary(operation);
+    let description = operation.api.description.as_deref().unwrap_or_default().trim();
     quote! {
         #[doc = #docs]
         pub const #name: Operation = Operation {
@@ -82,8 +99,26 @@ fn constant(operation: &Operation<'_>) -> TokenStream {
             repeat: Repeat::#repeat,
             official_page: #page,
             needs_access_token: #needs_access_token,
+            summary: #summary,
+            description: #description,
         };
     }
+}
+
+/// An arm of the function `request_schema`.
+fn request_schema(normal: &Document, operation: &Operation<'_>) -> Result<TokenStream> {
+    let id = operation.id();
+    let body = operation.request_schema().map(|schema| {
+        let schema = format_ident!("{schema}");
+        quote!(generator.root_schema_for::<types::#schema>())
+    });
+    Ok(match body {
+        Some(body) if operation.parameters().next().is_none() => quote!(#id => #body),
+        body => {
+            let schema = json_schema::of_parameters(normal, operation, body)?;
+            quote!(#id => schemars::json_schema!(#schema))
+        }
+    })
 }
 
 fn summary<'a>(operation: &Operation<'a>) -> &'a str {
@@ -176,9 +211,9 @@ struct Parameter<'a> {
 
 impl<'a> Parameter<'a> {
     fn of(operation: &Operation<'_>, data: &'a ParameterData) -> Self {
-        let schema = match &data.format {
-            ParameterSchemaOrContent::Schema(slot) => slot.schema(),
-            ParameterSchemaOrContent::Content(_) => None,
+        let (schema, named) = match &data.format {
+            ParameterSchemaOrContent::Schema(slot) => (slot.schema(), slot.reference()),
+            ParameterSchemaOrContent::Content(_) => (None, None),
         };
         let secret = SECRETS.iter().find(|(name, _)| *name == data.name && schema.is_some_and(is_password));
         let number = schema.and_then(number);
@@ -193,7 +228,9 @@ impl<'a> Parameter<'a> {
             (None, Some(number)) => number.clone(),
             (None, None) if is_text => quote!(String),
             (None, None) => {
-                let name = format_ident!("{}", type_name(&format!("{}_{}", operation.id(), data.name)));
+                // An enum: a reference is to one that has a name.
+                let own = format!("{}_{}", operation.id(), data.name);
+                let name = format_ident!("{}", type_name(named.unwrap_or(&own)));
                 quote!(types::#name)
             }
         };

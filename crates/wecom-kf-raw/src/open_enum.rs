@@ -4,8 +4,8 @@
 #[allow(unused_macros)]
 /// Declares an open enum: `open_enum! { /// … Name { Text = "text" } }`.
 macro_rules! open_enum {
-    ($(#[$docs:meta])* $name:ident { $($(#[$variant_docs:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
-        $(#[$docs])*
+    ($(#[doc = $docs:literal])* $name:ident { $($(#[$variant_docs:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
+        $(#[doc = $docs])*
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum $name {
@@ -80,7 +80,8 @@ macro_rules! open_enum {
             }
 
             fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                schemars::json_schema!({ "type": "string", "enum": [$($text),+] })
+                let description = [$($docs),*].map(str::trim).join("\n");
+                schemars::json_schema!({ "type": "string", "description": description, "enum": [$($text),+] })
             }
         }
     };

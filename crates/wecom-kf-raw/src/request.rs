@@ -143,6 +143,28 @@ pub struct Operation {
     pub official_page: Option<u64>,
     /// Whether it needs an access token; all do but `gettoken`.
     pub needs_access_token: bool,
+    /// What it does, in a sentence.
+    pub summary: &'static str,
+    /// What a caller should know beyond the summary, in Markdown. Empty for some.
+    pub description: &'static str,
+}
+
+#[cfg(feature = "schemars")]
+#[cfg_attr(docsrs, doc(cfg(feature = "schemars")))]
+impl Operation {
+    /// Returns the JSON Schema of what a call takes: the JSON body, or an object of the parameters. `None` if the
+    /// operation moves files.
+    ///
+    /// The schema contains the descriptions and the limits of the document, and refuses unknown properties. It has no
+    /// `$ref`, so that it fits into the definition of a tool for a language model. A limit in bytes is `x-max-bytes`, with a
+    /// `maxLength` in characters as its upper bound.
+    pub fn request_schema(&self) -> Option<schemars::Schema> {
+        let settings = schemars::generate::SchemaSettings::draft2020_12().with(|settings| {
+            settings.inline_subschemas = true;
+            settings.meta_schema = None;
+        });
+        crate::op::request_schema(self.id, &mut settings.into_generator())
+    }
 }
 
 /// May a call be sent again when it is unknown whether it went through?

@@ -37,6 +37,24 @@ fn a_customer_who_asks_for_a_human_is_with_one() {
 }
 
 #[test]
+#[cfg(feature = "schemars")]
+fn a_model_calls_tools_and_its_mistakes_are_not_sent() {
+    let text = run("tools", &[]);
+    for line in [
+        "  \"name\": \"send_msg\",\n",
+        "\"description\": \"Send a message to a customer. ",
+        "  refused there is no tool of this name\n",
+        "  refused Additional properties are not allowed ('content' was unexpected)\n",
+        "  refused /text/content: longer than 2048 bytes\n",
+        "  bot     正在为您转接人工。\n          (state 3, zhangsan has the session)\n",
+    ] {
+        assert!(text.contains(line), "{line:?} is missing: {text}");
+    }
+    assert_eq!(text.matches("  refused ").count(), 3, "{text}");
+    assert_eq!(text.matches("  tool    {").count(), 3, "{text}");
+}
+
+#[test]
 fn an_account_is_added_with_its_avatar_and_a_link() {
     let text = run("add_account", &["客服一组"]);
     assert!(text.contains("  客服一组\nlink      https://work.weixin.qq.com/kf/"), "{text}");

@@ -5,24 +5,39 @@ use serde_json::{Map, Value, json};
 use super::tree::{Sides, components, each_operation, each_schema, operation_schemas};
 use crate::lower::Step;
 
+/// How many limits of a schema are now standard keywords.
+#[derive(Default)]
+pub struct Standard {
+    exact: usize,
+    bounds: usize,
+}
+
 /// Validators know `maxItems` and `maxLength`. `maxLength` counts characters: it says what `x-max-chars` says, and for
 /// `x-max-bytes` it is an upper bound, as n bytes of UTF-8 hold at most n characters; `x-max-bytes` therefore stays.
-/// Replies have no limits.
+pub fn standard_limits_of(schema: &mut Map<String, Value>) -> Standard {
+    let mut standard = Standard::default();
+    for (ours, keyword) in [("x-max-items", "maxItems"), ("x-max-chars", "maxLength")] {
+        if let Some(limit) = schema.remove(ours) {
+            schema.insert(keyword.to_owned(), limit);
+            standard.exact += 1;
+        }
+    }
+    let is_file = schema.get("format").is_some_and(|format| format == "binary");
+    if let Some(limit) = schema.get("x-max-bytes").and_then(Value::as_u64).filter(|_| !is_file) {
+        let longest = schema.get("maxLength").and_then(Value::as_u64).map_or(limit, |other| other.min(limit));
+        schema.insert("maxLength".to_owned(), json!(longest));
+        standard.bounds += 1;
+    }
+    standard
+}
+
+/// The same for every request. Replies have no limits.
 pub fn standard_limits(root: &mut Value, sides: &Sides) -> Vec<Step> {
     let (mut exact, mut bounds) = (0, 0);
     let mut apply = |schema: &mut Map<String, Value>| {
-        for (ours, standard) in [("x-max-items", "maxItems"), ("x-max-chars", "maxLength")] {
-            if let Some(limit) = schema.remove(ours) {
-                schema.insert(standard.to_owned(), limit);
-                exact += 1;
-            }
-        }
-        let is_file = schema.get("format").is_some_and(|format| format == "binary");
-        if let Some(limit) = schema.get("x-max-bytes").and_then(Value::as_u64).filter(|_| !is_file) {
-            let longest = schema.get("maxLength").and_then(Value::as_u64).map_or(limit, |other| other.min(limit));
-            schema.insert("maxLength".to_owned(), json!(longest));
-            bounds += 1;
-        }
+        let standard = standard_limits_of(schema);
+        exact += standard.exact;
+        bounds += standard.bounds;
     };
     let requests = components(root).into_iter().flatten().filter(|(name, _)| sides.is_request(name));
     requests.for_each(|(_, schema)| each_schema(schema, &mut apply));

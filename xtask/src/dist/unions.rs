@@ -31,6 +31,14 @@ const UNIONS: [Union; 5] = [
 const REQUIRED: [(&str, &[&str]); 3] =
     [("SendRequest", &["touser", "open_kfid"]), ("SendRequestText", &["content"]), ("SyncRequest", &["open_kfid"])];
 
+/// The properties of a schema that every request has, although the source document leaves them optional.
+pub fn required_by_wecom(schema: &str) -> impl Iterator<Item = &'static str> + '_ {
+    let kinds = UNIONS.iter().filter(move |union| union.schema == schema).map(|union| union.by);
+    let others =
+        REQUIRED.iter().filter(move |(name, _)| *name == schema).flat_map(|(_, properties)| *properties).copied();
+    kinds.chain(others)
+}
+
 /// Replaces each union of `UNIONS` by a `oneOf` of named schemas with a discriminator, and adds what `REQUIRED` says.
 pub fn split(root: &mut Value, sides: &Sides, texts: &mut Texts) -> Result<Step> {
     let schemas = components(root).context("components.schemas: is missing; add it")?;

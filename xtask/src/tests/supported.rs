@@ -55,6 +55,20 @@ fn probes() -> Vec<Probe> {
              free: {{ type: object, description: d }}"
         ))
         .named("probe_maps"),
+        Probe {
+            parameters: "[{ name: kind, in: query, description: Which., schema: { $ref: \"#/components/schemas/ProbeKind\" } }, \
+                 { name: size, in: query, required: true, description: How large., schema: { type: integer, format: uint64, maximum: 9000000000 } }]"
+                .to_owned(),
+            ..Probe::request(&format!(
+                "words: {{ type: array, description: d, x-max-items: 2, minItems: 1, uniqueItems: true, items: {{ type: string, x-max-chars: 3, pattern: \"^\\\\w+$\" }} }}, \
+                 labels: {{ type: object, description: d, maxProperties: 2, additionalProperties: {{ {text}, x-max-bytes: 5 }} }}, \
+                 rows: {{ type: array, description: d, items: {{ type: array, items: {{ type: integer, format: uint32, maximum: 9 }} }} }}, \
+                 above: {{ type: number, description: d, minimum: -0.5, exclusiveMinimum: true, multipleOf: 0.25 }}, large: {{ type: integer, format: int64, description: d, maximum: 9000000000 }}, \
+                 number: {{ type: integer, description: d, enum: [1, 2] }}, kind: {{ description: How., allOf: [{{ $ref: \"#/components/schemas/ProbeKind\" }}] }}, kinds: {{ type: array, description: d, items: {{ $ref: \"#/components/schemas/ProbeKind\" }} }}"
+            ))
+        }
+        .with_schemas(&format!("    ProbeKind: {{ {kind} }}\n"))
+        .named("probe_limits"),
         Probe::reply(&format!(
             "big: {{ type: integer, format: uint64, description: d }}, share: {{ type: number, format: float, description: d }}, on: {{ type: boolean, description: d }}, \
              list: {{ type: array, description: d, nullable: true, items: {{ type: integer, format: uint64, description: d }} }}, id: {{ $ref: \"#/components/schemas/ProbeName\" }}, \

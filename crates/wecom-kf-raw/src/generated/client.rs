@@ -6,12 +6,30 @@ pub mod types {
     /// Request of `add_contact_way`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct AddContactWayRequest {
         /// Id of the account, at most 64 bytes.
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(extend("maxLength" = 64, "minLength" = 1, "x-max-bytes" = 64))
+        )]
         pub open_kfid: ::std::string::String,
         /// Label that says where customers come from: at most 32 bytes of `[0-9a-zA-Z_-]`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(
+                extend(
+                    "maxLength" = 32,
+                    "pattern" = "^[0-9a-zA-Z_-]*$",
+                    "x-max-bytes" = 32
+                )
+            )
+        )]
         pub scene: ::std::option::Option<::std::string::String>,
     }
     /// Reply of `add_contact_way`.
@@ -34,11 +52,23 @@ pub mod types {
     /// Request of `account_add`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct AddCustomerServiceAccountRequest {
         /// Avatar: media_id of a temporary image, at most 128 bytes.
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(extend("maxLength" = 128, "minLength" = 1, "x-max-bytes" = 128))
+        )]
         pub media_id: ::std::string::String,
         /// Name of the account, 1 to 16 characters.
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(extend("maxLength" = 16, "minLength" = 1))
+        )]
         pub name: ::std::string::String,
     }
     /// Reply of `account_add`.
@@ -61,11 +91,20 @@ pub mod types {
     /// Request of `cancel_upgrade_service`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct CancelUpgradeServiceRequest {
         /// Id of the customer.
+        #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
         pub external_userid: ::std::string::String,
         /// Id of the account, at most 64 bytes.
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(extend("maxLength" = 64, "minLength" = 1, "x-max-bytes" = 64))
+        )]
         pub open_kfid: ::std::string::String,
     }
     /// Reply of `cancel_upgrade_service`.
@@ -163,12 +202,28 @@ pub mod types {
     /// Request of `customer_batchget`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct CustomerBatchgetRequest {
         /// Ids of customers, 1 to 100.
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(
+                extend(
+                    "items" = {"minLength":1,
+                    "type":"string"},
+                    "maxItems" = 100,
+                    "minItems" = 1
+                )
+            )
+        )]
         pub external_userid_list: ::std::vec::Vec<::std::string::String>,
         /// 1 to get `enter_session_context` too. The default is 0.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(feature = "schemars", schemars(extend("maximum" = 1, "minimum" = 0)))]
         pub need_enter_session_context: ::std::option::Option<u32>,
     }
     /// Reply of `customer_batchget`.
@@ -252,9 +307,17 @@ pub mod types {
     /// Request of `account_del`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct DelCustomerServiceAccountRequest {
         /// Id of the account, at most 64 bytes.
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(extend("maxLength" = 64, "minLength" = 1, "x-max-bytes" = 64))
+        )]
         pub open_kfid: ::std::string::String,
     }
     /// Reply of `account_del`.
@@ -287,7 +350,7 @@ pub mod types {
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
     pub struct GetAccessTokenResponse {
-        /// See [`AccessToken`](crate::AccessToken).
+        /// The access token, up to 512 bytes.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::lenient::field")]
         pub access_token: ::std::option::Option<crate::AccessToken>,
@@ -324,14 +387,24 @@ pub mod types {
     /// Request of `get_corp_statistic`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct GetCorpStatisticRequest {
         /// Last day in Unix seconds, rounded down to midnight in China.
+        #[cfg_attr(feature = "schemars", schemars(extend("minimum" = 0)))]
         pub end_time: i64,
         /// Id of the account, at most 64 bytes. The official page requires it. According to two SDKs, leaving it out means the whole corp.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(extend("maxLength" = 64, "minLength" = 1, "x-max-bytes" = 64))
+        )]
         pub open_kfid: ::std::option::Option<::std::string::String>,
         /// First day in Unix seconds, rounded down to midnight in China.
+        #[cfg_attr(feature = "schemars", schemars(extend("minimum" = 0)))]
         pub start_time: i64,
     }
     /// Reply of `get_corp_statistic`.
@@ -354,11 +427,20 @@ pub mod types {
     /// Request of `service_state_get`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct GetServiceStateRequest {
         /// Id of the customer.
+        #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
         pub external_userid: ::std::string::String,
         /// Id of the account, at most 64 bytes.
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(extend("maxLength" = 64, "minLength" = 1, "x-max-bytes" = 64))
+        )]
         pub open_kfid: ::std::string::String,
     }
     /// Reply of `service_state_get`.
@@ -385,16 +467,27 @@ pub mod types {
     /// Request of `get_servicer_statistic`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct GetServicerStatisticRequest {
         /// Last day in Unix seconds, rounded down to midnight in China.
+        #[cfg_attr(feature = "schemars", schemars(extend("minimum" = 0)))]
         pub end_time: i64,
         /// Id of the account, at most 64 bytes.
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(extend("maxLength" = 64, "minLength" = 1, "x-max-bytes" = 64))
+        )]
         pub open_kfid: ::std::string::String,
         /// Userid of a servicer. If absent, all servicers of the account together.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
         pub servicer_userid: ::std::option::Option<::std::string::String>,
         /// First day in Unix seconds, rounded down to midnight in China.
+        #[cfg_attr(feature = "schemars", schemars(extend("minimum" = 0)))]
         pub start_time: i64,
     }
     /// Reply of `get_servicer_statistic`.
@@ -468,9 +561,17 @@ pub mod types {
     /// Request of `knowledge_add_group`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct KnowledgeAddGroupRequest {
         /// Name of the group, 1 to 12 characters. It must be unique.
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(extend("maxLength" = 12, "minLength" = 1))
+        )]
         pub name: ::std::string::String,
     }
     /// Reply of `knowledge_add_group`.
@@ -493,11 +594,20 @@ pub mod types {
     /// Request of `knowledge_add_intent`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct KnowledgeAddIntentRequest {
         /// The answer, exactly one.
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(extend("maxItems" = 1, "minItems" = 1))
+        )]
         pub answers: ::std::vec::Vec<KnowledgeAnswerInput>,
         /// Id of the group.
+        #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
         pub group_id: ::std::string::String,
         /// A question of an intent to add or to change.
         pub question: KnowledgeQuestionInput,
@@ -538,10 +648,15 @@ pub mod types {
     /// An answer of an intent to add or to change.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct KnowledgeAnswerInput {
         /// The attachments, at most 4.
         #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
+        #[cfg_attr(feature = "schemars", schemars(extend("maxItems" = 4)))]
         pub attachments: ::std::vec::Vec<KnowledgeAttachmentInput>,
         /// The text.
         pub text: KnowledgeAnswerInputText,
@@ -549,9 +664,17 @@ pub mod types {
     /// The text.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct KnowledgeAnswerInputText {
         /// Content of the text, 1 to 500 characters.
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(extend("maxLength" = 500, "minLength" = 1))
+        )]
         pub content: ::std::string::String,
     }
     /// The text.
@@ -600,7 +723,11 @@ pub mod types {
     /// An attachment of an answer to add or to change. The property named by `msgtype` has the body.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct KnowledgeAttachmentInput {
         /// An image.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
@@ -612,6 +739,7 @@ pub mod types {
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub miniprogram: ::std::option::Option<KnowledgeAttachmentInputMiniprogram>,
         /// Type of the attachment: image, video, link or miniprogram.
+        #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
         pub msgtype: ::std::string::String,
         /// A video.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
@@ -620,15 +748,24 @@ pub mod types {
     /// An image.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct KnowledgeAttachmentInputImage {
         /// media_id of an uploaded image.
+        #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
         pub media_id: ::std::string::String,
     }
     /// A link.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct KnowledgeAttachmentInputLink {
         /// Description.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
@@ -637,30 +774,45 @@ pub mod types {
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub pic_url: ::std::option::Option<::std::string::String>,
         /// Title.
+        #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
         pub title: ::std::string::String,
         /// URL to open.
+        #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
         pub url: ::std::string::String,
     }
     /// A mini program.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct KnowledgeAttachmentInputMiniprogram {
         /// Appid of the mini program.
+        #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
         pub appid: ::std::string::String,
         /// Path of the page to open.
+        #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
         pub pagepath: ::std::string::String,
         /// Cover: media_id of an uploaded image.
+        #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
         pub thumb_media_id: ::std::string::String,
         /// Title.
+        #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
         pub title: ::std::string::String,
     }
     /// A video.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct KnowledgeAttachmentInputVideo {
         /// media_id of an uploaded video.
+        #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
         pub media_id: ::std::string::String,
     }
     /// A link.
@@ -717,9 +869,14 @@ pub mod types {
     /// Request of `knowledge_del_group`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct KnowledgeDelGroupRequest {
         /// Id of the group.
+        #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
         pub group_id: ::std::string::String,
     }
     /// Reply of `knowledge_del_group`.
@@ -738,9 +895,14 @@ pub mod types {
     /// Request of `knowledge_del_intent`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct KnowledgeDelIntentRequest {
         /// Id of the intent.
+        #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
         pub intent_id: ::std::string::String,
     }
     /// Reply of `knowledge_del_intent`.
@@ -830,16 +992,26 @@ pub mod types {
     }
     /// Request of `knowledge_list_group`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct KnowledgeListGroupRequest {
         /// `next_cursor` of the previous call. Absent for the first page.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
         pub cursor: ::std::option::Option<::std::string::String>,
         /// Returns this group only.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
         pub group_id: ::std::option::Option<::std::string::String>,
         /// Size of a page, 1 to 1000. The default is 500.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(extend("maximum" = 1000, "minimum" = 1))
+        )]
         pub limit: ::std::option::Option<u32>,
     }
     /// Reply of `knowledge_list_group`.
@@ -869,19 +1041,30 @@ pub mod types {
     }
     /// Request of `knowledge_list_intent`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct KnowledgeListIntentRequest {
         /// `next_cursor` of the previous call. Absent for the first page.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
         pub cursor: ::std::option::Option<::std::string::String>,
         /// Returns the intents of this group only.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
         pub group_id: ::std::option::Option<::std::string::String>,
         /// Returns this intent only.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
         pub intent_id: ::std::option::Option<::std::string::String>,
         /// Size of a page, 1 to 1000. The default is 500.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(extend("maximum" = 1000, "minimum" = 1))
+        )]
         pub limit: ::std::option::Option<u32>,
     }
     /// Reply of `knowledge_list_intent`.
@@ -912,11 +1095,20 @@ pub mod types {
     /// Request of `knowledge_mod_group`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct KnowledgeModGroupRequest {
         /// Id of the group.
+        #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
         pub group_id: ::std::string::String,
         /// Name of the group, 1 to 12 characters. It must be unique.
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(extend("maxLength" = 12, "minLength" = 1))
+        )]
         pub name: ::std::string::String,
     }
     /// Reply of `knowledge_mod_group`.
@@ -935,12 +1127,21 @@ pub mod types {
     /// Request of `knowledge_mod_intent`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct KnowledgeModIntentRequest {
         /// The answer, exactly one.
         #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(extend("maxItems" = 1, "minItems" = 1))
+        )]
         pub answers: ::std::vec::Vec<KnowledgeAnswerInput>,
         /// Id of the intent.
+        #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
         pub intent_id: ::std::string::String,
         /// A question of an intent to add or to change.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
@@ -974,7 +1175,11 @@ pub mod types {
     /// A question of an intent to add or to change.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct KnowledgeQuestionInput {
         /// The text.
         pub text: KnowledgeQuestionInputText,
@@ -982,9 +1187,17 @@ pub mod types {
     /// The text.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct KnowledgeQuestionInputText {
         /// Content of the text, 1 to 200 characters.
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(extend("maxLength" = 200, "minLength" = 1))
+        )]
         pub content: ::std::string::String,
     }
     /// The text.
@@ -1008,20 +1221,34 @@ pub mod types {
     /// Similar questions, which have the same answer.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct KnowledgeSimilarQuestionsInput {
         /// The similar questions, at most 100.
+        #[cfg_attr(feature = "schemars", schemars(extend("maxItems" = 100)))]
         pub items: ::std::vec::Vec<KnowledgeQuestionInput>,
     }
     /// Request of `account_list`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct ListCustomerServiceAccountRequest {
         /// Size of a page, 1 to 100. The default is 100.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(extend("maximum" = 100, "minimum" = 1))
+        )]
         pub limit: ::std::option::Option<i32>,
         /// Number of accounts to skip. The default is 0.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(feature = "schemars", schemars(extend("minimum" = 0)))]
         pub offset: ::std::option::Option<i32>,
     }
     /// Reply of `account_list`.
@@ -1609,11 +1836,20 @@ pub mod types {
     /// Request of `recall_msg`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct RecallMsgRequest {
         /// Id of the message.
+        #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
         pub msgid: ::std::string::String,
         /// Id of the account, at most 64 bytes.
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(extend("maxLength" = 64, "minLength" = 1, "x-max-bytes" = 64))
+        )]
         pub open_kfid: ::std::string::String,
     }
     /// Reply of `recall_msg`.
@@ -1632,7 +1868,11 @@ pub mod types {
     /// An item of a menu to send. The property named by `type` has the body; no other body is allowed.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct SendMenuItem {
         /// An item that sends its text as a message of the customer.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
@@ -1653,61 +1893,127 @@ pub mod types {
     /// An item that sends its text as a message of the customer.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct SendMenuItemClick {
         /// Text of the item, 1 to 128 bytes.
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(extend("maxLength" = 128, "minLength" = 1, "x-max-bytes" = 128))
+        )]
         pub content: ::std::string::String,
         /// Id of the item, at most 128 bytes. The message of the customer has it as `menu_id`. WeCom generates one if it is absent.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(extend("maxLength" = 128, "minLength" = 1, "x-max-bytes" = 128))
+        )]
         pub id: ::std::option::Option<::std::string::String>,
     }
     /// An item that opens a mini program.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct SendMenuItemMiniprogram {
         /// Appid of the mini program, 1 to 32 bytes.
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(extend("maxLength" = 32, "minLength" = 1, "x-max-bytes" = 32))
+        )]
         pub appid: ::std::string::String,
         /// Text of the item, 1 to 1024 bytes.
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(extend("maxLength" = 1024, "minLength" = 1, "x-max-bytes" = 1024))
+        )]
         pub content: ::std::string::String,
         /// Path of the page to open, 1 to 1024 bytes.
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(extend("maxLength" = 1024, "minLength" = 1, "x-max-bytes" = 1024))
+        )]
         pub pagepath: ::std::string::String,
     }
     /// An item that only shows text.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct SendMenuItemText {
         /// Content of the text, 1 to 256 bytes. `\n` breaks the line.
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(extend("maxLength" = 256, "minLength" = 1, "x-max-bytes" = 256))
+        )]
         pub content: ::std::string::String,
         /// 1 to put the next item on the same line. The default is 0.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(feature = "schemars", schemars(extend("maximum" = 1, "minimum" = 0)))]
         pub no_newline: ::std::option::Option<u32>,
     }
     /// An item that opens a web page.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct SendMenuItemView {
         /// Text of the item, 1 to 1024 bytes.
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(extend("maxLength" = 1024, "minLength" = 1, "x-max-bytes" = 1024))
+        )]
         pub content: ::std::string::String,
         /// URL of the page to open, 1 to 2048 bytes.
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(extend("maxLength" = 2048, "minLength" = 1, "x-max-bytes" = 2048))
+        )]
         pub url: ::std::string::String,
     }
     /// Request of `send_msg_on_event`. The property named by `msgtype` has the body; no other body is allowed.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct SendOnEventRequest {
         /// The `welcome_code` of the event enter_session, or the `msg_code` of the event session_status_change or of `service_state_trans`.
+        #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
         pub code: ::std::string::String,
         /// Own id of the message: 1 to 32 bytes of `[0-9A-Za-z_-]`, unique within the account as in `send_msg`. WeCom generates one if it is absent. An empty string is refused.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(
+                extend(
+                    "maxLength" = 32,
+                    "minLength" = 1,
+                    "pattern" = "^[0-9A-Za-z_-]*$",
+                    "x-max-bytes" = 32
+                )
+            )
+        )]
         pub msgid: ::std::option::Option<::std::string::String>,
         /// Body of a menu.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub msgmenu: ::std::option::Option<SendOnEventRequestMsgmenu>,
         /// Type of the message: text or msgmenu.
+        #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
         pub msgtype: ::std::string::String,
         /// Body of a text message.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
@@ -1715,24 +2021,45 @@ pub mod types {
     }
     /// Body of a menu.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct SendOnEventRequestMsgmenu {
         /// Text above the items, at most 1024 bytes.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(extend("maxLength" = 1024, "x-max-bytes" = 1024))
+        )]
         pub head_content: ::std::option::Option<::std::string::String>,
         /// The items of the menu, at most 10, otherwise errcode 95008.
         #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
+        #[cfg_attr(feature = "schemars", schemars(extend("maxItems" = 10)))]
         pub list: ::std::vec::Vec<SendMenuItem>,
         /// Text below the items, at most 1024 bytes.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(extend("maxLength" = 1024, "x-max-bytes" = 1024))
+        )]
         pub tail_content: ::std::option::Option<::std::string::String>,
     }
     /// Body of a text message.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct SendOnEventRequestText {
         /// Content of the text, 1 to 2048 bytes of UTF-8, otherwise errcode 45002. It may hold links of the form `<a href="weixin://kefumenu?kefumenucontent=TEXT&kefumenuid=ID">label</a>`: a tap sends TEXT as a message of the customer with `menu_id` ID.
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(extend("maxLength" = 2048, "x-max-bytes" = 2048))
+        )]
         pub content: ::std::string::String,
     }
     /// Reply of `send_msg_on_event`.
@@ -1754,7 +2081,15 @@ pub mod types {
     }
     /// Request of `send_msg`. It needs `touser`, `open_kfid` and `msgtype`. The property named by `msgtype` has the body; no other body is allowed.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(extend("required" = ["msgtype", "open_kfid", "touser"]))
+    )]
     pub struct SendRequest {
         /// Body of a business card of a member. The customer must have sent a message in the last 48 hours (otherwise errcode 95024), and only one card can be sent in 48 hours (otherwise errcode 95025).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
@@ -1779,21 +2114,38 @@ pub mod types {
         pub miniprogram: ::std::option::Option<SendRequestMiniprogram>,
         /// Own id of the message: 1 to 32 bytes of `[0-9A-Za-z_-]`. It must be unique within the account (page 96427). A repeated id is refused with 95033, so a send with an own id is safe to repeat. WeCom generates an id if it is absent. An empty string is refused.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(
+                extend(
+                    "maxLength" = 32,
+                    "minLength" = 1,
+                    "pattern" = "^[0-9A-Za-z_-]*$",
+                    "x-max-bytes" = 32
+                )
+            )
+        )]
         pub msgid: ::std::option::Option<::std::string::String>,
         /// Body of a menu.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub msgmenu: ::std::option::Option<SendRequestMsgmenu>,
         /// Type of the message: text, image, voice, video, file, link, miniprogram, msgmenu, location, business_card or ca_link.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
         pub msgtype: ::std::option::Option<::std::string::String>,
         /// Id of the account, at most 64 bytes.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(extend("maxLength" = 64, "minLength" = 1, "x-max-bytes" = 64))
+        )]
         pub open_kfid: ::std::option::Option<::std::string::String>,
         /// Body of a text message.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub text: ::std::option::Option<SendRequestText>,
         /// external_userid of the customer.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
         pub touser: ::std::option::Option<::std::string::String>,
         /// Body of a video.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
@@ -1805,61 +2157,110 @@ pub mod types {
     /// Body of a business card of a member. The customer must have sent a message in the last 48 hours (otherwise errcode 95024), and only one card can be sent in 48 hours (otherwise errcode 95025).
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct SendRequestBusinessCard {
         /// Userid of the member.
+        #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
         pub userid: ::std::string::String,
     }
     /// Body of a customer acquisition link (获客链接) of the same corp (page 96427).
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct SendRequestCaLink {
         /// The link.
+        #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
         pub link_url: ::std::string::String,
     }
     /// Body of a file message.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct SendRequestFile {
         /// media_id of an uploaded file.
+        #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
         pub media_id: ::std::string::String,
     }
     /// Body of an image.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct SendRequestImage {
         /// media_id of an uploaded image.
+        #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
         pub media_id: ::std::string::String,
     }
     /// Body of a link.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct SendRequestLink {
         /// Description. WeCom cuts it after 512 bytes.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(extend("maxLength" = 512, "x-max-bytes" = 512))
+        )]
         pub desc: ::std::option::Option<::std::string::String>,
         /// Cover: media_id of an uploaded image.
+        #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
         pub thumb_media_id: ::std::string::String,
         /// Title. WeCom cuts it after 128 bytes.
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(extend("maxLength" = 128, "x-max-bytes" = 128))
+        )]
         pub title: ::std::string::String,
         /// URL to open, with http:// or https://, at most 2048 bytes.
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(extend("maxLength" = 2048, "minLength" = 1, "x-max-bytes" = 2048))
+        )]
         pub url: ::std::string::String,
     }
     /// Body of a location.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct SendRequestLocation {
         /// Address of the place.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub address: ::std::option::Option<::std::string::String>,
         /// Latitude in degrees, -90 to 90.
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(extend("maximum" = 90, "minimum" = -90))
+        )]
         pub latitude: f64,
         /// Longitude in degrees, -180 to 180.
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(extend("maximum" = 180, "minimum" = -180))
+        )]
         pub longitude: f64,
         /// Name of the place.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
@@ -1868,54 +2269,97 @@ pub mod types {
     /// Body of a mini program. It must be linked to the corp.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct SendRequestMiniprogram {
         /// Appid of the mini program.
+        #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
         pub appid: ::std::string::String,
         /// Path of the page to open.
+        #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
         pub pagepath: ::std::string::String,
         /// Cover: media_id of an uploaded image of 520 × 416 pixels.
+        #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
         pub thumb_media_id: ::std::string::String,
         /// Title, at most 64 bytes.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(extend("maxLength" = 64, "x-max-bytes" = 64))
+        )]
         pub title: ::std::option::Option<::std::string::String>,
     }
     /// Body of a menu.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct SendRequestMsgmenu {
         /// Text above the items, at most 1024 bytes.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(extend("maxLength" = 1024, "x-max-bytes" = 1024))
+        )]
         pub head_content: ::std::option::Option<::std::string::String>,
         /// The items of the menu, at most 10, otherwise errcode 95008.
         #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
+        #[cfg_attr(feature = "schemars", schemars(extend("maxItems" = 10)))]
         pub list: ::std::vec::Vec<SendMenuItem>,
         /// Text below the items, at most 1024 bytes.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(extend("maxLength" = 1024, "x-max-bytes" = 1024))
+        )]
         pub tail_content: ::std::option::Option<::std::string::String>,
     }
     /// Body of a text message.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
+    #[cfg_attr(feature = "schemars", schemars(extend("required" = ["content"])))]
     pub struct SendRequestText {
         /// Content of the text, 1 to 2048 bytes of UTF-8, otherwise errcode 45002. It may hold links of the form `<a href="weixin://kefumenu?kefumenucontent=TEXT&kefumenuid=ID">label</a>`: a tap sends TEXT as a message of the customer with `menu_id` ID.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(extend("maxLength" = 2048, "x-max-bytes" = 2048))
+        )]
         pub content: ::std::option::Option<::std::string::String>,
     }
     /// Body of a video.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct SendRequestVideo {
         /// media_id of an uploaded video.
+        #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
         pub media_id: ::std::string::String,
     }
     /// Body of a voice message.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct SendRequestVoice {
         /// media_id of an uploaded voice file in AMR.
+        #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
         pub media_id: ::std::string::String,
     }
     /// Reply of `send_msg`.
@@ -1959,15 +2403,40 @@ pub mod types {
     /// Request of `servicer_add`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct ServicerAddRequest {
         /// Ids of departments, at most 100.
         #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(
+                extend(
+                    "items" = {"format":"int64",
+                    "minimum":0,
+                    "type":"integer"},
+                    "maxItems" = 100
+                )
+            )
+        )]
         pub department_id_list: ::std::vec::Vec<i64>,
         /// Id of the account, at most 64 bytes.
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(extend("maxLength" = 64, "minLength" = 1, "x-max-bytes" = 64))
+        )]
         pub open_kfid: ::std::string::String,
         /// Userids of members, at most 100. One of the two lists must not be empty.
         #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(
+                extend("items" = {"minLength":1, "type":"string"}, "maxItems" = 100)
+            )
+        )]
         pub userid_list: ::std::vec::Vec<::std::string::String>,
     }
     /// Reply of `servicer_add`.
@@ -1990,15 +2459,40 @@ pub mod types {
     /// Request of `servicer_del`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct ServicerDelRequest {
         /// Ids of departments, at most 100.
         #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(
+                extend(
+                    "items" = {"format":"int64",
+                    "minimum":0,
+                    "type":"integer"},
+                    "maxItems" = 100
+                )
+            )
+        )]
         pub department_id_list: ::std::vec::Vec<i64>,
         /// Id of the account, at most 64 bytes.
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(extend("maxLength" = 64, "minLength" = 1, "x-max-bytes" = 64))
+        )]
         pub open_kfid: ::std::string::String,
         /// Userids of members, at most 100. One of the two lists must not be empty.
         #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(
+                extend("items" = {"minLength":1, "type":"string"}, "maxItems" = 100)
+            )
+        )]
         pub userid_list: ::std::vec::Vec<::std::string::String>,
     }
     /// Reply of `servicer_del`.
@@ -2140,22 +2634,44 @@ pub mod types {
     }
     /// Request of `sync_msg`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
+    #[cfg_attr(feature = "schemars", schemars(extend("required" = ["open_kfid"])))]
     pub struct SyncRequest {
         /// `next_cursor` of the previous call, at most 64 bytes. Absent means: from the oldest message that WeCom still keeps.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(extend("maxLength" = 64, "x-max-bytes" = 64))
+        )]
         pub cursor: ::std::option::Option<::std::string::String>,
         /// Largest number of messages to return, 1 to 1000. The default is 1000. WeCom may return fewer even if `has_more` is 1.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(extend("maximum" = 1000, "minimum" = 1))
+        )]
         pub limit: ::std::option::Option<u32>,
         /// Id of the account to read, at most 64 bytes. WeCom requires it since about 2024-01.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(extend("maxLength" = 64, "x-max-bytes" = 64))
+        )]
         pub open_kfid: ::std::option::Option<::std::string::String>,
-        /// See [`SyncToken`](crate::SyncToken).
+        /// `Token` of the callback, at most 128 bytes, valid for 10 minutes. Without a valid token, only 10 calls a minute are allowed.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(extend("maxLength" = 128, "x-max-bytes" = 128))
+        )]
         pub token: ::std::option::Option<crate::SyncToken>,
         /// Format of voice messages: 0 AMR (default), 1 Silk.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(feature = "schemars", schemars(extend("maximum" = 1, "minimum" = 0)))]
         pub voice_format: ::std::option::Option<u32>,
     }
     /// Reply of `sync_msg`.
@@ -2186,16 +2702,27 @@ pub mod types {
     /// Request of `service_state_trans`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct TransformServiceStateRequest {
         /// Id of the customer.
+        #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
         pub external_userid: ::std::string::String,
         /// Id of the account, at most 64 bytes.
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(extend("maxLength" = 64, "minLength" = 1, "x-max-bytes" = 64))
+        )]
         pub open_kfid: ::std::string::String,
         /// State to move to: 1 served by the assistant, 2 waiting in the queue, 3 served by a servicer, 4 ended.
+        #[cfg_attr(feature = "schemars", schemars(extend("maximum" = 4, "minimum" = 0)))]
         pub service_state: i32,
         /// Userid of the servicer who is to serve the session. Required for state 3.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
         pub servicer_userid: ::std::option::Option<::std::string::String>,
     }
     /// Reply of `service_state_trans`.
@@ -2218,15 +2745,31 @@ pub mod types {
     /// Request of `account_update`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct UpdateCustomerServiceAccountRequest {
         /// New avatar: media_id of a temporary image, at most 128 bytes. Leave it out to keep the old one.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(extend("maxLength" = 128, "minLength" = 1, "x-max-bytes" = 128))
+        )]
         pub media_id: ::std::option::Option<::std::string::String>,
         /// New name, 1 to 16 characters. Leave it out to keep the old one.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(extend("maxLength" = 16, "minLength" = 1))
+        )]
         pub name: ::std::option::Option<::std::string::String>,
         /// Id of the account, at most 64 bytes.
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(extend("maxLength" = 64, "minLength" = 1, "x-max-bytes" = 64))
+        )]
         pub open_kfid: ::std::string::String,
     }
     /// Reply of `account_update`.
@@ -2245,9 +2788,14 @@ pub mod types {
     /// Request of `upgrade_service`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct UpgradeServiceRequest {
         /// Id of the customer.
+        #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
         pub external_userid: ::std::string::String,
         /// The customer group to recommend. Required for type 2.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
@@ -2256,17 +2804,27 @@ pub mod types {
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub member: ::std::option::Option<UpgradeServiceRequestMember>,
         /// Id of the account, at most 64 bytes.
+        #[cfg_attr(
+            feature = "schemars",
+            schemars(extend("maxLength" = 64, "minLength" = 1, "x-max-bytes" = 64))
+        )]
         pub open_kfid: ::std::string::String,
         /// What to recommend: 1 a member, 2 a customer group.
         #[serde(rename = "type")]
+        #[cfg_attr(feature = "schemars", schemars(extend("maximum" = 2, "minimum" = 1)))]
         pub type_: i32,
     }
     /// The customer group to recommend. Required for type 2.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct UpgradeServiceRequestGroupchat {
         /// Id of the customer group.
+        #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
         pub chat_id: ::std::string::String,
         /// Text of the recommendation.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
@@ -2275,9 +2833,14 @@ pub mod types {
     /// The member to recommend. Required for type 1.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Default)]
-    #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schemars",
+        derive(schemars::JsonSchema),
+        schemars(deny_unknown_fields)
+    )]
     pub struct UpgradeServiceRequestMember {
         /// Userid of the member.
+        #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
         pub userid: ::std::string::String,
         /// Text of the recommendation.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]

@@ -41,6 +41,115 @@ pub const ALL: [Operation; 33usize] = [
     MEDIA_UPLOAD,
     MEDIA_UPLOADIMG,
 ];
+/// The JSON Schema of what a call of the operation takes.
+#[cfg(feature = "schemars")]
+pub(crate) fn request_schema(
+    id: &str,
+    generator: &mut schemars::SchemaGenerator,
+) -> Option<schemars::Schema> {
+    Some(
+        match id {
+            "gettoken" => {
+                schemars::json_schema!(
+                    { "type" : "object", "properties" : { "corpid" : { "description" :
+                    "Corp id: `ww…`, or `wx…` for older corps.", "type" : "string" },
+                    "corpsecret" : { "description" : "Secret of the app. Never log it.",
+                    "format" : "password", "type" : "string" } }, "required" : ["corpid",
+                    "corpsecret"], "additionalProperties" : false }
+                )
+            }
+            "account_add" => {
+                generator.root_schema_for::<types::AddCustomerServiceAccountRequest>()
+            }
+            "account_del" => {
+                generator.root_schema_for::<types::DelCustomerServiceAccountRequest>()
+            }
+            "account_list" => {
+                generator.root_schema_for::<types::ListCustomerServiceAccountRequest>()
+            }
+            "account_update" => {
+                generator.root_schema_for::<types::UpdateCustomerServiceAccountRequest>()
+            }
+            "add_contact_way" => {
+                generator.root_schema_for::<types::AddContactWayRequest>()
+            }
+            "customer_batchget" => {
+                generator.root_schema_for::<types::CustomerBatchgetRequest>()
+            }
+            "cancel_upgrade_service" => {
+                generator.root_schema_for::<types::CancelUpgradeServiceRequest>()
+            }
+            "get_upgrade_service_config" => {
+                schemars::json_schema!(
+                    { "type" : "object", "properties" : {}, "required" : [],
+                    "additionalProperties" : false }
+                )
+            }
+            "upgrade_service" => {
+                generator.root_schema_for::<types::UpgradeServiceRequest>()
+            }
+            "get_corp_qualification" => {
+                schemars::json_schema!(
+                    { "type" : "object", "properties" : {}, "required" : [],
+                    "additionalProperties" : false }
+                )
+            }
+            "get_corp_statistic" => {
+                generator.root_schema_for::<types::GetCorpStatisticRequest>()
+            }
+            "get_servicer_statistic" => {
+                generator.root_schema_for::<types::GetServicerStatisticRequest>()
+            }
+            "knowledge_add_group" => {
+                generator.root_schema_for::<types::KnowledgeAddGroupRequest>()
+            }
+            "knowledge_add_intent" => {
+                generator.root_schema_for::<types::KnowledgeAddIntentRequest>()
+            }
+            "knowledge_del_group" => {
+                generator.root_schema_for::<types::KnowledgeDelGroupRequest>()
+            }
+            "knowledge_del_intent" => {
+                generator.root_schema_for::<types::KnowledgeDelIntentRequest>()
+            }
+            "knowledge_list_group" => {
+                generator.root_schema_for::<types::KnowledgeListGroupRequest>()
+            }
+            "knowledge_list_intent" => {
+                generator.root_schema_for::<types::KnowledgeListIntentRequest>()
+            }
+            "knowledge_mod_group" => {
+                generator.root_schema_for::<types::KnowledgeModGroupRequest>()
+            }
+            "knowledge_mod_intent" => {
+                generator.root_schema_for::<types::KnowledgeModIntentRequest>()
+            }
+            "recall_msg" => generator.root_schema_for::<types::RecallMsgRequest>(),
+            "send_msg" => generator.root_schema_for::<types::SendRequest>(),
+            "send_msg_on_event" => {
+                generator.root_schema_for::<types::SendOnEventRequest>()
+            }
+            "service_state_get" => {
+                generator.root_schema_for::<types::GetServiceStateRequest>()
+            }
+            "service_state_trans" => {
+                generator.root_schema_for::<types::TransformServiceStateRequest>()
+            }
+            "servicer_add" => generator.root_schema_for::<types::ServicerAddRequest>(),
+            "servicer_del" => generator.root_schema_for::<types::ServicerDelRequest>(),
+            "servicer_list" => {
+                schemars::json_schema!(
+                    { "type" : "object", "properties" : { "open_kfid" : { "description" :
+                    "Id of the account, at most 64 bytes.", "maxLength" : 64, "minLength"
+                    : 1, "type" : "string", "x-max-bytes" : 64 } }, "required" :
+                    ["open_kfid"], "additionalProperties" : false }
+                )
+            }
+            "sync_msg" => generator.root_schema_for::<types::SyncRequest>(),
+            _ => return None,
+        },
+    )
+}
 /// `GET /cgi-bin/gettoken`: Get an access token for a corp and a secret.
 pub const GETTOKEN: Operation = Operation {
     id: "gettoken",
@@ -50,6 +159,8 @@ pub const GETTOKEN: Operation = Operation {
     repeat: Repeat::Safe,
     official_page: Some(91039u64),
     needs_access_token: false,
+    summary: "Get an access token for a corp and a secret.",
+    description: "Each pair of corp and secret has one token, normally valid for 7200 seconds. Cache it: a new token for every call exceeds the frequency limit (45009), and about 2,000 failing calls in an hour lock the caller's IP out for an hour. WeCom may end a token early. A token issued before an account was put under the app's API management may be refused with 95012; a new token solves this.",
 };
 /// `POST /cgi-bin/kf/account/add`: Add a customer service account.
 pub const ACCOUNT_ADD: Operation = Operation {
@@ -60,6 +171,8 @@ pub const ACCOUNT_ADD: Operation = Operation {
     repeat: Repeat::Never,
     official_page: Some(94662u64),
     needs_access_token: true,
+    summary: "Add a customer service account.",
+    description: "A corp can have 5,000 accounts, an unverified corp 10 (95027). The app that adds an account also manages it. A copy of the official page says that the app must already manage an account before it can add one (a single source).",
 };
 /// `POST /cgi-bin/kf/account/del`: Delete a customer service account.
 pub const ACCOUNT_DEL: Operation = Operation {
@@ -70,6 +183,8 @@ pub const ACCOUNT_DEL: Operation = Operation {
     repeat: Repeat::Never,
     official_page: Some(94663u64),
     needs_access_token: true,
+    summary: "Delete a customer service account.",
+    description: "",
 };
 /// `POST /cgi-bin/kf/account/list`: List the customer service accounts.
 pub const ACCOUNT_LIST: Operation = Operation {
@@ -80,6 +195,8 @@ pub const ACCOUNT_LIST: Operation = Operation {
     repeat: Repeat::Safe,
     official_page: Some(94661u64),
     needs_access_token: true,
+    summary: "List the customer service accounts.",
+    description: "The reply has no `has_more`. Increase `offset` by `limit` until a page has fewer than `limit` entries.",
 };
 /// `POST /cgi-bin/kf/account/update`: Change the name or the avatar of a customer service account.
 pub const ACCOUNT_UPDATE: Operation = Operation {
@@ -90,6 +207,8 @@ pub const ACCOUNT_UPDATE: Operation = Operation {
     repeat: Repeat::Never,
     official_page: Some(94664u64),
     needs_access_token: true,
+    summary: "Change the name or the avatar of a customer service account.",
+    description: "Leave out a property to keep its value. Do not send an empty string.",
 };
 /// `POST /cgi-bin/kf/add_contact_way`: Create a link that opens a chat with an account.
 pub const ADD_CONTACT_WAY: Operation = Operation {
@@ -100,6 +219,8 @@ pub const ADD_CONTACT_WAY: Operation = Operation {
     repeat: Repeat::Never,
     official_page: Some(94665u64),
     needs_access_token: true,
+    summary: "Create a link that opens a chat with an account.",
+    description: "The event `enter_session` reports the `scene` of the request. If there is a `scene`, you may append `&scene_param=…` to the link: URL-encoded, at most 128 bytes before encoding. The event reports it too. A link that somebody altered raises no `enter_session`. Older links with `encScene` take no `scene_param`. No operation lists or deletes links.",
 };
 /// `POST /cgi-bin/kf/customer/batchget`: Get information about customers.
 pub const CUSTOMER_BATCHGET: Operation = Operation {
@@ -110,6 +231,8 @@ pub const CUSTOMER_BATCHGET: Operation = Operation {
     repeat: Repeat::Safe,
     official_page: Some(95159u64),
     needs_access_token: true,
+    summary: "Get information about customers.",
+    description: "`invalid_external_userid` lists the ids that cannot be read: customers of another corp, and customers without contact in the last 48 hours.",
 };
 /// `POST /cgi-bin/kf/customer/cancel_upgrade_service`: Cancel a recommendation made with `upgrade_service`.
 pub const CANCEL_UPGRADE_SERVICE: Operation = Operation {
@@ -120,6 +243,8 @@ pub const CANCEL_UPGRADE_SERVICE: Operation = Operation {
     repeat: Repeat::Never,
     official_page: Some(94674u64),
     needs_access_token: true,
+    summary: "Cancel a recommendation made with `upgrade_service`.",
+    description: "Call it when the customer has accepted the recommendation, or to withdraw it (a single source).",
 };
 /// `GET /cgi-bin/kf/customer/get_upgrade_service_config`: Get the members and customer groups that can be recommended to customers.
 pub const GET_UPGRADE_SERVICE_CONFIG: Operation = Operation {
@@ -130,6 +255,8 @@ pub const GET_UPGRADE_SERVICE_CONFIG: Operation = Operation {
     repeat: Repeat::Safe,
     official_page: Some(94674u64),
     needs_access_token: true,
+    summary: "Get the members and customer groups that can be recommended to customers.",
+    description: "",
 };
 /// `POST /cgi-bin/kf/customer/upgrade_service`: Recommend a member or a customer group to a customer.
 pub const UPGRADE_SERVICE: Operation = Operation {
@@ -140,6 +267,8 @@ pub const UPGRADE_SERVICE: Operation = Operation {
     repeat: Repeat::Never,
     official_page: Some(94674u64),
     needs_access_token: true,
+    summary: "Recommend a member or a customer group to a customer.",
+    description: "The member or the customer group must be configured for the upgrade service, otherwise errcode 95021.",
 };
 /// `GET /cgi-bin/kf/get_corp_qualification`: Get whether a 视频号 is bound to the corp, which lifts the limit on customers.
 pub const GET_CORP_QUALIFICATION: Operation = Operation {
@@ -150,6 +279,8 @@ pub const GET_CORP_QUALIFICATION: Operation = Operation {
     repeat: Repeat::Safe,
     official_page: Some(95153u64),
     needs_access_token: true,
+    summary: "Get whether a 视频号 is bound to the corp, which lifts the limit on customers.",
+    description: "",
 };
 /// `POST /cgi-bin/kf/get_corp_statistic`: Get the daily statistics of an account.
 pub const GET_CORP_STATISTIC: Operation = Operation {
@@ -160,6 +291,8 @@ pub const GET_CORP_STATISTIC: Operation = Operation {
     repeat: Repeat::Safe,
     official_page: Some(95489u64),
     needs_access_token: true,
+    summary: "Get the daily statistics of an account.",
+    description: "The interval includes its first and last day, has at most 31 days, and lies between 180 days ago and yesterday. Times are rounded down to midnight in China. The statistics of a day are available from about 06:00 on the next day.",
 };
 /// `POST /cgi-bin/kf/get_servicer_statistic`: Get the daily statistics of one servicer of an account, or of all of them together.
 pub const GET_SERVICER_STATISTIC: Operation = Operation {
@@ -170,6 +303,8 @@ pub const GET_SERVICER_STATISTIC: Operation = Operation {
     repeat: Repeat::Safe,
     official_page: Some(95490u64),
     needs_access_token: true,
+    summary: "Get the daily statistics of one servicer of an account, or of all of them together.",
+    description: "The interval includes its first and last day, has at most 31 days, and lies between 180 days ago and yesterday. Times are rounded down to midnight in China. The statistics of a day are available from about 06:00 on the next day.",
 };
 /// `POST /cgi-bin/kf/knowledge/add_group`: Add a group to the knowledge base.
 pub const KNOWLEDGE_ADD_GROUP: Operation = Operation {
@@ -180,6 +315,8 @@ pub const KNOWLEDGE_ADD_GROUP: Operation = Operation {
     repeat: Repeat::Never,
     official_page: Some(95971u64),
     needs_access_token: true,
+    summary: "Add a group to the knowledge base.",
+    description: "The knowledge base has at most 100 groups. Like all operations of the knowledge base, only custom apps can call it, otherwise errcode 48002.",
 };
 /// `POST /cgi-bin/kf/knowledge/add_intent`: Add an intent (a question and its answer) to a group of the knowledge base.
 pub const KNOWLEDGE_ADD_INTENT: Operation = Operation {
@@ -190,6 +327,8 @@ pub const KNOWLEDGE_ADD_INTENT: Operation = Operation {
     repeat: Repeat::Never,
     official_page: Some(95972u64),
     needs_access_token: true,
+    summary: "Add an intent (a question and its answer) to a group of the knowledge base.",
+    description: "A group has at most 200 intents. A question must be unique across all groups.",
 };
 /// `POST /cgi-bin/kf/knowledge/del_group`: Delete a group of the knowledge base.
 pub const KNOWLEDGE_DEL_GROUP: Operation = Operation {
@@ -200,6 +339,8 @@ pub const KNOWLEDGE_DEL_GROUP: Operation = Operation {
     repeat: Repeat::Never,
     official_page: Some(95971u64),
     needs_access_token: true,
+    summary: "Delete a group of the knowledge base.",
+    description: "The default group cannot be deleted. What happens to the intents of the group is not documented.",
 };
 /// `POST /cgi-bin/kf/knowledge/del_intent`: Delete an intent of the knowledge base.
 pub const KNOWLEDGE_DEL_INTENT: Operation = Operation {
@@ -210,6 +351,8 @@ pub const KNOWLEDGE_DEL_INTENT: Operation = Operation {
     repeat: Repeat::Never,
     official_page: Some(95972u64),
     needs_access_token: true,
+    summary: "Delete an intent of the knowledge base.",
+    description: "",
 };
 /// `POST /cgi-bin/kf/knowledge/list_group`: List the groups of the knowledge base.
 pub const KNOWLEDGE_LIST_GROUP: Operation = Operation {
@@ -220,6 +363,8 @@ pub const KNOWLEDGE_LIST_GROUP: Operation = Operation {
     repeat: Repeat::Safe,
     official_page: Some(95971u64),
     needs_access_token: true,
+    summary: "List the groups of the knowledge base.",
+    description: "Call again with `next_cursor` until `has_more` is 0.",
 };
 /// `POST /cgi-bin/kf/knowledge/list_intent`: List the intents of the knowledge base.
 pub const KNOWLEDGE_LIST_INTENT: Operation = Operation {
@@ -230,6 +375,8 @@ pub const KNOWLEDGE_LIST_INTENT: Operation = Operation {
     repeat: Repeat::Safe,
     official_page: Some(95972u64),
     needs_access_token: true,
+    summary: "List the intents of the knowledge base.",
+    description: "Call again with `next_cursor` until `has_more` is 0.",
 };
 /// `POST /cgi-bin/kf/knowledge/mod_group`: Rename a group of the knowledge base.
 pub const KNOWLEDGE_MOD_GROUP: Operation = Operation {
@@ -240,6 +387,8 @@ pub const KNOWLEDGE_MOD_GROUP: Operation = Operation {
     repeat: Repeat::Never,
     official_page: Some(95971u64),
     needs_access_token: true,
+    summary: "Rename a group of the knowledge base.",
+    description: "The default group cannot be renamed.",
 };
 /// `POST /cgi-bin/kf/knowledge/mod_intent`: Change an intent of the knowledge base.
 pub const KNOWLEDGE_MOD_INTENT: Operation = Operation {
@@ -250,6 +399,8 @@ pub const KNOWLEDGE_MOD_INTENT: Operation = Operation {
     repeat: Repeat::Never,
     official_page: Some(95972u64),
     needs_access_token: true,
+    summary: "Change an intent of the knowledge base.",
+    description: "Each property that is given replaces the old value as a whole. A property that is left out does not change.",
 };
 /// `POST /cgi-bin/kf/recall_msg`: Recall a message that this app sent with `send_msg`.
 pub const RECALL_MSG: Operation = Operation {
@@ -260,6 +411,8 @@ pub const RECALL_MSG: Operation = Operation {
     repeat: Repeat::Never,
     official_page: None,
     needs_access_token: true,
+    summary: "Recall a message that this app sent with `send_msg`.",
+    description: "A message can be recalled within 2 minutes of sending, otherwise errcode 95029. It still counts as one of the five messages that can be sent.",
 };
 /// `POST /cgi-bin/kf/send_msg`: Send a message to a customer.
 pub const SEND_MSG: Operation = Operation {
@@ -270,6 +423,8 @@ pub const SEND_MSG: Operation = Operation {
     repeat: Repeat::Keyed,
     official_page: Some(94677u64),
     needs_access_token: true,
+    summary: "Send a message to a customer.",
+    description: "The session must be in state 0 or 1, otherwise errcode 95018. Sending in state 0 moves the session to state 1. At most five messages can be sent after the customer's last message (otherwise errcode 95001), all within 48 hours of it (otherwise errcode 95002). `errcode` 0 does not mean that the message was delivered: an event `msg_send_fail` may name its msgid later.",
 };
 /// `POST /cgi-bin/kf/send_msg_on_event`: Send a message with the code of an event.
 pub const SEND_MSG_ON_EVENT: Operation = Operation {
@@ -280,6 +435,8 @@ pub const SEND_MSG_ON_EVENT: Operation = Operation {
     repeat: Repeat::Keyed,
     official_page: Some(95122u64),
     needs_access_token: true,
+    summary: "Send a message with the code of an event.",
+    description: "A `welcome_code` is valid for 20 seconds after the customer entered the chat and sends a text or a menu. A `msg_code` of a session that was put into the queue or taken from it is valid for 48 hours and sends a text. A `msg_code` of a session that ended is valid for 20 seconds and sends a text or a menu. Each code sends one message. A `msg_code` works only while the session is still in the state that produced it.",
 };
 /// `POST /cgi-bin/kf/service_state/get`: Get the state of a customer's session.
 pub const SERVICE_STATE_GET: Operation = Operation {
@@ -290,6 +447,8 @@ pub const SERVICE_STATE_GET: Operation = Operation {
     repeat: Repeat::Safe,
     official_page: Some(94669u64),
     needs_access_token: true,
+    summary: "Get the state of a customer's session.",
+    description: "",
 };
 /// `POST /cgi-bin/kf/service_state/trans`: Move a customer's session to another state.
 pub const SERVICE_STATE_TRANS: Operation = Operation {
@@ -300,6 +459,8 @@ pub const SERVICE_STATE_TRANS: Operation = Operation {
     repeat: Repeat::Never,
     official_page: Some(94669u64),
     needs_access_token: true,
+    summary: "Move a customer's session to another state.",
+    description: "Documented moves: from 0 to 1, 2 or 3; from 1 to 2 or 3; from 2 to 3; from 3 to another servicer (3) or to 4. Pages 94669 and 94698 add that a session can be ended (4) while the bot serves it. In practice it can be ended from 0, 1 and 2. Moves that are not allowed are refused with 95016 or 95013. This operation raises no `session_status_change` event.",
 };
 /// `POST /cgi-bin/kf/servicer/add`: Add members or departments to the servicers of an account.
 pub const SERVICER_ADD: Operation = Operation {
@@ -310,6 +471,8 @@ pub const SERVICER_ADD: Operation = Operation {
     repeat: Repeat::Never,
     official_page: Some(94646u64),
     needs_access_token: true,
+    summary: "Add members or departments to the servicers of an account.",
+    description: "Each entry of the reply has its own outcome; the outer `errcode` is 0 even if single entries failed. An account has at most 2,000 members and 20 departments (95020).",
 };
 /// `POST /cgi-bin/kf/servicer/del`: Remove members or departments from the servicers of an account.
 pub const SERVICER_DEL: Operation = Operation {
@@ -320,6 +483,8 @@ pub const SERVICER_DEL: Operation = Operation {
     repeat: Repeat::Never,
     official_page: Some(94647u64),
     needs_access_token: true,
+    summary: "Remove members or departments from the servicers of an account.",
+    description: "Each entry of the reply has its own outcome; the outer `errcode` is 0 even if single entries failed.",
 };
 /// `GET /cgi-bin/kf/servicer/list`: List the servicers of an account.
 pub const SERVICER_LIST: Operation = Operation {
@@ -330,6 +495,8 @@ pub const SERVICER_LIST: Operation = Operation {
     repeat: Repeat::Safe,
     official_page: Some(94645u64),
     needs_access_token: true,
+    summary: "List the servicers of an account.",
+    description: "The reply has all servicers; there are no pages. Some servers also accept POST.",
 };
 /// `POST /cgi-bin/kf/sync_msg`: Read the messages and events of an account.
 pub const SYNC_MSG: Operation = Operation {
@@ -340,6 +507,8 @@ pub const SYNC_MSG: Operation = Operation {
     repeat: Repeat::Safe,
     official_page: Some(94670u64),
     needs_access_token: true,
+    summary: "Read the messages and events of an account.",
+    description: "Returns messages and events after the cursor, oldest first. WeCom keeps them for 3 days. Call again with `next_cursor` while `has_more` is 1, even if the list is empty. Messages sent with `send_msg` are not returned. A message may be returned more than once: recognise it by its `msgid`. Without a valid `token`, more than 10 calls a minute are refused with 45009 for one minute. This limit is known from an answer in the official forum, which does not say whether it holds per app or per account.",
 };
 /// `GET /cgi-bin/media/get`: Download a temporary file.
 pub const MEDIA_GET: Operation = Operation {
@@ -350,6 +519,8 @@ pub const MEDIA_GET: Operation = Operation {
     repeat: Repeat::Safe,
     official_page: Some(90254u64),
     needs_access_token: true,
+    summary: "Download a temporary file.",
+    description: "The reply is the file, or a refusal in JSON, both with status 200. A reply with the header `Content-disposition` is the file. Without this header, it is a refusal if the body is a short JSON object whose `errcode` is not 0. The `Content-Type` is not reliable. A file over 20 MB can only be read in ranges of at most 20 MB (830002, a single source).",
 };
 /// `POST /cgi-bin/media/upload`: Upload a temporary file.
 pub const MEDIA_UPLOAD: Operation = Operation {
@@ -360,6 +531,8 @@ pub const MEDIA_UPLOAD: Operation = Operation {
     repeat: Repeat::Safe,
     official_page: Some(90253u64),
     needs_access_token: true,
+    summary: "Upload a temporary file.",
+    description: "All apps of the corp can use the file for 3 days. A file must have more than 5 bytes. Largest files: image (JPG or PNG) 10 MB, in older editions 2 MB; voice (AMR) 2 MB and 60 seconds; video (MP4) 10 MB; file 20 MB. A repeated upload only creates one more temporary file.",
 };
 /// `POST /cgi-bin/media/uploadimg`: Upload an image and get a permanent URL of it.
 pub const MEDIA_UPLOADIMG: Operation = Operation {
@@ -370,6 +543,8 @@ pub const MEDIA_UPLOADIMG: Operation = Operation {
     repeat: Repeat::Safe,
     official_page: Some(90256u64),
     needs_access_token: true,
+    summary: "Upload an image and get a permanent URL of it.",
+    description: "The image is a JPG or PNG of 5 bytes to 2 MB. The URL is for rich text inside WeCom. There is no media_id, so the image cannot be sent in a message or used as an avatar. A corp can upload 3,000 images a month and 1,000 a day (in an older edition 100 a day). A repeated upload counts again.",
 };
 /// Get an access token for a corp and a secret.
 ///
