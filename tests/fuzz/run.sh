@@ -1,13 +1,17 @@
 #!/usr/bin/env bash
-# Builds the fuzz targets, and runs each of them for a while. What they learn stays in target/fuzz/corpus, so
-# that a later run continues there. Ends with an error at the first input that crashes a target, and prints where it is.
-# Needs g++. Usage: run.sh SECONDS [TARGET...]
+# Builds the fuzz targets of the client or of the simulator, and runs each of them for a while. What they learn stays in
+# target/fuzz/corpus, so that a later run continues there. Ends with an error at the first input that crashes a target, and
+# prints where it is. Needs g++. Usage: run.sh client|simulator SECONDS [TARGET...]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-seconds=$1
-shift
-folder=tests/fuzz
+case $1 in
+    client) folder=tests/fuzz ;;
+    simulator) folder=tests/fuzz/simulator ;;
+    *) echo "usage: run.sh client|simulator SECONDS [TARGET...]" >&2; exit 2 ;;
+esac
+seconds=$2
+shift 2
 
 if ! command -v g++ >/dev/null; then
     echo "fuzz: skipped: there is no g++, which libFuzzer is built with"

@@ -16,6 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// The way to a connection for a handler.
 #[derive(Clone, Debug)]
+#[cfg_attr(fuzzing, derive(Default))]
 pub(crate) struct Peer(Arc<Switch>);
 
 #[derive(Debug, Default)]

@@ -20,6 +20,8 @@ mod customer;
 mod download;
 mod fault;
 mod finding;
+#[cfg(fuzzing)]
+pub mod fuzz;
 mod guard;
 mod hub;
 mod ids;

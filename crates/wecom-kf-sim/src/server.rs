@@ -52,13 +52,18 @@ const VALID: &str = "status and headers are valid";
 
 /// Serves until it is dropped.
 pub(crate) async fn serve(loopback: Loopback, address: SocketAddr, corps: Arc<Corps>) -> io::Result<()> {
+    let routes = routes(address, corps);
+    axum::serve(loopback, routes.into_make_service_with_connect_info::<Peer>()).await
+}
+
+/// All routes of all corps, behind the guard.
+pub(crate) fn routes(address: SocketAddr, corps: Arc<Corps>) -> Router {
     let allowed: Arc<[String]> = corps.first().setup.allowed_hosts.clone().into();
     let first = router(address, corps.first().clone());
     let others: Vec<_> =
         corps.others().iter().map(|shared| (shared.clone(), router(address, shared.clone()))).collect();
     let all = if others.is_empty() { first } else { Front { corps, first, others }.into_router() };
-    let all = all.layer(from_fn_with_state(allowed, guard::guard));
-    axum::serve(loopback, all.into_make_service_with_connect_info::<Peer>()).await
+    all.layer(from_fn_with_state(allowed, guard::guard))
 }
 
 /// All of one corp.

@@ -82,6 +82,16 @@ impl Simulator {
         self.running.corps.all().map(|shared| self.handle(shared)).collect()
     }
 
+    #[cfg(fuzzing)]
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.running.address
+    }
+
+    #[cfg(fuzzing)]
+    pub(crate) fn all_corps(&self) -> Arc<Corps> {
+        self.running.corps.clone()
+    }
+
     fn handle(&self, shared: &Arc<Shared>) -> Self {
         Self { shared: shared.clone(), running: self.running.clone() }
     }

@@ -4,6 +4,7 @@
 mod by_hand;
 mod documents;
 mod samples;
+mod simulator;
 
 use std::error::Error;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -17,6 +18,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     samples::write(&root, &seeds)?;
     documents::write(&root, &seeds)?;
     by_hand::write(&seeds)?;
+    simulator::write(&root, &seeds)?;
     Ok(())
 }
 

@@ -1,0 +1,21 @@
+//! Ways in for the fuzz targets, without a socket. They exist only where cargo-fuzz builds the crate.
+
+use axum::Router;
+use axum::extract::connect_info::MockConnectInfo;
+use axum::http::HeaderMap;
+use bytes::Bytes;
+
+use crate::connection::Peer;
+use crate::simulator::Simulator;
+use crate::{multipart, server};
+
+/// Returns all routes of a simulator, behind its guard.
+pub fn routes(sim: &Simulator) -> Router {
+    server::routes(sim.address(), sim.all_corps()).layer(MockConnectInfo(Peer::default()))
+}
+
+/// Reads the one part of an upload. Returns its name, its file name and its bytes, if it is accepted.
+pub async fn part(headers: &HeaderMap, body: Bytes) -> Option<(String, String, Bytes)> {
+    let part = multipart::part(headers, body).await.ok()?;
+    Some((part.name, part.file_name, part.bytes))
+}
