@@ -7,9 +7,13 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use wecom_kf::{Client, ClientBuilder, Credentials, IssuedToken, RetryPolicy};
+use tokio::sync::watch;
+use wecom_kf::{Client, ClientBuilder, Credentials, RetryPolicy};
 
-use crate::fake::FakeSource;
+use crate::clock::StandingClock;
+
+/// How long an attempt of a [`patient`] client may take.
+pub(crate) const ATTEMPT: Duration = Duration::from_secs(60);
 
 /// Must never be seen in anything we print.
 pub(crate) const TOKEN: &str = "canary-TOKEN-q7ZrX2";
@@ -51,7 +55,9 @@ pub(crate) struct BrokenServer {
     address: SocketAddr,
     requests: Arc<Mutex<Vec<(String, String)>>>,
     connections: Arc<AtomicUsize>,
-    /// Whether it stalls, so that only a time-out ends a call.
+    /// How many requests were read that will not be answered.
+    stalled: watch::Sender<usize>,
+    /// Whether it stalls requests.
     stalls: bool,
     _task: Task,
 }
@@ -78,9 +84,10 @@ impl BrokenServer {
     ) -> Self {
         let address = listener.local_addr().unwrap();
         let (requests, connections) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicUsize::new(0)));
+        let stalled = watch::Sender::new(0);
         let script: Arc<Script> = Arc::new(script);
         let task = Task(tokio::spawn({
-            let (requests, connections) = (requests.clone(), connections.clone());
+            let (requests, connections, stalled) = (requests.clone(), connections.clone(), stalled.clone());
             async move {
                 while let Ok((stream, _)) = listener.accept().await {
                     let number = connections.fetch_add(1, SeqCst) + 1;
@@ -88,18 +95,23 @@ impl BrokenServer {
                         reset(stream);
                         continue;
                     }
-                    tokio::spawn(serve(stream, script.clone(), requests.clone()));
+                    tokio::spawn(serve(stream, script.clone(), requests.clone(), stalled.clone()));
                 }
             }
         }));
-        Self { address, requests, connections, stalls: false, _task: task }
+        Self { address, requests, connections, stalled, stalls: false, _task: task }
     }
 
     /// Breaks every operation but gettoken with `fault`.
     pub(crate) async fn always(fault: Fault) -> Self {
         let stalls = matches!(fault, Fault::Stall);
         let server = Self::start(move |path, _| (path != "/cgi-bin/gettoken").then(|| fault.clone())).await;
-        Self { stalls, ..server }
+        server.stalling(stalls)
+    }
+
+    /// Says that the script has a [`Fault::Stall`], for [`outcome`](Self::outcome).
+    pub(crate) fn stalling(self, stalls: bool) -> Self {
+        Self { stalls, ..self }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -128,19 +140,41 @@ impl BrokenServer {
             .collect()
     }
 
-    /// A client of it, whose waits are short. It waits for an answer as long as the busiest machine needs, except where
-    /// there will be none.
+    /// A client of it, that does not wait between attempts. It waits for an answer as long as the busiest machine needs.
     pub(crate) fn client(&self) -> Client {
-        if self.stalls { self.impatient_client() } else { client_of(&self.url()) }
+        client_of(&self.url())
     }
 
-    /// A client that gives an attempt up after 200 ms. Its token comes from elsewhere, so that nothing that is to succeed
-    /// has to hurry.
+    /// A client that gives an attempt up after 200 ms, if the server stalls. Nothing it does must succeed.
     pub(crate) fn impatient_client(&self) -> Client {
-        let tokens = FakeSource::new(|_| async { Ok(IssuedToken::new(TOKEN, Some(7200))) });
-        let builder = builder_of(&self.url()).attempt_timeout(Duration::from_millis(200)).token_source(tokens);
+        let builder = builder_of(&self.url());
+        let builder = if self.stalls { builder.attempt_timeout(Duration::from_millis(200)) } else { builder };
         builder.build().unwrap()
     }
+
+    /// What becomes of a call of [`client`](Self::client). If the server stalls, time passes only when a request is there:
+    /// as much as the attempt may take, and what a wait of length zero takes.
+    pub(crate) async fn outcome<T>(&self, attempt: Duration, call: impl Future<Output = T>) -> T {
+        if !self.stalls {
+            return call.await;
+        }
+        let (clock, mut stalled) = (StandingClock::start(), self.stalled.subscribe());
+        let time = async {
+            while stalled.changed().await.is_ok() {
+                clock.pass(attempt).await;
+                clock.pass(Duration::ZERO).await;
+            }
+        };
+        tokio::select! {
+            outcome = call => outcome,
+            () = time => unreachable!("the server lives on"),
+        }
+    }
+}
+
+/// Sets time limits that the busiest machine keeps.
+pub(crate) fn patient(builder: ClientBuilder) -> ClientBuilder {
+    builder.connect_timeout(ATTEMPT).attempt_timeout(ATTEMPT).call_timeout(10 * ATTEMPT)
 }
 
 pub(crate) fn client_of(base_url: &str) -> Client {
@@ -149,12 +183,17 @@ pub(crate) fn client_of(base_url: &str) -> Client {
 
 fn builder_of(base_url: &str) -> ClientBuilder {
     let builder = Client::builder(Credentials::new("ww-corp", SECRET)).base_url(base_url);
-    let builder = builder.attempt_timeout(Duration::from_secs(60)).call_timeout(Duration::from_secs(600));
+    let builder = patient(builder);
     // Pacing has tests of its own; here its waits would be real ones.
-    builder.retry(RetryPolicy::default().jitter(|| 0.05)).pacing(wecom_kf::Pacing::unlimited())
+    builder.retry(RetryPolicy::default().jitter(|| 0.0)).pacing(wecom_kf::Pacing::unlimited())
 }
 
-async fn serve(mut stream: TcpStream, script: Arc<Script>, requests: Arc<Mutex<Vec<(String, String)>>>) {
+async fn serve(
+    mut stream: TcpStream,
+    script: Arc<Script>,
+    requests: Arc<Mutex<Vec<(String, String)>>>,
+    stalled: watch::Sender<usize>,
+) {
     let mut buffer = Vec::new();
     while let Some((path, body)) = read_request(&mut stream, &mut buffer).await {
         let number = {
@@ -191,7 +230,10 @@ async fn serve(mut stream: TcpStream, script: Arc<Script>, requests: Arc<Mutex<V
             }
             Some(Fault::ResetBeforeRequest | Fault::ResetAfterRequest) => return reset(stream),
             Some(Fault::CloseAfterRequest) => return,
-            Some(Fault::Stall) => std::future::pending().await,
+            Some(Fault::Stall) => {
+                stalled.send_modify(|stalled| *stalled += 1);
+                std::future::pending().await
+            }
         }
     }
 }

@@ -6,9 +6,9 @@ use futures_util::{StreamExt, stream};
 use tokio::net::TcpListener;
 use wecom_kf::message::Text;
 use wecom_kf::raw::{self, op, types};
-use wecom_kf::{Client, ErrCode, Error, ExternalUserId, OpenKfid, RetryPolicy, Trans};
+use wecom_kf::{Client, ErrCode, Error, ExternalUserId, IssuedToken, OpenKfid, RetryPolicy, Trans, defaults};
 
-use crate::broken::{BrokenServer, Fault, client_of, json, reply};
+use crate::broken::{ATTEMPT, BrokenServer, Fault, client_of, json, patient, reply};
 
 const LIST: &str = "/cgi-bin/kf/account/list";
 const TRANS: &str = "/cgi-bin/kf/service_state/trans";
@@ -94,7 +94,7 @@ async fn list(client: &Client) -> Result<types::ListCustomerServiceAccountRespon
 async fn every_fault_comes_out_as_what_it_is_and_is_repeated_or_not() {
     for (name, fault, expected, sent) in faults() {
         let server = BrokenServer::always(fault).await;
-        let result = list(&server.client()).await;
+        let result = server.outcome(ATTEMPT, list(&server.client())).await;
         assert_eq!(format!("{:?}", Seen::of(&result)), expected, "{name}");
         assert_eq!(server.requests(LIST), sent, "{name}");
         if let Err(error @ Error::NoAnswer { .. }) = &result {
@@ -119,13 +119,13 @@ async fn a_reset_before_the_request_is_repeated_for_what_may_be() {
 async fn a_write_without_a_key_is_sent_once_whatever_happens_to_it() {
     for (name, fault, _, _) in faults() {
         let server = BrokenServer::always(fault).await;
-        let trans = server.client();
-        let _ = trans.service_state().trans(&OpenKfid::new("wk"), &ExternalUserId::new("wm"), Trans::to_queue()).await;
+        let (client, open_kfid, customer) = (server.client(), OpenKfid::new("wk"), ExternalUserId::new("wm"));
+        let _ = server.outcome(ATTEMPT, client.service_state().trans(&open_kfid, &customer, Trans::to_queue())).await;
         assert_eq!(server.requests(TRANS), 1, "{name}");
         // A send without a msgid is such a write, and an empty one is none.
         for (number, msgid) in [None, Some(String::new())].into_iter().enumerate() {
             let body = types::SendRequest { msgtype: Some("text".into()), msgid, ..Default::default() };
-            let _ = server.client().call(&op::SendMsg { body }).await;
+            let _ = server.outcome(ATTEMPT, server.client().call(&op::SendMsg { body })).await;
             assert_eq!(server.requests(SEND), number + 1, "{name}");
         }
     }
@@ -200,13 +200,7 @@ async fn a_write_is_sent_once_the_server_is_back_after_refusing_connections() {
 /// A client that has a token, so that the operation itself meets the closed port.
 fn refused_client(address: std::net::SocketAddr, policy: RetryPolicy) -> Client {
     let builder = Client::builder(wecom_kf::Credentials::new("", "")).base_url(format!("http://{address}"));
-    builder
-        .token_source(crate::fake::FakeSource::numbered())
-        .attempt_timeout(Duration::from_secs(60))
-        .call_timeout(Duration::from_secs(600))
-        .retry(policy)
-        .build()
-        .unwrap()
+    patient(builder).token_source(crate::fake::FakeSource::numbered()).retry(policy).build().unwrap()
 }
 
 #[tokio::test]
@@ -222,18 +216,17 @@ async fn a_refused_connection_is_tried_three_times_for_a_write_too() {
 #[tokio::test]
 async fn a_send_is_repeated_under_one_msgid_and_a_duplicate_then_counts_as_sent() {
     for fault in [Fault::Stall, Fault::ResetAfterRequest, status(502)] {
+        let stalls = matches!(fault, Fault::Stall);
         let server = BrokenServer::start(move |path, number| match (path, number) {
             (SEND, 1) => Some(fault.clone()),
             (SEND, _) => Some(json(r#"{"errcode":95033,"errmsg":"msgid repeated"}"#)),
             _ => None,
         })
-        .await;
-        let msgid = server
-            .impatient_client()
-            .message()
-            .send(&"wk".into(), &"wm".into(), Text::new("您好").unwrap())
-            .await
-            .unwrap();
+        .await
+        .stalling(stalls);
+        let (client, open_kfid, customer) = (server.client(), "wk".into(), "wm".into());
+        let send = client.message().send(&open_kfid, &customer, Text::new("您好").unwrap());
+        let msgid = server.outcome(ATTEMPT, send).await.unwrap();
         let bodies = server.bodies(SEND);
         assert_eq!(bodies.len(), 2);
         assert_eq!(bodies[0], bodies[1]);
@@ -273,11 +266,11 @@ async fn no_fault_makes_a_call_outlive_its_deadline() {
     for (name, fault, _, _) in faults() {
         let server = BrokenServer::always(fault).await;
         let builder = Client::builder(wecom_kf::Credentials::new("ww", "s")).base_url(server.url());
-        let builder = builder.token_source(crate::fake::FakeSource::numbered());
+        let token = crate::fake::FakeSource::new(|_| async { Ok(IssuedToken::new("T", Some(7200))) });
+        let builder = builder.token_source(token);
         // Without the deadline: minutes of attempts, or of waits between them.
         let retry = RetryPolicy::default().max_attempts(50).jitter(|| 1.0);
         let client = builder.call_timeout(Duration::from_millis(300)).retry(retry).build().unwrap();
-        client.token().get().await.unwrap();
         let started = tokio::time::Instant::now();
         let _ = list(&client).await;
         assert!(started.elapsed() < Duration::from_secs(60), "{name}: {:?}", started.elapsed());
@@ -325,9 +318,12 @@ async fn gettoken_is_tried_three_times_when_the_gateway_fails_and_once_when_the_
         (json(r#"{"errcode":0,"errmsg":"ok","access_token":""}"#), 1, None),
     ];
     for (fault, sent, code) in cases {
+        let stalls = matches!(fault, Fault::Stall);
         let server = BrokenServer::start(move |path, _| (path == "/cgi-bin/gettoken").then(|| fault.clone())).await;
+        let server = server.stalling(stalls);
         let client = server.client();
-        let calls = futures_util::future::join_all((0..1000).map(|_| list(&client))).await;
+        let calls = futures_util::future::join_all((0..1000).map(|_| list(&client)));
+        let calls = server.outcome(defaults::TOKEN_ATTEMPT_TIMEOUT, calls).await;
         let mut causes = calls.into_iter().map(|result| match result.unwrap_err() {
             Error::NoToken { source, .. } => source,
             error => panic!("{error:?}"),

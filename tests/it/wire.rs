@@ -13,6 +13,8 @@ use wecom_kf::{
     AccountUpdate, Client, Credentials, Error, ExternalUserId, MsgId, OpenKfid, Problem, SessionState, Trans, Unit,
 };
 
+use crate::broken::patient;
+
 const KF: &str = "wkAJ2GCAAAZSfhHCt7IFSvLKtMPxyJTw";
 const CUSTOMER: &str = "wmAJ2GCAAAme1XQRC-NI-q0_ZM9ukoAw";
 
@@ -27,7 +29,8 @@ async fn server() -> (MockServer, Client) {
             then.json_body(json!({ "errcode": 0, "errmsg": "ok", "access_token": "T+1/=", "expires_in": 7200 }));
         })
         .await;
-    let client = Client::builder(Credentials::new("ww1", "s&1=")).base_url(server.base_url()).build().unwrap();
+    let builder = Client::builder(Credentials::new("ww1", "s&1=")).base_url(server.base_url());
+    let client = patient(builder).build().unwrap();
     (server, client)
 }
 
@@ -311,7 +314,7 @@ async fn an_empty_cursor_is_no_cursor() {
 async fn bad_input_is_refused_before_a_request_is_made() {
     let server = MockServer::start_async().await;
     let everything = server.mock_async(|_, then| drop(then.status(500))).await;
-    let client = Client::builder(Credentials::new("ww1", "s")).base_url(server.base_url()).build().unwrap();
+    let client = patient(Client::builder(Credentials::new("ww1", "s")).base_url(server.base_url())).build().unwrap();
     let (kf, customer, empty) = (OpenKfid::from(KF), ExternalUserId::from(CUSTOMER), "");
     let text = || Text::new("x").unwrap();
     let long = |bytes: usize| "x".repeat(bytes);

@@ -219,7 +219,7 @@ impl Stage {
     /// Until any time after it was started, or after it began to read, and with something going wrong meanwhile.
     async fn let_it_work(&self, life: u64) {
         let calls = self.sim.calls(op::SYNC_MSG);
-        let patience = Instant::now() + Duration::from_secs(20);
+        let patience = Instant::now() + Duration::from_secs(60);
         while !life.is_multiple_of(4) && self.sim.calls(op::SYNC_MSG) == calls && Instant::now() < patience {
             sleep(Duration::from_millis(1)).await;
         }
@@ -248,7 +248,8 @@ impl Stage {
 
     async fn store(&self) -> Redb {
         // The killed process may still be going.
-        for _ in 0..100 {
+        let patience = Instant::now() + Duration::from_secs(60);
+        while Instant::now() < patience {
             match Redb::open(self.folder.path().join("inbox.redb")) {
                 Ok(store) => return store,
                 Err(StoreError::InUse(_)) => sleep(Duration::from_millis(10)).await,

@@ -8,8 +8,10 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use wecom_kf::media::{MediaType, Upload};
-use wecom_kf::{Client, Credentials, ErrCode, Error, RetryPolicy, raw};
+use wecom_kf::{Client, Credentials, ErrCode, Error, IssuedToken, RetryPolicy, raw};
 
+use crate::broken::{ATTEMPT, patient};
+use crate::clock::StandingClock;
 use crate::fake::FakeSource;
 
 const JPG: &[u8] = b"\xff\xd8\xff\xe0 a picture";
@@ -31,7 +33,6 @@ impl Request {
 
 /// Answers the request number n (from 0) of all but gettoken by `answer`, and keeps them.
 struct Server {
-    base_url: String,
     client: Client,
     requests: Arc<Mutex<Vec<Request>>>,
 }
@@ -47,9 +48,9 @@ impl Server {
                 tokio::spawn(serve(stream, kept.clone(), answer.clone()));
             }
         });
-        let builder = Client::builder(Credentials::new("ww1", "s")).base_url(&base_url);
+        let builder = patient(Client::builder(Credentials::new("ww1", "s")).base_url(&base_url));
         let client = builder.retry(RetryPolicy::default().jitter(|| 0.01)).build().unwrap();
-        Self { base_url, client, requests }
+        Self { client, requests }
     }
 
     fn requests(&self) -> Vec<Request> {
@@ -175,25 +176,43 @@ async fn an_upload_is_one_part_with_name_type_and_length() {
 }
 
 /// The time limits are those of a call without a file; each 64 KiB add a second.
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn a_large_upload_has_more_time() {
-    let server = Server::start(|_, _| {
-        std::thread::sleep(Duration::from_secs(2));
-        json(UPLOADED)
-    })
-    .await;
-    let builder = Client::builder(Credentials::new("ww1", "s")).base_url(&server.base_url);
-    let builder = builder.token_source(FakeSource::numbered()).call_timeout(Duration::from_secs(600));
-    let client = builder.attempt_timeout(Duration::from_secs(1)).retry(RetryPolicy::default().max_attempts(1));
-    let client = client.build().unwrap();
     let sized = |length: usize| Upload::from_bytes("a.bin", vec![b'x'; length]);
-    let small = client.media().upload(MediaType::File, sized(64 * 1024 - 1)).await.unwrap_err();
-    assert!(matches!(small, Error::TimedOut { .. }), "{small}");
-    // A minute more, and half of one for the largest picture.
-    client.media().upload(MediaType::File, sized(60 * 64 * 1024)).await.unwrap();
-    let picture = Upload::from_bytes("a.jpg", [JPG, &[0; 31 * 64 * 1024]].concat());
-    let answered = client.media().uploadimg(picture).await.unwrap_err();
-    assert!(matches!(answered, Error::BadReply { .. }), "{answered}");
+    let picture = || Upload::from_bytes("a.jpg", [JPG, &[0; 31 * 64 * 1024]].concat());
+    let second = Duration::from_secs(1);
+    for (length, more) in [(64 * 1024 - 1, 0), (64 * 1024, 1), (60 * 64 * 1024, 60)] {
+        let upload = async |client: Client| client.media().upload(MediaType::File, sized(length)).await.map(drop);
+        assert_eq!(time_limit(upload).await, ATTEMPT + more * second, "{length} bytes");
+    }
+    let uploadimg = async |client: Client| client.media().uploadimg(picture()).await.map(drop);
+    assert_eq!(time_limit(uploadimg).await, ATTEMPT + 31 * second);
+}
+
+/// After how many seconds an upload is given up. The server reads it whole and never answers.
+async fn time_limit(upload: impl AsyncFnOnce(Client) -> Result<(), Error>) -> Duration {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base_url = format!("http://{}", listener.local_addr().unwrap());
+    let builder = patient(Client::builder(Credentials::new("ww1", "s")).base_url(base_url));
+    let builder = builder.token_source(FakeSource::new(|_| async { Ok(IssuedToken::new("T", Some(7200))) }));
+    let client = builder.retry(RetryPolicy::default().max_attempts(1)).build().unwrap();
+    let clock = StandingClock::start();
+    let started = tokio::time::Instant::now();
+    let silent_server = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut read = Vec::new();
+        while !read.ends_with(b"--\r\n") {
+            stream.read_buf(&mut read).await.unwrap();
+        }
+        loop {
+            clock.pass(Duration::from_secs(1)).await;
+        }
+    };
+    tokio::select! {
+        outcome = upload(client) => assert!(matches!(outcome, Err(Error::TimedOut { .. })), "{outcome:?}"),
+        () = silent_server => {}
+    }
+    Duration::from_secs(started.elapsed().as_secs())
 }
 
 /// Quotes and backslashes are escaped, so that a name ends where it ends; the rest goes as it is, whatever its length.
@@ -580,9 +599,12 @@ async fn a_server_that_sends_other_bytes_than_it_announces_makes_no_loop_and_no_
         (part("0-0/16", b""), "a part without a byte"),
     ];
     for (reply, problem) in cases {
-        let server = Server::start(move |_, _| reply.clone()).await;
-        let download = server.client.media().download_to("m1", &path);
-        let error = tokio::time::timeout(Duration::from_secs(120), download).await.unwrap().unwrap_err();
+        let server = Server::start(move |_, number| match number {
+            0 => reply.clone(),
+            _ => answer("404 Not Found", "", b"", 0),
+        })
+        .await;
+        let error = server.client.media().download_to("m1", &path).await.unwrap_err();
         assert!(matches!(&error, Error::BadReply { problem: said, .. } if *said == problem), "{error}");
         assert_eq!((server.requests().len(), names_in(&folder).len()), (1, 0), "{problem}");
     }
@@ -640,24 +662,23 @@ async fn no_error_of_a_file_shows_its_name() {
 async fn a_slow_download_outlives_the_time_limit_of_an_attempt() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base_url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            tokio::spawn(async move {
-                let mut head = [0; 4096];
-                let read = stream.read(&mut head).await.unwrap();
-                if String::from_utf8_lossy(&head[..read]).contains("/gettoken?") {
-                    return stream.write_all(&json(r#"{"access_token":"T","expires_in":7200}"#)).await.unwrap();
-                }
-                stream.write_all(&answer("200 OK", ATTACHED, b"", 4)).await.unwrap();
-                for byte in b"slow" {
-                    tokio::time::sleep(Duration::from_secs(3)).await;
-                    stream.write_all(&[*byte]).await.unwrap();
-                }
-            });
-        }
-    });
-    let builder = Client::builder(Credentials::new("ww1", "s")).base_url(base_url);
-    let client = builder.attempt_timeout(Duration::from_secs(10)).token_source(FakeSource::numbered()).build().unwrap();
-    let chunks: Vec<_> = client.media().get("m1").await.unwrap().try_collect().await.unwrap();
-    assert_eq!(chunks.concat(), b"slow");
+    let builder = patient(Client::builder(Credentials::new("ww1", "s")).base_url(base_url));
+    let client = builder.token_source(FakeSource::numbered()).build().unwrap();
+    client.token().get().await.unwrap();
+    let clock = StandingClock::start();
+    let request = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let _ = stream.read(&mut [0; 4096]).await.unwrap();
+        stream.write_all(&answer("200 OK", ATTACHED, b"", 4)).await.unwrap();
+        stream
+    };
+    let (mut stream, download) = tokio::join!(request, async { client.media().get("m1").await });
+    let mut download = download.unwrap();
+    for byte in b"slow" {
+        // Together more than an attempt may take.
+        clock.pass(ATTEMPT - Duration::from_secs(1)).await;
+        stream.write_all(&[*byte]).await.unwrap();
+        assert_eq!(download.try_next().await.unwrap().unwrap(), [*byte][..]);
+    }
+    assert!(download.try_next().await.unwrap().is_none());
 }

@@ -18,6 +18,8 @@ use crate::fake::{callback, now};
 fn client_with(sim: &Simulator, secret: &str) -> Client {
     let credentials = Credentials::new(sim.corp_id(), secret);
     let builder = Client::builder(credentials).base_url(sim.base_url()).pacing(wecom_kf::Pacing::unlimited());
+    // Longer than any test waits: none of them is ended by a time-out.
+    let builder = builder.attempt_timeout(Duration::from_secs(600)).call_timeout(Duration::from_secs(3600));
     builder.http(|http| http.no_proxy()).build().unwrap()
 }
 
@@ -36,7 +38,7 @@ async fn until(done: impl Fn() -> bool) {
             sleep(Duration::from_millis(5)).await;
         }
     };
-    timeout(Duration::from_secs(20), wait).await.expect("it takes too long");
+    timeout(Duration::from_secs(60), wait).await.expect("it takes too long");
 }
 
 #[tokio::test]
@@ -235,7 +237,7 @@ async fn a_group_serves_all_accounts_and_picks_up_one_that_is_added() {
     client(&sim).account().delete(&added).await.unwrap();
     until(|| handle.each().len() == 2).await;
     handle.stop();
-    let summary = timeout(Duration::from_secs(20), run).await.unwrap().unwrap();
+    let summary = timeout(Duration::from_secs(60), run).await.unwrap().unwrap();
     assert_eq!((summary.handled, summary.left), (3, 0));
 }
 
@@ -309,7 +311,7 @@ async fn a_group_is_stopped_at_once_while_wecom_does_not_tell_its_accounts() {
     let run = tokio::spawn(group.run(|_| async { Ok(()) }));
     until(|| fault.hits() > 0).await;
     handle.stop();
-    timeout(Duration::from_secs(5), run).await.expect("it ends").unwrap();
+    timeout(Duration::from_secs(60), run).await.expect("it ends").unwrap();
 }
 
 #[tokio::test]
@@ -332,5 +334,5 @@ async fn an_inbox_of_a_group_that_panics_is_opened_again() {
     let run = tokio::spawn(group.run(|_| async { Ok(()) }));
     until(|| fetched.load(SeqCst) > 1).await;
     handle.stop();
-    timeout(Duration::from_secs(5), run).await.expect("it ends").unwrap();
+    timeout(Duration::from_secs(60), run).await.expect("it ends").unwrap();
 }

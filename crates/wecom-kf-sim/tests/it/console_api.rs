@@ -1,3 +1,5 @@
+//! What the console needs of the control API.
+
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -362,13 +364,13 @@ async fn chat_and_journal_can_be_waited_for() {
     let (_, id) = add(&control, "小王").await;
     control.post(&format!("/customers/{id}/messages"), json!({ "msgtype": "text", "text": "在吗" })).await;
     let wang = sim.customer("小王");
-    let chat_path = format!("/customers/{id}/chat?wait=5s");
+    let chat_path = format!("/customers/{id}/chat?wait=60s");
     let send = async {
         tokio::time::sleep(Duration::from_millis(50)).await;
         bot.ok(op::SEND_MSG, bot.text(&wang, "在")).await
     };
     let (chat, journal, _) =
-        tokio::join!(control.get(&chat_path), control.get("/journal?op=send_msg&errcode=0&count=1&wait=5s"), send,);
+        tokio::join!(control.get(&chat_path), control.get("/journal?op=send_msg&errcode=0&count=1&wait=60s"), send,);
     assert_eq!((&chat["complete"], &journal["complete"]), (&json!(true), &json!(true)));
     let answer = &chat["entries"][1];
     assert_eq!((&answer["from"], &answer["via"]), (&json!("bot"), &json!("send_msg")));

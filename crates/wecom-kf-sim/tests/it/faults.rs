@@ -1,3 +1,5 @@
+//! Faults, as a bot meets them.
+
 use std::error::Error;
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -5,9 +7,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use wecom_kf_sim::{Customer, Simulator, op};
+use wecom_kf_sim::{Customer, Fault, Simulator, op};
 
 use crate::bot::Bot;
+use crate::clock::StandingClock;
 
 async fn chat() -> (Simulator, Bot, Customer) {
     let sim = Simulator::start().await.unwrap();
@@ -129,23 +132,35 @@ async fn half_a_body_announces_the_whole() {
     assert_eq!(wang.heard().len(), 2, "done all the same");
 }
 
+async fn until_it_hits(fault: &Fault) {
+    while fault.hits() == 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
 #[tokio::test]
 async fn never_means_never() {
     let (sim, bot, wang) = chat().await;
-    sim.fault(op::SEND_MSG).never_answers();
-    let call = bot.request(op::SEND_MSG, bot.text(&wang, "您好").to_string()).timeout(Duration::from_millis(50));
-    assert!(call.send().await.unwrap_err().is_timeout());
+    let (fault, clock) = (sim.fault(op::SEND_MSG).never_answers(), StandingClock::start());
+    let call = tokio::spawn(bot.request(op::SEND_MSG, bot.text(&wang, "您好").to_string()).send());
+    until_it_hits(&fault).await;
+    clock.pass(Duration::from_secs(24 * 3600)).await;
+    assert!(!call.is_finished());
     assert_eq!((sim.calls(op::SEND_MSG), wang.heard().len()), (1, 0));
 }
 
 #[tokio::test]
 async fn a_delayed_call_is_done_even_if_the_caller_gave_up() {
     let (sim, bot, wang) = chat().await;
-    sim.fault(op::SEND_MSG).delay(Duration::from_millis(200));
-    let call = bot.request(op::SEND_MSG, bot.text(&wang, "您好").to_string()).timeout(Duration::from_millis(10));
-    assert!(call.send().await.unwrap_err().is_timeout());
+    let (fault, clock) = (sim.fault(op::SEND_MSG).delay(Duration::from_secs(60)), StandingClock::start());
+    let call = tokio::spawn(bot.request(op::SEND_MSG, bot.text(&wang, "您好").to_string()).send());
+    until_it_hits(&fault).await;
+    clock.pass(Duration::from_secs(59)).await;
+    call.abort();
     assert_eq!(wang.heard().len(), 0);
+    clock.pass(Duration::from_secs(1)).await;
     assert_eq!(wang.hears().await.unwrap().text(), Some("您好"));
+    drop(clock);
 
     sim.fault(op::SEND_MSG).delay(Duration::from_millis(20));
     let reply: Value = bot.call(op::SEND_MSG, bot.text(&wang, "您好")).await;

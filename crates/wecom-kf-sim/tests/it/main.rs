@@ -8,6 +8,7 @@ mod beliefs;
 mod bot;
 #[cfg(test)]
 mod callbacks;
+mod clock;
 #[cfg(test)]
 mod console_api;
 #[cfg(test)]
