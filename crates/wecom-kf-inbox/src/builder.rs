@@ -13,7 +13,7 @@ use crate::delivery::Delivery;
 use crate::failure::Retries;
 use crate::inbox::Inbox;
 use crate::shared::{Settings, Shared};
-use crate::source::{ClientSource, PageSource};
+use crate::source::PageSource;
 use crate::store::{InboxKey, InboxStore, Memory};
 use crate::{Error, Failure, FailureClass, RetryPolicy, defaults};
 
@@ -170,8 +170,12 @@ impl InboxBuilder {
         self
     }
 
-    /// Sets the time between two polls that no callback asked for; 30 s by default ([`defaults::POLL`]), and up to a
-    /// tenth more at random. WeCom answers 45009 to an app that polls more than 10 times a minute.
+    /// Sets the time from the end of a reading to the next poll, which no callback asked for; 30 s by default
+    /// ([`defaults::POLL`]), and up to a tenth more at random.
+    ///
+    /// WeCom answers 45009 to an app that reads without a callback's token more than 10 times a minute. So the accounts
+    /// that share a client take turns, with 6 s for each if there are many, whatever is set here: see
+    /// [`Pacing`](wecom_kf::Pacing). A callback never waits for that.
     pub fn poll(mut self, poll: Duration) -> Self {
         self.settings.poll = poll;
         self
@@ -210,7 +214,9 @@ impl InboxBuilder {
         self
     }
 
-    /// Takes pages from `source` instead of `sync_msg`. [`open`](Self::open) then does not call WeCom.
+    /// Takes pages from `source` instead of `sync_msg`. [`open`](Self::open) then does not call WeCom. Polls are paced as
+    /// always, but pages that follow one another are read without a wait; a test that wants no pacing at all builds its
+    /// client with [`Pacing::unlimited`](wecom_kf::Pacing::unlimited).
     pub fn source(mut self, source: impl PageSource) -> Self {
         self.source = Some(Arc::new(source));
         self
@@ -269,9 +275,7 @@ impl InboxBuilder {
             }
             loaded => drop(loaded?),
         }
-        let (client, voice_format) = (self.client.clone(), self.voice_format);
-        let source = self.source.unwrap_or_else(|| Arc::new(ClientSource { client, voice_format }));
-        let shared = Shared::new(key, self.client, source, store, self.settings);
+        let shared = Shared::new(key, self.client, self.source, self.voice_format, store, self.settings);
         if let Some(slots) = self.slots {
             let _ = shared.slots.set(slots);
         }

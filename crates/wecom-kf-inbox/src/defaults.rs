@@ -32,8 +32,8 @@ pub const SUSPECT_STARTS: u32 = 3;
 /// How long a parked message is kept.
 pub const KEEP_PARKED: Duration = Duration::from_secs(30 * 86_400);
 
-/// Between two polls that no callback asked for. Without a callback's token WeCom answers 45009 to those who poll often;
-/// 30 to 60 s is used.
+/// The time from the end of a reading to the next poll, if there are few accounts; with many it is longer, since they
+/// share [`TOKENLESS_SYNCS`](wecom_kf::defaults::TOKENLESS_SYNCS).
 pub const POLL: Duration = Duration::from_secs(30);
 /// After an error, before the same page is asked for again; doubles with each, up to [`BACKOFF_CAP`].
 pub const BACKOFF_BASE: Duration = Duration::from_millis(800);
@@ -41,7 +41,7 @@ pub const BACKOFF_BASE: Duration = Duration::from_millis(800);
 pub const BACKOFF_CAP: Duration = Duration::from_secs(30);
 /// After this time without an error the waits begin again.
 pub const BACKOFF_RESET: Duration = Duration::from_secs(120);
-/// After 45009, too many calls.
+/// The wait after 45009, too many calls.
 pub const RATE_LIMIT_WAIT: Duration = Duration::from_secs(60);
 /// An answer that cannot be decoded is asked for again by a tenth of the messages, down to one, and that so often before
 /// it is parked.

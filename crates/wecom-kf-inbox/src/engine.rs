@@ -85,7 +85,7 @@ type Phase<T> = Result<T, Break>;
 pub(crate) async fn run(shared: Arc<Shared>) {
     let changes = shared.store.changes(&shared.key);
     let engine = Engine {
-        reader: Reader::default(),
+        reader: Reader::new(shared.client.poll_schedule().join()),
         store_backoff: Backoff::default(),
         changes,
         write: None,
@@ -288,8 +288,7 @@ impl Engine {
                 self.first_wake = FirstWake::DoesNotCount;
             }
         }
-        // One that comes during a pull is read after it.
-        if self.reader.takes_wake()
+        if desk.asked.wake.as_ref().is_some_and(|wake| self.reader.takes_wake(wake.token.is_some()))
             && let Some(Wake { token, .. }) = desk.asked.wake.take()
         {
             self.reader.wake(token);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use wecom_kf::Client;
+use wecom_kf::message::VoiceFormat;
 
 use crate::ColdStart;
 use crate::clock::unix_seconds;
@@ -13,13 +14,15 @@ use crate::defaults;
 use crate::delivery::Delivery;
 use crate::engine::Exchange;
 use crate::failure::{Failure, Retries};
-use crate::source::PageSource;
+use crate::source::{ClientSource, PageSource};
 use crate::store::{InboxKey, InboxStore, REMEMBERED};
 
 pub(crate) struct Shared {
     pub(crate) key: InboxKey,
     pub(crate) client: Client,
     pub(crate) source: Arc<dyn PageSource>,
+    /// The source is `sync_msg` of the client, not one of the caller's own.
+    pub(crate) reads_wecom: bool,
     pub(crate) store: Arc<dyn InboxStore>,
     pub(crate) settings: Settings,
     /// When it was opened, in Unix seconds.
@@ -64,23 +67,21 @@ impl Settings {
     pub(crate) fn replays_at_once(&self) -> usize {
         (self.concurrency / 2).clamp(1, defaults::REPLAYS_AT_ONCE)
     }
-
-    /// The time until the next poll, with a random part so that accounts do not poll at the same moment.
-    pub(crate) fn next_poll(&self) -> Duration {
-        self.poll.mul_f64(1.0 + 0.1 * (self.jitter)().clamp(0.0, 1.0))
-    }
 }
 
 impl Shared {
     pub(crate) fn new(
         key: InboxKey,
         client: Client,
-        source: Arc<dyn PageSource>,
+        own_source: Option<Arc<dyn PageSource>>,
+        voice_format: Option<VoiceFormat>,
         store: Arc<dyn InboxStore>,
         settings: Settings,
     ) -> Self {
         let (opened_at, exchange) = (unix_seconds(), Exchange::default());
-        Self { key, client, source, store, settings, opened_at, slots: OnceLock::new(), exchange }
+        let reads_wecom = own_source.is_none();
+        let source = own_source.unwrap_or_else(|| Arc::new(ClientSource { client: client.clone(), voice_format }));
+        Self { key, client, source, reads_wecom, store, settings, opened_at, slots: OnceLock::new(), exchange }
     }
 }
 

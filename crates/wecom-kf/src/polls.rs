@@ -104,7 +104,9 @@ impl Schedule {
 
     fn reserve(&mut self, now: Instant, earliest: Instant) -> Slot {
         let window = self.window + MARGIN;
-        self.slots.retain(|(time, _)| *time + window > now);
+        while self.slots.first().is_some_and(|(time, _)| *time + window <= now) {
+            self.slots.pop_first();
+        }
         let mut time = earliest;
         while let Some(blocking) = self.blocking(time, window) {
             time = blocking + window;
@@ -117,6 +119,9 @@ impl Schedule {
 
     /// The first time of a full window that a read at `time` would fall into. None if there is none.
     fn blocking(&self, time: Instant, window: Duration) -> Option<Instant> {
+        if self.slots.len() < self.most {
+            return None;
+        }
         let mut times: Vec<Instant> = self.slots.iter().map(|(time, _)| *time).collect();
         let own = times.partition_point(|other| *other <= time);
         times.insert(own, time);

@@ -1,4 +1,7 @@
 //! Reading: which page to ask for, and when.
+//!
+//! WeCom limits the reads without a callback's token, for all accounts of an app together. So each of them waits for its
+//! turn in the client's [`PollSchedule`](wecom_kf::polls::PollSchedule); a callback ends that wait, since its token needs none.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -7,18 +10,21 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 use wecom_kf::message::Page;
+use wecom_kf::polls::Poller;
 use wecom_kf::{ErrCode, Error, SyncToken};
 
 use super::Backoff;
 use super::letter::Letter;
 use crate::defaults;
-use crate::shared::Shared;
+use crate::shared::{Settings, Shared};
 use crate::source::{Fetched, PageRequest, Unreadable};
 
 /// Asks for pages, one after the other.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Reader {
     state: Reading,
+    poller: Poller,
+    turn: Turn,
     /// Where the last page that was fetched ends.
     cursor: Option<String>,
     /// The token of the callback that gave rise to this reading.
@@ -43,6 +49,10 @@ enum Reading {
     IsCaughtUp {
         until: Instant,
     },
+    /// There may be more to read, but other accounts use what WeCom allows without a token until then.
+    WaitsForTurn {
+        until: Instant,
+    },
     /// After an error.
     BacksOff {
         until: Instant,
@@ -50,13 +60,26 @@ enum Reading {
     Stopped,
 }
 
+/// Whether the next pull, if it has no token, has to wait for its turn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Turn {
+    #[default]
+    IsNeeded,
+    /// The page before has just come.
+    FollowsPage,
+    HasCome,
+}
+
 /// A pull on a task of its own, which also decodes the heads of the messages; aborted with the reader.
 #[derive(Debug)]
-struct Pull(JoinHandle<Result<Pulled, Error>>);
+struct Pull {
+    task: JoinHandle<Result<Pulled, Error>>,
+    has_token: bool,
+}
 
 impl Drop for Pull {
     fn drop(&mut self) {
-        self.0.abort();
+        self.task.abort();
     }
 }
 
@@ -132,6 +155,22 @@ impl LoopGuard {
 }
 
 impl Reader {
+    pub(super) fn new(poller: Poller) -> Self {
+        Self {
+            state: Reading::Due,
+            poller,
+            turn: Turn::default(),
+            cursor: None,
+            token: None,
+            limit: None,
+            unreadable: 0,
+            cause: Cause::default(),
+            backoff: Backoff::default(),
+            guard: LoopGuard::default(),
+            suspects_lost_callbacks: Suspicion::default(),
+        }
+    }
+
     /// Reads on from `cursor`, at once.
     pub(super) fn restart(&mut self, cursor: Option<String>) {
         self.cursor = cursor;
@@ -157,12 +196,23 @@ impl Reader {
         matches!(self.state, Reading::BacksOff { .. })
     }
 
-    /// Whether a callback leads to a pull now. During a pull and after an error it has to wait.
-    pub(super) fn takes_wake(&self) -> bool {
-        matches!(self.state, Reading::Due | Reading::IsCaughtUp { .. })
+    /// Whether a callback, with a token or without, leads to a pull now. After an error it has to wait, and so it has
+    /// during a pull. But one with a token overtakes a pull without one, which may be held back for a minute.
+    pub(super) fn takes_wake(&self, has_token: bool) -> bool {
+        match &self.state {
+            Reading::Due | Reading::IsCaughtUp { .. } => true,
+            Reading::WaitsForTurn { .. } => has_token,
+            Reading::Pulls(pull) => has_token && !pull.has_token,
+            Reading::BacksOff { .. } | Reading::Stopped => false,
+        }
     }
 
+    /// Reads at once. Call it if [`takes_wake`](Self::takes_wake) says so.
     pub(super) fn wake(&mut self, token: Option<SyncToken>) {
+        if token.is_some() {
+            self.poller.release(Instant::now());
+        }
+        self.turn = Turn::IsNeeded;
         self.token = token.or(self.token.take());
         self.cause = Cause::StartOrWake;
         self.suspects_lost_callbacks = Suspicion::IsSettled;
@@ -175,10 +225,24 @@ impl Reader {
             && std::mem::replace(&mut self.suspects_lost_callbacks, Suspicion::IsSettled) == Suspicion::IsOpen
     }
 
-    /// Starts a pull if one is due.
+    /// Starts a pull if one is due. Without a token it waits for its turn first.
     pub(super) fn start_if_due(&mut self, shared: &Arc<Shared>) -> bool {
         if !self.is_due() {
             return false;
+        }
+        let has_token = self.token.is_some();
+        let needs_turn = match std::mem::take(&mut self.turn) {
+            Turn::IsNeeded => true,
+            // A source of the caller's own may have other limits, or none.
+            Turn::FollowsPage => shared.reads_wecom,
+            Turn::HasCome => false,
+        };
+        if !has_token && needs_turn {
+            let until = self.turn_after(Duration::ZERO);
+            if until > Instant::now() {
+                self.state = Reading::WaitsForTurn { until };
+                return false;
+            }
         }
         let request = PageRequest {
             open_kfid: shared.key.open_kfid().clone(),
@@ -187,8 +251,21 @@ impl Reader {
             limit: self.limit.or(shared.settings.page_size),
         };
         let source = shared.source.clone();
-        self.state = Reading::Pulls(Pull(tokio::spawn(async move { Ok(unpack(source.fetch(request).await?)) })));
+        let task = tokio::spawn(async move { Ok(unpack(source.fetch(request).await?)) });
+        self.state = Reading::Pulls(Pull { task, has_token });
         true
+    }
+
+    /// Reserves the time of the next read without a token.
+    fn turn_after(&mut self, wait: Duration) -> Instant {
+        let now = Instant::now();
+        self.poller.reserve(now, now + wait)
+    }
+
+    /// Returns the time from the end of a reading to the next poll. It grows with the number of accounts, and has a random
+    /// part, so that accounts do not poll at the same moment.
+    pub(super) fn poll_interval(&self, settings: &Settings) -> Duration {
+        self.poller.interval(settings.poll, (settings.jitter)())
     }
 
     /// Waits for the answer of the pull in progress, or for the time of the next one. May be dropped and called again.
@@ -196,7 +273,7 @@ impl Reader {
         match &mut self.state {
             Reading::Due | Reading::Stopped => std::future::pending().await,
             Reading::Pulls(pull) => {
-                let answer = match (&mut pull.0).await {
+                let answer = match (&mut pull.task).await {
                     Ok(answer) => answer,
                     Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
                     // The runtime ends, and this with it.
@@ -208,6 +285,13 @@ impl Reader {
             Reading::IsCaughtUp { until } => {
                 sleep_until(*until).await;
                 self.cause = Cause::UnannouncedPoll;
+                self.turn = Turn::HasCome;
+                self.state = Reading::Due;
+                Progress::TimeToPoll
+            }
+            Reading::WaitsForTurn { until } => {
+                sleep_until(*until).await;
+                self.turn = Turn::HasCome;
                 self.state = Reading::Due;
                 Progress::TimeToPoll
             }
@@ -219,25 +303,30 @@ impl Reader {
         }
     }
 
-    /// A page came.
+    /// A page came. The next one follows at once, or after `poll`.
     pub(super) fn advance(&mut self, next: Option<String>, has_more: bool, is_empty: bool, poll: Duration) -> Step {
         self.backoff.succeed();
         self.unreadable = 0;
         let cursor = next.filter(|next| self.moves_to(next));
         let closes_circle = self.guard.note(cursor.as_deref(), is_empty);
         // Without a cursor that moves there is no next page, whatever has_more says: it would be this one for ever.
-        if closes_circle || !has_more || cursor.is_none() {
+        let is_end = closes_circle || !has_more || cursor.is_none();
+        if is_end {
             self.token = None;
             self.limit = None;
             if !closes_circle {
                 self.guard = LoopGuard::default();
             }
-            self.state = Reading::IsCaughtUp { until: Instant::now() + poll };
-        } else {
-            // A callback does not wait for the end of that.
-            let wait = self.guard.wait();
-            self.state = wait.map_or(Reading::Due, |wait| Reading::IsCaughtUp { until: Instant::now() + wait });
         }
+        // A callback does not wait for the end of that.
+        let wait = if is_end { Some(poll) } else { self.guard.wait() };
+        self.state = match wait {
+            Some(wait) => Reading::IsCaughtUp { until: self.turn_after(wait) },
+            None => {
+                self.turn = Turn::FollowsPage;
+                Reading::Due
+            }
+        };
         if cursor.is_some() {
             self.cursor.clone_from(&cursor);
         }
@@ -258,7 +347,12 @@ impl Reader {
                 return false;
             }
             Some(ErrCode::RATE_LIMIT_EXCEEDED) => {
-                self.state = Reading::BacksOff { until: Instant::now() + defaults::RATE_LIMIT_WAIT };
+                let until = Instant::now() + defaults::RATE_LIMIT_WAIT;
+                // The limit on reads without a token does not concern those with one.
+                self.state = match self.token {
+                    None => Reading::WaitsForTurn { until },
+                    Some(_) => Reading::BacksOff { until },
+                };
             }
             _ => drop(self.back_off(jitter)),
         }
@@ -320,6 +414,8 @@ fn letters(page: &Page) -> Vec<Letter> {
 
 #[cfg(test)]
 mod tests {
+    use wecom_kf::{Client, Credentials, Pacing};
+
     use super::*;
 
     const POLL: Duration = Duration::from_secs(30);
@@ -327,7 +423,9 @@ mod tests {
     /// Reads empty pages that all say there is more. Returns when the next pull is due after each, in milliseconds, and
     /// which of them tell of a circle.
     async fn read(cursors: impl IntoIterator<Item = String>) -> (Vec<u128>, Vec<bool>) {
-        let mut reader = Reader::default();
+        let builder = Client::builder(Credentials::new("ww1", "secret")).base_url("http://127.0.0.1:9");
+        let client = builder.pacing(Pacing::unlimited()).build().unwrap();
+        let mut reader = Reader::new(client.poll_schedule().join());
         let mut pages = (Vec::new(), Vec::new());
         for cursor in cursors {
             let now = Instant::now();

@@ -70,7 +70,8 @@ impl Engine {
         let moves_to = next_cursor.clone().filter(|next| self.reader.moves_to(next));
         let pushed = state.push_page(letters, moves_to, sieve, now);
         let is_new = count > pushed.duplicates;
-        let step = self.reader.advance(next_cursor, has_more, !is_new, settings.next_poll());
+        let poll = self.reader.poll_interval(settings);
+        let step = self.reader.advance(next_cursor, has_more, !is_new, poll);
         desk.metrics.has_more = has_more;
         desk.metrics.duplicates += pushed.duplicates as u64;
         desk.metrics.skipped += pushed.older as u64;

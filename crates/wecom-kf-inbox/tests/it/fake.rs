@@ -11,7 +11,9 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 use wecom_kf::message::Page;
 use wecom_kf::raw::op;
-use wecom_kf::{AccessToken, BoxFuture, Client, Credentials, ErrCode, Error, IssuedToken, OpenKfid, TokenSource};
+use wecom_kf::{
+    AccessToken, BoxFuture, Client, Credentials, ErrCode, Error, IssuedToken, OpenKfid, Pacing, TokenSource,
+};
 use wecom_kf_callback::Event;
 use wecom_kf_inbox::store::{
     Acquired, Change, Commit, Committed, InboxKey, InboxStore, Lease, Memory, Parked, ParkedPage, ParkedQuery, Renewed,
@@ -29,8 +31,12 @@ pub(crate) fn now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64
 }
 
-/// A client that is never asked for anything.
+/// A client that is never asked for anything, and lets accounts poll as often as a test says.
 pub(crate) fn client() -> Client {
+    client_with(Pacing::unlimited())
+}
+
+pub(crate) fn client_with(pacing: Pacing) -> Client {
     struct NoToken;
     impl TokenSource for NoToken {
         fn fetch<'a>(&'a self, _: Option<&'a AccessToken>) -> BoxFuture<'a, Result<IssuedToken, Error>> {
@@ -38,7 +44,7 @@ pub(crate) fn client() -> Client {
         }
     }
     let builder = Client::builder(Credentials::new("ww1", "")).base_url("http://127.0.0.1:9");
-    builder.token_source(NoToken).build().unwrap()
+    builder.pacing(pacing).token_source(NoToken).build().unwrap()
 }
 
 #[derive(Clone)]

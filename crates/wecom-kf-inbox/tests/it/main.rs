@@ -6,6 +6,7 @@ mod fake;
 mod handling;
 mod killers;
 mod model;
+mod pacing;
 mod reading;
 mod replay;
 mod simulator;

@@ -103,18 +103,6 @@ async fn the_waits_begin_anew_after_120_seconds_without_an_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn too_many_calls_45009_make_it_wait_a_minute() {
-    let wecom = FakeWeCom::new(1, [text("m0", "wmA")]).delay(Duration::ZERO);
-    wecom.fault(Answer::Errcode(45009));
-    let mut inbox = builder(&wecom, Memory::new()).open().await.unwrap();
-    assert!(inbox.next().await.unwrap().is_err());
-    inbox.wake(&callback(KF, "T", now()));
-    inbox.next().await.unwrap().unwrap().ack();
-    assert_eq!(wecom.waits()[0], 60_000, "a callback does not change that");
-    assert_eq!(wecom.requests()[1].token.as_ref().map(|token| token.expose().to_owned()).as_deref(), Some("T"));
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_callback_is_read_at_once_with_its_token_on_all_pages_of_that_reading() {
     let wecom = FakeWeCom::new(1, []).delay(Duration::ZERO);
     let mut inbox = builder(&wecom, Memory::new()).open().await.unwrap();
