@@ -3,10 +3,11 @@
 use std::error::Error as _;
 use std::fmt::Debug;
 use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
+use tracing::subscriber::NoSubscriber;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use wecom_kf::knowledge::{Answer, Intent, Link};
@@ -340,12 +341,26 @@ impl Log {
 
 /// Records everything at TRACE. Lines of other crates begin with their names.
 pub(crate) fn log_everything() -> (Log, tracing::subscriber::DefaultGuard) {
+    // With one subscriber in the process, tracing asks the thread that first reaches an event whether anybody listens to it.
+    // A test's thread without a subscriber would switch the event off for the thread that listens. With several
+    // subscribers it asks them all.
+    static OTHERS: OnceLock<[tracing::Dispatch; 2]> = OnceLock::new();
+    OTHERS.get_or_init(|| [NoSubscriber::default(), NoSubscriber::default()].map(tracing::Dispatch::new));
     let log = Log::default();
     let layer = tracing_subscriber::fmt::layer()
         .with_writer(log.clone())
         .with_ansi(false)
         .with_span_events(tracing_subscriber::fmt::format::FmtSpan::FULL);
     (log, tracing::subscriber::set_default(tracing_subscriber::registry().with(layer)))
+}
+
+#[test]
+fn an_event_that_a_silent_thread_reaches_first_is_recorded() {
+    let event = || tracing::warn!("heard");
+    let (log, _guard) = log_everything();
+    std::thread::spawn(event).join().unwrap();
+    event();
+    assert_eq!(log.text().matches("heard").count(), 1);
 }
 
 #[tokio::test]

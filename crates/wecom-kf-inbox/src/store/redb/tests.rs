@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use redb::backends::FileBackend;
+use tracing::subscriber::NoSubscriber;
 use wecom_kf::{AccessToken, CorpSecret};
 
 use super::*;
@@ -248,6 +249,9 @@ impl std::io::Write for Log {
 
 #[tokio::test]
 async fn a_cold_start_warns_with_the_path() {
+    // With one subscriber in the process, tracing asks the thread that first reaches an event whether anybody listens to it,
+    // and another test's thread would switch the event off.
+    let _others = [NoSubscriber::default(), NoSubscriber::default()].map(tracing::Dispatch::new);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bot.redb");
     let opening = || {
