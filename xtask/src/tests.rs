@@ -5,6 +5,7 @@ mod probe;
 mod refusals;
 mod scratch;
 mod supported;
+mod tidy;
 
 use std::fs;
 use std::path::Path;

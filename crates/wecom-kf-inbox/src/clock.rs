@@ -1,3 +1,5 @@
+//! The wall clock, for times that others wrote down.
+
 use std::time::SystemTime;
 
 /// Unix seconds of this machine, to compare with the times that WeCom and other processes say. Nothing is measured with

@@ -1,3 +1,5 @@
+//! Shares one access token among processes through a store, with one refresher.
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! The simulator's own time: running, or standing until it is moved forward.
+
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 

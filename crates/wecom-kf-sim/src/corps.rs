@@ -1,3 +1,5 @@
+//! The corps of one simulator, found by id.
+
 use std::sync::Arc;
 
 use tokio::sync::mpsc::Receiver;

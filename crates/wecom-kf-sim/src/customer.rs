@@ -1,3 +1,5 @@
+//! The handle of a customer, for tests in Rust.
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,3 +1,5 @@
+//! Fault scripts: which calls a fault hits, and what happens to them.
+
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,3 +1,5 @@
+//! Tells watchers what has changed, with a bounded history for those who reconnect.
+
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,3 +1,5 @@
+//! Makes ids, tokens and cursors from the seed.
+
 use std::collections::HashMap;
 
 use fastrand::Rng;

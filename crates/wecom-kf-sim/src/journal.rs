@@ -1,3 +1,5 @@
+//! The journal of calls: bounded, with tokens and secrets masked.
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,3 +1,5 @@
+//! The program `wecom-kf-sim`: its flags and commands.
+
 mod config;
 mod port;
 mod terminal;

@@ -1,3 +1,5 @@
+//! The report of what a bot does wrong, and the assertion on it.
+
 use std::fmt;
 
 use crate::finding::{Finding, FindingName};

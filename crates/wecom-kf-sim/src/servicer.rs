@@ -1,3 +1,5 @@
+//! The handle of a servicer, for tests in Rust.
+
 use std::sync::Arc;
 
 use serde_json::Value;

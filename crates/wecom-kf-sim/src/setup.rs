@@ -1,3 +1,5 @@
+//! What a corp begins with: the settings of a builder.
+
 use std::fmt;
 use std::time::Duration;
 

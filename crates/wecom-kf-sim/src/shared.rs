@@ -1,3 +1,5 @@
+//! The state of a corp behind its lock, and what follows when the lock is released.
+
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,3 +1,5 @@
+//! The handle of a simulator and its builder.
+
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

@@ -1,3 +1,5 @@
+//! Operations on accounts, and links for customers.
+
 use futures_util::stream::{Stream, TryStreamExt, try_unfold};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 

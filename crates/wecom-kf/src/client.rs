@@ -1,3 +1,5 @@
+//! The client and its builder, and the figures that it starts out with.
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,3 +1,5 @@
+//! The operation on the corp itself.
+
 use crate::Error;
 use crate::client::Client;
 use crate::raw::op;

@@ -1,3 +1,5 @@
+//! The corp id and the secret that a client fetches tokens with.
+
 use wecom_kf_text::{checked, trimmed};
 
 use crate::{Bilingual, CorpSecret};

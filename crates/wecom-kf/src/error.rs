@@ -1,3 +1,5 @@
+//! Errors of calls: code, class, remedy, and whether a repeat may help.
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,3 +1,5 @@
+//! The ids that WeCom hands out, and the msgid that we make.
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};

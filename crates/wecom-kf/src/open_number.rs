@@ -1,3 +1,5 @@
+//! Makes types of numbers that WeCom may extend.
+
 /// An open number of WeCom's: a value it adds is a value like any other.
 macro_rules! open_number {
     ($(#[$docs:meta])* $name:ident { $($(#[$constant_docs:meta])* $constant:ident = $value:literal,)* }) => {

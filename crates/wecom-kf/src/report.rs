@@ -1,3 +1,5 @@
+//! Prints an error for a person, in the reader's language.
+
 use std::error::Error as StdError;
 use std::{env, fmt};
 

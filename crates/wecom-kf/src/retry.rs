@@ -1,3 +1,5 @@
+//! How often and when calls are repeated: policy, waits, budget.
+
 use std::sync::Mutex;
 use std::time::Duration;
 

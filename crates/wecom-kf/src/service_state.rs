@@ -1,3 +1,5 @@
+//! Operations on the state of sessions.
+
 use std::fmt;
 
 use crate::client::Client;

@@ -1,3 +1,5 @@
+//! Reading the decrypted events: order, unknown elements, missing ones.
+
 use proptest::prelude::*;
 use wecom_kf_callback::{Event, KfAccountAuthChange, KfMsgOrEvent, Unknown};
 

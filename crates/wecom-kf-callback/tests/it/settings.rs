@@ -1,3 +1,5 @@
+//! Checking the settings of a callback, with the mistakes that pasting makes.
+
 use proptest::prelude::*;
 use wecom_kf_callback::{Callback, Query, SettingsError};
 

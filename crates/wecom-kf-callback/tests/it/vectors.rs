@@ -1,3 +1,5 @@
+//! The test vectors of WeCom's encryption scheme, in both directions.
+
 use serde_json::Value;
 use wecom_kf_callback::{Callback, Event, Query};
 

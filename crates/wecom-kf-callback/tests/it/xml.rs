@@ -1,3 +1,5 @@
+//! Refusing what is no envelope or no event: broken, huge or nested XML.
+
 use std::iter::repeat_n;
 
 use proptest::prelude::*;

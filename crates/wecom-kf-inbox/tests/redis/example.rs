@@ -1,3 +1,5 @@
+//! Runs the example `worker` against a real Redis.
+
 use std::path::PathBuf;
 
 use tokio::process::Command;

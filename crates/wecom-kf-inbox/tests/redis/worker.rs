@@ -1,3 +1,5 @@
+//! A bot in a process of its own, which tests start, watch and kill.
+
 use std::env;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};

@@ -1,3 +1,5 @@
+//! Control API: where callbacks go, and their verification.
+
 use std::sync::Arc;
 
 use axum::Json;

@@ -1,3 +1,5 @@
+//! Control API: the stream of events that the console listens to.
+
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;

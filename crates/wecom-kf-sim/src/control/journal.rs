@@ -1,3 +1,5 @@
+//! Control API: the journal of calls and the report of findings.
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! Control API: what customers and servicers do.
+
 use std::sync::Arc;
 use std::time::Duration;
 

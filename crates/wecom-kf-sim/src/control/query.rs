@@ -1,3 +1,5 @@
+//! Control API: reads the parameters of a query and checks them.
+
 use std::collections::HashMap;
 use std::str::FromStr;
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+//! Control API: faults, the clock, and switches of assumptions.
+
 use std::sync::Arc;
 use std::time::Duration;
 

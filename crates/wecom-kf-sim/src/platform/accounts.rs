@@ -1,3 +1,5 @@
+//! Rules of accounts: names, pictures, the limit, paging.
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! The messages and events of one account, in the order that `sync_msg` returns.
+
 use std::collections::VecDeque;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! The operations that read and change the state of a session.
+
 use std::time::Duration;
 
 use serde_json::{Value, json};

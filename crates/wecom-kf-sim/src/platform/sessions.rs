@@ -1,3 +1,5 @@
+//! Rules of sessions: states, the 48 hours, the five messages, the 20 seconds of a code.
+
 use std::time::Duration;
 
 use wecom_kf_raw::ErrCode;

@@ -1,3 +1,5 @@
+//! Rules of access tokens: how long they last, and how they are reused and revoked.
+
 use std::collections::HashMap;
 use std::time::Duration;
 

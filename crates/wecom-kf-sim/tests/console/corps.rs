@@ -1,3 +1,5 @@
+//! The console with several corps.
+
 use std::sync::Arc;
 
 use serde_json::json;

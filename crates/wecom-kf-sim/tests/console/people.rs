@@ -1,3 +1,5 @@
+//! The console's customers and servicers.
+
 use std::sync::Arc;
 
 use fantoccini::key::Key;

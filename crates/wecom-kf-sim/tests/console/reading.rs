@@ -1,3 +1,5 @@
+//! Reading in the console: languages, keyboard, small screens, "Copy as test".
+
 use std::sync::Arc;
 
 use fantoccini::key::Key;

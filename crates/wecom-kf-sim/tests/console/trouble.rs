@@ -1,3 +1,5 @@
+//! The console when something fails: faults, refusals, a simulator that stops.
+
 use std::sync::Arc;
 
 use fantoccini::key::Key;

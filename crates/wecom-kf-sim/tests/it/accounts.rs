@@ -1,3 +1,5 @@
+//! Operations on accounts.
+
 use std::time::Duration;
 
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+//! Each rule that can be switched, on and off.
+
 use std::time::Duration;
 
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+//! Links for customers, and the event of entering by one.
+
 use serde_json::{Value, json};
 use wecom_kf_sim::{Customer, Simulator, op};
 

@@ -1,3 +1,5 @@
+//! Reading what is known of customers.
+
 use std::time::Duration;
 
 use serde_json::{Value, json};

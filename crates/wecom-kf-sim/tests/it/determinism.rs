@@ -1,3 +1,5 @@
+//! The same seed and the same steps write the same journal.
+
 use std::time::Duration;
 
 use reqwest::multipart::{Form, Part};

@@ -1,3 +1,5 @@
+//! Every finding: found when it should be, and not otherwise.
+
 use std::time::Duration;
 
 use serde_json::{Value, json};

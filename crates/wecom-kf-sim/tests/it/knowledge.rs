@@ -1,3 +1,5 @@
+//! Operations on the knowledge base.
+
 use serde_json::{Value, json};
 use wecom_kf_sim::{MediaKind, Operation, Simulator, op};
 

@@ -1,3 +1,5 @@
+//! A customer asks and a bot answers, through all parts.
+
 use serde_json::json;
 use wecom_kf_raw::{AccessToken, Client, types};
 use wecom_kf_sim::{Simulator, op};

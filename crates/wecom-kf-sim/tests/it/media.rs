@@ -1,3 +1,5 @@
+//! Uploads and downloads: kinds, sizes, formats, ranges.
+
 use std::time::Duration;
 
 use reqwest::multipart::{Form, Part};

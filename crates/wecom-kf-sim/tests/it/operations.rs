@@ -1,3 +1,5 @@
+//! Every operation of the document is answered, and needs a token.
+
 use std::collections::BTreeSet;
 
 use reqwest::multipart::{Form, Part};

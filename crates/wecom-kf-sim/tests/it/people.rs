@@ -1,3 +1,5 @@
+//! What customers and servicers can do, and what the bot reads of it.
+
 use serde_json::{Value, json};
 use wecom_kf_sim::{Simulator, op};
 

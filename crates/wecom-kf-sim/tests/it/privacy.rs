@@ -1,3 +1,5 @@
+//! Tokens and secrets are in no journal, `Debug` or errmsg.
+
 use std::sync::{Arc, Mutex};
 
 use reqwest::multipart::{Form, Part};

@@ -1,3 +1,5 @@
+//! Reading messages: pages, limits, cursors, retention.
+
 use std::time::Duration;
 
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+//! Recalling messages.
+
 use std::time::Duration;
 
 use serde_json::{Value, json};

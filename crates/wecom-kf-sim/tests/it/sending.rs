@@ -1,3 +1,5 @@
+//! Sending messages: kinds, limits, refusals, msgids.
+
 use std::time::Duration;
 
 use futures_util::future::join_all;

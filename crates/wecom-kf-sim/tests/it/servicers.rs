@@ -1,3 +1,5 @@
+//! Operations on servicers.
+
 use serde_json::{Value, json};
 use wecom_kf_sim::{Simulator, op};
 

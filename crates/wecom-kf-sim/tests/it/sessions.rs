@@ -1,3 +1,5 @@
+//! Sessions: their states, who may do what, and when they end.
+
 use std::time::Duration;
 
 use serde_json::{Value, json};

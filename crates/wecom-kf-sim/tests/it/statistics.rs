@@ -1,3 +1,5 @@
+//! Statistics of accounts and servicers.
+
 use std::time::Duration;
 
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+//! Access tokens: issue, reuse, expiry, refusals.
+
 use std::time::Duration;
 
 use serde_json::json;

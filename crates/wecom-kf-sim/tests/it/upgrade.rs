@@ -1,3 +1,5 @@
+//! The upgrade service: configuration, offer, withdrawal.
+
 use serde_json::{Value, json};
 use wecom_kf_sim::{Customer, Operation, Simulator, UpgradeOffer, op};
 

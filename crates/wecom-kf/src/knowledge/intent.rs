@@ -1,3 +1,5 @@
+//! Intents and answers to store, with their limits.
+
 use std::fmt;
 
 use crate::Error;

@@ -1,3 +1,5 @@
+//! Groups and intents as WeCom returns them.
+
 use std::fmt;
 
 use crate::raw::types;

@@ -1,3 +1,5 @@
+//! Downloads: as a stream, into a file, continued where they broke off.
+
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};

@@ -1,3 +1,5 @@
+//! Files to upload: their kind, name, size and bytes.
+
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;

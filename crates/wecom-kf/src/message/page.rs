@@ -1,3 +1,5 @@
+//! Requests and pages of `sync_msg`.
+
 use std::borrow::Cow;
 use std::sync::Arc;
 

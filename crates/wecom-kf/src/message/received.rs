@@ -1,3 +1,5 @@
+//! A received message or event, whatever WeCom made of it.
+
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;

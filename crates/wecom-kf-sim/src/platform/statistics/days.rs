@@ -1,3 +1,5 @@
+//! Counts what happened at an account, by days in China.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! Menus to send, with their limits.
+
 use std::fmt;
 
 use super::{Outgoing, Problem, hidden, limits, types, web_url};

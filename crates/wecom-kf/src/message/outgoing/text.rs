@@ -1,3 +1,5 @@
+//! Texts to send, and splitting of long ones.
+
 use std::fmt;
 
 use super::{Outgoing, Problem, Unit, hidden, limits};

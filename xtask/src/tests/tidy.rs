@@ -1,0 +1,123 @@
+//! What holds for the whole repository: who may depend on whom, and that each file says what it is about.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::workspace_root;
+
+/// Which crates of ours each crate may use, from ARCHITECTURE.md. Tests and examples may use the second list, too.
+const ARROWS: [(&str, &[&str], &[&str]); 6] = [
+    ("wecom-kf-text", &[], &[]),
+    ("wecom-kf-raw", &["wecom-kf-text"], &[]),
+    ("wecom-kf-callback", &["wecom-kf-text"], &[]),
+    ("wecom-kf", &["wecom-kf-callback", "wecom-kf-raw", "wecom-kf-text"], &["wecom-kf-sim"]),
+    ("wecom-kf-inbox", &["wecom-kf", "wecom-kf-callback"], &["wecom-kf-sim"]),
+    // Never wecom-kf, for tests either: the simulator would share its mistakes.
+    ("wecom-kf-sim", &["wecom-kf-callback", "wecom-kf-raw", "wecom-kf-text"], &[]),
+];
+
+fn packages() -> Vec<Value> {
+    let metadata = ["metadata", "--no-deps", "--offline", "--format-version", "1"];
+    let output = Command::new(env!("CARGO")).args(metadata).current_dir(workspace_root()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    metadata["packages"].as_array().unwrap().clone()
+}
+
+/// The crates of ours that a package depends on, of kind `dev` or of another.
+fn uses(package: &Value, dev: bool) -> BTreeSet<&str> {
+    let dependencies = package["dependencies"].as_array().unwrap().iter();
+    let of_kind = dependencies.filter(|dependency| (dependency["kind"] == "dev") == dev);
+    of_kind.filter_map(|dependency| dependency["name"].as_str()).filter(|name| name.starts_with("wecom-kf")).collect()
+}
+
+#[test]
+fn crates_depend_on_each_other_as_the_map_says() {
+    let packages = packages();
+    let published = packages.iter().filter(|package| package["publish"].is_null());
+    let published: BTreeSet<_> = published.map(|package| package["name"].as_str().unwrap()).collect();
+    assert_eq!(published, ARROWS.map(|(name, _, _)| name).into(), "ARROWS has every crate that is published");
+    for (name, allowed, for_tests) in ARROWS {
+        let package = packages.iter().find(|package| package["name"] == name).unwrap();
+        let forbidden: Vec<_> = uses(package, false).into_iter().filter(|used| !allowed.contains(used)).collect();
+        assert!(forbidden.is_empty(), "{name} must not depend on {forbidden:?}: see ARCHITECTURE.md");
+        let is_allowed = |used: &&str| allowed.contains(used) || for_tests.contains(used) || *used == name;
+        let forbidden: Vec<_> = uses(package, true).into_iter().filter(|used| !is_allowed(used)).collect();
+        assert!(forbidden.is_empty(), "tests of {name} must not depend on {forbidden:?}: see ARCHITECTURE.md");
+    }
+}
+
+/// The Rust files of the workspace, relative to its root.
+fn rust_files() -> Vec<PathBuf> {
+    fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap_or_default();
+            if path.is_dir() && name != "target" && name != "generated" {
+                collect(&path, files);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                files.push(path);
+            }
+        }
+    }
+    let mut files = Vec::new();
+    for folder in ["crates", "tests", "xtask"] {
+        collect(&workspace_root().join(folder), &mut files);
+    }
+    files.sort();
+    files.iter().map(|path| path.strip_prefix(workspace_root()).unwrap().to_owned()).collect()
+}
+
+#[test]
+fn every_rust_file_begins_with_what_it_is_about() {
+    let files = rust_files();
+    assert!(files.len() > 200, "only {} files were found", files.len());
+    let says_it = |path: &PathBuf| {
+        let text = std::fs::read_to_string(workspace_root().join(path)).unwrap();
+        let head = text.lines().find(|line| !line.starts_with("// ") && !line.is_empty());
+        head.is_some_and(|line| line.starts_with("//!") || line.starts_with("#![doc"))
+    };
+    let without: Vec<_> = files.iter().filter(|path| !says_it(path)).collect();
+    assert!(without.is_empty(), "these files need a first line `//! …` that says which rules live there: {without:#?}");
+}
+
+/// A crate is packaged by itself, so what it includes must be in its own folder.
+#[test]
+fn no_crate_includes_a_file_of_another_folder() {
+    for path in rust_files().into_iter().filter(|path| path.starts_with("crates")) {
+        let folder: PathBuf = path.components().take(2).collect();
+        let text = std::fs::read_to_string(workspace_root().join(&path)).unwrap();
+        for included in text.split("include_str!(\"").chain(text.split("include_bytes!(\"")).skip(1) {
+            let Some((included, _)) = included.split_once("\")") else { continue };
+            let target = workspace_root().join(path.parent().unwrap()).join(included);
+            if let Ok(target) = target.canonicalize() {
+                let inside = target.starts_with(workspace_root().canonicalize().unwrap().join(&folder));
+                assert!(inside, "{} includes {included}, which is outside of {}", path.display(), folder.display());
+            }
+        }
+    }
+}
+
+/// The map names files that exist.
+#[test]
+fn the_map_names_no_file_that_is_gone() {
+    for page in ["ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md"] {
+        let text = super::read(page);
+        let paths = text.split('`').filter(|word| {
+            let is_path =
+                ["crates/", "xtask/", "spec/", "tests/", ".ci/", ".github/"].iter().any(|top| word.starts_with(top));
+            is_path && !word.contains(' ')
+        });
+        let links = text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next());
+        let links = links.filter(|link| !link.is_empty() && !link.contains("://"));
+        let mut named = 0;
+        for path in paths.chain(links) {
+            named += 1;
+            assert!(workspace_root().join(path).exists(), "{page} names {path}, which does not exist");
+        }
+        assert!(named > 0 || page == "SECURITY.md", "{page} names no file");
+    }
+}
