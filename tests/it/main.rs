@@ -7,6 +7,7 @@ mod fake;
 
 mod call;
 mod callback;
+mod chinese;
 mod decoders;
 mod derived;
 mod examples;

@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 use wecom_kf::message::outgoing::{BusinessCard, CaLink, File, Image, Link, Location, Miniprogram, Video, Voice};
 use wecom_kf::message::{MenuLink, Msgmenu, Outgoing, Text};
-use wecom_kf::{ErrCode, Error};
+use wecom_kf::{ErrCode, Error, Lang};
 use wecom_kf_sim::Simulator;
 
 use crate::broken::BrokenServer;
+use crate::chinese::assert_chinese;
 use crate::simulator::client_of;
 
 fn menu() -> Msgmenu {
@@ -128,10 +129,14 @@ fn what_wecom_would_refuse_or_cut_is_refused_here_with_limit_and_length() {
         (menu(Msgmenu::new("h").text(long(257))), "text.content has 257 bytes, at most 256"),
         // The first of two problems is the one that is told.
         (menu(Msgmenu::new("h").text("").tail("")), "text.content is empty"),
+        (MenuLink::new("", "a", "b").err(), "label of the menu link is empty"),
+        (MenuLink::new("a", "", "b").err(), "text of the menu link is empty"),
+        (MenuLink::new("a", "b", "").err(), "id of the menu link is empty"),
     ];
     for (error, expected) in cases {
-        let error = error.unwrap_or_else(|| panic!("{expected}: was taken")).to_string();
-        assert!(error.starts_with(expected), "{error} / {expected}");
+        let error = error.unwrap_or_else(|| panic!("{expected}: was taken"));
+        assert!(error.to_string().starts_with(expected), "{error} / {expected}");
+        assert_chinese(&error);
     }
 }
 
@@ -140,7 +145,7 @@ async fn a_bad_menu_is_refused_before_a_request_is_made() {
     let server = BrokenServer::start(|_, _| None).await;
     let bad = Msgmenu::new("h").click("", "x");
     let error = server.client().message().send(&"wk".into(), &"wm".into(), bad).await.unwrap_err();
-    assert!(matches!(error, Error::InvalidInput { what: "click.id", .. }), "{error}");
+    assert!(matches!(&error, Error::InvalidInput { what, .. } if what.in_lang(Lang::En) == "click.id"), "{error}");
     assert_eq!(server.all_requests(), 0);
 }
 

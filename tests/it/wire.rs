@@ -8,12 +8,13 @@ mod statistic;
 use futures_util::TryStreamExt;
 use httpmock::{Method, Mock, MockServer};
 use serde_json::{Value, json};
-use wecom_kf::message::{Content, Origin, SyncRequest, Text, VoiceFormat};
+use wecom_kf::message::{Content, Origin, Outgoing, SyncRequest, Text, VoiceFormat, outgoing};
 use wecom_kf::{
     AccountUpdate, Client, Credentials, Error, ExternalUserId, MsgId, OpenKfid, Problem, SessionState, Trans, Unit,
 };
 
 use crate::broken::patient;
+use crate::chinese::assert_chinese;
 
 const KF: &str = "wkAJ2GCAAAZSfhHCt7IFSvLKtMPxyJTw";
 const CUSTOMER: &str = "wmAJ2GCAAAme1XQRC-NI-q0_ZM9ukoAw";
@@ -296,6 +297,7 @@ async fn a_success_without_its_substance_is_an_error() {
         (link, "add_contact_way"),
     ] {
         assert!(matches!(&error, Error::BadReply { .. }) && !error.is_retryable(), "{error}");
+        assert_chinese(&error);
         assert_eq!(error.operation(), Some(operation));
     }
 }
@@ -343,11 +345,20 @@ async fn bad_input_is_refused_before_a_request_is_made() {
         (MsgId::new("").err(), "msgid is empty"),
         (MsgId::new(long(33)).err(), "msgid has 33 bytes, at most 32 are allowed"),
         (MsgId::new("a b").err(), "msgid must be made of 0-9, A-Z, a-z, _ and - only"),
+        (
+            account.delete(&"wk\u{200b}1".into()).await.err(),
+            "open_kfid is not as WeCom issued it: character 3 is U+200B",
+        ),
+        (
+            message.on_event("code", Outgoing::from(outgoing::Image::new("m").unwrap())).await.err(),
+            "message must be a text",
+        ),
     ];
     for (error, expected) in cases {
         let error = error.unwrap_or_else(|| panic!("{expected} was taken"));
         assert!(error.to_string().starts_with(expected), "{error} / {expected}");
         assert!(matches!(error, Error::InvalidInput { .. }) && !error.is_retryable());
+        assert_chinese(&error);
     }
     assert!(Text::new("长".repeat(682)).is_ok() && Text::new("x".repeat(2048)).is_ok());
     let Err(Error::InvalidInput { problem, .. }) = Text::new("长".repeat(683)) else { panic!("taken") };

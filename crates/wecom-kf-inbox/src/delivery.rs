@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::OwnedSemaphorePermit;
 use wecom_kf::message::{Content, Event, Message, Origin, Outgoing};
-use wecom_kf::{Client, ErrCode, Error, ExternalUserId, MsgId, OpenKfid};
+use wecom_kf::{Bilingual, Client, ErrCode, Error, ExternalUserId, MsgId, OpenKfid};
 
 use crate::engine::{HandOut, Letter, Ticket};
 use crate::shared::Shared;
@@ -226,7 +226,12 @@ impl Delivery {
             (Some(customer), Some(Origin::CUSTOMER)) => customer,
             // WeCom says where a message comes from; one of a customer may lack it, an event does not count.
             (Some(customer), None) if self.message().msgtype() != "event" => customer,
-            _ => return Err(Error::invalid_input("the message to reply to", "one that a customer wrote")),
+            _ => {
+                return Err(Error::invalid_input(
+                    Bilingual::fixed("the message to reply to", "要回复的消息"),
+                    Bilingual::fixed("one that a customer wrote", "是客户发来的"),
+                ));
+            }
         };
         let sent_another = self.letter.replies().note(msgid.as_str(), &message);
         match self.client().message().send_as(&msgid, self.open_kfid(), customer, message).await {

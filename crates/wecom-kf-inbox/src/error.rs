@@ -56,6 +56,9 @@ const CURSOR_CIRCLE: (&str, &str) = (
     "检查途中的代理；若仍有消息，下次轮询时会读取",
 );
 
+/// All of these settings have one rule.
+const SETTINGS_ZH: &str = "并发数、未完成消息的上限、次数、租约和轮询间隔、查看账号的间隔都必须大于 0";
+
 const NO_ACCOUNT: (&str, &str) = (
     "put the account under the app's API management (微信客服 › 通过API管理微信客服账号), or use an id that account/list shows",
     "在「微信客服 › 通过API管理微信客服账号」中把该账号交给本应用，或改用 account/list 列出的账号",
@@ -118,7 +121,7 @@ impl Error {
             (Lang::Zh, Self::NoSuchAccount { open_kfid }) => {
                 format!("本应用没有客服账号 {open_kfid}。处理：{}", NO_ACCOUNT.1)
             }
-            (Lang::Zh, Self::Settings(problem)) => format!("收件箱配置有误：{problem}"),
+            (Lang::Zh, Self::Settings(_)) => format!("收件箱配置有误：{SETTINGS_ZH}"),
         }
     }
 }

@@ -136,7 +136,7 @@ const GOES_ON_WITH: Duration = Duration::from_secs(60);
 async fn in_time<T>(asked: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
     match timeout(STORE_LIMIT, asked).await {
         Ok(answer) => answer,
-        Err(_) => Err(StoreError::down(format!("no answer within {} s", STORE_LIMIT.as_secs()))),
+        Err(_) => Err(StoreError::silent(STORE_LIMIT)),
     }
 }
 

@@ -6,7 +6,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 use crate::client::Client;
 use crate::input::{self, Problem};
 use crate::raw::{limits, op, types};
-use crate::{Error, OpenKfid};
+use crate::{Bilingual, Error, OpenKfid};
 
 /// Customer service accounts: [`Client::account`].
 #[derive(Clone, Copy, Debug)]
@@ -80,7 +80,11 @@ impl ContactWay {
     /// [`Error::InvalidInput`]: the limit above, or the link was made without a scene.
     pub fn url_with_param(&self, scene_param: &str) -> Result<String, Error> {
         if !self.has_scene {
-            return Err(input::refuse("contact way", Problem::Malformed { expected: "made with a scene" }));
+            return Err(input::malformed(
+                Bilingual::fixed("contact way", "客服链接"),
+                "made with a scene",
+                "以 scene 创建",
+            ));
         }
         input::bytes("scene_param", scene_param, SCENE_PARAM_MAX_BYTES)?;
         let encoded = percent_encoding::utf8_percent_encode(scene_param, NEEDS_ENCODING);
@@ -106,12 +110,7 @@ impl<'a> Accounts<'a> {
         let body = types::AddCustomerServiceAccountRequest { name: name.to_owned(), media_id: media_id.to_owned() };
         let reply = self.0.call(&op::AccountAdd { body }).await?;
         // The account may well have been added, so this must not pass for an id.
-        let problem = "no open_kfid";
-        reply
-            .open_kfid
-            .filter(|id| !id.is_empty())
-            .map(OpenKfid::from)
-            .ok_or(Error::BadReply { operation: "account_add", problem })
+        reply.open_kfid.filter(|id| !id.is_empty()).map(OpenKfid::from).ok_or(Error::lacks("account_add", "open_kfid"))
     }
 
     /// All accounts, page by page.
@@ -139,7 +138,10 @@ impl<'a> Accounts<'a> {
             let first = page.first().map(|account| account.open_kfid.clone());
             // A server that does not heed the offset would answer the same page for ever.
             if first.as_ref().is_some_and(|first| !first.as_str().is_empty() && Some(first) == previous.as_ref()) {
-                return Err(Error::BadReply { operation: "account_list", problem: "the same page for two offsets" });
+                return Err(Error::bad_reply(
+                    "account_list",
+                    Bilingual::fixed("the same page for two offsets", "两个不同的 offset 得到同一页"),
+                ));
             }
             // There is no has_more: a page that is not full is the last one.
             let next = (page.len() >= PAGE as usize).then(|| (offset + PAGE as i32, first));
@@ -162,7 +164,7 @@ impl<'a> Accounts<'a> {
         open_kfid.check()?;
         let AccountUpdate { name, media_id } = update;
         if name.is_none() && media_id.is_none() {
-            return Err(input::refuse("update", Problem::Empty));
+            return Err(input::refuse(Bilingual::fixed("update", "要修改的内容"), Problem::Empty));
         }
         if let Some(name) = &name {
             input::chars("name", name, limits::account_update::NAME_MAX_CHARS)?;
@@ -204,7 +206,7 @@ impl<'a> Accounts<'a> {
         let has_scene = scene.is_some();
         let body = types::AddContactWayRequest { open_kfid: open_kfid.to_string(), scene };
         let reply = self.0.call(&op::AddContactWay { body }).await?;
-        let missing = Error::BadReply { operation: "add_contact_way", problem: "no url" };
+        let missing = Error::lacks("add_contact_way", "url");
         Ok(ContactWay { url: reply.url.filter(|url| !url.is_empty()).ok_or(missing)?, has_scene })
     }
 

@@ -1,5 +1,7 @@
 //! Texts for people, in English and Chinese.
 
+use std::borrow::Cow;
+use std::error::Error;
 use std::fmt;
 use std::io;
 
@@ -10,14 +12,19 @@ use crate::Lang;
 /// Errors hold it where their cause is told in words, so that they can be read in either language as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Bilingual {
-    en: String,
-    zh: String,
+    en: Cow<'static, str>,
+    zh: Cow<'static, str>,
 }
 
 impl Bilingual {
     /// The same in both languages.
-    pub fn new(en: impl Into<String>, zh: impl Into<String>) -> Self {
+    pub fn new(en: impl Into<Cow<'static, str>>, zh: impl Into<Cow<'static, str>>) -> Self {
         Self { en: en.into(), zh: zh.into() }
+    }
+
+    /// The same in both languages, of texts that are known when the program is built.
+    pub const fn fixed(en: &'static str, zh: &'static str) -> Self {
+        Self { en: Cow::Borrowed(en), zh: Cow::Borrowed(zh) }
     }
 
     /// What an error of the operating system says. In Chinese it names the kind of the error and its number.
@@ -39,6 +46,16 @@ impl Bilingual {
         Self::new(format!("{}: {}", what.en, self.en), format!("{}：{}", what.zh, self.zh))
     }
 }
+
+/// A name that is the same in both languages, such as that of a field.
+impl From<&'static str> for Bilingual {
+    fn from(name: &'static str) -> Self {
+        Self::fixed(name, name)
+    }
+}
+
+/// So that it can be the cause of another error.
+impl Error for Bilingual {}
 
 impl fmt::Display for Bilingual {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

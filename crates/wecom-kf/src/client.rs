@@ -401,7 +401,7 @@ fn no_http_client(error: &raw::Error) -> Bilingual {
 /// The base URL without a slash at its end, or what is wrong with it. The message does not show the URL: what is wrong
 /// with it may be a password inside.
 pub(crate) fn checked_base_url(base_url: &str) -> Result<String, Bilingual> {
-    let refuse = |en: &str, zh: &str| Err(Bilingual::new(en, zh));
+    let refuse = |en: &'static str, zh: &'static str| Err(Bilingual::new(en, zh));
     let base_url = checked(base_url).map_err(|flaw| Bilingual::new(flaw.to_string(), flaw.zh()))?;
     if base_url.is_empty() {
         return refuse(

@@ -67,7 +67,7 @@ pub enum Error {
         /// The operation that was called.
         operation: &'static str,
         /// What is wrong.
-        problem: &'static str,
+        problem: Bilingual,
     },
 
     /// A [`TokenSource`](crate::TokenSource) failed in its own way.
@@ -84,8 +84,8 @@ pub enum Error {
     #[error("{what} {problem}; nothing was sent")]
     #[non_exhaustive]
     InvalidInput {
-        /// Which input.
-        what: &'static str,
+        /// Which input: the name of its field, or a description.
+        what: Bilingual,
         /// What is wrong with it.
         problem: Problem,
     },
@@ -167,8 +167,17 @@ impl Error {
     }
 
     /// Creates an [`InvalidInput`](Self::InvalidInput): `what` must be `expected`.
-    pub fn invalid_input(what: &'static str, expected: &'static str) -> Self {
-        Self::InvalidInput { what, problem: Problem::Malformed { expected } }
+    pub fn invalid_input(what: impl Into<Bilingual>, expected: impl Into<Bilingual>) -> Self {
+        Self::InvalidInput { what: what.into(), problem: Problem::Malformed { expected: expected.into() } }
+    }
+
+    pub(crate) fn bad_reply(operation: &'static str, problem: Bilingual) -> Self {
+        Self::BadReply { operation, problem }
+    }
+
+    /// A [`BadReply`](Self::BadReply) that lacks a field.
+    pub(crate) fn lacks(operation: &'static str, field: &'static str) -> Self {
+        Self::bad_reply(operation, Bilingual::new(format!("no {field}"), format!("缺少 {field}")))
     }
 
     /// For a [`TokenSource`](crate::TokenSource) that passes on what WeCom said to somebody else, such as a token server:
@@ -265,12 +274,14 @@ impl Error {
             Self::NoToken { operation, source } => {
                 return format!("{operation} 未发送，没有 access_token：{}", source.in_lang(lang));
             }
-            Self::BadReply { operation, problem } => format!("{operation} 的应答有误：{problem}"),
+            Self::BadReply { operation, problem } => format!("{operation} 的应答有误：{}", problem.in_lang(lang)),
             Self::SessionForbidsSending(session) => {
                 format!("send_msg 未发送：会话状态不允许，{}（刚查询）", session.in_chinese())
             }
             Self::TokenSource(source) => format!("access_token 的来源出错：{}", in_one_line(&**source)),
-            Self::InvalidInput { .. } => format!("参数有误，未发送：{self}"),
+            Self::InvalidInput { what, problem } => {
+                format!("参数有误，未发送：{} {}", what.in_lang(lang), problem.in_lang(lang))
+            }
             Self::File { source, .. } => format!("本机文件读写失败：{}", Bilingual::io(source).in_lang(lang)),
             Self::Settings(problems) => format!("配置有误：{}", listed(problems, lang)),
         };

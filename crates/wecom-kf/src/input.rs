@@ -4,7 +4,7 @@ use std::fmt;
 
 use wecom_kf_text::{Flaw, checked};
 
-use crate::Error;
+use crate::{Bilingual, Error, Lang};
 
 /// What is wrong with an input.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub enum Problem {
     /// It has another form than it must have.
     Malformed {
         /// The form it must have.
-        expected: &'static str,
+        expected: Bilingual,
     },
 }
 
@@ -64,19 +64,45 @@ pub enum Unit {
     Days,
 }
 
+impl Unit {
+    fn in_lang(self, lang: Lang) -> &'static str {
+        let (en, zh) = match self {
+            Self::Bytes => ("bytes", "字节"),
+            Self::Chars => ("characters", "个字符"),
+            Self::Items => ("items", "项"),
+            Self::Pieces => ("pieces", "段"),
+            Self::Days => ("days", "天"),
+        };
+        if lang == Lang::Zh { zh } else { en }
+    }
+}
+
+impl Problem {
+    /// What is wrong, to be read after the name of the input.
+    pub fn in_lang(&self, lang: Lang) -> String {
+        if lang == Lang::En {
+            return self.to_string();
+        }
+        match self {
+            Self::Empty => "为空".to_owned(),
+            Self::TooLong { actual, limit, unit } => {
+                let unit = unit.in_lang(lang);
+                format!("有 {actual} {unit}，最多 {limit} {unit}")
+            }
+            Self::OutOfRange { actual, min, max } => format!("为 {actual}，允许的范围是 {min} 到 {max}"),
+            Self::Size { actual, min, max } => format!("有 {actual} 字节，允许的范围是 {min} 到 {max}"),
+            Self::Character(flaw) => format!("不是企业微信发放的原样：{}", flaw.zh()),
+            Self::Malformed { expected } => format!("必须{}", expected.in_lang(lang)),
+        }
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => f.write_str("is empty"),
             Self::TooLong { actual, limit, unit } => {
-                let unit = match unit {
-                    Unit::Bytes => "bytes",
-                    Unit::Chars => "characters",
-                    Unit::Items => "items",
-                    Unit::Pieces => "pieces",
-                    Unit::Days => "days",
-                };
-                write!(f, "has {actual} {unit}, at most {limit} are allowed")
+                write!(f, "has {actual} {}, at most {limit} are allowed", unit.in_lang(Lang::En))
             }
             Self::OutOfRange { actual, min, max } => write!(f, "is {actual}, allowed are {min} to {max}"),
             Self::Size { actual, min, max } => write!(f, "has {actual} bytes, allowed are {min} to {max}"),
@@ -86,57 +112,64 @@ impl fmt::Display for Problem {
     }
 }
 
-pub(crate) fn refuse(what: &'static str, problem: Problem) -> Error {
-    Error::InvalidInput { what, problem }
+pub(crate) fn refuse(what: impl Into<Bilingual>, problem: Problem) -> Error {
+    Error::InvalidInput { what: what.into(), problem }
 }
 
-pub(crate) fn not_empty(what: &'static str, text: &str) -> Result<(), Error> {
+/// Refuses an input that has another form than it must have.
+pub(crate) fn malformed(what: impl Into<Bilingual>, en: &'static str, zh: &'static str) -> Error {
+    refuse(what, Problem::Malformed { expected: Bilingual::fixed(en, zh) })
+}
+
+pub(crate) fn not_empty(what: impl Into<Bilingual>, text: &str) -> Result<(), Error> {
     if text.is_empty() { Err(refuse(what, Problem::Empty)) } else { Ok(()) }
 }
 
 /// 1 to `limit` bytes of UTF-8.
-pub(crate) fn bytes(what: &'static str, text: &str, limit: usize) -> Result<(), Error> {
-    not_empty(what, text)?;
+pub(crate) fn bytes(what: impl Into<Bilingual>, text: &str, limit: usize) -> Result<(), Error> {
+    let what = what.into();
+    not_empty(what.clone(), text)?;
     at_most(what, text.len(), limit, Unit::Bytes)
 }
 
 /// 1 to `limit` characters.
-pub(crate) fn chars(what: &'static str, text: &str, limit: usize) -> Result<(), Error> {
-    not_empty(what, text)?;
+pub(crate) fn chars(what: impl Into<Bilingual>, text: &str, limit: usize) -> Result<(), Error> {
+    let what = what.into();
+    not_empty(what.clone(), text)?;
     at_most(what, text.chars().count(), limit, Unit::Chars)
 }
 
 /// No white space, no invisible characters, no quotes around it.
-pub(crate) fn pasted(what: &'static str, text: &str) -> Result<(), Error> {
+pub(crate) fn pasted(what: impl Into<Bilingual>, text: &str) -> Result<(), Error> {
     checked(text).map(drop).map_err(|flaw| refuse(what, Problem::Character(flaw)))
 }
 
 /// Letters, digits, `_` and `-` only.
-pub(crate) fn word(what: &'static str, text: &str) -> Result<(), Error> {
+pub(crate) fn word(what: impl Into<Bilingual>, text: &str) -> Result<(), Error> {
     let is_allowed = |letter: u8| letter.is_ascii_alphanumeric() || letter == b'_' || letter == b'-';
     match text.bytes().all(is_allowed) {
         true => Ok(()),
-        false => Err(refuse(what, Problem::Malformed { expected: "made of 0-9, A-Z, a-z, _ and - only" })),
+        false => Err(malformed(what, "made of 0-9, A-Z, a-z, _ and - only", "只含 0-9、A-Z、a-z、_ 和 -")),
     }
 }
 
 /// Up to `limit` items.
-pub(crate) fn items(what: &'static str, actual: usize, limit: usize) -> Result<(), Error> {
+pub(crate) fn items(what: impl Into<Bilingual>, actual: usize, limit: usize) -> Result<(), Error> {
     at_most(what, actual, limit, Unit::Items)
 }
 
 /// Up to `limit` days.
-pub(crate) fn days(what: &'static str, actual: usize, limit: usize) -> Result<(), Error> {
+pub(crate) fn days(what: impl Into<Bilingual>, actual: usize, limit: usize) -> Result<(), Error> {
     at_most(what, actual, limit, Unit::Days)
 }
 
-pub(crate) fn range(what: &'static str, actual: u32, min: u32, max: u32) -> Result<(), Error> {
+pub(crate) fn range(what: impl Into<Bilingual>, actual: u32, min: u32, max: u32) -> Result<(), Error> {
     if (min..=max).contains(&actual) {
         return Ok(());
     }
     Err(refuse(what, Problem::OutOfRange { actual: actual.into(), min: min.into(), max: max.into() }))
 }
 
-fn at_most(what: &'static str, actual: usize, limit: usize, unit: Unit) -> Result<(), Error> {
+fn at_most(what: impl Into<Bilingual>, actual: usize, limit: usize, unit: Unit) -> Result<(), Error> {
     if actual <= limit { Ok(()) } else { Err(refuse(what, Problem::TooLong { actual, limit, unit })) }
 }

@@ -29,10 +29,10 @@ use futures_util::stream::{Stream, TryStreamExt, iter, try_unfold};
 pub use intent::{Answer, Intent, IntentUpdate, Link};
 pub use stored::{Group, StoredAnswer, StoredAttachment, StoredIntent};
 
-use crate::Error;
 use crate::client::Client;
 use crate::input;
 use crate::raw::{limits, op, types};
+use crate::{Bilingual, Error};
 
 /// The knowledge base: [`Client::knowledge`].
 #[derive(Clone, Copy, Debug)]
@@ -75,7 +75,7 @@ impl<'a> Knowledge<'a> {
         input::chars("name", name, limits::knowledge_add_group::NAME_MAX_CHARS)?;
         let body = types::KnowledgeAddGroupRequest { name: name.to_owned() };
         let reply = self.0.call(&op::KnowledgeAddGroup { body }).await?;
-        named(reply.group_id, Error::BadReply { operation: "knowledge_add_group", problem: "no group_id" })
+        named(reply.group_id, Error::lacks("knowledge_add_group", "group_id"))
     }
 
     /// Deletes a group, but not the default one. What becomes of its intents is not documented.
@@ -144,7 +144,7 @@ impl<'a> Knowledge<'a> {
             answers: vec![answer],
         };
         let reply = self.0.call(&op::KnowledgeAddIntent { body }).await?;
-        named(reply.intent_id, Error::BadReply { operation: "knowledge_add_intent", problem: "no intent_id" })
+        named(reply.intent_id, Error::lacks("knowledge_add_intent", "intent_id"))
     }
 
     /// Changes an intent.
@@ -213,7 +213,10 @@ where
         let next = next.filter(|next| !next.is_empty());
         // Without a new cursor the same page would come for ever, and whoever got a part would take it for the whole.
         if has_more && (next.is_none() || next == cursor) {
-            return Err(Error::BadReply { operation, problem: "more to come, but no cursor to go on from" });
+            return Err(Error::bad_reply(
+                operation,
+                Bilingual::fixed("more to come, but no cursor to go on from", "还有后续内容，却没有 cursor"),
+            ));
         }
         Ok(Some((iter(items.into_iter().map(Ok)), (fetch, has_more.then_some(next)))))
     })

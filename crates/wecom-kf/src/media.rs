@@ -25,11 +25,11 @@ use std::path::Path;
 pub use download::{Download, Saved, ToFile};
 pub use upload::{MediaType, Upload};
 
-use crate::Error;
 use crate::client::Client;
 use crate::input;
 use crate::raw::media::Range;
 use crate::raw::op;
+use crate::{Bilingual, Error};
 use pause::PauseLimit;
 
 /// Files: [`Client::media`].
@@ -63,7 +63,7 @@ impl<'a> Media<'a> {
     pub async fn upload(self, media_type: MediaType, upload: Upload) -> Result<Uploaded, Error> {
         let request = op::MediaUpload { type_: media_type.name().to_owned(), media: upload.checked(media_type)? };
         let reply = self.0.call(&request).await?;
-        let missing = Error::BadReply { operation: "media_upload", problem: "no media_id" };
+        let missing = Error::lacks("media_upload", "media_id");
         Ok(Uploaded {
             media_id: reply.media_id.filter(|id| !id.is_empty()).ok_or(missing)?,
             created_at: reply.created_at.and_then(|time| time.trim().parse().ok()),
@@ -83,7 +83,7 @@ impl<'a> Media<'a> {
     /// As [`upload`](Self::upload).
     pub async fn uploadimg(self, upload: Upload) -> Result<String, Error> {
         let reply = self.0.call(&op::MediaUploadimg { media: upload.checked_for_uploadimg()? }).await?;
-        let missing = Error::BadReply { operation: "media_uploadimg", problem: "no url" };
+        let missing = Error::lacks("media_uploadimg", "url");
         reply.url.filter(|url| !url.is_empty()).ok_or(missing)
     }
 
@@ -143,7 +143,10 @@ impl<'a> Media<'a> {
     async fn fetch(self, media_id: &str, range: Option<Range>) -> Result<Download, Error> {
         input::not_empty("media_id", media_id)?;
         let reply = self.0.call(&op::MediaGet { media_id: media_id.to_owned(), range }).await?;
-        let missing = Error::BadReply { operation: "media_get", problem: "neither a file nor a refusal" };
+        let missing = Error::bad_reply(
+            "media_get",
+            Bilingual::fixed("neither a file nor a refusal", "既不是文件，也不是错误信息"),
+        );
         Ok(Download(reply.file.ok_or(missing)?, PauseLimit::new(self.0.call_timeout())))
     }
 }

@@ -14,9 +14,9 @@ pub use page::{Page, SyncRequest, VoiceFormat};
 pub use received::{Message, Origin};
 
 use crate::client::Client;
-use crate::input::{self, Problem};
+use crate::input;
 use crate::raw::{limits::sync_msg as limits, op, types};
-use crate::{Error, ExternalUserId, MsgId, OpenKfid};
+use crate::{Bilingual, Error, ExternalUserId, MsgId, OpenKfid};
 
 /// Messages: [`Client::message`].
 #[derive(Clone, Copy, Debug)]
@@ -163,7 +163,7 @@ impl<'a> Messages<'a> {
             }),
         };
         if body.text.is_none() && body.msgmenu.is_none() {
-            return Err(input::refuse("message", Problem::Malformed { expected: "a text or a menu" }));
+            return Err(input::malformed(Bilingual::fixed("message", "消息"), "a text or a menu", "是文本或菜单"));
         }
         let reply = self.client.call(&op::SendMsgOnEvent { body }).await?;
         Ok(sent_msgid(reply.msgid, msgid))

@@ -142,7 +142,7 @@ impl SessionStates<'_> {
         };
         let reply = self.0.call(&op::ServiceStateGet { body }).await?;
         // "Untreated" would be a state to send in.
-        let missing = Error::BadReply { operation: "service_state_get", problem: "no service_state" };
+        let missing = Error::lacks("service_state_get", "service_state");
         Ok(ServiceState {
             state: reply.service_state.map(SessionState).ok_or(missing)?,
             // Errors show it.

@@ -5,7 +5,7 @@ use crate::input::{self, Problem};
 use crate::message::event::StopType;
 use crate::open_number::open_number;
 use crate::raw::{limits::servicer_add as limits, op, types};
-use crate::{ErrCode, Error, OpenKfid};
+use crate::{Bilingual, ErrCode, Error, OpenKfid};
 
 /// Servicers: [`Client::servicer`].
 #[derive(Clone, Copy, Debug)]
@@ -188,7 +188,7 @@ fn lists(open_kfid: &OpenKfid, ids: impl IntoIterator<Item = ServicerId>) -> Res
         }
     }
     if members.is_empty() && departments.is_empty() {
-        return Err(input::refuse("servicers", Problem::Empty));
+        return Err(input::refuse(Bilingual::fixed("servicers", "接待人员列表"), Problem::Empty));
     }
     input::items("userid_list", members.len(), limits::USERID_LIST_MAX_ITEMS)?;
     input::items("department_id_list", departments.len(), limits::DEPARTMENT_ID_LIST_MAX_ITEMS)?;

@@ -25,7 +25,7 @@ use jiff::tz::Offset;
 use crate::client::Client;
 use crate::input::{self, Problem};
 use crate::raw::{op, types};
-use crate::{Error, OpenKfid};
+use crate::{Bilingual, Error, OpenKfid};
 
 /// Daily figures: [`Client::statistic`].
 ///
@@ -257,21 +257,21 @@ fn times(days: &RangeInclusive<Date>) -> Result<(i64, i64), Error> {
         return Err(input::refuse("days", Problem::Empty));
     }
     let days = usize::try_from((end - start) / SECONDS_PER_DAY).unwrap_or(usize::MAX).saturating_add(1);
-    input::days("days", days, MOST_DAYS)?;
+    input::days(DAYS, days, MOST_DAYS)?;
     Ok((start, end))
 }
+
+const DAYS: Bilingual = Bilingual::fixed("days", "天数");
 
 const SECONDS_PER_DAY: i64 = 86_400;
 
 fn midnight(date: Date) -> Result<i64, Error> {
     let timestamp = CHINA.to_timestamp(date.at(0, 0, 0, 0));
-    timestamp
-        .map(Timestamp::as_second)
-        .map_err(|_| input::refuse("days", Problem::Malformed { expected: "within the calendar" }))
+    timestamp.map(Timestamp::as_second).map_err(|_| input::malformed(DAYS, "within the calendar", "在日历范围内"))
 }
 
 fn day<R, T: From<R>>(operation: &'static str, stat_time: Option<i64>, figures: Option<R>) -> Result<Day<T>, Error> {
-    let stat_time = stat_time.ok_or(Error::BadReply { operation, problem: "no stat_time" })?;
+    let stat_time = stat_time.ok_or(Error::lacks(operation, "stat_time"))?;
     Ok(Day { date: date_in_china(stat_time), figures: figures.map(T::from) })
 }
 

@@ -302,9 +302,7 @@ impl Load {
     async fn fetch(&self) -> Result<IssuedToken, Error> {
         let limit = defaults::TOKEN_LOAD_TIMEOUT;
         match timeout(limit, self.shared.source.fetch(self.rejected.as_deref())).await {
-            Ok(Ok(issued)) if issued.token.expose().is_empty() => {
-                Err(Error::BadReply { operation: "gettoken", problem: "no access_token" })
-            }
+            Ok(Ok(issued)) if issued.token.expose().is_empty() => Err(Error::lacks("gettoken", "access_token")),
             Ok(issued) => issued,
             Err(_) => Err(Error::TimedOut { operation: "gettoken", attempts: 0, after: limit }),
         }

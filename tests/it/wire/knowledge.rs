@@ -6,6 +6,7 @@ use wecom_kf::knowledge::{Answer, Intent, IntentFilter, IntentUpdate, Link, Stor
 use wecom_kf::{Client, Error};
 
 use super::{post, server};
+use crate::chinese::assert_chinese;
 
 #[tokio::test]
 async fn groups_are_added_renamed_deleted_and_listed_page_by_page() {
@@ -44,6 +45,7 @@ async fn more_to_come_without_a_new_cursor_is_an_error_and_no_loop() {
         let list = post(&server, "knowledge/list_group", json!({ "limit": 1000 }), reply).await;
         let error = client.knowledge().groups().try_collect::<Vec<_>>().await.unwrap_err();
         assert!(matches!(error, Error::BadReply { operation: "knowledge_list_group", .. }), "{error}");
+        assert_chinese(&error);
         list.assert_calls_async(1).await;
     }
     let (server, client) = server().await;
@@ -180,6 +182,7 @@ async fn bad_input_is_refused_before_a_request_is_made() {
     for (error, expected) in cases {
         let error = error.unwrap_or_else(|| panic!("{expected} was taken"));
         assert!(error.to_string().starts_with(expected), "{error} / {expected}");
+        assert_chinese(&error);
     }
     assert!(many(100).is_ok() && Intent::new(long(200), answer()).is_ok() && Answer::new(long(500)).is_ok());
 }

@@ -11,6 +11,7 @@ use wecom_kf::media::{MediaType, Upload};
 use wecom_kf::{Client, Credentials, ErrCode, Error, IssuedToken, RetryPolicy, raw};
 
 use crate::broken::{ATTEMPT, patient};
+use crate::chinese::assert_chinese;
 use crate::clock::StandingClock;
 use crate::fake::FakeSource;
 
@@ -346,6 +347,7 @@ async fn name_type_and_size_are_checked_before_a_request_is_made() {
     for (media_type, upload, expected) in cases {
         let error = media.upload(media_type, upload).await.unwrap_err();
         assert!(error.to_string().starts_with(expected), "{error} / {expected}");
+        assert_chinese(&error);
     }
     let error = media.uploadimg(sized(JPG, 2 * mb + 1)).await.unwrap_err().to_string();
     assert!(error.starts_with("media has 2097153 bytes, allowed are 5 to 2097152"), "{error}");
@@ -605,7 +607,8 @@ async fn a_server_that_sends_other_bytes_than_it_announces_makes_no_loop_and_no_
         })
         .await;
         let error = server.client.media().download_to("m1", &path).await.unwrap_err();
-        assert!(matches!(&error, Error::BadReply { problem: said, .. } if *said == problem), "{error}");
+        assert!(matches!(&error, Error::BadReply { problem: said, .. } if said.to_string() == problem), "{error}");
+        assert_chinese(&error);
         assert_eq!((server.requests().len(), names_in(&folder).len()), (1, 0), "{problem}");
     }
 }

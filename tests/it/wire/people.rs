@@ -9,6 +9,7 @@ use wecom_kf::upgrade_service::Upgrade;
 use wecom_kf::{ErrCode, Error, ExternalUserId, MsgId, OpenKfid, SessionState};
 
 use super::{CUSTOMER, KF, get, post, server};
+use crate::chinese::assert_chinese;
 
 #[tokio::test]
 async fn servicers_are_added_and_deleted_each_with_an_outcome_of_its_own() {
@@ -278,6 +279,7 @@ async fn bad_input_is_refused_before_a_request_is_made() {
     for (error, expected) in cases {
         let error = error.unwrap_or_else(|| panic!("{expected} was taken"));
         assert!(error.to_string().starts_with(expected), "{error} / {expected}");
+        assert_chinese(&error);
     }
     everything.assert_calls_async(0).await;
 }

@@ -2,8 +2,9 @@
 
 use std::error::Error as StdError;
 use std::sync::Arc;
+use std::time::Duration;
 
-use wecom_kf::Lang;
+use wecom_kf::{Bilingual, Lang};
 
 /// An error of a store.
 ///
@@ -29,26 +30,32 @@ pub enum StoreError {
     /// The stored data is damaged, of another program, or of another version. Repeating does not help: a person must
     /// look at it. The store has not changed it.
     #[error("the data of the store cannot be used: {what}  do: {}", self.remedy(Lang::En), what = .0)]
-    Corrupt(String),
+    Corrupt(Bilingual),
 
     /// The store is in use by another process, and can serve only one.
     #[error("the store is in use: {what}  do: {}", self.remedy(Lang::En), what = .0)]
-    InUse(String),
+    InUse(Bilingual),
 
     /// The store cannot be opened with these settings.
     #[error("bad settings of the store: {what}  do: {}", self.remedy(Lang::En), what = .0)]
-    Settings(String),
+    Settings(Bilingual),
 }
 
 impl StoreError {
-    /// Returns a [`Down`](Self::Down) error, for failures that may pass.
+    /// Returns a [`Down`](Self::Down) error, for failures that may pass. With a [`Bilingual`] it can be read in Chinese.
     pub fn down(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::Down(Arc::from(source.into()))
     }
 
     /// Returns a [`Corrupt`](Self::Corrupt) error, for data that cannot be used.
-    pub fn corrupt(what: impl Into<String>) -> Self {
+    pub fn corrupt(what: impl Into<Bilingual>) -> Self {
         Self::Corrupt(what.into())
+    }
+
+    /// Returns the error of a store that did not answer in time.
+    pub(crate) fn silent(limit: Duration) -> Self {
+        let seconds = limit.as_secs();
+        Self::down(Bilingual::new(format!("no answer within {seconds} s"), format!("{seconds} 秒内没有应答")))
     }
 
     /// Returns what the person on call should do.
@@ -85,12 +92,12 @@ impl StoreError {
     pub fn in_lang(&self, lang: Lang) -> String {
         let what = match (lang, self) {
             (Lang::En, _) => return self.to_string(),
-            (Lang::Zh, Self::Down(source)) => format!("存储不可用：{}", in_one_line(&**source)),
+            (Lang::Zh, Self::Down(source)) => format!("存储不可用：{}", in_chinese(&**source)),
             (Lang::Zh, Self::StaleLease) => "租约已失效，未写入".to_owned(),
             (Lang::Zh, Self::OutOfStep) => "存储的状态与本次提交不衔接，未写入".to_owned(),
-            (Lang::Zh, Self::Corrupt(what)) => format!("存储内容有误：{what}"),
-            (Lang::Zh, Self::InUse(what)) => format!("存储正被占用：{what}"),
-            (Lang::Zh, Self::Settings(what)) => format!("存储配置有误：{what}"),
+            (Lang::Zh, Self::Corrupt(what)) => format!("存储内容有误：{}", what.in_lang(lang)),
+            (Lang::Zh, Self::InUse(what)) => format!("存储正被占用：{}", what.in_lang(lang)),
+            (Lang::Zh, Self::Settings(what)) => format!("存储配置有误：{}", what.in_lang(lang)),
         };
         format!("{what}。处理：{}", self.remedy(lang))
     }
@@ -104,6 +111,41 @@ impl StoreError {
     }
 }
 
+/// A place in the list of parked messages that no page ends at.
+pub(crate) fn no_such_page(after: &str) -> StoreError {
+    StoreError::Settings(Bilingual::new(
+        format!("no such page of parked messages: {after:?}"),
+        format!("暂存消息没有这一页：{after:?}"),
+    ))
+}
+
+#[cfg(any(feature = "redb", feature = "redis"))]
+pub(crate) fn unwritable() -> StoreError {
+    StoreError::corrupt(Bilingual::fixed("a value to be stored cannot be written as JSON", "要保存的值无法写成 JSON"))
+}
+
+/// What was being done when another error came.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}")]
+pub(crate) struct While {
+    pub(crate) what: Bilingual,
+    #[source]
+    pub(crate) source: Arc<dyn StdError + Send + Sync>,
+}
+
+/// An error and its sources in Chinese. The words of other crates have no translation; they are quoted.
+fn in_chinese(error: &(dyn StdError + 'static)) -> String {
+    if let Some(text) = error.downcast_ref::<Bilingual>() {
+        text.in_lang(Lang::Zh).to_owned()
+    } else if let Some(While { what, source }) = error.downcast_ref() {
+        format!("{}：{}", what.in_lang(Lang::Zh), in_chinese(&**source))
+    } else if let Some(error) = error.downcast_ref() {
+        Bilingual::io(error).in_lang(Lang::Zh).to_owned()
+    } else {
+        format!("{:?}", in_one_line(error))
+    }
+}
+
 /// An error and its sources.
 pub(crate) fn in_one_line(error: &dyn StdError) -> String {
     let mut text = error.to_string();
@@ -114,4 +156,105 @@ pub(crate) fn in_one_line(error: &dyn StdError) -> String {
         source = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::path::Path;
+    use std::{fs, io};
+
+    use super::*;
+
+    /// Names that are the same in Chinese. What has a digit, a sign or only capitals is a name, too.
+    const NAMES: [&str; 4] = ["Cluster", "Redis", "Sentinel", "redb"];
+
+    /// The words of a text that are no names, and belong into an English one.
+    pub(crate) fn english_words(text: &str) -> Vec<String> {
+        let is_part = |char: char| char.is_ascii_alphanumeric() || "_-:/.@`".contains(char);
+        let words = text.split(|char| !is_part(char)).map(|word| word.trim_matches([':', '.']));
+        let is_name = |word: &str| {
+            word.contains(|char: char| !char.is_ascii_alphabetic())
+                || word.chars().all(|char| char.is_ascii_uppercase())
+                || NAMES.contains(&word)
+        };
+        words.filter(|word| !word.is_empty() && !is_name(word)).map(str::to_owned).collect()
+    }
+
+    /// Asserts that an error is wholly Chinese.
+    pub(crate) fn assert_chinese(error: &StoreError) {
+        let text = error.in_lang(Lang::Zh);
+        assert_eq!(english_words(&text), [""; 0], "{text}");
+        assert!(text.contains("。处理："), "{text}");
+        assert_eq!(error.in_lang(Lang::En), error.to_string());
+    }
+
+    #[test]
+    fn every_kind_of_error_is_wholly_chinese() {
+        let io = |kind| io::Error::new(kind, "the words of the operating system");
+        let doing =
+            |source| While { what: Bilingual::fixed("cannot open /a", "无法打开 /a"), source: Arc::new(source) };
+        let denied = || io(io::ErrorKind::PermissionDenied);
+        for error in [
+            StoreError::silent(Duration::from_secs(5)),
+            StoreError::down(denied()),
+            StoreError::down(doing(denied())),
+            StoreError::StaleLease,
+            StoreError::OutOfStep,
+            no_such_page("m1"),
+        ] {
+            assert_chinese(&error);
+        }
+        let text = StoreError::down(doing(denied())).in_lang(Lang::Zh);
+        assert!(text.starts_with("存储不可用：无法打开 /a：没有权限。处理："), "{text}");
+        // Nobody has translated these.
+        let text = StoreError::down("words of another crate").in_lang(Lang::Zh);
+        assert!(text.starts_with("存储不可用：\"words of another crate\"。"), "{text}");
+    }
+
+    /// Texts of errors in the sources of the stores: each has a Chinese one, and in that nothing is English.
+    #[test]
+    fn no_text_of_a_store_lacks_its_chinese() {
+        let mut files = Vec::new();
+        list(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store"), &mut files);
+        let mut chinese = 0;
+        for file in files {
+            let source = fs::read_to_string(&file).unwrap();
+            let code = source.split("#[cfg(test)]").next().unwrap();
+            for constructor in ["down", "corrupt", "Corrupt", "InUse", "Settings"] {
+                for text in ["\"", "format!("] {
+                    let only_english = format!("StoreError::{constructor}({text}");
+                    assert!(!code.contains(&only_english), "{}: {only_english}", file.display());
+                }
+            }
+            for line in code.lines().filter(|line| !line.trim_start().starts_with("//")) {
+                for literal in line.split('"').skip(1).step_by(2).filter(|text| is_chinese(text)) {
+                    chinese += 1;
+                    let words = english_words(&without_placeholders(literal));
+                    assert_eq!(words, [""; 0], "{}: {literal}", file.display());
+                }
+            }
+        }
+        assert!(chinese > 40, "{chinese} texts were looked at");
+    }
+
+    fn list(folder: &Path, files: &mut Vec<std::path::PathBuf>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let is_conformance = path.file_stem().is_some_and(|name| name == "conformance" || name == "tests");
+            match path.is_dir() {
+                _ if is_conformance => {}
+                true => list(&path, files),
+                false if path.extension().is_some_and(|extension| extension == "rs") => files.push(path),
+                false => {}
+            }
+        }
+    }
+
+    fn is_chinese(text: &str) -> bool {
+        text.chars().any(|char| ('\u{4e00}'..='\u{9fff}').contains(&char))
+    }
+
+    fn without_placeholders(text: &str) -> String {
+        text.split('{').map(|part| part.split_once('}').map_or(part, |(_, rest)| rest)).collect()
+    }
 }

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use wecom_kf::BoxFuture;
 
+use super::error::no_such_page;
 use super::turns::KeptToken;
 use super::{
     Acquired, Change, Commit, Committed, InboxKey, InboxStore, Lease, Parked, ParkedPage, ParkedQuery, Refresh,
@@ -162,9 +163,7 @@ impl KeptInbox {
 
     fn parked(&self, query: &ParkedQuery) -> Result<ParkedPage, StoreError> {
         let after = match &query.after {
-            Some(after) => {
-                Some(after.parse::<u64>().map_err(|_| StoreError::Settings(format!("no such page: {after}")))?)
-            }
+            Some(after) => Some(after.parse::<u64>().map_err(|_| no_such_page(after))?),
             None => None,
         };
         let now = unix_seconds();

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::stream::BoxStream;
 use redb::Database;
-use wecom_kf::BoxFuture;
+use wecom_kf::{Bilingual, BoxFuture};
 
 use self::commits::Waiting;
 use self::error::{failed, guarded};
@@ -108,7 +108,7 @@ impl Redb {
         Box::pin(async move {
             match tokio::task::spawn_blocking(move || act(&mut shared.inner())).await {
                 Ok(answer) => answer,
-                Err(error) => Err(StoreError::down(error)),
+                Err(error) => Err(ended_early(&error)),
             }
         })
     }
@@ -224,3 +224,8 @@ impl fmt::Debug for Redb {
 
 #[cfg(test)]
 mod tests;
+
+/// A task of the store that panicked, or that the runtime ended.
+fn ended_early(error: &tokio::task::JoinError) -> StoreError {
+    StoreError::down(Bilingual::new(error.to_string(), "存储的任务提前结束"))
+}

@@ -15,6 +15,8 @@ use self::error::{Failure, is_forbidden, without_arguments};
 use self::keys::Keys;
 use self::link::{Link, Waits};
 use self::scripts::{Question, Scripts};
+use wecom_kf::Bilingual;
+
 use super::StoreError;
 
 mod address;
@@ -120,12 +122,18 @@ impl Redis {
         let Some(first) = commands.first().and_then(|command| refused.get(*command)) else { return Ok(()) };
         let (address, commands, why) = (self.0.link.address(), commands.join(", "), without_arguments(first));
         if is_forbidden(first) {
-            return Err(StoreError::Settings(format!(
-                "the Redis at {address} refuses {commands}: {why}; let this user run these commands on the keys of the store"
+            return Err(StoreError::Settings(Bilingual::new(
+                format!(
+                    "the Redis at {address} refuses {commands}: {why}; let this user run these commands on the keys of the store"
+                ),
+                format!("Redis（{address}）拒绝执行 {commands}；请允许该用户对存储的键执行这些命令"),
             )));
         }
         // It is a replica, is short of memory, or is starting: that may pass.
-        Err(StoreError::down(format!("the Redis at {address} refuses {commands}: {why}")))
+        Err(StoreError::down(Bilingual::new(
+            format!("the Redis at {address} refuses {commands}: {why}"),
+            format!("Redis（{address}）拒绝执行 {commands}"),
+        )))
     }
 
     async fn try_commands_on(&self, keys: Vec<String>) -> Result<Vec<(String, String)>, StoreError> {

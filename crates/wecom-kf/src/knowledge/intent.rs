@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use crate::Error;
 use crate::input::{self, Problem};
 use crate::raw::{limits::knowledge_add_intent as limits, types};
+use crate::{Bilingual, Error};
 
 /// An intent to store: a question, other ways to ask it, and the answer.
 #[derive(Clone, PartialEq)]
@@ -91,7 +91,7 @@ impl IntentUpdate {
 
     pub(super) fn into_body(self, intent_id: &str) -> Result<types::KnowledgeModIntentRequest, Error> {
         if self == Self::default() {
-            return Err(input::refuse("update", Problem::Empty));
+            return Err(input::refuse(Bilingual::fixed("update", "要修改的内容"), Problem::Empty));
         }
         Ok(types::KnowledgeModIntentRequest {
             intent_id: intent_id.to_owned(),

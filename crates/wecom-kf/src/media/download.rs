@@ -20,7 +20,7 @@ use super::Media;
 use super::pause::{PauseLimit, TooLong};
 use crate::raw::media::{Download as RawDownload, Range};
 use crate::raw::{self, limits::media_upload, op};
-use crate::{ErrCode, Error, defaults};
+use crate::{Bilingual, ErrCode, Error, defaults};
 
 /// A file on its way: a stream of its bytes, and what WeCom says of it.
 ///
@@ -96,8 +96,8 @@ fn is_too_long(error: &Error) -> bool {
     matches!(error, Error::NoAnswer { source, .. } if matches!(**source, raw::Error::TooLong { .. }))
 }
 
-fn bad_reply(problem: &'static str) -> Error {
-    Error::BadReply { operation: op::MEDIA_GET.id, problem }
+fn bad_reply(en: &'static str, zh: &'static str) -> Error {
+    Error::bad_reply(op::MEDIA_GET.id, Bilingual::fixed(en, zh))
 }
 
 /// A file that was fetched. Its Debug hides the names.
@@ -306,7 +306,7 @@ impl<'a> Fetch<'a> {
         self.file_name = download.file_name().or(self.file_name.take());
         let total = match download.0.part() {
             Some((first, total)) if first == self.written => total,
-            Some(_) => return Err(bad_reply("another range than was asked for")),
+            Some(_) => return Err(bad_reply("another range than was asked for", "返回的不是所请求的字节范围")),
             None => {
                 self.begin_anew().await.map_err(cannot_write)?;
                 download.length()
@@ -336,10 +336,14 @@ impl<'a> Fetch<'a> {
         self.file.flush().await.map_err(cannot_write)?;
         match total {
             // Asking on would get the same for ever.
-            Some(total) if self.written < total && self.written == before => Err(bad_reply("a part without a byte")),
+            Some(total) if self.written < total && self.written == before => {
+                Err(bad_reply("a part without a byte", "分段没有内容"))
+            }
             Some(total) if self.written < total => Ok(Read::Part),
-            Some(total) if self.written > total => Err(bad_reply("more bytes than it announced")),
-            None if download.0.part().is_some() => Err(bad_reply("a part without the length of the whole")),
+            Some(total) if self.written > total => Err(bad_reply("more bytes than it announced", "内容比声明的长")),
+            None if download.0.part().is_some() => {
+                Err(bad_reply("a part without the length of the whole", "分段没有给出总长度"))
+            }
             _ => Ok(Read::Whole),
         }
     }

@@ -8,10 +8,10 @@ use bytes::Bytes;
 use futures_util::{TryStream, TryStreamExt};
 use tokio::io::AsyncReadExt;
 
-use crate::Error;
 use crate::input::{self, Problem};
 use crate::raw::limits::{media_upload, media_uploadimg};
 use crate::raw::{self, media::Upload as RawUpload};
+use crate::{Bilingual, Error};
 
 /// What kind of file it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -47,12 +47,12 @@ impl MediaType {
     }
 
     /// What a file of this kind must be, if it is told by its first bytes or its name.
-    fn expected(self) -> &'static str {
+    fn expected(self) -> Bilingual {
         match self {
-            Self::Image => "a JPG or PNG",
-            Self::Voice => "an AMR",
-            Self::Video => "an MP4",
-            Self::File => "a file",
+            Self::Image => Bilingual::fixed("a JPG or PNG", "是 JPG 或 PNG"),
+            Self::Voice => Bilingual::fixed("an AMR", "是 AMR"),
+            Self::Video => Bilingual::fixed("an MP4", "是 MP4"),
+            Self::File => Bilingual::fixed("a file", "是文件"),
         }
     }
 }
@@ -148,9 +148,10 @@ impl Upload {
     fn into_raw(self, media_type: MediaType) -> Result<RawUpload, Error> {
         // It stands in a header, between quotes.
         if self.file_name.is_empty() || self.file_name.chars().any(char::is_control) {
-            return Err(input::refuse(
-                "file name",
-                Problem::Malformed { expected: "a name without control characters" },
+            return Err(input::malformed(
+                Bilingual::fixed("file name", "文件名"),
+                "a name without control characters",
+                "非空且不含控制字符",
             ));
         }
         let content_type = self.content_type(media_type).ok_or_else(|| {

@@ -256,8 +256,8 @@ impl Location {
     ///
     /// One of them is outside of that, or no number.
     pub fn new(latitude: f64, longitude: f64) -> Result<Self, Error> {
-        degrees("latitude", latitude, 90.0, "from -90 to 90")?;
-        degrees("longitude", longitude, 180.0, "from -180 to 180")?;
+        degrees("latitude", latitude, 90.0, "from -90 to 90", "在 -90 到 90 之间")?;
+        degrees("longitude", longitude, 180.0, "from -180 to 180", "在 -180 到 180 之间")?;
         Ok(Self(types::SendRequestLocation { latitude, longitude, name: None, address: None }))
     }
 
@@ -274,10 +274,10 @@ impl Location {
     }
 }
 
-fn degrees(what: &'static str, degrees: f64, most: f64, expected: &'static str) -> Result<(), Error> {
+fn degrees(what: &'static str, degrees: f64, most: f64, en: &'static str, zh: &'static str) -> Result<(), Error> {
     match degrees.abs() <= most {
         true => Ok(()),
-        false => Err(input::refuse(what, Problem::Malformed { expected })),
+        false => Err(input::malformed(what, en, zh)),
     }
 }
 
@@ -285,6 +285,6 @@ fn web_url(what: &'static str, url: &str, limit: usize) -> Result<(), Error> {
     input::bytes(what, url, limit)?;
     match url.starts_with("http://") || url.starts_with("https://") {
         true => Ok(()),
-        false => Err(input::refuse(what, Problem::Malformed { expected: "begun with http:// or https://" })),
+        false => Err(input::malformed(what, "begun with http:// or https://", "以 http:// 或 https:// 开头")),
     }
 }

@@ -6,7 +6,9 @@ use std::sync::{MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-use super::{Inner, Redb, Shared, tables};
+use wecom_kf::Bilingual;
+
+use super::{Inner, Redb, Shared, ended_early, tables};
 use crate::store::{Commit, Lease, StoreError};
 
 /// A commit that is to be written.
@@ -35,8 +37,10 @@ impl Redb {
             inner.commit_all(waiting);
         });
         // When it has ended it no longer keeps the file open.
-        writing.await.map_err(StoreError::down)?;
-        answered.await.unwrap_or_else(|_| Err(StoreError::down("the process is ending")))
+        writing.await.map_err(|error| ended_early(&error))?;
+        answered
+            .await
+            .unwrap_or_else(|_| Err(StoreError::down(Bilingual::fixed("the process is ending", "进程正在结束"))))
     }
 }
 

@@ -3,42 +3,36 @@
 use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
+
+use wecom_kf::{Bilingual, Lang};
 
 use crate::store::StoreError;
+use crate::store::error::While;
 
 /// Runs a call of redb. On a damaged file redb may panic: that is damage too, and must not end the task that asked.
 ///
 /// The panic's message is left out, since it may quote what is stored.
 pub(super) fn guarded<T>(path: &Path, act: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
     let outcome = catch_unwind(AssertUnwindSafe(act));
-    let outcome = outcome.unwrap_or_else(|_| Err(StoreError::corrupt("the file is damaged: redb panicked over it")));
+    let outcome = outcome.unwrap_or_else(|_| Err(damaged("redb panicked over it")));
     outcome.map_err(|error| at(path, error))
 }
 
 /// Adds the path to what has none yet.
 fn at(path: &Path, error: StoreError) -> StoreError {
+    let path = path.display();
+    let after_path = |what: &Bilingual| {
+        Bilingual::new(format!("{path}: {}", what.in_lang(Lang::En)), format!("{path}：{}", what.in_lang(Lang::Zh)))
+    };
     match error {
-        StoreError::Corrupt(what) => StoreError::Corrupt(format!("{}: {what}", path.display())),
-        StoreError::InUse(what) => StoreError::InUse(format!("{}: {what}", path.display())),
-        StoreError::Down(source) => StoreError::down(AtPath(path.to_owned(), source)),
+        StoreError::Corrupt(what) => StoreError::Corrupt(after_path(&what)),
+        StoreError::InUse(what) => StoreError::InUse(after_path(&what)),
+        StoreError::Down(source) => {
+            let what = Bilingual::new(format!("cannot use {path}"), format!("无法使用 {path}"));
+            StoreError::down(While { what, source })
+        }
         other => other,
-    }
-}
-
-#[derive(Debug)]
-struct AtPath(PathBuf, Arc<dyn std::error::Error + Send + Sync>);
-
-impl fmt::Display for AtPath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot use {}", self.0.display())
-    }
-}
-
-impl std::error::Error for AtPath {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&*self.1)
     }
 }
 
@@ -54,14 +48,51 @@ pub(super) fn failed(error: impl Into<redb::Error>) -> StoreError {
         | redb::Error::TableIsMultimap(_)
         | redb::Error::TableIsNotMultimap(_)
         | redb::Error::TableDoesNotExist(_)) => damaged(&error),
-        redb::Error::UpgradeRequired(version) => StoreError::corrupt(format!(
-            "the file has version {version} of redb's file format, which this version of redb cannot read"
+        redb::Error::UpgradeRequired(version) => StoreError::corrupt(Bilingual::new(
+            format!("the file has version {version} of redb's file format, which this version of redb cannot read"),
+            format!("文件采用 redb 文件格式的第 {version} 版，当前的 redb 无法读取"),
         )),
-        redb::Error::DatabaseAlreadyOpen => StoreError::InUse("the file is open already".to_owned()),
-        other => StoreError::down(other),
+        redb::Error::DatabaseAlreadyOpen => {
+            StoreError::InUse(Bilingual::fixed("the file is open already", "文件已被打开"))
+        }
+        redb::Error::Io(error) => StoreError::down(error),
+        redb::Error::PreviousIo => StoreError::down(Bilingual::fixed(
+            "reading or writing failed before, so redb does nothing more with the file",
+            "此前读写出错，redb 不再使用该文件",
+        )),
+        other => StoreError::down(Bilingual::new(other.to_string(), "redb 内部出错")),
     }
 }
 
 fn damaged(what: &(impl fmt::Display + ?Sized)) -> StoreError {
-    StoreError::corrupt(format!("the file is damaged: {what}"))
+    StoreError::corrupt(Bilingual::new(format!("the file is damaged: {what}"), "文件已损坏"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::error::tests::assert_chinese;
+
+    #[test]
+    fn whatever_redb_says_is_told_wholly_in_chinese() {
+        let io = |kind| redb::Error::Io(io::Error::new(kind, "the words of the operating system"));
+        for error in [
+            redb::Error::Corrupted("invalid checksum".to_owned()),
+            io(io::ErrorKind::UnexpectedEof),
+            io(io::ErrorKind::InvalidData),
+            io(io::ErrorKind::StorageFull),
+            redb::Error::TableIsMultimap("meta".to_owned()),
+            redb::Error::TableDoesNotExist("meta".to_owned()),
+            redb::Error::UpgradeRequired(1),
+            redb::Error::DatabaseAlreadyOpen,
+            redb::Error::PreviousIo,
+            redb::Error::ValueTooLarge(5_000_000_000),
+        ] {
+            let path = Path::new("/var/lib/bot/inbox.redb");
+            assert_chinese(&guarded::<()>(path, || Err(failed(error))).unwrap_err());
+        }
+        let full = guarded::<()>(Path::new("/a.redb"), || Err(failed(io(io::ErrorKind::StorageFull)))).unwrap_err();
+        let text = full.in_lang(Lang::Zh);
+        assert!(text.starts_with("存储不可用：无法使用 /a.redb：磁盘空间不足。"), "{text}");
+    }
 }

@@ -3,14 +3,18 @@
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use redb::backends::FileBackend;
 use redb::{Database, DatabaseError, StorageError};
+
+use wecom_kf::{Bilingual, Lang};
 
 use super::error::{failed, guarded};
 use super::tables;
 use crate::clock::unix_seconds;
 use crate::store::StoreError;
+use crate::store::error::While;
 
 /// Pages of the file that are kept in memory, in bytes: little is read twice.
 const CACHE: usize = 4 << 20;
@@ -38,7 +42,9 @@ pub(super) fn open(path: &Path, missing: Missing) -> Result<Database, StoreError
             return Ok(database);
         }
     }
-    Err(StoreError::InUse(format!("another process is creating {}", path.display())))
+    let path = path.display();
+    let (en, zh) = (format!("another process is creating {path}"), format!("另一个进程正在创建 {path}"));
+    Err(StoreError::InUse(Bilingual::new(en, zh)))
 }
 
 /// Returns `None` if the file changed meanwhile.
@@ -46,7 +52,9 @@ fn open_once(path: &Path, missing: Missing) -> Result<Option<Database>, StoreErr
     match find(path)? {
         None => match missing {
             Missing::Create => create(path),
-            Missing::Fail => guarded(path, || Err(StoreError::down("the file is gone"))),
+            Missing::Fail => {
+                guarded(path, || Err(StoreError::down(Bilingual::fixed("the file is gone", "文件已不在"))))
+            }
         },
         Some(file) if length(&file, path)? == 0 => {
             warn_of_cold_start(path);
@@ -85,15 +93,23 @@ fn find(path: &Path) -> Result<Option<File>, StoreError> {
 fn check_ours(path: &Path, metadata: &Metadata) -> Result<(), StoreError> {
     let kind = metadata.file_type();
     let problem = if kind.is_symlink() {
-        "is a symbolic link, which somebody else may point anywhere; use the path that it leads to"
+        Bilingual::fixed(
+            "is a symbolic link, which somebody else may point anywhere; use the path that it leads to",
+            "是符号链接，他人可以改变其指向；请使用它指向的路径",
+        )
     } else if !kind.is_file() {
-        "is not a regular file; use the path of a file"
+        Bilingual::fixed("is not a regular file; use the path of a file", "不是普通文件；请使用文件的路径")
     } else if !is_our_own(metadata) {
-        "belongs to another user and group; give it to the user of this process, or run the process as its owner"
+        Bilingual::fixed(
+            "belongs to another user and group; give it to the user of this process, or run the process as its owner",
+            "属于其他用户和组；请将其属主改为本进程的用户，或以其属主运行本进程",
+        )
     } else {
         return Ok(());
     };
-    Err(StoreError::Settings(format!("{} {problem}", path.display())))
+    let (en, zh) = (problem.in_lang(Lang::En), problem.in_lang(Lang::Zh));
+    let path = path.display();
+    Err(StoreError::Settings(Bilingual::new(format!("{path} {en}"), format!("{path} {zh}"))))
 }
 
 #[cfg(unix)]
@@ -140,7 +156,10 @@ fn look(file: &File) -> Result<Look, StoreError> {
             if is_unfinished(file).map_err(StoreError::down)? {
                 return Ok(Look::Unmarked);
             }
-            Err(StoreError::corrupt(format!("this is no file of redb, or its beginning is damaged ({error})")))
+            Err(StoreError::corrupt(Bilingual::new(
+                format!("this is no file of redb, or its beginning is damaged ({error})"),
+                "不是 redb 的文件，或文件开头已损坏",
+            )))
         }
         Err(error) => Err(failed(error)),
     }
@@ -271,9 +290,7 @@ fn length(file: &File, path: &Path) -> Result<u64, StoreError> {
 }
 
 fn unopened(path: &Path, error: io::Error) -> StoreError {
-    StoreError::down(Unopened(path.to_owned(), error))
+    let path = path.display();
+    let what = Bilingual::new(format!("cannot open {path}"), format!("无法打开 {path}"));
+    StoreError::down(While { what, source: Arc::new(error) })
 }
-
-#[derive(Debug, thiserror::Error)]
-#[error("cannot open {}", .0.display())]
-struct Unopened(PathBuf, #[source] io::Error);

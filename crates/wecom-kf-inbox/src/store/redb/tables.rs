@@ -8,8 +8,11 @@ use redb::{
 };
 use serde::{Deserialize, Serialize};
 
+use wecom_kf::Bilingual;
+
 use super::error::failed;
 use crate::clock::unix_seconds;
+use crate::store::error::{no_such_page, unwritable};
 use crate::store::{Commit, Committed, Parked, ParkedOnly, ParkedPage, ParkedQuery, StoreError, Writes};
 
 /// The format of these tables and of their values. The types of the keys are stored alike by every version of redb: format
@@ -56,12 +59,21 @@ pub(super) fn check(database: &impl ReadableDatabase) -> Result<(), StoreError> 
     let others = read.list_tables().map_err(failed)?.any(|table| table.name() != META.name());
     match format {
         Some(FORMAT) => Ok(()),
-        Some(newer) if newer > FORMAT => Err(StoreError::corrupt(format!(
-            "the file has format {newer}, and this version of wecom-kf-inbox knows {FORMAT}; use a later version"
+        Some(newer) if newer > FORMAT => Err(StoreError::corrupt(Bilingual::new(
+            format!(
+                "the file has format {newer}, and this version of wecom-kf-inbox knows {FORMAT}; use a later version"
+            ),
+            format!("文件的格式为 {newer}，本版本的 wecom-kf-inbox 只支持 {FORMAT}；请使用更新的版本"),
         ))),
-        Some(older) => Err(StoreError::corrupt(format!(
-            "the file has format {older}, of an unpublished version of wecom-kf-inbox, and this one knows {FORMAT}; \
-             move the file away, and begin with an empty one and `ColdStart::Since`"
+        Some(older) => Err(StoreError::corrupt(Bilingual::new(
+            format!(
+                "the file has format {older}, of an unpublished version of wecom-kf-inbox, and this one knows {FORMAT}; \
+                 move the file away, and begin with an empty one and `ColdStart::Since`"
+            ),
+            format!(
+                "文件的格式为 {older}，来自 wecom-kf-inbox 未发布的版本，本版本只支持 {FORMAT}；请移走该文件，用空文件和 \
+                 `ColdStart::Since` 重新开始"
+            ),
         ))),
         None if others => Err(foreign(&"it has tables of another program")),
         None => Ok(()),
@@ -69,7 +81,10 @@ pub(super) fn check(database: &impl ReadableDatabase) -> Result<(), StoreError> 
 }
 
 fn foreign(why: &impl std::fmt::Display) -> StoreError {
-    StoreError::corrupt(format!("this is a redb database, but not a store of wecom-kf-inbox: {why}"))
+    StoreError::corrupt(Bilingual::new(
+        format!("this is a redb database, but not a store of wecom-kf-inbox: {why}"),
+        "这是 redb 数据库，但不是 wecom-kf-inbox 的存储",
+    ))
 }
 
 /// Creates our tables in a new file, and refuses a file of others.
@@ -101,12 +116,17 @@ fn place(places: &impl ReadableTable<&'static str, &'static [u8]>, key: &str) ->
 
 fn decoded<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, StoreError> {
     // serde's message could quote what customers wrote.
-    serde_json::from_slice(json)
-        .map_err(|error| StoreError::corrupt(format!("a value cannot be read, at column {} of it", error.column())))
+    serde_json::from_slice(json).map_err(|error| {
+        let column = error.column();
+        StoreError::corrupt(Bilingual::new(
+            format!("a value cannot be read, at column {column} of it"),
+            format!("有一个值无法读取，位置在其第 {column} 列"),
+        ))
+    })
 }
 
 fn encoded(value: &impl Serialize) -> Result<Vec<u8>, StoreError> {
-    serde_json::to_vec(value).map_err(StoreError::down)
+    serde_json::to_vec(value).map_err(|_| unwritable())
 }
 
 fn all(inbox: u64) -> RangeInclusive<(u64, u64)> {
@@ -330,10 +350,6 @@ pub(super) fn parked(database: &Database, key: &str, query: &ParkedQuery) -> Res
         }
     }
     Ok(ParkedPage::new(items, last.filter(|_| has_more)))
-}
-
-fn no_such_page(after: &str) -> StoreError {
-    StoreError::Settings(format!("no such page of parked messages: {after:?}"))
 }
 
 /// The numbers of those that are asked for, one more than fit the page.

@@ -370,7 +370,7 @@ async fn outcome(path: &Path) -> String {
 
 fn told(error: &StoreError) -> String {
     match error {
-        StoreError::Corrupt(what) if what.contains("bad.redb") => "damage".to_owned(),
+        StoreError::Corrupt(what) if what.to_string().contains("bad.redb") => "damage".to_owned(),
         other => format!("{other:?}"),
     }
 }

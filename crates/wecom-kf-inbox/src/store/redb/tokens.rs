@@ -3,6 +3,7 @@
 use wecom_kf::BoxFuture;
 
 use super::{Inner, Redb, tables};
+use crate::store::error::unwritable;
 use crate::store::turns::{KeptToken, TokenRecord};
 use crate::store::{Refresh, StoreError, TokenKey, TokenOutcome, TokenStore, TokenTurn, TokenWish};
 
@@ -24,7 +25,7 @@ impl Inner {
     fn finish(&mut self, refresh: &Refresh, outcome: &TokenOutcome) -> Result<(), StoreError> {
         let mut kept = self.tokens.get(&refresh.key).cloned().unwrap_or_default();
         kept.finish(refresh, outcome)?;
-        let json = serde_json::to_vec(&kept.record()).map_err(StoreError::down)?;
+        let json = serde_json::to_vec(&kept.record()).map_err(|_| unwritable())?;
         self.with(|database| tables::put_token(database, refresh.key.as_str(), &json))?;
         self.tokens.insert(refresh.key.clone(), kept);
         Ok(())

@@ -11,6 +11,8 @@ use ::redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerTyp
 use ::redis::{Client, ConnectionInfo, IntoConnectionInfo, RedisError, RedisResult};
 
 #[cfg(feature = "redis-cluster")]
+use wecom_kf::Bilingual;
+
 use super::Redis;
 use super::connect::Connector;
 use crate::store::StoreError;
@@ -136,14 +138,15 @@ impl RedisAddress {
             Place::Cluster(urls) => cluster(&urls, certificates),
             #[cfg(feature = "redis-sentinel")]
             Place::Sentinel(urls, primary) => sentinel(&urls, &primary, certificates),
-            _ if has_certificates => {
-                Err(StoreError::Settings("a client of the redis crate brings its own certificates".to_owned()))
-            }
+            _ if has_certificates => Err(StoreError::Settings(Bilingual::fixed(
+                "a client of the redis crate brings its own certificates",
+                "以 Redis 客户端对象连接时，证书应在该对象中设置",
+            ))),
             Place::Client(client) => Ok(single(*client)),
             #[cfg(feature = "redis-cluster")]
-            Place::ClusterClient(client) => Ok((Connector::Cluster(*client, Vec::new()), "(cluster)".to_owned())),
+            Place::ClusterClient(client) => Ok((Connector::Cluster(*client, Vec::new()), "(Redis Cluster)".to_owned())),
             #[cfg(feature = "redis-sentinel")]
-            Place::SentinelClient(client) => Ok((Connector::Sentinel((*client).into()), "(sentinel)".to_owned())),
+            Place::SentinelClient(client) => Ok((Connector::Sentinel((*client).into()), "(Redis Sentinel)".to_owned())),
         }
     }
 }
@@ -216,7 +219,7 @@ fn cluster(urls: &[String], certificates: &Certificates) -> Result<(Connector, S
         None => builder,
     };
     match builder.build() {
-        Ok(client) => Ok((Connector::Cluster(client, nodes), format!("{address} (cluster)"))),
+        Ok(client) => Ok((Connector::Cluster(client, nodes), format!("{address} (Redis Cluster)"))),
         Err(error) => Err(StoreError::Settings(bad_url("", &error))),
     }
 }
@@ -227,11 +230,14 @@ fn sentinel(urls: &[String], primary: &str, certificates: &Certificates) -> Resu
     let sentinels = urls.iter().map(|url| parsed(url)).collect::<Result<Vec<_>, _>>()?;
     let primary_info = parsed(primary)?;
     let (ConnectionAddr::Tcp(name, _) | ConnectionAddr::TcpTls { host: name, .. }) = primary_info.addr() else {
-        return Err(StoreError::Settings("the URL of the primary must have its name as the host".to_owned()));
+        return Err(StoreError::Settings(Bilingual::fixed(
+            "the URL of the primary must have its name as the host",
+            "主节点的 URL 须以其名称作为主机名",
+        )));
     };
     let address = sentinels.iter().map(shown).collect::<Vec<_>>().join(", ");
     match sentinel_client(name, &sentinels, &primary_info, certificates) {
-        Ok(client) => Ok((Connector::Sentinel(client.into()), format!("{address} (sentinels of {name})"))),
+        Ok(client) => Ok((Connector::Sentinel(client.into()), format!("{address} (Redis Sentinel, {name})"))),
         Err(error) => Err(StoreError::Settings(bad_url(primary, &error))),
     }
 }
@@ -302,12 +308,18 @@ fn is_tls(info: &ConnectionInfo) -> bool {
 }
 
 /// The URL may hold a password, and is not shown.
-fn bad_url(url: &str, error: &RedisError) -> String {
+fn bad_url(url: &str, error: &RedisError) -> Bilingual {
     let is_tls = ["rediss:", "valkeys:"].iter().any(|scheme| url.starts_with(scheme));
     if is_tls && cfg!(not(feature = "redis-rustls")) {
-        return "the URL of the Redis asks for TLS; build wecom-kf-inbox with the feature redis-rustls".to_owned();
+        return Bilingual::fixed(
+            "the URL of the Redis asks for TLS; build wecom-kf-inbox with the feature redis-rustls",
+            "Redis 的 URL 要求使用 TLS；构建 wecom-kf-inbox 时请启用 redis-rustls",
+        );
     }
     // Without a detail it is a fixed text.
     let what = if error.detail().is_none() { error.to_string() } else { "it cannot be read".to_owned() };
-    format!("the URL of the Redis: {what}; it should be like redis://:PASSWORD@127.0.0.1:6379/0")
+    Bilingual::new(
+        format!("the URL of the Redis: {what}; it should be like redis://:PASSWORD@127.0.0.1:6379/0"),
+        "Redis 的 URL 无法识别；应形如 redis://:PASSWORD@127.0.0.1:6379/0",
+    )
 }

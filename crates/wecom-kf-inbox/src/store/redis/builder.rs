@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use wecom_kf::Bilingual;
+
 use super::address::{Certificates, RedisAddress};
 use super::keys::{Keys, PREFIX};
 use super::link::Link;
@@ -82,12 +84,18 @@ impl RedisBuilder {
     }
 
     fn build(self) -> Result<Redis, StoreError> {
-        let settings = |what: &str| StoreError::Settings(what.to_owned());
+        let settings = |en, zh| StoreError::Settings(Bilingual::fixed(en, zh));
         if self.prefix.contains(['{', '}']) {
-            return Err(settings("the key prefix must not contain braces, by which a cluster places keys"));
+            return Err(settings(
+                "the key prefix must not contain braces, by which a cluster places keys",
+                "键前缀不能含花括号，集群据此分配键",
+            ));
         }
         if self.name.as_ref().is_some_and(|name| !name.chars().all(|char| char.is_ascii_graphic())) {
-            return Err(settings("the name of the connection may contain only ASCII letters, digits and signs"));
+            return Err(settings(
+                "the name of the connection may contain only ASCII letters, digits and signs",
+                "连接名称只能含 ASCII 字母、数字和符号",
+            ));
         }
         let (connector, address) = self.address.connector(&self.certificates)?;
         let link = Link::new(connector, address, self.name, self.replicas);

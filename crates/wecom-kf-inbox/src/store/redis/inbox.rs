@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::stream::BoxStream;
-use wecom_kf::BoxFuture;
+use wecom_kf::{Bilingual, BoxFuture};
 
 use super::{Question, Redis, limit_in_ms, optional};
 use crate::clock::unix_seconds;
+use crate::store::error::{no_such_page, unwritable};
 use crate::store::{
     Acquired, Change, Commit, Committed, Generation, InboxKey, InboxStore, Lease, Parked, ParkedOnly, ParkedPage,
     ParkedQuery, Renewed, StoreError, Writes,
@@ -49,7 +50,12 @@ impl Redis {
     async fn load(&self, key: &InboxKey) -> Result<Option<Committed>, StoreError> {
         let question = self.about(&self.0.scripts.load, key);
         let (state, ids): (Vec<Option<String>>, BTreeMap<u64, String>) = self.ask(&question).await?;
-        committed(state, ids).map_err(|what| StoreError::corrupt(format!("the state of {key} has no valid {what}")))
+        committed(state, ids).map_err(|what| {
+            StoreError::corrupt(Bilingual::new(
+                format!("the state of {key} has no valid {what}"),
+                format!("{key} 的状态中 {what} 无效"),
+            ))
+        })
     }
 
     async fn commit(&self, lease: &Lease, commit: &Commit) -> Result<(), StoreError> {
@@ -94,7 +100,7 @@ impl Redis {
         };
         let after = query.after.as_deref().unwrap_or_default();
         if !after.is_empty() && after.parse::<u64>().is_err() {
-            return Err(StoreError::Settings(format!("no such page of parked messages: {after:?}")));
+            return Err(no_such_page(after));
         }
         let limit = query.limit.clamp(1, PAGE_MOST);
         let mut question = self.about(&self.0.scripts.parked, key);
@@ -107,8 +113,12 @@ impl Redis {
         let now = unix_seconds();
         let mut items = Vec::new();
         for (_, is_wished, json) in found {
-            let parked: Parked = serde_json::from_str(&json)
-                .map_err(|_| StoreError::corrupt(format!("a parked message of {key} cannot be read")))?;
+            let parked: Parked = serde_json::from_str(&json).map_err(|_| {
+                StoreError::corrupt(Bilingual::new(
+                    format!("a parked message of {key} cannot be read"),
+                    format!("{key} 的一条暂存消息无法读取"),
+                ))
+            })?;
             if parked.keep_until >= now {
                 items.push(Parked { is_wished: is_wished == 1, ..parked });
             }
@@ -130,11 +140,16 @@ impl Redis {
 }
 
 fn json(value: &impl serde::Serialize) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|_| StoreError::corrupt("a value to be stored cannot be written as JSON"))
+    serde_json::to_string(value).map_err(|_| unwritable())
 }
 
 fn number<T: std::str::FromStr>(text: &str, key: &InboxKey) -> Result<T, StoreError> {
-    text.parse().map_err(|_| StoreError::corrupt(format!("a number in the state of {key} is none")))
+    text.parse().map_err(|_| {
+        StoreError::corrupt(Bilingual::new(
+            format!("a number in the state of {key} is none"),
+            format!("{key} 的状态中有一个数字无效"),
+        ))
+    })
 }
 
 /// Reads what `load.lua` returns. An error names the field.

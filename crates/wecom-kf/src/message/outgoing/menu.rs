@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Outgoing, Problem, hidden, limits, types, web_url};
-use crate::{Error, input};
+use crate::{Bilingual, Error, input};
 
 /// A menu: a head, up to ten items, a tail.
 ///
@@ -25,7 +25,7 @@ use crate::{Error, input};
 pub struct Msgmenu {
     body: types::SendRequestMsgmenu,
     /// What is wrong first.
-    problem: Option<(&'static str, Problem)>,
+    problem: Option<(Bilingual, Problem)>,
 }
 hidden!(Msgmenu);
 
@@ -113,7 +113,7 @@ impl Msgmenu {
     /// A limit above, more than ten items (WeCom: 95008), or nothing at all in it.
     pub fn check(&self) -> Result<(), Error> {
         match &self.problem {
-            Some((what, problem)) => Err(input::refuse(what, problem.clone())),
+            Some((what, problem)) => Err(input::refuse(what.clone(), problem.clone())),
             None if self.body.list.is_empty()
                 && self.body.head_content.is_none()
                 && self.body.tail_content.is_none() =>

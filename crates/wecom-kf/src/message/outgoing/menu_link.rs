@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::{Error, input};
+use crate::{Bilingual, Error, input};
 
 /// A link in a text: a tap sends a text of the customer's with a menu id, as a click item of a menu does.
 ///
@@ -48,9 +48,9 @@ impl MenuLink {
     /// One of them is empty: WeChat does nothing when such a link is tapped.
     pub fn new(label: impl Into<String>, content: impl Into<String>, id: impl Into<String>) -> Result<Self, Error> {
         let link = Self { label: label.into(), content: content.into(), id: id.into() };
-        input::not_empty("label of the menu link", &link.label)?;
-        input::not_empty("text of the menu link", &link.content)?;
-        input::not_empty("id of the menu link", &link.id)?;
+        input::not_empty(Bilingual::fixed("label of the menu link", "菜单链接的文字"), &link.label)?;
+        input::not_empty(Bilingual::fixed("text of the menu link", "菜单链接的发送内容"), &link.content)?;
+        input::not_empty(Bilingual::fixed("id of the menu link", "菜单链接的编号"), &link.id)?;
         Ok(link)
     }
 }
