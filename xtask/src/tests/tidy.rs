@@ -101,10 +101,10 @@ fn no_crate_includes_a_file_of_another_folder() {
     }
 }
 
-/// The map names files that exist.
+/// Paths and links lead to files that exist.
 #[test]
-fn the_map_names_no_file_that_is_gone() {
-    for page in ["ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md"] {
+fn pages_at_the_root_name_no_file_that_is_gone() {
+    for page in ["ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "README.md", "README.zh-CN.md"] {
         let text = super::read(page);
         let paths = text.split('`').filter(|word| {
             let is_path =
