@@ -52,6 +52,8 @@ struct Engine {
     store_is_down: bool,
     wishes: Option<BoxFuture<'static, Result<ParkedPage, StoreError>>>,
     first_wake: FirstWake,
+    /// The messages that were last noted before the lease was lost. This process did not end during their handlers.
+    noted: [Option<String>; 2],
     /// When it asked for the lease last, another process had it.
     another_reads: bool,
     /// Set once a stop was asked for: no later than this.
@@ -93,6 +95,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
         store_is_down: false,
         wishes: None,
         first_wake: FirstWake::DoesNotCount,
+        noted: [None, None],
         another_reads: false,
         stop_by: None,
         shared,
@@ -198,7 +201,11 @@ impl Engine {
         let mut desk = self.desk();
         desk.close();
         desk.metrics.status = Status::StandsBy;
+        let noted = desk.state.as_ref().map(|state| state.last_notes().clone());
         drop(desk);
+        if let Some(noted) = noted.filter(|noted| noted[0].is_some()) {
+            self.noted = noted;
+        }
         self.write = None;
         self.write_again_at = None;
         self.store_is_down = false;

@@ -104,7 +104,7 @@ impl Engine {
         Ok(true)
     }
 
-    pub(super) async fn adopt(&mut self, stored: Committed, keeper: &mut LeaseKeeper) -> Phase<()> {
+    pub(super) async fn adopt(&mut self, mut stored: Committed, keeper: &mut LeaseKeeper) -> Phase<()> {
         self.desk().replace_state(None);
         // What handlers here still do must end before the same messages may come again.
         let limit = Instant::now() + self.shared.settings.lease;
@@ -115,6 +115,9 @@ impl Engine {
                 () = self.shared.exchange.news.notified() => {}
                 error = keeper.lost() => return Err(Break::Lost(error)),
             }
+        }
+        if self.noted.contains(&stored.in_progress) {
+            stored.in_progress = None;
         }
         let state = State::stored(stored, self.shared.settings.remembered());
         self.reader.restart(state.cursor().cloned());

@@ -36,6 +36,7 @@ pub(crate) struct State {
     suspects: Option<Suspects>,
     /// The message that ended the process while it was handled alone; it is parked when it is read.
     condemned: Option<String>,
+    last_notes: [Option<String>; 2],
     replays: Vec<Replay>,
     /// Replays that begin once the store knows.
     staged: Vec<(Replay, Vec<Letter>)>,
@@ -143,6 +144,7 @@ impl State {
             starts: committed.starts,
             suspects: None,
             condemned: committed.in_progress,
+            last_notes: [None, None],
             replays: Vec::new(),
             staged: Vec::new(),
         }
@@ -244,9 +246,8 @@ impl State {
         if is_condemned {
             pushed.condemned += 1;
             self.condemned = None;
-            let starts = self.starts;
             let reason =
-                format!("its handler was in progress when the process ended, at start {starts} without progress");
+                "the process ended while its handler was in progress, after starts without progress".to_owned();
             self.settle(number, Outcome::Parked { reason, stamp: sieve.stamp }, now);
             self.starts = 0;
             self.pending.demand(now);
@@ -315,6 +316,12 @@ impl State {
     /// Hands out the next message.
     pub(crate) fn take(&mut self, now: Instant) -> Option<HandOut> {
         if self.has_ready(now) { self.window.take(now) } else { None }
+    }
+
+    /// The ids of the messages that this process last noted before their handlers started: the one that is stored, and
+    /// the one in flight.
+    pub(crate) fn last_notes(&self) -> &[Option<String>; 2] {
+        &self.last_notes
     }
 
     /// Whether messages are handled one at a time.
@@ -502,7 +509,13 @@ impl State {
         };
         let notes = self.suspects.as_mut().and_then(|suspects| suspects.to_note.take());
         let mut commit = Commit { writes: self.writes, remember: self.remember, ..Commit::next(&place) };
-        commit.in_progress = notes.and_then(|number| self.window.id(number)).or_else(|| self.condemned.clone());
+        if let Some(number) = notes {
+            self.last_notes.swap(0, 1);
+            self.last_notes[0] = self.window.id(number);
+            commit.in_progress.clone_from(&self.last_notes[0]);
+        } else {
+            commit.in_progress.clone_from(&self.condemned);
+        }
         let since = self.pending.since();
         self.pending.fill(&mut commit, now);
         if commit.writes == Writes::Whole {

@@ -96,7 +96,7 @@ impl InboxStore for Breaking<Memory> {
         key: &'a InboxKey,
         query: &'a ParkedQuery,
     ) -> BoxFuture<'a, Result<ParkedPage, StoreError>> {
-        self.0.parked(key, query)
+        Box::pin(self.around(self.0.parked(key, query)))
     }
 
     fn drop_parked<'a>(&'a self, key: &'a InboxKey, id: &'a str) -> BoxFuture<'a, Result<bool, StoreError>> {
@@ -104,7 +104,7 @@ impl InboxStore for Breaking<Memory> {
     }
 
     fn wish_replays<'a>(&'a self, key: &'a InboxKey, ids: &'a [String]) -> BoxFuture<'a, Result<usize, StoreError>> {
-        self.0.wish_replays(key, ids)
+        Box::pin(self.around(self.0.wish_replays(key, ids)))
     }
 
     fn changes(&self, key: &InboxKey) -> BoxStream<'static, Change> {
@@ -121,16 +121,28 @@ enum Mix {
     Stops,
     /// The same, and somebody else takes the lease for a moment.
     LeaseLosses,
+    /// The same, and what was parked is replayed until it is handled.
+    Replays,
 }
 
-/// What was handled in one life of the process, in order, and when: customer and message.
+/// What was handled in one life of the process, in order, and when: customer and message. And what was parked.
 #[derive(Clone, Default)]
-struct Diary(Arc<Mutex<Vec<(String, String, Instant)>>>);
+struct Diary(Arc<Mutex<Vec<(String, String, Instant)>>>, Arc<Mutex<BTreeSet<String>>>);
 
 impl Diary {
     fn handled(&self) -> Vec<(String, String, Instant)> {
         self.0.lock().unwrap().clone()
     }
+
+    /// Returns true the first time.
+    fn parks(&self, id: &str) -> bool {
+        self.1.lock().unwrap().insert(id.to_owned())
+    }
+}
+
+/// Whether the handler parks a message, at least once.
+fn is_parked(id: &str) -> bool {
+    id[1..].parse::<usize>().unwrap() % 7 == 3
 }
 
 fn id(number: usize) -> String {
@@ -158,7 +170,7 @@ async fn handle(delivery: Delivery, mix: Mix, crash: Crash, diary: Diary) -> Res
     if mix != Mix::Acks {
         match number % 7 {
             2 if delivery.tries() < 3 => return Err(Failure::retry("not yet")),
-            3 => return Err(Failure::park("never")),
+            3 if mix != Mix::Replays || diary.parks(delivery.id()) => return Err(Failure::park("never")),
             5 if delivery.tries() < 2 => panic!("a panic that the test wants"),
             _ => {}
         }
@@ -206,7 +218,7 @@ async fn once(
     let run = inbox.run(move |delivery| handle(delivery, mix, point.clone(), noted.clone()));
     // On a task of its own: only what wakes the inbox polls it.
     let mut helpers = JoinSet::new();
-    let seen = diary.clone();
+    let (seen, stored) = (diary.clone(), memory.clone());
     helpers.spawn(async move {
         let enough = async {
             while seen.handled().len() < stop_after {
@@ -222,6 +234,11 @@ async fn once(
             sleep(Duration::from_secs(2)).await;
             caught_up(&control).await;
             sleep(Duration::from_secs(2)).await;
+        }
+        while mix == Mix::Replays && !parked_ids(&stored).await.is_empty() {
+            control.replay_all(|_| true).await.unwrap();
+            sleep(Duration::from_millis(20)).await;
+            caught_up(&control).await;
         }
         control.stop();
     });
@@ -256,12 +273,23 @@ async fn polled(run: impl Future<Output = Result<Summary, wecom_kf_inbox::Error>
     .await
 }
 
-/// Checks what two lives made of the history, the first of which left `stored`.
-async fn check(at: usize, stored: Option<Committed>, first: (&Diary, Instant), second: &Diary, memory: &Memory) {
-    let (first, ended) = first;
-    let (first, second) = (first.handled(), second.handled());
+async fn parked_ids(memory: &Memory) -> BTreeSet<String> {
     let parked = memory.parked(&key(), &ParkedQuery::first(100)).await.unwrap().items;
-    let parked: BTreeSet<String> = parked.into_iter().map(|parked| parked.id).collect();
+    parked.into_iter().map(|parked| parked.id).collect()
+}
+
+/// What a life left in the store, and when it ended.
+struct Rest {
+    stored: Option<Committed>,
+    parked: BTreeSet<String>,
+    ended: Instant,
+}
+
+/// Checks what two lives made of the history.
+async fn check(at: usize, mix: Mix, rest: Rest, first: &Diary, second: &Diary, memory: &Memory) {
+    let Rest { stored, parked: parked_before, ended } = rest;
+    let (first, second) = (first.handled(), second.handled());
+    let parked = parked_ids(memory).await;
     let handled: BTreeSet<String> = first.iter().chain(&second).map(|(_, id, _)| id.clone()).collect();
     let all: BTreeSet<String> = (0..PAGES * PAGE_SIZE).map(id).collect();
     let seen: BTreeSet<String> = handled.union(&parked).cloned().collect();
@@ -270,20 +298,21 @@ async fn check(at: usize, stored: Option<Committed>, first: (&Diary, Instant), s
 
     for life in [&first, &second] {
         let mut of_customers: HashMap<&str, Vec<&str>> = HashMap::new();
-        for (customer, id, _) in life {
+        // A replay comes after messages that were written later.
+        for (customer, id, _) in life.iter().filter(|(_, id, _)| mix != Mix::Replays || !is_parked(id)) {
             of_customers.entry(customer).or_default().push(id);
         }
         for (customer, ids) in of_customers {
-            assert!(
-                ids.windows(2).all(|pair| pair[0] < pair[1]),
-                "cut {at}: {customer} out of order or twice: {ids:?}"
-            );
+            // Whoever loses the lease before it stored what was settled handles that again, at once.
+            let is_in_order = |pair: &[&str]| pair[0] < pair[1] || mix == Mix::LeaseLosses && pair[0] == pair[1];
+            assert!(ids.windows(2).all(is_in_order), "cut {at}: {customer} out of order or twice: {ids:?}");
         }
     }
 
     let settled: BTreeSet<String> = stored.into_iter().flat_map(|stored| stored.settled).collect();
     for (_, id, handled_at) in &first {
-        if second.iter().any(|(_, again, _)| again == id) {
+        // Whoever replays a message that is still parked handles it again.
+        if second.iter().any(|(_, again, _)| again == id) && !(mix == Mix::Replays && parked_before.contains(id)) {
             assert!(!settled.contains(id), "cut {at}: {id} was stored as settled, and repeated");
             let age = ended - *handled_at;
             assert!(
@@ -300,10 +329,11 @@ async fn every_cut(mix: Mix, cut: impl Fn(usize) -> (Crash, Option<usize>)) -> u
         let memory = Memory::new();
         let (crash, polls) = cut(at);
         let (finished, first, ended) = live(&memory, mix, crash, polls).await;
-        let stored = memory.load(&key()).await.unwrap();
+        let rest = Rest { stored: memory.load(&key()).await.unwrap(), parked: parked_ids(&memory).await, ended };
         let (second_finished, second, _) = live(&memory, mix, Crash::after(usize::MAX), None).await;
         assert!(second_finished);
-        check(at, stored, (&first, ended), &second, &memory).await;
+        check(at, mix, rest, &first, &second, &memory).await;
+        assert!(mix != Mix::Replays || parked_ids(&memory).await.is_empty(), "cut {at}: not replayed");
         if finished {
             assert_eq!(second.handled().len(), 0, "nothing is left after a life that came to its end");
             return at;
@@ -337,6 +367,11 @@ async fn a_crash_at_any_await_loses_nothing_with_stops() {
 #[tokio::test(start_paused = true)]
 async fn a_crash_at_any_await_loses_nothing_with_lease_losses() {
     crash_at_every_await(Mix::LeaseLosses).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_at_any_await_loses_nothing_with_replays() {
+    crash_at_every_await(Mix::Replays).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -208,6 +208,36 @@ async fn a_file_that_is_no_store_stays_as_it_was() {
     }
 }
 
+/// Makes a file with the redb 2.6 of the format's version 2, as unpublished versions of this crate did.
+fn database_of_redb_2(path: &Path, end: impl FnOnce(redb_2::Database)) {
+    let database = redb_2::Database::create(path).unwrap();
+    let write = database.begin_write().unwrap();
+    let definition: redb_2::TableDefinition<'_, &str, u64> = redb_2::TableDefinition::new("meta");
+    write.open_table(definition).unwrap().insert("format", 1).unwrap();
+    write.commit().unwrap();
+    end(database);
+}
+
+#[tokio::test]
+async fn a_file_of_redb_2_is_refused_with_its_path_and_stays_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let (closed, unclosed) = (folder.path().join("closed.redb"), folder.path().join("unclosed.redb"));
+    database_of_redb_2(&closed, drop);
+    database_of_redb_2(&folder.path().join("open.redb"), |database| {
+        // As after the end of a process.
+        fs::copy(folder.path().join("open.redb"), &unclosed).unwrap();
+        drop(database);
+    });
+    for path in [&closed, &unclosed] {
+        let before = fs::read(path).unwrap();
+        let error = Redb::open(path).unwrap_err();
+        assert!(matches!(error, StoreError::Corrupt(_)), "{error:?}");
+        let text = error.to_string();
+        assert!(text.contains("version 2 of redb's file format") && text.contains(".redb: "), "{text}");
+        assert!(fs::read(path).unwrap() == before, "{} was changed", path.display());
+    }
+}
+
 #[tokio::test]
 async fn a_path_to_anything_but_a_regular_file_is_refused() {
     let folder = tempfile::tempdir().unwrap();
