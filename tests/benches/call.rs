@@ -1,7 +1,8 @@
 //! What the client adds to a call: against the same call written by hand with reqwest, with its URL parsed once, on the
 //! same loopback server, with the same token and the same types. And what a cached token costs.
 //!
-//! `cargo bench -p wecom-kf-tests --bench call` prints times, and then two ratios for each of three calls:
+//! `cargo bench -p wecom-kf-tests --bench call` prints times, and then two ratios for each of three calls, and for one of them
+//! with HTTP settings of the user, which need one more timer:
 //!
 //! - of times: medians of many short interleaved runs. Machines are noisy; a few percent mean nothing.
 //! - of instructions, if valgrind is installed: the difference between a long and a short run under callgrind, which
@@ -35,7 +36,7 @@ use tokio::runtime::Runtime;
 use tokio::time::Instant;
 use wecom_kf::message::Text;
 use wecom_kf::raw::types;
-use wecom_kf::{Client, Credentials, ExternalUserId, OpenKfid};
+use wecom_kf::{Client, ClientBuilder, Credentials, ExternalUserId, OpenKfid};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -43,8 +44,9 @@ fn main() {
         ["serve"] => serve(),
         ["run", call, side, count] => {
             let call = CALLS.into_iter().find(|known| known.to_string() == call).expect("a call of this bench");
-            let side = if side == "typed" { Side::Typed } else { Side::ByHand };
+            let side = SIDES.into_iter().find(|known| known.to_string() == side).expect("a side of this bench");
             LazyLock::force(&CLIENT);
+            LazyLock::force(&CLIENT_WITH_SETTINGS);
             RUNTIME.block_on(run(call, side, count.parse().expect("a number of calls")));
         }
         _ => {
@@ -137,13 +139,17 @@ impl fmt::Display for Call {
 #[derive(Clone, Copy, Debug)]
 enum Side {
     Typed,
+    WithSettings,
     ByHand,
 }
+
+const SIDES: [Side; 3] = [Side::Typed, Side::WithSettings, Side::ByHand];
 
 impl fmt::Display for Side {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Typed => "typed",
+            Self::WithSettings => "with-settings",
             Self::ByHand => "by-hand",
         })
     }
@@ -153,20 +159,26 @@ const KF: &str = "wkAJ2GCAAAZSfhHCt7IFSvLKtMPxyJTw";
 const CUSTOMER: &str = "wmAJ2GCAAAme1XQRC-NI-q0_ZM9ukoAw";
 const WORDS: &str = "您好，请问有什么可以帮您？";
 
-static CLIENT: LazyLock<Client> = LazyLock::new(|| {
-    let client = Client::builder(Credentials::new("ww", "s")).base_url(&SERVER.base_url).build().unwrap();
+static CLIENT: LazyLock<Client> = LazyLock::new(|| client(|builder| builder));
+
+static CLIENT_WITH_SETTINGS: LazyLock<Client> =
+    LazyLock::new(|| client(|builder| builder.http(|http| http.no_proxy())));
+
+fn client(settings: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Client {
+    let builder = Client::builder(Credentials::new("ww", "s")).base_url(&SERVER.base_url);
+    let client = settings(builder).build().unwrap();
     RUNTIME.block_on(client.token().get()).unwrap();
     client
-});
+}
 
-async fn typed(call: Call, kf: &OpenKfid, customer: &ExternalUserId) {
+async fn typed(client: &Client, call: Call, kf: &OpenKfid, customer: &ExternalUserId) {
     match call {
         Call::Send => {
-            let msgid = CLIENT.message().send(kf, customer, Text::new(WORDS).unwrap()).await.unwrap();
+            let msgid = client.message().send(kf, customer, Text::new(WORDS).unwrap()).await.unwrap();
             assert_eq!(msgid.as_str(), "m");
         }
-        Call::ListAccounts => assert_eq!(CLIENT.account().list().await.unwrap().len(), 1),
-        Call::GetState => assert_eq!(CLIENT.service_state().get(kf, customer).await.unwrap().state.0, 1),
+        Call::ListAccounts => assert_eq!(client.account().list().await.unwrap().len(), 1),
+        Call::GetState => assert_eq!(client.service_state().get(kf, customer).await.unwrap().state.0, 1),
     }
 }
 
@@ -224,7 +236,8 @@ async fn by_hand(call: Call, kf: &OpenKfid, customer: &ExternalUserId) {
 
 async fn once(call: Call, side: Side, kf: &OpenKfid, customer: &ExternalUserId) {
     match side {
-        Side::Typed => typed(call, kf, customer).await,
+        Side::Typed => typed(&CLIENT, call, kf, customer).await,
+        Side::WithSettings => typed(&CLIENT_WITH_SETTINGS, call, kf, customer).await,
         Side::ByHand => by_hand(call, kf, customer).await,
     }
 }
@@ -240,13 +253,16 @@ async fn run(call: Call, side: Side, count: usize) {
 
 fn print_ratios() {
     LazyLock::force(&CLIENT);
-    println!("\n{:<18} {:>22} {:>30}", "typed / by hand", "time", "instructions");
-    for call in CALLS {
-        println!("{:<18} {:>22} {:>30}", call.to_string(), ratio_of_times(call), ratio_of_instructions(call));
+    LazyLock::force(&CLIENT_WITH_SETTINGS);
+    println!("\n{:<32} {:>22} {:>30}", "typed / by hand", "time", "instructions");
+    let rows = CALLS.map(|call| (call, Side::Typed)).into_iter().chain([(Call::GetState, Side::WithSettings)]);
+    for (call, side) in rows {
+        let (times, instructions) = (ratio_of_times(call, side), ratio_of_instructions(call, side));
+        println!("{:<32} {times:>22} {instructions:>30}", format!("{call} {side}"));
     }
 }
 
-fn ratio_of_times(call: Call) -> String {
+fn ratio_of_times(call: Call, side: Side) -> String {
     const SAMPLES: usize = 200;
     let sample = |side| {
         let started = Instant::now();
@@ -254,15 +270,15 @@ fn ratio_of_times(call: Call) -> String {
         started.elapsed() / 20
     };
     let (mut typed, mut by_hand): (Vec<Duration>, Vec<Duration>) =
-        (0..SAMPLES).map(|_| (sample(Side::Typed), sample(Side::ByHand))).unzip();
+        (0..SAMPLES).map(|_| (sample(side), sample(Side::ByHand))).unzip();
     typed.sort();
     by_hand.sort();
     let (typed, by_hand) = (typed[SAMPLES / 2].as_secs_f64() * 1e6, by_hand[SAMPLES / 2].as_secs_f64() * 1e6);
     format!("{typed:.1} / {by_hand:.1} µs = {:.3}", typed / by_hand)
 }
 
-fn ratio_of_instructions(call: Call) -> String {
-    match (instructions(call, Side::Typed), instructions(call, Side::ByHand)) {
+fn ratio_of_instructions(call: Call, side: Side) -> String {
+    match (instructions(call, side), instructions(call, Side::ByHand)) {
         (Some(typed), Some(by_hand)) => format!("{typed} / {by_hand} = {:.3}", typed as f64 / by_hand as f64),
         _ => "not counted: no valgrind".to_owned(),
     }

@@ -6,7 +6,9 @@ use futures_util::{StreamExt, stream};
 use tokio::net::TcpListener;
 use wecom_kf::message::Text;
 use wecom_kf::raw::{self, op, types};
-use wecom_kf::{Client, ErrCode, Error, ExternalUserId, IssuedToken, OpenKfid, RetryPolicy, Trans, defaults};
+use wecom_kf::{
+    Client, ClientBuilder, ErrCode, Error, ExternalUserId, IssuedToken, OpenKfid, RetryPolicy, Trans, defaults,
+};
 
 use crate::broken::{ATTEMPT, BrokenServer, Fault, client_of, json, patient, reply};
 
@@ -277,20 +279,44 @@ async fn no_fault_makes_a_call_outlive_its_deadline() {
     }
 }
 
+/// Time-outs that must not count.
+fn hasty(http: wecom_kf::reqwest::ClientBuilder) -> wecom_kf::reqwest::ClientBuilder {
+    http.timeout(Duration::from_millis(1)).read_timeout(Duration::from_millis(1))
+}
+
+/// reqwest keeps the time if there are settings of the user: its error is that of our own timer.
+#[tokio::test]
+async fn an_attempt_that_stalls_ends_by_our_limit_also_with_settings_of_the_user() {
+    let body = reply("200 OK", "application/json", r#"{"errcode":0,"errmsg":"ok"}"#);
+    for fault in [Fault::Stall, Fault::BytesThenStall(body[..body.len() - 5].to_owned())] {
+        let server = BrokenServer::always(fault.clone()).await;
+        for (attempt, call) in [(200, 60_000), (60_000, 200)] {
+            let limit = Duration::from_millis(200);
+            let builder = Client::builder(wecom_kf::Credentials::new("", "")).base_url(server.url()).http(hasty);
+            let builder = builder.token_source(crate::fake::FakeSource::numbered());
+            let builder =
+                builder.attempt_timeout(Duration::from_millis(attempt)).call_timeout(Duration::from_millis(call));
+            let started = tokio::time::Instant::now();
+            let error = builder.build().unwrap().account().delete(&"wk".into()).await.unwrap_err();
+            assert!(
+                matches!(error, Error::TimedOut { after, attempts: 1, .. } if after == limit),
+                "{fault:?}: {error:?}"
+            );
+            assert!(started.elapsed() >= limit, "{fault:?}: {:?}", started.elapsed());
+        }
+    }
+}
+
 /// With and without HTTP settings of the user, whose time-outs are shorter and must not count.
 #[tokio::test]
 async fn a_download_that_stalls_ends_after_the_pause_limit() {
     let whole = reply("200 OK", "application/octet-stream\r\ncontent-disposition: attachment", &"x".repeat(100));
-    let hasty: fn(wecom_kf::reqwest::ClientBuilder) -> wecom_kf::reqwest::ClientBuilder =
-        |http| http.timeout(Duration::from_millis(1)).read_timeout(Duration::from_millis(1));
-    for settings in [None, Some(hasty)] {
+    let with_settings: [fn(ClientBuilder) -> ClientBuilder; 2] = [|builder| builder, |builder| builder.http(hasty)];
+    for settings in with_settings {
         let server = BrokenServer::always(Fault::BytesThenStall(whole[..whole.len() - 50].to_owned())).await;
         let limit = Duration::from_millis(300);
         let mut builder = Client::builder(wecom_kf::Credentials::new("ww", "s")).base_url(server.url());
-        builder = builder.call_timeout(limit);
-        if let Some(settings) = settings {
-            builder = builder.http(settings);
-        }
+        builder = settings(builder.call_timeout(limit));
         // The limit holds for the first bytes, too, which a busy machine may not send in time.
         let client = builder.build().unwrap();
         let download = loop {

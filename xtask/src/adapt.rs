@@ -114,6 +114,7 @@ fn prepared_client(client: &mut ItemStruct) {
         pub(crate) base: std::sync::Arc<crate::client::Base>,
         pub(crate) http: reqwest::Client,
         pub(crate) reply_limit: usize,
+        pub(crate) timeout: Option<std::time::Duration>,
     }));
 }
 

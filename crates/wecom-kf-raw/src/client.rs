@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
@@ -50,7 +51,7 @@ impl Client {
     pub fn new(base_url: impl AsRef<str>, settings: ClientBuilder) -> Result<Self, Error> {
         let http = http_client(settings)?;
         let base = Base::new(checked_base_url(base_url.as_ref())?, &http)?;
-        Ok(Self { base: Arc::new(base), http, reply_limit: REPLY_LIMIT })
+        Ok(Self { base: Arc::new(base), http, reply_limit: REPLY_LIMIT, timeout: None })
     }
 
     /// Sets the longest JSON reply that is read, in bytes; 32 MiB ([`REPLY_LIMIT`]) by default. A longer one is
@@ -58,6 +59,14 @@ impl Client {
     #[must_use]
     pub fn reply_limit(mut self, bytes: usize) -> Self {
         self.reply_limit = bytes;
+        self
+    }
+
+    /// Sets how long a call may take until its reply has been read, in place of the time-out in the settings of the HTTP
+    /// client. Calls that move files have limits of their own.
+    #[must_use]
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = Some(limit);
         self
     }
 
@@ -135,8 +144,8 @@ pub(crate) struct Base {
     url: Url,
     /// From the user info of the base URL.
     authorization: Option<HeaderValue>,
-    /// The URL of each operation that has no parameter in its path, sorted by path: setting the path of a URL costs as
-    /// much as everything else that a request needs.
+    /// The URL of each operation that has no parameter in its path: setting the path of a URL costs as much as everything
+    /// else that a request needs. Sorted by length and path, because most paths begin alike.
     urls: Vec<(&'static str, Url)>,
 }
 
@@ -148,12 +157,12 @@ impl Base {
         let url = probe.url().clone();
         let paths = op::ALL.iter().map(|operation| operation.path).filter(|path| !path.contains('{'));
         let mut urls: Vec<_> = paths.map(|path| (path, joined(&url, path))).collect();
-        urls.sort_unstable_by_key(|(path, _)| *path);
+        urls.sort_unstable_by_key(|(path, _)| (path.len(), *path));
         Ok(Self { url, authorization, urls })
     }
 
     fn url_of(&self, path: &'static str, parameters: Parameters<'_>) -> Result<Url, Error> {
-        if let Ok(index) = self.urls.binary_search_by_key(&path, |(path, _)| *path) {
+        if let Ok(index) = self.urls.binary_search_by_key(&(path.len(), path), |(path, _)| (path.len(), *path)) {
             return Ok(self.urls[index].1.clone());
         }
         let mut filled = String::new();

@@ -24,6 +24,9 @@ impl Client {
     /// otherwise copy its state.
     fn fetch(&self, mut request: Request) -> Pin<Box<dyn Future<Output = Result<Bytes, Error>> + Send + '_>> {
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
+        if self.timeout.is_some() && request.timeout().is_none() {
+            *request.timeout_mut() = self.timeout;
+        }
         Box::pin(async move {
             let response = self.http.execute(request).await?;
             if response.status() != StatusCode::OK {

@@ -73,6 +73,10 @@ impl Request for MediaUpload {
         self.media.is_spent()
     }
 
+    fn moves_file(&self) -> bool {
+        true
+    }
+
     fn extra_time(&self) -> Duration {
         self.media.extra_time()
     }
@@ -99,6 +103,10 @@ impl Request for MediaUploadimg {
         self.media.is_spent()
     }
 
+    fn moves_file(&self) -> bool {
+        true
+    }
+
     fn extra_time(&self) -> Duration {
         self.media.extra_time()
     }
@@ -116,6 +124,10 @@ impl Request for MediaGet {
             None => request,
         };
         MediaGetResponse::of(client.http.execute(request.build()?).await?).await
+    }
+
+    fn moves_file(&self) -> bool {
+        true
     }
 }
 

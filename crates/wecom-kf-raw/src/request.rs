@@ -43,6 +43,11 @@ pub trait Request: Sync {
         Duration::ZERO
     }
 
+    /// Whether it moves a file: then [`Client::timeout`] does not limit it.
+    fn moves_file(&self) -> bool {
+        false
+    }
+
     /// Whether it carries the token of a callback, which lifts the frequency limit of `sync_msg` for ten minutes.
     fn has_callback_token(&self) -> bool {
         false

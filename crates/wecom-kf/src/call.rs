@@ -18,11 +18,26 @@ use crate::{AccessToken, Class, CorpSecret, ErrCode, Error};
 /// What sends calls. Shared by a client, its clones and its own `gettoken`.
 pub(crate) struct Caller {
     pub(crate) raw: raw::Client,
+    pub(crate) timer: Timer,
     pub(crate) retry: RetryPolicy,
     pub(crate) budget: RetryBudget,
     pub(crate) gates: Gates,
     /// Cut out of what WeCom says, as is the token.
     pub(crate) secret: CorpSecret,
+}
+
+/// Which timer ends an attempt. An attempt has one for its own limit, and with HTTP settings of the user another one for
+/// reads, which reqwest starts in any case.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Timer {
+    /// One of ours. Without settings of the user, reqwest starts none.
+    Own,
+    /// That of reqwest, which may have a time-out of the user's: ours replaces it, so that one timer is enough. Calls that
+    /// move files still need one of ours, because the file may take longer than its first bytes.
+    OfHttpClient {
+        /// What it is set to. Another limit is an extension of the request, which costs as much as a timer.
+        limit: Duration,
+    },
 }
 
 /// How long a call may take.
@@ -63,24 +78,34 @@ impl Caller {
             may_have_landed: false,
             last_cost: None,
         };
-        let outcome = pin!(call.run()).instrument(span.clone()).await;
-        let errcode = match &outcome {
-            Ok(_) => Some(0),
-            Err(error) => error.code().map(|code| code.0),
+        // A span that nobody listens to is not worth entering at each poll.
+        let outcome = {
+            let run = pin!(call.run());
+            match span.is_disabled() {
+                true => run.await,
+                false => run.instrument(span.clone()).await,
+            }
         };
-        span.record("attempts", call.attempts);
-        if !call.waited.is_zero() {
-            span.record("waited_ms", call.waited.as_millis() as u64);
+        let entered = (!span.is_disabled()).then(|| span.enter());
+        if entered.is_some() {
+            let errcode = match &outcome {
+                Ok(_) => Some(0),
+                Err(error) => error.code().map(|code| code.0),
+            };
+            span.record("attempts", call.attempts);
+            if !call.waited.is_zero() {
+                span.record("waited_ms", call.waited.as_millis() as u64);
+            }
+            span.record("errcode", errcode);
         }
-        span.record("errcode", errcode);
         // Called only by an event that somebody listens to.
         let duration_ms = || started.elapsed().as_millis() as u64;
-        span.in_scope(|| match &outcome {
+        match &outcome {
             Ok(_) => tracing::debug!(duration_ms = duration_ms(), "answered"),
             // Of which gettoken told already, once for all who wait.
             Err(error @ Error::NoToken { .. }) => tracing::debug!(duration_ms = duration_ms(), %error, "failed"),
             Err(error) => tracing::warn!(duration_ms = duration_ms(), %error, "failed"),
-        });
+        }
         outcome
     }
 }
@@ -205,12 +230,25 @@ impl<'a, R: Request> Call<'a, R> {
         let operation = Self::OPERATION.id;
         let attempts = self.attempts;
         // One timer for both limits: the attempt's, or the call's if that comes first.
-        let limit = Instant::now() + self.limits.attempt;
+        let now = Instant::now();
+        let limit = now + self.limits.attempt;
         let after = if limit < self.deadline { self.limits.attempt } else { self.limits.call };
+        let limit = limit.min(self.deadline);
+        let time = limit.duration_since(now);
+        let (has_timer, limited) = match self.caller.timer {
+            Timer::OfHttpClient { limit } if !self.request.moves_file() => {
+                (true, (time != limit).then(|| self.caller.raw.clone().timeout(time)))
+            }
+            _ => (false, None),
+        };
         // Pinned here, so that it is not copied into the timer's future.
-        let send = pin!(self.request.send(&self.caller.raw, token));
-        match timeout_at(limit.min(self.deadline), send).await {
+        let send = pin!(self.request.send(limited.as_ref().unwrap_or(&self.caller.raw), token));
+        let outcome = if has_timer { Ok(send.await) } else { timeout_at(limit, send).await };
+        match outcome {
             Err(_) => Attempt::Lost { error: self.timed_out(after), surely_not_sent: false },
+            Ok(Err(raw::Error::Transport(error))) if error.is_timeout() && Instant::now() >= limit => {
+                Attempt::Lost { error: self.timed_out(after), surely_not_sent: false }
+            }
             Ok(Err(error)) => {
                 let surely_not_sent = match &error {
                     raw::Error::Transport(error) => error.is_connect() || error.is_builder(),

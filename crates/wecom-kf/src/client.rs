@@ -9,7 +9,7 @@ use reqwest::Url;
 use url::ParseError;
 use wecom_kf_text::checked;
 
-use crate::call::{Caller, Limits};
+use crate::call::{Caller, Limits, Timer};
 use crate::credentials::Credentials;
 use crate::error::in_one_line;
 use crate::pacing::Gates;
@@ -352,9 +352,9 @@ impl ClientBuilder {
         let Credentials { corp_id, secret } = self.credentials;
         let mut http = self.http.connect_timeout(self.connect_timeout).pool_idle_timeout(defaults::POOL_IDLE_TIMEOUT);
         if self.has_http_settings {
-            // The call keeps all limits itself. A time-out of the user's cannot be removed, so it is made too long to
-            // come first; without one, reqwest starts no timers.
-            http = http.timeout(LONGEST).read_timeout(LONGEST);
+            // Time-outs of the user's cannot be removed. That of a read is made too long to come first; that of a request
+            // becomes ours, see `Timer`.
+            http = http.timeout(limits.attempt).read_timeout(LONGEST);
         }
         let raw = raw::Client::new(base_url.clone(), http)
             .map_err(|error| Error::settings(no_http_client(&error)))?
@@ -362,6 +362,7 @@ impl ClientBuilder {
         let jitter = self.retry.source_of_jitter();
         let caller = Arc::new(Caller {
             raw,
+            timer: if self.has_http_settings { Timer::OfHttpClient { limit: limits.attempt } } else { Timer::Own },
             retry: self.retry,
             budget: RetryBudget::full(),
             gates: Gates::new(self.pacing),

@@ -117,8 +117,11 @@ impl MsgId {
             let en = format!("no random msgid, the operating system has no randomness: {error}");
             Error::settings(Bilingual::new(en, "无法生成随机 msgid：操作系统不能提供随机数"))
         })?;
-        let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half)]);
-        Ok(Self(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()))
+        let digits: [u8; 32] = std::array::from_fn(|index| {
+            let byte = bytes[index / 2];
+            b"0123456789abcdef"[usize::from(if index % 2 == 0 { byte >> 4 } else { byte & 0xf })]
+        });
+        Ok(Self(std::str::from_utf8(&digits).expect("digits are ASCII").to_owned()))
     }
 
     /// The id as text.

@@ -2901,6 +2901,7 @@ pub struct Client {
     pub(crate) base: std::sync::Arc<crate::client::Base>,
     pub(crate) http: reqwest::Client,
     pub(crate) reply_limit: usize,
+    pub(crate) timeout: Option<std::time::Duration>,
 }
 #[allow(clippy::all)]
 impl Client {
