@@ -9,6 +9,7 @@ mod engine;
 mod error;
 mod failure;
 mod group;
+pub mod guide;
 mod inbox;
 mod metrics;
 pub mod promises;
