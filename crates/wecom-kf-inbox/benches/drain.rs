@@ -2,6 +2,18 @@
 //! memory a backlog takes.
 //!
 //! `cargo bench -p wecom-kf-inbox --bench drain`; `-- 1000000` adds the memory of so many messages.
+//!
+//! `-- consume 20000` only drains so many on the main thread, while pulls and the engine run on another one. The
+//! difference of two runs under callgrind is the number of instructions per message on the consumer's thread:
+//!
+//! ```text
+//! for n in 20000 40000; do
+//!     valgrind --tool=callgrind --separate-threads=yes --callgrind-out-file=/tmp/drain.$n target/release/deps/drain-… consume $n
+//! done
+//! grep -H ^summary /tmp/drain.20000-01 /tmp/drain.40000-01
+//! ```
+//!
+//! `-- idle 200` runs so many idle accounts for a minute and prints the CPU time of a second, in memory and redb.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods, reason = "a bench talks and may panic")]
 
 use std::hint::black_box;
@@ -164,10 +176,46 @@ async fn memory(counts: &[usize]) {
     }
 }
 
-#[tokio::main]
+/// CPU time of this process, in seconds.
+fn cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+    let ticks: f64 = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
+    ticks / 100.0
+}
+
+async fn idle(name: &str, accounts: usize, store: impl InboxStore + Clone) {
+    let backlog = Backlog { messages: 0, pull: PULL };
+    let client = Client::builder(Credentials::new("ww1", "secret")).token_source(NoToken).build().unwrap();
+    let mut running = tokio::task::JoinSet::new();
+    for account in 0..accounts {
+        let inbox = Inbox::builder(client.clone(), format!("wk{account}")).source(backlog.clone()).store(store.clone());
+        running.spawn(inbox.open().await.unwrap().run(|_| async { Ok(()) }));
+    }
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let (started, before) = (Instant::now(), cpu_seconds());
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let share = (cpu_seconds() - before) / started.elapsed().as_secs_f64();
+    println!("{accounts} idle accounts, {name}: {:.1} ms of CPU a second", share * 1e3);
+}
+
+#[tokio::main(worker_threads = 1)]
 async fn main() {
     let folder = tempfile::tempdir().unwrap();
-    let more: Option<usize> = std::env::args().find_map(|argument| argument.parse().ok());
+    let arguments: Vec<String> = std::env::args().collect();
+    let number = |word: &str| {
+        let at = arguments.iter().position(|argument| argument == word)?;
+        arguments.get(at + 1)?.parse().ok()
+    };
+    if let Some(messages) = number("consume") {
+        let backlog = Backlog { messages, pull: Duration::ZERO };
+        return drop(as_stream(&backlog, Memory::new(), Duration::ZERO).await);
+    }
+    if let Some(accounts) = number("idle") {
+        idle("memory", accounts, Memory::new()).await;
+        return idle("redb", accounts, Redb::open(folder.path().join("idle.redb")).unwrap()).await;
+    }
+    let more: Option<usize> = arguments.iter().find_map(|argument| argument.parse().ok());
     memory(&[10_000, 100_000].into_iter().chain(more).collect::<Vec<_>>()).await;
     drain(folder.path()).await;
 }

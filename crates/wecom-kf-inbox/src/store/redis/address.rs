@@ -9,10 +9,9 @@ use ::redis::cluster::ClusterClient;
 #[cfg(feature = "redis-sentinel")]
 use ::redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
 use ::redis::{Client, ConnectionInfo, IntoConnectionInfo, RedisError, RedisResult};
-
-#[cfg(feature = "redis-cluster")]
 use wecom_kf::Bilingual;
 
+#[cfg(feature = "redis-cluster")]
 use super::Redis;
 use super::connect::Connector;
 use crate::store::StoreError;
