@@ -209,7 +209,8 @@ async fn main() {
     };
     if let Some(messages) = number("consume") {
         let backlog = Backlog { messages, pull: Duration::ZERO };
-        return drop(as_stream(&backlog, Memory::new(), Duration::ZERO).await);
+        as_stream(&backlog, Memory::new(), Duration::ZERO).await;
+        return;
     }
     if let Some(accounts) = number("idle") {
         idle("memory", accounts, Memory::new()).await;
