@@ -5,7 +5,7 @@ use std::pin::Pin;
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{ACCEPT, HeaderValue};
 use reqwest::{Request, Response, StatusCode};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
 use serde_json::{Map, Value};
 
 use crate::repair::mended;
@@ -89,9 +89,10 @@ pub fn refusal_in<T: Reply>(body: &[u8]) -> Option<T> {
 /// A struct also decodes from an array, and one whose fields are all optional from an empty one: not here.
 fn object<T: DeserializeOwned>(body: &[u8]) -> serde_json::Result<T> {
     match body.trim_ascii_start().first() {
-        Some(b'[') => {
-            serde_json::from_slice::<Map<String, Value>>(body).and_then(|map| T::deserialize(Value::Object(map)))
-        }
+        Some(b'[') => Err(match serde_json::from_slice::<Map<String, Value>>(body) {
+            Ok(_) => serde_json::Error::custom("a list is no object"),
+            Err(error) => error,
+        }),
         _ => serde_json::from_slice(body),
     }
 }
