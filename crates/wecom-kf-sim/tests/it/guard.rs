@@ -133,6 +133,53 @@ async fn a_client_that_sends_all_of_a_refused_upload_sees_the_answer() {
     assert_eq!(upload.send().await.unwrap().json::<Value>().await.unwrap()["errcode"], 40014);
 }
 
+/// An upload of this length, of which nothing was sent yet but the head.
+async fn announced(sim: &Simulator, target: &str, length: usize) -> TcpStream {
+    let mut stream = TcpStream::connect(sim.base_url().trim_start_matches("http://")).await.unwrap();
+    let head = format!("POST {target} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: {length}\r\n");
+    let head = format!("{head}content-type: application/octet-stream\r\nexpect: 100-continue\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream
+}
+
+/// Waits until the simulator begins to read an upload.
+async fn is_read(stream: &mut TcpStream) {
+    let mut status = [0; 12];
+    stream.read_exact(&mut status).await.unwrap();
+    assert_eq!(&status, b"HTTP/1.1 100");
+}
+
+#[tokio::test]
+async fn uploads_that_arrive_at_once_have_128_mib_together_and_others_wait() {
+    let sim = Simulator::start().await.unwrap();
+    let bot = Bot::of(&sim).await;
+    let platform = format!("{}?type=file&access_token={}", op::MEDIA_UPLOAD.path, bot.access_token);
+    let mut largest = Vec::new();
+    for _ in 0..4 {
+        let mut upload = announced(&sim, &platform, 32 * 1024 * 1024).await;
+        is_read(&mut upload).await;
+        largest.push(upload);
+    }
+    // The control API's uploads count, too.
+    for target in [platform.as_str(), "/sim/v1/media?type=file"] {
+        let before = sim.requests();
+        let mut waiting = announced(&sim, target, 1).await;
+        while target == platform && sim.requests() == before {
+            tokio::task::yield_now().await;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let nothing = waiting.try_read(&mut [0; 1]).unwrap_err();
+        assert_eq!(nothing.kind(), std::io::ErrorKind::WouldBlock, "{target} is read");
+        // One goes away.
+        drop(largest.pop());
+        is_read(&mut waiting).await;
+        drop(waiting);
+        let mut next = announced(&sim, &platform, 32 * 1024 * 1024).await;
+        is_read(&mut next).await;
+        largest.push(next);
+    }
+}
+
 #[tokio::test]
 async fn temporary_files_have_a_total_limit_and_the_oldest_makes_room() {
     let sim = Simulator::start().await.unwrap();
