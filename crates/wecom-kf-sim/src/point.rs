@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use wecom_kf_text::is_invisible;
+
 use crate::shared::Shared;
 
 /// What lines can be had for, and their titles.
@@ -106,10 +108,9 @@ fn shell(value: &str) -> String {
     format!("$'{quoted}'")
 }
 
-/// Whether a character shows nothing, or makes others show otherwise.
+/// Whether a character shows nothing, or makes others show otherwise. The blank of ASCII is plain to see between quotes.
 fn is_hidden(character: char) -> bool {
-    let is_format = matches!(character, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}');
-    character.is_control() || is_format
+    is_invisible(character) && character != ' '
 }
 
 /// Whose rules a value is escaped by.
@@ -136,7 +137,9 @@ impl Language {
             Self::Shell => character.to_string().bytes().map(|byte| format!("\\{byte:03o}")).collect(),
             // Java reads \u before anything else, so a line end must not be written so.
             Self::Java if code < 0x100 => format!("\\{code:03o}"),
-            Self::Java | Self::Python | Self::CSharp => format!("\\u{code:04x}"),
+            Self::Java => character.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect(),
+            Self::Python | Self::CSharp if code > 0xffff => format!("\\U{code:08x}"),
+            Self::Python | Self::CSharp => format!("\\u{code:04x}"),
         }
     }
 }
@@ -229,7 +232,7 @@ mod tests {
     }
 
     /// Values with all that shells and languages read otherwise, or that terminals obey.
-    const EVIL: [&str; 14] = [
+    const EVIL: [&str; 16] = [
         "plain-1.2_3/4:5@6%7+8=9,",
         "",
         "two words",
@@ -241,6 +244,8 @@ mod tests {
         "tab\tbell\u{8}1",
         "\u{202e}right to left\u{2066}",
         "\u{feff}密钥\u{200b}\u{85}",
+        "no-break\u{a0}space, filler\u{3164}",
+        "tags\u{e0041}\u{e0042}",
         "{WECOM_KF_SECRET}{exports}",
         "#comment & background | pipe > file",
         "!history ~home *glob? [a]",
@@ -282,5 +287,9 @@ mod tests {
         assert!(of("wxjava", "a\"b\\c\n1").contains(r#"setCorpSecret("a\"b\\c\0121")"#));
         assert!(of("skit", "a\"b\\c\n1").contains(r#"AgentSecret = "a\"b\\c\u000a1""#));
         assert!(of("wechatpy", "a\"b\\c\n1").contains(r#""a\"b\\c\u000a1")"#));
+        // Beyond the first 65,536 characters each language has another escape.
+        assert!(of("wxjava", "\u{e0041}1").contains(r#"setCorpSecret("\udb40\udc411")"#));
+        assert!(of("skit", "\u{e0041}1").contains(r#"AgentSecret = "\U000e00411""#));
+        assert!(of("wechatpy", "\u{e0041}1").contains(r#""\U000e00411")"#));
     }
 }

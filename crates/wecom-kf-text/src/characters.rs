@@ -1,7 +1,8 @@
 //! The characters that no pasted value may hold, and those that must not surround one, with their names.
 //!
 //! Invisible are the characters of the Unicode categories Cc, Cf, Zs, Zl and Zp, those that Unicode calls ignorable by
-//! default, and some that are drawn as nothing, or that stand for what got lost. A test compares the tables with Unicode.
+//! default, noncharacters such as a byte order mark read the wrong way round, and some that are drawn as nothing, or that
+//! stand for what got lost. A test compares the tables with Unicode.
 
 /// Characters of one kind that follow one another.
 pub(crate) struct Row {
@@ -32,7 +33,7 @@ const fn row(first: char, last: char, en: &'static str, zh: &'static str) -> Row
 }
 
 #[rustfmt::skip]
-pub(crate) static INVISIBLE: [Row; 139] = [
+pub(crate) static INVISIBLE: [Row; 141] = [
     row('\u{0}', '\u{0}', "NULL", "空字符"),
     row('\u{1}', '\u{1}', "START OF HEADING", "控制字符"),
     row('\u{2}', '\u{2}', "START OF TEXT", "控制字符"),
@@ -140,6 +141,7 @@ pub(crate) static INVISIBLE: [Row; 139] = [
     row('\u{3000}', '\u{3000}', "IDEOGRAPHIC SPACE", "全角空格"),
     row('\u{3164}', '\u{3164}', "HANGUL FILLER", "韩文填充符"),
     row('\u{fe00}', '\u{fe0f}', "VARIATION SELECTOR", "变体选择符"),
+    row('\u{fdd0}', '\u{fdef}', "NONCHARACTER", "非字符"),
     row('\u{feff}', '\u{feff}', "ZERO WIDTH NO-BREAK SPACE", "零宽不换行空格（字节顺序标记）"),
     row('\u{ffa0}', '\u{ffa0}', "HALFWIDTH HANGUL FILLER", "半角韩文填充符"),
     row('\u{fff0}', '\u{fff8}', "UNASSIGNED INVISIBLE CHARACTER", "未分配的不可见字符"),
@@ -148,6 +150,7 @@ pub(crate) static INVISIBLE: [Row; 139] = [
     row('\u{fffb}', '\u{fffb}', "INTERLINEAR ANNOTATION TERMINATOR", "不可见字符"),
     row('\u{fffc}', '\u{fffc}', "OBJECT REPLACEMENT CHARACTER", "对象替换符"),
     row('\u{fffd}', '\u{fffd}', "REPLACEMENT CHARACTER", "替换符"),
+    row('\u{fffe}', '\u{ffff}', "NONCHARACTER", "非字符"),
     row('\u{110bd}', '\u{110bd}', "KAITHI NUMBER SIGN", "不可见字符"),
     row('\u{110cd}', '\u{110cd}', "KAITHI NUMBER SIGN ABOVE", "不可见字符"),
     row('\u{13430}', '\u{1343f}', "EGYPTIAN HIEROGLYPH FORMAT CONTROL", "埃及圣书体格式控制符"),

@@ -49,6 +49,9 @@ fn a_character_inside_is_named_with_its_place_and_never_the_value() {
         ("a\u{3164}b", 2, "U+3164 HANGUL FILLER", "U+3164（韩文填充符）"),
         ("a\u{ffa0}b", 2, "U+FFA0 HALFWIDTH HANGUL FILLER", "U+FFA0（半角韩文填充符）"),
         ("a\u{2028}b", 2, "U+2028 LINE SEPARATOR", "U+2028（行分隔符）"),
+        // A byte order mark that was read the wrong way round.
+        ("\u{fffe}ab", 1, "U+FFFE NONCHARACTER", "U+FFFE（非字符）"),
+        ("a\u{fdd0}b", 2, "U+FDD0 NONCHARACTER", "U+FDD0（非字符）"),
     ];
     for (text, position, en, zh) in cases {
         let flaw = checked(text).unwrap_err();
