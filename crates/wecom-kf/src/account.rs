@@ -1,4 +1,4 @@
-//! Operations on accounts, and links for customers.
+//! Operations on customer service accounts, and the links through which customers reach them.
 
 use futures_util::stream::{Stream, TryStreamExt, try_unfold};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
@@ -8,7 +8,17 @@ use crate::input::{self, Problem};
 use crate::raw::{limits, op, types};
 use crate::{Bilingual, Error, OpenKfid};
 
-/// Customer service accounts: [`Client::account`].
+/// The operations on customer service accounts, returned by [`Client::account`].
+///
+/// ```no_run
+/// # async fn example(client: wecom_kf::Client) -> Result<(), wecom_kf::Error> {
+/// for account in client.account().list().await? {
+///     let link = client.account().add_contact_way(&account.open_kfid).await?;
+///     println!("{}: {}", account.name, link.url());
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Accounts<'a>(pub(crate) &'a Client);
 
@@ -16,17 +26,18 @@ pub struct Accounts<'a>(pub(crate) &'a Client);
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Account {
-    /// Its id.
+    /// The id of the account.
     pub open_kfid: OpenKfid,
-    /// Its name, which may be empty.
+    /// The name, which may be empty.
     pub name: String,
-    /// The URL of its avatar, http or https.
+    /// The URL of the avatar, http or https.
     pub avatar: Option<String>,
-    /// Whether this app may manage it, and take and send its messages. Older servers do not say.
+    /// Whether this app may manage the account and read and send its messages. `None` with older servers, which do not
+    /// return it.
     pub manage_privilege: Option<bool>,
 }
 
-/// What to change of an account: [`Accounts::update`]. What is not named stays.
+/// The changes of an account, for [`Accounts::update`]. Everything that is not set stays as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct AccountUpdate {
@@ -35,54 +46,56 @@ pub struct AccountUpdate {
 }
 
 impl AccountUpdate {
-    /// Nothing yet.
+    /// Creates an update without changes.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A new name, 1 to 16 characters.
+    /// Sets a new name of 1 to 16 characters.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// A new avatar: the `media_id` of a temporary image, at most 128 bytes.
+    /// Sets a new avatar by the `media_id` of a temporary image, at most 128 bytes.
     pub fn media_id(mut self, media_id: impl Into<String>) -> Self {
         self.media_id = Some(media_id.into());
         self
     }
 }
 
-/// A link by which customers reach an account: [`Accounts::add_contact_way`].
+/// A link through which customers reach an account, created by [`Accounts::add_contact_way`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContactWay {
     url: String,
     has_scene: bool,
 }
 
-/// Longest `scene_param`, before it is encoded [96416].
+/// The maximum length of `scene_param` before it is encoded [96416].
 const SCENE_PARAM_MAX_BYTES: usize = 128;
 
 const NEEDS_ENCODING: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 impl ContactWay {
-    /// The link.
+    /// Returns the link.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The link with a parameter that comes back when the customer enters:
-    /// [`EnterSession::scene_param`](crate::message::event::EnterSession::scene_param). 1 to 128 bytes, counted
-    /// before they are encoded. The customer can alter the link; then WeCom sends no `enter_session`.
+    /// Returns the link with a parameter of 1 to 128 bytes, counted before they are encoded. When a customer enters the
+    /// chat through the link, the parameter arrives as
+    /// [`EnterSession::scene_param`](crate::message::event::EnterSession::scene_param).
+    ///
+    /// Customers can change the link; WeCom then sends no `enter_session`.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidInput`]: the limit above, or the link was made without a scene.
+    /// [`Error::InvalidInput`]: the parameter is empty or too long, or the link was created without a scene.
     pub fn url_with_param(&self, scene_param: &str) -> Result<String, Error> {
         if !self.has_scene {
             return Err(input::malformed(
                 Bilingual::fixed("contact way", "客服链接"),
-                "made with a scene",
+                "created with a scene",
                 "以 scene 创建",
             ));
         }
@@ -95,37 +108,40 @@ impl ContactWay {
 const PAGE: u32 = limits::account_list::LIMIT_MAX;
 
 impl<'a> Accounts<'a> {
-    /// Adds an account. `name` has 1 to 16 characters; `media_id` is that of a temporary image, at most 128 bytes.
+    /// Adds an account and returns its id.
+    ///
+    /// `name` has 1 to 16 characters. `media_id` is that of a temporary image (the avatar) and has at most 128 bytes.
+    /// According to users, WeCom requires that the app already manages an account.
     ///
     /// `POST /cgi-bin/kf/account/add`, [official page](https://developer.work.weixin.qq.com/document/path/94662).
-    /// Never repeated on its own. WeCom is said to require that the app already manages an account.
+    /// The client never repeats this call.
     ///
     /// # Errors
     ///
-    /// [`INVALID_MEDIA_ID`](crate::ErrCode::INVALID_MEDIA_ID): the image is unknown or older than 3 days. 95005, 95027: there are too
-    /// many accounts. [`Error::InvalidInput`]: a limit above.
+    /// [`INVALID_MEDIA_ID`](crate::ErrCode::INVALID_MEDIA_ID): the image is unknown or older than 3 days. 95005, 95027:
+    /// there are too many accounts. [`Error::InvalidInput`]: a length exceeds its limit.
     pub async fn add(self, name: &str, media_id: &str) -> Result<OpenKfid, Error> {
         input::chars("name", name, limits::account_add::NAME_MAX_CHARS)?;
         input::bytes("media_id", media_id, limits::account_add::MEDIA_ID_MAX_BYTES)?;
         let body = types::AddCustomerServiceAccountRequest { name: name.to_owned(), media_id: media_id.to_owned() };
         let reply = self.0.call(&op::AccountAdd { body }).await?;
-        // The account may well have been added, so this must not pass for an id.
+        // An empty id must not be returned as if it were valid. The account may have been added all the same.
         reply.open_kfid.filter(|id| !id.is_empty()).map(OpenKfid::from).ok_or(Error::lacks("account_add", "open_kfid"))
     }
 
-    /// All accounts, page by page.
+    /// Returns all accounts.
     ///
     /// `POST /cgi-bin/kf/account/list`, [official page](https://developer.work.weixin.qq.com/document/path/94661).
     ///
     /// # Errors
     ///
-    /// [`IP_NOT_TRUSTED`](crate::ErrCode::IP_NOT_TRUSTED) is what a first call usually meets. No page is left out: an
-    /// error ends the whole.
+    /// [`IP_NOT_TRUSTED`](crate::ErrCode::IP_NOT_TRUSTED): the IP address of this machine is not in the app's list, which
+    /// is the usual error of a first call. If a page cannot be read, no accounts are returned.
     pub async fn list(self) -> Result<Vec<Account>, Error> {
         self.stream().try_collect().await
     }
 
-    /// All accounts, as a stream that fetches pages of 100 as it goes.
+    /// Returns all accounts as a stream that fetches a page of 100 when it is needed.
     ///
     /// # Errors
     ///
@@ -136,30 +152,30 @@ impl<'a> Accounts<'a> {
             let Some((offset, previous)) = state else { return Ok(None) };
             let page = page(client, offset).await?;
             let first = page.first().map(|account| account.open_kfid.clone());
-            // A server that does not heed the offset would answer the same page for ever.
+            // A server that ignores the offset would return the same page for ever.
             if first.as_ref().is_some_and(|first| !first.as_str().is_empty() && Some(first) == previous.as_ref()) {
                 return Err(Error::bad_reply(
                     "account_list",
                     Bilingual::fixed("the same page for two offsets", "两个不同的 offset 得到同一页"),
                 ));
             }
-            // There is no has_more: a page that is not full is the last one.
+            // The reply has no has_more: a page that is not full is the last one.
             let next = (page.len() >= PAGE as usize).then(|| (offset + PAGE as i32, first));
             Ok(Some((futures_util::stream::iter(page.into_iter().map(Ok)), next)))
         })
         .try_flatten()
     }
 
-    /// Changes the name, the avatar or both.
+    /// Changes the name of an account, its avatar or both.
     ///
     /// `POST /cgi-bin/kf/account/update`, [official page](https://developer.work.weixin.qq.com/document/path/94664).
-    /// Never repeated on its own.
+    /// The client never repeats this call.
     ///
     /// # Errors
     ///
     /// [`OPEN_KFID_NOT_FOUND`](crate::ErrCode::OPEN_KFID_NOT_FOUND) or
-    /// [`INVALID_OPEN_KFID`](crate::ErrCode::INVALID_OPEN_KFID): there is no such account for this app.
-    /// [`Error::InvalidInput`]: nothing is to be changed, or a limit of [`AccountUpdate`].
+    /// [`INVALID_OPEN_KFID`](crate::ErrCode::INVALID_OPEN_KFID): the app has no such account.
+    /// [`Error::InvalidInput`]: the update is empty, or exceeds a limit of [`AccountUpdate`].
     pub async fn update(self, open_kfid: &OpenKfid, update: AccountUpdate) -> Result<(), Error> {
         open_kfid.check()?;
         let AccountUpdate { name, media_id } = update;
@@ -176,10 +192,10 @@ impl<'a> Accounts<'a> {
         self.0.call(&op::AccountUpdate { body }).await.map(drop)
     }
 
-    /// Makes a link by which customers reach an account. No operation lists or deletes links.
+    /// Creates a link through which customers reach an account. No operation lists or deletes links.
     ///
     /// `POST /cgi-bin/kf/add_contact_way`, [official page](https://developer.work.weixin.qq.com/document/path/94665).
-    /// Never repeated on its own; one link more is harmless.
+    /// The client never repeats this call. Calling it again is harmless: it creates one more link.
     ///
     /// # Errors
     ///
@@ -188,9 +204,10 @@ impl<'a> Accounts<'a> {
         self.new_contact_way(open_kfid, None).await
     }
 
-    /// Makes a link by which customers reach an account, with a label that comes back when they enter:
-    /// [`EnterSession::scene`](crate::message::event::EnterSession::scene). `scene` has 1 to 32 bytes of
-    /// `[0-9a-zA-Z_-]`.
+    /// Creates a link through which customers reach an account, with a label that says where they came from.
+    ///
+    /// `scene` has 1 to 32 bytes of `[0-9a-zA-Z_-]`. When a customer enters the chat through the link, the label arrives
+    /// as [`EnterSession::scene`](crate::message::event::EnterSession::scene).
     ///
     /// # Errors
     ///
@@ -213,7 +230,7 @@ impl<'a> Accounts<'a> {
     /// Deletes an account.
     ///
     /// `POST /cgi-bin/kf/account/del`, [official page](https://developer.work.weixin.qq.com/document/path/94663).
-    /// Never repeated on its own.
+    /// The client never repeats this call.
     ///
     /// # Errors
     ///

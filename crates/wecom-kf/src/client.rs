@@ -1,4 +1,4 @@
-//! The client and its builder, and the figures that it starts out with.
+//! The client, its builder, and the default limits and waits.
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,75 +22,92 @@ use crate::{
 };
 use crate::{media, message, service_state, servicer, statistic, upgrade_service};
 
-/// The figures a client starts out with. Those that have a setter on [`ClientBuilder`] or [`RetryPolicy`] can be
+/// The default limits and waits of a client. Those that have a setter on [`ClientBuilder`] or [`RetryPolicy`] can be
 /// changed there.
 pub mod defaults {
     use std::time::Duration;
 
-    /// Where WeCom is.
+    /// The base URL of WeCom's API.
     pub const BASE_URL: &str = crate::raw::op::SERVER;
 
-    /// How long a connection may take to come about.
+    /// The time limit for establishing a connection.
     pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-    /// How long one attempt may take.
+    /// The time limit of one attempt.
     pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
-    /// How long a whole call may take: access token, waits and repeats included.
+    /// The time limit of a whole call, including the fetch of an access token, waits and repeats.
     pub const CALL_TIMEOUT: Duration = Duration::from_secs(60);
-    /// How long an idle connection is kept. Short, since a request on one that WeCom just closed may be lost or not.
+    /// How long an idle connection is kept. The time is short because a request on a connection that WeCom is just
+    /// closing may get lost, and the client cannot tell whether WeCom received it.
     pub const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 
-    /// The longest reply that is read, in bytes, unless it is a file.
+    /// The size limit of a reply that is not a file, in bytes.
     pub const REPLY_LIMIT: usize = crate::raw::REPLY_LIMIT;
-    /// The most bytes of a download, unless it is told otherwise.
+    /// The size limit of a download, in bytes.
     pub const DOWNLOAD_LIMIT: u64 = crate::raw::media::DOWNLOAD_LIMIT;
-    /// Who may read a downloaded file, as the mode of a file on Unix: its owner alone.
+    /// The Unix file mode of a downloaded file: only its owner may read and write it.
     pub const DOWNLOAD_MODE: u32 = 0o600;
 
-    /// How often a call is sent at most, the first time included.
+    /// How many times a call is sent at most, including the first time.
     pub const MAX_ATTEMPTS: u32 = 3;
-    /// The wait before a repeat is random, up to this, doubling with each repeat.
+    /// The longest wait before the first repeat; it doubles with each further repeat. The wait is random, from zero up to
+    /// this.
     pub const BACKOFF_BASE: Duration = Duration::from_millis(200);
-    /// The same after "too many at once" (45033).
+    /// The longest wait before the first repeat after 45033 (too many calls at once).
     pub const BACKOFF_BASE_CONCURRENCY: Duration = Duration::from_secs(1);
     /// The longest wait before a repeat.
     pub const BACKOFF_CAP: Duration = Duration::from_secs(5);
 
-    /// How many `sync_msg` calls may be under way at once: WeCom refuses more with 45033.
+    /// How many `sync_msg` calls may be in progress at once. WeCom refuses more with 45033.
     pub const SYNCS_AT_ONCE: usize = 5;
-    /// How many `sync_msg` calls without a callback's token WeCom takes within [`TOKENLESS_WINDOW`]; it refuses more with
-    /// 45009 for a minute (an operator's answer in the official forum).
+    /// How many `sync_msg` calls without a callback's token WeCom accepts within [`TOKENLESS_WINDOW`]. It refuses more
+    /// with 45009 for a minute (source: an operator's answer in the official forum).
     pub const TOKENLESS_SYNCS: usize = 10;
-    /// The time in which WeCom counts them.
+    /// The window in which WeCom counts the `sync_msg` calls without a callback's token.
     pub const TOKENLESS_WINDOW: Duration = Duration::from_secs(60);
-    /// How many calls of all other operations may be under way at once, until WeCom answers 45033.
+    /// How many calls of all other operations may be in progress at once. 45033 halves this limit.
     pub const CALLS_AT_ONCE: usize = 64;
-    /// After 45033 halved a limit of calls at once, it rises by one in each such time.
+    /// How long it takes for a limit that 45033 halved to rise by one call.
     pub const CALLS_AT_ONCE_RECOVERY: Duration = Duration::from_secs(10);
 
-    /// What all calls of a client may spend on repeats together; successes fill it up again.
+    /// The budget for repeats that all calls of a client share. Successes refill it.
     pub const RETRY_BUDGET: u32 = 500;
-    /// What a repeat costs after an answer that was lost.
+    /// The cost of a repeat after an answer was lost.
     pub const RETRY_COST_LOST: u32 = 14;
-    /// What a repeat costs after WeCom answered that it is too busy.
+    /// The cost of a repeat after WeCom answered that it is too busy.
     pub const RETRY_COST_THROTTLED: u32 = 5;
 
-    /// The access token is renewed this long before its end, less up to half of it at random.
+    /// How long before its end an access token is renewed. A random part of up to half of it is subtracted.
     pub const RENEW_EARLY: Duration = Duration::from_secs(300);
-    /// Between two fetches of a token while one still serves, and after gettoken handed back a rejected one.
+    /// The shortest time between two fetches of an access token while the current one is still valid, and after gettoken
+    /// returned a token that WeCom had rejected.
     pub const TOKEN_GAP: Duration = Duration::from_secs(30);
-    /// Before the next fetch after one failed; doubles with each failure, up to [`TOKEN_GAP`].
+    /// The wait after a fetch of an access token failed. It doubles with each further failure, up to [`TOKEN_GAP`].
     pub const TOKEN_BACKOFF_BASE: Duration = Duration::from_secs(1);
-    /// How long one gettoken may take.
+    /// The time limit of one gettoken request.
     pub const TOKEN_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
-    /// How long fetching a token may take, repeats included.
+    /// The time limit of fetching an access token, including repeats.
     pub const TOKEN_LOAD_TIMEOUT: Duration = Duration::from_secs(20);
-    /// No token is relied on for longer, whatever gettoken says.
+    /// The longest time that an access token is used, even if gettoken returns a longer lifetime.
     pub const TOKEN_LIFETIME_CAP: Duration = Duration::from_secs(7200);
 }
 
-/// A client of the API: keeps the access token, heeds errcodes, repeats what may be repeated.
+/// A client of the WeCom customer service API.
 ///
-/// Cheap to clone; clones share connections, the access token and the retry budget. Make one per app and keep it.
+/// It fetches and renews the access token, turns errcodes into errors, and repeats calls where a repeat does no harm.
+/// Create one client per app and keep it. It is cheap to clone: clones share the connections, the access token and the
+/// retry budget.
+///
+/// ```no_run
+/// use wecom_kf::{Client, Credentials};
+///
+/// # async fn example() -> Result<(), wecom_kf::Error> {
+/// let client = Client::builder(Credentials::new("ww…", "…")).build()?;
+/// for account in client.account().list().await? {
+///     println!("{} {}", account.open_kfid, account.name);
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Client(Arc<Inner>);
 
@@ -104,7 +121,7 @@ struct Inner {
 }
 
 impl Client {
-    /// Starts building a client; [`Settings::client`](crate::Settings::client) builds one of the environment.
+    /// Starts building a client. [`Settings::client`](crate::Settings::client) builds one from environment variables.
     ///
     /// ```no_run
     /// use wecom_kf::{Client, Credentials};
@@ -130,9 +147,9 @@ impl Client {
         }
     }
 
-    /// Sends any request of [`raw::op`] under the rules of every call: access token, errcode, repeats, time limits.
+    /// Sends any request of [`raw::op`], with the access token, repeats and time limits of all other calls.
     ///
-    /// The reply's errcode is 0.
+    /// Use it for operations and fields that have no typed method. The errcode of a returned reply is 0.
     ///
     /// ```no_run
     /// use wecom_kf::raw::{op, types};
@@ -146,78 +163,78 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Every [`Error`] but [`Error::InvalidInput`]: what is inside the request is WeCom's to judge.
+    /// Any [`Error`] except [`Error::InvalidInput`], because the content of the request is not checked here.
     pub async fn call<R: Request>(&self, request: &R) -> Result<R::Reply, Error> {
         let tokens = R::OPERATION.needs_access_token.then_some(&self.0.tokens);
         self.0.caller.call(request, tokens, self.0.limits).await
     }
 
-    /// The corp itself.
+    /// Returns the operation on the corp itself.
     pub fn corp(&self) -> corp::Corp<'_> {
         corp::Corp(self)
     }
 
-    /// Who the customers are.
+    /// Returns the operations on customers: reading their profiles.
     pub fn customer(&self) -> customer::Customers<'_> {
         customer::Customers(self)
     }
 
-    /// The knowledge base of the assistant.
+    /// Returns the operations on the knowledge base of the assistant (智能助手).
     pub fn knowledge(&self) -> knowledge::Knowledge<'_> {
         knowledge::Knowledge(self)
     }
 
-    /// Pictures, voices, videos and files.
+    /// Returns the operations on media: upload and download of images, voice messages, videos and files.
     pub fn media(&self) -> media::Media<'_> {
         media::Media(self)
     }
 
-    /// Who answers customers by hand.
+    /// Returns the operations on servicers, the people who answer customers.
     pub fn servicer(&self) -> servicer::Servicers<'_> {
         servicer::Servicers(self)
     }
 
-    /// Daily figures.
+    /// Returns the operations on daily statistics.
     pub fn statistic(&self) -> statistic::Statistics<'_> {
         statistic::Statistics(self)
     }
 
-    /// Recommending members and groups to customers.
+    /// Returns the operations on upgrades (升级服务): recommending members and groups to customers.
     pub fn upgrade_service(&self) -> upgrade_service::UpgradeService<'_> {
         upgrade_service::UpgradeService(self)
     }
 
-    /// Customer service accounts.
+    /// Returns the operations on customer service accounts.
     pub fn account(&self) -> account::Accounts<'_> {
         account::Accounts(self)
     }
 
-    /// Messages.
+    /// Returns the operations on messages: sending, recalling and reading them.
     pub fn message(&self) -> message::Messages<'_> {
         message::Messages::new(self)
     }
 
-    /// Who serves a customer's session.
+    /// Returns the operations on sessions: reading who serves a customer, and handing the session over.
     pub fn service_state(&self) -> service_state::SessionStates<'_> {
         service_state::SessionStates(self)
     }
 
-    /// The access token itself.
+    /// Returns access to the access token itself.
     pub fn token(&self) -> Tokens<'_> {
         Tokens(self)
     }
 
-    /// When accounts may read without a callback's token; for whoever polls many of them.
+    /// Returns the schedule of reads without a callback's token, for programs that poll many accounts.
     pub fn poll_schedule(&self) -> &PollSchedule {
         &self.0.polls
     }
 
-    /// Where the API is, without a slash at its end.
+    /// Returns the base URL of the API, without a trailing slash.
     pub fn base_url(&self) -> &str {
         &self.0.base_url
     }
 
-    /// The corp's id; empty if a [`TokenSource`] came without one.
+    /// Returns the id of the corp. It is empty if the client uses a [`TokenSource`] and was built with empty credentials.
     pub fn corp_id(&self) -> &str {
         &self.0.corp_id
     }
@@ -241,7 +258,7 @@ impl fmt::Debug for Client {
     }
 }
 
-/// Settings of a [`Client`]: [`Client::builder`].
+/// A builder of a [`Client`], created by [`Client::builder`].
 #[must_use]
 pub struct ClientBuilder {
     credentials: Credentials,
@@ -258,72 +275,77 @@ pub struct ClientBuilder {
 }
 
 impl ClientBuilder {
-    /// Where the API is, [`defaults::BASE_URL`] unless said: a proxy of yours, or a simulator. A path is kept. White
-    /// space around it and a slash at its end are removed. [`build`](Self::build) refuses anything but http and https, a
-    /// query, a fragment, user info, and invisible characters.
+    /// Sets the base URL of the API, for example that of your own proxy or of a simulator. The default is
+    /// [`defaults::BASE_URL`].
+    ///
+    /// A path is kept. White space around the URL and a trailing slash are removed. [`build`](Self::build) refuses
+    /// schemes other than http and https, a query, a fragment, user info, and invisible characters.
     pub fn base_url(mut self, base_url: impl AsRef<str>) -> Self {
         self.base_url = checked_base_url(base_url.as_ref());
         self
     }
 
-    /// Adds settings of the HTTP client, such as a proxy or a certificate.
+    /// Changes settings of the HTTP client, such as a proxy or a certificate.
     ///
-    /// Redirects, Referer, time-outs, repeats and idle connections are this crate's business: its settings are applied
-    /// after yours.
+    /// This crate controls redirects, Referer, time-outs, repeats and idle connections: its own settings for these
+    /// override yours.
     pub fn http(mut self, settings: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder) -> Self {
         self.http = settings(self.http);
         self.has_http_settings = true;
         self
     }
 
-    /// How long a connection may take to come about; 3 s ([`defaults::CONNECT_TIMEOUT`]).
+    /// Sets the time limit for establishing a connection. The default is 3 s ([`defaults::CONNECT_TIMEOUT`]).
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self
     }
 
-    /// How long one attempt may take; 15 s ([`defaults::ATTEMPT_TIMEOUT`]). One of gettoken takes 5 s at most.
+    /// Sets the time limit of one attempt. The default is 15 s ([`defaults::ATTEMPT_TIMEOUT`]). An attempt of gettoken
+    /// never takes longer than 5 s.
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
         self.limits.attempt = timeout;
         self
     }
 
-    /// How long a whole call may take, access token, waits and repeats included; 60 s ([`defaults::CALL_TIMEOUT`]).
-    /// Fetching a token takes 20 s at most.
+    /// Sets the time limit of a whole call, including the fetch of an access token, waits and repeats. The default is
+    /// 60 s ([`defaults::CALL_TIMEOUT`]). Fetching a token never takes longer than 20 s.
     pub fn call_timeout(mut self, timeout: Duration) -> Self {
         self.limits.call = timeout;
         self
     }
 
-    /// How often and when calls are repeated.
+    /// Sets how often and when calls are repeated.
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.retry = policy;
         self
     }
 
-    /// Sets how many calls may be under way at once, and how many `sync_msg` calls without a callback's token may be
-    /// made in a minute. A call that has to wait does so within [`call_timeout`](Self::call_timeout).
+    /// Sets how many calls may be in progress at once, and how many `sync_msg` calls without a callback's token may be
+    /// made in a minute. The time that a call waits for its turn counts towards [`call_timeout`](Self::call_timeout).
     pub fn pacing(mut self, pacing: Pacing) -> Self {
         self.pacing = pacing;
         self
     }
 
-    /// How long before its end the access token is renewed, less up to half of it at random; 300 s
-    /// ([`defaults::RENEW_EARLY`]), and never more than half of its life.
+    /// Sets how long before its end the access token is renewed. The default is 300 s ([`defaults::RENEW_EARLY`]).
+    ///
+    /// A random part of up to half of it is subtracted, so that clients started together do not renew together. The
+    /// token is never renewed before half of its lifetime has passed.
     pub fn renew_early(mut self, early: Duration) -> Self {
         self.renew_early = early;
         self
     }
 
-    /// The longest reply that is read, in bytes; 32 MiB ([`defaults::REPLY_LIMIT`]). A longer one is
-    /// [`Error::NoAnswer`] with [`raw::Error::TooLong`] as its source. Downloads have a limit of their own,
+    /// Sets the size limit of a reply, in bytes. The default is 32 MiB ([`defaults::REPLY_LIMIT`]). A longer reply fails
+    /// the call with [`Error::NoAnswer`], whose source is [`raw::Error::TooLong`]. Downloads have their own limit,
     /// [`defaults::DOWNLOAD_LIMIT`].
     pub fn reply_limit(mut self, bytes: usize) -> Self {
         self.reply_limit = bytes;
         self
     }
 
-    /// Takes access tokens from `source` in place of `gettoken`. The credentials are then not used, and may be empty.
+    /// Takes access tokens from `source` instead of `gettoken`. The credentials are then not used and may be empty.
     pub fn token_source(mut self, source: impl TokenSource) -> Self {
         self.token_source = Some(Box::new(source));
         self
@@ -333,10 +355,10 @@ impl ClientBuilder {
     ///
     /// # Errors
     ///
-    /// [`Error::Settings`]: the base URL cannot be used, the corp id or the secret is empty, or the HTTP client cannot
-    /// be made.
+    /// [`Error::Settings`]: the base URL is invalid, the corp id or the secret is empty or invalid, or the HTTP client
+    /// cannot be created.
     pub fn build(self) -> Result<Client, Error> {
-        // Longer ones would leave the range of the clock.
+        // Longer times would overflow the clock.
         let limits = Limits { attempt: self.limits.attempt.min(LONGEST), call: self.limits.call.min(LONGEST) };
         let mut problems = match self.token_source {
             Some(_) => Vec::new(),
@@ -352,8 +374,8 @@ impl ClientBuilder {
         let Credentials { corp_id, secret } = self.credentials;
         let mut http = self.http.connect_timeout(self.connect_timeout).pool_idle_timeout(defaults::POOL_IDLE_TIMEOUT);
         if self.has_http_settings {
-            // Time-outs of the user's cannot be removed. That of a read is made too long to come first; that of a request
-            // becomes ours, see `Timer`.
+            // A time-out that the user set cannot be removed. That of a read is set too long to matter; that of a request is
+            // replaced by ours, see `Timer`.
             http = http.timeout(limits.attempt).read_timeout(LONGEST);
         }
         let raw = raw::Client::new(base_url.clone(), http)
@@ -383,7 +405,7 @@ impl ClientBuilder {
 
 impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The HTTP settings are the user's and may hold a proxy's password.
+        // The HTTP settings are omitted: they come from the user and may contain a proxy's password.
         f.debug_struct("ClientBuilder")
             .field("base_url", &self.base_url)
             .field("credentials", &self.credentials)
@@ -391,16 +413,16 @@ impl fmt::Debug for ClientBuilder {
     }
 }
 
-/// A year.
+/// The longest time limit: a year.
 const LONGEST: Duration = Duration::from_secs(365 * 86_400);
 
 fn no_http_client(error: &raw::Error) -> Bilingual {
-    let en = format!("the HTTP client cannot be made: {}", in_one_line(error));
+    let en = format!("the HTTP client cannot be created: {}", in_one_line(error));
     Bilingual::new(en, "无法创建 HTTP 客户端：TLS 不可用，或通过 http() 给出的设置（代理、证书）无效")
 }
 
-/// The base URL without a slash at its end, or what is wrong with it. The message does not show the URL: what is wrong
-/// with it may be a password inside.
+/// Returns the base URL without a trailing slash, or the problem with it. The problem never shows the URL, because the
+/// URL may contain a password.
 pub(crate) fn checked_base_url(base_url: &str) -> Result<String, Bilingual> {
     let refuse = |en: &'static str, zh: &'static str| Err(Bilingual::new(en, zh));
     let base_url = checked(base_url).map_err(|flaw| Bilingual::new(flaw.to_string(), flaw.zh()))?;
@@ -410,7 +432,7 @@ pub(crate) fn checked_base_url(base_url: &str) -> Result<String, Bilingual> {
             "为空；请删除该设置，或填写 URL，例如 https://qyapi.weixin.qq.com",
         );
     }
-    // Without this check, `localhost:9500` is a URL of the scheme `localhost`.
+    // Without this check, `localhost:9500` would be parsed as a URL with the scheme `localhost`.
     if !base_url.contains("://") {
         return refuse(
             "the scheme is missing; begin it with https:// (or http://)",
@@ -450,7 +472,7 @@ fn not_a_url(error: ParseError) -> Bilingual {
     Bilingual::new(en, zh)
 }
 
-/// Tokens as self-built apps get them.
+/// The default token source: `gettoken`, for self-built apps.
 struct Gettoken {
     caller: Arc<Caller>,
     limits: Limits,
@@ -461,7 +483,7 @@ impl TokenSource for Gettoken {
     fn fetch<'a>(&'a self, _rejected: Option<&'a AccessToken>) -> BoxFuture<'a, Result<IssuedToken, Error>> {
         Box::pin(async {
             let reply = self.caller.call(&self.request, None, self.limits).await?;
-            // An empty token is refused by whoever takes it.
+            // A missing token becomes an empty one, which the token cache reports as an invalid reply.
             Ok(IssuedToken::new(reply.access_token.unwrap_or_default(), reply.expires_in))
         })
     }

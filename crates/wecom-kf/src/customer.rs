@@ -1,4 +1,4 @@
-//! Who the customers are.
+//! Customers' profiles: names, avatars, and how the customers came in.
 
 use std::fmt;
 
@@ -9,35 +9,45 @@ use crate::open_number::open_number;
 use crate::raw::{limits::customer_batchget as limits, op, types};
 use crate::{Error, ExternalUserId};
 
-/// Customers: [`Client::customer`].
+/// The operations on customers, returned by [`Client::customer`].
+///
+/// ```no_run
+/// # async fn example(client: wecom_kf::Client, customer: wecom_kf::ExternalUserId) -> Result<(), wecom_kf::Error> {
+/// let batch = client.customer().batchget(&[customer]).await?;
+/// for customer in &batch.customers {
+///     println!("{} is {}", customer.external_userid, customer.nickname.as_deref().unwrap_or("unnamed"));
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Customers<'a>(pub(crate) &'a Client);
 
-/// What [`Customers::batchget`] answers.
+/// The profiles returned by [`Customers::batchget`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CustomerBatch {
-    /// Those that could be read.
+    /// The profiles of the customers that WeCom knows.
     pub customers: Vec<Customer>,
-    /// Those that could not: of another corp, or without contact in 48 hours.
+    /// The ids without a profile: they belong to another corp, or the customer had no contact within 48 hours.
     pub invalid: Vec<ExternalUserId>,
 }
 
-/// A customer. Its Debug shows the id only.
+/// The profile of a customer. `Debug` shows only the id.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Customer {
-    /// The id.
+    /// The id of the customer.
     pub external_userid: ExternalUserId,
     /// The name in WeChat.
     pub nickname: Option<String>,
-    /// The URL of the avatar, http or https; it may stop working, and is not for third-party apps.
+    /// The URL of the avatar, http or https. It may stop working, and third-party apps do not receive it.
     pub avatar: Option<String>,
-    /// The gender; always unknown for third-party apps.
+    /// The gender. It is always unknown for third-party apps.
     pub gender: Option<Gender>,
-    /// Only if the corp has bound an account of the WeChat open platform.
+    /// The unionid, if the corp has bound an account of the WeChat open platform.
     pub unionid: Option<String>,
-    /// How the customer came in last, within 48 hours; see [`Customers::batchget_with_context`].
+    /// How the customer last came in, within 48 hours. Only set by [`Customers::batchget_with_context`].
     pub enter_session_context: Option<EnterSessionContext>,
 }
 
@@ -48,9 +58,9 @@ impl fmt::Debug for Customer {
 }
 
 open_number! {
-    /// A customer's gender, as WeChat has it.
+    /// A customer's gender according to WeChat.
     Gender {
-        /// Not known.
+        /// Unknown.
         UNKNOWN = 0,
         /// Male.
         MALE = 1,
@@ -59,13 +69,13 @@ open_number! {
     }
 }
 
-/// How a customer came in. Its Debug hides what the customer brought along.
+/// How a customer came into the chat. `Debug` hides the parameter and the 视频号.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EnterSessionContext {
     /// The label of the [contact way](crate::Accounts::add_contact_way).
     pub scene: Option<String>,
-    /// What was appended to the link. The customer can alter it.
+    /// The parameter that was appended to the link. Customers can change it.
     pub scene_param: Option<String>,
     /// The 视频号 the customer came from.
     pub wechat_channels: Option<WechatChannels>,
@@ -78,19 +88,19 @@ impl fmt::Debug for EnterSessionContext {
 }
 
 impl Customers<'_> {
-    /// Reads who customers are, 1 to 100 at a time.
+    /// Returns the profiles of 1 to 100 customers.
     ///
     /// `POST /cgi-bin/kf/customer/batchget`, [official page](https://developer.work.weixin.qq.com/document/path/95159).
     ///
     /// # Errors
     ///
-    /// Ids that cannot be read are no error: they are in [`CustomerBatch::invalid`].
-    /// [`INSUFFICIENT_MEMBER_ACTIVITY`](crate::ErrCode::INSUFFICIENT_MEMBER_ACTIVITY): WeCom withholds them.
+    /// Ids without a profile are not an error: they are returned in [`CustomerBatch::invalid`].
+    /// [`INSUFFICIENT_MEMBER_ACTIVITY`](crate::ErrCode::INSUFFICIENT_MEMBER_ACTIVITY): WeCom withholds the profiles.
     pub async fn batchget(self, ids: &[ExternalUserId]) -> Result<CustomerBatch, Error> {
         self.get(ids, None).await
     }
 
-    /// As [`batchget`](Self::batchget), and how each came in last, if within 48 hours.
+    /// Returns the profiles of 1 to 100 customers, and how each last came into the chat, if that was within 48 hours.
     ///
     /// # Errors
     ///
@@ -138,7 +148,7 @@ impl From<types::Customer> for Customer {
     }
 }
 
-/// WeCom writes "" for what is not there.
+/// Turns an empty text into `None`, because WeCom writes "" for a missing value.
 fn some(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
 }

@@ -1,4 +1,4 @@
-//! Errors of calls: code, class, remedy, and whether a repeat may help.
+//! The error of a call: what failed, WeCom's code, its class, the remedy, and whether a repeat may help.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,115 +10,133 @@ use crate::input::Problem;
 use crate::raw::{self, BodyKind, Operation};
 use crate::{Bilingual, Class, ErrCode, Lang, ServiceState};
 
-/// Why a call failed, for the person on call: what failed, why, and what to do.
+/// The error of a call: says what failed, why, and what to do.
 ///
-/// Decide on [`code`](Self::code), [`class`](Self::class) and [`is_retryable`](Self::is_retryable), never on text.
-/// Nothing here holds or prints a URL, an access token, a secret or what a customer wrote.
+/// Programs decide on [`code`](Self::code), [`class`](Self::class) and [`is_retryable`](Self::is_retryable), never on
+/// the text. An error never holds or prints a URL, an access token, a secret or a customer's text.
 ///
-/// Display is one line with all of it, for logs: a program that prints it need not print the sources, which are there
-/// to be looked into.
+/// ```no_run
+/// use wecom_kf::message::Text;
+/// use wecom_kf::{Client, ErrCode, Error, ExternalUserId, OpenKfid};
 ///
-/// It can be cloned: callers who wait for one access token share its failure.
+/// # async fn example(client: Client, kf: OpenKfid, customer: ExternalUserId) -> Result<(), Error> {
+/// match client.message().send(&kf, &customer, Text::new("您好")?).await {
+///     Ok(msgid) => println!("sent as {msgid}"),
+///     Err(error) if error.code() == Some(ErrCode::MESSAGE_WINDOW_CLOSED) => println!("the customer has to write first"),
+///     Err(error) if error.is_retryable() => println!("try again later: {error}"),
+///     Err(error) => return Err(error),
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// `Display` prints one line for logs. The line already contains the sources and the remedy, so a program that prints it
+/// need not walk the chain of sources. [`in_lang`](Self::in_lang) prints the same in Chinese.
+///
+/// The error can be cloned, because all calls that wait for the same access token share its failure.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// WeCom answered, and its errcode was not 0.
+    /// WeCom refused the call: it answered with an errcode other than 0.
     #[error("{}", refused(.0, Lang::En))]
     Refused(#[source] Refusal),
 
-    /// There was no answer, or none that can be used; the source says more.
+    /// No usable answer arrived: the connection failed, or the reply was not one of the KF API. The source says which.
     #[error("{operation} got no usable answer: {} ({attempts} sent)  do: {}", in_one_line(&**source), self.remedy(Lang::En))]
     #[non_exhaustive]
     NoAnswer {
         /// The operation that was called.
         operation: &'static str,
-        /// How often it was sent.
+        /// How many times the call was sent.
         attempts: u32,
-        /// What went wrong at the last attempt.
+        /// The failure of the last attempt.
         source: Arc<raw::Error>,
     },
 
-    /// There was no answer in time. Whether a call that changes something went through is unknown.
+    /// No answer arrived within the time limit. A call that changes something may or may not have taken effect.
     #[error("{operation} got no answer within {} ms ({attempts} sent)  do: {}", after.as_millis(), self.remedy(Lang::En))]
     #[non_exhaustive]
     TimedOut {
         /// The operation that was called.
         operation: &'static str,
-        /// How often it was sent; 0 if it waited for an access token all the time.
+        /// How many times the call was sent; 0 if it waited for an access token or for its turn the whole time.
         attempts: u32,
-        /// The limit that passed, of one attempt or of the whole call.
+        /// The time limit that was exceeded: that of one attempt or that of the whole call.
         after: Duration,
     },
 
-    /// The call needs an access token and there is none to be had. Every call that waited for it has the same source.
+    /// The call was not sent because no access token could be obtained. All calls that waited for that token share the
+    /// source.
     #[error("{operation} was not sent, there is no access token: {source}")]
     #[non_exhaustive]
     NoToken {
         /// The operation that was called.
         operation: &'static str,
-        /// Why there is none.
+        /// Why the token could not be obtained.
         source: Arc<Error>,
     },
 
-    /// WeCom answered success, but without what makes the answer one. What was called for may have been done.
-    #[error("{operation} answered what cannot be: {problem}  do: {}", self.remedy(Lang::En))]
+    /// WeCom answered with errcode 0, but the reply is invalid, for example because a required field is missing. The call
+    /// may have taken effect.
+    #[error("{operation} returned an invalid reply: {problem}  do: {}", self.remedy(Lang::En))]
     #[non_exhaustive]
     BadReply {
         /// The operation that was called.
         operation: &'static str,
-        /// What is wrong.
+        /// What is wrong with the reply.
         problem: Bilingual,
     },
 
-    /// A [`TokenSource`](crate::TokenSource) failed in its own way.
+    /// A custom [`TokenSource`](crate::TokenSource) failed. Created with [`Error::token_source`](Self::token_source).
     #[error("the token source failed: {}  do: {}", in_one_line(&**.0), self.remedy(Lang::En))]
     TokenSource(#[source] Arc<dyn std::error::Error + Send + Sync>),
 
-    /// The session is not the bot's, as a look at it before the send said
-    /// ([`checking_session`](crate::message::Messages::checking_session)); nothing was sent. Its
-    /// [`code`](Self::code) is 95018, as if WeCom had refused.
+    /// The session was read before the send ([`checking_session`](crate::message::Messages::checking_session)), and its
+    /// state does not allow the bot to send. Nothing was sent. [`code`](Self::code) returns 95018, the code with which
+    /// WeCom would have refused the send.
     #[error("send_msg was not sent: the session forbids it, {} (just read)  do: {}", .0, self.remedy(Lang::En))]
     SessionForbidsSending(ServiceState),
 
-    /// The input cannot be right; nothing was sent.
+    /// The input breaks a documented limit or form. Nothing was sent.
     #[error("{what} {problem}; nothing was sent")]
     #[non_exhaustive]
     InvalidInput {
-        /// Which input: the name of its field, or a description.
+        /// The input: the name of its field, or a description.
         what: Bilingual,
-        /// What is wrong with it.
+        /// What is wrong with the input.
         problem: Problem,
     },
 
-    /// A file here could not be read or written.
+    /// A local file could not be read or written.
     #[error("{what}: {source}  do: {}", self.remedy(Lang::En))]
     #[non_exhaustive]
     File {
-        /// What could not be done.
+        /// What failed.
         what: &'static str,
-        /// Why.
+        /// The error of the operating system.
         source: Arc<std::io::Error>,
     },
 
-    /// The client cannot be built of these settings: all that is wrong with them. It shows no values.
+    /// The settings are invalid. Lists every problem, never a value.
     #[error("bad settings: {}  do: {}", listed(.0, Lang::En), self.remedy(Lang::En))]
     Settings(Vec<Bilingual>),
 }
 
-/// A refusal by WeCom.
+/// A refusal by WeCom: an answer whose errcode is not 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refusal {
     /// The operation that was called.
     pub operation: &'static str,
-    /// What WeCom said.
+    /// The errcode.
     pub code: ErrCode,
-    /// WeCom's words, at most 2 KiB: for people, never to be matched. They name the caller's IP and a hint number; if they repeated
-    /// the token or the secret, that was cut out.
+    /// WeCom's message, shortened to 2 KiB. It is written for people: do not match on it. It contains the caller's IP
+    /// address and a hint number. If it repeated the access token or the secret, those were removed.
     pub errmsg: String,
-    /// How often the call was sent.
+    /// How many times the call was sent.
     pub attempts: u32,
-    /// The session, read after a send was refused with 95018.
+    /// The state of the session, which is read after WeCom refused a send with 95018. `None` for other codes, or if the
+    /// state could not be read.
     pub session: Option<ServiceState>,
 }
 
@@ -130,7 +148,7 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-/// A refusal in one line.
+/// Describes a refusal in one line.
 fn refused(refusal: &Refusal, lang: Lang) -> String {
     let Refusal { operation, code, errmsg, attempts, session } = refusal;
     let (meaning, remedy) = (code.meaning_at(operation, lang), code.remedy_at(operation, lang));
@@ -159,9 +177,9 @@ fn refused(refusal: &Refusal, lang: Lang) -> String {
 }
 
 impl Error {
-    /// For a [`TokenSource`](crate::TokenSource) of your own that fails in its own way.
+    /// Creates the error of a custom [`TokenSource`](crate::TokenSource) that failed for a reason of its own.
     ///
-    /// Keep secrets out of it: it is printed wherever this error is.
+    /// Keep secrets out of `source`: its text is part of this error's text.
     pub fn token_source(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::TokenSource(Arc::from(source.into()))
     }
@@ -175,13 +193,15 @@ impl Error {
         Self::BadReply { operation, problem }
     }
 
-    /// A [`BadReply`](Self::BadReply) that lacks a field.
+    /// Creates a [`BadReply`](Self::BadReply) for a reply without the required `field`.
     pub(crate) fn lacks(operation: &'static str, field: &'static str) -> Self {
         Self::bad_reply(operation, Bilingual::new(format!("no {field}"), format!("缺少 {field}")))
     }
 
-    /// For a [`TokenSource`](crate::TokenSource) that passes on what WeCom said to somebody else, such as a token server:
-    /// class and remedy are then those of the code. `errmsg` is WeCom's words; keep secrets out of it.
+    /// Creates a refusal for a custom [`TokenSource`](crate::TokenSource) that learns of WeCom's answer from another
+    /// process, such as a token server. The error then has the class and the remedy of `code`.
+    ///
+    /// `errmsg` is WeCom's message; keep secrets out of it.
     pub fn refused(operation: Operation, code: ErrCode, errmsg: impl Into<String>) -> Self {
         let errmsg = shortened(&errmsg.into(), MAX_OUTSIDE).to_owned();
         Self::Refused(Refusal { operation: operation.id, code, errmsg, attempts: 1, session: None })
@@ -191,7 +211,7 @@ impl Error {
         Self::Settings(vec![problem])
     }
 
-    /// What WeCom said, if it answered; for [`NoToken`](Self::NoToken), what it said to `gettoken`.
+    /// Returns WeCom's errcode, if WeCom answered. For [`NoToken`](Self::NoToken) it is the errcode of `gettoken`.
     pub fn code(&self) -> Option<ErrCode> {
         match self {
             Self::SessionForbidsSending(_) => Some(ErrCode::SESSION_STATE_FORBIDS_SENDING),
@@ -199,17 +219,19 @@ impl Error {
         }
     }
 
-    /// What to do about the code, at the operation that answered it. [`Class::Unknown`] if there is no code.
+    /// Returns the class of the errcode, which depends on the operation for some codes. [`Class::Unknown`] if there is no
+    /// code.
     pub fn class(&self) -> Class {
         let operation = self.operation().unwrap_or_default();
         match self {
-            // Of the call that was refused, which is gettoken.
+            // The code came from gettoken, not from `operation`.
             Self::NoToken { source, .. } => source.class(),
             _ => self.code().map_or(Class::Unknown, |code| code.class_at(operation)),
         }
     }
 
-    /// The operation that failed; None for bad input and bad settings.
+    /// Returns the operation that failed. `None` for invalid input, invalid settings, local files and custom token
+    /// sources.
     pub fn operation(&self) -> Option<&'static str> {
         match self {
             Self::Refused(Refusal { operation, .. })
@@ -222,7 +244,7 @@ impl Error {
         }
     }
 
-    /// The refusal behind this error, if WeCom answered.
+    /// Returns the refusal behind this error, if WeCom answered.
     pub fn refusal(&self) -> Option<&Refusal> {
         match self {
             Self::Refused(refusal) => Some(refusal),
@@ -238,11 +260,12 @@ impl Error {
         }
     }
 
-    /// Whether the same call may succeed later without anybody changing anything: WeCom is busy or has had too many
-    /// calls, the network failed, a gateway answered 408, 429, 500, 502, 503 or 504, the reply broke off, or a token
-    /// source of your own failed.
+    /// Returns whether the same call may succeed later without any change by people.
     ///
-    /// It does not say that a repeat is harmless: after a lost answer a call may have gone through.
+    /// That is the case if WeCom is busy or has received too many calls, the network failed, a gateway answered 408, 429,
+    /// 500, 502, 503 or 504, the reply was incomplete, or a custom token source failed.
+    ///
+    /// `true` does not mean that a repeat is harmless: if only the answer was lost, the call has already taken effect.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Refused(_) => matches!(self.class(), Class::Busy | Class::RateLimited),
@@ -258,7 +281,7 @@ impl Error {
         }
     }
 
-    /// The whole of it in one line, in the reader's language; in English, what Display shows.
+    /// Returns the error in one line in the given language, with the remedy. In English it is the text of `Display`.
     pub fn in_lang(&self, lang: Lang) -> String {
         if lang == Lang::En {
             return self.to_string();
@@ -288,7 +311,7 @@ impl Error {
         format!("{what}  处理：{}", self.remedy(lang))
     }
 
-    /// What the person on call should do.
+    /// Returns the remedy: what the person on call should do.
     pub fn remedy(&self, lang: Lang) -> &'static str {
         let (en, zh) = match self {
             Self::Refused(Refusal { code, operation, .. }) => return code.remedy_at(operation, lang),
@@ -298,19 +321,21 @@ impl Error {
             }
             Self::NoAnswer { source, .. } => answer_remedy(source),
             Self::TimedOut { .. } => (
-                "Check the way to the base URL; if it is sound WeCom is slow, and the call can be made again later. A call that changes something may have gone through: look before repeating it.",
+                "Check the network between here and the base URL. If it works, WeCom is slow: call again later. A call that changes something may have taken effect: check before repeating it.",
                 "检查到 base URL 的网络；网络正常则是企业微信响应慢，可稍后再调用。会改动数据的调用可能已经生效，重试前先查询。",
             ),
             Self::BadReply { .. } => (
-                "Look whether it was done before calling again; if this recurs, something between here and WeCom changes the answers.",
+                "Check whether the call took effect before repeating it. If this recurs, look for a proxy between here and WeCom that changes the answers.",
                 "重试前先查询是否已经生效；若反复出现，说明途中有设备改动了应答。",
             ),
-            Self::TokenSource(_) => ("Look at the source of the access token.", "检查 access_token 的来源。"),
+            Self::TokenSource(_) => {
+                ("Check the program or server that supplies the access token.", "检查 access_token 的来源。")
+            }
             Self::InvalidInput { .. } => {
-                ("Mend the input; WeCom would refuse it.", "修正该参数，否则会被企业微信拒绝。")
+                ("Fix the input: WeCom would refuse it.", "修正该参数，否则会被企业微信拒绝。")
             }
             Self::File { .. } => {
-                ("Check that the path is right, its rights, and the space on the disk.", "检查路径、权限和磁盘空间。")
+                ("Check the path, its permissions and the free disk space.", "检查路径、权限和磁盘空间。")
             }
             Self::Settings(_) => ("Correct the settings and start again.", "修正配置后重新启动。"),
         };
@@ -321,7 +346,7 @@ impl Error {
     }
 }
 
-/// One problem as it is; several with numbers, in one line.
+/// Joins the problems into one line. Several problems are numbered.
 fn listed(problems: &[Bilingual], lang: Lang) -> String {
     let (open, close, between) = match lang {
         Lang::En => ("(", ") ", "; "),
@@ -337,7 +362,7 @@ fn listed(problems: &[Bilingual], lang: Lang) -> String {
     }
 }
 
-/// An error and its sources.
+/// Joins an error and its sources with ": ".
 pub(crate) fn in_one_line(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -349,7 +374,8 @@ pub(crate) fn in_one_line(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// What may be different the next time. A page of HTML will not: the base URL is wrong or a proxy wants something.
+/// Returns whether another attempt may have another outcome. An HTML page is no such case: either the base URL is wrong,
+/// or a proxy demands something, and both need a person.
 pub(crate) fn may_pass(error: &raw::Error) -> bool {
     match error {
         raw::Error::Transport(error) => !error.is_builder(),
@@ -368,11 +394,11 @@ fn answer_remedy(error: &raw::Error) -> (&'static str, &'static str) {
             "请求未发出：检查 DNS、防火墙、代理和 base URL。",
         ),
         raw::Error::Transport(_) => (
-            "The connection broke: check the network and the proxy. A call that changes something may have gone through: look before repeating it.",
+            "The connection broke: check the network and the proxy. A call that changes something may have taken effect: check before repeating it.",
             "连接中断：检查网络和代理。会改动数据的调用可能已经生效，重试前先查询。",
         ),
         raw::Error::Unreadable(_) => (
-            "Nothing was sent: see that the file is there and may be read, and that a stream is sent once only.",
+            "Nothing was sent: check that the file exists and is readable, and that a stream is not uploaded twice.",
             "请求未发出：确认文件存在且可读；流式上传只能发送一次。",
         ),
         raw::Error::InvalidRequest(_) => (
@@ -380,19 +406,19 @@ fn answer_remedy(error: &raw::Error) -> (&'static str, &'static str) {
             "请求未发出：修改请求的参数或请求体。",
         ),
         raw::Error::Status(status) if status.is_redirection() => (
-            "Redirects are not followed, they would hand on the token: correct the base URL or the proxy that redirects.",
+            "Redirects are not followed, because they could leak the token: correct the base URL or the proxy that redirects.",
             "不跟随重定向，以免泄露 token：改正 base URL，或检查做重定向的代理。",
         ),
         raw::Error::TooLong { .. } => (
-            "WeCom's replies are far shorter: check the base URL and the proxies on the way. If the reply is right, raise the limit (reply_limit, or at_most of a download).",
+            "WeCom's replies are far shorter: check the base URL and the proxies in between. If the reply is genuine, raise the limit (reply_limit, or at_most for a download).",
             "企业微信的应答远小于此：检查 base URL 以及途中的代理。若应答无误，请调高上限（reply_limit，下载则为 at_most）。",
         ),
         raw::Error::Status(_) => (
-            "WeCom itself answers 200: check the base URL, and the proxies and gateways on the way; 5xx and 429 usually pass.",
+            "WeCom itself always answers 200: check the base URL, and the proxies and gateways in between. 5xx and 429 are usually temporary.",
             "企业微信自身总是返回 200：检查 base URL 以及途中的代理和网关；5xx 和 429 多为暂时性故障。",
         ),
         _ => (
-            "That was no answer of the KF API: check the base URL and the proxies on the way.",
+            "The reply is not from the KF API: check the base URL and the proxies in between.",
             "返回内容不是微信客服接口的应答：检查 base URL 以及途中的代理。",
         ),
     }

@@ -1,4 +1,4 @@
-//! The ids that WeCom hands out, and the msgid that we make.
+//! The ids: of accounts, of customers, and of messages (the only ids that we create ourselves).
 
 use std::fmt;
 
@@ -9,8 +9,8 @@ use wecom_kf_text::trimmed;
 use crate::input;
 use crate::{Bilingual, Error, raw::limits::send_msg as limits};
 
-/// An id that WeCom hands out: taken and passed on untouched, so anything is taken; an empty one is refused when it is
-/// used.
+/// Declares the type of an id that WeCom issues. WeCom documents no form, so any text is accepted and sent unchanged. An
+/// empty id is refused when it is used.
 macro_rules! id {
     ($(#[$docs:meta])* $name:ident, $take:path) => {
         $(#[$docs])*
@@ -19,12 +19,12 @@ macro_rules! id {
         pub struct $name(String);
 
         impl $name {
-            /// Takes any text: WeCom documents no form. It is checked when it is used.
+            /// Creates the id from any text, because WeCom documents no form. It is checked when it is used in a call.
             pub fn new(id: impl Into<String>) -> Self {
                 Self($take(id.into()))
             }
 
-            /// The id as text.
+            /// Returns the id as text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -62,11 +62,11 @@ id! {
 }
 
 id! {
-    /// The id of a customer, `wm…` or `wo…`. Pass it on untouched: a changed one is answered with 40096.
+    /// The id of a customer, `wm…` or `wo…`. Pass it on unchanged: WeCom refuses a modified id with 40096.
     ExternalUserId, std::convert::identity
 }
 
-/// People paste the ids of accounts into settings and command lines.
+/// Trims an id of an account, because people paste these ids into settings and command lines.
 fn without_surroundings(id: String) -> String {
     match trimmed(&id) {
         whole if whole.len() == id.len() => id,
@@ -87,34 +87,34 @@ impl ExternalUserId {
     }
 }
 
-/// The id of a message.
+/// The id of a message: created by WeCom for received messages, by the client or its caller for sent ones.
 ///
-/// Our own ones make a send safe to repeat: WeCom refuses a repeated id with 95033.
+/// An id makes a send safe to repeat, because WeCom refuses an id that was used before with 95033.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct MsgId(String);
 
 impl MsgId {
-    /// An id of your own for a message to send.
+    /// Creates an id of your own for a message to send.
     ///
     /// # Errors
     ///
-    /// It is not 1 to 32 bytes of `[0-9A-Za-z_-]`.
+    /// [`Error::InvalidInput`]: `id` is not 1 to 32 bytes of `[0-9A-Za-z_-]`.
     pub fn new(id: impl Into<String>) -> Result<Self, Error> {
         let id = Self(id.into());
         id.check()?;
         Ok(id)
     }
 
-    /// A new id that nobody else has: 32 hexadecimal digits, 128 random bits.
+    /// Creates a unique id of 32 hexadecimal digits (128 random bits).
     ///
     /// # Errors
     ///
-    /// The operating system has no randomness to give.
+    /// [`Error::Settings`]: the operating system provides no random numbers.
     pub fn random() -> Result<Self, Error> {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes).map_err(|error| {
-            let en = format!("no random msgid, the operating system has no randomness: {error}");
+            let en = format!("cannot create a random msgid: the operating system provides no random numbers: {error}");
             Error::settings(Bilingual::new(en, "无法生成随机 msgid：操作系统不能提供随机数"))
         })?;
         let digits: [u8; 32] = std::array::from_fn(|index| {
@@ -124,12 +124,12 @@ impl MsgId {
         Ok(Self(std::str::from_utf8(&digits).expect("digits are ASCII").to_owned()))
     }
 
-    /// The id as text.
+    /// Returns the id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// WeCom's own ids have no documented form and are not checked; only ids of ours are sent.
+    /// Takes an id that WeCom created, without a check: WeCom documents no form for these.
     pub(crate) fn received(id: String) -> Self {
         Self(id)
     }

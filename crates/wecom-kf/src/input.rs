@@ -1,4 +1,4 @@
-//! Refusing bad input before anything is sent: the one place for these rules.
+//! Checks of the caller's input. Invalid input is refused before anything is sent, and all such rules are here.
 
 use std::fmt;
 
@@ -10,45 +10,45 @@ use crate::{Bilingual, Error, Lang};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Problem {
-    /// There is nothing where something is needed.
+    /// It is empty, but must not be.
     Empty,
-    /// It is longer than WeCom takes.
+    /// It is longer than WeCom accepts.
     TooLong {
         /// Its length.
         actual: usize,
-        /// The longest that WeCom takes.
+        /// The greatest length that WeCom accepts.
         limit: usize,
-        /// What both count.
+        /// The unit of `actual` and `limit`.
         unit: Unit,
     },
-    /// It is a number outside of what WeCom takes.
+    /// It is a number outside the range that WeCom accepts.
     OutOfRange {
         /// The number.
         actual: i64,
-        /// The smallest that WeCom takes.
+        /// The smallest number that WeCom accepts.
         min: i64,
-        /// The largest that WeCom takes.
+        /// The largest number that WeCom accepts.
         max: i64,
     },
-    /// It is a file of a size that WeCom does not take.
+    /// It is a file that is smaller or larger than WeCom accepts.
     Size {
-        /// Its length in bytes.
+        /// The size of the file in bytes.
         actual: u64,
-        /// The fewest bytes that WeCom takes.
+        /// The smallest size that WeCom accepts, in bytes.
         min: usize,
-        /// The most bytes that WeCom takes.
+        /// The largest size that WeCom accepts, in bytes.
         max: usize,
     },
-    /// It has a character that no value of WeCom has, as copied text sometimes does.
+    /// It contains a character that never occurs in WeCom's values, such as an invisible one from copied text.
     Character(Flaw),
-    /// It has another form than it must have.
+    /// It does not have the required form.
     Malformed {
-        /// The form it must have.
+        /// The required form.
         expected: Bilingual,
     },
 }
 
-/// What a length counts.
+/// The unit of a length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Unit {
@@ -58,7 +58,7 @@ pub enum Unit {
     Chars,
     /// Items of a list.
     Items,
-    /// Messages that a text is cut into.
+    /// Messages that a long text is split into.
     Pieces,
     /// Days.
     Days,
@@ -78,7 +78,7 @@ impl Unit {
 }
 
 impl Problem {
-    /// What is wrong, to be read after the name of the input.
+    /// Describes the problem in a phrase that follows the name of the input: "is empty".
     pub fn in_lang(&self, lang: Lang) -> String {
         if lang == Lang::En {
             return self.to_string();
@@ -104,8 +104,8 @@ impl fmt::Display for Problem {
             Self::TooLong { actual, limit, unit } => {
                 write!(f, "has {actual} {}, at most {limit} are allowed", unit.in_lang(Lang::En))
             }
-            Self::OutOfRange { actual, min, max } => write!(f, "is {actual}, allowed are {min} to {max}"),
-            Self::Size { actual, min, max } => write!(f, "has {actual} bytes, allowed are {min} to {max}"),
+            Self::OutOfRange { actual, min, max } => write!(f, "is {actual}, but must be {min} to {max}"),
+            Self::Size { actual, min, max } => write!(f, "has {actual} bytes, but must have {min} to {max}"),
             Self::Character(flaw) => write!(f, "is not as WeCom issued it: {flaw}"),
             Self::Malformed { expected } => write!(f, "must be {expected}"),
         }
@@ -116,7 +116,7 @@ pub(crate) fn refuse(what: impl Into<Bilingual>, problem: Problem) -> Error {
     Error::InvalidInput { what: what.into(), problem }
 }
 
-/// Refuses an input that has another form than it must have.
+/// Returns the error for an input without the required form, which `en` and `zh` describe.
 pub(crate) fn malformed(what: impl Into<Bilingual>, en: &'static str, zh: &'static str) -> Error {
     refuse(what, Problem::Malformed { expected: Bilingual::fixed(en, zh) })
 }
@@ -125,26 +125,26 @@ pub(crate) fn not_empty(what: impl Into<Bilingual>, text: &str) -> Result<(), Er
     if text.is_empty() { Err(refuse(what, Problem::Empty)) } else { Ok(()) }
 }
 
-/// 1 to `limit` bytes of UTF-8.
+/// Checks for 1 to `limit` bytes of UTF-8.
 pub(crate) fn bytes(what: impl Into<Bilingual>, text: &str, limit: usize) -> Result<(), Error> {
     let what = what.into();
     not_empty(what.clone(), text)?;
     at_most(what, text.len(), limit, Unit::Bytes)
 }
 
-/// 1 to `limit` characters.
+/// Checks for 1 to `limit` characters.
 pub(crate) fn chars(what: impl Into<Bilingual>, text: &str, limit: usize) -> Result<(), Error> {
     let what = what.into();
     not_empty(what.clone(), text)?;
     at_most(what, text.chars().count(), limit, Unit::Chars)
 }
 
-/// No white space, no invisible characters, no quotes around it.
+/// Checks that a value which people copy and paste has no white space, no invisible characters and no quotes around it.
 pub(crate) fn pasted(what: impl Into<Bilingual>, text: &str) -> Result<(), Error> {
     checked(text).map(drop).map_err(|flaw| refuse(what, Problem::Character(flaw)))
 }
 
-/// Letters, digits, `_` and `-` only.
+/// Checks that the text consists of ASCII letters, digits, `_` and `-`.
 pub(crate) fn word(what: impl Into<Bilingual>, text: &str) -> Result<(), Error> {
     let is_allowed = |letter: u8| letter.is_ascii_alphanumeric() || letter == b'_' || letter == b'-';
     match text.bytes().all(is_allowed) {
@@ -153,12 +153,12 @@ pub(crate) fn word(what: impl Into<Bilingual>, text: &str) -> Result<(), Error> 
     }
 }
 
-/// Up to `limit` items.
+/// Checks for at most `limit` items.
 pub(crate) fn items(what: impl Into<Bilingual>, actual: usize, limit: usize) -> Result<(), Error> {
     at_most(what, actual, limit, Unit::Items)
 }
 
-/// Up to `limit` days.
+/// Checks for at most `limit` days.
 pub(crate) fn days(what: impl Into<Bilingual>, actual: usize, limit: usize) -> Result<(), Error> {
     at_most(what, actual, limit, Unit::Days)
 }

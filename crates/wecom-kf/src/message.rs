@@ -112,7 +112,7 @@ impl<'a> Messages<'a> {
         }
         match self.client.call(&op::SendMsg { body }).await {
             Ok(reply) => Ok(sent_msgid(reply.msgid, msgid)),
-            Err(error) => Err(session.named_in(error, open_kfid, external_userid).await),
+            Err(error) => Err(session.with_session(error, open_kfid, external_userid).await),
         }
     }
 

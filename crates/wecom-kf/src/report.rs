@@ -1,4 +1,4 @@
-//! Prints an error for a person, in the reader's language.
+//! Prints an error for a person, in the reader's language, and says how that language is chosen.
 
 use std::error::Error as StdError;
 use std::{env, fmt};
@@ -6,9 +6,10 @@ use std::{env, fmt};
 use crate::error::in_one_line;
 use crate::{Error, Lang};
 
-/// An error for a person to read: what `main` returns.
+/// An error that is printed for people. Use it as the error type of `main`.
 ///
-/// Its Debug, which Rust prints when `main` returns an error, shows the error with its remedy, in the reader's language: that of `WECOM_KF_LANG` (`en` or `zh`), else of `LC_ALL`, `LC_MESSAGES` or `LANG`.
+/// Rust prints the `Debug` text of an error that `main` returns. The `Debug` of a `Report` is the error with its remedy
+/// in the language of [`reader_lang`].
 ///
 /// ```no_run
 /// use wecom_kf::{Report, Settings};
@@ -35,8 +36,10 @@ impl fmt::Debug for Report {
     }
 }
 
-/// The language of whoever reads what this process says: that of `WECOM_KF_LANG` (`en` or `zh`), else of `LC_ALL`,
-/// `LC_MESSAGES` or `LANG`; English unless it is Chinese.
+/// Returns the language in which this process should print texts for people.
+///
+/// The first of `WECOM_KF_LANG` (`en` or `zh`), `LC_ALL`, `LC_MESSAGES` and `LANG` that is not empty decides: a value that
+/// begins with `zh` means Chinese, everything else English.
 pub fn reader_lang() -> Lang {
     let chosen = ["WECOM_KF_LANG", "LC_ALL", "LC_MESSAGES", "LANG"]
         .into_iter()

@@ -1,13 +1,23 @@
-//! How often and when calls are repeated: policy, waits, budget.
+//! How often and when calls are repeated: the policy, the waits in between, and the budget that all calls share.
 
 use std::sync::Mutex;
 use std::time::Duration;
 
 use crate::{ErrCode, defaults};
 
-/// How often and when a call is repeated.
+/// The policy that decides how often a failed call is repeated.
 ///
-/// A call is repeated at all only where that cannot do harm: see [`raw::Repeat`](crate::raw::Repeat).
+/// The client only repeats calls where a repeat does no harm: see [`raw::Repeat`](crate::raw::Repeat).
+///
+/// ```no_run
+/// use wecom_kf::{Client, Credentials, RetryPolicy};
+///
+/// # fn main() -> Result<(), wecom_kf::Error> {
+/// let policy = RetryPolicy::default().max_attempts(5);
+/// let client = Client::builder(Credentials::new("ww…", "…")).retry(policy).build()?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct RetryPolicy {
@@ -23,25 +33,26 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// How often a call is sent at most, the first time included: 3 by default ([`defaults::MAX_ATTEMPTS`]); 1 never
-    /// repeats, 0 is taken for 1.
+    /// Sets how many times a call is sent at most, including the first time. The default is 3
+    /// ([`defaults::MAX_ATTEMPTS`]). 1 disables repeats; 0 means 1.
     ///
-    /// A call whose access token was rejected needs two.
+    /// A call whose access token was rejected needs a second attempt to succeed.
     pub fn max_attempts(mut self, max_attempts: u32) -> Self {
         self.max_attempts = max_attempts.max(1);
         self
     }
 
-    /// Never repeats a send when it is unknown whether it went through.
+    /// Disables the repeat of a send whose answer was lost, so that it is unknown whether WeCom sent the message.
     ///
-    /// By default it is repeated with the same msgid. WeCom refuses a msgid that was used before with 95033: so says the
-    /// errcode list, and the page on sending requires that a msgid is unique within the account.
+    /// By default such a send is repeated with the same msgid, which cannot send the message twice: according to the
+    /// errcode list WeCom refuses a msgid that was used before with 95033, and the page on sending requires that a msgid
+    /// is unique within the account.
     pub fn without_repeating_sends(mut self) -> Self {
         self.repeat_sends = false;
         self
     }
 
-    /// Where the random factor of each wait comes from, 0.0 to 1.0; for tests.
+    /// Sets the function that returns the random factor of each wait, 0.0 to 1.0. It is meant for tests.
     pub fn jitter(mut self, jitter: fn() -> f64) -> Self {
         self.jitter = jitter;
         self
@@ -59,7 +70,7 @@ impl RetryPolicy {
         self.jitter
     }
 
-    /// How long to wait before the repeat number `repeat`, counted from 0.
+    /// Returns the wait before repeat number `repeat`, counted from 0.
     pub(crate) fn wait(&self, repeat: u32, code: Option<ErrCode>) -> Duration {
         let base = match code {
             Some(ErrCode::CONCURRENCY_LIMIT_EXCEEDED) => defaults::BACKOFF_BASE_CONCURRENCY,
@@ -70,16 +81,17 @@ impl RetryPolicy {
     }
 }
 
-/// What a source of jitter says, held to 0.0 to 1.0.
+/// Limits the value of a user's jitter function to 0.0 to 1.0.
 pub(crate) fn fraction(jitter: f64) -> f64 {
     if jitter.is_nan() { 1.0 } else { jitter.clamp(0.0, 1.0) }
 }
 
-/// Keeps a dead server from being hammered: all calls of a client share it, repeats draw on it, successes fill it up.
+/// A budget for repeats that all calls of a client share, so that many calls do not overload a failing server. Each
+/// repeat takes from it, each success adds to it.
 #[derive(Debug)]
 pub(crate) struct RetryBudget(Mutex<u32>);
 
-/// Why a call is repeated, hence what that costs.
+/// What a repeat costs, which depends on its reason.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Cost {
     /// WeCom answered that it is too busy.
@@ -93,7 +105,7 @@ impl RetryBudget {
         Self(Mutex::new(defaults::RETRY_BUDGET))
     }
 
-    /// Whether there was enough left.
+    /// Takes the cost of a repeat from the budget. Returns `false`, and takes nothing, if too little is left.
     pub(crate) fn spend(&self, cost: Cost) -> bool {
         let mut left = self.lock();
         match left.checked_sub(cost as u32) {
@@ -105,7 +117,7 @@ impl RetryBudget {
         }
     }
 
-    /// A success gives back what its last repeat cost; one at the first try, 1.
+    /// Adds to the budget after a success: the cost of its last repeat, or 1 if the first attempt succeeded.
     pub(crate) fn give_back(&self, last: Option<Cost>) {
         let mut left = self.lock();
         *left = (*left + last.map_or(1, |cost| cost as u32)).min(defaults::RETRY_BUDGET);
@@ -121,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ten_thousand_waits_stay_in_range_and_average_half_of_it() {
+    fn waits_are_spread_evenly_over_their_range() {
         let policy = RetryPolicy::default();
         let waits: Vec<f64> = (0..10_000).map(|_| policy.wait(1, None).as_secs_f64()).collect();
         assert!(waits.iter().all(|wait| (0.0..=0.4).contains(wait)));
@@ -130,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn waits_double_up_to_the_cap_and_start_at_a_second_for_too_many_at_once() {
+    fn waits_double_up_to_the_cap() {
         let policy = RetryPolicy::default().jitter(|| 1.0);
         let millis = |repeat, code| policy.wait(repeat, code).as_millis();
         assert_eq!([0, 1, 2, 4, 5, 40].map(|repeat| millis(repeat, None)), [200, 400, 800, 3200, 5000, 5000]);
@@ -139,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_budget_is_usable_again_after_a_few_successes() {
+    fn a_few_successes_refill_an_empty_budget() {
         let budget = RetryBudget::full();
         let spent = std::iter::repeat_with(|| budget.spend(Cost::Lost)).take_while(|spent| *spent).count();
         assert_eq!(spent, 35);

@@ -1,4 +1,4 @@
-//! Servicers (接待人员): who answers customers by hand.
+//! Operations on servicers (接待人员), the people who answer customers.
 
 use crate::client::Client;
 use crate::input::{self, Problem};
@@ -7,11 +7,21 @@ use crate::open_number::open_number;
 use crate::raw::{limits::servicer_add as limits, op, types};
 use crate::{Bilingual, ErrCode, Error, OpenKfid};
 
-/// Servicers: [`Client::servicer`].
+/// The operations on servicers, returned by [`Client::servicer`].
+///
+/// ```no_run
+/// # async fn example(client: wecom_kf::Client, kf: wecom_kf::OpenKfid) -> Result<(), wecom_kf::Error> {
+/// let servicers = client.servicer().list(&kf).await?;
+/// for servicer in servicers.members.iter().filter(|servicer| servicer.is_receiving()) {
+///     println!("{} is receiving customers", servicer.userid);
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Servicers<'a>(pub(crate) &'a Client);
 
-/// Who may be a servicer: a member, or all members of a department.
+/// The id of a servicer: a member, or a department whose members are all servicers.
 ///
 /// ```
 /// use wecom_kf::servicer::ServicerId;
@@ -20,9 +30,9 @@ pub struct Servicers<'a>(pub(crate) &'a Client);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ServicerId {
-    /// A member, by userid; third-party apps have encrypted ones.
+    /// The userid of a member. Third-party apps receive and send encrypted userids.
     Member(String),
-    /// A department, by its number.
+    /// The number of a department.
     Department(u32),
 }
 
@@ -38,30 +48,30 @@ impl From<String> for ServicerId {
     }
 }
 
-/// What came of one entry of [`Servicers::add`] or [`Servicers::delete`].
+/// The outcome of one entry of [`Servicers::add`] or [`Servicers::delete`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServicerResult {
-    /// The entry. None if WeCom named neither a member nor a department.
+    /// The entry. `None` if WeCom's answer names neither a member nor a department.
     pub id: Option<ServicerId>,
-    /// Its outcome: 0 if it is now as asked for.
+    /// The errcode of the entry. 0 means success, also if there was nothing to do.
     pub code: ErrCode,
-    /// WeCom's words: for people, never to be matched. "ignored" where there was nothing to do.
+    /// WeCom's message for people: do not match on it. It is "ignored" if there was nothing to do.
     pub errmsg: String,
 }
 
 impl ServicerResult {
-    /// Whether the entry is now as asked for.
+    /// Returns whether the entry succeeded, also if there was nothing to do.
     pub fn is_ok(&self) -> bool {
         self.code == ErrCode::OK
     }
 }
 
-/// What [`Servicers::list`] answers.
+/// The servicers of an account, returned by [`Servicers::list`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServicerList {
-    /// The members who are servicers by themselves.
+    /// The members who were added as servicers individually.
     pub members: Vec<Servicer>,
     /// The departments whose members are servicers.
     pub departments: Vec<u32>,
@@ -71,24 +81,24 @@ pub struct ServicerList {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Servicer {
-    /// The member.
+    /// The userid of the member.
     pub userid: String,
-    /// Whether customers reach them. WeCom says it to apps that may manage the account.
+    /// Whether the servicer receives customers. WeCom only returns it to apps that may manage the account.
     pub status: Option<ReceptionStatus>,
-    /// How they stopped, if they did.
+    /// How the servicer stopped receiving, if they stopped.
     pub stop_type: Option<StopType>,
 }
 
 impl Servicer {
-    /// Whether customers reach them now, as far as WeCom says.
+    /// Returns whether the servicer receives customers now. `false` if WeCom did not return the status.
     pub fn is_receiving(&self) -> bool {
         self.status == Some(ReceptionStatus::RECEIVING)
     }
 }
 
 open_number! {
-    /// Whether a servicer takes sessions. The event [`ServicerStatusChange`](crate::message::event::ServicerStatusChange)
-    /// has other numbers for the same.
+    /// Whether a servicer receives customers. The event
+    /// [`ServicerStatusChange`](crate::message::event::ServicerStatusChange) uses different numbers for the same states.
     ReceptionStatus {
         /// 接待中.
         RECEIVING = 0,
@@ -98,7 +108,7 @@ open_number! {
 }
 
 impl Servicers<'_> {
-    /// Makes members and departments servicers of an account, up to 100 of each at a time.
+    /// Adds members and departments to the servicers of an account, up to 100 of each per call.
     ///
     /// ```no_run
     /// use wecom_kf::servicer::ServicerId;
@@ -113,12 +123,13 @@ impl Servicers<'_> {
     /// ```
     ///
     /// `POST /cgi-bin/kf/servicer/add`, [official page](https://developer.work.weixin.qq.com/document/path/94646).
-    /// Never repeated on its own; doing it again is harmless.
+    /// The client never repeats this call. Calling it again is harmless.
     ///
     /// # Errors
     ///
-    /// Single entries that fail are no error of the call: look at each [`ServicerResult`]. There 60111 is an unknown
-    /// member, 60030 one outside of the app's visible range, 95020 one too many (2,000 members, 20 departments).
+    /// The call succeeds even if single entries fail, so check each [`ServicerResult`]. Its usual codes are 60111 (the
+    /// member is unknown), 60030 (the member is outside the app's visible range) and 95020 (the account has too many
+    /// servicers: the limits are 2,000 members and 20 departments).
     pub async fn add(
         self,
         open_kfid: &OpenKfid,
@@ -129,10 +140,10 @@ impl Servicers<'_> {
         Ok(results(self.0.call(&op::ServicerAdd { body }).await?.result_list))
     }
 
-    /// Takes members and departments from the servicers of an account, up to 100 of each at a time.
+    /// Removes members and departments from the servicers of an account, up to 100 of each per call.
     ///
     /// `POST /cgi-bin/kf/servicer/del`, [official page](https://developer.work.weixin.qq.com/document/path/94647).
-    /// Never repeated on its own; doing it again is harmless.
+    /// The client never repeats this call. Calling it again is harmless.
     ///
     /// # Errors
     ///
@@ -147,14 +158,14 @@ impl Servicers<'_> {
         Ok(results(self.0.call(&op::ServicerDel { body }).await?.result_list))
     }
 
-    /// The servicers of an account.
+    /// Returns the servicers of an account.
     ///
     /// `GET /cgi-bin/kf/servicer/list`, [official page](https://developer.work.weixin.qq.com/document/path/94645).
     ///
     /// # Errors
     ///
     /// [`OPEN_KFID_NOT_FOUND`](crate::ErrCode::OPEN_KFID_NOT_FOUND) or
-    /// [`INVALID_OPEN_KFID`](crate::ErrCode::INVALID_OPEN_KFID): there is no such account for this app.
+    /// [`INVALID_OPEN_KFID`](crate::ErrCode::INVALID_OPEN_KFID): the app has no such account.
     pub async fn list(self, open_kfid: &OpenKfid) -> Result<ServicerList, Error> {
         open_kfid.check()?;
         let reply = self.0.call(&op::ServicerList { open_kfid: open_kfid.to_string() }).await?;
@@ -174,7 +185,7 @@ impl Servicers<'_> {
     }
 }
 
-/// Members and departments, as requests have them.
+/// Splits the ids into the two lists of a request, and checks them.
 fn lists(open_kfid: &OpenKfid, ids: impl IntoIterator<Item = ServicerId>) -> Result<(Vec<String>, Vec<i64>), Error> {
     open_kfid.check()?;
     let (mut members, mut departments) = (Vec::new(), Vec::new());

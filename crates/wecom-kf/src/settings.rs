@@ -1,4 +1,4 @@
-//! The settings of a bot, from the environment: which variables there are, and where a person finds their values.
+//! The settings of a bot, read from the environment: the variables, their checks, and where people find their values.
 
 use std::collections::BTreeMap;
 use std::env::VarError;
@@ -11,26 +11,38 @@ use crate::client::{Client, ClientBuilder, checked_base_url};
 use crate::raw::limits::send_msg::OPEN_KFID_MAX_BYTES;
 use crate::{Bilingual, Credentials, Error, Lang, OpenKfid};
 
-/// What a bot needs to know, from the environment: one set of variables, which the simulator prints too.
+/// The settings of a bot, read from environment variables. The simulator prints the same variables for its own corp.
 ///
 /// | variable | |
 /// |---|---|
 /// | `WECOM_CORP_ID` | id of the corp, `ww…` |
 /// | `WECOM_KF_SECRET` | secret of the app that is listed under 微信客服 › 可调用接口的应用 |
-/// | `WECOM_KF_BASE_URL` | where the API is; [`defaults::BASE_URL`](crate::defaults::BASE_URL) unless set |
+/// | `WECOM_KF_BASE_URL` | base URL of the API; by default [`defaults::BASE_URL`](crate::defaults::BASE_URL) |
 /// | `WECOM_KF_OPEN_KFID` | the account that the bot serves, `wk…` |
 /// | `WECOM_KF_CALLBACK_TOKEN`, `WECOM_KF_CALLBACK_AES_KEY` | `Token` and `EncodingAESKey` of the callback's settings |
-/// | `WECOM_KF_LISTEN` | where to wait for callbacks, such as `127.0.0.1:8080` |
+/// | `WECOM_KF_LISTEN` | address to receive callbacks at, such as `127.0.0.1:8080` |
+///
+/// ```no_run
+/// use wecom_kf::{Report, Settings};
+///
+/// # async fn example() -> Result<(), Report> {
+/// let settings = Settings::from_env();
+/// let client = settings.client()?;
+/// let account = settings.open_kfid()?;
+/// println!("{:?}", client.servicer().list(&account).await?);
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// White space and byte order marks around a value are removed. An empty value counts as not set, except for
 /// `WECOM_KF_BASE_URL`, where it is an error. White space and invisible characters inside a value are an error, and so
 /// are quotes around it ([`wecom_kf_text::checked`]).
 ///
-/// A variable is checked when it is used. The error then names every variable that is invalid, those included that were
-/// not asked for, and every one that is missing, with the place where its value is found. No error shows a value.
+/// A variable is checked when it is first used. The error then lists every invalid variable, even those that the caller
+/// did not ask for, and every missing one, each with the place where people find its value. No error shows a value.
 /// [`require`](Self::require) checks several variables at once. Only [`from_env`](Self::from_env) reads the environment.
 ///
-/// Its Debug shows names only.
+/// `Debug` shows only the names of the variables that are set.
 #[derive(Clone, Default)]
 pub struct Settings(BTreeMap<Variable, Value>);
 
@@ -40,7 +52,7 @@ enum Value {
     NotUtf8,
 }
 
-/// A variable of the environment.
+/// An environment variable that [`Settings`] knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Variable {
@@ -48,7 +60,7 @@ pub enum Variable {
     CorpId,
     /// `WECOM_KF_SECRET`: the secret of the app.
     Secret,
-    /// `WECOM_KF_BASE_URL`: where the API is.
+    /// `WECOM_KF_BASE_URL`: the base URL of the API.
     BaseUrl,
     /// `WECOM_KF_OPEN_KFID`: the account to serve.
     OpenKfid,
@@ -56,12 +68,12 @@ pub enum Variable {
     CallbackToken,
     /// `WECOM_KF_CALLBACK_AES_KEY`: the `EncodingAESKey` of the callback.
     CallbackAesKey,
-    /// `WECOM_KF_LISTEN`: the address to wait for callbacks at.
+    /// `WECOM_KF_LISTEN`: the address to receive callbacks at.
     Listen,
 }
 
 impl Variable {
-    /// All of them.
+    /// All variables.
     pub const ALL: [Self; 7] = [
         Self::CorpId,
         Self::Secret,
@@ -74,7 +86,7 @@ impl Variable {
 
     const CALLBACK: [Self; 3] = [Self::CallbackToken, Self::CallbackAesKey, Self::Listen];
 
-    /// Its name in the environment.
+    /// Returns the name of the variable in the environment.
     pub fn name(self) -> &'static str {
         match self {
             Self::CorpId => "WECOM_CORP_ID",
@@ -87,7 +99,7 @@ impl Variable {
         }
     }
 
-    /// Where a person finds the value: for most, the place in WeCom's admin console.
+    /// Returns where people find the value. For most variables that is a page of WeCom's admin console.
     pub fn place(self, lang: Lang) -> &'static str {
         let (en, zh) = match self {
             Self::CorpId => ("admin console: 我的企业 › 企业信息 › 企业ID", "管理后台：我的企业 › 企业信息 › 企业ID"),
@@ -100,7 +112,7 @@ impl Variable {
                 "直接连接企业微信（https://qyapi.weixin.qq.com）时无需设置",
             ),
             Self::OpenKfid => (
-                "admin console: 微信客服 › 通过API管理微信客服账号 has the accounts; account_list returns their ids",
+                "admin console: 微信客服 › 通过API管理微信客服账号 lists the accounts; account_list returns their ids",
                 "账号见管理后台：微信客服 › 通过API管理微信客服账号；id 由接口 account_list 返回",
             ),
             Self::CallbackToken => (
@@ -112,7 +124,7 @@ impl Variable {
                 "管理后台：应用管理 › 该应用 › 接收消息 › 设置API接收 › EncodingAESKey",
             ),
             Self::Listen => (
-                "an address of this machine, to which the URL under 应用管理 › the app › 接收消息 › 设置API接收 leads",
+                "an address of this machine that the URL under 应用管理 › the app › 接收消息 › 设置API接收 leads to",
                 "本机地址；管理后台「应用管理 › 该应用 › 接收消息 › 设置API接收」中的 URL 须指向它",
             ),
         };
@@ -124,7 +136,7 @@ impl Variable {
 }
 
 impl Settings {
-    /// The variables of the environment.
+    /// Reads the variables from the environment. Nothing is checked yet.
     pub fn from_env() -> Self {
         let value = |variable: Variable| match std::env::var(variable.name()) {
             Ok(text) => Some((variable, Value::Text(text))),
@@ -134,24 +146,24 @@ impl Settings {
         Self(Variable::ALL.into_iter().filter_map(value).collect())
     }
 
-    /// Variables of another origin, such as a simulator's; other names are ignored.
+    /// Takes the variables from another source, such as a simulator. Unknown names are ignored.
     pub fn from_vars<N: AsRef<str>, V: Into<String>>(vars: impl IntoIterator<Item = (N, V)>) -> Self {
         let known = |name: &str| Variable::ALL.into_iter().find(|variable| variable.name() == name);
         let value = |(name, value): (N, V)| Some((known(name.as_ref())?, Value::Text(value.into())));
         Self(vars.into_iter().filter_map(value).collect())
     }
 
-    /// Whether no variable is set: nobody said which corp to talk to.
+    /// Returns whether no variable is set at all.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether the variable is set to something, valid or not.
+    /// Returns whether the variable has a value, valid or not.
     pub fn has(&self, variable: Variable) -> bool {
         !matches!(self.value(variable), Ok(None))
     }
 
-    /// Checks that these variables are set and valid. A bot that calls it first learns of all mistakes at once.
+    /// Checks that these variables are set and valid. A bot that calls this first reports all mistakes at once.
     ///
     /// ```no_run
     /// use wecom_kf::{Report, Settings, Variable};
@@ -165,13 +177,13 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// [`Error::Settings`] names each variable that is missing or invalid, and where its value is found.
+    /// [`Error::Settings`] lists each variable that is missing or invalid, and where people find its value.
     pub fn require(&self, variables: &[Variable]) -> Result<(), Error> {
         let is_fine = |variable: &Variable| matches!(self.value(*variable), Ok(Some(_)));
         if variables.iter().all(is_fine) {
             return Ok(());
         }
-        // Half of the callback's variables is of no use to anybody.
+        // Callbacks need all three of their variables, so one of them makes the other two required.
         let is_wanted = |variable: Variable| {
             variables.contains(&variable) || (self.wants_callbacks() && Variable::CALLBACK.contains(&variable))
         };
@@ -184,7 +196,7 @@ impl Settings {
         Err(Error::Settings(problems.collect()))
     }
 
-    /// Corp and app.
+    /// Returns the corp id and the secret of the app.
     ///
     /// # Errors
     ///
@@ -194,7 +206,7 @@ impl Settings {
         Ok(Credentials::new(corp_id, secret))
     }
 
-    /// A client, as [`client_builder`](Self::client_builder) builds it.
+    /// Builds a client with the defaults; [`client_builder`](Self::client_builder) lets you change them.
     ///
     /// # Errors
     ///
@@ -203,11 +215,11 @@ impl Settings {
         self.client_builder()?.build()
     }
 
-    /// A builder of a client for this corp, at this base URL.
+    /// Starts building a client for this corp and base URL.
     ///
     /// # Errors
     ///
-    /// As [`require`](Self::require); also if the base URL is set and invalid.
+    /// As [`require`](Self::require), also for a base URL that is set but invalid.
     pub fn client_builder(&self) -> Result<ClientBuilder, Error> {
         if self.0.contains_key(&Variable::BaseUrl) {
             let [corp_id, secret, base_url] = self.required([Variable::CorpId, Variable::Secret, Variable::BaseUrl])?;
@@ -216,7 +228,7 @@ impl Settings {
         Ok(Client::builder(self.credentials()?))
     }
 
-    /// The account to serve.
+    /// Returns the account that the bot serves.
     ///
     /// # Errors
     ///
@@ -226,12 +238,12 @@ impl Settings {
         Ok(open_kfid.into())
     }
 
-    /// Whether callbacks are wanted: any of their three variables is set.
+    /// Returns whether the bot is meant to receive callbacks: at least one of the three variables for them is set.
     pub fn wants_callbacks(&self) -> bool {
         Variable::CALLBACK.iter().any(|variable| self.0.contains_key(variable))
     }
 
-    /// The callback's settings, for the corp as the receiver.
+    /// Builds the receiver of callbacks, with the corp id as the expected receiver.
     ///
     /// # Errors
     ///
@@ -245,7 +257,7 @@ impl Settings {
             .map_err(|error| Error::settings(Bilingual::new(error.to_string(), error.zh())))
     }
 
-    /// Where to wait for callbacks.
+    /// Returns the address to receive callbacks at.
     ///
     /// # Errors
     ///
@@ -255,13 +267,13 @@ impl Settings {
         listen.parse().map_err(|_| Error::settings(no_address()))
     }
 
-    /// The values of these variables, or an error that names all that is wrong.
+    /// Returns the values of these variables, or an error that lists all problems.
     fn required<const N: usize>(&self, variables: [Variable; N]) -> Result<[String; N], Error> {
         self.require(&variables)?;
         Ok(variables.map(|variable| self.value(variable).ok().flatten().unwrap_or_default().to_owned()))
     }
 
-    /// The value of a variable, trimmed; `None` if there is none.
+    /// Returns the trimmed and checked value of a variable; `None` if it is not set.
     fn value(&self, variable: Variable) -> Result<Option<&str>, Bilingual> {
         let text = match self.0.get(&variable) {
             None => return Ok(None),
@@ -299,7 +311,7 @@ fn callback_check(outcome: Result<(), wecom_kf_callback::SettingsError>) -> Resu
     outcome.map_err(|error| Bilingual::new(error.to_string(), error.zh()))
 }
 
-/// A problem with a variable, with its name and the place where its value is found.
+/// Adds to a problem the name of its variable and the place where people find the value.
 fn described(variable: Variable, problem: &Bilingual) -> Bilingual {
     let name = variable.name();
     Bilingual::new(

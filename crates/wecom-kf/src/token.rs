@@ -1,4 +1,7 @@
-//! The access token: one `gettoken` in flight whatever the number of callers, who share its outcome.
+//! The access token: its sources, and the cache that lets all callers share one fetch.
+//!
+//! At most one fetch ("load") is in flight, no matter how many calls wait for it, and all of them share its outcome. A
+//! valid token is used while its renewal runs. Failed loads back off for all callers.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,12 +15,12 @@ use crate::client::Client;
 use crate::retry::fraction;
 use crate::{AccessToken, Error, defaults};
 
-/// Where access tokens come from: by default `gettoken`; your own for a central token server, or for an app that is not
-/// self-built.
+/// A source of access tokens. The default is `gettoken`; implement your own for a central token server, or for an app
+/// that is not self-built.
 ///
-/// A client calls it once at a time, however many calls wait, and never more often than
-/// [`defaults::TOKEN_GAP`] and its back-off allow. A call that takes longer than [`defaults::TOKEN_LOAD_TIMEOUT`]
-/// is given up.
+/// A client never runs two fetches at the same time, no matter how many calls wait, and its back-off and
+/// [`defaults::TOKEN_GAP`] limit how often it fetches. A fetch that takes longer than [`defaults::TOKEN_LOAD_TIMEOUT`] is
+/// cancelled.
 ///
 /// ```
 /// use wecom_kf::{AccessToken, BoxFuture, Error, IssuedToken, TokenSource};
@@ -33,13 +36,14 @@ use crate::{AccessToken, Error, defaults};
 pub trait TokenSource: Send + Sync + 'static {
     /// Fetches a token.
     ///
-    /// `rejected` is the token that WeCom just rejected, or refused as one that is older than a change in the console
-    /// ([`ErrCode::may_come_from_stale_token`](crate::ErrCode::may_come_from_stale_token)), if that is the reason: a
-    /// source that keeps tokens must not hand it out again. Otherwise the client wants its first token, or one for the time after the present one.
+    /// `rejected` is `None` if the client needs its first token or renews one ahead of its end. Otherwise it is the token
+    /// to replace: WeCom rejected it, or refused a call in a way that suggests that the token predates a change in the
+    /// admin console ([`ErrCode::may_come_from_stale_token`](crate::ErrCode::may_come_from_stale_token)). A source that
+    /// stores tokens must not return that token again.
     fn fetch<'a>(&'a self, rejected: Option<&'a AccessToken>) -> BoxFuture<'a, Result<IssuedToken, Error>>;
 }
 
-/// An access token as it was issued. Its Debug hides the token.
+/// An access token with its lifetime, as a [`TokenSource`] returns it. `Debug` hides the token.
 #[derive(Clone, Debug)]
 pub struct IssuedToken {
     pub(crate) token: AccessToken,
@@ -47,8 +51,9 @@ pub struct IssuedToken {
 }
 
 impl IssuedToken {
-    /// `expires_in` is in seconds. Without one, or with less than 30, the token is used for 30 seconds; with more than
-    /// two hours, for two hours.
+    /// Creates an issued token that is valid for `expires_in` seconds from now.
+    ///
+    /// Less than 30 seconds, or `None`, counts as 30 seconds; more than two hours counts as two hours.
     pub fn new(token: impl Into<AccessToken>, expires_in: Option<i64>) -> Self {
         Self { token: token.into(), expires_in }
     }
@@ -59,13 +64,16 @@ impl IssuedToken {
     }
 }
 
-/// The client's access token: [`Client::token`].
+/// Access to the client's access token, returned by [`Client::token`].
 #[derive(Clone, Copy, Debug)]
 pub struct Tokens<'a>(pub(crate) &'a Client);
 
 impl Tokens<'_> {
-    /// The current access token, for whoever needs the token itself; `expose` shows it. Fetched if there is none. While
-    /// it is too early to fetch one in place of a rejected token, that one is all there is to hand out.
+    /// Returns the current access token, and fetches one if there is none. Use it to make requests that this crate does
+    /// not cover; [`AccessToken::expose`] returns its text.
+    ///
+    /// After WeCom rejected a token, back-off may forbid another fetch for up to 30 seconds. During that time this
+    /// returns the rejected token, because there is no other.
     ///
     /// `GET /cgi-bin/gettoken`, [official page](https://developer.work.weixin.qq.com/document/path/91039).
     ///
@@ -73,8 +81,8 @@ impl Tokens<'_> {
     ///
     /// [`ErrCode::INVALID_CREDENTIAL`](crate::ErrCode::INVALID_CREDENTIAL) or
     /// [`INVALID_CORPID`](crate::ErrCode::INVALID_CORPID): the settings are wrong.
-    /// [`IP_NOT_TRUSTED`](crate::ErrCode::IP_NOT_TRUSTED): this address is not in the app's list. After a failure every
-    /// caller gets the same error at once until the next attempt is due, in 1 to 30 seconds.
+    /// [`IP_NOT_TRUSTED`](crate::ErrCode::IP_NOT_TRUSTED): the IP address of this machine is not in the app's list. After
+    /// a failure all callers immediately get the same error until the next fetch is due, 1 to 30 seconds later.
     pub async fn get(self) -> Result<AccessToken, Error> {
         let after = self.0.call_timeout();
         match timeout(after, self.0.tokens().get()).await {
@@ -85,10 +93,10 @@ impl Tokens<'_> {
     }
 }
 
-/// Shared: callers who wait for one load get one token, or one failure.
+/// The outcome of a load, shared by all callers that wait for it.
 type Outcome = Result<Arc<AccessToken>, Arc<Error>>;
 
-/// A client's token. Cheap to clone; clones share it.
+/// The cache of a client's access token. Clones share the same token.
 #[derive(Clone)]
 pub(crate) struct TokenCache(Arc<Shared>);
 
@@ -103,25 +111,25 @@ struct Shared {
 struct State {
     current: Option<Current>,
     load: Option<Pending>,
-    /// No load before, where one is needed: after failures.
+    /// Back-off: while there is no valid token, no load starts before this time.
     not_before: Option<Instant>,
-    /// No load before, for a token that was not rejected but may be stale.
+    /// No load to replace a possibly stale token (see [`TokenCache::refresh`]) starts before this time.
     no_refresh_before: Option<Instant>,
-    /// Failed loads in a row.
+    /// The number of failed loads in a row.
     failures: u32,
-    /// Renewals in a row whose token was rejected at once.
+    /// The number of replacements in a row that WeCom rejected within [`defaults::TOKEN_GAP`].
     rejected_replacements: u32,
     last_failure: Option<Arc<Error>>,
 }
 
 struct Current {
     token: Arc<AccessToken>,
-    /// When it was first issued.
+    /// When this cache received it.
     since: Instant,
     expires_at: Instant,
     renew_at: Instant,
     rejected: bool,
-    /// It came in place of one that had been rejected.
+    /// Whether it replaced a token that WeCom had rejected.
     is_replacement: bool,
 }
 
@@ -136,7 +144,7 @@ impl TokenCache {
         Self(Arc::new(Shared { source, renew_early, jitter, state: Mutex::default() }))
     }
 
-    /// The token to call with. A good one is handed out at once, while its renewal is under way too.
+    /// Returns the token for a call. A valid token is returned immediately, even while its renewal is in progress.
     pub(crate) async fn get(&self) -> Outcome {
         match self.decide_and_start(None) {
             Next::Go(token) => Ok(token),
@@ -145,8 +153,8 @@ impl TokenCache {
         }
     }
 
-    /// What to call with after `rejected` was: the token that meanwhile took its place, or the outcome of a new load.
-    /// None if it is too early for one.
+    /// Reports that WeCom rejected `rejected`, and returns its replacement: the token that replaced it in the meantime,
+    /// or the outcome of a new load. Returns `None` while back-off forbids a load and no failure explains why.
     pub(crate) async fn replace(&self, rejected: &Arc<AccessToken>) -> Option<Outcome> {
         match self.decide_and_start(Some(rejected)) {
             Next::Go(token) => Some(Ok(token)),
@@ -156,9 +164,9 @@ impl TokenCache {
         }
     }
 
-    /// A token that is newer than `suspect`, which WeCom did not reject but which may be stale. At most one load per
-    /// [`defaults::TOKEN_GAP`] is started for it, and `suspect` stays in use meanwhile. Returns `None` if there is no
-    /// newer token.
+    /// Returns a token that is newer than `suspect`, which WeCom did not reject but which may be stale. Starts at most
+    /// one load per [`defaults::TOKEN_GAP`] for this, and other calls use `suspect` in the meantime. Returns `None` if
+    /// there is no newer token.
     pub(crate) async fn refresh(&self, suspect: &Arc<AccessToken>) -> Option<Arc<AccessToken>> {
         let fresh = match self.decide_refresh(suspect) {
             Refresh::Current(token) => token,
@@ -173,7 +181,7 @@ impl TokenCache {
         (fresh != *suspect).then_some(fresh)
     }
 
-    /// Notes that `rejected` was rejected; the next call that needs a token will see to it.
+    /// Records that WeCom rejected `rejected`. The next call that needs a token starts the load of another one.
     pub(crate) fn mark_rejected(&self, rejected: &Arc<AccessToken>) {
         self.0.lock().reject(rejected, Instant::now());
     }
@@ -186,10 +194,11 @@ impl TokenCache {
         next
     }
 
-    /// Notes that `token` was good for a call: if it had been rejected, that was a slip of WeCom's.
+    /// Records that WeCom accepted `token` in a call. An earlier rejection of it was then a mistake of WeCom's.
     pub(crate) fn mark_accepted(&self, token: &Arc<AccessToken>) {
         let mut state = self.0.lock();
-        // A load that is under way for the rejection must find it, or nothing would hold the next one back.
+        // A load that replaces the rejected token must still see the rejection when it ends: if gettoken returns the same
+        // token, only the rejection delays the next load.
         if state.load.is_some() {
             return;
         }
@@ -198,7 +207,7 @@ impl TokenCache {
         }
     }
 
-    /// What a caller does next, and the load to start once the lock is released.
+    /// Decides what a caller does next. Also returns the load to start after the lock is released.
     fn decide(&self, rejected: Option<&Arc<AccessToken>>) -> (Next, Option<Load>) {
         let mut state = self.0.lock();
         let now = Instant::now();
@@ -237,7 +246,7 @@ impl TokenCache {
             return Refresh::TooEarly;
         }
         state.no_refresh_before = Some(now + defaults::TOKEN_GAP);
-        // A source that keeps tokens must not hand out the suspect again.
+        // `suspect` is passed as rejected, so that a source that stores tokens does not return it again.
         let (receiver, load) = self.new_load(&mut state, Some(suspect.clone()));
         Refresh::Wait(receiver, Some(load))
     }
@@ -249,39 +258,40 @@ impl TokenCache {
     }
 }
 
-/// The outcome-to-be of a load in flight.
+/// Receives the outcome of a load in flight.
 type Pending = watch::Receiver<Option<Outcome>>;
 
+/// What a caller that needs a token does next.
 enum Next {
     Go(Arc<AccessToken>),
     Wait(Pending),
-    /// No load may start yet: what there is in its stead.
+    /// Back-off forbids a load; carries the fallback (the last failure or the rejected token).
     TooEarly(Outcome),
 }
 
-/// What to do for a call whose token may be stale.
+/// What a call whose token may be stale does next.
 enum Refresh {
-    /// Another token is current by now.
+    /// Another token has become current in the meantime.
     Current(Arc<AccessToken>),
-    /// The outcome to wait for, and the load to start once the lock is released, if none is in flight yet.
+    /// Wait for this outcome. If no load was in flight, also carries the load to start after the lock is released.
     Wait(Pending, Option<Load>),
     TooEarly,
 }
 
-/// A load in flight. However it ends, those who wait learn of it.
+/// A load in flight. Callers that wait always get an outcome, even if the load panics or is dropped.
 struct Load {
     shared: Arc<Shared>,
-    /// The token that was rejected or is suspected to be stale, if that is why it was started.
+    /// The rejected or possibly stale token to replace; `None` for a first load or a renewal ahead of expiry.
     rejected: Option<Arc<AccessToken>>,
     sender: watch::Sender<Option<Outcome>>,
 }
 
 impl Load {
-    /// On a task of its own, so that no caller can cancel it for the others.
+    /// Runs the load on a task of its own, so that a caller that gives up does not cancel it for the others.
     fn start(self) {
         match Handle::try_current() {
             Ok(runtime) => drop(runtime.spawn(self.run())),
-            // No tokio here: dropping it tells those who wait.
+            // There is no tokio runtime. Dropping the load reports the failure to all waiting callers.
             Err(_) => drop(self),
         }
     }
@@ -290,7 +300,8 @@ impl Load {
         let mut issued = self.fetch().await;
         if let Ok(token) = &issued {
             let rejected = self.shared.lock().rejected_token();
-            // It was rejected while its renewal was under way, which did not know: ask again, and say so.
+            // WeCom rejected the old token while this renewal ran, and the source, which did not know of that, returned
+            // the same token: fetch again and pass the rejected token.
             if self.rejected.is_none() && rejected.as_ref().is_some_and(|rejected| **rejected == token.token) {
                 self.rejected = rejected;
                 issued = self.fetch().await;
@@ -318,17 +329,19 @@ impl Load {
 }
 
 impl Drop for Load {
-    /// A source that panicked, or a runtime that went away, must leave no load that never ends.
+    /// Finishes the load with an error if its source panicked or its runtime shut down. Otherwise callers would wait for
+    /// ever.
     fn drop(&mut self) {
         let is_finished = self.sender.borrow().is_some();
         if !is_finished {
-            self.finish(Err(Error::token_source("it panicked, or its tokio runtime ended")));
+            self.finish(Err(Error::token_source("the fetch panicked, or no tokio runtime is running")));
         }
     }
 }
 
 impl Shared {
-    /// How long before its end to renew a token. Random, so that clients started together do not renew together.
+    /// Returns how long before its end to renew a token. It is random, so that clients started together do not renew
+    /// together.
     fn draw_early(&self) -> Duration {
         self.renew_early.min(defaults::TOKEN_LIFETIME_CAP).mul_f64(1.0 - 0.5 * fraction((self.jitter)()))
     }
@@ -342,22 +355,23 @@ async fn wait_for(mut load: Pending) -> Outcome {
     match load.wait_for(Option::is_some).await.map(|outcome| outcome.clone()) {
         Ok(Some(outcome)) => outcome,
         // Unreachable: `Load` always leaves an outcome before its sender goes.
-        Ok(None) | Err(_) => Err(Arc::new(Error::token_source("its load was dropped"))),
+        Ok(None) | Err(_) => Err(Arc::new(Error::token_source("the fetch was dropped"))),
     }
 }
 
 impl State {
-    /// What to hand out while no load may start: the last failure, or a rejected token, which may prove good after all.
+    /// Returns the fallback while back-off forbids a load: the last failure, or the rejected token, which WeCom may accept
+    /// after all.
     fn stopgap(&self) -> Outcome {
         match (&self.current, &self.last_failure) {
             (_, Some(failure)) => Err(failure.clone()),
             (Some(current), None) => Ok(current.token.clone()),
             // Unreachable: without a failure there is nothing to wait for.
-            (None, None) => Err(Arc::new(Error::token_source("it was not asked yet"))),
+            (None, None) => Err(Arc::new(Error::token_source("no token was fetched yet"))),
         }
     }
 
-    /// The current token if it is good, and whether its renewal is due.
+    /// Returns the current token if it is valid, and whether its renewal is due.
     fn good_token(&self, now: Instant) -> Option<(Arc<AccessToken>, bool)> {
         let current = self.current.as_ref().filter(|current| current.is_good(now))?;
         Some((current.token.clone(), now >= current.renew_at && self.load.is_none()))
@@ -367,8 +381,8 @@ impl State {
         self.current.as_ref().filter(|current| current.rejected).map(|current| current.token.clone())
     }
 
-    /// Notes that `rejected` was rejected, if it is still the current token: a late rejection of an old one says
-    /// nothing about the new one.
+    /// Records that WeCom rejected `rejected`, if it is still the current token. A late rejection of an older token does
+    /// not concern the current one.
     fn reject(&mut self, rejected: &Arc<AccessToken>, now: Instant) {
         let Some(current) = self.current.as_mut().filter(|current| current.token == *rejected && !current.rejected)
         else {
@@ -376,8 +390,8 @@ impl State {
         };
         current.rejected = true;
         if current.is_replacement && now < current.since + defaults::TOKEN_GAP {
-            // It came in place of a rejected one and fares no better. That may happen once; then fetching does not
-            // mend what is wrong.
+            // The replacement of a rejected token was rejected as well. From the second time in a row on, another fetch
+            // is unlikely to help, so back off.
             if let Some(doublings) = self.rejected_replacements.checked_sub(1) {
                 self.back_off(now, doublings);
             }
@@ -392,7 +406,7 @@ impl State {
         self.not_before = Some(now + wait.min(defaults::TOKEN_GAP));
     }
 
-    /// Takes in the outcome of a load.
+    /// Updates the state with the outcome of a load.
     fn settle(
         &mut self,
         issued: Result<IssuedToken, Error>,
@@ -410,8 +424,8 @@ impl State {
         self.failures = 0;
         let (old_rejected, unchanged) = match &mut self.current {
             Some(old) if *old.token == issued.token => {
-                // Whether a repeated gettoken extends the token is not known, so it is not relied on; while the token
-                // still serves, ask again later.
+                // WeCom does not document whether a repeated gettoken extends the lifetime of the same token, so its
+                // recorded end stays. While the token is valid, fetch again later.
                 old.renew_at = old.renew_at.max(now + defaults::TOKEN_GAP);
                 if now < old.expires_at {
                     if old.rejected {
@@ -442,7 +456,7 @@ impl State {
     fn fail(&mut self, error: Error, now: Instant) -> Arc<Error> {
         let error = Arc::new(error);
         match &mut self.current {
-            // The old token still serves: nobody is in a hurry.
+            // The current token is still valid, so the renewal can wait.
             Some(current) if current.is_good(now) => current.renew_at = now + defaults::TOKEN_GAP,
             _ => {
                 self.back_off(now, self.failures);

@@ -332,11 +332,11 @@ async fn name_type_and_size_are_checked_before_a_request_is_made() {
     let empty = || stream::iter([Ok::<_, std::io::Error>(Vec::new())]);
     let amr: &[u8] = b"#!AMR\n";
     let cases = [
-        (MediaType::Image, sized(JPG, 5), "media has 5 bytes, allowed are 6 to 10485760"),
-        (MediaType::Image, sized(JPG, 10 * mb + 1), "media has 10485761 bytes, allowed are 6 to 10485760"),
-        (MediaType::Voice, sized(amr, 2 * mb + 1), "media has 2097153 bytes, allowed are 6 to 2097152"),
+        (MediaType::Image, sized(JPG, 5), "media has 5 bytes, but must have 6 to 10485760"),
+        (MediaType::Image, sized(JPG, 10 * mb + 1), "media has 10485761 bytes, but must have 6 to 10485760"),
+        (MediaType::Voice, sized(amr, 2 * mb + 1), "media has 2097153 bytes, but must have 6 to 2097152"),
         (MediaType::Video, sized(b"\0\0\0\x18ftyp", 10 * mb + 1), "media has 10485761 bytes"),
-        (MediaType::File, sized(b"", 20 * mb + 1), "media has 20971521 bytes, allowed are 6 to 20971520"),
+        (MediaType::File, sized(b"", 20 * mb + 1), "media has 20971521 bytes, but must have 6 to 20971520"),
         (MediaType::Image, sized(b"GIF89a", 100), "media must be a JPG or PNG"),
         (MediaType::Voice, sized(b"ID3", 100), "media must be an AMR"),
         (MediaType::Video, sized(b"RIFF", 100), "media must be an MP4"),
@@ -350,7 +350,7 @@ async fn name_type_and_size_are_checked_before_a_request_is_made() {
         assert_chinese(&error);
     }
     let error = media.uploadimg(sized(JPG, 2 * mb + 1)).await.unwrap_err().to_string();
-    assert!(error.starts_with("media has 2097153 bytes, allowed are 5 to 2097152"), "{error}");
+    assert!(error.starts_with("media has 2097153 bytes, but must have 5 to 2097152"), "{error}");
     assert!(media.get("").await.is_err());
     assert_eq!(server.requests().len(), 0);
     for (media_type, name, content_type) in [

@@ -151,7 +151,7 @@ async fn a_link_with_a_scene_takes_a_parameter() {
     plain.assert_calls_async(1).await;
     assert_eq!(link.url(), url);
     let error = link.url_with_param("a").unwrap_err().to_string();
-    assert_eq!(error, "contact way must be made with a scene; nothing was sent");
+    assert_eq!(error, "contact way must be created with a scene; nothing was sent");
 
     let scene = post(&server, "add_contact_way", json!({ "open_kfid": KF, "scene": "web-1" }), reply).await;
     let link = client.account().add_contact_way_with_scene(&kf, "web-1").await.unwrap();
