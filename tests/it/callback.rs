@@ -200,7 +200,7 @@ async fn forged_requests_do_not_fill_the_log() {
     let lines = |what: &str| log.lines().filter(|line| line.contains(what)).count();
     // A test that takes more than a minute may have more, one a minute.
     assert!((1..10).contains(&lines("callback refused")), "{log}");
-    assert!((1..10).contains(&lines("callback put off")), "{log}");
+    assert!((1..10).contains(&lines("callback not accepted")), "{log}");
 }
 
 #[tokio::test]
@@ -237,7 +237,7 @@ async fn a_repeat_is_answered_and_not_handed_on_if_one_wants_it_so() {
     assert_eq!([post(now - 3600, 3).await, post(now + 3600, 4).await], [403, 403]);
     assert!(events.try_recv().is_ok() && events.try_recv().is_ok() && events.try_recv().is_err(), "two events");
 
-    // An attempt that was put off does not make the next one a repeat.
+    // A postponed attempt does not make the next one a repeat.
     events.close();
     assert_eq!([post(now, 5).await, post(now, 5).await], [503, 503]);
 }

@@ -105,7 +105,7 @@ fn what_wecom_would_refuse_or_cut_is_refused_here_with_limit_and_length() {
         (Image::new("").err(), "media_id is empty"),
         (BusinessCard::new("").err(), "userid is empty"),
         (Link::new(long(129), "https://x", "m").err(), "title has 129 bytes, at most 128"),
-        (Link::new("t", "ftp://x", "m").err(), "url must be begun with http:// or https://"),
+        (Link::new("t", "ftp://x", "m").err(), "url must be a URL that begins with http:// or https://"),
         (Link::new("t", format!("https://{}", long(2041)), "m").err(), "url has 2049 bytes, at most 2048"),
         (Link::new("t", "https://x", "").err(), "thumb_media_id is empty"),
         (Link::new("t", "https://x", "m").unwrap().desc(long(513)).err(), "desc has 513 bytes, at most 512"),
@@ -119,7 +119,7 @@ fn what_wecom_would_refuse_or_cut_is_refused_here_with_limit_and_length() {
         (menu(Msgmenu::new("h").click("", "x")), "click.id is empty"),
         (menu(Msgmenu::new("h").click(long(129), "x")), "click.id has 129 bytes, at most 128"),
         (menu(Msgmenu::new("h").click("1", "长".repeat(43))), "click.content has 129 bytes, at most 128"),
-        (menu(Msgmenu::new("h").view("x", "x")), "view.url must be begun with http:// or https://"),
+        (menu(Msgmenu::new("h").view("x", "x")), "view.url must be a URL that begins with http:// or https://"),
         (menu(Msgmenu::new("h").view("https://x", long(1025))), "view.content has 1025 bytes, at most 1024"),
         (menu(Msgmenu::new("h").miniprogram(long(33), "p", "c")), "miniprogram.appid has 33 bytes, at most 32"),
         (

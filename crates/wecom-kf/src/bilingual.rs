@@ -7,9 +7,9 @@ use std::io;
 
 use crate::Lang;
 
-/// A text for a person, in English and Chinese. Display shows the English one.
+/// A text for people, in English and Chinese. `Display` shows the English text.
 ///
-/// Errors hold it where their cause is told in words, so that they can be read in either language as a whole.
+/// Errors use it for every cause that they describe in words, so that a whole error can be shown in either language.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Bilingual {
     en: Cow<'static, str>,
@@ -17,23 +17,23 @@ pub struct Bilingual {
 }
 
 impl Bilingual {
-    /// The same in both languages.
+    /// Creates a text from its English and its Chinese version.
     pub fn new(en: impl Into<Cow<'static, str>>, zh: impl Into<Cow<'static, str>>) -> Self {
         Self { en: en.into(), zh: zh.into() }
     }
 
-    /// The same in both languages, of texts that are known when the program is built.
+    /// Creates a text from two string literals, in a constant if needed.
     pub const fn fixed(en: &'static str, zh: &'static str) -> Self {
         Self { en: Cow::Borrowed(en), zh: Cow::Borrowed(zh) }
     }
 
-    /// What an error of the operating system says. In Chinese it names the kind of the error and its number.
+    /// Describes an error of the operating system. The Chinese text names the kind of the error and its number.
     pub fn io(error: &io::Error) -> Self {
         let number = error.raw_os_error().map(|number| format!("（系统错误 {number}）")).unwrap_or_default();
         Self::new(error.to_string(), format!("{}{number}", io_kind_in_chinese(error.kind())))
     }
 
-    /// The text in one language.
+    /// Returns the text in one language.
     pub fn in_lang(&self, lang: Lang) -> &str {
         match lang {
             Lang::En => &self.en,
@@ -54,7 +54,7 @@ impl From<&'static str> for Bilingual {
     }
 }
 
-/// So that it can be the cause of another error.
+/// Allows a text to be the source of another error.
 impl Error for Bilingual {}
 
 impl fmt::Display for Bilingual {

@@ -1,9 +1,10 @@
-//! The callback, ready to be served by axum (feature `axum`).
+//! Receives WeCom's callbacks with axum (feature `axum`).
 //!
-//! WeCom calls a URL of yours when there is something to read: `GET` to verify it, each time its settings are saved, and
-//! `POST` for each event. The service here answers both at once and hands the events to a channel, where they wait for
-//! you to read messages. It needs no secret of an app, since WeCom verifies the URL before it hands one out: start it
-//! first.
+//! WeCom calls your URL with `GET` to verify it, each time its settings are saved, and with `POST` for each event, which
+//! says that there are messages to read. The service here answers both immediately and sends the events through a channel.
+//!
+//! Start the service before you set up the app: WeCom verifies the URL before it issues the app's secret, and the service
+//! does not need the secret.
 //!
 //! ```no_run
 //! use axum::Router;
@@ -21,7 +22,7 @@
 //!     if let Event::KfMsgOrEvent(news) = event {
 //!         let open_kfid = news.open_kfid.unwrap_or_default();
 //!         let request = SyncRequest::new(open_kfid).token(news.token.expose());
-//!         let page = client.message().sync(request).await?; // and go on with its cursor
+//!         let page = client.message().sync(request).await?; // then continue with its cursor
 //!     }
 //! }
 //! # Ok(())
@@ -30,11 +31,12 @@
 //!
 //! # Facing the internet
 //!
-//! Put a reverse proxy with header time-outs and TLS in front; the README of [`wecom_kf_callback`] has short settings for
-//! nginx and Caddy. [`serve`] has a time-out for headers as well, which `axum::serve` lacks. A captured request can be sent
-//! again: [`service_once`] recognises that.
+//! Put a reverse proxy with TLS and time-outs for headers in front; the README of [`wecom_kf_callback`] has short
+//! configurations for nginx and Caddy. [`serve`] also has a time-out for headers, which `axum::serve` lacks. An attacker
+//! can send a captured request again; [`service_once`] detects that.
 //!
-//! Signature, encryption and XML are those of [`wecom_kf_callback`]; for other servers use that crate by itself.
+//! [`wecom_kf_callback`] checks the signature, decrypts, and parses the XML. Use that crate directly with other HTTP
+//! servers.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -56,53 +58,59 @@ pub use wecom_kf_callback::{
 };
 use wecom_kf_callback::{Error as Refused, Query};
 
-/// How many events may wait to be taken. More are answered with 503, and come again.
+/// How many events the channel holds. Further ones are answered with 503, and WeCom sends them again.
 pub const WAITING_EVENTS: usize = 1024;
 
-/// The longest body that the service takes, 64 KiB. WeCom's has some 700 bytes.
+/// The size limit of a request body: 64 KiB. WeCom's bodies have about 700 bytes.
 pub const MAX_BODY: usize = 64 * 1024;
 
-/// How many bodies may arrive at the same time. More are answered with 503, and come again. WeCom sends a few a second.
+/// How many request bodies are read at the same time. Further requests are answered with 503, and WeCom sends them again.
+/// WeCom sends a few requests a second.
 pub const CONCURRENT_REQUESTS: usize = 256;
 
-/// How long a client of [`serve`] may take to send the headers of a request: as long as WeCom waits for the answer (page 91144).
+/// The time limit for the headers of a request to [`serve`]. WeCom waits as long as this for the answer (page 91144).
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a body may take to arrive: as long as WeCom waits for the answer to it [91144].
+/// The time limit for the body of a request. WeCom waits as long as this for the answer [91144].
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The headers of a request have at most this many bytes; the query is limited to 8 KiB.
+/// The size limit of a request's headers in bytes. It leaves room for the query, which is limited to 8 KiB.
 const MAX_HEADERS: usize = 16 * 1024;
 
-/// Forged requests write one line in this time.
+/// The shortest time between two log lines of the same kind, so that forged requests cannot fill the log.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
-/// A service for one path, and the events that come there.
+/// Creates an axum service for the callback's path, and the receiver of its events.
 ///
-/// It answers `GET` with the text WeCom wants, and `POST` with 200 as soon as the event is in the channel; the answer does
-/// not wait for the receiver. A request that is not WeCom's gets 403 without a reason. A body has at most 64 KiB
-/// ([`MAX_BODY`], else 413) and 5 s to arrive (408), and is only read if the query is well formed. At most 256 bodies are
-/// read at once ([`CONCURRENT_REQUESTS`]). If that is exceeded, if nobody takes the events, or if the receiver is gone, the
-/// answer is 503, so that WeCom tries again: three times in all.
+/// The service answers `GET` with the text that WeCom expects, and `POST` with 200 as soon as the event is in the channel.
+/// It does not wait for the receiver. WeCom sends events more than once and in any order: they only say that there are
+/// messages to read.
 ///
-/// Reason and remedy of a refusal are logged (target `wecom_kf`), at most once a minute, with the number of refusals since
-/// the line before.
+/// | answer | reason |
+/// |---|---|
+/// | 403 | the request is not from WeCom; the answer gives no reason, the log does |
+/// | 408 | the body took longer than 5 s to arrive |
+/// | 413 | the body is longer than 64 KiB ([`MAX_BODY`]) |
+/// | 503 | more than 256 bodies at once ([`CONCURRENT_REQUESTS`]), the channel is full ([`WAITING_EVENTS`]), or the receiver was dropped |
 ///
-/// Events come more than once, and in any order. They only say that there is something to read.
+/// After 503 WeCom tries again, three times in all. A body is only read if the query is well formed.
+///
+/// The reason and the remedy of a refusal are logged (target `wecom_kf`), at most once a minute, with the number of
+/// refusals since the previous line.
 pub fn service(callback: Callback) -> (MethodRouter, mpsc::Receiver<Event>) {
     endpoint(callback, None)
 }
 
-/// As [`service`], but refuses requests outside the time window of `replays`, and answers repeats with 200 without handing
-/// them on.
+/// Creates a service like [`service`] that also detects replayed requests.
 ///
-/// The clock of this machine must be right: otherwise every callback is refused, and the log says so.
+/// It refuses requests outside the time window of `replays`. It answers a repeated request with 200, but does not send its
+/// event again. The clock of this machine must be correct: otherwise the service refuses every callback, and logs why.
 pub fn service_once(callback: Callback, replays: Replays) -> (MethodRouter, mpsc::Receiver<Event>) {
     endpoint(callback, Some(replays))
 }
 
-/// Serves `app` over HTTP/1, as `axum::serve` does, but with limits on headers: they have 5 s to arrive
-/// ([`HEADER_TIMEOUT`]) and at most 16 KiB. It never returns; abort its task to end it.
+/// Serves `app` over HTTP/1 like `axum::serve`, but with limits for headers: 5 s to arrive ([`HEADER_TIMEOUT`]) and
+/// 16 KiB. It never returns; abort its task to stop it.
 pub async fn serve(listener: TcpListener, app: Router) {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(MAX_HEADERS);
@@ -110,12 +118,12 @@ pub async fn serve(listener: TcpListener, app: Router) {
         match listener.accept().await {
             Ok((stream, _)) => {
                 let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(app.clone()));
-                // What ends a connection early is the client's affair.
+                // Errors of a connection are caused by the client, and need no action here.
                 tokio::spawn(async move { drop(connection.await) });
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
-                // Such as too many open files: asking again at once would only spin.
+                // The cause may last, such as too many open files, and accepting again immediately would spin.
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
@@ -133,7 +141,7 @@ struct Endpoint {
     callback: Callback,
     replays: Option<Replays>,
     events: mpsc::Sender<Event>,
-    /// One permit for each body that arrives.
+    /// One permit for each body that is being read.
     bodies: Semaphore,
     log: Log,
 }
@@ -158,20 +166,20 @@ async fn receive(
 impl Endpoint {
     async fn body_of(&self, request: Request) -> Result<Bytes, StatusCode> {
         let Ok(_permit) = self.bodies.try_acquire() else {
-            return Err(self.put_off(StatusCode::SERVICE_UNAVAILABLE, "too many bodies arrive at once"));
+            return Err(self.postpone(StatusCode::SERVICE_UNAVAILABLE, "too many request bodies at once"));
         };
         let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
         if length.is_some_and(|length: u64| length > MAX_BODY as u64) {
-            return Err(self.put_off(StatusCode::PAYLOAD_TOO_LARGE, "the body is longer than 64 KiB"));
+            return Err(self.postpone(StatusCode::PAYLOAD_TOO_LARGE, "the body is longer than 64 KiB"));
         }
         match tokio::time::timeout(BODY_TIMEOUT, to_bytes(request.into_body(), MAX_BODY)).await {
             Ok(Ok(body)) => Ok(body),
-            Ok(Err(_)) => Err(self.put_off(StatusCode::PAYLOAD_TOO_LARGE, "the body is longer than 64 KiB")),
-            Err(_) => Err(self.put_off(StatusCode::REQUEST_TIMEOUT, "the body took too long to arrive")),
+            Ok(Err(_)) => Err(self.postpone(StatusCode::PAYLOAD_TOO_LARGE, "the body is longer than 64 KiB")),
+            Err(_) => Err(self.postpone(StatusCode::REQUEST_TIMEOUT, "the body took too long to arrive")),
         }
     }
 
-    /// Returns `None` for a repeat.
+    /// Verifies and decrypts a request. Returns `None` for a repeated one.
     #[allow(clippy::disallowed_methods, reason = "WeCom's timestamp can only be compared with the wall clock")]
     fn event(&self, query: &Query, body: &[u8]) -> Result<Option<Event>, Refused> {
         match &self.replays {
@@ -186,14 +194,14 @@ impl Endpoint {
                 replays.forget(body);
             }
             let why = match error {
-                mpsc::error::TrySendError::Full(_) => "too many events wait to be taken",
-                mpsc::error::TrySendError::Closed(_) => "nobody takes events any more",
+                mpsc::error::TrySendError::Full(_) => "the event channel is full",
+                mpsc::error::TrySendError::Closed(_) => "the receiver of the events was dropped",
             };
-            self.put_off(StatusCode::SERVICE_UNAVAILABLE, why)
+            self.postpone(StatusCode::SERVICE_UNAVAILABLE, why)
         })
     }
 
-    /// Outside there is no reason: it would help an attacker who guesses.
+    /// Logs the reason of a refusal. The answer does not contain it, because it would help an attacker.
     fn refuse(&self, method: &'static str, error: &Refused) -> StatusCode {
         if let Some(count) = self.log.refused.count() {
             tracing::warn!(method, count, reason = %error.reason(), remedy = error.reason().remedy(), "callback refused");
@@ -201,22 +209,23 @@ impl Endpoint {
         StatusCode::FORBIDDEN
     }
 
-    fn put_off(&self, status: StatusCode, why: &'static str) -> StatusCode {
-        if let Some(count) = self.log.put_off.count() {
-            tracing::error!(count, why, "callback put off: WeCom tries again, three times in all");
+    /// Logs why a request cannot be accepted now, and returns `status`.
+    fn postpone(&self, status: StatusCode, why: &'static str) -> StatusCode {
+        if let Some(count) = self.log.postponed.count() {
+            tracing::error!(count, why, "callback not accepted: WeCom tries again, three times in all");
         }
         status
     }
 }
 
-/// Keeps forged requests from filling the log.
+/// Limits how often refusals and postponed callbacks are logged, so that forged requests cannot fill the log.
 #[derive(Default)]
 struct Log {
     refused: Throttle,
-    put_off: Throttle,
+    postponed: Throttle,
 }
 
-/// Lets one line through in [`LOG_INTERVAL`], and counts.
+/// Allows one log line per [`LOG_INTERVAL`], and counts the occurrences in between.
 #[derive(Default)]
 struct Throttle(Mutex<Counted>);
 
@@ -244,7 +253,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn one_line_a_minute_says_how_many_there_were() {
+    async fn one_line_a_minute_has_the_count() {
         let throttle = Throttle::default();
         let lines = |count: usize| (0..count).filter_map(|_| throttle.count()).collect::<Vec<_>>();
         assert_eq!(lines(1000), [1]);

@@ -1,7 +1,7 @@
 //! The knowledge base (知识库) of WeCom's assistant: groups of intents, each a question with its answer.
 //!
-//! For custom apps only (else 48002). At most 100 groups, and 200 intents in each; a question is unique across all
-//! groups. No Debug here shows what people wrote.
+//! Only custom apps may use it; WeCom refuses others with 48002. There are at most 100 groups, with at most 200 intents
+//! each. A question must be unique across all groups. No `Debug` here shows what people wrote.
 //!
 //! ```no_run
 //! use futures_util::TryStreamExt;
@@ -34,11 +34,11 @@ use crate::input;
 use crate::raw::{limits, op, types};
 use crate::{Bilingual, Error};
 
-/// The knowledge base: [`Client::knowledge`].
+/// The operations on the knowledge base, returned by [`Client::knowledge`]. The [module](self) has an example.
 #[derive(Clone, Copy, Debug)]
 pub struct Knowledge<'a>(pub(crate) &'a Client);
 
-/// Which intents to read: [`Knowledge::intents`].
+/// The intents to read, for [`Knowledge::intents`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IntentFilter {
     group_id: Option<String>,
@@ -46,17 +46,17 @@ pub struct IntentFilter {
 }
 
 impl IntentFilter {
-    /// All of them.
+    /// Selects all intents.
     pub fn all() -> Self {
         Self::default()
     }
 
-    /// Those of a group.
+    /// Selects the intents of a group.
     pub fn group(group_id: impl Into<String>) -> Self {
         Self { group_id: Some(group_id.into()), intent_id: None }
     }
 
-    /// One of them.
+    /// Selects a single intent.
     pub fn intent(intent_id: impl Into<String>) -> Self {
         Self { group_id: None, intent_id: Some(intent_id.into()) }
     }
@@ -66,11 +66,12 @@ impl<'a> Knowledge<'a> {
     /// Adds a group and returns its id. `name` has 1 to 12 characters and is unique.
     ///
     /// `POST /cgi-bin/kf/knowledge/add_group`,
-    /// [official page](https://developer.work.weixin.qq.com/document/path/95971). Never repeated on its own.
+    /// [official page](https://developer.work.weixin.qq.com/document/path/95971). The client never repeats this call.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidInput`]: the limit above. [`API_FORBIDDEN`](crate::ErrCode::API_FORBIDDEN): this is no custom app.
+    /// [`Error::InvalidInput`]: the name is empty or too long. [`API_FORBIDDEN`](crate::ErrCode::API_FORBIDDEN): the app is
+    /// not a custom app.
     pub async fn add_group(self, name: &str) -> Result<String, Error> {
         input::chars("name", name, limits::knowledge_add_group::NAME_MAX_CHARS)?;
         let body = types::KnowledgeAddGroupRequest { name: name.to_owned() };
@@ -78,24 +79,24 @@ impl<'a> Knowledge<'a> {
         named(reply.group_id, Error::lacks("knowledge_add_group", "group_id"))
     }
 
-    /// Deletes a group, but not the default one. What becomes of its intents is not documented.
+    /// Deletes a group. The default group cannot be deleted. WeCom does not document what happens to the group's intents.
     ///
     /// `POST /cgi-bin/kf/knowledge/del_group`,
-    /// [official page](https://developer.work.weixin.qq.com/document/path/95971). Never repeated on its own.
+    /// [official page](https://developer.work.weixin.qq.com/document/path/95971). The client never repeats this call.
     ///
     /// # Errors
     ///
-    /// [`INVALID_PARAMETER`](crate::ErrCode::INVALID_PARAMETER): there is no such group, or it is the default one.
+    /// [`INVALID_PARAMETER`](crate::ErrCode::INVALID_PARAMETER): the group does not exist or is the default group.
     pub async fn delete_group(self, group_id: &str) -> Result<(), Error> {
         input::not_empty("group_id", group_id)?;
         let body = types::KnowledgeDelGroupRequest { group_id: group_id.to_owned() };
         self.0.call(&op::KnowledgeDelGroup { body }).await.map(drop)
     }
 
-    /// Renames a group, but not the default one. `name` has 1 to 12 characters and is unique.
+    /// Renames a group. The default group cannot be renamed. `name` has 1 to 12 characters and is unique.
     ///
     /// `POST /cgi-bin/kf/knowledge/mod_group`,
-    /// [official page](https://developer.work.weixin.qq.com/document/path/95971). Never repeated on its own.
+    /// [official page](https://developer.work.weixin.qq.com/document/path/95971). The client never repeats this call.
     ///
     /// # Errors
     ///
@@ -107,14 +108,14 @@ impl<'a> Knowledge<'a> {
         self.0.call(&op::KnowledgeModGroup { body }).await.map(drop)
     }
 
-    /// All groups, as a stream that fetches pages of 1,000 as it goes.
+    /// Returns all groups as a stream that fetches a page of 1,000 when it is needed.
     ///
     /// `POST /cgi-bin/kf/knowledge/list_group`,
     /// [official page](https://developer.work.weixin.qq.com/document/path/95971).
     ///
     /// # Errors
     ///
-    /// [`API_FORBIDDEN`](crate::ErrCode::API_FORBIDDEN): this is no custom app. The stream ends with the error.
+    /// [`API_FORBIDDEN`](crate::ErrCode::API_FORBIDDEN): the app is not a custom app. The stream ends after an error.
     pub fn groups(self) -> impl Stream<Item = Result<Group, Error>> + Send + 'a {
         pages("knowledge_list_group", move |cursor| async move {
             let limit = Some(limits::knowledge_list_group::LIMIT_MAX);
@@ -128,12 +129,12 @@ impl<'a> Knowledge<'a> {
     /// Adds an intent to a group and returns its id.
     ///
     /// `POST /cgi-bin/kf/knowledge/add_intent`,
-    /// [official page](https://developer.work.weixin.qq.com/document/path/95972). Never repeated on its own.
+    /// [official page](https://developer.work.weixin.qq.com/document/path/95972). The client never repeats this call.
     ///
     /// # Errors
     ///
-    /// [`INVALID_PARAMETER`](crate::ErrCode::INVALID_PARAMETER): there is no such group, it is full, or the question is
-    /// there already. [`INVALID_MEDIA_ID`](crate::ErrCode::INVALID_MEDIA_ID): a picture or video is older than 3 days.
+    /// [`INVALID_PARAMETER`](crate::ErrCode::INVALID_PARAMETER): the group does not exist or is full, or the question
+    /// already exists. [`INVALID_MEDIA_ID`](crate::ErrCode::INVALID_MEDIA_ID): an image or video is older than 3 days.
     pub async fn add_intent(self, group_id: &str, intent: Intent) -> Result<String, Error> {
         input::not_empty("group_id", group_id)?;
         let (question, similar_questions, answer) = intent.into_parts();
@@ -150,11 +151,11 @@ impl<'a> Knowledge<'a> {
     /// Changes an intent.
     ///
     /// `POST /cgi-bin/kf/knowledge/mod_intent`,
-    /// [official page](https://developer.work.weixin.qq.com/document/path/95972). Never repeated on its own.
+    /// [official page](https://developer.work.weixin.qq.com/document/path/95972). The client never repeats this call.
     ///
     /// # Errors
     ///
-    /// As [`add_intent`](Self::add_intent). [`Error::InvalidInput`]: nothing is to be changed.
+    /// As [`add_intent`](Self::add_intent). [`Error::InvalidInput`]: the update is empty.
     pub async fn update_intent(self, intent_id: &str, update: IntentUpdate) -> Result<(), Error> {
         input::not_empty("intent_id", intent_id)?;
         let body = update.into_body(intent_id)?;
@@ -164,18 +165,18 @@ impl<'a> Knowledge<'a> {
     /// Deletes an intent.
     ///
     /// `POST /cgi-bin/kf/knowledge/del_intent`,
-    /// [official page](https://developer.work.weixin.qq.com/document/path/95972). Never repeated on its own.
+    /// [official page](https://developer.work.weixin.qq.com/document/path/95972). The client never repeats this call.
     ///
     /// # Errors
     ///
-    /// [`INVALID_PARAMETER`](crate::ErrCode::INVALID_PARAMETER): there is no such intent.
+    /// [`INVALID_PARAMETER`](crate::ErrCode::INVALID_PARAMETER): the intent does not exist.
     pub async fn delete_intent(self, intent_id: &str) -> Result<(), Error> {
         input::not_empty("intent_id", intent_id)?;
         let body = types::KnowledgeDelIntentRequest { intent_id: intent_id.to_owned() };
         self.0.call(&op::KnowledgeDelIntent { body }).await.map(drop)
     }
 
-    /// Intents, as a stream that fetches pages of 1,000 as it goes.
+    /// Returns the selected intents as a stream that fetches a page of 1,000 when it is needed.
     ///
     /// `POST /cgi-bin/kf/knowledge/list_intent`,
     /// [official page](https://developer.work.weixin.qq.com/document/path/95972).
@@ -187,7 +188,7 @@ impl<'a> Knowledge<'a> {
         pages("knowledge_list_intent", move |cursor| {
             let IntentFilter { group_id, intent_id } = filter.clone();
             async move {
-                // WeCom might take an empty one for all.
+                // WeCom might treat an empty id as "all intents".
                 group_id.iter().try_for_each(|id| input::not_empty("group_id", id))?;
                 intent_id.iter().try_for_each(|id| input::not_empty("intent_id", id))?;
                 let limit = Some(limits::knowledge_list_intent::LIMIT_MAX);
@@ -200,7 +201,7 @@ impl<'a> Knowledge<'a> {
     }
 }
 
-/// Follows the pages of a list: items, whether there are more, and the cursor to go on from.
+/// Streams the items of a list page by page. `fetch` returns the items, whether there are more, and the next cursor.
 fn pages<'a, T, F, Fut>(operation: &'static str, fetch: F) -> impl Stream<Item = Result<T, Error>> + Send + 'a
 where
     T: Send + 'a,
@@ -211,11 +212,12 @@ where
         let Some(cursor) = cursor else { return Ok(None) };
         let (items, has_more, next) = fetch(cursor.clone()).await?;
         let next = next.filter(|next| !next.is_empty());
-        // Without a new cursor the same page would come for ever, and whoever got a part would take it for the whole.
+        // Without a new cursor the next page would be the same one again. Ending the stream here without an error would
+        // make an incomplete list look complete.
         if has_more && (next.is_none() || next == cursor) {
             return Err(Error::bad_reply(
                 operation,
-                Bilingual::fixed("more to come, but no cursor to go on from", "还有后续内容，却没有 cursor"),
+                Bilingual::fixed("there are more items, but no new cursor", "还有后续内容，却没有 cursor"),
             ));
         }
         Ok(Some((iter(items.into_iter().map(Ok)), (fetch, has_more.then_some(next)))))

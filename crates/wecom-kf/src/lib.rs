@@ -38,18 +38,18 @@ pub use client::{Client, ClientBuilder, defaults};
 pub use corp::{Corp, Qualification};
 pub use credentials::Credentials;
 pub use error::{Error, Refusal};
-/// What [`TokenSource::fetch`] returns.
+/// The type of the future that [`TokenSource::fetch`] returns.
 pub use futures_util::future::BoxFuture;
 pub use ids::{ExternalUserId, MsgId, OpenKfid};
 pub use input::{Problem, Unit};
 pub use pacing::Pacing;
 pub use report::{Report, reader_lang};
-/// The HTTP client, whose settings [`ClientBuilder::http`] takes.
+/// The HTTP client, re-exported for [`ClientBuilder::http`].
 pub use reqwest;
 pub use retry::RetryPolicy;
 pub use service_state::{ServiceState, SessionState, SessionStates, Trans, Transferred};
 pub use settings::{Settings, Variable};
 pub use token::{IssuedToken, TokenSource, Tokens};
-/// The generated crate below this one: request values for [`Client::call`], types, limits, and raw access.
+/// The generated crate that this one builds on: requests for [`Client::call`], types, limits, and raw access.
 pub use wecom_kf_raw as raw;
 pub use wecom_kf_raw::{AccessToken, Class, CorpSecret, ErrCode, Lang, SyncToken};

@@ -1,4 +1,4 @@
-//! Pictures, voices, videos and files.
+//! Media: upload and download of images, voice messages, videos and files.
 //!
 //! ```no_run
 //! use wecom_kf::media::{MediaType, Upload};
@@ -32,33 +32,41 @@ use crate::raw::op;
 use crate::{Bilingual, Error};
 use pause::PauseLimit;
 
-/// Files: [`Client::media`].
+/// The operations on media, returned by [`Client::media`]. The [module](self) has an example.
 #[derive(Clone, Copy, Debug)]
 pub struct Media<'a>(pub(crate) &'a Client);
 
-/// What [`Media::upload`] answers.
+/// An uploaded file, returned by [`Media::upload`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Uploaded {
-    /// What messages, avatars and the knowledge base take. Good for 3 days, for all apps of the corp.
+    /// The id to use in messages, avatars and the knowledge base. It is valid for 3 days, for all apps of the corp.
     pub media_id: String,
-    /// When it was uploaded, in Unix seconds, if WeCom says so.
+    /// The time of the upload in Unix seconds, if WeCom returned it.
     pub created_at: Option<i64>,
 }
 
 impl<'a> Media<'a> {
-    /// Uploads a temporary file.
+    /// Uploads a temporary file, which WeCom keeps for 3 days.
     ///
-    /// More than 5 bytes, and at most: an image (JPG, PNG) 10 MB (WeCom's older editions: 2 MB), a voice (AMR, up to 60
-    /// seconds) 2 MB, a video (MP4) 10 MB, a file 20 MB. A MB has 1,048,576 bytes. The time limits of a call grow by 1 s
-    /// for each 64 KiB.
+    /// A file has more than 5 bytes. The size limits (1 MB is 1,048,576 bytes) are:
     ///
-    /// `POST /cgi-bin/media/upload`, [official page](https://developer.work.weixin.qq.com/document/path/90253). Repeated
-    /// if its bytes can be read again: not if it is a stream. A repeat may leave one more temporary file.
+    /// | type | limit |
+    /// |---|---|
+    /// | image (JPG, PNG) | 10 MB; 2 MB with older editions of WeCom |
+    /// | voice (AMR, up to 60 seconds) | 2 MB |
+    /// | video (MP4) | 10 MB |
+    /// | file | 20 MB |
+    ///
+    /// The time limits of the call grow by 1 s for each 64 KiB.
+    ///
+    /// `POST /cgi-bin/media/upload`, [official page](https://developer.work.weixin.qq.com/document/path/90253). The client
+    /// repeats the call unless the upload is a stream, which cannot be read again. A repeat may create one more temporary
+    /// file.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidInput`]: a limit above, or the first bytes are not of this type.
+    /// [`Error::InvalidInput`]: the size is outside the limits, or the first bytes do not match the type.
     /// [`EMPTY_MEDIA_DATA`](crate::ErrCode::EMPTY_MEDIA_DATA): WeCom found no file in the request.
     pub async fn upload(self, media_type: MediaType, upload: Upload) -> Result<Uploaded, Error> {
         let request = op::MediaUpload { type_: media_type.name().to_owned(), media: upload.checked(media_type)? };
@@ -70,13 +78,13 @@ impl<'a> Media<'a> {
         })
     }
 
-    /// Uploads a picture (JPG, PNG; 5 bytes to 2 MB) and returns its permanent URL.
+    /// Uploads an image (JPG or PNG, 5 bytes to 2 MB) and returns its permanent URL.
     ///
-    /// The URL is for rich text inside of WeCom: neither messages nor avatars take it. 3,000 a month and 1,000 a day for
-    /// a corp (older editions: 100 a day).
+    /// The URL is for rich text inside WeCom; messages and avatars do not accept it. A corp may upload 3,000 images a month
+    /// and 1,000 a day (100 a day with older editions).
     ///
-    /// `POST /cgi-bin/media/uploadimg`, [official page](https://developer.work.weixin.qq.com/document/path/90256).
-    /// Repeated as [`upload`](Self::upload) is; a repeat may count twice.
+    /// `POST /cgi-bin/media/uploadimg`, [official page](https://developer.work.weixin.qq.com/document/path/90256). It is
+    /// repeated like [`upload`](Self::upload), and a repeat may count twice.
     ///
     /// # Errors
     ///
@@ -87,29 +95,31 @@ impl<'a> Media<'a> {
         reply.url.filter(|url| !url.is_empty()).ok_or(missing)
     }
 
-    /// Fetches a temporary file: one a customer sent, or an uploaded one, within 3 days.
+    /// Downloads a temporary file as a stream: a file that a customer sent or that was uploaded, within 3 days.
     ///
-    /// The call ends with the first bytes; the rest comes as the stream is read, for which there is no time limit but
-    /// that of a pause (60 s, as [`call_timeout`](crate::ClientBuilder::call_timeout)). It has at most 1 GiB
-    /// ([`Download::at_most`]).
+    /// The call returns with the first bytes; the others arrive while the stream is read. The only time limit of
+    /// the stream is that of a single pause: 60 s, or the [`call_timeout`](crate::ClientBuilder::call_timeout) of the
+    /// client. The size limit is 1 GiB unless [`Download::at_most`] sets another.
     ///
     /// `GET /cgi-bin/media/get`, [official page](https://developer.work.weixin.qq.com/document/path/90254).
     ///
     /// # Errors
     ///
-    /// [`INVALID_MEDIA_ID`](crate::ErrCode::INVALID_MEDIA_ID): unknown, or older than 3 days.
-    /// [`DOWNLOAD_RANGE_TOO_LARGE`](crate::ErrCode::DOWNLOAD_RANGE_TOO_LARGE): it has more than 20 MB, use
-    /// [`download_to`](Self::download_to) (from a single source). 45033: the same file too often at once.
+    /// [`INVALID_MEDIA_ID`](crate::ErrCode::INVALID_MEDIA_ID): the file is unknown or older than 3 days.
+    /// [`DOWNLOAD_RANGE_TOO_LARGE`](crate::ErrCode::DOWNLOAD_RANGE_TOO_LARGE): the file has more than 20 MB, so use
+    /// [`download_to`](Self::download_to) (known from a single source). 45033: too many downloads of the same file at once.
     pub async fn get(self, media_id: &str) -> Result<Download, Error> {
         self.fetch(media_id, None).await
     }
 
-    /// Fetches a temporary file into the file at `path`, which is replaced if there is one.
+    /// Downloads a temporary file to `path`, and replaces a file that exists there.
     ///
-    /// It appears there when it is complete, not before. What breaks off is fetched on from where it was, if WeCom takes
-    /// ranges, else from the start, as often as a call is repeated; a file of more than 20 MB is fetched in parts.
+    /// The file appears at `path` only when it is complete. A download that breaks off continues where it stopped if
+    /// WeCom supports ranges, and otherwise starts again, as many times as the [`RetryPolicy`](crate::RetryPolicy) allows.
+    /// A file of more than 20 MB is downloaded in parts.
     ///
-    /// The file has at most 1 GiB ([`ToFile::at_most`]), and only its owner may read it ([`ToFile::mode`]).
+    /// The size limit is 1 GiB unless [`ToFile::at_most`] sets another. Only the owner may read the file unless
+    /// [`ToFile::mode`] sets another mode.
     ///
     /// ```no_run
     /// # async fn example(client: wecom_kf::Client) -> Result<(), wecom_kf::Error> {
@@ -122,16 +132,16 @@ impl<'a> Media<'a> {
     ///
     /// # Errors
     ///
-    /// As [`get`](Self::get). [`Error::File`]: it could not be written.
+    /// As [`get`](Self::get). [`Error::File`]: the file could not be written.
     pub fn download_to(self, media_id: &str, path: impl AsRef<Path>) -> ToFile<'a> {
         ToFile::path(self, media_id, path.as_ref())
     }
 
-    /// Fetches a temporary file into a folder, under the name it was sent with, as [`download_to`](Self::download_to)
-    /// does.
+    /// Downloads a temporary file into a folder, under the name with which it was sent. Otherwise it is the same as
+    /// [`download_to`](Self::download_to).
     ///
-    /// No file there is replaced: the next one of the same name gets a number, `menu (2).pdf`. If WeCom says no name, it
-    /// is the media_id. A name of more than 255 bytes is cut.
+    /// No existing file is replaced: a second file with the same name gets a number, `menu (2).pdf`. If WeCom returns no
+    /// name, the file is named after its media_id. A name of more than 255 bytes is shortened.
     ///
     /// # Errors
     ///
@@ -145,7 +155,7 @@ impl<'a> Media<'a> {
         let reply = self.0.call(&op::MediaGet { media_id: media_id.to_owned(), range }).await?;
         let missing = Error::bad_reply(
             "media_get",
-            Bilingual::fixed("neither a file nor a refusal", "既不是文件，也不是错误信息"),
+            Bilingual::fixed("it is neither a file nor an errcode", "既不是文件，也不是错误信息"),
         );
         Ok(Download(reply.file.ok_or(missing)?, PauseLimit::new(self.0.call_timeout())))
     }

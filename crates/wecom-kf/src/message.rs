@@ -1,4 +1,4 @@
-//! Messages: sending them and reading them.
+//! Messages: sending, recalling and reading them. The types of received and sent messages are in the modules below.
 
 pub mod content;
 pub mod event;
@@ -18,7 +18,21 @@ use crate::input;
 use crate::raw::{limits::sync_msg as limits, op, types};
 use crate::{Bilingual, Error, ExternalUserId, MsgId, OpenKfid};
 
-/// Messages: [`Client::message`].
+/// The operations on messages, returned by [`Client::message`].
+///
+/// ```no_run
+/// use wecom_kf::message::{SyncRequest, Text};
+///
+/// # async fn example(client: wecom_kf::Client, kf: wecom_kf::OpenKfid) -> Result<(), wecom_kf::Error> {
+/// let page = client.message().sync(SyncRequest::new(&kf)).await?;
+/// for message in page.messages() {
+///     if let Some(customer) = message.external_userid() {
+///         client.message().send(&kf, customer, Text::new("您好")?).await?;
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Messages<'a> {
     client: &'a Client,
@@ -30,11 +44,13 @@ impl<'a> Messages<'a> {
         Self { client, checks_session: false }
     }
 
-    /// Looks at the session before each send, so that a bot does not run into 95018: a session that is untreated or over
-    /// is moved to the assistant, as far as WeCom allows; in one that people have, or that waits for them, nothing is
-    /// sent, and the error says who has it.
+    /// Returns the same operations, but reads the session before each send, which avoids refusals with 95018.
     ///
-    /// That is one call more for each send, and two where the session is moved.
+    /// A session that is untreated or has ended is moved to the assistant, if WeCom allows that. If a servicer has the
+    /// session or it is queued, nothing is sent and the send fails with [`Error::SessionForbidsSending`], which says who
+    /// has the session.
+    ///
+    /// This costs one more call for each send, and two more if the session is moved.
     ///
     /// ```no_run
     /// # use wecom_kf::message::Text;
@@ -44,26 +60,27 @@ impl<'a> Messages<'a> {
     /// # Ok(())
     /// # }
     /// ```
-    ///
-    /// Its sends may fail with [`Error::SessionForbidsSending`] too.
     #[must_use]
     pub fn checking_session(self) -> Self {
         Self { checks_session: true, ..self }
     }
 
-    /// Sends a message to a customer, under a new msgid of our own, which makes it safe to repeat: WeCom answers a
-    /// repeat of ours with 95033, which counts as sent.
+    /// Sends a message to a customer and returns its msgid.
     ///
-    /// Only while the session is untreated or with the assistant, within 48 hours of the customer's last message, and
-    /// at most five messages after it. Success does not mean delivered: an event `msg_send_fail` may follow.
+    /// WeCom accepts a message while the session is untreated or with the assistant, within 48 hours of the customer's
+    /// last message, and at most five messages after that message. Success does not mean that the message was delivered:
+    /// a [`MsgSendFail`](event::MsgSendFail) event may follow.
+    ///
+    /// The client creates a random msgid, which makes the send safe to repeat: WeCom refuses a repeat with 95033, and the
+    /// client treats that as success.
     ///
     /// `POST /cgi-bin/kf/send_msg`, [official page](https://developer.work.weixin.qq.com/document/path/94677).
     ///
     /// # Errors
     ///
     /// [`SESSION_STATE_FORBIDS_SENDING`](crate::ErrCode::SESSION_STATE_FORBIDS_SENDING): a servicer has the session, or
-    /// it is queued or over. The error says which, since the session is read then:
-    /// [`Refusal::session`](crate::Refusal::session). [`MESSAGE_COUNT_LIMIT_EXCEEDED`](crate::ErrCode::MESSAGE_COUNT_LIMIT_EXCEEDED),
+    /// it is queued or has ended. The client then reads the session, see [`Refusal::session`](crate::Refusal::session).
+    /// [`MESSAGE_COUNT_LIMIT_EXCEEDED`](crate::ErrCode::MESSAGE_COUNT_LIMIT_EXCEEDED),
     /// [`MESSAGE_WINDOW_CLOSED`](crate::ErrCode::MESSAGE_WINDOW_CLOSED): the customer has to write first.
     pub async fn send(
         self,
@@ -74,11 +91,13 @@ impl<'a> Messages<'a> {
         self.send_under(MsgId::random()?, open_kfid, external_userid, message.into()).await
     }
 
-    /// Sends a message under a msgid of yours, as [`send`](Self::send) does under a random one.
+    /// Sends a message under your own msgid. Otherwise it is the same as [`send`](Self::send).
+    ///
+    /// Use it to make a send safe to repeat across restarts: derive the msgid from the message that you answer.
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send), and [`DUPLICATE_MSGID`](crate::ErrCode::DUPLICATE_MSGID) if the msgid was used before.
+    /// As [`send`](Self::send). Also [`DUPLICATE_MSGID`](crate::ErrCode::DUPLICATE_MSGID) if the msgid was used before.
     pub async fn send_as(
         self,
         msgid: &MsgId,
@@ -116,15 +135,16 @@ impl<'a> Messages<'a> {
         }
     }
 
-    /// Takes a message back that was sent with [`send`](Self::send), within 2 minutes. It still counts among the five.
+    /// Recalls a message that was sent with [`send`](Self::send) within the last 2 minutes. The message still counts
+    /// towards the limit of five.
     ///
-    /// `POST /cgi-bin/kf/recall_msg`. Unconfirmed: known from one SDK and the stand-alone edition's documents (93304,
-    /// 94745 of kf.weixin.qq.com) only. Never repeated on its own.
+    /// `POST /cgi-bin/kf/recall_msg`. Unconfirmed: only one SDK and the documents of the stand-alone edition (93304, 94745
+    /// of kf.weixin.qq.com) describe it. The client never repeats this call.
     ///
     /// # Errors
     ///
-    /// [`RECALL_MESSAGE_NOT_FOUND`](crate::ErrCode::RECALL_MESSAGE_NOT_FOUND): no such message at this account.
-    /// [`RECALL_WINDOW_CLOSED`](crate::ErrCode::RECALL_WINDOW_CLOSED): it is older than 2 minutes.
+    /// [`RECALL_MESSAGE_NOT_FOUND`](crate::ErrCode::RECALL_MESSAGE_NOT_FOUND): the account has no such message.
+    /// [`RECALL_WINDOW_CLOSED`](crate::ErrCode::RECALL_WINDOW_CLOSED): the message is older than 2 minutes.
     pub async fn recall(self, open_kfid: &OpenKfid, msgid: &MsgId) -> Result<(), Error> {
         open_kfid.check()?;
         input::not_empty("msgid", msgid.as_str())?;
@@ -132,20 +152,38 @@ impl<'a> Messages<'a> {
         self.client.call(&op::RecallMsg { body }).await.map(drop)
     }
 
-    /// Sends the one message that an event gives the right to, under a new msgid of our own.
+    /// Sends the one message that an event permits, such as a welcome, and returns its msgid. It must be a text or a menu.
     ///
-    /// `code` is the `welcome_code` of an [`EnterSession`](event::EnterSession), good for 20 seconds; or the `msg_code`
-    /// of a [`SessionStatusChange`](event::SessionStatusChange) or of [`Transferred`](crate::Transferred), good for 48
-    /// hours after the session went into the pool or to a servicer (a text only), and for 20 seconds after its end. But
-    /// for the welcome, the session must still be in the state that yielded the code.
+    /// `code` is one of these:
+    ///
+    /// - the `welcome_code` of an [`EnterSession`](event::EnterSession), valid for 20 seconds;
+    /// - the `msg_code` of a [`SessionStatusChange`](event::SessionStatusChange) or of
+    ///   [`Transferred`](crate::Transferred). It is valid for 48 hours after the session went into the pool or to a
+    ///   servicer (for a text only), and for 20 seconds after the session ended. The session must still be in the state
+    ///   that yielded the code.
+    ///
+    /// ```no_run
+    /// use wecom_kf::message::{Content, Event, Message, Text};
+    ///
+    /// # async fn example(client: wecom_kf::Client, message: Message) -> Result<(), wecom_kf::Error> {
+    /// if let Content::Event(Event::EnterSession(enter)) = message.content() {
+    ///     if let Some(code) = &enter.welcome_code {
+    ///         client.message().on_event(code, Text::new("欢迎光临")?).await?;
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// `POST /cgi-bin/kf/send_msg_on_event`,
-    /// [official page](https://developer.work.weixin.qq.com/document/path/95122). Repeated as [`send`](Self::send) is.
+    /// [official page](https://developer.work.weixin.qq.com/document/path/95122). It is repeated like
+    /// [`send`](Self::send).
     ///
     /// # Errors
     ///
-    /// [`INVALID_WELCOME_CODE`](crate::ErrCode::INVALID_WELCOME_CODE): the code is used or too old; whether KF has the
-    /// same numbers as the rest of WeCom rests on a single source. [`Error::InvalidInput`]: a message of another kind.
+    /// [`INVALID_WELCOME_CODE`](crate::ErrCode::INVALID_WELCOME_CODE): the code was used before or is too old. Only a
+    /// single source says that KF uses the same errcodes here as the rest of WeCom. [`Error::InvalidInput`]: the message
+    /// is neither a text nor a menu.
     pub async fn on_event(self, code: &str, message: impl Into<Outgoing>) -> Result<MsgId, Error> {
         input::not_empty("code", code)?;
         let mut sent = types::SendRequest::default();
@@ -171,17 +209,20 @@ impl<'a> Messages<'a> {
 
     /// Reads one page of an account's messages and events, oldest first.
     ///
-    /// They are kept for three days. Go on with the page's cursor while it says so, even if it is empty; keep a cursor
-    /// per account, and keep it after its page was handled. Messages of ours are not among them. A message may come
-    /// more than once: tell repeats apart by msgid.
+    /// WeCom keeps messages for three days. Messages that the API sent are not among them. While [`Page::has_more`] is
+    /// true, read the next page with [`Page::next_cursor`], even if this page is empty. Store one cursor per account, and
+    /// only after all messages of its page have been handled. WeCom may return a message more than once: detect repeats by
+    /// [`Message::msgid`].
+    ///
+    /// The crate `wecom-kf-inbox` does all of this.
     ///
     /// `POST /cgi-bin/kf/sync_msg`, [official page](https://developer.work.weixin.qq.com/document/path/94670).
     ///
     /// # Errors
     ///
-    /// [`INVALID_SYNC_TOKEN`](crate::ErrCode::INVALID_SYNC_TOKEN): the callback's token is older than 10 minutes, so
-    /// call again without it. [`RATE_LIMIT_EXCEEDED`](crate::ErrCode::RATE_LIMIT_EXCEEDED): too often, above all
-    /// without a token; wait a minute.
+    /// [`INVALID_SYNC_TOKEN`](crate::ErrCode::INVALID_SYNC_TOKEN): the callback's token is older than 10 minutes, so call
+    /// again without it. [`RATE_LIMIT_EXCEEDED`](crate::ErrCode::RATE_LIMIT_EXCEEDED): there were too many calls, most
+    /// likely without a callback's token; wait a minute.
     pub async fn sync(self, request: SyncRequest) -> Result<Page, Error> {
         request.open_kfid.check()?;
         if let Some(cursor) = &request.cursor {
@@ -204,7 +245,7 @@ impl<'a> Messages<'a> {
     }
 }
 
-/// The msgid that WeCom names, which is ours unless it has its reasons.
+/// Returns the msgid of a sent message: the one in WeCom's reply, or ours if the reply has none.
 fn sent_msgid(named: Option<String>, ours: MsgId) -> MsgId {
     named.filter(|id| !id.is_empty()).map_or(ours, MsgId::received)
 }

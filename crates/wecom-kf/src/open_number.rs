@@ -1,11 +1,11 @@
-//! Makes types of numbers that WeCom may extend.
+//! Declares the types of numbers to which WeCom may add values.
 
-/// An open number of WeCom's: a value it adds is a value like any other.
+/// Declares an open enumeration: a newtype of `i64` with a constant for each known value. Unknown values are kept.
 macro_rules! open_number {
     ($(#[$docs:meta])* $name:ident { $($(#[$constant_docs:meta])* $constant:ident = $value:literal,)* }) => {
         $(#[$docs])*
         ///
-        /// Open: a number WeCom adds is a value like any other.
+        /// WeCom may add numbers. A number without a constant here is kept as it is.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(pub i64);
 

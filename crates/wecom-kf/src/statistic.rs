@@ -1,4 +1,4 @@
-//! Daily figures of accounts and servicers. Days are China's.
+//! Daily statistics of accounts and servicers. Days are calendar days in China.
 //!
 //! ```no_run
 //! use wecom_kf::statistic::Date;
@@ -8,7 +8,7 @@
 //! for day in client.statistic().account(&kf, days).await? {
 //!     match day.figures {
 //!         Some(figures) => println!("{}: {} sessions", day.date, figures.session_cnt),
-//!         None => println!("{}: nothing, or not yet", day.date),
+//!         None => println!("{}: no figures (yet)", day.date),
 //!     }
 //! }
 //! # Ok(())
@@ -27,10 +27,10 @@ use crate::input::{self, Problem};
 use crate::raw::{op, types};
 use crate::{Bilingual, Error, OpenKfid};
 
-/// Daily figures: [`Client::statistic`].
+/// The operations on daily statistics, returned by [`Client::statistic`]. The [module](self) has an example.
 ///
-/// Each call covers up to 31 days, between 180 days ago and yesterday, both included. The figures of a day are there
-/// after about 06:00 of the next, China time. There are none before 2022-03-11 for accounts managed by the API.
+/// Each call covers up to 31 days, from 180 days ago to yesterday, both included. The figures of a day are available
+/// after about 06:00 of the next day, China time. There are no figures before 2022-03-11 for accounts managed by the API.
 #[derive(Clone, Copy, Debug)]
 pub struct Statistics<'a>(pub(crate) &'a Client);
 
@@ -40,11 +40,12 @@ pub struct Statistics<'a>(pub(crate) &'a Client);
 pub struct Day<T> {
     /// The day in China.
     pub date: Date,
-    /// None if nothing happened, or the figures are not there yet.
+    /// The figures. `None` if nothing happened on that day, or if they are not available yet.
     pub figures: Option<T>,
 }
 
-/// Declares figures: counters are 0 when WeCom leaves them out, shares and averages None when they cannot be computed.
+/// Declares the figures of a day. WeCom omits counters that are 0, and shares and averages that it cannot compute: the
+/// former become 0, the latter `None`.
 macro_rules! figures {
     ($(#[$docs:meta])* $name:ident from $raw:ident {
         counters { $($(#[$counter_docs:meta])* $counter:ident,)* }
@@ -70,24 +71,24 @@ macro_rules! figures {
 }
 
 figures! {
-    /// What happened at an account on one day.
+    /// The figures of an account on one day.
     AccountFigures from CorpStatisticDayStatistic {
         counters {
-            /// Sessions.
+            /// The number of sessions.
             session_cnt,
-            /// Customers who wrote.
+            /// The number of customers who wrote.
             customer_cnt,
-            /// Their messages.
+            /// The number of messages from customers.
             customer_msg_cnt,
-            /// Customers who took an upgrade offer.
+            /// The number of customers who accepted an upgrade offer.
             upgrade_service_customer_cnt,
-            /// Sessions answered by an assistant or the API.
+            /// The number of sessions that an assistant or the API answered.
             ai_session_reply_cnt,
-            /// Customers muted by servicers.
+            /// The number of customers whose messages servicers rejected.
             msg_rejected_customer_cnt,
         }
         rates {
-            /// The share of those that was handed to people, 0 to 1.
+            /// The share of sessions answered by an assistant or the API that were handed to servicers, 0 to 1.
             ai_transfer_rate,
             /// The share that was answered from the knowledge base, 0 to 1.
             ai_knowledge_hit_rate,
@@ -96,36 +97,36 @@ figures! {
 }
 
 figures! {
-    /// What servicers did on one day.
+    /// The figures of servicers on one day.
     ServicerFigures from ServicerStatisticDayStatistic {
         counters {
-            /// Sessions.
+            /// The number of sessions.
             session_cnt,
-            /// Customers who wrote.
+            /// The number of customers who wrote.
             customer_cnt,
-            /// Their messages.
+            /// The number of messages from customers.
             customer_msg_cnt,
-            /// Invitations to rate the service; WeCom spells it so.
+            /// The number of invitations to rate the service. The spelling is WeCom's.
             satisfaction_investgate_cnt,
-            /// Customers who took an upgrade offer.
+            /// The number of customers who accepted an upgrade offer.
             upgrade_service_customer_cnt,
-            /// Members recommended.
+            /// The number of recommendations of members.
             upgrade_service_member_invite_cnt,
-            /// Customers who added one.
+            /// The number of customers who added a recommended member.
             upgrade_service_member_customer_cnt,
-            /// Groups recommended.
+            /// The number of recommendations of groups.
             upgrade_service_groupchat_invite_cnt,
-            /// Customers who joined one.
+            /// The number of customers who joined a recommended group.
             upgrade_service_groupchat_customer_cnt,
-            /// Customers muted.
+            /// The number of customers whose messages servicers rejected.
             msg_rejected_customer_cnt,
         }
         rates {
-            /// The share of sessions that was answered, 0 to 1.
+            /// The share of sessions that were answered, 0 to 1.
             reply_rate,
-            /// Seconds to the first answer, on average.
+            /// The average time to the first answer, in seconds.
             first_reply_average_sec,
-            /// The share of invitations that was followed, 0 to 1.
+            /// The share of invitations to rate the service that customers accepted, 0 to 1.
             satisfaction_participation_rate,
             /// The share of good ratings, 0 to 1.
             satisfied_rate,
@@ -138,14 +139,14 @@ figures! {
 }
 
 impl Statistics<'_> {
-    /// The figures of an account, one entry a day.
+    /// Returns the figures of an account, one entry per day.
     ///
     /// `POST /cgi-bin/kf/get_corp_statistic`, [official page](https://developer.work.weixin.qq.com/document/path/95489).
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidInput`]: no day, or more than 31. [`INVALID_PARAMETER`](crate::ErrCode::INVALID_PARAMETER): days
-    /// out of the range that WeCom keeps.
+    /// [`Error::InvalidInput`]: there is no day, or there are more than 31.
+    /// [`INVALID_PARAMETER`](crate::ErrCode::INVALID_PARAMETER): a day is outside the range that WeCom keeps.
     pub async fn account(
         self,
         open_kfid: &OpenKfid,
@@ -155,15 +156,15 @@ impl Statistics<'_> {
         self.get_corp_statistic(Some(open_kfid), days).await
     }
 
-    /// The figures of all accounts together, one entry a day.
+    /// Returns the figures of all accounts together, one entry per day.
     ///
     /// `POST /cgi-bin/kf/get_corp_statistic`, [official page](https://developer.work.weixin.qq.com/document/path/95489).
-    /// Two SDKs know of it; the official page wants an account.
+    /// Two SDKs have this call without an account; the official page requires an account.
     ///
     /// # Errors
     ///
-    /// As [`account`](Self::account); [`INVALID_PARAMETER`](crate::ErrCode::INVALID_PARAMETER) also if WeCom does want
-    /// an account.
+    /// As [`account`](Self::account). [`INVALID_PARAMETER`](crate::ErrCode::INVALID_PARAMETER) may also mean that WeCom
+    /// does require an account.
     pub async fn corp(self, days: RangeInclusive<Date>) -> Result<Vec<Day<AccountFigures>>, Error> {
         self.get_corp_statistic(None, days).await
     }
@@ -184,7 +185,7 @@ impl Statistics<'_> {
             .collect()
     }
 
-    /// The figures of all servicers of an account together, one entry a day.
+    /// Returns the figures of all servicers of an account together, one entry per day.
     ///
     /// `POST /cgi-bin/kf/get_servicer_statistic`,
     /// [official page](https://developer.work.weixin.qq.com/document/path/95490).
@@ -200,7 +201,7 @@ impl Statistics<'_> {
         self.get_servicer_statistic(open_kfid, None, days).await
     }
 
-    /// The figures of one servicer at an account, one entry a day.
+    /// Returns the figures of one servicer at an account, one entry per day.
     ///
     /// `POST /cgi-bin/kf/get_servicer_statistic`,
     /// [official page](https://developer.work.weixin.qq.com/document/path/95490).
@@ -238,19 +239,19 @@ impl Statistics<'_> {
     }
 }
 
-/// The day in China at a time in Unix seconds; the last one there is for times beyond all calendars.
+/// Converts Unix seconds to the day in China. Returns [`Date::MAX`] for times outside the range of the calendar.
 pub fn date_in_china(unix_seconds: i64) -> Date {
     let timestamp = Timestamp::from_second(unix_seconds);
     timestamp.map_or(Date::MAX, |timestamp| CHINA.to_datetime(timestamp).date())
 }
 
-/// China has one time for all of it, without summer time.
+/// China has a single time zone without daylight saving time.
 const CHINA: Offset = jiff::tz::offset(8);
 
-/// Longest interval [95489].
+/// The longest interval of one call, in days [95489].
 const MOST_DAYS: usize = 31;
 
-/// Midnight of the first and of the last day, in Unix seconds.
+/// Checks the interval, and returns midnight in China of its first and its last day, in Unix seconds.
 fn times(days: &RangeInclusive<Date>) -> Result<(i64, i64), Error> {
     let (start, end) = (midnight(*days.start())?, midnight(*days.end())?);
     if start > end {
@@ -286,7 +287,7 @@ mod tests {
     #[test]
     fn days_are_those_of_china() {
         let date = |text: &str| text.parse::<Date>().unwrap();
-        // 2024-06-10 00:00 in China, as the official sample has it.
+        // 2024-06-10 00:00 in China, from the official sample.
         assert_eq!(date_in_china(1_717_948_800), date("2024-06-10"));
         assert_eq!(date_in_china(1_717_948_799), date("2024-06-09"));
         assert_eq!(times(&(date("2024-06-10")..=date("2024-06-11"))).unwrap(), (1_717_948_800, 1_718_035_200));

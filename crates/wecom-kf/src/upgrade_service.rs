@@ -1,4 +1,4 @@
-//! The upgrade service (升级服务): recommending members and groups to customers.
+//! Upgrades (升级服务): recommendations of members and groups to customers.
 
 use std::fmt;
 
@@ -7,23 +7,23 @@ use crate::input;
 use crate::raw::{op, types};
 use crate::{Error, ExternalUserId, OpenKfid};
 
-/// Recommending members and groups: [`Client::upgrade_service`].
+/// The operations on upgrades, returned by [`Client::upgrade_service`]. [`upgrade`](Self::upgrade) has an example.
 #[derive(Clone, Copy, Debug)]
 pub struct UpgradeService<'a>(pub(crate) &'a Client);
 
-/// What [`UpgradeService::config`] answers: who and what may be recommended.
+/// The members and groups that may be recommended, returned by [`UpgradeService::config`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UpgradeConfig {
-    /// Members, by userid (专员服务).
+    /// The userids of members who may be recommended (专员服务).
     pub userids: Vec<String>,
-    /// Departments whose members may be recommended.
+    /// The departments whose members may be recommended.
     pub department_ids: Vec<i64>,
-    /// Customer groups (客户群服务).
+    /// The customer groups that may be recommended (客户群服务).
     pub chat_ids: Vec<String>,
 }
 
-/// What to recommend: [`UpgradeService::upgrade`]. Its Debug hides the wording.
+/// A recommendation, for [`UpgradeService::upgrade`]. `Debug` hides the wording.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Upgrade {
     to: Target,
@@ -37,17 +37,17 @@ enum Target {
 }
 
 impl Upgrade {
-    /// A member, who must be set up for it: [`UpgradeService::config`].
+    /// Recommends a member, who must be one of [`UpgradeService::config`].
     pub fn to_member(userid: impl Into<String>) -> Self {
         Self { to: Target::Member(userid.into()), wording: None }
     }
 
-    /// A customer group, which must be set up for it: [`UpgradeService::config`].
+    /// Recommends a customer group, which must be one of [`UpgradeService::config`].
     pub fn to_groupchat(chat_id: impl Into<String>) -> Self {
         Self { to: Target::Groupchat(chat_id.into()), wording: None }
     }
 
-    /// With a text of yours in place of WeCom's.
+    /// Replaces WeCom's text of the recommendation with your own.
     pub fn wording(mut self, wording: impl Into<String>) -> Self {
         self.wording = Some(wording.into());
         self
@@ -61,18 +61,18 @@ impl fmt::Debug for Upgrade {
 }
 
 impl UpgradeService<'_> {
-    /// Who and what may be recommended.
+    /// Returns the members and groups that may be recommended. They are configured in the admin console.
     ///
     /// `GET /cgi-bin/kf/customer/get_upgrade_service_config`,
     /// [official page](https://developer.work.weixin.qq.com/document/path/94674).
     ///
     /// # Errors
     ///
-    /// [`API_FORBIDDEN`](crate::ErrCode::API_FORBIDDEN): the app may not ask.
+    /// [`API_FORBIDDEN`](crate::ErrCode::API_FORBIDDEN): the app has no permission for this operation.
     pub async fn config(self) -> Result<UpgradeConfig, Error> {
         let reply = self.0.call(&op::GetUpgradeServiceConfig {}).await?;
         let members = reply.member_range.unwrap_or_default();
-        // The table of the document once has another name for it.
+        // The official page uses both names.
         let department_ids = match members.department_id_list.is_empty() {
             true => members.department_list,
             false => members.department_id_list,
@@ -95,13 +95,14 @@ impl UpgradeService<'_> {
     /// ```
     ///
     /// `POST /cgi-bin/kf/customer/upgrade_service`,
-    /// [official page](https://developer.work.weixin.qq.com/document/path/94674). Never repeated on its own.
+    /// [official page](https://developer.work.weixin.qq.com/document/path/94674). The client never repeats this call.
     ///
     /// # Errors
     ///
-    /// [`UPGRADE_TARGET_NOT_CONFIGURED`](crate::ErrCode::UPGRADE_TARGET_NOT_CONFIGURED): see [`config`](Self::config).
-    /// [`UPGRADE_SERVICE_CONFIGURED_IN_CONSOLE`](crate::ErrCode::UPGRADE_SERVICE_CONFIGURED_IN_CONSOLE): the console does
-    /// it already. Both from a single source.
+    /// [`UPGRADE_TARGET_NOT_CONFIGURED`](crate::ErrCode::UPGRADE_TARGET_NOT_CONFIGURED): the member or group is not one of
+    /// [`config`](Self::config).
+    /// [`UPGRADE_SERVICE_CONFIGURED_IN_CONSOLE`](crate::ErrCode::UPGRADE_SERVICE_CONFIGURED_IN_CONSOLE): upgrades are set
+    /// up in the admin console, so the API cannot make them. Both codes are known from a single source.
     pub async fn upgrade(
         self,
         open_kfid: &OpenKfid,
@@ -131,14 +132,15 @@ impl UpgradeService<'_> {
         self.0.call(&op::UpgradeService { body }).await.map(drop)
     }
 
-    /// Withdraws a recommendation: once the customer took it, or when it no longer holds (from a single source).
+    /// Cancels a recommendation, after the customer accepted it or when it is no longer valid (known from a single
+    /// source).
     ///
     /// `POST /cgi-bin/kf/customer/cancel_upgrade_service`,
-    /// [official page](https://developer.work.weixin.qq.com/document/path/94674). Never repeated on its own.
+    /// [official page](https://developer.work.weixin.qq.com/document/path/94674). The client never repeats this call.
     ///
     /// # Errors
     ///
-    /// [`INVALID_EXTERNAL_USERID`](crate::ErrCode::INVALID_EXTERNAL_USERID): the id is of another corp.
+    /// [`INVALID_EXTERNAL_USERID`](crate::ErrCode::INVALID_EXTERNAL_USERID): the id belongs to another corp.
     pub async fn cancel(self, open_kfid: &OpenKfid, external_userid: &ExternalUserId) -> Result<(), Error> {
         open_kfid.check()?;
         external_userid.check()?;

@@ -288,7 +288,7 @@ async fn a_file_that_is_gone_or_a_stream_that_fails_is_an_error_that_says_so() {
     );
     assert!(!line.contains("no/such"));
     let folder = Upload::from_file(std::env::temp_dir()).await.unwrap_err().to_string();
-    assert!(folder.contains("it is no file"), "{folder}");
+    assert!(folder.contains("it is not a file"), "{folder}");
 
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("a.jpg");
@@ -577,7 +577,7 @@ async fn another_range_than_was_asked_for_is_no_file() {
     })
     .await;
     let error = server.client.media().download_to("m1", folder.path().join("a")).await.unwrap_err();
-    assert!(error.to_string().contains("another range than was asked for"), "{error}");
+    assert!(error.to_string().contains("it contains another range than requested"), "{error}");
     assert!(names_in(&folder).is_empty());
 }
 
@@ -596,9 +596,9 @@ async fn a_server_that_sends_other_bytes_than_it_announces_makes_no_loop_and_no_
         answer("206 Partial Content", &format!("{ATTACHED}content-range: bytes {range}\r\n"), body, body.len())
     };
     let cases = [
-        (part("0-15/8", FILE), "more bytes than it announced"),
-        (part("0-15/*", FILE), "a part without the length of the whole"),
-        (part("0-0/16", b""), "a part without a byte"),
+        (part("0-15/8", FILE), "it is longer than announced"),
+        (part("0-15/*", FILE), "a part of the file lacks the total length"),
+        (part("0-0/16", b""), "a part of the file is empty"),
     ];
     for (reply, problem) in cases {
         let server = Server::start(move |_, number| match number {

@@ -1,4 +1,4 @@
-//! Intents and answers to store, with their limits.
+//! Intents and answers to store in the knowledge base, and their limits.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use crate::input::{self, Problem};
 use crate::raw::{limits::knowledge_add_intent as limits, types};
 use crate::{Bilingual, Error};
 
-/// An intent to store: a question, other ways to ask it, and the answer.
+/// An intent to store: a question, similar questions, and the answer.
 #[derive(Clone, PartialEq)]
 pub struct Intent {
     question: types::KnowledgeQuestionInput,
@@ -15,20 +15,20 @@ pub struct Intent {
 }
 
 impl Intent {
-    /// `question` has 1 to 200 characters and is unique across all groups.
+    /// Creates an intent. `question` has 1 to 200 characters and must be unique across all groups.
     ///
     /// # Errors
     ///
-    /// It is empty or longer.
+    /// [`Error::InvalidInput`]: the question is empty or longer.
     pub fn new(question: impl Into<String>, answer: Answer) -> Result<Self, Error> {
         Ok(Self { question: self::question("question", question)?, similar_questions: Vec::new(), answer })
     }
 
-    /// Another way to ask it, 1 to 200 characters; up to 100 of them.
+    /// Adds a similar question (another way to ask the same) of 1 to 200 characters. An intent has at most 100.
     ///
     /// # Errors
     ///
-    /// It is empty or longer, or one too many.
+    /// [`Error::InvalidInput`]: the question is empty or longer, or there are too many.
     pub fn similar(mut self, question: impl Into<String>) -> Result<Self, Error> {
         self.similar_questions.push(self::question("similar_questions", question)?);
         input::items("similar_questions", self.similar_questions.len(), limits::SIMILAR_QUESTIONS_ITEMS_MAX_ITEMS)?;
@@ -45,7 +45,7 @@ impl Intent {
 type Parts =
     (types::KnowledgeQuestionInput, Option<types::KnowledgeSimilarQuestionsInput>, types::KnowledgeAnswerInput);
 
-/// What to change of an intent: what is named is replaced as a whole, what is not stays.
+/// The changes of an intent. Each part that is set replaces the old one completely; the others stay as they are.
 #[derive(Clone, Default, PartialEq)]
 #[must_use]
 pub struct IntentUpdate {
@@ -55,26 +55,26 @@ pub struct IntentUpdate {
 }
 
 impl IntentUpdate {
-    /// Nothing yet.
+    /// Creates an update without changes.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A new question, 1 to 200 characters.
+    /// Sets a new question of 1 to 200 characters.
     ///
     /// # Errors
     ///
-    /// It is empty or longer.
+    /// [`Error::InvalidInput`]: it is empty or longer.
     pub fn question(mut self, question: impl Into<String>) -> Result<Self, Error> {
         self.question = Some(self::question("question", question)?);
         Ok(self)
     }
 
-    /// New other ways to ask it in place of all there were: up to 100, each of 1 to 200 characters.
+    /// Replaces all similar questions: up to 100, of 1 to 200 characters each.
     ///
     /// # Errors
     ///
-    /// One of them is empty or longer, or there are too many.
+    /// [`Error::InvalidInput`]: one of them is empty or longer, or there are too many.
     pub fn similar_questions(mut self, questions: impl IntoIterator<Item = impl Into<String>>) -> Result<Self, Error> {
         let items = questions.into_iter().map(|question| self::question("similar_questions", question));
         let items = items.collect::<Result<Vec<_>, Error>>()?;
@@ -83,7 +83,7 @@ impl IntentUpdate {
         Ok(self)
     }
 
-    /// A new answer.
+    /// Sets a new answer.
     pub fn answer(mut self, answer: Answer) -> Self {
         self.answer = Some(answer);
         self
@@ -107,11 +107,11 @@ impl IntentUpdate {
 pub struct Answer(types::KnowledgeAnswerInput);
 
 impl Answer {
-    /// `text` has 1 to 500 characters.
+    /// Creates an answer with a text of 1 to 500 characters.
     ///
     /// # Errors
     ///
-    /// It is empty or longer.
+    /// [`Error::InvalidInput`]: the text is empty or longer.
     pub fn new(text: impl Into<String>) -> Result<Self, Error> {
         let content = text.into();
         input::chars("answer", &content, limits::ANSWERS_TEXT_CONTENT_MAX_CHARS)?;
@@ -119,11 +119,11 @@ impl Answer {
         Ok(Self(types::KnowledgeAnswerInput { text, attachments: Vec::new() }))
     }
 
-    /// With a picture, uploaded within 3 days.
+    /// Attaches an image that was uploaded within the last 3 days.
     ///
     /// # Errors
     ///
-    /// It is empty, or a fifth attachment.
+    /// [`Error::InvalidInput`]: the `media_id` is empty, or the answer already has four attachments.
     pub fn image(self, media_id: impl Into<String>) -> Result<Self, Error> {
         let media_id = filled("media_id", media_id)?;
         self.attached("image", |attachment| {
@@ -131,11 +131,11 @@ impl Answer {
         })
     }
 
-    /// With a video, uploaded within 3 days.
+    /// Attaches a video that was uploaded within the last 3 days.
     ///
     /// # Errors
     ///
-    /// It is empty, or a fifth attachment.
+    /// [`Error::InvalidInput`]: the `media_id` is empty, or the answer already has four attachments.
     pub fn video(self, media_id: impl Into<String>) -> Result<Self, Error> {
         let media_id = filled("media_id", media_id)?;
         self.attached("video", |attachment| {
@@ -143,11 +143,11 @@ impl Answer {
         })
     }
 
-    /// With a link.
+    /// Attaches a link.
     ///
     /// # Errors
     ///
-    /// Its title or target is empty, or it is a fifth attachment.
+    /// [`Error::InvalidInput`]: its title or its URL is empty, or the answer already has four attachments.
     pub fn link(self, link: Link) -> Result<Self, Error> {
         let Link(link) = link;
         input::not_empty("title", &link.title)?;
@@ -155,11 +155,11 @@ impl Answer {
         self.attached("link", |attachment| attachment.link = Some(link))
     }
 
-    /// With a mini program; `thumb_media_id` is its cover, uploaded within 3 days.
+    /// Attaches a mini program. `thumb_media_id` is its cover, which was uploaded within the last 3 days.
     ///
     /// # Errors
     ///
-    /// One of them is empty, or it is a fifth attachment.
+    /// [`Error::InvalidInput`]: one of the values is empty, or the answer already has four attachments.
     pub fn miniprogram(
         self,
         title: impl Into<String>,
@@ -188,24 +188,24 @@ impl Answer {
     }
 }
 
-/// A link below an answer: [`Answer::link`].
+/// A link below an answer, for [`Answer::link`].
 #[derive(Clone, PartialEq)]
 pub struct Link(types::KnowledgeAttachmentInputLink);
 
 impl Link {
-    /// A title and a target.
+    /// Creates a link from its title and its URL.
     pub fn new(title: impl Into<String>, url: impl Into<String>) -> Self {
         let (title, url) = (title.into(), url.into());
         Self(types::KnowledgeAttachmentInputLink { title, url, desc: None, pic_url: None })
     }
 
-    /// With a description.
+    /// Sets a description.
     pub fn desc(mut self, desc: impl Into<String>) -> Self {
         self.0.desc = Some(desc.into());
         self
     }
 
-    /// With the URL of a picture.
+    /// Sets the URL of an image.
     pub fn pic_url(mut self, pic_url: impl Into<String>) -> Self {
         self.0.pic_url = Some(pic_url.into());
         self

@@ -1,4 +1,4 @@
-//! Groups and intents as WeCom returns them.
+//! Groups and intents of the knowledge base, as WeCom returns them.
 
 use std::fmt;
 
@@ -8,11 +8,11 @@ use crate::raw::types;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Group {
-    /// Its id.
+    /// The id of the group.
     pub group_id: String,
-    /// Its name.
+    /// The name of the group.
     pub name: String,
-    /// Whether it is the default one, which can be neither renamed nor deleted.
+    /// Whether it is the default group, which can be neither renamed nor deleted.
     pub is_default: bool,
 }
 
@@ -26,17 +26,17 @@ impl From<types::KnowledgeGroup> for Group {
     }
 }
 
-/// An intent as it is stored. Its Debug shows ids only.
+/// A stored intent. `Debug` shows only the ids.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StoredIntent {
-    /// Its id.
+    /// The id of the intent.
     pub intent_id: String,
     /// The id of its group.
     pub group_id: String,
     /// The question.
     pub question: String,
-    /// Other ways to ask it.
+    /// The similar questions: other ways to ask the same.
     pub similar_questions: Vec<String>,
     /// The answer.
     pub answer: Option<StoredAnswer>,
@@ -52,7 +52,7 @@ impl fmt::Debug for StoredIntent {
 impl From<types::KnowledgeIntent> for StoredIntent {
     fn from(intent: types::KnowledgeIntent) -> Self {
         let question = intent.question.unwrap_or_default();
-        // The table of the document has them beside the question, its sample inside of it.
+        // In the table of the official page these two are next to the question, in its sample they are inside it.
         let beside = intent.similar_questions.unwrap_or_default().items;
         let inside = question.similar_questions.unwrap_or_default().items;
         let similar_questions = if beside.is_empty() { inside } else { beside };
@@ -70,13 +70,13 @@ impl From<types::KnowledgeIntent> for StoredIntent {
     }
 }
 
-/// An answer as it is stored. Its Debug hides all of it.
+/// A stored answer. `Debug` hides its content.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StoredAnswer {
-    /// Its text.
+    /// The text.
     pub text: String,
-    /// Its attachments.
+    /// The attachments.
     pub attachments: Vec<StoredAttachment>,
 }
 
@@ -95,43 +95,43 @@ impl From<types::KnowledgeAnswer> for StoredAnswer {
     }
 }
 
-/// An attachment of a stored answer: less than was put in, no media_id comes back.
+/// An attachment of a stored answer. WeCom returns less than was stored: no `media_id`, for example.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StoredAttachment {
-    /// A picture.
+    /// An image.
     Image {
-        /// The name it was uploaded under.
+        /// The file name of the upload.
         name: String,
     },
     /// A video.
     Video {
-        /// The name it was uploaded under.
+        /// The file name of the upload.
         name: String,
     },
     /// A link.
     Link {
-        /// Its title.
+        /// The title.
         title: String,
-        /// Its target.
+        /// The URL.
         url: String,
-        /// Its description.
+        /// The description.
         desc: Option<String>,
-        /// The URL of its picture.
+        /// The URL of the image.
         pic_url: Option<String>,
     },
     /// A mini program.
     Miniprogram {
-        /// Its title.
+        /// The title.
         title: String,
-        /// Its id.
+        /// The id of the mini program.
         appid: String,
-        /// The page to open.
+        /// The page that it opens.
         pagepath: String,
     },
-    /// A kind that has no variant here, or one without its body.
+    /// A kind without a variant here, or an attachment without its body.
     Unknown {
-        /// Its msgtype, as it came.
+        /// The msgtype in the attachment.
         msgtype: String,
     },
 }
@@ -158,7 +158,7 @@ impl From<types::KnowledgeAttachment> for StoredAttachment {
                 title: link.title.unwrap_or_default(),
                 url: link.url.unwrap_or_default(),
                 desc: link.desc.filter(|desc| !desc.is_empty()),
-                // One SDK has the other spelling.
+                // WeCom documents `pic_url`; one SDK reads `picurl`.
                 pic_url: [link.pic_url, link.picurl].into_iter().flatten().find(|url| !url.is_empty()),
             }),
             "miniprogram" => attachment.miniprogram.map(|miniprogram| Self::Miniprogram {

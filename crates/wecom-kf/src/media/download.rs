@@ -1,4 +1,4 @@
-//! Downloads: as a stream, into a file, continued where they broke off.
+//! Downloads: as a stream or to a file, and how they continue after they broke off.
 
 use std::fmt;
 use std::io;
@@ -22,41 +22,43 @@ use crate::raw::media::{Download as RawDownload, Range};
 use crate::raw::{self, limits::media_upload, op};
 use crate::{Bilingual, ErrCode, Error, defaults};
 
-/// A file on its way: a stream of its bytes, and what WeCom says of it.
+/// A download in progress: a stream of bytes, and the file's name, type and length as far as WeCom returned them.
 ///
-/// Its Debug shows the length only.
+/// `Debug` shows only the length.
 pub struct Download(pub(super) RawDownload, pub(super) PauseLimit);
 
 impl Download {
-    /// The name it was sent under, the sender's choice, made safe to write and to show
-    /// ([`wecom_kf_text::safe_file_name`]): without folders, dots and dashes at its beginning, names of devices, and
-    /// characters that cannot be seen.
+    /// Returns the file name that the sender chose, if WeCom returned it. It is safe to use and to show
+    /// ([`wecom_kf_text::safe_file_name`]): it has no folders, no leading dots and dashes, no invisible characters, and is
+    /// not the name of a device.
     pub fn file_name(&self) -> Option<String> {
         self.0.file_name()
     }
 
-    /// What WeCom says it is, which is not reliable: look at the first bytes.
+    /// Returns WeCom's content type. It is not reliable: check the first bytes instead.
     pub fn content_type(&self) -> Option<&str> {
         self.0.content_type()
     }
 
-    /// How many bytes it has, if WeCom says so.
+    /// Returns the length in bytes, if WeCom returned it.
     pub fn length(&self) -> Option<u64> {
         self.0.length()
     }
 
-    /// Sets the most bytes that the stream yields; 1 GiB ([`defaults::DOWNLOAD_LIMIT`](crate::defaults::DOWNLOAD_LIMIT))
-    /// by default. More, announced or not, is [`Error::NoAnswer`] with [`raw::Error::TooLong`] as its source.
+    /// Sets the size limit in bytes. The default is 1 GiB
+    /// ([`defaults::DOWNLOAD_LIMIT`](crate::defaults::DOWNLOAD_LIMIT)). A longer file fails the stream with
+    /// [`Error::NoAnswer`], whose source is [`raw::Error::TooLong`].
     #[must_use]
     pub fn at_most(self, bytes: u64) -> Self {
         Self(self.0.at_most(bytes), self.1)
     }
 
-    /// All of it in memory.
+    /// Reads the whole file into memory.
     ///
     /// # Errors
     ///
-    /// It broke off, or has more than `at_most` bytes ([`raw::Error::TooLong`]).
+    /// [`Error::NoAnswer`]: the download broke off, or the file has more than `at_most` bytes (then the source is
+    /// [`raw::Error::TooLong`]). [`Error::TimedOut`]: the server stopped sending.
     pub async fn into_bytes(self, at_most: usize) -> Result<Vec<u8>, Error> {
         let mut download = self.at_most(at_most as u64);
         let mut bytes = Vec::new();
@@ -100,15 +102,15 @@ fn bad_reply(en: &'static str, zh: &'static str) -> Error {
     Error::bad_reply(op::MEDIA_GET.id, Bilingual::fixed(en, zh))
 }
 
-/// A file that was fetched. Its Debug hides the names.
+/// A downloaded file. `Debug` hides the names.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Saved {
-    /// Where it is.
+    /// The path of the file.
     pub path: PathBuf,
-    /// How many bytes it has.
+    /// The length in bytes.
     pub length: u64,
-    /// The name it was sent under, if WeCom says so.
+    /// The name under which it was sent, if WeCom returned it.
     pub file_name: Option<String>,
 }
 
@@ -118,9 +120,9 @@ impl fmt::Debug for Saved {
     }
 }
 
-/// A download into a file: [`Media::download_to`] and [`Media::download_into`]. Await it.
+/// A download to a file, returned by [`Media::download_to`] and [`Media::download_into`]. It begins when it is awaited.
 ///
-/// Its Debug hides the names.
+/// `Debug` hides the names.
 #[must_use = "a download begins when it is awaited"]
 pub struct ToFile<'a> {
     media: Media<'a>,
@@ -154,15 +156,16 @@ impl<'a> ToFile<'a> {
         Self { media, media_id: media_id.to_owned(), target, limits }
     }
 
-    /// Sets the most bytes that are written; 1 GiB ([`defaults::DOWNLOAD_LIMIT`]) by default. A longer file is
-    /// [`Error::NoAnswer`] with [`raw::Error::TooLong`] as its source, and leaves nothing behind.
+    /// Sets the size limit in bytes. The default is 1 GiB ([`defaults::DOWNLOAD_LIMIT`]). A longer file fails with
+    /// [`Error::NoAnswer`], whose source is [`raw::Error::TooLong`], and no file is left behind.
     pub fn at_most(mut self, bytes: u64) -> Self {
         self.limits.at_most = bytes;
         self
     }
 
-    /// Sets the mode of the new file, such as `0o644`, less what the umask takes away. By default it is `0o600`
-    /// ([`defaults::DOWNLOAD_MODE`]): the owner alone may read what a customer sent. Without effect except on Unix.
+    /// Sets the Unix mode of the new file, such as `0o644`; the umask still applies. The default is `0o600`
+    /// ([`defaults::DOWNLOAD_MODE`]), so that only the owner may read a customer's file. It has no effect on other
+    /// systems.
     pub fn mode(mut self, mode: u32) -> Self {
         self.limits.mode = mode;
         self
@@ -215,13 +218,13 @@ async fn into_folder(media: Media<'_>, media_id: &str, folder: &Path, limits: Li
     unreachable!("a folder has room for one more name")
 }
 
-/// The longest name of a file, in bytes, on most systems. A sender's may be longer.
+/// The longest file name that most systems allow, in bytes. The sender's name may be longer.
 const LONGEST_NAME: usize = 255;
 
-/// What is longer is no ending.
+/// The longest file extension in bytes, including its dot. A longer one counts as part of the name.
 const LONGEST_ENDING: usize = 32;
 
-/// `menu.pdf`, `menu (2).pdf`, …; cut before its ending where it is too long.
+/// Returns `menu.pdf`, `menu (2).pdf` and so on. A name that is too long is cut before its extension.
 fn numbered(name: &str, number: u32) -> String {
     let dot = name.rfind('.').filter(|dot| *dot > 0 && name.len() - dot <= LONGEST_ENDING);
     let (stem, ending) = name.split_at(dot.unwrap_or(name.len()));
@@ -233,7 +236,7 @@ fn numbered(name: &str, number: u32) -> String {
     format!("{}{number}{ending}", &stem[..end])
 }
 
-/// What is fetched, in a file beside the one it will be.
+/// A download into a temporary file, which is in the folder of the final file so that it can be renamed.
 struct Fetch<'a> {
     media: Media<'a>,
     media_id: &'a str,
@@ -241,17 +244,17 @@ struct Fetch<'a> {
     file: File,
     written: u64,
     file_name: Option<String>,
-    /// Whether it is asked for in parts: it is too large for one piece.
+    /// Whether the file is too large for one request and is requested in parts.
     in_parts: bool,
-    /// Whether what is missing can be asked for.
+    /// Whether the server supports ranges, so that the missing rest can be requested.
     resumes: bool,
     at_most: u64,
 }
 
-/// What came of reading one answer.
+/// The outcome of reading one answer.
 enum Read {
     Whole,
-    /// There is more to ask for.
+    /// Another part must be requested.
     Part,
     BrokeOff(Error),
 }
@@ -286,7 +289,7 @@ impl<'a> Fetch<'a> {
             if failures >= retry.attempts() {
                 return Err(error);
             }
-            tracing::info!(written = self.written, resumes = self.resumes, %error, "a download broke off, going on");
+            tracing::info!(written = self.written, resumes = self.resumes, %error, "a download broke off, continuing");
             tokio::time::sleep(retry.wait(failures - 1, None)).await;
         }
         self.file.sync_all().await.map_err(cannot_write)?;
@@ -306,9 +309,9 @@ impl<'a> Fetch<'a> {
         self.file_name = download.file_name().or(self.file_name.take());
         let total = match download.0.part() {
             Some((first, total)) if first == self.written => total,
-            Some(_) => return Err(bad_reply("another range than was asked for", "返回的不是所请求的字节范围")),
+            Some(_) => return Err(bad_reply("it contains another range than requested", "返回的不是所请求的字节范围")),
             None => {
-                self.begin_anew().await.map_err(cannot_write)?;
+                self.start_over().await.map_err(cannot_write)?;
                 download.length()
             }
         };
@@ -335,14 +338,14 @@ impl<'a> Fetch<'a> {
         }
         self.file.flush().await.map_err(cannot_write)?;
         match total {
-            // Asking on would get the same for ever.
+            // Requesting the next part would return the same for ever.
             Some(total) if self.written < total && self.written == before => {
-                Err(bad_reply("a part without a byte", "分段没有内容"))
+                Err(bad_reply("a part of the file is empty", "分段没有内容"))
             }
             Some(total) if self.written < total => Ok(Read::Part),
-            Some(total) if self.written > total => Err(bad_reply("more bytes than it announced", "内容比声明的长")),
+            Some(total) if self.written > total => Err(bad_reply("it is longer than announced", "内容比声明的长")),
             None if download.0.part().is_some() => {
-                Err(bad_reply("a part without the length of the whole", "分段没有给出总长度"))
+                Err(bad_reply("a part of the file lacks the total length", "分段没有给出总长度"))
             }
             _ => Ok(Read::Whole),
         }
@@ -358,8 +361,8 @@ impl<'a> Fetch<'a> {
         broke_off(raw::Error::too_long(self.at_most))
     }
 
-    /// The whole file comes, whatever was there before.
-    async fn begin_anew(&mut self) -> io::Result<()> {
+    /// Discards the bytes received so far, because the server sends the whole file again.
+    async fn start_over(&mut self) -> io::Result<()> {
         self.file.rewind().await?;
         self.file.set_len(0).await?;
         self.written = 0;
@@ -372,7 +375,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send
 }
 
 fn cannot_write(error: io::Error) -> Error {
-    // tempfile adds the path to its errors, and the path may hold a customer's name.
+    // Only the kind is kept: tempfile adds the path to its errors, and the path may contain a customer's name.
     let source = Arc::new(io::Error::from(error.kind()));
     Error::File { what: "the download cannot be written", source }
 }
@@ -382,7 +385,7 @@ mod tests {
     use super::numbered;
 
     #[test]
-    fn a_name_that_is_taken_gets_a_number_before_its_ending() {
+    fn a_second_file_gets_a_number_before_its_extension() {
         let names =
             [("menu.pdf", "menu (2).pdf"), ("menu", "menu (2)"), (".env", ".env (2)"), ("a.tar.gz", "a.tar (2).gz")];
         for (name, second) in names {
@@ -391,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_too_long_for_a_file_is_cut_before_its_ending() {
+    fn a_name_that_is_too_long_is_cut_before_its_extension() {
         let long = "长".repeat(300);
         assert_eq!(numbered(&format!("{long}.pdf"), 1), format!("{}.pdf", "长".repeat(83)));
         assert_eq!(numbered(&format!("{long}.pdf"), 12), format!("{} (12).pdf", "长".repeat(82)));

@@ -1,4 +1,4 @@
-//! How long a download may pause: WeCom decides when the next bytes come, so somebody has to give up.
+//! The time limit of a pause in a download. Without one, a server that stops sending would block the caller for ever.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep};
 
-/// The longest pause between two pieces of a stream.
+/// Limits the pause between two pieces of a stream.
 pub(super) struct PauseLimit {
     limit: Duration,
     timer: Option<Pin<Box<Sleep>>>,
     is_running: bool,
 }
 
-/// The limit passed.
+/// The pause exceeded the limit, which is carried.
 pub(super) struct TooLong(pub(super) Duration);
 
 impl PauseLimit {
@@ -21,7 +21,7 @@ impl PauseLimit {
         Self { limit, timer: None, is_running: false }
     }
 
-    /// Hands `piece` on if there is one, and otherwise watches how long the pause takes.
+    /// Returns `piece` if it is ready, and otherwise checks the time limit of the pause.
     pub(super) fn poll<T>(&mut self, context: &mut Context<'_>, piece: Poll<T>) -> Poll<Result<T, TooLong>> {
         if let Poll::Ready(piece) = piece {
             self.is_running = false;
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn every_piece_starts_the_limit_again_and_a_longer_pause_ends_it() {
+    async fn every_piece_restarts_the_time_limit() {
         let mut pause = PauseLimit::new(Duration::from_secs(10));
         for _ in 0..3 {
             let mut next = Box::pin(sleep(Duration::from_secs(9)));

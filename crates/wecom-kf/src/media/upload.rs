@@ -1,4 +1,4 @@
-//! Files to upload: their kind, name, size and bytes.
+//! Files to upload: where the bytes come from, and the checks of type, name and size.
 
 use std::fmt;
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::raw::limits::{media_upload, media_uploadimg};
 use crate::raw::{self, media::Upload as RawUpload};
 use crate::{Bilingual, Error};
 
-/// What kind of file it is.
+/// The type of a file to upload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MediaType {
     /// A JPG or PNG.
@@ -27,7 +27,7 @@ pub enum MediaType {
 }
 
 impl MediaType {
-    /// As WeCom calls it.
+    /// Returns WeCom's name of the type.
     pub fn name(self) -> &'static str {
         match self {
             Self::Image => "image",
@@ -46,7 +46,7 @@ impl MediaType {
         }
     }
 
-    /// What a file of this kind must be, if it is told by its first bytes or its name.
+    /// Describes the required format, for errors.
     fn expected(self) -> Bilingual {
         match self {
             Self::Image => Bilingual::fixed("a JPG or PNG", "是 JPG 或 PNG"),
@@ -59,13 +59,13 @@ impl MediaType {
 
 /// A file to upload: from memory, from a file, or from a stream.
 ///
-/// The customer sees the name of a [`File`](crate::message::outgoing::File) message. Chinese names are sent as they are.
+/// The customer sees the file name of a [`File`](crate::message::outgoing::File) message. Names may be Chinese.
 ///
-/// Its Debug shows the length only.
+/// `Debug` shows only the length.
 pub struct Upload {
     file_name: String,
     length: u64,
-    /// The first bytes, which tell the format; none of a stream.
+    /// The first bytes, from which the format is recognised. Empty for a stream.
     start: Vec<u8>,
     source: Source,
 }
@@ -76,22 +76,23 @@ enum Source {
     Stream(raw::media::Body),
 }
 
-/// As many first bytes as tell one format from another.
+/// The number of first bytes that are enough to recognise the format.
 const START: usize = 16;
 
 impl Upload {
-    /// From memory.
+    /// Creates an upload from memory.
     pub fn from_bytes(file_name: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Self {
         let bytes = bytes.into();
         let start = bytes.iter().copied().take(START).collect();
         Self { file_name: file_name.into(), length: bytes.len() as u64, start, source: Source::Bytes(bytes) }
     }
 
-    /// From a file, under its name. It is read as it is sent, and must not change meanwhile.
+    /// Creates an upload from a local file, under its name. The file is read during the upload and must not change until
+    /// then.
     ///
     /// # Errors
     ///
-    /// [`Error::File`]: it is not there, no file, or may not be read.
+    /// [`Error::File`]: `path` does not exist, is not a file, or is not readable.
     pub async fn from_file(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let file_name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -104,15 +105,17 @@ impl Upload {
         let file = tokio::fs::File::open(path).await?;
         let metadata = file.metadata().await?;
         if !metadata.is_file() {
-            return Err(std::io::Error::other("it is no file"));
+            return Err(std::io::Error::other("it is not a file"));
         }
         let mut start = Vec::new();
         file.take(START as u64).read_to_end(&mut start).await?;
         Ok(Self { file_name, length: metadata.len(), start, source: Source::File(path.to_owned()) })
     }
 
-    /// From a stream of exactly `length` bytes. It is sent once and never repeated, since it cannot be read again; its
-    /// format is told by the name.
+    /// Creates an upload from a stream of exactly `length` bytes.
+    ///
+    /// The client never repeats such an upload, because the stream cannot be read again. The format is checked by the
+    /// file name only.
     pub fn from_stream<S>(file_name: impl Into<String>, length: u64, stream: S) -> Self
     where
         S: TryStream<Ok: Into<Bytes>, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
@@ -121,7 +124,7 @@ impl Upload {
         Self { file_name: file_name.into(), length, start: Vec::new(), source }
     }
 
-    /// Under another name.
+    /// Sets another file name.
     #[must_use]
     pub fn named(mut self, file_name: impl Into<String>) -> Self {
         self.file_name = file_name.into();
@@ -146,7 +149,7 @@ impl Upload {
     }
 
     fn into_raw(self, media_type: MediaType) -> Result<RawUpload, Error> {
-        // It stands in a header, between quotes.
+        // The name is written into a header, in quotes.
         if self.file_name.is_empty() || self.file_name.chars().any(char::is_control) {
             return Err(input::malformed(
                 Bilingual::fixed("file name", "文件名"),
@@ -165,7 +168,7 @@ impl Upload {
         })
     }
 
-    /// None if it is not of this kind.
+    /// Returns the content type. Returns `None` if the file does not have the format of `media_type`.
     fn content_type(&self, media_type: MediaType) -> Option<&'static str> {
         let (name, start) = (self.file_name.to_lowercase(), self.start.as_slice());
         let is = |bytes: &[u8], endings: &[&str]| match start.is_empty() {

@@ -1,6 +1,6 @@
-//! What a received message says: one type per kind.
+//! The content of received messages: one type per kind.
 //!
-//! What WeCom may leave out is an Option. No Debug here shows what a customer wrote.
+//! Fields that WeCom may omit are `Option`s. No `Debug` here shows a customer's text.
 
 use std::fmt;
 
@@ -13,19 +13,20 @@ use crate::open_number::open_number;
 use crate::raw::repair::repaired;
 use crate::raw::{lenient, types};
 
-/// What a message says.
+/// The content of a received message, by kind.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Content {
-    /// A text, typed or sent by tapping a menu. Also WeCom's notice in place of media that are too large.
+    /// A text, typed by the customer or sent by tapping a menu item. WeCom also sends a text as a notice instead of media
+    /// that are too large.
     Text(Text),
     /// A picture.
     Image(Media),
-    /// A voice message: AMR or Silk, as was asked for.
+    /// A voice message, in the format that [`SyncRequest::voice_format`](super::SyncRequest::voice_format) asked for.
     Voice(Media),
     /// A video.
     Video(Media),
-    /// A file. Its name only comes with its download.
+    /// A file. Its name is only known after the download.
     File(Media),
     /// A location.
     Location(Location),
@@ -51,12 +52,12 @@ pub enum Content {
     Schedule,
     /// A note (用户笔记). WeCom does not document its body: see [`Message::raw`](super::Message::raw).
     Note,
-    /// Something that happened.
+    /// An event.
     Event(Event),
-    /// A kind that has no type here, or one whose body is missing or of another shape: see
+    /// A kind without a type in this crate, or a known kind whose body is missing or malformed: see
     /// [`Message::raw`](super::Message::raw).
     Unknown {
-        /// Its msgtype, as it came.
+        /// The msgtype in the message.
         msgtype: String,
     },
 }
@@ -94,7 +95,8 @@ impl Content {
     }
 }
 
-/// Declares bodies. Their Debug shows their name only: the rest is what somebody wrote or looked at.
+/// Declares the types of bodies. Their `Debug` shows only the name of the type, because the fields contain what people
+/// wrote or looked at.
 macro_rules! bodies {
     ($($(#[$docs:meta])* $name:ident { $($(#[$field:meta])* $field_name:ident: $ty:ty,)* })*) => {$(
         $(#[$docs])*
@@ -118,14 +120,14 @@ bodies! {
         /// The text.
         #[serde(deserialize_with = "lenient::string")]
         content: String,
-        /// The id of the menu item that the customer tapped; None for typed text.
+        /// The id of the menu item that the customer tapped. `None` for typed text.
         #[serde(default, deserialize_with = "optional_text")]
         menu_id: Option<String>,
     }
 
     /// A picture, voice message, video or file.
     Media {
-        /// Fetch it within 3 days.
+        /// The id for [`Media::get`](crate::media::Media::get). WeCom keeps the file for 3 days.
         #[serde(deserialize_with = "lenient::string")]
         media_id: String,
     }
@@ -146,7 +148,7 @@ bodies! {
         address: Option<String>,
     }
 
-    /// A link. Each part may be empty.
+    /// A link. WeCom may omit each part.
     Link {
         /// The title.
         #[serde(default, deserialize_with = "optional_text")]
@@ -154,17 +156,17 @@ bodies! {
         /// The description.
         #[serde(default, deserialize_with = "optional_text")]
         desc: Option<String>,
-        /// The target.
+        /// The URL.
         #[serde(default, deserialize_with = "optional_text")]
         url: Option<String>,
-        /// The thumbnail.
+        /// The URL of the thumbnail.
         #[serde(default, deserialize_with = "optional_text")]
         pic_url: Option<String>,
     }
 
     /// A member's card.
     BusinessCard {
-        /// The member.
+        /// The userid of the member.
         #[serde(deserialize_with = "lenient::string")]
         userid: String,
     }
@@ -177,7 +179,7 @@ bodies! {
         /// The id of the mini program.
         #[serde(default, deserialize_with = "optional_text")]
         appid: Option<String>,
-        /// The page it opens.
+        /// The page that it opens.
         #[serde(default, deserialize_with = "optional_text")]
         pagepath: Option<String>,
         /// The cover.
@@ -254,19 +256,20 @@ bodies! {
 
     /// A post, a live stream or a card of 视频号.
     Channels {
-        /// Which of them.
+        /// Whether it is a post, a live stream or a card.
         sub_type: ChannelsSubType,
         /// The name of the 视频号.
         #[serde(default, deserialize_with = "optional_text")]
         nickname: Option<String>,
-        /// The title, of a post only.
+        /// The title. Only a post has one.
         #[serde(default, deserialize_with = "optional_text")]
         title: Option<String>,
     }
 }
 
 impl From<types::MessageChannelsShopProduct> for ChannelsShopProduct {
-    /// Some servers write `head_img` and `shop_head_img`. An empty text is none, as everywhere.
+    /// Accepts the field names `head_img` and `shop_head_img`, which some servers use, and treats an empty text as
+    /// missing.
     fn from(product: types::MessageChannelsShopProduct) -> Self {
         let some = |text: Option<String>| text.filter(|text| !text.is_empty());
         Self {
@@ -280,17 +283,18 @@ impl From<types::MessageChannelsShopProduct> for ChannelsShopProduct {
     }
 }
 
-/// A quoted message of a chat history. Its Debug shows its kind and time only.
+/// A quoted message of a chat history. `Debug` shows only its kind and time.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MergedItem {
-    /// When it was sent, in Unix seconds.
+    /// The time at which the quoted message was sent, in Unix seconds.
     pub send_time: Option<i64>,
-    /// Its kind.
+    /// The kind of the quoted message.
     pub msgtype: String,
-    /// The name of its author.
+    /// The name of the author.
     pub sender_name: Option<String>,
-    /// A JSON document in a string, which may be empty or no JSON: see [`content`](Self::content).
+    /// The quoted message as a JSON document in a string. It may be empty or invalid; [`content`](Self::content) decodes
+    /// it.
     pub msg_content: String,
 }
 
@@ -308,7 +312,7 @@ impl<'de> Deserialize<'de> for MergedItem {
         }
         let json = Box::<RawValue>::deserialize(from)?;
         let item: Item = body(Some(json.get())).unwrap_or_default();
-        // Mostly a string; an object in its place is as good.
+        // Usually a string that contains JSON. Some servers send the JSON object itself.
         let inner = item.msg_content.as_deref().map_or("", RawValue::get);
         let msg_content = serde_json::from_str(inner).unwrap_or_else(|_| inner.to_owned());
         Ok(Self {
@@ -330,20 +334,19 @@ impl fmt::Debug for MergedItem {
 }
 
 impl MergedItem {
-    /// What the quoted message says; decoded when asked for. [`Content::Unknown`] where its string holds nothing that
-    /// can be decoded.
+    /// Decodes and returns the content of the quoted message. Returns [`Content::Unknown`] if it cannot be decoded.
     pub fn content(&self) -> Content {
         let (json, _) = repaired(&self.msg_content);
         let members = Members::of(&json);
         let said = members.msgtype.as_deref().unwrap_or(&self.msgtype);
-        // Some say the kind outside only, and some there with a number.
+        // The kind may be missing inside, and outside it may be a number. Then the name of the only body is the kind.
         let msgtype = if members.body(said).is_some() { said } else { members.only_kind().unwrap_or(said) };
         Content::decode(msgtype, members.body(msgtype))
     }
 }
 
 open_number! {
-    /// What of 视频号 was sent.
+    /// The kind of 视频号 content that was sent.
     ChannelsSubType {
         /// A post (动态).
         POST = 1,
@@ -358,21 +361,21 @@ open_number! {
 #[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub enum MenuItem {
-    /// Sends its text back.
+    /// An item that sends its text back when the customer taps it.
     Click {
-        /// Comes back as [`Text::menu_id`].
+        /// The id, which arrives as [`Text::menu_id`] when the customer taps the item.
         id: Option<String>,
         /// The text of the item.
         content: String,
     },
-    /// Opens a page.
+    /// An item that opens a web page.
     View {
-        /// The page.
+        /// The URL of the page.
         url: Option<String>,
         /// The text of the item.
         content: String,
     },
-    /// Opens a mini program.
+    /// An item that opens a mini program.
     Miniprogram {
         /// The id of the mini program.
         appid: Option<String>,
@@ -381,14 +384,14 @@ pub enum MenuItem {
         /// The text of the item.
         content: String,
     },
-    /// Text only.
+    /// An item that is only text.
     Text {
         /// The text.
         content: String,
     },
-    /// A kind that has no variant here, or an item of another shape.
+    /// A kind without a variant here, or a malformed item.
     Unknown {
-        /// Its type, as it came.
+        /// The type in the item.
         kind: String,
     },
 }

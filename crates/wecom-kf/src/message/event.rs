@@ -1,4 +1,4 @@
-//! What an event says: one type per kind.
+//! The events among received messages: one type per kind.
 
 use std::fmt;
 
@@ -11,33 +11,33 @@ use super::fields::{EventType, Text, body, optional_number, optional_text};
 use crate::open_number::open_number;
 use crate::raw::lenient;
 
-/// Something that happened. Account and customer are accessors of the [`Message`](super::Message).
+/// An event, by kind. The account and the customer are returned by the methods of [`Message`](super::Message).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
     /// A customer entered the chat.
     EnterSession(EnterSession),
-    /// A message of ours could not be delivered.
+    /// A message that the API sent could not be delivered.
     MsgSendFail(MsgSendFail),
-    /// A servicer began or stopped receiving.
+    /// A servicer started or stopped receiving customers.
     ServicerStatusChange(ServicerStatusChange),
-    /// A servicer changed a session in the WeCom client; changes by the API raise no event.
+    /// A servicer changed a session in the WeCom client. Changes through the API cause no event.
     SessionStatusChange(SessionStatusChange),
-    /// The customer took a message back.
+    /// The customer recalled a message.
     UserRecallMsg(Recall),
-    /// A servicer took a message back.
+    /// A servicer recalled a message.
     ServicerRecallMsg(Recall),
-    /// A servicer switched "不再接收消息" for a customer.
+    /// A servicer switched "不再接收消息" on or off for a customer.
     RejectCustomerMsgSwitchChange(RejectSwitchChange),
-    /// A kind that has no variant here, or one of another shape: see [`Message::raw`](super::Message::raw).
+    /// A kind without a variant here, or a malformed event: see [`Message::raw`](super::Message::raw).
     Unknown {
-        /// Its event_type, as it came.
+        /// The `event_type` in the event.
         event_type: String,
     },
 }
 
 impl Event {
-    /// None if it is no object or has no event_type.
+    /// Decodes an event. Returns `None` if `json` is not an object or has no `event_type`.
     pub(super) fn decode(json: &str) -> Option<Self> {
         if let Ok(TypeFirst(event)) = serde_json::from_str(json) {
             return Some(event);
@@ -63,8 +63,8 @@ impl Event {
     }
 }
 
-/// An event of a known kind whose first member is its event_type, as WeCom writes them: decoded without looking for
-/// its type before.
+/// An event of a known kind whose first member is its `event_type`. WeCom writes events in this order, which allows
+/// decoding them in one pass.
 struct TypeFirst(Event);
 
 impl<'de> Deserialize<'de> for TypeFirst {
@@ -90,18 +90,18 @@ impl<'de> Deserialize<'de> for TypeFirst {
     }
 }
 
-/// A customer entered the chat. Its Debug hides the code and what the customer brought along.
+/// A customer entered the chat. `Debug` hides the code, the parameter and the 视频号.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct EnterSession {
-    /// The label of the contact way; None when the customer came otherwise.
+    /// The label of the contact way. `None` if the customer came in without one.
     #[serde(default, deserialize_with = "optional_text")]
     pub scene: Option<String>,
-    /// What was appended to the link. The customer can alter it.
+    /// The parameter that was appended to the link. Customers can change it.
     #[serde(default, deserialize_with = "optional_text")]
     pub scene_param: Option<String>,
-    /// A code to welcome the customer with, valid for 20 seconds, once. Only for one who had no welcome in 48 hours
-    /// and has not written yet.
+    /// The code for one welcome message ([`Messages::on_event`](super::Messages::on_event)), valid for 20 seconds. It is
+    /// only set for a customer who received no welcome within 48 hours and has not written yet.
     #[serde(default, deserialize_with = "optional_text")]
     pub welcome_code: Option<String>,
     /// The 视频号 the customer came from.
@@ -119,56 +119,57 @@ impl fmt::Debug for EnterSession {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct WechatChannels {
-    /// The name of the 视频号, for the first three scenes.
+    /// The name of the 视频号, for the first three values of [`WechatChannelsScene`].
     #[serde(default, deserialize_with = "optional_text")]
     pub nickname: Option<String>,
-    /// The name of the shop, for the last two.
+    /// The name of the shop, for the last two values of [`WechatChannelsScene`].
     #[serde(default, deserialize_with = "optional_text")]
     pub shop_nickname: Option<String>,
-    /// Where the customer was.
+    /// The place in 视频号 from which the customer came.
     #[serde(default, deserialize_with = "optional_number")]
     pub scene: Option<WechatChannelsScene>,
 }
 
-/// A message of ours could not be delivered.
+/// A message that the API sent could not be delivered.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct MsgSendFail {
     /// The msgid of the message.
     #[serde(deserialize_with = "lenient::string")]
     pub fail_msgid: String,
-    /// Why.
+    /// The reason.
     #[serde(default)]
     pub fail_type: FailType,
 }
 
-/// A servicer began or stopped receiving.
+/// A servicer started or stopped receiving customers.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct ServicerStatusChange {
-    /// The servicer.
+    /// The userid of the servicer.
     #[serde(deserialize_with = "lenient::string")]
     pub servicer_userid: String,
-    /// What the servicer does now.
+    /// Whether the servicer is receiving now.
     pub status: ServicerStatus,
-    /// How the servicer stopped; older servers do not say.
+    /// How the servicer stopped. Older servers omit it.
     #[serde(default, deserialize_with = "optional_number")]
     pub stop_type: Option<StopType>,
 }
 
-/// A servicer changed a session in the WeCom client. Its Debug hides the code.
+/// A servicer changed a session in the WeCom client. `Debug` hides the code.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct SessionStatusChange {
-    /// What happened.
+    /// What happened to the session.
     pub change_type: ChangeType,
-    /// Who served before.
+    /// The userid of the servicer who had the session before.
     #[serde(default, deserialize_with = "optional_text")]
     pub old_servicer_userid: Option<String>,
-    /// Who serves now.
+    /// The userid of the servicer who has the session now.
     #[serde(default, deserialize_with = "optional_text")]
     pub new_servicer_userid: Option<String>,
-    /// A code to send one message with: for 48 hours when taken from the pool, for 20 seconds when ended.
+    /// The code for one message ([`Messages::on_event`](super::Messages::on_event)). It is valid for 48 hours if a servicer
+    /// took the session from the pool, and for 20 seconds if the session ended.
     #[serde(default, deserialize_with = "optional_text")]
     pub msg_code: Option<String>,
 }
@@ -183,19 +184,19 @@ impl fmt::Debug for SessionStatusChange {
     }
 }
 
-/// A message was taken back.
+/// A message was recalled.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct Recall {
-    /// The message.
+    /// The msgid of the recalled message.
     #[serde(deserialize_with = "lenient::string")]
     pub recall_msgid: String,
-    /// The servicer who took it back; None for the customer.
+    /// The userid of the servicer who recalled it. `None` if the customer did.
     #[serde(default, deserialize_with = "optional_text")]
     pub servicer_userid: Option<String>,
 }
 
-/// A servicer switched "不再接收消息" for a customer.
+/// A servicer switched "不再接收消息" on or off for a customer.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct RejectSwitchChange {
@@ -206,14 +207,14 @@ pub struct RejectSwitchChange {
     pub reject_switch: RejectSwitch,
 }
 
-/// An odd one must not cost the welcome code beside it.
+/// Decodes the 视频号, or returns `None` if it is malformed, so that the welcome code in the same event is not lost.
 fn object_if_one<'de, D: Deserializer<'de>>(from: D) -> Result<Option<WechatChannels>, D::Error> {
     let json = Box::<RawValue>::deserialize(from)?;
     Ok(body(Some(json.get())))
 }
 
 open_number! {
-    /// Where a customer was in 视频号.
+    /// The place in 视频号 from which a customer came.
     WechatChannelsScene {
         /// The home page of the 视频号.
         HOME_PAGE = 1,
@@ -231,7 +232,7 @@ open_number! {
 open_number! {
     /// Why a message could not be delivered.
     FailType {
-        /// Unknown to WeCom.
+        /// WeCom does not know the reason.
         UNKNOWN = 0,
         /// The account is deleted.
         ACCOUNT_DELETED = 1,
@@ -241,21 +242,21 @@ open_number! {
         SESSION_EXPIRED = 4,
         /// The session is closed.
         SESSION_CLOSED = 5,
-        /// There were more than five messages.
+        /// More than five messages were sent after the customer's last message.
         TOO_MANY_MESSAGES = 6,
-        /// No 视频号 is bound; older servers.
+        /// No 视频号 is bound. Only older servers send this.
         NO_CHANNELS_BOUND = 7,
         /// The corp is not verified.
         NOT_VERIFIED = 8,
-        /// Neither verified nor a 视频号 bound; older servers.
+        /// The corp is not verified and no 视频号 is bound. Only older servers send this.
         NOT_VERIFIED_NOR_BOUND = 9,
         /// The customer rejects messages.
         REJECTED_BY_CUSTOMER = 10,
         /// No member of the corp has logged in to the WeCom app.
         NO_MEMBER_LOGGED_IN = 11,
-        /// The KF component forbids the kind of message.
+        /// The KF component forbids this kind of message.
         KIND_FORBIDDEN = 12,
-        /// A safety restriction; not in the official table.
+        /// A safety restriction. The official table does not list it.
         SAFETY_RESTRICTION = 13,
     }
 }
@@ -267,7 +268,8 @@ impl Default for FailType {
 }
 
 open_number! {
-    /// What a servicer does. Not the numbers of the list of servicers, where receiving is 0.
+    /// Whether a servicer receives customers. [`ReceptionStatus`](crate::servicer::ReceptionStatus), in the list of
+    /// servicers, uses different numbers: receiving is 0 there.
     ServicerStatus {
         /// Receiving customers (接待中).
         RECEIVING = 1,
@@ -279,9 +281,9 @@ open_number! {
 open_number! {
     /// How a servicer stopped.
     StopType {
-        /// Stopped.
+        /// The servicer stopped.
         STOPPED = 0,
-        /// Suspended, for a while.
+        /// The servicer paused for a while.
         SUSPENDED = 1,
     }
 }
@@ -289,13 +291,13 @@ open_number! {
 open_number! {
     /// What happened to a session.
     ChangeType {
-        /// Taken from the pool.
+        /// A servicer took it from the pool.
         TAKEN = 1,
-        /// Handed to another servicer.
+        /// It was handed to another servicer.
         TRANSFERRED = 2,
-        /// Ended.
+        /// It ended.
         ENDED = 3,
-        /// Taken up again after it had ended or been transferred.
+        /// A servicer resumed it after it had ended or had been handed over.
         TAKEN_UP_AGAIN = 4,
     }
 }
@@ -303,9 +305,9 @@ open_number! {
 open_number! {
     /// Whether a customer's messages are rejected.
     RejectSwitch {
-        /// No longer.
+        /// They are accepted again.
         ACCEPTING = 0,
-        /// From now on.
+        /// They are rejected from now on.
         REJECTING = 1,
     }
 }

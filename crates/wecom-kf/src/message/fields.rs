@@ -1,4 +1,4 @@
-//! Reading JSON so that a bad member costs nothing but itself.
+//! Lenient decoding of messages: a malformed member is ignored and does not affect the others.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -10,8 +10,8 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// The members of a JSON object that messages and events have in common, and the JSON of the others. It is decoded in
-/// one go; what is of another type than it should be is passed over.
+/// The members that messages and events have in common, and the JSON of all other members that are objects. Decoded in
+/// one pass; members of the wrong type are ignored.
 #[derive(Default)]
 pub(super) struct Members<'a> {
     pub(super) msgid: Option<Cow<'a, str>>,
@@ -21,19 +21,21 @@ pub(super) struct Members<'a> {
     pub(super) origin: Option<i64>,
     pub(super) servicer_userid: Option<Cow<'a, str>>,
     pub(super) msgtype: Option<Cow<'a, str>>,
-    /// The first object among the other members: the body, unless there are several.
+    /// The first object among the other members. It is the body, unless there are several objects.
     body: Option<(Cow<'a, str>, &'a str)>,
     more_bodies: Vec<(Cow<'a, str>, &'a str)>,
 }
 
 impl<'a> Members<'a> {
-    /// The body of a message of the kind `msgtype`: it stands under that name.
+    /// Returns the body of a message of the kind `msgtype`: the member with that name.
     pub(super) fn body(&self, msgtype: &str) -> Option<&'a str> {
         self.body.iter().chain(&self.more_bodies).find(|(name, _)| name == msgtype).map(|(_, body)| *body)
     }
 
-    /// None at all if it is no object. What not even JSON readers take, such as a number beyond all numbers, costs
-    /// itself only; escapes in a name cost some time.
+    /// Decodes the members of `json`. Returns no members if it is not an object.
+    ///
+    /// If decoding in one pass fails, for example because of a number that is out of range or an escape in a member's
+    /// name, the members are decoded one by one, which is slower.
     pub(super) fn of(json: &'a str) -> Self {
         serde_json::from_str(json).unwrap_or_else(|_| Self::one_by_one(json))
     }
@@ -59,7 +61,7 @@ impl<'a> Members<'a> {
         }
     }
 
-    /// The name of the body, where there is just one.
+    /// Returns the name of the body if there is exactly one candidate.
     pub(super) fn only_kind(&self) -> Option<&str> {
         match (&self.body, self.more_bodies.as_slice()) {
             (Some((name, _)), []) | (None, [(name, _)]) => Some(name),
@@ -68,22 +70,22 @@ impl<'a> Members<'a> {
     }
 }
 
-/// For a member that may be left out: None if it is odd.
+/// Decodes an optional text. Returns `None` if it is empty or malformed.
 pub(super) fn optional_text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     Ok(Text::deserialize(from)?.0.map(Cow::into_owned))
 }
 
-/// For a member that may be left out: None if it is odd.
+/// Decodes an optional integer. Returns `None` if it is malformed.
 pub(super) fn optional_integer<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
     Integer::deserialize(from).map(|number| number.0)
 }
 
-/// For a number that may be left out: None if it is odd.
+/// Decodes an optional number of a type made with `open_number`. Returns `None` if it is malformed.
 pub(super) fn optional_number<'de, D: Deserializer<'de>, T: From<i64>>(from: D) -> Result<Option<T>, D::Error> {
     Integer::deserialize(from).map(|number| number.0.map(T::from))
 }
 
-/// The `event_type` of an event, and nothing else.
+/// Only the `event_type` of an event.
 #[derive(Deserialize)]
 pub(super) struct EventType<'a> {
     #[serde(borrow, default)]
@@ -127,13 +129,13 @@ impl<'de> Visitor<'de> for MembersVisitor {
     }
 }
 
-/// What is decoded from a text or a whole number; its default stands for anything else.
+/// A value that is decoded from a text or an integer. Anything else decodes as the default.
 trait Scalar<'a>: Default {
     fn text(text: Cow<'a, str>) -> Self;
     fn integer(number: i64) -> Self;
 }
 
-/// A text that is not empty, borrowed unless it has escapes; or a number in its place. None if it is anything else.
+/// A text that is not empty, or a number that is taken as text. Borrowed unless it has escapes. Anything else is `None`.
 #[derive(Default)]
 pub(super) struct Text<'a>(pub(super) Option<Cow<'a, str>>);
 
@@ -154,7 +156,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     }
 }
 
-/// A whole number, or a text that is one; None if it is anything else.
+/// An integer, or a text that contains one. Anything else is `None`.
 #[derive(Default)]
 pub(super) struct Integer(pub(super) Option<i64>);
 
@@ -198,7 +200,7 @@ impl<'de, T: Scalar<'de>> Visitor<'de> for ScalarVisitor<T> {
     }
 
     fn visit_u64<E>(self, number: u64) -> Result<T, E> {
-        // An id may be any number.
+        // Ids may exceed `i64`, so a larger number is kept as text.
         Ok(i64::try_from(number).map_or_else(|_| T::text(number.to_string().into()), T::integer))
     }
 
@@ -226,14 +228,14 @@ impl<'de, T: Scalar<'de>> Visitor<'de> for ScalarVisitor<T> {
     }
 }
 
-/// Decodes a body; None if it is no object, or lacks what gives it its sense.
+/// Decodes a body. Returns `None` if it is not an object or lacks a required member.
 pub(super) fn body<'a, T: Deserialize<'a>>(json: Option<&'a str>) -> Option<T> {
-    // A struct would decode from an array, too.
+    // serde would also decode a struct from an array.
     let json = json.filter(|json| json.starts_with('{'))?;
     serde_json::from_str(json).ok()
 }
 
-/// Where in `whole` its part `part` is.
+/// Returns the range of `part` in `whole`. `part` must be a slice of `whole`.
 pub(super) fn place(part: &str, whole: &str) -> Range<usize> {
     let start = part.as_ptr() as usize - whole.as_ptr() as usize;
     Range { start, end: start + part.len() }

@@ -1,6 +1,6 @@
-//! What can be sent: one type per kind, its limits checked where it is made, in the unit WeCom counts.
+//! Messages to send: one type per kind. Constructors check the limits in the unit in which WeCom counts.
 //!
-//! No Debug here shows what is sent.
+//! No `Debug` here shows the content of a message.
 
 mod menu;
 mod menu_link;
@@ -16,7 +16,8 @@ use crate::input::{self, Problem};
 use crate::raw::{limits::send_msg as limits, types};
 use crate::{Error, input::Unit};
 
-/// What can be sent, by kind. Every type of this module becomes one by itself where one is wanted.
+/// A message to send, by kind. Each type of this module converts into it, so that
+/// [`Messages::send`](super::Messages::send) accepts all of them.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Outgoing {
@@ -45,11 +46,11 @@ pub enum Outgoing {
 }
 
 impl Outgoing {
-    /// Puts kind and body into `request`.
+    /// Puts the kind and the body into `request`.
     ///
     /// # Errors
     ///
-    /// A menu keeps what is wrong with it until now.
+    /// [`Error::InvalidInput`]: the message is an invalid menu. Menus are only checked here.
     pub(super) fn put_into(self, request: &mut types::SendRequest) -> Result<(), Error> {
         let msgtype = match self {
             Self::Text(text) => {
@@ -102,7 +103,7 @@ impl Outgoing {
     }
 }
 
-/// Declares kinds that are one string.
+/// Declares the kinds whose body is a single string.
 macro_rules! one_string {
     ($($(#[$docs:meta])* $name:ident { $field:ident })*) => {$(
         $(#[$docs])*
@@ -112,11 +113,11 @@ macro_rules! one_string {
         }
 
         impl $name {
-            #[doc = concat!("Of a `", stringify!($field), "`.")]
+            #[doc = concat!("Creates the message from its `", stringify!($field), "`.")]
             ///
             /// # Errors
             ///
-            /// It is empty.
+            /// [`Error::InvalidInput`]: it is empty.
             pub fn new($field: impl Into<String>) -> Result<Self, Error> {
                 let $field = $field.into();
                 input::not_empty(stringify!($field), &$field)?;
@@ -128,7 +129,7 @@ macro_rules! one_string {
     )*};
 }
 
-/// A Debug that shows the name only, and the way into [`Outgoing`].
+/// Implements a `Debug` that shows only the name of the type, and the conversion into [`Outgoing`].
 macro_rules! hidden {
     ($name:ident) => {
         impl fmt::Debug for $name {
@@ -159,7 +160,8 @@ one_string! {
     /// A file. The customer sees the name it was uploaded under.
     File { media_id }
 
-    /// A member's card. The customer must have written within 48 hours (95024), and gets one in 48 hours (95025).
+    /// A member's card. The customer must have written within 48 hours (95024), and can receive one card in 48 hours
+    /// (95025).
     BusinessCard { userid }
 
     /// A customer-acquisition link (获客链接) of the same corp.
@@ -172,12 +174,13 @@ pub struct Link(types::SendRequestLink);
 hidden!(Link);
 
 impl Link {
-    /// `title` has 1 to 128 bytes, `url` up to 2048 and begins with http:// or https://, `thumb_media_id` is that of an
-    /// uploaded picture.
+    /// Creates a link. `title` has 1 to 128 bytes. `url` has up to 2048 bytes and begins with http:// or https://.
+    /// `thumb_media_id` is that of an uploaded picture.
     ///
     /// # Errors
     ///
-    /// A limit above. WeCom would cut a longer title, and refuse the URL (45034, 40039).
+    /// [`Error::InvalidInput`]: one of them is empty or exceeds its limit. WeCom would cut a longer title, and refuse the
+    /// URL (45034, 40039).
     pub fn new(
         title: impl Into<String>,
         url: impl Into<String>,
@@ -195,11 +198,11 @@ impl Link {
         Ok(Self(link))
     }
 
-    /// With a description, 1 to 512 bytes.
+    /// Sets a description of 1 to 512 bytes.
     ///
     /// # Errors
     ///
-    /// It is empty or longer; WeCom would cut it.
+    /// [`Error::InvalidInput`]: it is empty or longer. WeCom would cut it.
     pub fn desc(mut self, desc: impl Into<String>) -> Result<Self, Error> {
         let desc = desc.into();
         input::bytes("desc", &desc, limits::LINK_DESC_MAX_BYTES)?;
@@ -208,17 +211,18 @@ impl Link {
     }
 }
 
-/// A mini program that is linked to the corp (else 90206 to 90208).
+/// A mini program. It must be linked to the corp; otherwise WeCom refuses the message with 90206 to 90208.
 #[derive(Clone, PartialEq)]
 pub struct Miniprogram(types::SendRequestMiniprogram);
 hidden!(Miniprogram);
 
 impl Miniprogram {
-    /// `pagepath` is the page to open, `thumb_media_id` that of an uploaded cover, 520 × 416.
+    /// Creates a mini program. `pagepath` is the page to open, `thumb_media_id` is that of an uploaded cover of 520 × 416
+    /// pixels.
     ///
     /// # Errors
     ///
-    /// One of them is empty.
+    /// [`Error::InvalidInput`]: one of them is empty.
     pub fn new(
         appid: impl Into<String>,
         pagepath: impl Into<String>,
@@ -231,11 +235,11 @@ impl Miniprogram {
         Ok(Self(types::SendRequestMiniprogram { appid, pagepath, thumb_media_id, title: None }))
     }
 
-    /// With a title, 1 to 64 bytes.
+    /// Sets a title of 1 to 64 bytes.
     ///
     /// # Errors
     ///
-    /// It is empty or longer.
+    /// [`Error::InvalidInput`]: it is empty or longer.
     pub fn title(mut self, title: impl Into<String>) -> Result<Self, Error> {
         let title = title.into();
         input::bytes("title", &title, limits::MINIPROGRAM_TITLE_MAX_BYTES)?;
@@ -250,24 +254,24 @@ pub struct Location(types::SendRequestLocation);
 hidden!(Location);
 
 impl Location {
-    /// In degrees: `latitude` from -90 to 90, `longitude` from -180 to 180.
+    /// Creates a location from degrees: `latitude` from -90 to 90, `longitude` from -180 to 180.
     ///
     /// # Errors
     ///
-    /// One of them is outside of that, or no number.
+    /// [`Error::InvalidInput`]: one of them is out of range or NaN.
     pub fn new(latitude: f64, longitude: f64) -> Result<Self, Error> {
         degrees("latitude", latitude, 90.0, "from -90 to 90", "在 -90 到 90 之间")?;
         degrees("longitude", longitude, 180.0, "from -180 to 180", "在 -180 到 180 之间")?;
         Ok(Self(types::SendRequestLocation { latitude, longitude, name: None, address: None }))
     }
 
-    /// With the name of the place.
+    /// Sets the name of the place.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.0.name = Some(name.into());
         self
     }
 
-    /// With the address of the place.
+    /// Sets the address of the place.
     pub fn address(mut self, address: impl Into<String>) -> Self {
         self.0.address = Some(address.into());
         self
@@ -285,6 +289,8 @@ fn web_url(what: &'static str, url: &str, limit: usize) -> Result<(), Error> {
     input::bytes(what, url, limit)?;
     match url.starts_with("http://") || url.starts_with("https://") {
         true => Ok(()),
-        false => Err(input::malformed(what, "begun with http:// or https://", "以 http:// 或 https:// 开头")),
+        false => {
+            Err(input::malformed(what, "a URL that begins with http:// or https://", "以 http:// 或 https:// 开头"))
+        }
     }
 }

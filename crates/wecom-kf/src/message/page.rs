@@ -1,4 +1,4 @@
-//! Requests and pages of `sync_msg`.
+//! `sync_msg`: its request, and the pages of messages that it returns.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::raw::repair::mended;
 use crate::raw::{self, FromJson, Operation, Reply, Request, lenient, op, types};
 use crate::{AccessToken, ErrCode, Error, OpenKfid, SyncToken};
 
-/// What to read: [`Messages::sync`](super::Messages::sync).
+/// A request for one page of messages, for [`Messages::sync`](super::Messages::sync).
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct SyncRequest {
@@ -25,7 +25,7 @@ pub struct SyncRequest {
     pub(super) voice_format: Option<VoiceFormat>,
 }
 
-/// The format of voice messages.
+/// The format in which voice messages are returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum VoiceFormat {
@@ -45,31 +45,32 @@ impl VoiceFormat {
 }
 
 impl SyncRequest {
-    /// From the oldest message that WeCom still keeps, which may be three days old.
+    /// Creates a request that begins at the oldest message that WeCom still keeps, which may be three days old.
     pub fn new(open_kfid: impl Into<OpenKfid>) -> Self {
         Self { open_kfid: open_kfid.into(), cursor: None, token: None, limit: None, voice_format: None }
     }
 
-    /// From where a page ended: its [`next_cursor`](Page::next_cursor), at most 64 bytes.
+    /// Continues where a page ended: `cursor` is its [`next_cursor`](Page::next_cursor), at most 64 bytes.
     pub fn cursor(mut self, cursor: impl Into<String>) -> Self {
         self.cursor = Some(cursor.into());
         self
     }
 
-    /// The `Token` of the callback that gave rise to this, valid 10 minutes, for all pages of one reading. Without it
-    /// a strict frequency limit applies.
+    /// Sets the `Token` of the callback that announced the messages. It is valid for 10 minutes, for all pages that are
+    /// read because of this callback. Without it, WeCom applies a strict rate limit.
     pub fn token(mut self, token: impl Into<SyncToken>) -> Self {
         self.token = Some(token.into());
         self
     }
 
-    /// How many messages at most, 1 to 1000; 1000 unless said. There may be fewer on a page that is not the last.
+    /// Sets the maximum number of messages, 1 to 1000. The default is 1000. A page may have fewer even if it is not the
+    /// last.
     pub fn limit(mut self, limit: u32) -> Self {
         self.limit = Some(limit);
         self
     }
 
-    /// The format of voice messages; AMR unless said.
+    /// Sets the format of voice messages. The default is AMR.
     pub fn voice_format(mut self, format: VoiceFormat) -> Self {
         self.voice_format = Some(format);
         self
@@ -93,14 +94,14 @@ pub struct Page {
 }
 
 impl Page {
-    /// Decodes the body of an answer of `sync_msg`.
+    /// Decodes the body of a reply of `sync_msg`.
     ///
-    /// A message of any shape is a message. Invalid UTF-8, control characters and lone surrogates are replaced once,
-    /// by U+FFFD, and a `tracing` event says so.
+    /// Malformed messages are kept, see [`Message`]. If the body is not valid JSON, invalid UTF-8, control characters and
+    /// lone surrogates are replaced by U+FFFD, and a warning is logged with `tracing`.
     ///
     /// # Errors
     ///
-    /// [`Error::Refused`]: its errcode is not 0. [`Error::NoAnswer`]: it is no such answer.
+    /// [`Error::Refused`]: the errcode is not 0. [`Error::NoAnswer`]: the body is not a reply of `sync_msg`.
     pub fn from_json(json: &[u8]) -> Result<Self, Error> {
         let operation = op::SYNC_MSG.id;
         let page = Self::decode(json).map_err(|source| Error::NoAnswer {
@@ -120,50 +121,50 @@ impl Page {
         }
     }
 
-    /// The messages and events. There may be none although there [is more](Self::has_more).
+    /// Returns the messages and events. There may be none even if there [are more](Self::has_more) to read.
     pub fn messages(&self) -> &[Message] {
         &self.messages
     }
 
-    /// The messages and events, to keep.
+    /// Returns the messages and events as owned values.
     pub fn into_messages(self) -> Vec<Message> {
         self.messages
     }
 
-    /// Where the next page begins. None: keep the cursor you have.
+    /// Returns the cursor at which the next page begins. `None` means that the previous cursor remains valid.
     pub fn next_cursor(&self) -> Option<&str> {
         self.next_cursor.as_deref()
     }
 
-    /// Whether to read on at once, even if this page is empty.
+    /// Returns whether there are more messages to read now, even if this page is empty.
     pub fn has_more(&self) -> bool {
         self.has_more
     }
 
-    /// Finds the messages in `text`, and decodes what is around them.
+    /// Decodes the envelope of the page and finds the messages in `text`, without decoding them.
     fn split(text: &str) -> serde_json::Result<Self> {
         if text.trim_start().starts_with('[') {
-            // A struct whose fields are all optional would decode from an array, too.
+            // serde would also decode a struct whose fields are all optional from an array.
             return Err(serde_json::Error::custom("an array"));
         }
-        let around: Around<'_> = serde_json::from_str(text)?;
-        let messages = around.msg_list.unwrap_or_default();
-        // All messages of a page share its text.
+        let envelope: Envelope<'_> = serde_json::from_str(text)?;
+        let messages = envelope.msg_list.unwrap_or_default();
+        // All messages of a page share its text, which saves a copy of each.
         let shared: Arc<str> = text.into();
         let message = |message: &RawValue| Message::within(shared.clone(), place(message.get(), text));
         Ok(Self {
-            errcode: around.errcode,
-            errmsg: around.errmsg.0.unwrap_or_default().into_owned(),
+            errcode: envelope.errcode,
+            errmsg: envelope.errmsg.0.unwrap_or_default().into_owned(),
             messages: messages.into_iter().map(message).collect(),
-            next_cursor: around.next_cursor.0.map(Cow::into_owned),
-            has_more: around.has_more.0.unwrap_or_default() != 0,
+            next_cursor: envelope.next_cursor.0.map(Cow::into_owned),
+            has_more: envelope.has_more.0.unwrap_or_default() != 0,
         })
     }
 }
 
-/// A page but for its messages.
+/// The page envelope: everything except the decoded messages.
 #[derive(Deserialize)]
-struct Around<'a> {
+struct Envelope<'a> {
     #[serde(default, deserialize_with = "lenient::integer")]
     errcode: i64,
     #[serde(borrow, default)]
@@ -179,19 +180,20 @@ struct Around<'a> {
 impl FromJson for Page {
     fn decode(body: &[u8]) -> Result<Self, raw::Error> {
         let whole = std::str::from_utf8(body).ok();
-        // A lone surrogate would do its harm only when the message is read. Most pages have no such escapes at all.
+        // A lone surrogate passes here and would only fail when its message is decoded, so pages that may contain one are
+        // repaired first. Most pages have no such escapes at all.
         let has_surrogates = |text: &str| text.contains("\\u") && (text.contains("\\ud") || text.contains("\\uD"));
         if let Some(text) = whole.filter(|text| !has_surrogates(text))
             && let Ok(page) = Self::split(text)
         {
             return Ok(page);
         }
-        // What cannot be decoded is repaired once.
+        // Repairs the body once, because it could not be decoded or may contain lone surrogates.
         let mended = mended(body);
         if mended.is_some() {
-            tracing::warn!("sync_msg answered what is no JSON: characters were replaced by U+FFFD");
+            tracing::warn!("sync_msg returned invalid JSON: invalid characters were replaced by U+FFFD");
         }
-        // What needs no mending is text as it is.
+        // Without a repair, the body is used as it arrived.
         let text = mended.as_deref().or(whole).unwrap_or_default();
         Self::split(text)
             .or_else(|error| raw::refusal_in(text.as_bytes()).ok_or_else(|| raw::Error::undecodable(body, &error)))
@@ -212,7 +214,7 @@ impl Reply for Page {
     }
 }
 
-/// `sync_msg`, answered with a [`Page`].
+/// The `sync_msg` request whose reply is decoded as a [`Page`].
 pub(super) struct Sync(pub(super) types::SyncRequest);
 
 impl Request for Sync {

@@ -1,4 +1,4 @@
-//! A received message or event, whatever WeCom made of it.
+//! A received message or event: decoded lazily, and kept even if it is malformed.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -14,22 +14,38 @@ use super::fields::{Members, place};
 use crate::open_number::open_number;
 use crate::{ExternalUserId, MsgId, OpenKfid};
 
-/// A message or an event, as [`Messages::sync`](super::Messages::sync) returns it.
+/// A received message or event, returned by [`Messages::sync`](super::Messages::sync).
 ///
-/// Whatever WeCom makes of it, it decodes: what is missing or odd is None, an unknown kind is
-/// [`Content::Unknown`], and [`raw`](Self::raw) is the JSON as it came.
+/// Decoding never fails: a field that is missing or malformed is `None`, a message of an unknown kind is
+/// [`Content::Unknown`], and [`raw`](Self::raw) returns the original JSON.
 ///
-/// Its Debug shows ids and kind, never what the customer wrote.
+/// ```
+/// use wecom_kf::message::{Content, Message, Origin};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let json = r#"{"msgid": "m1", "origin": 3, "msgtype": "text", "text": {"content": "在吗"}}"#;
+/// let message: Message = serde_json::from_str(json)?;
+/// assert_eq!(message.origin(), Some(Origin::CUSTOMER));
+/// match message.content() {
+///     Content::Text(text) => assert_eq!(text.content, "在吗"),
+///     other => println!("not a text: {other:?}"),
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// `Debug` shows the ids and the kind, never a customer's text.
 #[derive(Clone)]
 pub struct Message {
-    /// The page it came with, which its messages share.
+    /// The text of the whole page, shared by all messages of the page.
     page: Arc<str>,
+    /// The part of `page` that is this message.
     place: Range<usize>,
-    /// One pointer, so that a page of which little is read stays small.
+    /// Boxed, so that a message that is never decoded takes little memory.
     common: OnceLock<Box<Common>>,
 }
 
-/// What every message has, decoded when first asked for.
+/// The members that all messages have in common, decoded on first use.
 #[derive(Clone, Default)]
 struct Common {
     msgid: Option<MsgId>,
@@ -38,11 +54,11 @@ struct Common {
     send_time: Option<i64>,
     origin: Option<Origin>,
     servicer_userid: Option<String>,
-    msgtype: Said,
-    /// Where in the message its body is.
+    msgtype: TextRef,
+    /// The part of the message that is its body.
     body: Option<Range<usize>>,
     content: OnceLock<Content>,
-    /// Of an event: account and customer, which are inside of it.
+    /// The account and the customer in the body of an event.
     parties: OnceLock<(Option<OpenKfid>, Option<ExternalUserId>)>,
 }
 
@@ -57,45 +73,45 @@ impl Common {
             send_time: members.send_time,
             origin: members.origin.map(Origin),
             servicer_userid: members.servicer_userid.map(Cow::into_owned),
-            msgtype: members.msgtype.map(|msgtype| Said::of(msgtype, json)).unwrap_or_default(),
+            msgtype: members.msgtype.map(|msgtype| TextRef::of(msgtype, json)).unwrap_or_default(),
             body,
             ..Self::default()
         }
     }
 }
 
-/// A text in the JSON of a message.
+/// A text in the JSON of a message, borrowed if possible.
 #[derive(Clone)]
-enum Said {
-    /// As it stands there.
-    There(Range<usize>),
-    /// Where there are escapes, or a number.
-    Otherwise(String),
+enum TextRef {
+    /// The text is this part of the JSON.
+    InPlace(Range<usize>),
+    /// The text differs from the JSON, because it has escapes there or is a number.
+    Owned(String),
 }
 
-impl Default for Said {
+impl Default for TextRef {
     fn default() -> Self {
-        Self::Otherwise(String::new())
+        Self::Owned(String::new())
     }
 }
 
-impl Said {
+impl TextRef {
     fn of(text: Cow<'_, str>, json: &str) -> Self {
         match text {
-            Cow::Borrowed(text) => Self::There(place(text, json)),
-            Cow::Owned(text) => Self::Otherwise(text),
+            Cow::Borrowed(text) => Self::InPlace(place(text, json)),
+            Cow::Owned(text) => Self::Owned(text),
         }
     }
 }
 
 open_number! {
-    /// Who a message is from.
+    /// The sender of a message.
     Origin {
         /// The customer.
         CUSTOMER = 3,
-        /// WeCom itself: an event.
+        /// WeCom itself, for events.
         SYSTEM = 4,
-        /// A servicer, writing in the WeCom client.
+        /// A servicer who wrote in the WeCom client.
         SERVICER = 5,
     }
 }
@@ -113,7 +129,7 @@ impl Message {
         self.common().body.clone().map(|body| &self.raw()[body])
     }
 
-    /// Account and customer of an event.
+    /// Returns the account and the customer in the body of an event.
     fn parties(&self) -> &(Option<OpenKfid>, Option<ExternalUserId>) {
         self.common().parties.get_or_init(|| {
             let event = self.body().filter(|_| self.msgtype() == "event");
@@ -125,56 +141,57 @@ impl Message {
         })
     }
 
-    /// The same message on its own: one of a page keeps the text of the whole page in memory.
+    /// Returns a copy of the message that does not keep the text of its whole page in memory. Use it to store single
+    /// messages for a long time.
     pub fn detached(&self) -> Self {
         let json = self.raw();
         Self::within(json.into(), Range { start: 0, end: json.len() })
     }
 
-    /// The id to tell repeats apart by.
+    /// Returns the id of the message. WeCom may return a message more than once; repeats have the same id.
     pub fn msgid(&self) -> Option<&MsgId> {
         self.common().msgid.as_ref()
     }
 
-    /// The account; for events, the one inside of it.
+    /// Returns the account. Events carry it in their body.
     pub fn open_kfid(&self) -> Option<&OpenKfid> {
         self.common().open_kfid.as_ref().or_else(|| self.parties().0.as_ref())
     }
 
-    /// The customer; for events, the one inside of it, if they concern one.
+    /// Returns the customer. Events carry it in their body, if they concern a customer.
     pub fn external_userid(&self) -> Option<&ExternalUserId> {
         self.common().external_userid.as_ref().or_else(|| self.parties().1.as_ref())
     }
 
-    /// When it was sent, in Unix seconds.
+    /// Returns the time at which the message was sent, in Unix seconds.
     pub fn send_time(&self) -> Option<i64> {
         self.common().send_time
     }
 
-    /// Who it is from.
+    /// Returns the sender: the customer, WeCom or a servicer.
     pub fn origin(&self) -> Option<Origin> {
         self.common().origin
     }
 
-    /// The servicer who wrote it, for [`Origin::SERVICER`].
+    /// Returns the userid of the servicer who wrote the message, for [`Origin::SERVICER`].
     pub fn servicer_userid(&self) -> Option<&str> {
         self.common().servicer_userid.as_deref()
     }
 
-    /// Its kind, as it came.
+    /// Returns the msgtype in the message, such as `text`. It is empty if the message has none.
     pub fn msgtype(&self) -> &str {
         match &self.common().msgtype {
-            Said::There(place) => &self.raw()[place.clone()],
-            Said::Otherwise(msgtype) => msgtype,
+            TextRef::InPlace(place) => &self.raw()[place.clone()],
+            TextRef::Owned(msgtype) => msgtype,
         }
     }
 
-    /// What it says. Decoded when first asked for.
+    /// Returns the content of the message, decoded on first use.
     pub fn content(&self) -> &Content {
         self.common().content.get_or_init(|| Content::decode(self.msgtype(), self.body()))
     }
 
-    /// The JSON as it came, byte for byte.
+    /// Returns the JSON of the message as it arrived, byte for byte.
     pub fn raw(&self) -> &str {
         &self.page[self.place.clone()]
     }

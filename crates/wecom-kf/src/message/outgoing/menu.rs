@@ -1,4 +1,4 @@
-//! Menus to send, with their limits.
+//! Menus to send, and their limits.
 
 use std::fmt;
 
@@ -17,20 +17,23 @@ use crate::{Bilingual, Error, input};
 ///     .tail("感谢您的咨询");
 /// ```
 ///
-/// Tapping a click item sends its text back, with the item's id as `menu_id`. What is wrong with a menu comes out when
-/// it is sent, or with [`check`](Self::check); nothing is sent then.
+/// When the customer taps a click item, its text arrives as a text message with the item's id as
+/// [`menu_id`](crate::message::content::Text::menu_id).
 ///
-/// Its Debug shows its name only.
+/// The methods accept anything. The first problem is reported when the menu is sent, before anything leaves;
+/// [`check`](Self::check) reports it earlier.
+///
+/// `Debug` shows only the name of the type.
 #[derive(Clone, PartialEq)]
 pub struct Msgmenu {
     body: types::SendRequestMsgmenu,
-    /// What is wrong first.
+    /// The first problem found.
     problem: Option<(Bilingual, Problem)>,
 }
 hidden!(Msgmenu);
 
 impl Msgmenu {
-    /// A menu under this text, 1 to 1024 bytes.
+    /// Creates a menu with a text of 1 to 1024 bytes above its items.
     pub fn new(head: impl Into<String>) -> Self {
         let head = head.into();
         let menu = Self::without_head();
@@ -39,12 +42,13 @@ impl Msgmenu {
         menu
     }
 
-    /// A menu of items only.
+    /// Creates a menu without a text above its items.
     pub fn without_head() -> Self {
         Self { body: types::SendRequestMsgmenu::default(), problem: None }
     }
 
-    /// An item that sends its text back, 1 to 128 bytes, with `id`, 1 to 128 bytes, as `menu_id`.
+    /// Adds an item that sends its text back when the customer taps it. `id` and `content` have 1 to 128 bytes each; `id`
+    /// arrives as `menu_id`.
     pub fn click(self, id: impl Into<String>, content: impl Into<String>) -> Self {
         let (id, content) = (id.into(), content.into());
         let menu = self
@@ -53,7 +57,8 @@ impl Msgmenu {
         menu.item("click", |item| item.click = Some(types::SendMenuItemClick { id: Some(id), content }))
     }
 
-    /// An item that opens a page, of 1 to 1024 bytes; `url` has up to 2048 and begins with http:// or https://.
+    /// Adds an item that opens a web page. `content` has 1 to 1024 bytes. `url` has up to 2048 bytes and begins with
+    /// http:// or https://.
     pub fn view(self, url: impl Into<String>, content: impl Into<String>) -> Self {
         let (url, content) = (url.into(), content.into());
         let menu = self
@@ -62,7 +67,8 @@ impl Msgmenu {
         menu.item("view", |item| item.view = Some(types::SendMenuItemView { url, content }))
     }
 
-    /// An item that opens a mini program, of 1 to 1024 bytes; `appid` has up to 32 bytes, `pagepath` up to 1024.
+    /// Adds an item that opens a mini program. `content` has 1 to 1024 bytes, `appid` up to 32 bytes, `pagepath` up to
+    /// 1024 bytes.
     pub fn miniprogram(
         self,
         appid: impl Into<String>,
@@ -83,12 +89,12 @@ impl Msgmenu {
         })
     }
 
-    /// An item of text only, 1 to 256 bytes; "\n" breaks the line.
+    /// Adds a text of 1 to 256 bytes. "\n" breaks the line.
     pub fn text(self, content: impl Into<String>) -> Self {
         self.text_item(content.into(), None)
     }
 
-    /// An item of text only, 1 to 256 bytes; the next item follows on the same line.
+    /// Adds a text of 1 to 256 bytes. The next item follows on the same line.
     pub fn text_without_newline(self, content: impl Into<String>) -> Self {
         self.text_item(content.into(), Some(limits::MSGMENU_LIST_TEXT_NO_NEWLINE_MAX))
     }
@@ -98,7 +104,7 @@ impl Msgmenu {
         menu.item("text", |item| item.text = Some(types::SendMenuItemText { content, no_newline }))
     }
 
-    /// A text below the items, 1 to 1024 bytes.
+    /// Sets a text of 1 to 1024 bytes below the items.
     pub fn tail(self, tail: impl Into<String>) -> Self {
         let tail = tail.into();
         let mut menu = self.checked(input::bytes("tail_content", &tail, limits::MSGMENU_TAIL_CONTENT_MAX_BYTES));
@@ -106,11 +112,12 @@ impl Msgmenu {
         menu
     }
 
-    /// Says what is wrong with it, as sending it would.
+    /// Checks the menu without sending it.
     ///
     /// # Errors
     ///
-    /// A limit above, more than ten items (WeCom: 95008), or nothing at all in it.
+    /// [`Error::InvalidInput`]: a part exceeds its limit, there are more than ten items (WeCom would refuse them with
+    /// 95008), or the menu is empty.
     pub fn check(&self) -> Result<(), Error> {
         match &self.problem {
             Some((what, problem)) => Err(input::refuse(what.clone(), problem.clone())),

@@ -1,12 +1,13 @@
-//! Links in texts that send a text when the customer taps them.
+//! Menu links: links inside a text that send a text when the customer taps them, and how they are escaped.
 
 use std::fmt::{self, Write as _};
 
 use crate::{Bilingual, Error, input};
 
-/// A link in a text: a tap sends a text of the customer's with a menu id, as a click item of a menu does.
+/// A link inside a text. When the customer taps it, WeChat sends a text with a menu id on the customer's behalf, like a
+/// click item of a menu.
 ///
-/// It is written into the text of a message. Label, text and id may hold any characters: they are escaped.
+/// Format it into the text of a message. The label, the text and the id may contain any characters; they are escaped.
 ///
 /// ```
 /// use wecom_kf::message::{MenuLink, Text};
@@ -22,10 +23,11 @@ use crate::{Bilingual, Error, input};
 /// # }
 /// ```
 ///
-/// The tap arrives as a text message whose content is the text, with the id as its `menu_id`. A link counts among the 2048
-/// bytes of a text with all that is written here.
+/// A tap arrives as a text message with this text, and with the id as its
+/// [`menu_id`](crate::message::content::Text::menu_id). All characters of the formatted link count towards the 2048 bytes
+/// of a text.
 ///
-/// WeCom does not document these links; bots use them, and WeChat for Android reads them so.
+/// WeCom does not document these links. Bots use them, and WeChat for Android supports them.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct MenuLink {
     label: String,
@@ -33,7 +35,7 @@ pub struct MenuLink {
     id: String,
 }
 
-/// Without what it says: that is for the customer.
+/// Hides the content, because it is part of the conversation with the customer.
 impl fmt::Debug for MenuLink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MenuLink").finish_non_exhaustive()
@@ -41,11 +43,11 @@ impl fmt::Debug for MenuLink {
 }
 
 impl MenuLink {
-    /// A link that shows `label`, and sends `content` with the menu id `id`.
+    /// Creates a link that shows `label`, and sends `content` with the menu id `id` when it is tapped.
     ///
     /// # Errors
     ///
-    /// One of them is empty: WeChat does nothing when such a link is tapped.
+    /// [`Error::InvalidInput`]: one of them is empty. WeChat does nothing when such a link is tapped.
     pub fn new(label: impl Into<String>, content: impl Into<String>, id: impl Into<String>) -> Result<Self, Error> {
         let link = Self { label: label.into(), content: content.into(), id: id.into() };
         input::not_empty(Bilingual::fixed("label of the menu link", "菜单链接的文字"), &link.label)?;
@@ -67,8 +69,8 @@ impl fmt::Display for MenuLink {
     }
 }
 
-/// Percent-encodes what could end the parameter or the attribute. Chinese stays as it is, at a third of the length: bots
-/// in production write it so.
+/// Percent-encodes the characters that could end the parameter or the attribute. Chinese characters stay unencoded, as in
+/// the links of production bots, because encoding would triple their length.
 fn write_parameter(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     let mut bytes = [0; 4];
     for character in text.chars() {
@@ -84,13 +86,13 @@ fn write_parameter(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
 fn is_plain(character: char) -> bool {
     match character {
         'a'..='z' | 'A'..='Z' | '0'..='9' | '-' | '.' | '_' | '~' => true,
-        // Invisible characters and marks of direction.
+        // Invisible characters and direction marks.
         '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' => false,
         _ => !character.is_ascii() && !character.is_whitespace() && !character.is_control(),
     }
 }
 
-/// Escapes what HTML would read as markup.
+/// Escapes the characters that HTML would take for markup.
 fn write_label(f: &mut fmt::Formatter<'_>, label: &str) -> fmt::Result {
     for character in label.chars() {
         match character {
@@ -112,8 +114,8 @@ mod tests {
 
     use super::*;
 
-    /// Reads links as WeChat for Android does: the attribute up to its quotation mark, the query split at `&` and `=`,
-    /// each value decoded once, `+` as a space.
+    /// Parses links like WeChat for Android: the attribute ends at the quotation mark, the query is split at `&` and `=`,
+    /// each value is decoded once, and `+` is a space.
     fn read(text: &str) -> Vec<[String; 3]> {
         text.split(r#"<a href="weixin://kefumenu?"#).skip(1).map(read_one).collect()
     }
@@ -133,7 +135,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(parts in prop::collection::vec(["(?s).{1,30}", "(?s).{1,30}", "(?s).{1,30}"], 1..4)) {
+        fn any_link_survives_a_round_trip(parts in prop::collection::vec(["(?s).{1,30}", "(?s).{1,30}", "(?s).{1,30}"], 1..4)) {
             let links = parts.iter().map(|[label, content, id]| MenuLink::new(label, content, id).unwrap().to_string());
             let text = links.collect::<Vec<_>>().join("，或 ");
             prop_assert_eq!(read(&text), parts);
@@ -141,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_end_a_link_is_escaped() {
+    fn characters_that_could_end_a_link_are_escaped() {
         let link = MenuLink::new("a</a><b> & \"c\"", "退款 100% &kefumenuid=x#+\"'>", "q=1&\n").unwrap().to_string();
         assert_eq!(
             link,

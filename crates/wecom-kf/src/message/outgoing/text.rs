@@ -1,11 +1,11 @@
-//! Texts to send, and splitting of long ones.
+//! Texts to send, and the splitting of long texts.
 
 use std::fmt;
 
 use super::{Outgoing, Problem, Unit, hidden, limits};
 use crate::{Error, input};
 
-/// A text to send, 1 to 2048 bytes of UTF-8; a Chinese character has three.
+/// A text to send, of 1 to 2048 bytes of UTF-8. A Chinese character has three bytes.
 ///
 /// ```
 /// use wecom_kf::message::Text;
@@ -15,27 +15,27 @@ use crate::{Error, input};
 /// assert_eq!(error.to_string(), "text has 2100 bytes, at most 2048 are allowed; nothing was sent");
 /// ```
 ///
-/// Its Debug shows its name only.
+/// `Debug` shows only the name of the type.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Text(String);
 hidden!(Text);
 
-/// How many messages WeCom takes after each of the customer's; one more is refused with 95001.
+/// How many messages WeCom accepts after each message of the customer. It refuses more with 95001.
 const MOST_PIECES: usize = 5;
 
 impl Text {
-    /// Checks the length.
+    /// Creates a text and checks its length.
     ///
     /// # Errors
     ///
-    /// It is empty, or longer than 2048 bytes: see [`split`](Self::split).
+    /// [`Error::InvalidInput`]: the text is empty or longer than 2048 bytes. [`split`](Self::split) splits a longer one.
     pub fn new(content: impl Into<String>) -> Result<Self, Error> {
         let content = content.into();
         input::bytes("text", &content, limits::TEXT_CONTENT_MAX_BYTES)?;
         Ok(Self(content))
     }
 
-    /// Cuts a long text into pieces of at most 2048 bytes, between characters.
+    /// Splits a long text between characters into pieces of at most 2048 bytes.
     ///
     /// ```
     /// use wecom_kf::message::Text;
@@ -51,8 +51,8 @@ impl Text {
     ///
     /// # Errors
     ///
-    /// It is empty, or takes more than five pieces: WeCom would refuse the sixth (95001) until the customer writes
-    /// again. [`split_all`](Self::split_all) cuts it all the same.
+    /// [`Error::InvalidInput`]: the text is empty, or needs more than five pieces. WeCom would refuse the sixth (95001)
+    /// until the customer writes again. [`split_all`](Self::split_all) has no such limit.
     pub fn split(content: &str) -> Result<Pieces<'_>, Error> {
         input::not_empty("text", content)?;
         let pieces = Self::split_all(content);
@@ -62,12 +62,12 @@ impl Text {
         }
     }
 
-    /// Cuts a text into as many pieces as it takes, none if it is empty.
+    /// Splits a text into any number of pieces; none if the text is empty.
     pub fn split_all(content: &str) -> Pieces<'_> {
         Pieces(content)
     }
 
-    /// The text.
+    /// Returns the text.
     pub fn content(&self) -> &str {
         &self.0
     }
@@ -77,7 +77,7 @@ impl Text {
     }
 }
 
-/// The pieces of a long text: [`Text::split`].
+/// An iterator over the pieces of a long text, returned by [`Text::split`].
 #[derive(Clone)]
 pub struct Pieces<'a>(&'a str);
 
