@@ -29,7 +29,7 @@ async fn an_endless_reply_is_given_up_at_the_limit_and_not_asked_for_again() {
     let server = BrokenServer::always(endless("")).await;
     let error = server.client().account().list().await.unwrap_err();
     assert_eq!(limit_in(&error), Some(32 * MIB as u64), "{error}");
-    assert!(error.to_string().contains("more than 33554432 bytes, the limit"), "{error}");
+    assert!(error.to_string().contains("longer than the limit of 33554432 bytes"), "{error}");
     assert_eq!(server.requests("/cgi-bin/kf/account/list"), 1);
 
     // gettoken has the same limit, and so has whatever announces its length.

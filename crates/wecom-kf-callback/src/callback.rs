@@ -1,4 +1,4 @@
-//! The callback's settings, and what is done with them: signature, decryption, and both again from WeCom's side.
+//! `Callback`: checks the signature of WeCom's requests and decrypts them. Also the opposite, for tests and simulators.
 
 use std::fmt;
 use std::fmt::Write as _;
@@ -13,15 +13,15 @@ use crate::frame::{self, Key};
 use crate::query::{self, Query};
 use crate::{Error, Event, Reason, Replays, SettingsError, XmlProblem, settings, xml};
 
-/// The longest body that is read, 1 MiB. WeCom's has some 700 bytes.
+/// The size limit of a request body: 1 MiB. WeCom's bodies have about 700 bytes.
 pub const MAX_BODY: usize = 1 << 20;
 
-/// The longest echo string that [`Callback::verify_url`] answers, in bytes. WeCom's has 19 digits.
+/// The length limit of an echo string, in bytes. WeCom's echo strings have 19 digits.
 pub const MAX_ECHO: usize = 64;
 
-/// The settings of a callback, and all that is done with them.
+/// A receiver of callbacks: verifies, decrypts and parses WeCom's requests.
 ///
-/// It needs no secret of an app: WeCom verifies the URL before it hands one out.
+/// It does not need the secret of the app, because WeCom verifies the URL before it issues the secret.
 ///
 /// ```
 /// use wecom_kf_callback::{Callback, Event, Query};
@@ -44,27 +44,27 @@ pub struct Callback {
     receiver_id: String,
 }
 
-/// A request as WeCom would send it, from [`Callback::seal`].
+/// A request as WeCom would send it, returned by [`Callback::seal`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Sealed {
-    /// What stands behind the `?` of the URL.
+    /// The query of the URL, without the `?`.
     pub query: String,
     /// The body.
     pub body: String,
 }
 
 impl Callback {
-    /// Takes the settings: `Token` and `EncodingAESKey` as they are in the console, and the receiver id, which is the
-    /// corp id for a self-built app, the suite id for events of a third-party app's provider, and empty in a few cases.
+    /// Creates a receiver from the `Token` and the `EncodingAESKey` of the admin console, and the receiver id.
     ///
-    /// White space and byte order marks around them are removed. All 64 last characters of the key are fine, also where
-    /// other libraries call it bad base64.
+    /// The receiver id is the corp id for a self-built app, the suite id for events of a third-party app's provider, and
+    /// empty in a few cases. White space and byte order marks around the values are removed. Any of the 64 characters is
+    /// accepted at the end of the key, although other libraries refuse some of them as invalid base64.
     ///
     /// # Errors
     ///
-    /// One of them cannot be right, such as a key of 44 characters with `=`. The error says which and why, and does not
-    /// show it.
+    /// A value is invalid, such as a key of 44 characters that ends in `=`. The error says which value and why, and does
+    /// not show it.
     pub fn new(
         token: impl Into<String>,
         encoding_aes_key: impl AsRef<str>,
@@ -77,16 +77,17 @@ impl Callback {
         Ok(Self { token, key, receiver_id })
     }
 
-    /// The text to answer when WeCom verifies the URL by `GET`: within 1 second, status 200, the text alone, without
-    /// quotes and without a line end.
+    /// Returns the text with which to answer a `GET`, by which WeCom verifies the URL.
     ///
-    /// A callback's body is signed as an echo string is. Whoever captured one could send it again as a `GET`, and would
-    /// be answered with the event and its token. So only what an echo string can be is answered: at most [`MAX_ECHO`]
-    /// bytes that are not XML. A longer ciphertext is not even decrypted.
+    /// Answer within 1 second with status 200 and this text alone, without quotes and without a line end.
+    ///
+    /// WeCom signs an event in the same way as an echo string. An attacker who captured an event could therefore send it as
+    /// a `GET`, and the answer would reveal the event and its token. To prevent that, the text is only returned if it has
+    /// at most [`MAX_ECHO`] bytes and is not XML. A longer ciphertext is not even decrypted.
     ///
     /// # Errors
     ///
-    /// The request is not WeCom's or the settings are not the console's: see [`Reason`].
+    /// The request is not from WeCom, or the settings differ from those in the admin console: see [`Reason`].
     pub fn verify_url(&self, query: &Query) -> Result<String, Error> {
         let echostr = query.echostr().ok_or(Reason::ParameterMissing { parameter: "echostr" })?;
         if !self.is_signed(query, echostr) {
@@ -104,31 +105,34 @@ impl Callback {
         Ok(echo)
     }
 
-    /// The XML inside of the body of a `POST`, checked and decrypted.
+    /// Verifies the signature of a `POST`, and returns the decrypted XML of its body.
     ///
     /// # Errors
     ///
-    /// The request is not WeCom's or the settings are not the console's: see [`Reason`].
+    /// The request is not from WeCom, or the settings differ from those in the admin console: see [`Reason`].
     pub fn decrypt(&self, query: &Query, body: &[u8]) -> Result<String, Error> {
         Ok(self.open(&self.signed(query, body)?)?)
     }
 
-    /// The event that a `POST` tells: queue it, answer 200 with an empty body within 5 seconds, and only then read
-    /// messages. Work before the answer is the usual cause of callbacks that come three times.
+    /// Verifies and decrypts a `POST`, and returns its event.
+    ///
+    /// Put the event into a queue, answer 200 with an empty body within 5 seconds, and only then read messages. If you work
+    /// before you answer, WeCom may give up waiting and send the callback again, three times in all.
     ///
     /// # Errors
     ///
-    /// The request is not WeCom's or the settings are not the console's: see [`Reason`]. What is WeCom's but not known
-    /// here is no error, it is [`Event::Unknown`].
+    /// The request is not from WeCom, or the settings differ from those in the admin console: see [`Reason`]. An event of an
+    /// unknown kind is not an error, but [`Event::Unknown`].
     pub fn event(&self, query: &Query, body: &[u8]) -> Result<Event, Error> {
         Event::parse(self.decrypt(query, body)?)
     }
 
-    /// As [`event`](Self::event), but returns `None` for a request that came before, and refuses one that is too old.
+    /// Verifies and decrypts a `POST` like [`event`](Self::event), but returns `None` for a repeated request and refuses one
+    /// that is too old.
     ///
-    /// Whoever captured a request can send it again word for word, and its signature stays right. `replays` remembers the
-    /// requests of its time window by their ciphertext: see [`Replays`] for what it can and cannot recognise. Answer a
-    /// repeat with 200 and do nothing. Call [`Replays::forget`] if you answer a first request with an error, or WeCom's
+    /// An attacker who captured a request can send it again unchanged, and its signature stays valid. `replays` remembers
+    /// the requests of its time window by their ciphertext; [`Replays`] describes its limits. Answer a repeated request with
+    /// 200 and do nothing else. If you answer the first request with an error, call [`Replays::forget`]; otherwise WeCom's
     /// next attempt counts as a repeat.
     ///
     /// ```
@@ -149,7 +153,7 @@ impl Callback {
     ///
     /// # Errors
     ///
-    /// As for [`event`](Self::event), and [`Reason::OutsideTimeWindow`].
+    /// As [`event`](Self::event), and [`Reason::OutsideTimeWindow`].
     pub fn event_once(
         &self,
         query: &Query,
@@ -163,15 +167,15 @@ impl Callback {
         Ok(replays.is_first(&encrypt).then_some(event))
     }
 
-    /// The other side, for tests and simulators: the `POST` that WeCom would send to tell `xml`.
+    /// Creates the `POST` that WeCom would send for the event `xml`, for tests and simulators.
     ///
-    /// `random` must be random wherever the text is worth encrypting, since equal beginnings give equal ciphertexts
-    /// otherwise; a test may pass what it likes.
+    /// Pass real random bytes as `random` if the text is worth encrypting: with the same bytes, texts that begin alike have
+    /// ciphertexts that begin alike. A test may pass any bytes.
     pub fn seal(&self, xml: &str, timestamp: &str, nonce: &str, random: [u8; 16]) -> Sealed {
         let encrypt = self.encrypt(xml, random);
         let msg_signature = self.sign(timestamp, nonce, &encrypt);
         let parameters = [("msg_signature", &*msg_signature), ("timestamp", timestamp), ("nonce", nonce)];
-        // CDATA cannot hold its own end.
+        // CDATA must not contain its own end, so it is split there.
         let receiver_id = self.receiver_id.replace("]]>", "]]]]><![CDATA[>");
         let body = format!(
             "<xml><ToUserName><![CDATA[{receiver_id}]]></ToUserName><Encrypt><![CDATA[{encrypt}]]></Encrypt>\
@@ -180,8 +184,8 @@ impl Callback {
         Sealed { query: query::write(&parameters), body }
     }
 
-    /// The other side, for tests and simulators: the query of the `GET` by which WeCom would verify the URL, expecting
-    /// `text` as the answer. On `random` see [`seal`](Self::seal).
+    /// Creates the query of the `GET` by which WeCom would verify the URL, for tests and simulators. The expected answer is
+    /// `text`. [`seal`](Self::seal) explains `random`.
     pub fn seal_url(&self, text: &str, timestamp: &str, nonce: &str, random: [u8; 16]) -> String {
         let echostr = self.encrypt(text, random);
         let msg_signature = self.sign(timestamp, nonce, &echostr);
@@ -193,12 +197,13 @@ impl Callback {
         ])
     }
 
-    /// Encrypts a message as WeCom does: what stands in `echostr` and `Encrypt`. On `random` see [`seal`](Self::seal).
+    /// Encrypts a message in the way of WeCom, and returns the value of `echostr` or `Encrypt`. [`seal`](Self::seal)
+    /// explains `random`.
     pub fn encrypt(&self, message: &str, random: [u8; 16]) -> String {
         STANDARD.encode(frame::seal(&self.key, random, message.as_bytes(), self.receiver_id.as_bytes()))
     }
 
-    /// Signs as WeCom does: `msg_signature` over the `Token` and these.
+    /// Returns the `msg_signature` of these values and the `Token`.
     pub fn sign(&self, timestamp: &str, nonce: &str, encrypt: &str) -> String {
         let mut parts = [&*self.token, timestamp, nonce, encrypt];
         parts.sort_unstable();
@@ -210,13 +215,13 @@ impl Callback {
         })
     }
 
-    /// Takes equally long for every signature of the right length, so that it cannot be guessed digit by digit.
+    /// Compares the signature in constant time, so that it cannot be guessed digit by digit.
     fn is_signed(&self, query: &Query, encrypt: &str) -> bool {
         let expected = self.sign(query.timestamp(), query.nonce(), encrypt);
         expected.as_bytes().ct_eq(query.msg_signature().as_bytes()).into()
     }
 
-    /// The text of `Encrypt`, once its signature is known to be right.
+    /// Returns the text of `Encrypt`, after verifying its signature.
     fn signed(&self, query: &Query, body: &[u8]) -> Result<String, Reason> {
         let encrypt = encrypt_of(body)?;
         if !self.is_signed(query, &encrypt) {
@@ -234,14 +239,14 @@ fn decode(encrypt: &str) -> Result<Vec<u8>, Reason> {
     STANDARD.decode(encrypt).map_err(|_| Reason::NotBase64)
 }
 
-/// Neither the token nor the key.
+/// Shows neither the token nor the key.
 impl fmt::Debug for Callback {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Callback").field("receiver_id", &self.receiver_id).finish_non_exhaustive()
     }
 }
 
-/// The text of `Encrypt`, exactly as it stands. What else is in the envelope is not signed, and not looked at.
+/// Returns the unchanged text of the element `Encrypt`. The rest of the body is not signed and is ignored.
 pub(crate) fn encrypt_of(body: &[u8]) -> Result<String, Reason> {
     if body.len() > MAX_BODY {
         return Err(Reason::BodyTooLarge { bytes: body.len() });

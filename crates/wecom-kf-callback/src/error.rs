@@ -1,14 +1,14 @@
-//! Why a request was refused: one opaque error outward, a reason for the log.
+//! The error of a refused request: opaque to the sender, with a reason and a remedy for the log.
 
 use std::fmt;
 
 use crate::{MAX_BODY, MAX_QUERY, XmlProblem};
 
-/// The request is refused: answer 403 and nothing else.
+/// A refused request: answer 403 and nothing else.
 ///
-/// Display says no more than that, whatever went wrong, and there is no source: who forges requests learns nothing from
-/// it. The [`reason`](Self::reason) is for your own log, and so is Debug. None of them holds a key, a token, a signature
-/// that would have been right, or any of the message.
+/// `Display` is the same text for every reason, and there is no source, so that an attacker learns nothing. The
+/// [`reason`](Self::reason) and `Debug` are for your log. None of them contains a key, a token, the expected signature or
+/// any part of the message.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("callback refused")]
 pub struct Error {
@@ -16,7 +16,7 @@ pub struct Error {
 }
 
 impl Error {
-    /// What was wrong, for the person on call. Log it; do not send it.
+    /// Returns the reason of the refusal, for the person on call. Log it, but do not send it.
     pub fn reason(&self) -> &Reason {
         &self.reason
     }
@@ -28,11 +28,12 @@ impl From<Reason> for Error {
     }
 }
 
-/// Why a request was refused: for logs and metrics, not for the answer.
+/// The reason why a request was refused, for logs and metrics. Do not send it as an answer.
 ///
-/// Display is the fact, [`remedy`](Self::remedy) what to do, [`zh`](Self::zh) both in Chinese. The order here is that of
-/// the checks; up to [`SignatureDiffers`](Self::SignatureDiffers) nothing was decrypted, and anybody may have sent it.
-/// After that it was signed with your `Token`.
+/// `Display` describes the reason, [`remedy`](Self::remedy) says what to do, and [`zh`](Self::zh) does both in Chinese.
+///
+/// The variants are in the order of the checks. Up to [`SignatureDiffers`](Self::SignatureDiffers) nothing was decrypted,
+/// and anybody may have sent the request. After it, the request was signed with your `Token`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
@@ -48,18 +49,19 @@ pub enum Reason {
         /// Its name.
         parameter: &'static str,
     },
-    /// The query has a parameter twice, so what is checked might not be what is used.
+    /// The query has a parameter more than once. It is refused because another program might use the other value than the
+    /// one that is checked here.
     #[non_exhaustive]
     ParameterRepeated {
         /// Its name.
         parameter: &'static str,
     },
-    /// A parameter has a form that WeCom does not send.
+    /// A parameter of the query does not have the form that WeCom sends.
     #[non_exhaustive]
     ParameterMalformed {
         /// Its name.
         parameter: &'static str,
-        /// The form it must have.
+        /// The required form.
         expected: &'static str,
     },
     /// The body is longer than [`MAX_BODY`](crate::MAX_BODY).
@@ -68,24 +70,25 @@ pub enum Reason {
         /// Its length.
         bytes: usize,
     },
-    /// The body is not XML, or more XML than is read here.
+    /// The body is not XML, or uses parts of XML that are not accepted here.
     #[non_exhaustive]
     BodyNotXml {
-        /// What is wrong with it.
+        /// The problem.
         problem: XmlProblem,
     },
     /// The body has no element `Encrypt`.
     EncryptMissing,
-    /// The body has several elements `Encrypt`, so what is checked might not be what is used.
+    /// The body has more than one element `Encrypt`. It is refused because another program might use the other element than
+    /// the one that is checked here.
     EncryptRepeated,
-    /// The element `Encrypt` holds other elements.
+    /// The element `Encrypt` contains other elements.
     EncryptMalformed,
-    /// The signature is not the one that the `Token` makes.
+    /// The signature is not that of your `Token`.
     #[non_exhaustive]
     SignatureDiffers {
-        /// Spaces in the echostr. There are none, unless something decoded `+` as a form does.
+        /// The number of spaces in the echostr. More than 0 means that something decoded `+` as a space.
         spaces: usize,
-        /// Percent signs in the echostr. There are none, unless something encoded it twice.
+        /// The number of percent signs in the echostr. More than 0 means that something encoded it twice.
         percents: usize,
     },
     /// The encrypted text is not base64.
@@ -96,47 +99,49 @@ pub enum Reason {
         /// Its length.
         bytes: usize,
     },
-    /// The padding is wrong: almost always another `EncodingAESKey`.
+    /// The padding is wrong. The cause is almost always a different `EncodingAESKey`.
     Padding,
-    /// The length of the message does not fit.
+    /// The length of the message in the decrypted text is wrong.
     MessageLength,
-    /// The message is for somebody else.
+    /// The receiver id in the decrypted text is not yours: the message is for another corp.
     ReceiverDiffers,
-    /// The URL's verification holds no echo string: probably a callback that was captured and sent again as `GET`.
+    /// The `GET` contains something other than an echo string. It is probably an event that was captured and sent as a
+    /// `GET`.
     NotAnEcho,
-    /// The timestamp is too far from the time here. Only [`event_once`](crate::Callback::event_once) looks at it.
+    /// The timestamp is too far from the time of this machine. Only [`event_once`](crate::Callback::event_once) checks it.
     #[non_exhaustive]
     OutsideTimeWindow {
-        /// How many seconds lie between them.
+        /// The difference in seconds.
         seconds: u64,
     },
     /// The message is not UTF-8.
     MessageNotUtf8,
-    /// The message is not XML, or more XML than is read here.
+    /// The message is not XML, or uses parts of XML that are not accepted here.
     #[non_exhaustive]
     MessageNotXml {
-        /// What is wrong with it.
+        /// The problem.
         problem: XmlProblem,
     },
 }
 
-const FORGED_OR_FOREIGN: &str = "if it goes on, look at who sends it: WeCom does not";
+const FORGED_OR_FOREIGN: &str = "if this recurs, find out who sends these requests: WeCom does not";
 const FORGED_OR_FOREIGN_ZH: &str = "若持续出现，请检查请求来源：企业微信不会这样发送";
-const KEY_OF_THE_CONSOLE: &str = "compare EncodingAESKey with the console's: the Token fits, the key does not";
+const KEY_OF_THE_CONSOLE: &str =
+    "compare EncodingAESKey with the one in the admin console: the Token is right, the key is not";
 const KEY_OF_THE_CONSOLE_ZH: &str = "核对后台的 EncodingAESKey：Token 相符而密钥不符";
 const REPORT: &str =
     "the signature and the key are right, so WeCom sent it: report it as an issue, without its content";
 const REPORT_ZH: &str = "签名与密钥均正确，应为企业微信所发：请提 issue 反馈（勿附内容）";
 
 impl Reason {
-    /// What the person on call should do.
+    /// Returns the remedy: what the person on call should do.
     pub fn remedy(&self) -> &'static str {
         match self {
             Self::ParameterMissing { .. } => {
-                "hand over what stands behind '?' in the URL as it came, to verify_url for GET, to decrypt or event for POST; if it did, the request is not WeCom's"
+                "pass the unchanged query of the URL, for GET to verify_url, for POST to decrypt or event; if you already do, the request is not from WeCom"
             }
             Self::BodyNotXml { .. } | Self::EncryptMissing => {
-                "hand over the body as it came; if it did, the request is not WeCom's"
+                "pass the unchanged body; if you already do, the request is not from WeCom"
             }
             Self::QueryTooLarge { .. }
             | Self::ParameterRepeated { .. }
@@ -145,28 +150,28 @@ impl Reason {
             | Self::EncryptRepeated
             | Self::EncryptMalformed => FORGED_OR_FOREIGN,
             Self::SignatureDiffers { spaces: 1.., .. } => {
-                "hand the raw query to Query::parse: a framework or a proxy decoded '+'"
+                "pass the raw query to Query::parse: a framework or a proxy decoded '+'"
             }
             Self::SignatureDiffers { percents: 1.., .. } => {
-                "hand the raw query to Query::parse: a proxy encoded it once more"
+                "pass the raw query to Query::parse: a proxy encoded it a second time"
             }
             Self::SignatureDiffers { .. } => {
-                "compare Token with the console's; if it is the same, somebody else sent this"
+                "compare Token with the one in the admin console; if they are the same, the request is not from WeCom"
             }
-            Self::NotBase64 | Self::CiphertextLength { .. } => "hand over query and body as they came",
+            Self::NotBase64 | Self::CiphertextLength { .. } => "pass the unchanged query and body",
             Self::Padding | Self::MessageLength => KEY_OF_THE_CONSOLE,
             Self::ReceiverDiffers => {
                 "set the receiver id: the corp id for a self-built app, the suite id for events of a third-party app's provider"
             }
-            Self::NotAnEcho => "nothing was answered: look at who sends callbacks again as GET",
+            Self::NotAnEcho => "nothing was revealed: find out who sends captured events as GET",
             Self::OutsideTimeWindow { .. } => {
-                "compare the clock here with the real time; if it is right, somebody sent an old callback again"
+                "check the clock of this machine; if it is right, somebody sent an old callback again"
             }
             Self::MessageNotUtf8 | Self::MessageNotXml { .. } => REPORT,
         }
     }
 
-    /// The reason and what to do, in Chinese.
+    /// Describes the reason and the remedy in Chinese.
     pub fn zh(&self) -> String {
         format!("{}。处理：{}", self.meaning_zh(), self.remedy_zh())
     }
@@ -239,26 +244,28 @@ impl fmt::Display for Reason {
             Self::BodyNotXml { problem } => write!(f, "body is refused as XML: {problem}"),
             Self::EncryptMissing => f.write_str("body has no Encrypt"),
             Self::EncryptRepeated => f.write_str("body has more than one Encrypt"),
-            Self::EncryptMalformed => f.write_str("Encrypt in the body holds other elements"),
+            Self::EncryptMalformed => f.write_str("Encrypt in the body contains other elements"),
             Self::SignatureDiffers { spaces, percents } => {
                 f.write_str("signature differs")?;
                 if *spaces > 0 {
                     let s = plural(*spaces);
-                    write!(f, "; echostr has {spaces} space{s} where '+' is usual")?;
+                    write!(f, "; echostr has {spaces} space{s}, probably decoded from '+'")?;
                 }
                 if *percents > 0 {
                     let s = plural(*percents);
-                    write!(f, "; echostr has {percents} '%'{s} where none is usual")?;
+                    write!(f, "; echostr has {percents} '%'{s}, probably encoded twice")?;
                 }
                 Ok(())
             }
             Self::NotBase64 => f.write_str("encrypted text is not base64"),
             Self::CiphertextLength { bytes } => write!(f, "ciphertext has {bytes} bytes, not whole blocks of 16"),
             Self::Padding => f.write_str("padding is wrong"),
-            Self::MessageLength => f.write_str("length of the message does not fit"),
+            Self::MessageLength => f.write_str("length of the message is wrong"),
             Self::ReceiverDiffers => f.write_str("receiver id differs"),
-            Self::NotAnEcho => f.write_str("text of the URL's verification cannot be an echo string"),
-            Self::OutsideTimeWindow { seconds } => write!(f, "timestamp is {seconds} s away from the time here"),
+            Self::NotAnEcho => f.write_str("text of the URL verification is not an echo string"),
+            Self::OutsideTimeWindow { seconds } => {
+                write!(f, "timestamp is {seconds} s away from the time of this machine")
+            }
             Self::MessageNotUtf8 => f.write_str("message is not UTF-8"),
             Self::MessageNotXml { problem } => write!(f, "message is refused as XML: {problem}"),
         }

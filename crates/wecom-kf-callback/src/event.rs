@@ -1,4 +1,4 @@
-//! The events that a callback tells.
+//! The events in callbacks, and how they are parsed.
 
 use std::fmt;
 
@@ -13,28 +13,29 @@ const OPEN_KF_ID: &str = "OpenKfId";
 const AUTH_ADD: &str = "AuthAddOpenKfId";
 const AUTH_DEL: &str = "AuthDelOpenKfId";
 
-/// What WeCom tells by a callback.
+/// An event that WeCom sent in a callback.
 ///
-/// Callbacks repeat and overtake one another: tell repeats apart by `open_kfid` and `token`, or by `to_user_name`,
-/// `create_time` and the kind.
+/// WeCom may send an event more than once, and in any order. Detect repeats by `open_kfid` and `token`, or by
+/// `to_user_name`, `create_time` and the kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// `kf_msg_or_event`: there is something to read.
+    /// `kf_msg_or_event`: an account has messages or events to read.
     KfMsgOrEvent(KfMsgOrEvent),
-    /// `kf_account_auth_change`: an account was granted to the app or withdrawn from it.
+    /// `kf_account_auth_change`: the app was granted an account, or an account was withdrawn from it.
     KfAccountAuthChange(KfAccountAuthChange),
-    /// Anything else that comes to the same URL, such as messages of apps: answer 200 and ignore it.
+    /// Anything else that arrives at the same URL, such as messages of apps. Answer 200 and ignore it.
     Unknown(Unknown),
 }
 
-/// `kf_msg_or_event`: an account has messages or events to read, with `sync_msg`. One may stand for many of them.
+/// The event `kf_msg_or_event`: an account has messages or events, which `sync_msg` returns. One event may announce many
+/// messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct KfMsgOrEvent {
-    /// `OpenKfId`: the account. `None` from older servers, of 2021 and 2022: then read every account.
+    /// `OpenKfId`: the account. `None` with older servers (2021 and 2022): then read every account.
     pub open_kfid: Option<String>,
-    /// `Token`: what `sync_msg` takes as `token`.
+    /// `Token`: the `token` to pass to `sync_msg`.
     pub token: SyncToken,
     /// `CreateTime`: Unix seconds.
     pub create_time: i64,
@@ -42,14 +43,13 @@ pub struct KfMsgOrEvent {
     pub to_user_name: String,
 }
 
-/// `kf_account_auth_change`: accounts that the app may manage from now on, or no longer. Both lists may
-/// have entries.
+/// The event `kf_account_auth_change`: the accounts that the app may manage have changed. Both lists may have entries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct KfAccountAuthChange {
-    /// `AuthAddOpenKfId`: accounts granted.
+    /// `AuthAddOpenKfId`: the accounts that were granted.
     pub added: Vec<String>,
-    /// `AuthDelOpenKfId`: accounts withdrawn.
+    /// `AuthDelOpenKfId`: the accounts that were withdrawn.
     pub removed: Vec<String>,
     /// `CreateTime`: Unix seconds.
     pub create_time: i64,
@@ -57,9 +57,9 @@ pub struct KfAccountAuthChange {
     pub to_user_name: String,
 }
 
-/// An event or a message that is not known here, or that lacks what its kind always has.
+/// An event or a message of an unknown kind, or one that lacks a required element.
 ///
-/// Its Debug leaves out the XML, which may hold what people wrote.
+/// `Debug` omits the XML, which may contain what people wrote.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Unknown {
@@ -67,25 +67,25 @@ pub struct Unknown {
     pub msg_type: Option<String>,
     /// `Event`: the kind of an event.
     pub event: Option<String>,
-    /// The whole of it, decrypted.
+    /// The decrypted XML.
     pub xml: String,
 }
 
-/// The `Token` of a callback: `sync_msg` takes it, and is not limited to a few calls then. Valid for 10 minutes, for any
+/// The `Token` of a callback. With it `sync_msg` is not limited to a few calls a minute. It is valid for 10 minutes, for any
 /// number of pages.
 ///
-/// Its Debug is redacted; [`expose`](Self::expose) is the one way to its text.
+/// `Debug` hides the token; only [`expose`](Self::expose) returns it.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct SyncToken(String);
 
 impl Event {
-    /// Reads what [`Callback::decrypt`](crate::Callback::decrypt) answers.
+    /// Parses the XML that [`Callback::decrypt`](crate::Callback::decrypt) returns.
     ///
-    /// An event of a known kind that lacks what the kind always has, or has it twice, is [`Unknown`](Self::Unknown).
+    /// An event of a known kind that lacks a required element, or has it more than once, is [`Unknown`](Self::Unknown).
     ///
     /// # Errors
     ///
-    /// It is not XML, has a DTD or entities of its own, or is nested deeper than [`MAX_DEPTH`](crate::MAX_DEPTH).
+    /// `xml` is not XML, has a DTD or its own entities, or is nested deeper than [`MAX_DEPTH`](crate::MAX_DEPTH).
     pub fn parse(xml: impl Into<String>) -> Result<Self, Error> {
         let xml = xml.into();
         let fields = Fields::read(&xml).map_err(|problem| Reason::MessageNotXml { problem })?;
@@ -102,7 +102,7 @@ impl fmt::Debug for Unknown {
 }
 
 impl SyncToken {
-    /// The text itself. Keep it out of logs and errors.
+    /// Returns the text of the token. Keep it out of logs and errors.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -137,7 +137,7 @@ impl Fields {
             EVENT => fields.event.put(text),
             TOKEN => fields.token.put(text),
             OPEN_KF_ID => fields.open_kfid.put(text),
-            // It is not documented whether these occur more than once.
+            // WeCom does not document whether these elements can occur more than once.
             AUTH_ADD => fields.added.extend(text.filter(|text| !text.is_empty())),
             _ => fields.removed.extend(text.filter(|text| !text.is_empty())),
         })?;
@@ -150,7 +150,7 @@ impl Fields {
         }
         match self.event.text()? {
             "kf_msg_or_event" => Some(Event::KfMsgOrEvent(KfMsgOrEvent {
-                // None if it is there twice: to read every account is right then too.
+                // `None` if it occurs twice. Reading every account is also right in that case.
                 open_kfid: self.open_kfid.text().map(str::to_owned),
                 token: SyncToken(self.token.text()?.to_owned()),
                 create_time: self.create_time()?,
@@ -177,7 +177,7 @@ enum Single {
     #[default]
     Missing,
     Text(String),
-    /// It is there more than once, or holds elements: which to believe is anyone's guess.
+    /// It occurs more than once or contains elements, so that its value is not certain.
     Ambiguous,
 }
 

@@ -1,4 +1,5 @@
-//! The encrypted frame: 16 random bytes, the length of the message in 4 bytes, the message, the receiver id, padding.
+//! The encrypted frame of a message. It contains 16 random bytes, the length of the message in 4 bytes, the message, the
+//! receiver id, and padding.
 
 use aes::Aes256;
 use cbc::cipher::{Array, BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
@@ -10,12 +11,13 @@ pub(crate) type Key = [u8; 32];
 const IV_LENGTH: usize = 16;
 const RANDOM_LENGTH: usize = 16;
 const LENGTH_LENGTH: usize = 4;
-/// WeCom pads to twice the block of AES, so there are 1 to 32 bytes of padding; PKCS#7 of a library knows 1 to 16.
+/// WeCom pads to twice the block size of AES, so there are 1 to 32 bytes of padding. A library's PKCS#7 only supports 1 to
+/// 16.
 const PADDED_TO: usize = 32;
 
-/// The ciphertext of a message.
+/// Encrypts a message.
 pub(crate) fn seal(key: &Key, random: [u8; RANDOM_LENGTH], message: &[u8], receiver_id: &[u8]) -> Vec<u8> {
-    // A message of 4 GiB and more has no length, and whoever gets it refuses it, as any length that does not fit.
+    // The length of a message of 4 GiB or more does not fit. The receiver refuses such a frame because of its length.
     let length = u32::try_from(message.len()).unwrap_or(u32::MAX);
     let mut frame = [&random, &length.to_be_bytes()[..], message, receiver_id].concat();
     let padding = padding(frame.len());
@@ -24,7 +26,7 @@ pub(crate) fn seal(key: &Key, random: [u8; RANDOM_LENGTH], message: &[u8], recei
     frame
 }
 
-/// The length of the ciphertext of a message.
+/// Returns the length of the ciphertext for these lengths.
 pub(crate) fn ciphertext_length(message: usize, receiver_id: usize) -> usize {
     let frame = RANDOM_LENGTH + LENGTH_LENGTH + message + receiver_id;
     frame + padding(frame)
@@ -34,7 +36,7 @@ fn padding(length: usize) -> usize {
     PADDED_TO - length % PADDED_TO
 }
 
-/// The message in a ciphertext. The checks are in the order of the documentation.
+/// Decrypts a message. The checks are in the order of WeCom's documentation.
 pub(crate) fn open(key: &Key, mut ciphertext: Vec<u8>, receiver_id: &[u8]) -> Result<String, Reason> {
     decrypt(key, &mut ciphertext)?;
     let length = message_length(without_padding(&ciphertext)?, receiver_id)?;
@@ -44,7 +46,7 @@ pub(crate) fn open(key: &Key, mut ciphertext: Vec<u8>, receiver_id: &[u8]) -> Re
     String::from_utf8(message).map_err(|_| Reason::MessageNotUtf8)
 }
 
-/// Whole blocks only; what is over stays as it is.
+/// Encrypts the whole blocks of `frame`. The bytes of an incomplete last block stay as they are.
 fn encrypt(key: &Key, frame: &mut [u8]) {
     let (blocks, _) = Array::slice_as_chunks_mut(frame);
     cbc::Encryptor::<Aes256>::new(key.into(), &iv(key).into()).encrypt_blocks(blocks);
@@ -60,7 +62,7 @@ fn decrypt(key: &Key, ciphertext: &mut [u8]) -> Result<(), Reason> {
     Ok(())
 }
 
-/// WeCom takes it from the key.
+/// Returns the initialisation vector: WeCom uses the first 16 bytes of the key.
 fn iv(key: &Key) -> [u8; IV_LENGTH] {
     let mut iv = [0; IV_LENGTH];
     iv.copy_from_slice(&key[..IV_LENGTH]);
@@ -81,7 +83,7 @@ fn without_padding(frame: &[u8]) -> Result<&[u8], Reason> {
     Ok(frame)
 }
 
-/// The length of the message, once it and the receiver id behind it are known to be right.
+/// Returns the length of the message, after checking it and the receiver id that follows the message.
 fn message_length(frame: &[u8], receiver_id: &[u8]) -> Result<usize, Reason> {
     let (_random, rest) = frame.split_at_checked(RANDOM_LENGTH).ok_or(Reason::MessageLength)?;
     let (length, rest) = rest.split_first_chunk::<LENGTH_LENGTH>().ok_or(Reason::MessageLength)?;
@@ -98,13 +100,13 @@ mod tests {
     const KEY: Key = *b"an AES key of 32 bytes for tests";
     const RECEIVER: &[u8] = b"ww1";
 
-    /// A frame as given, encrypted.
+    /// Encrypts `frame` as it is, and opens it.
     fn opened(mut frame: Vec<u8>) -> Result<String, Reason> {
         encrypt(&KEY, &mut frame);
         open(&KEY, frame, RECEIVER)
     }
 
-    /// A frame with a message that makes the padding `count` bytes.
+    /// Creates a frame whose padding has `count` bytes.
     fn frame(count: u8) -> (String, Vec<u8>) {
         let text = "x".repeat(2 * PADDED_TO - RANDOM_LENGTH - LENGTH_LENGTH - RECEIVER.len() - usize::from(count));
         let length = u32::try_from(text.len()).unwrap().to_be_bytes();
@@ -148,7 +150,7 @@ mod tests {
     fn padding_longer_than_the_frame_is_refused() {
         assert_eq!(opened(vec![32; 16]), Err(Reason::Padding));
         assert_eq!(opened(vec![17; 16]), Err(Reason::Padding));
-        // Padding alone is no frame either.
+        // Padding alone is not a frame either.
         assert_eq!(opened(vec![16; 16]), Err(Reason::MessageLength));
         assert_eq!(opened(vec![32; 32]), Err(Reason::MessageLength));
     }
@@ -162,7 +164,7 @@ mod tests {
         }
         let mut frame = vec![0; 20];
         frame.resize(32, 12);
-        // An empty message for an empty receiver id: whole, but not for us.
+        // An empty message for an empty receiver id is complete, but for another receiver.
         assert_eq!(opened(frame), Err(Reason::ReceiverDiffers));
     }
 
@@ -175,7 +177,7 @@ mod tests {
             frame[16..20].copy_from_slice(&length.to_be_bytes());
             assert_eq!(opened(frame), Err(Reason::MessageLength), "{length}");
         }
-        // These fit, and what is left is not the receiver id.
+        // These lengths fit, but the rest is not the receiver id.
         for length in [0, rest - 4, rest - 2, rest] {
             let mut frame = frame.clone();
             frame[16..20].copy_from_slice(&length.to_be_bytes());

@@ -1,10 +1,10 @@
-//! The query of a callback's URL: read once, as it stands there.
+//! The query of a callback's URL. It is parsed from the raw query, because frameworks decode it differently.
 
 use std::fmt::Write as _;
 
 use crate::{Error, Reason};
 
-/// The longest query that is read. WeCom's has some 250 bytes.
+/// The size limit of a query in bytes. WeCom's queries have about 250 bytes.
 pub const MAX_QUERY: usize = 8 * 1024;
 
 /// Unix seconds have this many digits from 2001 to 2286.
@@ -29,15 +29,15 @@ pub struct Query {
 }
 
 impl Query {
-    /// Reads the query as it stands in the URL, behind the `?`.
+    /// Parses the raw query of the URL, which is the part behind the `?`.
     ///
-    /// Take it from the URL, not from what a framework made of it: values are percent-decoded once, and a `+` stays a
-    /// plus, where forms would have it be a space. Other parameters are yours and are skipped.
+    /// Do not pass a query that a framework has decoded. Values are percent-decoded once, and a `+` stays a plus; many
+    /// frameworks turn it into a space. Other parameters are ignored.
     ///
     /// # Errors
     ///
-    /// One of `msg_signature`, `timestamp` and `nonce` is missing, one of them or `echostr` is there twice or is not
-    /// percent-encoded UTF-8, `timestamp` is not ten digits, or the query is longer than [`MAX_QUERY`].
+    /// `msg_signature`, `timestamp` or `nonce` is missing; one of them or `echostr` occurs more than once or is not
+    /// percent-encoded UTF-8; `timestamp` is not ten digits; or the query is longer than [`MAX_QUERY`].
     pub fn parse(raw_query: &str) -> Result<Self, Error> {
         if raw_query.len() > MAX_QUERY {
             return Err(Reason::QueryTooLarge { bytes: raw_query.len() }.into());
@@ -53,31 +53,31 @@ impl Query {
         Ok(query)
     }
 
-    /// `msg_signature`: 40 hexadecimal digits, if it is WeCom's.
+    /// Returns `msg_signature`: 40 hexadecimal digits, if the request is from WeCom.
     pub fn msg_signature(&self) -> &str {
         &self.msg_signature
     }
 
-    /// `timestamp`: ten digits, Unix seconds.
+    /// Returns `timestamp`: Unix seconds in ten digits.
     ///
-    /// WeCom does not say how old it may be, and the signature does not fix where it ends: see
-    /// [`Replays`](crate::Replays), which refuses old requests and recognises repeats.
+    /// WeCom does not document how old it may be. [`Replays`](crate::Replays) refuses old requests and detects repeats.
     pub fn timestamp(&self) -> &str {
         &self.timestamp
     }
 
-    /// `nonce`.
+    /// Returns `nonce`.
     pub fn nonce(&self) -> &str {
         &self.nonce
     }
 
-    /// `echostr`, decoded: only when WeCom verifies the URL.
+    /// Returns the decoded `echostr`. It is only present when WeCom verifies the URL.
     pub fn echostr(&self) -> Option<&str> {
         self.echostr.as_deref()
     }
 
     fn check_forms(&self) -> Result<(), Reason> {
-        // The signature joins timestamp and nonce without a mark between them: only the length tells them apart.
+        // The signature covers timestamp and nonce without a separator. Only a fixed length of the timestamp prevents an
+        // attacker from moving digits from one to the other.
         if self.timestamp.len() != TIMESTAMP_DIGITS || !self.timestamp.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(Reason::ParameterMalformed { parameter: "timestamp", expected: "ten digits" });
         }
@@ -85,7 +85,7 @@ impl Query {
     }
 }
 
-/// Writes a query, values percent-encoded.
+/// Writes a query and percent-encodes its values.
 pub(crate) fn write(parameters: &[(&str, &str)]) -> String {
     let mut query = String::new();
     for (name, value) in parameters {

@@ -1,4 +1,4 @@
-//! Requests that came before: a time window, and a memory of ciphertexts.
+//! Detects repeated requests: by a time window, and by remembering the ciphertexts of requests.
 
 use std::collections::{HashSet, VecDeque};
 use std::fmt;
@@ -10,30 +10,30 @@ use sha1::Sha1;
 use crate::callback::encrypt_of;
 use crate::{Query, Reason};
 
-/// WeCom's three attempts, and clocks that differ, fit into this.
+/// The default time window. It is long enough for WeCom's three attempts and for clocks that differ.
 const DEFAULT_WINDOW: Duration = Duration::from_secs(10 * 60);
-/// This many requests are remembered, about 1 MB. It takes 13 requests a second to exceed it within 20 minutes, which is
-/// how long one may pass the time window.
+/// How many requests are remembered by default. They take about 1 MB. Exceeding this within 20 minutes, the longest time
+/// for which one request passes the time window, takes 13 requests a second.
 const DEFAULT_CAPACITY: usize = 16_384;
 
-/// Remembers requests of a time window, to recognise those that are sent again: see
-/// [`Callback::event_once`](crate::Callback::event_once).
+/// A memory of recent requests that detects repeats, for [`Callback::event_once`](crate::Callback::event_once).
 ///
-/// Share one among all requests. It is in memory: another process, or the same one after a restart, knows nothing of it.
+/// Share one among all requests. It is only in memory: other processes do not share it, and a restart clears it.
 ///
-/// A request is known by its ciphertext, which holds 16 random bytes. Timestamp and nonce would not do: WeCom's signature
-/// joins its sorted parts without a mark between them, so the same signature also fits other pairs of timestamp and
-/// nonce. As a timestamp must have ten digits, one other pair is left: the same digits, divided from the other end. Its
-/// timestamp is an accident of the nonce, and rarely near the time here.
+/// Requests are identified by their ciphertext, which contains 16 random bytes. The timestamp and the nonce would not be
+/// enough: WeCom's signature covers its sorted parts without a separator, so the same signature is valid for other pairs
+/// of timestamp and nonce. As a timestamp must have ten digits, there is one other valid pair: the joined text, split ten
+/// digits from its other end. The timestamp of that pair comes from the nonce, and is rarely inside the time window.
 ///
-/// Only requests with the right signature get here, so forged ones do not fill it. When it is full it forgets the oldest.
+/// Only requests with a valid signature are remembered, so forged ones cannot fill the memory. When it is full, the oldest
+/// request is forgotten.
 pub struct Replays {
     window: Duration,
     capacity: usize,
     seen: Mutex<Seen>,
 }
 
-/// The digests of ciphertexts, the oldest first.
+/// The digests of ciphertexts. `in_order` has the oldest first.
 #[derive(Default)]
 struct Seen {
     known: HashSet<Digest>,
@@ -43,24 +43,25 @@ struct Seen {
 type Digest = [u8; 20];
 
 impl Default for Replays {
-    /// A window of 10 minutes, and 16,384 requests.
+    /// Creates a memory with a time window of 10 minutes and 16,384 requests.
     fn default() -> Self {
         Self::new(DEFAULT_WINDOW, DEFAULT_CAPACITY)
     }
 }
 
 impl Replays {
-    /// Refuses requests whose timestamp is more than `window` before or after the time here, and remembers `capacity`
-    /// requests, at least one. Each takes about 60 bytes.
+    /// Creates a memory that refuses requests whose timestamp differs from the time of this machine by more than `window`,
+    /// and that remembers `capacity` requests, at least one. Each takes about 60 bytes.
     ///
-    /// WeCom tries three times, and nobody says how long it waits in between: leave a few minutes.
+    /// WeCom tries three times, and does not document how long it waits in between, so `window` should be a few minutes.
     pub fn new(window: Duration, capacity: usize) -> Self {
         Self { window, capacity: capacity.max(1), seen: Mutex::default() }
     }
 
-    /// Forgets a request, so that its next attempt counts as the first: for one that you answer with an error after all.
+    /// Forgets a request. Call it if you answer the request with an error, so that WeCom's next attempt does not count as a
+    /// repeat.
     ///
-    /// `body` is the body as it came. Does nothing if the request is not known.
+    /// `body` is the unchanged body of the request. Does nothing if the request is not remembered.
     pub fn forget(&self, body: &[u8]) {
         if let Ok(encrypt) = encrypt_of(body) {
             let (mut seen, digest) = (self.lock(), digest(&encrypt));
@@ -70,12 +71,12 @@ impl Replays {
         }
     }
 
-    /// How many requests are remembered.
+    /// Returns the number of remembered requests.
     pub fn len(&self) -> usize {
         self.lock().known.len()
     }
 
-    /// Whether nothing is remembered.
+    /// Returns whether no request is remembered.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -86,9 +87,10 @@ impl Replays {
         if seconds > self.window.as_secs() { Err(Reason::OutsideTimeWindow { seconds }) } else { Ok(()) }
     }
 
-    /// Remembers a request whose signature and timestamp are right. Returns whether it came for the first time.
+    /// Remembers a request whose signature and timestamp are valid. Returns whether it arrived for the first time.
     ///
-    /// Nothing is forgotten because time has passed: the other pair of the same digits may lie in the future.
+    /// Requests are not forgotten when their time window has passed, because the other valid pair of timestamp and nonce
+    /// (see [`Replays`]) may have a timestamp in the future.
     pub(crate) fn is_first(&self, encrypt: &str) -> bool {
         let mut seen = self.lock();
         let digest = digest(encrypt);
@@ -109,14 +111,14 @@ impl Replays {
     }
 }
 
-/// Without what was remembered.
+/// Omits the remembered requests.
 impl fmt::Debug for Replays {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Replays").field("window", &self.window).field("len", &self.len()).finish_non_exhaustive()
     }
 }
 
-/// Ten digits always fit.
+/// Returns the timestamp of the query. Its ten digits always fit into a `u64`.
 fn timestamp(query: &Query) -> u64 {
     query.timestamp().parse().unwrap_or(0)
 }

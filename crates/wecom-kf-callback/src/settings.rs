@@ -1,4 +1,4 @@
-//! The three settings of the console: their forms, and the mistakes that pasting makes.
+//! Checks of the three settings: `Token`, `EncodingAESKey` and receiver id, and of mistakes made in pasting them.
 
 use base64::Engine as _;
 use base64::alphabet;
@@ -7,12 +7,12 @@ use wecom_kf_text::{Flaw, checked};
 
 use crate::frame::Key;
 
-/// The console takes no longer `Token`.
+/// The admin console accepts no longer `Token`.
 const MAX_TOKEN: usize = 32;
 const KEY_LENGTH: usize = 43;
 
-/// The console makes 43 random characters, 258 bits for a key of 256. The two bits too many are zero in one key of four
-/// only, and a decoder that insists on zeros refuses the other three.
+/// The admin console creates 43 random characters: 258 bits for a key of 256. The two extra bits are zero in only one of
+/// four keys, and a decoder that requires zeros would refuse the other three.
 const KEY_ENCODING: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new()
@@ -20,42 +20,44 @@ const KEY_ENCODING: GeneralPurpose = GeneralPurpose::new(
         .with_decode_padding_mode(DecodePaddingMode::RequireNone),
 );
 
-/// Why a [`Callback`](crate::Callback) cannot be made of these settings. It never shows what they are.
+/// An invalid setting of a [`Callback`](crate::Callback). It never shows the value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SettingsError {
-    /// A setting has white space or an invisible character in it, or quotes around it.
+    /// A setting contains white space or an invisible character, or has quotes around it.
     #[error("{setting}: {flaw}")]
     #[non_exhaustive]
     Character {
-        /// Its name in the console; `receiver id` has none there.
+        /// The name of the setting in the admin console, or `receiver id`.
         setting: &'static str,
-        /// The character and its place.
+        /// The character and its position.
         flaw: Flaw,
     },
 
     /// The `Token` is empty or too long.
-    #[error("Token has {actual} characters: the console's has 1 to {MAX_TOKEN}")]
+    #[error("Token has {actual} characters: the one in the admin console has 1 to {MAX_TOKEN}")]
     #[non_exhaustive]
     TokenLength {
         /// Its length in characters.
         actual: usize,
     },
 
-    /// The `Token` is not letters and digits.
+    /// The `Token` contains something other than letters and digits.
     #[error("character {position} of Token is neither a letter A-Z, a-z nor a digit")]
     #[non_exhaustive]
     TokenAlphabet {
-        /// The first such character, counted from 1.
+        /// The position of the first such character, counted from 1.
         position: usize,
     },
 
-    /// The `EncodingAESKey` ends in `=`, which only some libraries want.
-    #[error("EncodingAESKey has 44 characters with '=' at the end: leave the '=' out, the console's has {KEY_LENGTH}")]
+    /// The `EncodingAESKey` ends in `=`, which only some libraries need.
+    #[error(
+        "EncodingAESKey has 44 characters and ends in '=': remove the '=', the one in the admin console has {KEY_LENGTH}"
+    )]
     KeyPadded,
 
     /// The `EncodingAESKey` is too short or too long.
-    #[error("EncodingAESKey has {actual} characters: the console's has {KEY_LENGTH}")]
+    #[error("EncodingAESKey has {actual} characters: the one in the admin console has {KEY_LENGTH}")]
     #[non_exhaustive]
     KeyLength {
         /// Its length in characters.
@@ -66,13 +68,13 @@ pub enum SettingsError {
     #[error("character {position} of EncodingAESKey is none of A-Z, a-z, 0-9, '+' and '/'")]
     #[non_exhaustive]
     KeyAlphabet {
-        /// The first such character, counted from 1.
+        /// The position of the first such character, counted from 1.
         position: usize,
     },
 }
 
 impl SettingsError {
-    /// What is wrong and what to do, in Chinese.
+    /// Describes the problem and the remedy in Chinese.
     pub fn zh(&self) -> String {
         match self {
             Self::Character { setting, flaw } => {
@@ -90,25 +92,25 @@ impl SettingsError {
     }
 }
 
-/// Checks a `Token` by itself, as [`Callback::new`](crate::Callback::new) does.
+/// Checks a `Token` in the same way as [`Callback::new`](crate::Callback::new).
 ///
 /// # Errors
 ///
-/// Says what is wrong with it and does not show it.
+/// The `Token` is invalid. The error does not show it.
 pub fn check_token(token: &str) -> Result<(), SettingsError> {
     self::token(token).map(drop)
 }
 
-/// Checks an `EncodingAESKey` by itself, as [`Callback::new`](crate::Callback::new) does.
+/// Checks an `EncodingAESKey` in the same way as [`Callback::new`](crate::Callback::new).
 ///
 /// # Errors
 ///
-/// Says what is wrong with it and does not show it.
+/// The key is invalid. The error does not show it.
 pub fn check_encoding_aes_key(encoding_aes_key: &str) -> Result<(), SettingsError> {
     parse_key(encoding_aes_key).map(drop)
 }
 
-/// The `Token`, trimmed.
+/// Returns the trimmed and checked `Token`.
 pub(crate) fn token(token: &str) -> Result<&str, SettingsError> {
     let token = pasted("Token", token)?;
     if let Some(position) = position(token, |char| !char.is_ascii_alphanumeric()) {
@@ -137,12 +139,12 @@ pub(crate) fn parse_key(encoding_aes_key: &str) -> Result<Key, SettingsError> {
     let mut key = Key::default();
     match KEY_ENCODING.decode_slice(encoding_aes_key, &mut key) {
         Ok(length) if length == key.len() => Ok(key),
-        // Not reached: 43 characters of the alphabet are 32 bytes.
+        // Unreachable: 43 characters of this alphabet always decode to 32 bytes.
         _ => Err(SettingsError::KeyLength { actual }),
     }
 }
 
-/// The receiver id, trimmed. Any text may be one, the empty one too.
+/// Returns the trimmed and checked receiver id. It may have any form, and may be empty.
 pub(crate) fn receiver_id(receiver_id: &str) -> Result<&str, SettingsError> {
     pasted(RECEIVER_ID, receiver_id)
 }

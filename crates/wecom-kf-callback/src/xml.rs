@@ -1,30 +1,30 @@
-//! The little of XML that WeCom sends: one root, its children, their text. No DTD, no entities but the five predefined
-//! ones and character references, no recursion.
+//! A reader of the subset of XML that WeCom sends: a root, its children, and their text. It refuses a DTD and all entities
+//! except the five predefined ones and character references, and it does not recurse.
 
 use quick_xml::Reader;
 use quick_xml::escape::resolve_xml_entity;
 use quick_xml::events::{BytesRef, Event};
 
-/// The deepest nesting that is read, the root included. Events of customer service have two levels, messages of apps a
-/// few more.
-// It also bounds what the reader remembers of open elements.
+/// The limit of nested elements, including the root. Events of customer service have two levels, messages of apps a few
+/// more.
+// It also limits the memory for the names of open elements.
 pub const MAX_DEPTH: usize = 32;
 
-/// The longest name of an element, in bytes; WeCom's have some 20. The reader keeps names, and copies one that is not
-/// closed.
+/// The length limit of an element's name, in bytes; WeCom's have about 20. It limits memory, because the reader stores the
+/// names of open elements and copies the name of one that is not closed.
 const MAX_NAME: usize = 1024;
 
-/// Why a text is refused as XML. It shows nothing of the text.
+/// The reason why a text is refused as XML. It contains no part of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum XmlProblem {
     /// It is not UTF-8.
     #[error("not UTF-8")]
     NotUtf8,
-    /// It is not well-formed: not XML at all, cut off, more than one root, text outside of it.
+    /// It is not well-formed: it is not XML at all, is incomplete, has more than one root, or has text outside the root.
     #[error("not well-formed")]
     Malformed,
-    /// It has a DTD, where entity bombs are.
+    /// It has a DTD, which could define entities that expand to huge texts.
     #[error("it has a DTD")]
     Dtd,
     /// It has an entity other than the five predefined ones and references to characters.
@@ -47,8 +47,9 @@ impl XmlProblem {
     }
 }
 
-/// Reads the children of the root that are `wanted`, in the order they come, with their text: `None` if they hold other
-/// elements. The whole document is read, so that what is behind the last of them counts too.
+/// Calls `found` with the name and the text of each `wanted` child of the root, in document order. The text is `None` if
+/// the child contains other elements. The document is always read to its end, so that errors behind the last child are
+/// detected.
 pub(crate) fn children(
     xml: &str,
     wanted: &[&'static str],
@@ -82,7 +83,7 @@ fn resolve(reference: &BytesRef<'_>) -> Result<char, XmlProblem> {
     }
 }
 
-/// Whether a text may be XML: every XML document begins with `<`, after a byte order mark and white space at most.
+/// Returns whether a text may be XML. Every XML document begins with `<`, except for a byte order mark and white space.
 pub(crate) fn may_be_xml(text: &str) -> bool {
     text.trim_start_matches(|character: char| character == '\u{feff}' || character.is_whitespace()).starts_with('<')
 }
@@ -91,12 +92,12 @@ fn is_white_space(text: &str) -> bool {
     text.bytes().all(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))
 }
 
-/// Where the reader is.
+/// The position of the reader in the document.
 #[derive(Default)]
 struct Walk {
     depth: usize,
     had_root: bool,
-    /// The wanted child it is in.
+    /// The wanted child that the reader is in.
     child: Option<Child>,
 }
 
@@ -129,9 +130,9 @@ impl Walk {
         Ok(())
     }
 
-    /// Hands on the wanted child, if it ends here.
+    /// Passes the wanted child to `found`, if it ends here.
     fn close(&mut self, found: &mut impl FnMut(&'static str, Option<String>)) {
-        // The reader refuses an end without a beginning.
+        // The reader refuses an end tag without a start tag, so this never saturates.
         self.depth = self.depth.saturating_sub(1);
         if self.depth == 1
             && let Some(child) = self.child.take()
@@ -140,7 +141,7 @@ impl Walk {
         }
     }
 
-    /// White space around CDATA does not belong to the text; without CDATA it does.
+    /// Adds text to the wanted child. White space around CDATA is ignored; without CDATA it is part of the text.
     fn text(&mut self, text: &str) -> Result<(), XmlProblem> {
         if self.depth == 0 && !is_white_space(text) {
             return Err(XmlProblem::Malformed);

@@ -1,21 +1,21 @@
-//! The OpenAPI document as JSON.
+//! The OpenAPI document as JSON (feature `document`).
 //!
-//! Its request schemas are strict: they refuse what they do not name, as `additionalProperties: false` says. Its reply
-//! schemas say what the platform documents.
+//! Its request schemas are strict: they refuse unknown properties (`additionalProperties: false`). Its reply schemas
+//! describe what WeCom documents.
 
 use serde_json::{Value, json};
 
 use crate::Operation;
 
-/// The document. Its first member, `x-generated`, says what it was made from.
+/// The text of the document. Its first member, `x-generated`, names the files from which it was generated.
 pub const JSON: &str = include_str!("generated/document.json");
 
-/// The document, parsed.
+/// Parses the document.
 pub fn parsed() -> Value {
     serde_json::from_str(JSON).expect("the generator wrote this JSON")
 }
 
-/// A self-contained JSON Schema of the body of `operation`, if it takes one.
+/// Returns a self-contained JSON Schema for the request body of `operation`, or `None` if the operation has no body.
 pub fn request_schema(operation: Operation) -> Option<Value> {
     let document = parsed();
     let method = operation.method.to_ascii_lowercase();

@@ -4,10 +4,10 @@ use std::fmt;
 
 use crate::generated::TABLE;
 
-/// A WeCom `errcode`: what a reply says happened, since every reply has HTTP status 200.
+/// An `errcode` of WeCom, which tells the outcome of a call. (The HTTP status is always 200.)
 ///
-/// Open: WeCom adds codes without notice, and a code nobody here has heard of is a value like any other. The known
-/// ones are constants, with their meaning and remedy.
+/// The known codes are constants and have a class, a meaning and a remedy. WeCom adds codes without notice, so any other
+/// number is a valid value, too.
 ///
 /// ```
 /// use wecom_kf_raw::{Class, ErrCode, Lang};
@@ -20,29 +20,30 @@ use crate::generated::TABLE;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ErrCode(pub i32);
 
-/// What a caller does about an [`ErrCode`].
+/// The class of an [`ErrCode`], which tells what a caller should do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Class {
     /// Success.
     Ok,
-    /// The access token is no good: drop it, fetch a new one, repeat the call once.
+    /// The access token is invalid: drop it, fetch a new one, and repeat the call once.
     Token,
-    /// WeCom is busy: repeat with backoff, at most three times, if the call may be repeated at all.
+    /// WeCom is busy: repeat the call with back-off, at most three times, if it may be repeated at all.
     Busy,
-    /// Too many calls: back off for seconds ([`ErrCode::CONCURRENCY_LIMIT_EXCEEDED`]) or a minute and more.
+    /// There were too many calls: wait some seconds after [`ErrCode::CONCURRENCY_LIMIT_EXCEEDED`], and a minute or more after
+    /// the others.
     RateLimited,
-    /// A setting in the console or a right is missing: no retry helps.
+    /// A permission or a setting in the admin console is missing. A retry does not help.
     Permission,
-    /// The caller's mistake: no retry helps.
+    /// The caller made a mistake. A retry does not help.
     InvalidParam,
-    /// The thing does not exist, or does no longer.
+    /// The object does not exist, or does not exist any more.
     NotFound,
-    /// A business limit is reached; a customer's message or an upgrade lifts it.
+    /// A business limit is reached. A message from the customer or an upgrade of the corp removes it.
     Quota,
-    /// The session, the code or the window is no longer right: read the state anew, then decide.
+    /// The session, the code or the time window has changed or expired: read the state again, then decide.
     StateConflict,
-    /// Not a code that is known: report it.
+    /// The code is unknown: report it.
     Unknown,
 }
 
@@ -67,7 +68,7 @@ pub(crate) struct Row {
     pub(crate) at: &'static [At],
 }
 
-/// What differs at one operation.
+/// The class, the meaning and the remedy of a code at one operation, where they differ.
 pub(crate) struct At {
     pub(crate) operation: &'static str,
     pub(crate) class: Class,
@@ -95,60 +96,61 @@ const UNKNOWN_REMEDY: Text = Text {
 };
 
 impl ErrCode {
-    /// All codes that are known, in ascending order.
+    /// Returns all known codes in ascending order.
     pub fn all() -> impl Iterator<Item = Self> {
         TABLE.iter().map(|row| Self(row.code))
     }
 
-    /// Whether it says success.
+    /// Returns whether the code means success.
     pub fn is_ok(self) -> bool {
         self == Self::OK
     }
 
-    /// The name of its constant, if it is known.
+    /// Returns the name of the constant, if the code is known.
     pub fn name(self) -> Option<&'static str> {
         self.row().map(|row| row.name)
     }
 
-    /// What to do about it, where that does not depend on the operation.
+    /// Returns the class of the code at most operations. [`class_at`](Self::class_at) is exact.
     pub fn class(self) -> Class {
         self.row().map_or(Class::Unknown, |row| row.class)
     }
 
-    /// What to do about it when `operation` (such as `gettoken`) answered it.
+    /// Returns the class of the code at `operation`, such as `gettoken`.
     pub fn class_at(self, operation: &str) -> Class {
         self.at(operation).map_or_else(|| self.class(), |at| at.class)
     }
 
-    /// What it means; empty for a code that is not known.
+    /// Returns the meaning of the code. It is empty for an unknown code.
     pub fn meaning(self, lang: Lang) -> &'static str {
         self.row().map_or("", |row| row.meaning.lang(lang))
     }
 
-    /// What it means when `operation` answered it; empty for a code that is not known.
+    /// Returns the meaning of the code at `operation`. It is empty for an unknown code.
     pub fn meaning_at(self, operation: &str, lang: Lang) -> &'static str {
         self.at(operation).map_or_else(|| self.meaning(lang), |at| at.meaning.lang(lang))
     }
 
-    /// What the person on call should do.
+    /// Returns the remedy: what the person on call should do.
     pub fn remedy(self, lang: Lang) -> &'static str {
         self.row().map_or(&UNKNOWN_REMEDY, |row| &row.remedy).lang(lang)
     }
 
-    /// What the person on call should do when `operation` answered it.
+    /// Returns the remedy for the code at `operation`.
     pub fn remedy_at(self, operation: &str, lang: Lang) -> &'static str {
         self.at(operation).map_or_else(|| self.remedy(lang), |at| at.remedy.lang(lang))
     }
 
-    /// The operations it is known to occur at; empty if at any, or if it is not known.
+    /// Returns the operations at which the code is known to occur. It is empty if the code occurs at any operation, or if it
+    /// is unknown.
     pub fn operations(self) -> &'static [&'static str] {
         self.row().map_or(&[], |row| row.operations)
     }
 
-    /// Whether a fresh access token may end it, although the class is not [`Class::Token`].
+    /// Returns whether a new access token may help, although the class is not [`Class::Token`].
     ///
-    /// WeCom answers such a code also to a token that was issued before a change in the admin console: fetch a new
-    /// token and repeat the call, once. If the code stays, its [`remedy`](Self::remedy) says what else can be wrong.
+    /// WeCom may return such a code because the token was issued before a change in the admin console. Fetch a new token and
+    /// repeat the call once. If the code stays, its [`remedy`](Self::remedy) names the other causes.
     pub fn may_come_from_stale_token(self) -> bool {
         self.row().is_some_and(|row| row.stale_token)
     }
@@ -163,7 +165,7 @@ impl ErrCode {
 }
 
 impl From<i64> for ErrCode {
-    /// WeCom documents 32 bits; a number beyond them becomes the nearest, which no table knows.
+    /// Converts a number. WeCom documents 32 bits; a number outside them becomes the nearest one, which is not a known code.
     fn from(code: i64) -> Self {
         Self(i32::try_from(code).unwrap_or(if code < 0 { i32::MIN } else { i32::MAX }))
     }
@@ -196,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn class_and_remedy_depend_on_the_operation_where_the_table_says_so() {
+    fn class_and_remedy_may_depend_on_the_operation() {
         let code = ErrCode::INVALID_CREDENTIAL;
         assert_eq!(
             (code.class(), code.class_at("gettoken"), code.class_at("send_msg")),
@@ -213,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn every_code_says_what_it_means_and_what_to_do_in_two_languages() {
+    fn every_code_has_a_meaning_and_a_remedy_in_two_languages() {
         assert!(ErrCode::all().count() > 100);
         for code in ErrCode::all() {
             let (en, zh) = (code.remedy(Lang::En), code.remedy(Lang::Zh));

@@ -1,66 +1,66 @@
-//! Why a call has no reply, without any URL, token, secret or body.
+//! The error of a call without a usable reply. It contains no URL, token, secret or body.
 
 use std::fmt;
 use std::io;
 
 use reqwest::StatusCode;
 
-/// Why there is no reply. It holds and prints no URL, no token, no secret and no body.
+/// The reason why a call has no usable reply. It never contains or prints a URL, a token, a secret or a body.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The base URL cannot be used. The text says what is wrong with it.
+    /// The base URL is invalid. The text says why.
     #[error("the base URL {0}")]
     BaseUrl(&'static str),
     /// The request could not be built, so nothing was sent. The text says why.
     #[error("the request cannot be built: {0}")]
     InvalidRequest(&'static str),
-    /// The reply did not arrive, or not whole.
+    /// The reply did not arrive, or was incomplete.
     #[error("no reply")]
     Transport(#[source] TransportError),
-    /// The file to be sent could not be read, so nothing was sent.
-    #[error("the file to be sent could not be read")]
+    /// The file to upload could not be read, so nothing was sent.
+    #[error("the file to upload could not be read")]
     Unreadable(#[source] io::Error),
-    /// An HTTP status other than 200. WeCom itself refuses with 200, so this came from something in between, or the
-    /// base URL is not WeCom's.
+    /// The HTTP status is not 200. WeCom also refuses calls with 200, so the reply came from a proxy in between, or the base
+    /// URL is not WeCom's.
     #[error("HTTP status {}", .0.as_u16())]
     Status(StatusCode),
     /// The reply is longer than the limit, and was not read to its end.
-    #[error("the reply has more than {limit} bytes, the limit")]
+    #[error("the reply is longer than the limit of {limit} bytes")]
     #[non_exhaustive]
     TooLong {
         /// The limit, in bytes.
         limit: u64,
     },
-    /// The body is not the JSON object it should be.
+    /// The body is not a JSON object of the expected shape.
     #[error(
         "the reply is {kind} ({length} bytes), not what the API documents: {problem} at line {line} column {column}"
     )]
     Undecodable {
         /// What the body looks like.
         kind: BodyKind,
-        /// Its length in bytes.
+        /// The length of the body in bytes.
         length: usize,
-        /// What is wrong: `bad syntax`, `a wrong type`, `an early end`.
+        /// The problem: `bad syntax`, `a wrong type` or `an early end`.
         problem: &'static str,
-        /// Where, by line.
+        /// The line of the problem.
         line: usize,
-        /// Where, by column.
+        /// The column of the problem.
         column: usize,
     },
 }
 
-/// What a body that cannot be decoded looks like.
+/// The kind of a body that cannot be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum BodyKind {
-    /// Nothing at all.
+    /// The body is empty.
     Empty,
-    /// An HTML or XML page, as proxies and gateways send.
+    /// An HTML or XML page, which proxies and gateways send.
     Html,
-    /// JSON of another shape.
+    /// JSON of an unexpected shape.
     Json,
-    /// Anything else, JSON that breaks off included.
+    /// Anything else, including incomplete JSON.
     Other,
 }
 
@@ -76,16 +76,16 @@ impl fmt::Display for BodyKind {
 }
 
 impl Error {
-    /// The `problem` of a body that broke off.
+    /// The `problem` of an incomplete body.
     pub const BROKE_OFF: &str = "an early end";
 
-    /// That a reply is longer than `limit` bytes.
+    /// Creates the error for a reply that is longer than `limit` bytes.
     pub fn too_long(limit: u64) -> Self {
         Self::TooLong { limit }
     }
 
-    /// That `body` cannot be decoded. serde's own message quotes what it met, which may be a token or a customer's
-    /// words; kind and place say enough.
+    /// Creates the error for a `body` that cannot be decoded. It contains the kind and the position of the problem, but not
+    /// serde's message, which quotes the body and might reveal a token or a customer's text.
     pub fn undecodable(body: &[u8], error: &serde_json::Error) -> Self {
         use serde_json::error::Category;
         let (problem, is_json) = match error.classify() {
@@ -109,7 +109,7 @@ impl From<reqwest::Error> for Error {
     }
 }
 
-/// What the HTTP client says, without the URL: token and secret are in its query.
+/// The error of the HTTP client without the URL, whose query contains the token or the secret.
 pub struct TransportError(reqwest::Error);
 
 impl TransportError {
@@ -117,17 +117,17 @@ impl TransportError {
         Self(error.without_url())
     }
 
-    /// No connection came about, so the request surely did not leave.
+    /// Returns whether no connection could be established, so that the request was certainly not sent.
     pub fn is_connect(&self) -> bool {
         self.0.is_connect()
     }
 
-    /// The time-out of the HTTP client passed.
+    /// Returns whether a time-out of the HTTP client expired.
     pub fn is_timeout(&self) -> bool {
         self.0.is_timeout()
     }
 
-    /// The request could not even be made, so it surely did not leave.
+    /// Returns whether the request could not be built, so that it was certainly not sent.
     pub fn is_builder(&self) -> bool {
         self.0.is_builder()
     }

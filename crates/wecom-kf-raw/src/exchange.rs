@@ -20,8 +20,8 @@ impl Client {
 
     /// Sends `request` and collects the body of the reply.
     ///
-    /// The same code for every operation, compiled once. On the heap, because every function that waits for it would
-    /// otherwise copy its state.
+    /// It is not generic, so that it is compiled once for all operations. Its future is boxed, because otherwise the future
+    /// of each caller would contain a copy of its state.
     fn fetch(&self, mut request: Request) -> Pin<Box<dyn Future<Output = Result<Bytes, Error>> + Send + '_>> {
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
         if self.timeout.is_some() && request.timeout().is_none() {
@@ -30,7 +30,8 @@ impl Client {
         Box::pin(async move {
             let response = self.http.execute(request).await?;
             if response.status() != StatusCode::OK {
-                // A response prints its URL and its headers, a Location with our query among them.
+                // Only the status is kept: the response would print its URL and its headers, and a `Location` may contain
+                // our query.
                 return Err(Error::Status(response.status()));
             }
             body_of(response, self.reply_limit).await
@@ -38,17 +39,17 @@ impl Client {
     }
 }
 
-/// The longest JSON reply that is read unless the client says otherwise, in bytes. WeCom's longest, a page of 1,000
-/// messages of 2 KiB with some JSON around each, has about 4 MiB.
+/// The default size limit of a JSON reply, in bytes. WeCom's longest reply, a page of 1,000 messages of 2 KiB with some JSON
+/// around each, has about 4 MiB.
 pub const REPLY_LIMIT: usize = 32 * 1024 * 1024;
 
-/// Collects a body chunk by chunk and gives up as soon as it has more than `limit` bytes, or says that it will have.
+/// Collects a body chunk by chunk. Fails as soon as it has, or announces, more than `limit` bytes.
 async fn body_of(mut response: Response, limit: usize) -> Result<Bytes, Error> {
     let too_long = || Error::TooLong { limit: limit as u64 };
     if response.content_length().is_some_and(|length| length > limit as u64) {
         return Err(too_long());
     }
-    // Most replies come in one chunk, which is then not copied.
+    // Most replies arrive in one chunk, which is returned without a copy.
     let first = response.chunk().await?.unwrap_or_default();
     let Some(second) = response.chunk().await? else {
         return if first.len() <= limit { Ok(first) } else { Err(too_long()) };
@@ -65,8 +66,8 @@ async fn body_of(mut response: Response, limit: usize) -> Result<Bytes, Error> {
     Ok(body.freeze())
 }
 
-/// How generated replies decode: as they are, or else mended, so that an errmsg cut in the middle of a character does
-/// not cost the errcode.
+/// Decodes the reply of a generated operation. If that fails, the body is repaired and decoded again, so that an errmsg
+/// that was cut in the middle of a character does not hide the errcode.
 pub(crate) fn decode<T: Reply + DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
     reply(body).or_else(|error| match mended(body) {
         Some(text) => reply(text.as_bytes()).map_err(|_| error),
@@ -78,15 +79,15 @@ fn reply<T: Reply + DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
     object(body).or_else(|error| refusal_in(body).ok_or_else(|| Error::undecodable(body, &error)))
 }
 
-/// The refusal in a body that cannot be decoded otherwise. What came with it may have any shape: the errcode is what
-/// counts.
+/// Returns the refusal in a body that cannot be decoded as a reply, if its errcode is not 0. The other members may have any
+/// shape.
 #[doc(hidden)]
 pub fn refusal_in<T: Reply>(body: &[u8]) -> Option<T> {
     let ErrorModel { errcode, errmsg, .. } = object(body).ok()?;
     (errcode != 0).then(|| T::refusal(errcode, errmsg))
 }
 
-/// A struct also decodes from an array, and one whose fields are all optional from an empty one: not here.
+/// Decodes a struct from a JSON object only. serde would also accept an array, even an empty one if all fields are optional.
 fn object<T: DeserializeOwned>(body: &[u8]) -> serde_json::Result<T> {
     match body.trim_ascii_start().first() {
         Some(b'[') => Err(match serde_json::from_slice::<Map<String, Value>>(body) {

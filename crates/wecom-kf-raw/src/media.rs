@@ -1,6 +1,7 @@
-//! Files, up and down: the operations the generator cannot make.
+//! Upload and download of files. These operations are written by hand, because the generator supports neither multipart
+//! requests nor replies of bytes.
 //!
-//! Their request values are among the others, in [`op`]: [`op::MediaUpload`], [`op::MediaUploadimg`], [`op::MediaGet`].
+//! Their requests are in [`op`] like all others: [`op::MediaUpload`], [`op::MediaUploadimg`], [`op::MediaGet`].
 
 mod download;
 mod upload;
@@ -18,37 +19,38 @@ use crate::client::Parameters;
 use crate::request::{Operation, Repeat, Request};
 use crate::{AccessToken, Client, Error, op, types};
 
-/// What is left of the time limits of the HTTP client: files take their time, and who calls says how much.
+/// The time limit of a file transfer in the HTTP client. It replaces the usual limit, which would be too short for large
+/// files; the caller sets the real one.
 const NO_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Upload a temporary file.
+/// A request to upload a temporary file.
 ///
 /// `POST /cgi-bin/media/upload`. [Official page](https://developer.work.weixin.qq.com/document/path/90253)
 #[derive(Debug)]
 pub struct MediaUpload {
-    /// image, voice, video or file.
+    /// The type: `image`, `voice`, `video` or `file`.
     pub type_: String,
     /// The file.
     pub media: Upload,
 }
 
-/// Upload a picture and get a permanent URL of it.
+/// A request to upload an image and get a permanent URL for it.
 ///
 /// `POST /cgi-bin/media/uploadimg`. [Official page](https://developer.work.weixin.qq.com/document/path/90256)
 #[derive(Debug)]
 pub struct MediaUploadimg {
-    /// The picture.
+    /// The image.
     pub media: Upload,
 }
 
-/// Fetch a temporary file.
+/// A request to download a temporary file.
 ///
 /// `GET /cgi-bin/media/get`. [Official page](https://developer.work.weixin.qq.com/document/path/90254)
 #[derive(Clone, Debug, Default)]
 pub struct MediaGet {
-    /// Id of the file, good for 3 days.
+    /// The id of the file, valid for 3 days.
     pub media_id: String,
-    /// The part of it to fetch; the whole if None.
+    /// The part of the file to download; `None` for the whole file.
     pub range: Option<Range>,
 }
 
@@ -116,7 +118,7 @@ impl Request for MediaGet {
     type Reply = MediaGetResponse;
     const OPERATION: Operation = op::MEDIA_GET;
 
-    /// A reply that holds a [`Download`] has come as far as its first bytes.
+    /// Sends the request. It returns a [`Download`] as soon as the first bytes have arrived.
     async fn send(&self, client: &Client, access_token: &AccessToken) -> Result<Self::Reply, Error> {
         let request = client.file_request(Self::OPERATION, access_token, &[("media_id", &self.media_id)])?;
         let request = match self.range {

@@ -1,4 +1,4 @@
-//! The JSON of one message as it came.
+//! `MessageJson`: the unparsed JSON of one message.
 
 use std::fmt;
 
@@ -7,25 +7,25 @@ use serde_json::value::RawValue;
 
 use crate::types::Message;
 
-/// The JSON of one message, as it came: `sync_msg` answers a list of these, so that one message of an unexpected shape
-/// costs nothing but itself.
+/// The unparsed JSON of one message. `sync_msg` returns a list of these, so that a malformed message does not affect the
+/// others of its page.
 ///
-/// Its Debug shows the length only: a message is a customer's words.
+/// `Debug` shows only the length, because a message contains a customer's text.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct MessageJson(Box<RawValue>);
 
 impl MessageJson {
-    /// The JSON text, byte for byte.
+    /// Returns the JSON as it arrived, byte for byte.
     pub fn get(&self) -> &str {
         self.0.get()
     }
 
-    /// Decodes it. What WeCom adds is passed over, and everything is optional.
+    /// Decodes the message. Unknown fields are ignored, and all fields are optional.
     ///
     /// # Errors
     ///
-    /// It has another shape than any message so far; the page it came with is not concerned.
+    /// A field of the message has an unexpected type. The other messages of the page are not affected.
     pub fn decode(&self) -> serde_json::Result<Message> {
         serde_json::from_str(self.get())
     }

@@ -1,12 +1,12 @@
-//! What may stand in a query or a path: texts, numbers, booleans, optional ones and secrets.
+//! The types that a parameter in a query or a path may have: texts, numbers, booleans, secrets, and optional ones.
 
 use crate::{AccessToken, CorpSecret, SyncToken};
 
-/// A value that a call carries in its query or its path.
+/// A value of a parameter in the query or the path.
 ///
-/// Secrets implement it, too: that is why it is not `Display`.
+/// It is a trait of its own instead of `Display`, because secrets implement it but must not implement `Display`.
 pub(crate) trait Parameter: Sync {
-    /// Hands its text to `sink`; an optional value that is absent does not call it.
+    /// Calls `sink` with the text of the value. An absent optional value does not call it.
     fn write(&self, sink: &mut dyn FnMut(&str));
 }
 

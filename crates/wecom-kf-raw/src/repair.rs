@@ -1,9 +1,9 @@
-//! Mending text that is almost JSON.
+//! Repairs text that is almost JSON: invalid UTF-8, control characters and lone surrogates.
 
 use std::borrow::Cow;
 
-/// `body` as text, without a byte order mark, with what is no UTF-8 replaced; and repaired. None if that changes
-/// nothing.
+/// Converts `body` to text: removes a byte order mark, replaces invalid UTF-8 by U+FFFD, and applies [`repaired`]. Returns
+/// `None` if that changes nothing.
 pub fn mended(body: &[u8]) -> Option<String> {
     let lossy = String::from_utf8_lossy(body);
     let text = lossy.strip_prefix('\u{feff}').unwrap_or(&lossy);
@@ -11,8 +11,8 @@ pub fn mended(body: &[u8]) -> Option<String> {
     (text.as_bytes() != body).then(|| text.into_owned())
 }
 
-/// Replaces what no JSON may hold: raw control characters inside strings, and escaped surrogates without their other
-/// half. Says how many; the text is the same if there are none.
+/// Replaces by U+FFFD what JSON strings must not contain: raw control characters, and escaped surrogates without their other
+/// half. Also returns the number of replacements; if it is 0, the text is unchanged.
 pub fn repaired(text: &str) -> (Cow<'_, str>, usize) {
     let mut mended = String::new();
     let (mut copied, mut replaced, mut in_string) = (0, 0, false);
@@ -26,7 +26,7 @@ pub fn repaired(text: &str) -> (Cow<'_, str>, usize) {
             }
             b'\\' if in_string => match surrogate(&bytes[at..]) {
                 None => {
-                    // The next character is not special, whatever it is.
+                    // The backslash escapes the next character, so skip it.
                     at += 1;
                     0
                 }
@@ -62,7 +62,7 @@ enum Half {
     Low,
 }
 
-/// Which half of a pair the escape at the start of `bytes` is, if it is one.
+/// Returns which half of a surrogate pair the escape at the start of `bytes` is, if it is one.
 fn surrogate(bytes: &[u8]) -> Option<Half> {
     let digits = bytes.strip_prefix(b"\\u")?.get(..4)?;
     match u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()? {
@@ -77,7 +77,7 @@ mod tests {
     use super::repaired;
 
     #[test]
-    fn only_what_no_json_may_hold_is_replaced() {
+    fn only_characters_that_json_forbids_are_replaced() {
         let cases = [
             (r#"{"a":"\ud83d\ude42"}"#, r#"{"a":"\ud83d\ude42"}"#, 0),
             (r#"{"a":"\ud83d"}"#, "{\"a\":\"\u{fffd}\"}", 1),

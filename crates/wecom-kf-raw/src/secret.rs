@@ -1,22 +1,22 @@
-//! Access token, secret and callback token: strings that no `Debug` shows.
+//! The access token, the app's secret and the callback's token: strings that `Debug` hides.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A string that is printed nowhere by accident: its Debug shows three asterisks, and it has no Display.
+/// Declares a string type that cannot be printed by accident: its `Debug` shows asterisks, and it has no `Display`.
 macro_rules! secret {
     ($(#[$docs:meta])* $name:ident) => {
         $(#[$docs])*
         ///
-        /// Its Debug is redacted; [`expose`](Self::expose) is the one way to its text.
-        // Transparent, or the query serialiser refuses it.
+        /// `Debug` hides the text; only [`expose`](Self::expose) returns it.
+        // Without `transparent`, the serialiser of queries would refuse it.
         #[derive(Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[serde(transparent)]
         pub struct $name(String);
 
         impl $name {
-            /// The text itself. Keep it out of logs, errors and URLs you print.
+            /// Returns the text. Keep it out of logs, errors and printed URLs.
             pub fn expose(&self) -> &str {
                 &self.0
             }
@@ -54,7 +54,7 @@ macro_rules! secret {
 }
 
 secret! {
-    /// The access token that `gettoken` answers and every other operation needs.
+    /// An access token, which `gettoken` returns and every other operation needs.
     AccessToken
 }
 
@@ -64,6 +64,6 @@ secret! {
 }
 
 secret! {
-    /// The `Token` of a callback event, which lifts the frequency limit of `sync_msg` for ten minutes.
+    /// The `Token` of a callback, which exempts `sync_msg` from its strict rate limit for ten minutes.
     SyncToken
 }

@@ -1,24 +1,24 @@
-//! The characters that no pasted value may hold, and those that must not surround one, with their names.
+//! The characters that a pasted value must not contain, and the quotes that must not surround it, with their names.
 //!
-//! Invisible are the characters of the Unicode categories Cc, Cf, Zs, Zl and Zp, those that Unicode calls ignorable by
-//! default, noncharacters such as a byte order mark read the wrong way round, and some that are drawn as nothing, or that
-//! stand for what got lost. A test compares the tables with Unicode.
+//! Invisible characters are those of the Unicode categories Cc, Cf, Zs, Zl and Zp, those that Unicode calls ignorable by
+//! default, noncharacters such as a byte order mark with swapped bytes, and some that are drawn as nothing or that replace
+//! lost characters. A test compares the tables with Unicode.
 
-/// Characters of one kind that follow one another.
+/// A range of consecutive characters of the same kind.
 pub(crate) struct Row {
     pub(crate) first: char,
     pub(crate) last: char,
-    /// The name that Unicode gives the character, or the kind of several.
+    /// The Unicode name of the character, or the kind of a range of several.
     pub(crate) en: &'static str,
     pub(crate) zh: &'static str,
 }
 
-/// The row of an invisible character.
+/// Returns the row of an invisible character.
 pub(crate) fn invisible(character: char) -> Option<&'static Row> {
     find(&INVISIBLE, character)
 }
 
-/// The row of a quotation mark.
+/// Returns the row of a quotation mark.
 pub(crate) fn quote(character: char) -> Option<&'static Row> {
     find(&QUOTES, character)
 }

@@ -1,21 +1,21 @@
-//! File names that strangers chose, made safe to write and to show.
+//! Makes file names that strangers chose safe to use and to show.
 
 use crate::is_invisible;
 
-/// What Windows takes for a device, with any ending behind it.
+/// Names that Windows treats as devices, with any extension.
 const DEVICES: [&str; 7] = ["CON", "PRN", "AUX", "NUL", "CLOCK$", "CONIN$", "CONOUT$"];
 
-/// What Windows takes for a device with a digit behind it.
+/// Names that Windows treats as devices when a digit follows.
 const NUMBERED_DEVICES: [&str; 2] = ["COM", "LPT"];
 
-/// Digits of numbered devices. Windows takes superscripts for digits.
+/// The digits of numbered devices. Windows also accepts superscript digits.
 const DEVICE_DIGITS: &str = "0123456789¹²³";
 
-/// The last part of `name`, as a name that any system takes for a plain file; `None` if nothing is left.
+/// Returns a safe file name made from the last part of `name`, or `None` if nothing is left of it.
 ///
-/// The name leads into no folder, is no hidden file, no option of a command, and no device and no stream of Windows. It
-/// holds no control character, no line separator and no invisible character, so none that changes the direction of
-/// writing. Blanks inside stay.
+/// The result contains no folder. It is not a hidden file, not an option of a command, and neither a device nor a stream
+/// on Windows. It contains no control characters, line separators or invisible characters, and therefore none that change
+/// the direction of writing. Spaces inside the name stay.
 ///
 /// ```
 /// use wecom_kf_text::safe_file_name;
@@ -37,10 +37,10 @@ pub fn safe_file_name(name: &str) -> Option<String> {
     }
 }
 
-/// The character as it may be in a name, if it may.
+/// Returns the character that a safe name contains for `character`, or `None` if it is removed.
 fn allowed(character: char) -> Option<char> {
     match character {
-        // Names a stream of the file on Windows.
+        // On Windows a colon separates the name of a stream.
         ':' => Some('_'),
         ' ' | '\u{3000}' => Some(character),
         '\u{a0}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' => Some(' '),
@@ -49,12 +49,14 @@ fn allowed(character: char) -> Option<char> {
     }
 }
 
-/// Dots hide a file at the beginning of its name, and Windows drops dots and blanks at the end.
+/// Returns whether a character is removed at both ends of a name. A leading dot hides a file, and Windows drops trailing
+/// dots and spaces.
 fn is_edge(character: char) -> bool {
     character == '.' || character.is_whitespace()
 }
 
-/// Commands take what begins with a dash for an option. Some programs turn other dashes into the one of ASCII.
+/// Returns whether a character is a dash. Commands treat a name with a leading dash as an option, and some programs convert
+/// other dashes to the ASCII one.
 fn is_dash(character: char) -> bool {
     matches!(character, '-' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}')
 }

@@ -1,10 +1,11 @@
-//! The rule for values that a person pasted: ids, secrets, tokens, keys, addresses.
+//! The check of values that people copy and paste: ids, secrets, tokens, keys, addresses.
 
 use std::fmt;
 
 use crate::characters::{self, Row};
 
-/// Removes white space and byte order marks around `text`: line ends of files, blanks of tables, what editors add.
+/// Removes white space and byte order marks around `text`, which come from line ends of files, from tables and from
+/// editors.
 ///
 /// ```
 /// assert_eq!(wecom_kf_text::trimmed("\u{feff} ww0\r\n"), "ww0");
@@ -13,14 +14,15 @@ pub fn trimmed(text: &str) -> &str {
     text.trim_matches(|character: char| character.is_whitespace() || character == '\u{feff}')
 }
 
-/// The value in `text`: [`trimmed`], and checked to hold nothing that a person cannot see and to be in no quotes.
+/// Returns the [`trimmed`] value, after checking that it has no white space, no invisible characters and no quotes around
+/// it.
 ///
-/// No value of WeCom has white space, invisible characters or quotation marks, so one of them says that more was copied
-/// than the value. An empty value passes: whether it may be empty is for the caller to say.
+/// No value of WeCom has such characters, so one of them means that something was copied with the value. An empty value
+/// passes: the caller decides whether a value may be empty.
 ///
 /// # Errors
 ///
-/// Names the first such character and where it is; never the value.
+/// The error names the first such character and its position, never the value.
 ///
 /// ```
 /// use wecom_kf_text::checked;
@@ -46,38 +48,39 @@ pub fn checked(text: &str) -> Result<&str, Flaw> {
     Ok(text)
 }
 
-/// Whether `text` is printable ASCII without quotes at its ends, as almost every value is. One look at each byte is a
-/// tenth of the work of the tables.
+/// Returns whether `text` is printable ASCII without quotes at its ends, like almost every value. Checking the bytes takes a
+/// tenth of the time of searching the tables.
 fn is_plain(text: &str) -> bool {
     let bytes = text.as_bytes();
     let is_quoted = [bytes.first(), bytes.last()].into_iter().flatten().any(|end| matches!(end, b'"' | b'\'' | b'`'));
     !is_quoted && bytes.iter().all(u8::is_ascii_graphic)
 }
 
-/// What is wrong with a value. Display says it in English, [`zh`](Self::zh) in Chinese; neither shows the value.
+/// A character that a value must not contain. `Display` describes it in English, [`zh`](Self::zh) in Chinese; neither
+/// shows the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Flaw {
-    /// The character that must not be there.
+    /// The character.
     pub character: char,
-    /// Which one it is of the trimmed value, in characters, counted from 1.
+    /// Its position in the trimmed value, in characters, counted from 1.
     pub position: usize,
-    /// Why it must not be there.
+    /// Why the value must not contain it.
     pub kind: FlawKind,
 }
 
-/// Why a character must not be in a value.
+/// The reason why a value must not contain a character.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FlawKind {
-    /// It is white space, or drawn as nothing.
+    /// It is white space, or it is invisible.
     Invisible,
     /// It is a quotation mark at one end of the value.
     Quote,
 }
 
 impl Flaw {
-    /// What is wrong and what to do, in Chinese.
+    /// Describes the problem and the remedy in Chinese.
     pub fn zh(&self) -> String {
         let (position, code) = (self.position, u32::from(self.character));
         let name = self.row().map(|row| row.zh).unwrap_or_default();

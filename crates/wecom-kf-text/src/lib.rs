@@ -7,10 +7,11 @@ mod flaw;
 pub use file_name::safe_file_name;
 pub use flaw::{Flaw, FlawKind, checked, trimmed};
 
-/// How much of a text from outside is kept, shown or logged, in bytes: WeCom's longest errmsg is far shorter.
+/// The maximum length of a text from outside that is kept, shown or logged, in bytes. WeCom's longest errmsg is far
+/// shorter.
 pub const MAX_OUTSIDE: usize = 2 * 1024;
 
-/// The beginning of `text`, with at most `max_bytes` bytes and no character cut in two.
+/// Returns the beginning of `text`, at most `max_bytes` bytes, without splitting a character.
 ///
 /// ```
 /// assert_eq!(wecom_kf_text::shortened("您好", 4), "您");
@@ -23,8 +24,8 @@ pub fn shortened(text: &str, max_bytes: usize) -> &str {
     &text[..end]
 }
 
-/// Whether a character is drawn as nothing or as white space: white space, control characters, format characters such as
-/// those that change the direction of writing, fillers and variation selectors.
+/// Returns whether a character is invisible: white space, control characters, format characters such as those that change
+/// the direction of writing, fillers and variation selectors.
 pub fn is_invisible(character: char) -> bool {
     characters::invisible(character).is_some()
 }

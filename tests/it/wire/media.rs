@@ -104,7 +104,7 @@ fn answer(status: &str, headers: &str, body: &[u8], length: usize) -> Vec<u8> {
 /// Whether it failed because the reply is longer than the limit, which the error names.
 fn is_too_long<T: std::fmt::Debug>(outcome: Result<T, Error>, expected: u64) -> bool {
     let error = outcome.unwrap_err();
-    let is_named = error.to_string().contains(&format!("more than {expected} bytes, the limit"));
+    let is_named = error.to_string().contains(&format!("longer than the limit of {expected} bytes"));
     is_named
         && !error.is_retryable()
         && matches!(&error, Error::NoAnswer { source, .. } if matches!(**source, raw::Error::TooLong { limit, .. } if limit == expected))
@@ -282,10 +282,7 @@ async fn a_file_that_is_gone_or_a_stream_that_fails_is_an_error_that_says_so() {
     let missing = Upload::from_file("no/such/file.jpg").await.unwrap_err();
     assert!(matches!(missing, Error::File { .. }) && !missing.is_retryable());
     let line = missing.to_string();
-    assert!(
-        line.starts_with("the file to upload cannot be read: ") && line.contains("  do: Check that the path"),
-        "{line}"
-    );
+    assert!(line.starts_with("the file to upload cannot be read: ") && line.contains("  do: Check the path"), "{line}");
     assert!(!line.contains("no/such"));
     let folder = Upload::from_file(std::env::temp_dir()).await.unwrap_err().to_string();
     assert!(folder.contains("it is not a file"), "{folder}");
@@ -297,7 +294,7 @@ async fn a_file_that_is_gone_or_a_stream_that_fails_is_an_error_that_says_so() {
     std::fs::remove_file(&path).unwrap();
     let gone = server.client.media().upload(MediaType::Image, upload).await.unwrap_err();
     assert!(
-        gone.to_string().contains("media_upload got no usable answer: the file to be sent could not be read"),
+        gone.to_string().contains("media_upload got no usable answer: the file to upload could not be read"),
         "{gone}"
     );
     for length in [JPG.len() - 1, JPG.len() + 1] {

@@ -239,7 +239,7 @@ fn another_key_or_token_is_refused() {
     let other_key = Callback::new(TOKEN, KEY.replace('B', "C"), RECEIVER).unwrap();
     let refusal = reason(other_key.decrypt(&query, sealed.body.as_bytes()));
     assert!(matches!(refusal, Reason::Padding | Reason::MessageLength), "{refusal}");
-    assert!(refusal.remedy().starts_with("compare EncodingAESKey with the console's"));
+    assert!(refusal.remedy().starts_with("compare EncodingAESKey with the one in the admin console"));
     let other_token = Callback::new("another", KEY, RECEIVER).unwrap();
     assert!(is_signature(&reason(other_token.decrypt(&query, sealed.body.as_bytes()))));
 }

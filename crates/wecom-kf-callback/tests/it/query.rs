@@ -99,24 +99,24 @@ fn an_echostr_that_a_form_decoder_spoiled_is_told_from_a_wrong_token() {
 
     assert_eq!(refusal(&raw.replace("%2B", " ")), refusal(&raw.replace("%2B", "%20")));
     let spoiled = refusal(&raw.replace("%2B", "%20"));
-    assert_eq!(spoiled.to_string(), "signature differs; echostr has 3 spaces where '+' is usual");
-    assert_eq!(spoiled.remedy(), "hand the raw query to Query::parse: a framework or a proxy decoded '+'");
+    assert_eq!(spoiled.to_string(), "signature differs; echostr has 3 spaces, probably decoded from '+'");
+    assert_eq!(spoiled.remedy(), "pass the raw query to Query::parse: a framework or a proxy decoded '+'");
     assert_eq!(
         spoiled.zh(),
         "签名不符，echostr 有 3 个空格，多半是 '+' 被解码。处理：把原始 query 交给 Query::parse：框架或代理解码了 '+'"
     );
     assert_eq!(
         refusal(&raw.replacen("%2B", "%20", 1)).to_string(),
-        "signature differs; echostr has 1 space where '+' is usual"
+        "signature differs; echostr has 1 space, probably decoded from '+'"
     );
 
     let twice = refusal(&raw.replace('%', "%25"));
     assert!(matches!(twice, Reason::SignatureDiffers { spaces: 0, percents: 3.., .. }), "{twice}");
-    assert_eq!(twice.remedy(), "hand the raw query to Query::parse: a proxy encoded it once more");
+    assert_eq!(twice.remedy(), "pass the raw query to Query::parse: a proxy encoded it a second time");
 
     let foreign = refusal(&raw.replace("nonce=9", "nonce=8"));
     assert_eq!(foreign.to_string(), "signature differs");
-    assert!(foreign.remedy().starts_with("compare Token with the console's"), "{}", foreign.remedy());
+    assert!(foreign.remedy().starts_with("compare Token with the one in the admin console"), "{}", foreign.remedy());
 }
 
 proptest! {

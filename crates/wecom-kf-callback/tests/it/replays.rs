@@ -42,7 +42,7 @@ fn a_request_outside_the_window_is_refused() {
     }
     assert!(replays.is_empty(), "what was refused is remembered");
     let refused = reason(once(&replays, &sealed(SENT, 1), SENT + 601));
-    assert_eq!(refused.to_string(), "timestamp is 601 s away from the time here");
+    assert_eq!(refused.to_string(), "timestamp is 601 s away from the time of this machine");
 }
 
 #[test]

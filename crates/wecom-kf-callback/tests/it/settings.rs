@@ -36,7 +36,7 @@ fn all_64_last_characters_of_a_key_are_fine_and_four_of_them_mean_the_same() {
 fn pasting_mistakes_in_the_key_are_named() {
     assert_eq!(
         refusal(&format!("{KEY}=")),
-        "EncodingAESKey has 44 characters with '=' at the end: leave the '=' out, the console's has 43"
+        "EncodingAESKey has 44 characters and ends in '=': remove the '=', the one in the admin console has 43"
     );
     let cases = [
         (KEY.replacen('g', "\t", 1), "EncodingAESKey: character 3 is U+0009 CHARACTER TABULATION; remove it"),
@@ -49,10 +49,13 @@ fn pasting_mistakes_in_the_key_are_named() {
     for (key, expected) in cases {
         assert_eq!(refusal(&key), expected);
     }
-    assert_eq!(refusal(&KEY[..42]), "EncodingAESKey has 42 characters: the console's has 43");
-    assert_eq!(refusal(&format!("{KEY}A")), "EncodingAESKey has 44 characters: the console's has 43");
-    assert_eq!(refusal(""), "EncodingAESKey has 0 characters: the console's has 43");
-    assert_eq!(refusal(&format!("{KEY}{KEY}")), "EncodingAESKey has 86 characters: the console's has 43");
+    assert_eq!(refusal(&KEY[..42]), "EncodingAESKey has 42 characters: the one in the admin console has 43");
+    assert_eq!(refusal(&format!("{KEY}A")), "EncodingAESKey has 44 characters: the one in the admin console has 43");
+    assert_eq!(refusal(""), "EncodingAESKey has 0 characters: the one in the admin console has 43");
+    assert_eq!(
+        refusal(&format!("{KEY}{KEY}")),
+        "EncodingAESKey has 86 characters: the one in the admin console has 43"
+    );
     assert_eq!(
         refusal(&format!("{}=", &KEY[..42])),
         "character 43 of EncodingAESKey is none of A-Z, a-z, 0-9, '+' and '/'"
@@ -67,8 +70,8 @@ fn pasting_mistakes_in_the_key_are_named() {
 #[test]
 fn mistakes_in_the_token_are_named() {
     let refusal = |token: &str| Callback::new(token, KEY, RECEIVER).unwrap_err().to_string();
-    assert_eq!(refusal(""), "Token has 0 characters: the console's has 1 to 32");
-    assert_eq!(refusal(&"t".repeat(33)), "Token has 33 characters: the console's has 1 to 32");
+    assert_eq!(refusal(""), "Token has 0 characters: the one in the admin console has 1 to 32");
+    assert_eq!(refusal(&"t".repeat(33)), "Token has 33 characters: the one in the admin console has 1 to 32");
     assert_eq!(refusal("to ken"), "Token: character 3 is U+0020 SPACE; remove it");
     assert_eq!(
         refusal("「token」"),

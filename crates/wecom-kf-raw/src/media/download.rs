@@ -1,4 +1,4 @@
-//! The reply of `media_get`: a stream of bytes, or a refusal.
+//! The reply of `media_get`: how a file is told from a refusal, and the stream of a file's bytes.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -17,24 +17,24 @@ use crate::exchange::refusal_in;
 use crate::repair::mended;
 use crate::request::Reply;
 
-/// A refusal is shorter: code, words, a hint, an address and a link.
+/// The length limit of a refusal, in bytes. It contains a code, a message, a hint, an address and a link, which are shorter.
 const LONGEST_REFUSAL: usize = 16 * 1024;
 
-/// The most bytes of a download unless somebody says otherwise. WeCom's files have at most 20 MiB where they are
-/// uploaded by API; what customers send may be larger, by how much is not documented.
+/// The default size limit of a download, in bytes. Files that were uploaded through the API have at most 20 MiB. Files from
+/// customers may be larger; WeCom does not document their limit.
 pub const DOWNLOAD_LIMIT: u64 = 1024 * 1024 * 1024;
 
-/// A part of a file, in bytes.
+/// A range of bytes of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Range {
     /// The first byte.
     pub first: u64,
-    /// The last byte, included; to the end if None.
+    /// The last byte, inclusive. `None` means the end of the file.
     pub last: Option<u64>,
 }
 
 impl fmt::Display for Range {
-    /// As the header `Range` has it. WeCom's table of headers leaves out the "=", its sample has it.
+    /// Formats the value of the header `Range`. WeCom's table of headers omits the "=", but its sample has it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.last {
             Some(last) => write!(f, "bytes={}-{last}", self.first),
@@ -43,12 +43,12 @@ impl fmt::Display for Range {
     }
 }
 
-/// What `media_get` answers: a file, or why not.
+/// The reply of `media_get`: a file or a refusal.
 #[derive(Debug, Default)]
 pub struct MediaGetResponse {
     /// 0 means success.
     pub errcode: i64,
-    /// For people, never to be matched.
+    /// WeCom's message for people: do not match on it.
     pub errmsg: String,
     /// The file, unless it was refused.
     pub file: Option<Download>,
@@ -69,9 +69,9 @@ impl Reply for MediaGetResponse {
 }
 
 impl MediaGetResponse {
-    /// Tells a file from a refusal. Both come with status 200, and the Content-Type of either may be anything: with a
-    /// Content-disposition it is a file, which may well be JSON itself; without, it is a refusal if it is a short
-    /// object with an errcode other than 0.
+    /// Decides whether a response is a file or a refusal. Both have status 200, and the Content-Type of either may be
+    /// anything. A response with a Content-Disposition is a file, which may itself be JSON. Without that header, the response
+    /// is a refusal if it is a short JSON object with an errcode other than 0.
     pub(super) async fn of(response: Response) -> Result<Self, Error> {
         if !matches!(response.status(), StatusCode::OK | StatusCode::PARTIAL_CONTENT) {
             return Err(Error::Status(response.status()));
@@ -86,7 +86,7 @@ impl MediaGetResponse {
         Ok(Self { file: Some(file), ..Self::default() })
     }
 
-    /// Reads a response as the client does, for the fuzz targets.
+    /// Reads a response like the client, for the fuzz targets.
     #[cfg(fuzzing)]
     pub async fn fuzz(response: Response) -> Result<Self, Error> {
         Self::of(response).await
@@ -101,18 +101,18 @@ fn refusal_of(body: &[u8]) -> Option<MediaGetResponse> {
     refusal_in(body).or_else(|| refusal_in(mended(body)?.as_bytes()))
 }
 
-/// A file on its way: a stream of its bytes, and what the headers say of it.
+/// A download in progress: a stream of bytes, and the information in the headers.
 ///
-/// Its Debug shows the length only.
+/// `Debug` shows only the length.
 pub struct Download {
     status: StatusCode,
     headers: HeaderMap,
     length: Option<u64>,
-    /// The most bytes that it may have.
+    /// The size limit in bytes.
     at_most: u64,
-    /// How many bytes were taken out of the stream.
+    /// The number of bytes that the stream has yielded.
     taken: u64,
-    /// What was read to tell it from a refusal.
+    /// The first chunks, which were read to check for a refusal and are yielded first.
     start: VecDeque<Bytes>,
     rest: Pin<Box<dyn Stream<Item = reqwest::Result<Bytes>> + Send + Sync>>,
 }
@@ -124,7 +124,7 @@ impl Download {
         Self { status, headers, length, at_most: DOWNLOAD_LIMIT, taken: 0, start: VecDeque::new(), rest }
     }
 
-    /// Sets the most bytes that the stream yields; 1 GiB ([`DOWNLOAD_LIMIT`]) by default. More, announced or not, is
+    /// Sets the size limit in bytes. The default is 1 GiB ([`DOWNLOAD_LIMIT`]). A longer file fails the stream with
     /// [`Error::TooLong`].
     #[must_use]
     pub fn at_most(mut self, bytes: u64) -> Self {
@@ -132,13 +132,13 @@ impl Download {
         self
     }
 
-    /// The limit, if the file is known or seen to be longer.
+    /// Returns the size limit if the file exceeds it, by its announced length or by the bytes received.
     fn limit_passed(&self) -> Option<u64> {
         let longest = self.taken.max(self.length.unwrap_or(0));
         (longest > self.at_most).then_some(self.at_most)
     }
 
-    /// Reads on until there are `enough` bytes or the end; what was read stays in the stream.
+    /// Reads until there are `enough` bytes or the file ends. The bytes stay in the stream.
     async fn peek(&mut self, enough: usize) -> Result<Vec<u8>, Error> {
         let mut read = Vec::new();
         while read.len() < enough {
@@ -160,30 +160,30 @@ impl Download {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The name it was uploaded under, as far as WeCom says, made safe to write and to show
+    /// Returns the file name that the sender chose, if WeCom returned it, made safe to use and to show
     /// ([`wecom_kf_text::safe_file_name`]).
     pub fn file_name(&self) -> Option<String> {
         let disposition = String::from_utf8_lossy(self.header(&CONTENT_DISPOSITION)?);
         safe_file_name(shortened(&file_name_in(&disposition)?, MAX_OUTSIDE))
     }
 
-    /// What WeCom says it is, which is not reliable.
+    /// Returns WeCom's content type, which is not reliable.
     pub fn content_type(&self) -> Option<&str> {
         self.text_header(&CONTENT_TYPE)
     }
 
-    /// How many bytes are on their way.
+    /// Returns the length of this response in bytes, if WeCom returned it.
     pub fn length(&self) -> Option<u64> {
         self.length
     }
 
-    /// Whether WeCom says that parts of it can be asked for.
+    /// Returns whether the server supports requests for a part of the file.
     pub fn takes_ranges(&self) -> bool {
         self.status == StatusCode::PARTIAL_CONTENT || self.text_header(&ACCEPT_RANGES) == Some("bytes")
     }
 
-    /// Of a part that was asked for: its first byte, and the length of the whole where WeCom says it. None when the
-    /// whole file comes.
+    /// Returns the position of the first byte and the length of the whole file, if WeCom returned it, of a part that was
+    /// requested. Returns `None` if the response is the whole file.
     pub fn part(&self) -> Option<(u64, Option<u64>)> {
         if self.status != StatusCode::PARTIAL_CONTENT {
             return None;
@@ -220,7 +220,8 @@ impl fmt::Debug for Download {
     }
 }
 
-/// The name in a Content-disposition: `filename*=UTF-8''…`, or else `filename="…"`, percent-encoded or as it is.
+/// Returns the name in a Content-Disposition: that of `filename*=UTF-8''…`, else that of `filename="…"`, which may be
+/// percent-encoded.
 fn file_name_in(disposition: &str) -> Option<String> {
     let lower = disposition.to_ascii_lowercase();
     if let Some(at) = lower.find("filename*=") {
@@ -249,7 +250,7 @@ fn until_quote(quoted: &str) -> String {
     name
 }
 
-/// As it is, if that gives no text.
+/// Percent-decodes a name. Returns it unchanged if the result is not UTF-8.
 fn percent_decoded(name: &str) -> String {
     percent_encoding::percent_decode_str(name).decode_utf8().map_or_else(|_| name.to_owned(), Into::into)
 }
@@ -259,7 +260,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_found_in_every_form_and_leads_into_no_folder() {
+    fn names_are_found_in_every_form_and_made_safe() {
         let cases = [
             (r#"attachment; filename="a.jpg""#, Some("a.jpg")),
             (r#"attachment; filename="报价单.pdf""#, Some("报价单.pdf")),

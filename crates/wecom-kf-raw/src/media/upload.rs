@@ -1,4 +1,4 @@
-//! A file to upload, from memory, from disk or from a stream.
+//! A file to upload: from memory, from disk or from a stream.
 
 use std::fmt;
 use std::io;
@@ -14,14 +14,14 @@ use tokio::fs::File;
 use crate::Error;
 use crate::request::Repeat;
 
-/// What is added to the time limits for a body of this many bytes: 1 s.
+/// The time limits of an upload are extended by 1 s for each of these bytes.
 const BYTES_PER_EXTRA_SECOND: u64 = 64 * 1024;
 
-/// A file to upload: its name, its Content-Type, its bytes and how many they are.
+/// A file to upload: its name, Content-Type, length and bytes.
 ///
-/// WeCom takes one part, named `media`, with a file name and a known length, and answers anything else with 44001.
+/// WeCom accepts a single part named `media`, with a file name and a known length. It refuses anything else with 44001.
 ///
-/// Its Debug shows the length only: a name may be a customer's.
+/// `Debug` shows only the length, because the name may contain a customer's name.
 pub struct Upload {
     file_name: String,
     content_type: &'static str,
@@ -32,19 +32,19 @@ pub struct Upload {
 enum Source {
     Bytes(Bytes),
     File(PathBuf),
-    /// It can be read once.
+    /// A stream, which can be read only once.
     Stream(Mutex<Option<Body>>),
 }
 
 impl Upload {
-    /// From memory. The customer sees `file_name` of a file message.
+    /// Creates an upload from memory. The customer sees `file_name` in a file message.
     pub fn from_bytes(file_name: impl Into<String>, content_type: &'static str, bytes: impl Into<Vec<u8>>) -> Self {
-        // A repeat shares them.
+        // `Bytes`, so that a repeat does not copy them.
         let bytes = Bytes::from(bytes.into());
         Self { file_name: file_name.into(), content_type, length: bytes.len() as u64, source: Source::Bytes(bytes) }
     }
 
-    /// From a file of `length` bytes, which is read as it is sent; it must not change meanwhile.
+    /// Creates an upload from a file of `length` bytes. The file is read during the upload and must not change until then.
     pub fn from_path(
         file_name: impl Into<String>,
         content_type: &'static str,
@@ -54,7 +54,7 @@ impl Upload {
         Self { file_name: file_name.into(), content_type, length, source: Source::File(path.into()) }
     }
 
-    /// From a stream of exactly `length` bytes. It can be sent once only, so it is never repeated.
+    /// Creates an upload from a stream of exactly `length` bytes. It can be sent only once, so it is never repeated.
     pub fn from_stream(
         file_name: impl Into<String>,
         content_type: &'static str,
@@ -65,20 +65,20 @@ impl Upload {
         Self { file_name: file_name.into(), content_type, length, source }
     }
 
-    /// How many bytes it has.
+    /// Returns the length in bytes.
     pub fn length(&self) -> u64 {
         self.length
     }
 
-    /// Its name.
+    /// Returns the file name.
     pub fn file_name(&self) -> &str {
         &self.file_name
     }
 
-    /// The one part that WeCom takes.
+    /// Builds the form with the single part that WeCom accepts.
     pub(super) async fn form(&self) -> Result<Form, Error> {
         let part = Part::stream_with_length(self.body().await?, self.length)
-            // In raw UTF-8, as it stands: that is what WeCom shows the customer. `filename*=` is not known to work.
+            // In raw UTF-8, because WeCom shows the customer exactly this text. Whether `filename*=` works is not known.
             .file_name(self.file_name.clone())
             .mime_str(self.content_type)?;
         Ok(Form::new().part("media", part))
@@ -95,7 +95,8 @@ impl Upload {
         }
     }
 
-    /// With more or fewer bytes than are announced, WeCom would get half a file or wait for the rest.
+    /// Opens the file and checks its length. With another length than announced, WeCom would receive an incomplete file or
+    /// wait for the rest.
     async fn open(&self, path: &Path) -> io::Result<File> {
         let file = File::open(path).await?;
         match file.metadata().await?.len() == self.length {
@@ -120,7 +121,7 @@ impl Upload {
     }
 }
 
-/// Nothing can go wrong while it is held.
+/// Locks the stream. Nothing can panic while the lock is held, so poisoning is ignored.
 fn locked(body: &Mutex<Option<Body>>) -> MutexGuard<'_, Option<Body>> {
     body.lock().unwrap_or_else(PoisonError::into_inner)
 }
