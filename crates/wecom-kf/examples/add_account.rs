@@ -1,10 +1,10 @@
-//! Adds an account with an avatar, makes a link to it, and lists all accounts.
+//! Adds an account with an avatar, creates a link to it, and lists all accounts.
 //!
 //! ```text
 //! cargo run --example add_account -- 售后 avatar.png
 //! ```
 //!
-//! Without arguments, and without an account of WeCom's, it adds 售后 with a picture of its own on a simulator.
+//! Without arguments and without a WeCom account, it adds the account 售后 with a built-in image on a simulator.
 #![allow(clippy::print_stdout, reason = "a program talks")]
 
 #[path = "shared/stage.rs"]
@@ -15,7 +15,7 @@ use stage::Stage;
 use wecom_kf::Report;
 use wecom_kf::media::{MediaType, Upload};
 
-/// A grey point.
+/// A PNG image of one grey pixel.
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\0\0\0\0:~\x9bU\0\0\0\nIDATx\x9cch\0\0\0\x82\0\x81w\xcdr\xb6\0\0\0\0IEND\xaeB`\x82";
 
 #[tokio::main]

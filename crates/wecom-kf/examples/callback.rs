@@ -1,11 +1,11 @@
-//! Waits for callbacks with axum, and reads when WeCom says that there is something.
+//! Receives callbacks with axum, and reads the messages that they announce.
 //!
 //! ```text
 //! cargo run --features axum --example callback
 //! ```
 //!
-//! It needs WECOM_CORP_ID, WECOM_KF_CALLBACK_TOKEN, WECOM_KF_CALLBACK_AES_KEY and WECOM_KF_LISTEN at first: with these WeCom
-//! verifies the URL, and hands out the secret afterwards. With WECOM_KF_SECRET it reads, too.
+//! To verify the URL it needs WECOM_CORP_ID, WECOM_KF_CALLBACK_TOKEN, WECOM_KF_CALLBACK_AES_KEY and WECOM_KF_LISTEN. WeCom
+//! issues the secret afterwards. With WECOM_KF_SECRET it also reads messages.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program talks")]
 
 use std::collections::HashMap;

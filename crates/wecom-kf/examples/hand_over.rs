@@ -59,7 +59,7 @@ async fn answer(client: &Client, message: &Message) -> Result<(), Error> {
     Ok(())
 }
 
-/// A customer of the simulator asks for a human, and one answers.
+/// Plays on the simulator: a customer asks for a human, and a servicer answers.
 async fn play(sim: &Simulator) -> Result<(), Report> {
     let customer = sim.customer("小王");
     for text in ["你好", "转人工"] {

@@ -4,7 +4,7 @@
 //! cargo run --example statistics -- 2026-11-01 2026-11-07
 //! ```
 //!
-//! Without an account of WeCom's a simulator plays two days first, and those are shown.
+//! Without a WeCom account it plays two days on a simulator, and prints their figures.
 #![allow(clippy::print_stdout, reason = "a program talks")]
 
 #[path = "shared/stage.rs"]
@@ -44,7 +44,7 @@ fn line(Day { date, figures, .. }: &Day<AccountFigures>) -> String {
     )
 }
 
-/// Something for the figures to count: a day with two customers, and one without any.
+/// Plays on the simulator: a day with two customers, and a day without any.
 async fn two_days_on_the_simulator(stage: &Stage) -> Result<std::ops::RangeInclusive<Date>, Report> {
     let Some(sim) = &stage.sim else { return Err("which days? statistics -- <first> <last>".into()) };
     let first = date_in_china(sim.now() as i64);

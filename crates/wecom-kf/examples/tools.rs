@@ -4,8 +4,8 @@
 //! cargo run --package wecom-kf --example tools --features schemars
 //! ```
 //!
-//! No model and no account take part: the calls below are what a model may write, mistakes included, and they go to a
-//! simulator.
+//! It uses neither a model nor an account: the calls below are examples of a model's output, including mistakes, and they are
+//! sent to a simulator.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program talks")]
 
 use jsonschema::{Keyword, ValidationError, Validator};
@@ -16,14 +16,14 @@ use wecom_kf::raw::{Operation, Request, op};
 use wecom_kf::{Client, Report, Settings};
 use wecom_kf_sim::Simulator;
 
-/// What the model may do. Offer as little as possible: what customers write reaches the model.
+/// The operations that the model may call. Offer as few as possible, because customers' texts reach the model.
 const OFFERED: [Operation; 4] = [op::SEND_MSG, op::SERVICE_STATE_GET, op::SERVICE_STATE_TRANS, op::SERVICER_LIST];
 
 #[tokio::main]
 async fn main() -> Result<(), Report> {
     let sim = Simulator::builder().servicer("zhangsan").start().await?;
     let settings = Settings::from_vars(sim.vars());
-    // The simulator is on this machine, whatever proxy the environment names.
+    // The simulator runs on this machine, so a proxy in the environment must not be used.
     let client = settings.client_builder()?.http(|http| http.no_proxy()).build()?;
     let tools: Vec<Tool> = OFFERED.into_iter().filter_map(Tool::new).collect();
     for tool in &tools {
@@ -82,13 +82,13 @@ impl Tool {
         Some(Self { operation, schema, validator })
     }
 
-    /// The definition in the form that models take. Vendors call the schema `parameters` or `input_schema`.
+    /// Returns the definition in the form that models expect. Vendors call the schema `parameters` or `input_schema`.
     fn definition(&self) -> Value {
         let Operation { id, summary, description, .. } = self.operation;
         json!({ "name": id, "description": format!("{summary} {description}").trim_end(), "parameters": self.schema })
     }
 
-    /// Fails with every mistake in `arguments`, in words that the model can act on.
+    /// Checks `arguments`. The error lists every mistake in words that help the model to correct it.
     fn check(&self, arguments: &Value) -> Result<(), String> {
         let problems = self.validator.iter_errors(arguments).map(|error| match error.instance_path().as_str() {
             "" => error.masked().to_string(),
@@ -101,7 +101,7 @@ impl Tool {
     }
 }
 
-/// The limit of a text in bytes of UTF-8, which JSON Schema has no keyword for. A Chinese character has three.
+/// The limit of a text in bytes of UTF-8, for which JSON Schema has no keyword. A Chinese character has three bytes.
 struct MaxBytes(u64);
 
 impl<'i> Keyword<'i> for MaxBytes {
@@ -117,7 +117,7 @@ impl<'i> Keyword<'i> for MaxBytes {
     }
 }
 
-/// Checks the arguments and makes the call. Its answer goes back to the model, and so does the text of an error.
+/// Checks the arguments and makes the call. The model receives the answer, or the text of the error.
 async fn call(client: &Client, tools: &[Tool], name: &str, arguments: Value) -> Result<Value, String> {
     let tool = tools.iter().find(|tool| tool.operation.id == name).ok_or("there is no tool of this name")?;
     tool.check(&arguments)?;

@@ -1,4 +1,4 @@
-//! Welcomes customers with a menu, and answers what they tap.
+//! Welcomes customers with a menu, and answers when they tap an item.
 //!
 //! ```text
 //! cargo run --example welcome_menu
@@ -64,7 +64,7 @@ async fn answer(client: &Client, message: &Message) -> Result<(), Error> {
     Ok(())
 }
 
-/// A customer of the simulator enters and taps.
+/// Plays on the simulator: a customer enters the chat and taps an item.
 async fn play(sim: &Simulator) -> Result<(), Report> {
     let customer = sim.customer("小王");
     customer.enters();

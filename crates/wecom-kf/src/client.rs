@@ -64,9 +64,10 @@ pub mod defaults {
     pub const TOKENLESS_SYNCS: usize = 10;
     /// The window in which WeCom counts the `sync_msg` calls without a callback's token.
     pub const TOKENLESS_WINDOW: Duration = Duration::from_secs(60);
-    /// How many calls of all other operations may be in progress at once. 45033 halves this limit.
+    /// How many calls of all other operations may be in progress at once. After 45033 the limit becomes half of the calls
+    /// that were in progress.
     pub const CALLS_AT_ONCE: usize = 64;
-    /// How long it takes for a limit that 45033 halved to rise by one call.
+    /// How long it takes for a limit that 45033 lowered to rise by one call.
     pub const CALLS_AT_ONCE_RECOVERY: Duration = Duration::from_secs(10);
 
     /// The budget for repeats that all calls of a client share. Successes refill it.

@@ -1,4 +1,4 @@
-//! What the examples have in common: whom to talk to, and messages from now on.
+//! Shared by the examples: the choice between WeCom and a simulator, and the reading of new messages.
 
 use std::time::Duration;
 
@@ -7,17 +7,17 @@ use wecom_kf::message::{Message, SyncRequest};
 use wecom_kf::{Client, Error, OpenKfid, Report, Settings, Variable};
 use wecom_kf_sim::Simulator;
 
-/// Whom an example talks to: the corp that the environment names, or a simulator of its own.
+/// The corp that an example uses: the one in the environment, or one on a simulator.
 pub(crate) struct Stage {
     pub(crate) client: Client,
     pub(crate) kf: OpenKfid,
-    /// None with a real corp.
+    /// `None` with a real corp.
     pub(crate) sim: Option<Simulator>,
 }
 
 impl Stage {
-    /// With `WECOM_CORP_ID`, `WECOM_KF_SECRET` and `WECOM_KF_OPEN_KFID` set, WeCom; with none of the variables, a
-    /// simulator with the servicer `zhangsan`.
+    /// Connects to WeCom if `WECOM_CORP_ID`, `WECOM_KF_SECRET` and `WECOM_KF_OPEN_KFID` are set. Starts a simulator with the
+    /// servicer `zhangsan` if none of the variables is set.
     pub(crate) async fn set() -> Result<Self, Report> {
         let settings = Settings::from_env();
         if !settings.is_empty() {
@@ -27,32 +27,32 @@ impl Stage {
         let sim = Simulator::builder().servicer("zhangsan").start().await?;
         println!("No WECOM_CORP_ID in the environment: on a simulator at {}.\n", sim.base_url());
         let settings = Settings::from_vars(sim.vars());
-        // The simulator is on this machine, whatever proxy the environment names.
+        // The simulator runs on this machine, so a proxy in the environment must not be used.
         let client = settings.client_builder()?.http(|http| http.no_proxy()).build()?;
         Ok(Self { client, kf: settings.open_kfid()?, sim: Some(sim) })
     }
 
-    /// How long to wait between two looks: without callbacks WeCom tolerates one every 30 s or so.
+    /// Returns the wait between two reads. Without callbacks, WeCom tolerates about one read every 30 s.
     pub(crate) fn pause(&self) -> Duration {
         if self.sim.is_some() { Duration::from_millis(20) } else { Duration::from_secs(30) }
     }
 }
 
-/// Messages as they come, none from before. It forgets its place when the program ends; a bot in earnest keeps it.
+/// Reads the messages that arrive from now on. It does not store its cursor; a real bot does.
 pub(crate) struct Reader<'a> {
     stage: &'a Stage,
     cursor: Option<String>,
 }
 
 impl<'a> Reader<'a> {
-    /// Reads up to now.
+    /// Skips all messages up to now.
     pub(crate) async fn from_now(stage: &'a Stage) -> Result<Self, Error> {
         let mut reader = Self { stage, cursor: None };
         while reader.page().await?.1 {}
         Ok(reader)
     }
 
-    /// The next messages; waits until there are some.
+    /// Waits for the next messages and returns them.
     pub(crate) async fn next(&mut self) -> Result<Vec<Message>, Error> {
         loop {
             let (messages, has_more) = self.page().await?;
@@ -69,7 +69,7 @@ impl<'a> Reader<'a> {
         let Stage { client, kf, sim } = self.stage;
         let request = SyncRequest::new(kf);
         let request = self.cursor.iter().fold(request, |request, cursor| request.cursor(cursor));
-        // Without the token of a callback an app may read 10 times a minute. The simulator gives one to whoever asks.
+        // Without the token of a callback an app may read 10 times a minute, so ask the simulator for one.
         let request = sim.iter().fold(request, |request, sim| request.token(sim.sync_token()));
         let page = client.message().sync(request).await?;
         self.cursor = page.next_cursor().map(str::to_owned).or(self.cursor.take());
