@@ -1,11 +1,11 @@
-//! The callback without a framework: sockets, threads, and a parser of HTTP heads.
+//! Receives callbacks without a framework: with sockets, threads, and a parser of HTTP heads.
 //!
 //! ```text
 //! WECOM_KF_CALLBACK_TOKEN=… WECOM_KF_CALLBACK_AES_KEY=… WECOM_CORP_ID=ww… \
 //!     cargo run -p wecom-kf-callback --example plain_server -- 127.0.0.1:8080
 //! ```
 //!
-//! It prints what it is told, after it has answered.
+//! It answers each callback first, and then prints its event.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program talks")]
 #![allow(clippy::disallowed_methods, reason = "there is no tokio here whose clock could be used")]
 
@@ -21,9 +21,9 @@ use std::time::{Duration, Instant};
 use wecom_kf_callback::{Callback, Event, Query};
 
 const MAX_HEAD: usize = 16 * 1024;
-/// WeCom's have some 700 bytes.
+/// WeCom's bodies have about 700 bytes.
 const MAX_BODY: usize = 64 * 1024;
-/// A request that has not arrived by then is given up: WeCom waits as long for the answer.
+/// The time limit for a request to arrive. WeCom waits as long as this for the answer.
 const ARRIVES_WITHIN: Duration = Duration::from_secs(5);
 const MAX_THREADS: usize = 64;
 
@@ -45,7 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     });
     let threads = Arc::new(AtomicUsize::new(0));
     for stream in listener.incoming() {
-        // One thread for each request will do: WeCom sends a few a second at most, and they are short.
+        // One thread per request is enough: WeCom sends at most a few short requests a second.
         if threads.load(Ordering::Relaxed) >= MAX_THREADS {
             continue; // closes the connection; WeCom tries again
         }
@@ -61,7 +61,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Here messages would be read, with the token, for the account.
+/// Prints the event. A bot would read the messages of the account here, with the token.
 fn work(event: &Event) {
     match event {
         Event::KfMsgOrEvent(news) => println!("news for {}", news.open_kfid.as_deref().unwrap_or("every account")),
@@ -106,14 +106,15 @@ struct Request {
     body: Vec<u8>,
 }
 
-/// Reads what there is, until the deadline: a client that sends a byte now and then must not hold a thread.
+/// Reads the available bytes. The deadline applies to the whole request, so that a client that sends a byte now and then
+/// cannot block a thread.
 fn read_some(stream: &mut TcpStream, chunk: &mut [u8], deadline: Instant) -> io::Result<usize> {
     let left = deadline.saturating_duration_since(Instant::now());
     stream.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
     stream.read(chunk)
 }
 
-/// Returns `None` if it is not a request, or one that is too large.
+/// Reads a request. Returns `None` if it is malformed or too large.
 fn read(stream: &mut TcpStream, deadline: Instant) -> io::Result<Option<Request>> {
     let mut bytes = Vec::new();
     let mut chunk = [0; 4096];

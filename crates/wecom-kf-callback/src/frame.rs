@@ -164,7 +164,7 @@ mod tests {
         }
         let mut frame = vec![0; 20];
         frame.resize(32, 12);
-        // An empty message for an empty receiver id is complete, but for another receiver.
+        // An empty message for an empty receiver id: the frame is complete, but the receiver id is not ours.
         assert_eq!(opened(frame), Err(Reason::ReceiverDiffers));
     }
 

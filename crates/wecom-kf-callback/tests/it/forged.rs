@@ -119,11 +119,11 @@ fn every_flipped_bit_of_timestamp_and_nonce_is_refused_before_decryption() {
 fn every_flipped_bit_of_the_ciphertext_is_refused_before_decryption() {
     let encrypt = callback().encrypt(XML, [0; 16]);
     let query = signed(&callback(), &encrypt);
-    // The ciphertext, encoded anew,
+    // Flips bits of the ciphertext and encodes it again.
     for ciphertext in flipped(&STANDARD.decode(&encrypt).unwrap()) {
         assert!(is_signature(&reason(decrypt(&query, &STANDARD.encode(ciphertext)))));
     }
-    // and its base64 as it stands in the body.
+    // Flips bits of the base64 text in the body.
     for encrypt in flipped(encrypt.as_bytes()) {
         let body = [b"<xml><Encrypt>", &*encrypt, b"</Encrypt></xml>"].concat();
         assert!(is_before_decryption(&reason(callback().decrypt(&query, &body))), "{}", body.escape_ascii());
@@ -166,7 +166,7 @@ fn the_signature_is_checked_before_all_that_is_wrong_with_the_ciphertext() {
 
 #[test]
 fn base64_must_be_the_standard_kind_with_padding() {
-    // 64 bytes, so that there is padding, and random ones that make all there is to replace.
+    // A ciphertext whose base64 has padding and one of the characters that other alphabets replace.
     let encrypts = (0..=255).map(|byte| callback().encrypt("hello", [byte; 16]));
     let encrypt =
         encrypts.filter(|encrypt| encrypt.ends_with("==")).find(|encrypt| encrypt.contains(['+', '/'])).unwrap();
@@ -244,11 +244,11 @@ fn another_key_or_token_is_refused() {
     assert!(is_signature(&reason(other_token.decrypt(&query, sealed.body.as_bytes()))));
 }
 
-/// The signature joins its parts without anything between, so a signed request can be cut anew and is still signed. What
-/// is cut off the ciphertext makes a frame that is refused.
+/// The signature covers its parts without a separator, so the boundaries between them can be moved and the signature stays
+/// valid. The ciphertext is then longer or shorter, and its frame is refused.
 #[test]
-fn a_signed_request_that_is_cut_anew_is_refused() {
-    // A token that comes last, so that the other three stand side by side.
+fn a_signed_request_with_moved_boundaries_is_refused() {
+    // This token is the last of the sorted parts, so that the other three are adjacent.
     let callback = Callback::new("zzz", KEY, RECEIVER).unwrap();
     let xml = XML.repeat(5);
     let (mut malformed, mut signed, mut past_base64) = (0, 0, 0);
@@ -319,7 +319,7 @@ fn as_get(sealed: &wecom_kf_callback::Sealed) -> Query {
 fn a_captured_post_sent_as_get_is_not_answered() {
     let event = "<xml><ToUserName>ww0fixture0corp0001</ToUserName><CreateTime>1718000000</CreateTime>\
         <MsgType>event</MsgType><Event>kf_msg_or_event</Event><Token>ENC1</Token><OpenKfId>wk1</OpenKfId></xml>";
-    // Long ones, short ones, and with all that may stand before the first element.
+    // Long and short documents, and everything that may precede the first element.
     for xml in [event, XML, "<x/>", "\u{feff}<x/>", " \r\n\t<x/>", "<?xml version=\"1.0\"?><x/>", "<"] {
         let query = as_get(&callback().seal(xml, TIMESTAMP, NONCE, [7; 16]));
         let refused = callback().verify_url(&query).unwrap_err();

@@ -1,4 +1,4 @@
-//! Queries: what is read, and what is refused.
+//! Queries: which ones are accepted, and how the others are refused.
 
 use proptest::prelude::*;
 use wecom_kf_callback::{MAX_QUERY, Query, Reason};

@@ -1,4 +1,4 @@
-//! Canaries: what must be in nothing that is printed.
+//! Canaries: secrets that no printed text may contain.
 
 use std::error::Error as _;
 use std::fmt::{Debug, Display};

@@ -1,4 +1,4 @@
-//! Pasted values: what is removed, what is refused, and how it is named.
+//! Pasted values: the characters that are removed or refused, and their names in errors.
 
 use proptest::prelude::*;
 use unicode_general_category::{GeneralCategory, get_general_category};
