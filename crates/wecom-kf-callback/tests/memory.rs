@@ -16,7 +16,7 @@ fn peak(callback: &Callback, query: &Query, body: &str) -> usize {
 }
 
 #[test]
-fn junk_takes_no_more_than_its_size_and_no_body_four_times_as_much() {
+fn parsing_needs_less_than_four_times_the_body() {
     let callback = Callback::new("FixtureCallbackTok01", "BwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyAhIiMkJSY", "ww1").unwrap();
     let mut worst = 0;
     let mut measure = |name: &str, query: &Query, body: &str, most: usize| {

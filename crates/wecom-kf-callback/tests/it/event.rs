@@ -36,7 +36,7 @@ fn auth_change(children: &str) -> KfAccountAuthChange {
 }
 
 #[test]
-fn news_are_read_in_any_order_as_text_or_cdata_among_unknown_elements() {
+fn elements_may_have_any_order_and_form() {
     for xml in [
         NEWS,
         "<xml><OpenKfId>wk1</OpenKfId><Token>ENC1</Token><Event>kf_msg_or_event</Event><MsgType>event</MsgType>\
@@ -53,7 +53,7 @@ fn news_are_read_in_any_order_as_text_or_cdata_among_unknown_elements() {
 }
 
 #[test]
-fn news_without_one_account_are_news_of_all() {
+fn an_event_without_a_single_account_has_no_open_kfid() {
     let account = "<OpenKfId><![CDATA[wk1]]></OpenKfId>";
     for other in
         ["", "<OpenKfId/>", "<OpenKfId><![CDATA[]]></OpenKfId>", "<OpenKfId>a</OpenKfId><OpenKfId>b</OpenKfId>"]
@@ -63,7 +63,7 @@ fn news_without_one_account_are_news_of_all() {
 }
 
 #[test]
-fn news_that_lack_something_are_unknown() {
+fn an_event_without_a_required_element_is_unknown() {
     let token = "<Token><![CDATA[ENC1]]></Token>";
     for xml in [
         NEWS.replace(token, ""),
@@ -92,7 +92,7 @@ fn accounts_granted_and_withdrawn_are_lists() {
 }
 
 #[test]
-fn all_else_is_unknown_and_no_error() {
+fn other_events_and_messages_are_unknown() {
     for (xml, msg_type, event) in [
         ("<xml/>", None, None),
         ("<xml><MsgType>text</MsgType><Content>hi</Content></xml>", Some("text"), None),

@@ -29,7 +29,7 @@ fn other_parameters_a_question_mark_and_any_order_are_fine() {
 }
 
 #[test]
-fn what_is_missing_is_named() {
+fn a_missing_parameter_is_named() {
     assert_eq!(refusal(""), "msg_signature is missing from the query");
     assert_eq!(refusal("timestamp=1718000001&nonce=n"), "msg_signature is missing from the query");
     assert_eq!(refusal("msg_signature=s&nonce=n"), "timestamp is missing from the query");
@@ -43,7 +43,7 @@ fn what_is_missing_is_named() {
 }
 
 #[test]
-fn what_is_there_twice_is_named() {
+fn a_repeated_parameter_is_named() {
     let whole = "msg_signature=s&timestamp=1718000001&nonce=n&echostr=e";
     for parameter in ["msg_signature", "timestamp", "nonce", "echostr"] {
         for again in ["=1", "=", ""] {
@@ -54,7 +54,7 @@ fn what_is_there_twice_is_named() {
 }
 
 #[test]
-fn what_is_malformed_is_named() {
+fn a_malformed_parameter_is_named() {
     for value in ["%", "%2", "%2G", "%+1", "%%20", "%FF", "%ED%A0%80"] {
         let raw = format!("msg_signature=s&timestamp=1718000001&nonce={value}");
         assert_eq!(refusal(&raw), "nonce in the query must be percent-encoded UTF-8", "{value}");
@@ -90,7 +90,7 @@ fn the_query_is_bounded() {
 }
 
 #[test]
-fn an_echostr_that_a_form_decoder_spoiled_is_told_from_a_wrong_token() {
+fn an_echostr_decoded_like_a_form_has_its_own_remedy() {
     // The random bytes are chosen so that the echostr has three of them.
     let random =
         (0..=255).map(|byte| [byte; 16]).find(|random| callback().encrypt("hello", *random).matches('+').count() == 3);

@@ -22,7 +22,7 @@ fn once(replays: &Replays, sealed: &Sealed, now: u64) -> Result<Option<Event>, w
 }
 
 #[test]
-fn a_repeat_is_recognised_and_another_request_is_not_one() {
+fn only_repeats_are_detected() {
     let replays = Replays::default();
     assert!(once(&replays, &sealed(SENT, 1), SENT).unwrap().is_some());
     for now in [SENT, SENT + 1, SENT + 600, SENT - 600] {
@@ -46,7 +46,7 @@ fn a_request_outside_the_window_is_refused() {
 }
 
 #[test]
-fn a_forged_request_is_refused_for_its_signature_and_not_remembered() {
+fn forged_requests_are_not_remembered() {
     let replays = Replays::default();
     let sealed = sealed(SENT, 1);
     let query = query_of(&"0".repeat(40), TIMESTAMP, NONCE).unwrap();
@@ -57,7 +57,7 @@ fn a_forged_request_is_refused_for_its_signature_and_not_remembered() {
 
 /// All pairs of timestamp and nonce that the same signature fits.
 #[test]
-fn of_the_pairs_that_share_a_signature_no_other_gets_through_twice() {
+fn other_pairs_with_the_same_signature_are_repeats() {
     let sealed = sealed(SENT, 1);
     let signature = sealed.query.split(['=', '&']).nth(1).unwrap();
     let replays = Replays::default();

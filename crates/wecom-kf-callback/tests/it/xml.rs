@@ -77,7 +77,7 @@ fn there_must_be_one_encrypt_with_nothing_but_text() {
 }
 
 #[test]
-fn what_is_not_well_formed_is_refused() {
+fn malformed_xml_is_refused() {
     for text in [
         "",
         " ",
@@ -175,7 +175,7 @@ fn names_have_a_limit() {
 }
 
 #[test]
-fn a_mebibyte_of_junk_is_refused_and_one_byte_more_is_not_looked_at() {
+fn junk_of_a_mebibyte_is_refused_and_more_is_not_parsed() {
     for unit in ["<", ">", "&", "<a ", "<![CDATA[", "<!--", "<?", "]]>", " ", "\0", "</a>", "<!", "<!DOCTYPE [", "<a/>"]
     {
         let mut junk = unit.repeat(MAX_BODY / unit.len() + 1);

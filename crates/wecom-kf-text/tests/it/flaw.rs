@@ -30,7 +30,7 @@ fn white_space_and_byte_order_marks_around_a_value_are_removed() {
 }
 
 #[test]
-fn a_character_inside_is_named_with_its_place_and_never_the_value() {
+fn an_error_names_the_character_but_not_the_value() {
     let cases = [
         ("ab\u{200b}cd", 3, "U+200B ZERO WIDTH SPACE", "U+200B（零宽空格）"),
         ("ab\u{200b}", 3, "U+200B ZERO WIDTH SPACE", "U+200B（零宽空格）"),
@@ -102,7 +102,7 @@ fn quotes_around_a_value_are_named() {
 
 /// The table of this crate against that of another one.
 #[test]
-fn every_character_of_the_invisible_categories_is_refused_under_its_name() {
+fn every_invisible_character_is_refused_by_name() {
     use GeneralCategory::{Control, Format, LineSeparator, ParagraphSeparator, SpaceSeparator};
     let invisible = [Control, Format, LineSeparator, ParagraphSeparator, SpaceSeparator];
     let mut seen = 0;
@@ -160,7 +160,7 @@ fn a_text_is_shortened_between_characters() {
 
 proptest! {
     #[test]
-    fn what_passes_has_no_invisible_character_and_what_is_refused_has_one(text: String) {
+    fn a_flaw_names_a_character_of_the_value(text: String) {
         match checked(&text) {
             Ok(value) => prop_assert!(!value.chars().any(is_invisible) && text.contains(value)),
             Err(flaw) => prop_assert_eq!(trimmed(&text).chars().nth(flaw.position - 1), Some(flaw.character)),
