@@ -393,7 +393,7 @@ fn unix(time: std::time::SystemTime) -> i64 {
 async fn in_time<T>(asked: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
     match timeout(defaults::STORE_TIMEOUT, asked).await {
         Ok(answer) => answer,
-        Err(_) => Err(StoreError::down(format!("no answer within {} s", defaults::STORE_TIMEOUT.as_secs()))),
+        Err(_) => Err(StoreError::silent(defaults::STORE_TIMEOUT)),
     }
 }
 

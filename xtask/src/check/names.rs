@@ -12,7 +12,7 @@ use crate::problems::Problems;
 use crate::schema::{Slot, each_schema, object};
 
 /// Functions of `wecom_kf_raw::Client`, and `all`, the list of all operations.
-pub const RESERVED_OPERATIONS: [&str; 12] = [
+pub const RESERVED_OPERATIONS: [&str; 13] = [
     "all",
     "call",
     "exchange",
@@ -24,6 +24,7 @@ pub const RESERVED_OPERATIONS: [&str; 12] = [
     "request",
     "request_of",
     "set_path",
+    "timeout",
     "with_base_url",
 ];
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use wecom_kf::Bilingual;
 
 use super::in_time;
 use crate::shared::Shared;
@@ -127,7 +128,10 @@ async fn renew(shared: &Shared, lease: &Lease, limit: Duration, until: Instant) 
             }
             Ok(Err(error)) if error.is_retryable() && Instant::now() < until => sleep(limit / 20).await,
             Ok(Err(error)) => return Err(error),
-            Err(_) => return Err(StoreError::down("it did not renew the lease in time")),
+            Err(_) => {
+                let late = Bilingual::fixed("it did not renew the lease in time", "没有及时续租");
+                return Err(StoreError::down(late));
+            }
         }
     }
 }
