@@ -226,6 +226,10 @@ pub(crate) mod tests {
                     assert!(!code.contains(&only_english), "{}: {only_english}", file.display());
                 }
             }
+            // Elsewhere an English text may name a page of the admin console.
+            if !file.components().any(|part| part.as_os_str() == "store") {
+                continue;
+            }
             for line in code.lines().filter(|line| !line.trim_start().starts_with("//")) {
                 for literal in line.split('"').skip(1).step_by(2).filter(|text| is_chinese(text)) {
                     chinese += 1;
