@@ -45,6 +45,41 @@ pub const RESERVED_REQUESTS: [&str; 13] = [
     "String",
 ];
 
+/// Names of types and traits that generated code uses without a path. A type of the document by one of these names would
+/// stand in for it.
+const PRELUDE: [&str; 30] = [
+    "AsMut",
+    "AsRef",
+    "Box",
+    "Clone",
+    "Copy",
+    "Debug",
+    "Default",
+    "Drop",
+    "Eq",
+    "Err",
+    "Extend",
+    "Fn",
+    "FnMut",
+    "FnOnce",
+    "From",
+    "Hash",
+    "Into",
+    "IntoIterator",
+    "Iterator",
+    "None",
+    "Ok",
+    "Option",
+    "Ord",
+    "PartialEq",
+    "PartialOrd",
+    "Result",
+    "Some",
+    "String",
+    "ToString",
+    "Vec",
+];
+
 pub fn check(normal: &Document, problems: &mut Problems) {
     check_operations(normal, problems);
     check_schemas(normal, problems);
@@ -88,7 +123,14 @@ fn check_schemas(normal: &Document, problems: &mut Problems) {
         let place = format!("components.schemas.{name}");
         let proper = type_name(name);
         if *name != proper || proper.ends_with('_') {
-            problems.add(&place, format!("is not a name of a type in Rust; write it {}", proper.trim_end_matches('_')));
+            let remedy = match proper.trim_end_matches('_') {
+                keyword if keyword == name.as_str() => "it is a keyword, so choose another".to_owned(),
+                proper => format!("write it {proper}"),
+            };
+            problems.add(&place, format!("is not a name of a type in Rust; {remedy}"));
+        }
+        if PRELUDE.contains(&name.as_str()) {
+            problems.add(&place, "is the name of something in Rust that generated code uses; choose another");
         }
     }
     each_schema(&normal.api, &mut |place, slot| {
@@ -167,7 +209,7 @@ fn check_parameters(normal: &Document, problems: &mut Problems) {
 /// A name of JSON that can be told from its place and made a name of Rust.
 fn check_name(place: &str, name: &str, problems: &mut Problems) {
     let is_plain = name.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-'));
-    if !is_plain || constant_name(&[name.to_owned()]).chars().all(|letter| letter == '_') {
+    if name.is_empty() || !is_plain || constant_name(&[name.to_owned()]).chars().all(|letter| letter == '_') {
         problems.add(place, format!("{name:?} cannot become a name in Rust; use letters, digits, _ and -"));
     }
 }

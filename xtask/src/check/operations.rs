@@ -1,6 +1,6 @@
 //! Rules for paths and operations: ids, tags, parameters, bodies, replies, repeats, sources.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use openapiv3::{Parameter, ParameterData, ParameterSchemaOrContent, ReferenceOr, Schema, SchemaKind, Type};
 use serde_json::Value;
@@ -35,6 +35,22 @@ fn check_root(document: &Document, problems: &mut Problems) {
     if servers.len() != 1 || servers.iter().any(|server| server.variables.is_some()) {
         problems.add("servers", "must be one server without variables: it becomes the address that clients call");
     }
+    for (index, server) in servers.iter().enumerate() {
+        if !is_base_url(&server.url) {
+            let problem = "is no URL that clients can call; write https://, the host, and a path if there is one";
+            problems.add(&format!("servers[{index}].url"), problem);
+        }
+    }
+    let schemes = document.root["components"]["securitySchemes"].as_object();
+    for name in schemes.into_iter().flat_map(|schemes| schemes.keys()).filter(|name| *name != TOKEN_PARAMETER) {
+        problems.add(&format!("components.securitySchemes.{name}"), "is used by no operation; drop it");
+    }
+    let mut tags = BTreeSet::new();
+    for (index, tag) in document.api.tags.iter().enumerate() {
+        if !tags.insert(tag.name.as_str()) {
+            problems.add(&format!("tags[{index}]"), format!("declares {:?} a second time; drop it", tag.name));
+        }
+    }
     let scheme = &document.root["components"]["securitySchemes"][TOKEN_PARAMETER];
     if scheme["type"] != "apiKey" || scheme["in"] != "query" || scheme["name"] != TOKEN_PARAMETER {
         problems.add(
@@ -51,6 +67,12 @@ fn check_root(document: &Document, problems: &mut Problems) {
             problems.add(&format!("components.{key}"), "is not read; write it where it is used");
         }
     }
+}
+
+fn is_base_url(url: &str) -> bool {
+    let Some(rest) = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")) else { return false };
+    let is_plain = |letter: char| letter.is_ascii_graphic() && !"?#{}\\\"<>^`|@".contains(letter);
+    rest.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '[') && rest.chars().all(is_plain)
 }
 
 fn check_paths(document: &Document, problems: &mut Problems) {
@@ -333,7 +355,7 @@ fn check_replies(operation: &Operation<'_>, problems: &mut Problems) {
         if status.starts_with('2') && status != "200" && !is_range {
             problems.add(
                 &place,
-                "is a second reply of success, which the client would not read; WeCom answers with 200 only",
+                "is a reply of success that the client would not read; WeCom answers with 200 only, so write \"200\"",
             );
         } else if status != "200" && !is_range {
             problems.add(

@@ -3,8 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use openapiv3::{AdditionalProperties, OpenAPI, ReferenceOr, Schema, SchemaKind, Type};
-use serde_json::Value;
+use openapiv3::{
+    AdditionalProperties, AnySchema, IntegerFormat, OpenAPI, ReferenceOr, Schema, SchemaKind, Type,
+    VariantOrUnknownOrEmpty,
+};
+use serde_json::{Value, json};
 
 use crate::document::{Document, Operation};
 use crate::grammar::Kind;
@@ -12,6 +15,7 @@ use crate::lower::{NO_ERRCODE, SECRETS, is_known_number, is_password};
 use crate::normal::{described_reference, is_map};
 use crate::problems::Problems;
 use crate::schema::{self, Slot, each_schema, object};
+use crate::strict;
 
 /// Every extension the generator knows, and the kinds of objects it belongs to.
 const EXTENSIONS: [(&str, &[Kind]); 14] = [
@@ -38,6 +42,8 @@ pub fn check(document: &Document, problems: &mut Problems) {
         if let Some(schema) = slot.schema() {
             check_kind(place, schema, problems);
             check_limits(place, schema, problems);
+            check_pattern(place, schema, problems);
+            check_range(place, schema, problems);
             check_secret(place, schema, problems);
         }
     });
@@ -84,8 +90,12 @@ fn check_references(document: &Document, problems: &mut Problems) {
     each_schema(&document.api, &mut |place, slot| {
         if slot.reference().is_some_and(|name| document.schema(name).is_err()) {
             let reference = slot.reference().unwrap_or_default();
-            problems
-                .add(place, format!("points at nothing ({reference:?}); refer to a schema below components.schemas"));
+            let is_there = document.root["components"]["schemas"].get(reference).is_some();
+            let problem = match is_there {
+                true => format!("leads in a circle of `$ref`s by {reference}; one of them must be a schema"),
+                false => format!("points at nothing ({reference:?}); refer to a schema below components.schemas"),
+            };
+            problems.add(place, problem);
         }
     });
 }
@@ -98,7 +108,7 @@ fn check_kind(place: &str, schema: &Schema, problems: &mut Problems) {
         }
         SchemaKind::Type(Type::Object(object)) => check_object(place, object, problems),
         SchemaKind::Type(Type::String(string)) if !string.enumeration.is_empty() => {
-            check_enum(place, &string.enumeration, problems);
+            check_enum(place, schema, &string.enumeration, problems);
         }
         SchemaKind::Type(Type::Number(number)) if !number.enumeration.is_empty() => {
             problems.add(place, "is an enum of fractions; say the values in the description");
@@ -112,12 +122,10 @@ fn check_kind(place: &str, schema: &Schema, problems: &mut Problems) {
              object with one property for each form, as SendRequest has, and say in the description when each is present",
         ),
         SchemaKind::Any(any) if any.all_of.is_empty() && !is_part_of_all(place) => {
-            let says_type = any.typ.is_some();
-            let problem = match says_type {
-                true => "has keywords that do not belong to its type; drop them, or correct the type",
-                false => "does not say its type; add `type`",
-            };
-            problems.add(place, problem);
+            match &any.typ {
+                Some(of) => problems.add(place, misplaced_keywords(of, any)),
+                None => problems.add(place, "does not say its type; add `type`"),
+            }
         }
         _ => {}
     }
@@ -156,8 +164,12 @@ fn check_object(place: &str, object: &openapiv3::ObjectType, problems: &mut Prob
     }
 }
 
-fn check_enum(place: &str, values: &[Option<String>], problems: &mut Problems) {
+fn check_enum(place: &str, schema: &Schema, values: &[Option<String>], problems: &mut Problems) {
     let mut variants = BTreeSet::new();
+    if values.contains(&None) && !schema.schema_data.nullable {
+        problems
+            .add(place, "has null among its values, which only a nullable one has; add `nullable: true` or drop it");
+    }
     for value in values.iter().flatten() {
         if !variants.insert(crate::names::variant_name(value)) {
             problems.add(
@@ -167,6 +179,73 @@ fn check_enum(place: &str, values: &[Option<String>], problems: &mut Problems) {
         }
         if value.is_empty() {
             problems.add(place, "has an empty value; say in the description what an absent one means");
+        }
+    }
+}
+
+/// Says which keywords made the document's parser take a schema for one without a type.
+fn misplaced_keywords(of: &str, any: &AnySchema) -> String {
+    let types = ["string", "integer", "number", "boolean", "array", "object"];
+    if !types.contains(&of) {
+        return format!("is of type {of:?}; write one of {}", types.join(", "));
+    }
+    let is_there = [
+        ("pattern", any.pattern.is_some(), "string"),
+        ("minLength", any.min_length.is_some(), "string"),
+        ("maxLength", any.max_length.is_some(), "string"),
+        ("multipleOf", any.multiple_of.is_some(), "number"),
+        ("minimum", any.minimum.is_some(), "number"),
+        ("maximum", any.maximum.is_some(), "number"),
+        ("exclusiveMinimum", any.exclusive_minimum.is_some(), "number"),
+        ("exclusiveMaximum", any.exclusive_maximum.is_some(), "number"),
+        ("items", any.items.is_some(), "array"),
+        ("minItems", any.min_items.is_some(), "array"),
+        ("maxItems", any.max_items.is_some(), "array"),
+        ("uniqueItems", any.unique_items.is_some(), "array"),
+        ("properties", !any.properties.is_empty(), "object"),
+        ("required", !any.required.is_empty(), "object"),
+        ("additionalProperties", any.additional_properties.is_some(), "object"),
+        ("minProperties", any.min_properties.is_some(), "object"),
+        ("maxProperties", any.max_properties.is_some(), "object"),
+    ];
+    let fits = |belongs_to: &str| belongs_to == of || belongs_to == "number" && of == "integer";
+    let foreign = is_there.iter().filter(|(_, is_there, belongs_to)| *is_there && !fits(belongs_to));
+    let foreign: Vec<&str> = foreign.map(|(key, _, _)| *key).collect();
+    if !foreign.is_empty() {
+        return format!(
+            "has {}, which a schema of type {of} does not have; drop it, or correct the type",
+            foreign.join(", ")
+        );
+    }
+    if of == "integer" {
+        let limits = "has a minimum, maximum or multipleOf that is no whole number of 64 bits with a sign";
+        return format!("{limits}; drop it, and let the format say the range");
+    }
+    format!("has a keyword whose value does not belong to the type {of}; correct the value, or the type")
+}
+
+/// A pattern that the validators of requests can read.
+fn check_pattern(place: &str, schema: &Schema, problems: &mut Problems) {
+    let SchemaKind::Type(Type::String(string)) = &schema.schema_kind else { return };
+    let Some(pattern) = &string.pattern else { return };
+    let schema = json!({ "type": "string", "pattern": pattern });
+    if strict::options().build(&schema).is_err() {
+        problems.add(&format!("{place}.pattern"), "is no regular expression; correct it");
+    }
+}
+
+/// Limits that a value of the format can reach.
+fn check_range(place: &str, schema: &Schema, problems: &mut Problems) {
+    let SchemaKind::Type(Type::Integer(integer)) = &schema.schema_kind else { return };
+    let (least, most) = match &integer.format {
+        VariantOrUnknownOrEmpty::Item(IntegerFormat::Int32) => (i64::from(i32::MIN), i64::from(i32::MAX)),
+        VariantOrUnknownOrEmpty::Unknown(format) if format == "uint32" => (0, i64::from(u32::MAX)),
+        VariantOrUnknownOrEmpty::Unknown(format) if format == "uint64" => (0, i64::MAX),
+        _ => return,
+    };
+    for (key, limit) in [("minimum", integer.minimum), ("maximum", integer.maximum)] {
+        if limit.is_some_and(|limit| limit < least || limit > most) {
+            problems.add(&format!("{place}.{key}"), "is beyond what the format can hold; choose a wider format");
         }
     }
 }

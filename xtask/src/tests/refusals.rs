@@ -23,6 +23,25 @@ fn edits_of_the_document() {
     let name = "name: { type: string, description: ";
     let cases: &[(&str, &str, &[&str])] = &[
         ("servers:\n", "servers:\n  - url: https://other.example\n", &["servers: must be one server"]),
+        ("url: https://qyapi.weixin.qq.com", "url: not a url", &["servers[0].url: is no URL that clients can call"]),
+        ("url: https://qyapi.weixin.qq.com", "url: https://u@h/?a=1", &["servers[0].url: is no URL"]),
+        (
+            "  securitySchemes:\n",
+            "  securitySchemes:\n    basic: { type: http, scheme: basic }\n",
+            &["securitySchemes.basic: is used by no operation"],
+        ),
+        (
+            "  - name: corp\n",
+            "  - { name: account, description: d }\n  - name: corp\n",
+            &["declares \"account\" a second time"],
+        ),
+        (
+            "        \"200\":\n          description: The reply. `errcode` 0 means success.\n",
+            "        \"201\":\n          description: The reply. `errcode` 0 means success.\n",
+            &[
+                "responses.201: is a reply of success that the client would not read; WeCom answers with 200 only, so write",
+            ],
+        ),
         (
             "      in: query\n      name: access_token\n",
             "      in: header\n      name: access_token\n",
@@ -88,7 +107,7 @@ fn edits_of_the_document() {
         (
             "        default:\n",
             "        \"202\": { description: x }\n        default:\n",
-            &["responses.202: is a second reply of success"],
+            &["responses.202: is a reply of success that the client would not read"],
         ),
         (
             "        default:\n",
@@ -151,11 +170,11 @@ fn schemas_of_requests() {
         ("a: { description: d }", &["ProbeRequest.properties.a: does not say its type"]),
         (
             "a: { type: sting, description: d }",
-            &["ProbeRequest.properties.a: has keywords that do not belong to its type"],
+            &["ProbeRequest.properties.a: is of type \"sting\"; write one of string, integer"],
         ),
         (
             "a: { type: string, description: d, minimum: 1 }",
-            &["ProbeRequest.properties.a: has keywords that do not belong"],
+            &["ProbeRequest.properties.a: has minimum, which a schema of type string"],
         ),
         ("a: { type: array, description: d }", &["ProbeRequest.properties.a: is a list that does not say of what"]),
         (
@@ -223,6 +242,25 @@ fn schemas_of_requests() {
         ),
         ("\"a.b\": { type: string, description: d }", &["\"a.b\" cannot become a name in Rust"]),
         ("\"客服\": { type: string, description: d }", &["\"客服\" cannot become a name in Rust"]),
+        ("\"\": { type: string, description: d }", &["\"\" cannot become a name in Rust"]),
+        ("a: { type: string, description: d, pattern: \"(\" }", &["properties.a.pattern: is no regular expression"]),
+        ("a: { type: string, description: d, enum: [b, null] }", &["properties.a: has null among its values"]),
+        (
+            "a: { type: integer, format: int32, description: d, maximum: 5000000000 }",
+            &["properties.a.maximum: is beyond what the format can hold; choose a wider format"],
+        ),
+        (
+            "a: { type: integer, format: uint32, description: d, minimum: -1 }",
+            &["properties.a.minimum: is beyond what the format can hold"],
+        ),
+        (
+            "a: { type: integer, format: uint64, description: d, maximum: 18446744073709551615 }",
+            &["properties.a: has a minimum, maximum or multipleOf that is no whole number of 64 bits"],
+        ),
+        (
+            "a: { type: string, description: d, minimum: 3 }",
+            &["properties.a: has minimum, which a schema of type string does not have"],
+        ),
         (
             "a: { $ref: \"#/components/schemas/SendMenuItem\", description: d }",
             &["ProbeRequest.properties.a.description: is beside a `$ref`"],
@@ -394,6 +432,9 @@ fn names_that_clash() {
         ("AccessToken", "becomes the type AccessToken"),
         ("probe_thing", "is not a name of a type in Rust; write it ProbeThing"),
         ("Probe-Thing", "is not a name of a type in Rust; write it ProbeThing"),
+        ("Self", "is not a name of a type in Rust; it is a keyword, so choose another"),
+        ("Default", "Default: is the name of something in Rust that generated code uses"),
+        ("Result", "Result: is the name of something in Rust that generated code uses"),
     ];
     for (name, expected) in cases {
         let properties = format!(
@@ -405,7 +446,7 @@ fn names_that_clash() {
     let circle = Probe::request("a: { $ref: \"#/components/schemas/RoundA\" }").with_schemas(
         "    RoundA: { $ref: \"#/components/schemas/RoundB\" }\n    RoundB: { $ref: \"#/components/schemas/RoundA\" }\n",
     );
-    assert_refused(&circle.document(), "a circle of names", &["points at nothing"]);
+    assert_refused(&circle.document(), "a circle of names", &["leads in a circle of `$ref`s by RoundA"]);
     let inside = Probe::request("a: { $ref: \"#/components/schemas/RoundA\" }").with_schemas(
         "    RoundA: { description: d, allOf: [{ $ref: \"#/components/schemas/RoundA\" }, { properties: {} }] }\n",
     );
