@@ -61,7 +61,7 @@ pub mod types {
         /// Avatar: media_id of a temporary image, at most 128 bytes.
         #[cfg_attr(
             feature = "schemars",
-            schemars(extend("maxLength" = 128, "minLength" = 1, "x-max-bytes" = 128))
+            schemars(extend("maxLength" = 128, "x-max-bytes" = 128))
         )]
         pub media_id: ::std::string::String,
         /// Name of the account, 1 to 16 characters.

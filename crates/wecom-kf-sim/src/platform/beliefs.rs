@@ -216,8 +216,8 @@ pub(crate) const STATEMENTS: [Statement; 27] = [
     Statement {
         belief: Belief::EmptyCountsAsAbsent,
         id: "empty_counts_as_absent",
-        en: "An optional member that is \"\", null, an empty list, or an object without content counts as absent, at every depth. Only msgid must not be \"\". Otherwise: each is refused with 40058 where the document asks for a value.",
-        zh: "可选字段为 \"\"、null、空列表或无内容的对象时视为未传，嵌套字段也一样；仅 msgid 不可为 \"\"。否则：文档要求有值之处返回 40058。",
+        en: "An optional member that is \"\", null, an empty list, or an object without content counts as absent, at every depth; so does an empty media_id of account/add. Only msgid must not be \"\". Otherwise: each is refused with 40058 where the document asks for a value.",
+        zh: "可选字段为 \"\"、null、空列表或无内容的对象时视为未传，嵌套字段也一样，account/add 的 media_id 为 \"\" 时也是；仅 msgid 不可为 \"\"。否则：文档要求有值之处返回 40058。",
         source: "silenceper/wechat, PowerWeChat and WxJava send them in production; silenceper/wechat #563 for msgid",
     },
     Statement {

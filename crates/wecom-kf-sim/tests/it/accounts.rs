@@ -59,9 +59,12 @@ async fn bad_names_and_media_are_refused() {
     assert_eq!(bot.errcode(op::ACCOUNT_ADD, unnamed.clone()).await, 40058);
     assert_eq!(bot.errcode(op::ACCOUNT_UPDATE, unnamed).await, 0);
     assert_eq!(bot.errcode(op::ACCOUNT_ADD, json!({ "name": "售后", "media_id": old_media })).await, 0);
+    let unpictured = json!({ "name": "无头像", "media_id": "" });
+    assert_eq!(bot.errcode(op::ACCOUNT_ADD, unpictured).await, 0, "SDKs send it empty");
+    assert_eq!(bot.errcode(op::ACCOUNT_ADD, json!({ "name": "无头像" })).await, 40058);
     sim.advance(Duration::from_secs(61));
     assert_eq!(bot.errcode(op::ACCOUNT_ADD, json!({ "name": "售后", "media_id": old_media })).await, 40007);
-    assert_eq!(sim.open_kfids().len(), 2);
+    assert_eq!(sim.open_kfids().len(), 3);
 }
 
 #[tokio::test]
