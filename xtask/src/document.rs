@@ -312,14 +312,3 @@ pub fn whole_numbers(value: &mut Value) {
         _ => {}
     }
 }
-
-/// `send_msg` → `SendMsg`
-pub fn pascal_case(snake: &str) -> String {
-    snake
-        .split('_')
-        .map(|word| {
-            let mut letters = word.chars();
-            letters.next().map(|first| first.to_ascii_uppercase().to_string() + letters.as_str()).unwrap_or_default()
-        })
-        .collect()
-}

@@ -8,7 +8,8 @@ use quote::{format_ident, quote};
 use serde::{Deserialize, Serialize};
 
 use crate::docs;
-use crate::document::{Document, pascal_case, read_yaml};
+use crate::document::{Document, read_yaml};
+use crate::names::type_name;
 
 /// The file with the errcodes.
 pub const FILE: &str = "spec/errcodes.yaml";
@@ -242,7 +243,7 @@ impl Text {
 }
 
 fn class(name: &str) -> TokenStream {
-    let variant = format_ident!("{}", pascal_case(name));
+    let variant = format_ident!("{}", type_name(name));
     quote!(Class::#variant)
 }
 

@@ -13,8 +13,9 @@ use anyhow::{Context, Result};
 use syn::{Attribute, ImplItem, Item, ReturnType, Type, UseTree, Visibility};
 
 use crate::adapt::doc_text;
-use crate::document::{Document, METHODS, Operation, pascal_case};
+use crate::document::{Document, METHODS, Operation};
 use crate::lower::{MESSAGE_JSON, SECRETS};
+use crate::names::type_name;
 
 pub const TABLE: &str = "crates/wecom-kf/OPERATIONS.md";
 
@@ -76,7 +77,7 @@ pub fn decoders(document: &Document) -> String {
          pub(crate) fn decoder(operation: Operation) -> Option<fn(&[u8]) -> Value> {\n    Some(match operation {\n",
     );
     for operation in document.operations().iter().filter(|operation| !operation.answers_bytes()) {
-        let (constant, request) = (operation.id().to_uppercase(), pascal_case(operation.id()));
+        let (constant, request) = (operation.id().to_uppercase(), type_name(operation.id()));
         text.push_str(&format!("        op::{constant} => decode::<op::{request}>,\n"));
     }
     text.push_str("        _ => return None,\n    })\n}\n");
@@ -103,7 +104,7 @@ pub fn derived_schemas(lowered: &Document) -> String {
 }
 
 fn row(operation: &Operation<'_>, typed: &TypedMethods) -> String {
-    let name = pascal_case(operation.id());
+    let name = type_name(operation.id());
     let methods = match typed.get(&endpoint(operation)) {
         Some(methods) => methods.iter().map(TypedMethod::cell).collect::<Vec<_>>().join(", "),
         None => format!("–, use `client.call(&op::{name} {{ … }})`"),
@@ -196,7 +197,7 @@ impl Sources {
     fn public_methods(&self) -> impl Iterator<Item = (String, &syn::ImplItemFn)> {
         self.items()
             .filter_map(|(_, item)| match item {
-                Item::Impl(block) if block.trait_.is_none() => Some((type_name(&block.self_ty)?, block)),
+                Item::Impl(block) if block.trait_.is_none() => Some((last_segment(&block.self_ty)?, block)),
                 _ => None,
             })
             .flat_map(|(ty, block)| block.items.iter().map(move |item| (ty.clone(), item)))
@@ -211,7 +212,7 @@ impl Sources {
         self.public_methods()
             .filter(|(ty, _)| ty == "Client")
             .filter_map(|(_, method)| match &method.sig.output {
-                ReturnType::Type(_, ty) => Some((type_name(ty)?, method.sig.ident.to_string())),
+                ReturnType::Type(_, ty) => Some((last_segment(ty)?, method.sig.ident.to_string())),
                 ReturnType::Default => None,
             })
             .collect()
@@ -259,7 +260,7 @@ fn use_tree_names(tree: &UseTree, ty: &str) -> bool {
 }
 
 /// `message::Messages<'_>` → `Messages`
-fn type_name(ty: &Type) -> Option<String> {
+fn last_segment(ty: &Type) -> Option<String> {
     match ty {
         Type::Path(path) => path.path.segments.last().map(|segment| segment.ident.to_string()),
         _ => None,

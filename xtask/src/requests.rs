@@ -8,7 +8,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
 use crate::docs;
-use crate::document::{Document, Operation, pascal_case, source_of};
+use crate::document::{Document, Operation, source_of};
 use crate::errcodes::Errcodes;
 use crate::json_schema;
 use crate::lower::{NO_ERRCODE, SECRETS, is_password};
@@ -74,13 +74,13 @@ fn constant_name(operation: &Operation<'_>) -> Ident {
 }
 
 fn request_name(operation: &Operation<'_>) -> Ident {
-    format_ident!("{}", pascal_case(operation.id()))
+    format_ident!("{}", type_name(operation.id()))
 }
 
 fn constant(operation: &Operation<'_>) -> TokenStream {
     let (name, id, path, tag) = (constant_name(operation), operation.id(), operation.path, operation.tag());
     let method = operation.method.to_uppercase();
-    let repeat = format_ident!("{}", pascal_case(operation.text("x-repeat")));
+    let repeat = format_ident!("{}", type_name(operation.text("x-repeat")));
     let page = match operation.official_page() {
         Some(page) => quote!(Some(#page)),
         None => quote!(None),

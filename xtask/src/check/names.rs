@@ -105,7 +105,7 @@ fn check_operations(normal: &Document, problems: &mut Problems) {
                 format!("operationId {id:?} is the name of something in the generated code; use the words of the path"),
             );
         }
-        if let Some(other) = requests.insert(crate::document::pascal_case(id), id.to_owned())
+        if let Some(other) = requests.insert(type_name(id), id.to_owned())
             && other != id
         {
             problems.add(place, format!("operationId {id:?} and {other:?} are one name in Rust; change one"));

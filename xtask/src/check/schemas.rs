@@ -14,7 +14,7 @@ use crate::grammar::Kind;
 use crate::lower::{NO_ERRCODE, SECRETS, is_known_number, is_password};
 use crate::normal::{described_reference, is_map};
 use crate::problems::Problems;
-use crate::schema::{self, Slot, each_schema, object};
+use crate::schema::{self, Slot, each_schema, integer_range, object};
 use crate::strict;
 
 /// Every extension the generator knows, and the kinds of objects it belongs to.
@@ -237,14 +237,15 @@ fn check_pattern(place: &str, schema: &Schema, problems: &mut Problems) {
 /// Limits that a value of the format can reach.
 fn check_range(place: &str, schema: &Schema, problems: &mut Problems) {
     let SchemaKind::Type(Type::Integer(integer)) = &schema.schema_kind else { return };
-    let (least, most) = match &integer.format {
-        VariantOrUnknownOrEmpty::Item(IntegerFormat::Int32) => (i64::from(i32::MIN), i64::from(i32::MAX)),
-        VariantOrUnknownOrEmpty::Unknown(format) if format == "uint32" => (0, i64::from(u32::MAX)),
-        VariantOrUnknownOrEmpty::Unknown(format) if format == "uint64" => (0, i64::MAX),
-        _ => return,
+    let format = match &integer.format {
+        VariantOrUnknownOrEmpty::Item(IntegerFormat::Int32) => "int32",
+        VariantOrUnknownOrEmpty::Item(IntegerFormat::Int64) => "int64",
+        VariantOrUnknownOrEmpty::Unknown(format) => format,
+        VariantOrUnknownOrEmpty::Empty => return,
     };
+    let Some((least, most)) = integer_range(format) else { return };
     for (key, limit) in [("minimum", integer.minimum), ("maximum", integer.maximum)] {
-        if limit.is_some_and(|limit| limit < least || limit > most) {
+        if limit.is_some_and(|limit| !(least..=most).contains(&limit.into())) {
             problems.add(&format!("{place}.{key}"), "is beyond what the format can hold; choose a wider format");
         }
     }

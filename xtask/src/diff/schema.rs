@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::changes::{Changes, Effect, Place};
 use super::document::compare_words;
+use crate::schema::integer_range;
 
 /// Who must keep to a schema.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -379,7 +380,7 @@ fn compare_format(
     let effect = match (was_name, is_name) {
         // It changes no value on the wire, only how programs show it.
         (Some("password"), None) | (None, Some("password")) => Effect::Compatible,
-        (Some(was), Some(is)) => match (range(was), range(is)) {
+        (Some(was), Some(is)) => match (integer_range(was), integer_range(is)) {
             (Some(was), Some(is)) if is.0 <= was.0 && was.1 <= is.1 => Shift::Wider.effect(side),
             (Some(was), Some(is)) if was.0 <= is.0 && is.1 <= was.1 => Shift::Narrower.effect(side),
             _ => Effect::Breaking,
@@ -389,21 +390,6 @@ fn compare_format(
         (None, None) => Effect::Breaking,
     };
     changes.add(effect, place, differs("the format", was, is));
-}
-
-/// Smallest and largest number of an integer format.
-fn range(format: &str) -> Option<(i128, i128)> {
-    Some(match format {
-        "int8" => (i8::MIN.into(), i8::MAX.into()),
-        "uint8" => (0, u8::MAX.into()),
-        "int16" => (i16::MIN.into(), i16::MAX.into()),
-        "uint16" => (0, u16::MAX.into()),
-        "int32" => (i32::MIN.into(), i32::MAX.into()),
-        "uint32" => (0, u32::MAX.into()),
-        "int64" => (i64::MIN.into(), i64::MAX.into()),
-        "uint64" => (0, u64::MAX.into()),
-        _ => return None,
-    })
 }
 
 /// Returns the keywords that it compared: limits that are no numbers are left to others.

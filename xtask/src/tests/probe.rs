@@ -71,7 +71,7 @@ impl Probe {
 
     /// Adds it to `document`.
     pub fn add_to(&self, document: &str) -> String {
-        let name = crate::document::pascal_case(&self.id);
+        let name = crate::names::type_name(&self.id);
         let body = match self.method.as_str() {
             "get" | "delete" => String::new(),
             _ => format!(
