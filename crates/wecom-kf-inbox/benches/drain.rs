@@ -1,9 +1,9 @@
 //! Draining a backlog: against the bound, the larger of fetching and handling, and against a loop by hand. How much
 //! memory a backlog takes.
 //!
-//! `cargo bench -p wecom-kf-inbox --bench drain`; `-- 1000000` adds the memory of so many messages.
+//! `cargo bench -p wecom-kf-inbox --bench drain`; `-- 1000000` adds the memory of this many messages.
 //!
-//! `-- consume 20000` only drains so many on the main thread, while pulls and the engine run on another one. The
+//! `-- consume 20000` only drains this many messages on the main thread, while pulls and the engine run on another one. The
 //! difference of two runs under callgrind is the number of instructions per message on the consumer's thread:
 //!
 //! ```text
@@ -13,7 +13,7 @@
 //! grep -H ^summary /tmp/drain.20000-01 /tmp/drain.40000-01
 //! ```
 //!
-//! `-- idle 200` runs so many idle accounts for a minute and prints the CPU time of a second, in memory and redb.
+//! `-- idle 200` runs this many idle accounts for a minute and prints the CPU time of a second, in memory and redb.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods, reason = "a bench talks and may panic")]
 
 use std::hint::black_box;
