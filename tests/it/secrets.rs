@@ -135,7 +135,7 @@ async fn every_other_call(client: &Client) -> Vec<Error> {
         let file = client.media().get("m").await?;
         file.into_bytes(1 << 20).await
     };
-    let (folder, msgid) = (tempfile::TempDir::new().unwrap(), wecom_kf::MsgId::new("m").unwrap());
+    let (folder, msgid) = (tempfile::TempDir::new().unwrap(), wecom_kf::MsgId::new("m"));
     let (offer, intent, upload, uploadimg, bytes, saved, recall, servicers, figures, batch) = tokio::join!(
         client.upgrade_service().upgrade(&kf, &customer, Upgrade::to_member("zhangsan").wording(WORDS)),
         client.knowledge().add_intent("kg", intent.unwrap()),

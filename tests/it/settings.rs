@@ -86,7 +86,7 @@ async fn what_was_copied_around_the_credentials_is_not_sent() {
     let credentials = Credentials::new(" ww-corp\t", "\u{3000}the-secret\n");
     let client = Client::builder(credentials).base_url(format!("{}\n", sim.base_url())).build().unwrap();
     client.token().get().await.unwrap();
-    assert_eq!(OpenKfid::new(" wk1\n"), "wk1".into());
+    assert_eq!(OpenKfid::new(" wk1\n"), "wk1");
     let error = client.service_state().get(&"wk\u{200b}1".into(), &"wm".into()).await.unwrap_err();
     let expected =
         "open_kfid is not as WeCom issued it: character 3 is U+200B ZERO WIDTH SPACE; remove it; nothing was sent";
@@ -364,13 +364,13 @@ fn every_call_can_be_spawned() {
     spawnable(client.account().delete(&kf));
     let text = wecom_kf::message::Text::new("x").unwrap();
     spawnable(client.message().send(&kf, &customer, text.clone()));
-    spawnable(client.message().send_as(&wecom_kf::MsgId::new("m").unwrap(), &kf, &customer, text));
+    spawnable(client.message().send_as(&wecom_kf::MsgId::new("m"), &kf, &customer, text));
     spawnable(client.message().sync(wecom_kf::message::SyncRequest::new(&kf)));
     spawnable(client.service_state().get(&kf, &customer));
     spawnable(client.service_state().trans(&kf, &customer, wecom_kf::Trans::to_queue()));
     spawnable(client.message().on_event("c", wecom_kf::message::Text::new("x").unwrap()));
     spawnable(client.message().checking_session().send(&kf, &customer, wecom_kf::message::Text::new("x").unwrap()));
-    spawnable(client.message().recall(&kf, &wecom_kf::MsgId::new("m").unwrap()));
+    spawnable(client.message().recall(&kf, &wecom_kf::MsgId::new("m")));
     spawnable(client.account().add_contact_way(&kf));
     spawnable(client.account().add_contact_way_with_scene(&kf, "s"));
     spawnable(client.servicer().add(&kf, ["a".into()]));

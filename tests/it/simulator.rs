@@ -241,7 +241,7 @@ async fn what_wecom_refuses_comes_out_with_code_class_and_remedy() {
     assert_eq!(corp.code(), Some(ErrCode::INVALID_CORPID));
     let customer = world.client.message().send(&world.kf, &"wmNobody".into(), text()).await.unwrap_err();
     assert_eq!(customer.code(), Some(ErrCode::INVALID_EXTERNAL_USERID));
-    let duplicate = MsgId::new("own-1").unwrap();
+    let duplicate = MsgId::new("own-1");
     let send = || world.client.message().send_as(&duplicate, &world.kf, &world.id, text());
     send().await.unwrap();
     assert_eq!(send().await.unwrap_err().code(), Some(ErrCode::DUPLICATE_MSGID));

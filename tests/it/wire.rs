@@ -184,7 +184,7 @@ async fn sending_a_text_under_an_id_of_ours() {
     });
     let send = post(&server, "send_msg", body, json!({ "errcode": 0, "errmsg": "ok", "msgid": "own-1" })).await;
     let text = Text::new("您的订单已发货 📦\n\"ok\"").unwrap();
-    let own = MsgId::new("own-1").unwrap();
+    let own = MsgId::new("own-1");
     assert_eq!(client.message().send_as(&own, &KF.into(), &CUSTOMER.into(), text).await.unwrap(), own);
     send.assert_calls_async(1).await;
     send.delete_async().await;
@@ -195,7 +195,7 @@ async fn sending_a_text_under_an_id_of_ours() {
     let text = Text::new("x").unwrap();
     assert_eq!(client.message().send_as(&own, &KF.into(), &CUSTOMER.into(), text).await.unwrap(), own);
     let random = [MsgId::random().unwrap(), MsgId::random().unwrap()];
-    assert!(random[0] != random[1] && random[0].as_str().len() == 32 && MsgId::new(random[0].as_str()).is_ok());
+    assert!(random[0] != random[1] && random[0].as_str().len() == 32 && random[0].check().is_ok());
 }
 
 #[tokio::test]
@@ -342,9 +342,15 @@ async fn bad_input_is_refused_before_a_request_is_made() {
         (state.trans(&kf, &customer, Trans::to_servicer("")).await.err(), "servicer_userid is empty"),
         (Text::new("").err(), "text is empty"),
         (Text::new("长".repeat(683)).err(), "text has 2049 bytes, at most 2048 are allowed"),
-        (MsgId::new("").err(), "msgid is empty"),
-        (MsgId::new(long(33)).err(), "msgid has 33 bytes, at most 32 are allowed"),
-        (MsgId::new("a b").err(), "msgid must be made of 0-9, A-Z, a-z, _ and - only"),
+        (message.send_as(&"".into(), &kf, &customer, text()).await.err(), "msgid is empty"),
+        (
+            message.send_as(&long(33).into(), &kf, &customer, text()).await.err(),
+            "msgid has 33 bytes, at most 32 are allowed",
+        ),
+        (
+            message.send_as(&"a b".into(), &kf, &customer, text()).await.err(),
+            "msgid must be made of 0-9, A-Z, a-z, _ and - only",
+        ),
         (
             account.delete(&"wk\u{200b}1".into()).await.err(),
             "open_kfid is not as WeCom issued it: character 3 is U+200B",

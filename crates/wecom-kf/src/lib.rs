@@ -40,7 +40,9 @@ pub use credentials::Credentials;
 pub use error::{Error, Refusal};
 /// The type of the future that [`TokenSource::fetch`] returns.
 pub use futures_util::future::BoxFuture;
-pub use ids::{ExternalUserId, MsgId, OpenKfid};
+pub use ids::{
+    ChatId, Cursor, ExternalUserId, GroupId, IntentId, MediaId, MsgCode, MsgId, OpenKfid, UserId, WelcomeCode,
+};
 pub use input::{Problem, Unit};
 pub use pacing::Pacing;
 pub use report::{Report, reader_lang};

@@ -247,5 +247,5 @@ impl<'a> Messages<'a> {
 
 /// Returns the msgid of a sent message: the one in WeCom's reply, or ours if the reply has none.
 fn sent_msgid(named: Option<String>, ours: MsgId) -> MsgId {
-    named.filter(|id| !id.is_empty()).map_or(ours, MsgId::received)
+    named.filter(|id| !id.is_empty()).map_or(ours, MsgId::from)
 }

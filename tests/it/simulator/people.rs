@@ -53,7 +53,7 @@ async fn a_customer_who_came_by_a_link_says_so() {
         (plain.customers[0].nickname.as_deref(), &plain.customers[0].enter_session_context),
         (Some("小李"), &None)
     );
-    assert_eq!(plain.invalid, ["wmNobody".into()]);
+    assert_eq!(plain.invalid, ["wmNobody"]);
     let batch = world.client.customer().batchget_with_context(&ids).await.unwrap();
     assert_eq!(batch.customers[0].gender.unwrap().0, 2);
     let context = batch.customers[0].enter_session_context.as_ref().unwrap();
@@ -93,7 +93,7 @@ async fn a_message_is_recalled_within_two_minutes() {
     world.sim.advance(Duration::from_secs(121));
     let error = world.client.message().recall(&world.kf, &second).await.unwrap_err();
     assert_eq!(error.code(), Some(ErrCode::RECALL_WINDOW_CLOSED));
-    let unknown = wecom_kf::MsgId::new("unknown").unwrap();
+    let unknown = wecom_kf::MsgId::new("unknown");
     let error = world.client.message().recall(&world.kf, &unknown).await.unwrap_err();
     assert_eq!(error.code(), Some(ErrCode::RECALL_MESSAGE_NOT_FOUND));
 }

@@ -166,7 +166,7 @@ async fn a_message_is_recalled_by_account_and_msgid() {
     let (server, client) = server().await;
     let body = json!({ "open_kfid": KF, "msgid": "own-1" });
     let recall = post(&server, "recall_msg", body, json!({ "errcode": 95029, "errmsg": "too late" })).await;
-    let error = client.message().recall(&KF.into(), &MsgId::new("own-1").unwrap()).await.unwrap_err();
+    let error = client.message().recall(&KF.into(), &MsgId::new("own-1")).await.unwrap_err();
     assert_eq!(error.code(), Some(ErrCode::RECALL_WINDOW_CLOSED));
     recall.assert_calls_async(1).await;
 }

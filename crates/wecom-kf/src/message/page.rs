@@ -77,12 +77,6 @@ impl SyncRequest {
     }
 }
 
-impl From<&OpenKfid> for OpenKfid {
-    fn from(open_kfid: &OpenKfid) -> Self {
-        open_kfid.clone()
-    }
-}
-
 /// A page of messages, oldest first.
 #[derive(Clone, Debug)]
 pub struct Page {

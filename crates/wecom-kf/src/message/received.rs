@@ -67,7 +67,7 @@ impl Common {
         let members = Members::of(json);
         let body = members.body(members.msgtype.as_deref().unwrap_or_default()).map(|body| place(body, json));
         Self {
-            msgid: members.msgid.map(|id| MsgId::received(id.into_owned())),
+            msgid: members.msgid.map(|id| MsgId::new(id.into_owned())),
             open_kfid: members.open_kfid.map(|id| id.into_owned().into()),
             external_userid: members.external_userid.map(|id| id.into_owned().into()),
             send_time: members.send_time,
