@@ -5,7 +5,7 @@ use wecom_kf::raw::{Operation, op};
 
 use crate::samples::decode;
 
-/// Returns what decodes a reply of the operation and writes it as JSON again. `None` if its reply is a file.
+/// Returns the function that decodes a reply of the operation and converts it back to JSON. `None` if the reply is a file.
 pub(crate) fn decoder(operation: Operation) -> Option<fn(&[u8]) -> Value> {
     Some(match operation {
         op::GETTOKEN => decode::<op::Gettoken>,

@@ -1,7 +1,7 @@
-//! Adapting: from what progenitor writes to what this crate can stand behind.
+//! Adapting: edits the code that progenitor generates, so that it calls our hand-written client.
 //!
-//! Edits of the syntax tree, each with its reason. One that no longer finds what it expects fails: the generator is
-//! pinned, so that is news to look at.
+//! Each edit of the syntax tree has a reason. An edit that does not find the code it expects fails. progenitor's version
+//! is pinned, so such a failure means that its output has changed and a person must look at it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +20,7 @@ use crate::lower::{Lowered, OpenEnum, Step};
 use crate::names;
 use crate::rust_types::RustTypes;
 
-/// Adapts the generated client and says what each edit did.
+/// Adapts the generated client. Returns how often each edit applied.
 pub fn adapt(file: &mut File, lowered: &Lowered) -> Result<Vec<Step>> {
     let requests = RustTypes::of(file).reachable(lowered.document.request_schemas());
     keep_types_and_client(file)?;
@@ -46,7 +46,8 @@ pub fn adapt(file: &mut File, lowered: &Lowered) -> Result<Vec<Step>> {
     ])
 }
 
-/// progenitor's constructors panic and follow redirects; its errors and hooks are replaced (see `operations_in_one_line`).
+/// Keeps only the module `types`, and `Client` with its operations. progenitor's constructors panic and follow redirects,
+/// and its errors and hooks are replaced (see `operations_in_one_line`).
 fn keep_types_and_client(file: &mut File) -> Result<()> {
     file.items.retain(|item| match item {
         Item::Use(_) | Item::Const(_) => false,
@@ -54,7 +55,7 @@ fn keep_types_and_client(file: &mut File) -> Result<()> {
         Item::Mod(module) => module.ident == "types",
         _ => true,
     });
-    // The error of conversions that no type here has.
+    // The submodule of `types` is the error of conversions, which no type here has.
     for item in &mut file.items {
         if let Item::Mod(types) = item {
             types.content.iter_mut().for_each(|(_, items)| items.retain(|item| !matches!(item, Item::Mod(_))));
@@ -63,7 +64,7 @@ fn keep_types_and_client(file: &mut File) -> Result<()> {
     match file.items.as_slice() {
         [Item::Mod(_), Item::Struct(_), Item::Impl(_)] => Ok(()),
         items => bail!(
-            "progenitor wrote {} items where types, Client and its operations were expected, see xtask/src/adapt.rs",
+            "progenitor wrote {} items instead of 3 (types, Client and its operations); change keep_types_and_client in xtask/src/adapt.rs",
             items.len()
         ),
     }
@@ -73,41 +74,46 @@ fn has_function(block: &syn::ItemImpl, name: &str) -> bool {
     block.items.iter().any(|item| matches!(item, ImplItem::Fn(function) if function.sig.ident == name))
 }
 
-/// Each operation becomes one call of a method that is written by hand (`Client::post`, `get` or `call`), which knows
-/// URLs, secrets and errors. Signature and documentation stay progenitor's; the header `api-version`, which WeCom does
-/// not know, goes. Returns how many operations were adapted.
+/// Replaces the body of each operation by one call of a hand-written method: `Client::post`, `get` or `call`. These build
+/// URLs, send secrets and create errors. Signature and documentation stay as progenitor wrote them. The header
+/// `api-version` is left out, because WeCom does not know it. Returns how many operations were adapted.
 fn operations_in_one_line(file: &mut File, lowered: &Document) -> Result<usize> {
     let operations = lowered.operations();
     let mut adapted = 0;
     for item in &mut file.items {
         if let Item::Struct(client) = item {
-            prepared_client(client);
+            replace_client_fields(client);
         }
         let Item::Impl(block) = item else { continue };
         for item in &mut block.items {
             let ImplItem::Fn(function) = item else { continue };
             let name = &function.sig.ident;
-            let written = Written::read(function).with_context(|| {
-                format!("operation {name}: progenitor writes it differently now, see xtask/src/adapt.rs")
+            let generated = GeneratedFunction::read(function).with_context(|| {
+                format!("operation {name}: progenitor generates another form than expected; change GeneratedFunction::read in xtask/src/adapt.rs")
             })?;
             let operation = operations
                 .iter()
-                .find(|operation| operation.method == written.method && anonymous(operation.path) == written.path)
-                .with_context(|| format!("operation {name}: no operation of the document has this method and path"))?;
-            rewrite(function, &written, operation);
+                .find(|operation| operation.method == generated.method && anonymous(operation.path) == generated.path)
+                .with_context(|| {
+                    format!(
+                        "operation {name}: no operation of the document has this method and path; change operations_in_one_line in xtask/src/adapt.rs"
+                    )
+                })?;
+            rewrite(function, &generated, operation);
             adapted += 1;
         }
     }
     ensure!(
         adapted == operations.len(),
-        "progenitor wrote {adapted} of {} operations, see xtask/src/adapt.rs",
+        "progenitor generated {adapted} of {} operations; change operations_in_one_line in xtask/src/adapt.rs",
         operations.len()
     );
     Ok(adapted)
 }
 
-/// `Client::new`, by hand, parses the base URL once. Its Debug, by hand, does not print it.
-fn prepared_client(client: &mut ItemStruct) {
+/// Replaces the fields of `Client`. The hand-written `Client::new` parses the base URL once, and the hand-written `Debug`
+/// does not print it.
+fn replace_client_fields(client: &mut ItemStruct) {
     client.attrs.retain(|attribute| !attribute.path().is_ident("derive"));
     client.attrs.push(parse_quote!(#[derive(Clone)]));
     client.fields = Fields::Named(parse_quote!({
@@ -118,27 +124,27 @@ fn prepared_client(client: &mut ItemStruct) {
     }));
 }
 
-/// `/a/{b}` → `/a/{}`, as in the format string of progenitor.
+/// Removes the names of path parameters: `/a/{b}` becomes `/a/{}`, as in progenitor's format string.
 fn anonymous(path: &str) -> String {
     let mut parts = path.split('{');
     let first = parts.next().unwrap_or_default().to_owned();
     parts.fold(first, |path, part| path + "{}" + part.split_once('}').map_or(part, |(_, rest)| rest))
 }
 
-/// What progenitor wrote for one operation.
-struct Written {
+/// The parts of the function that progenitor generated for one operation.
+struct GeneratedFunction {
     reply: Type,
     method: String,
     path: String,
-    /// The arguments in the path, in its order.
+    /// The arguments of the path parameters, in the order of the path.
     in_path: Vec<Ident>,
-    /// The API's name of each query parameter, and its argument.
+    /// The name of each query parameter in the API, and its argument.
     in_query: Vec<(LitStr, Ident)>,
     has_body: bool,
 }
 
-impl Written {
-    /// None if the function does not have exactly the expected form, so that nothing it does gets lost.
+impl GeneratedFunction {
+    /// Reads a function. Returns `None` if it does not have exactly the expected form, so that no part of it is lost.
     fn read(function: &ImplItemFn) -> Option<Self> {
         let statements = &function.block.stmts;
         let bound: Vec<(String, &Expr)> = statements.iter().filter_map(bound).collect();
@@ -147,7 +153,7 @@ impl Written {
             return None;
         }
         let (path, in_path) = path_in(bound[0].1)?;
-        let mut written = Self {
+        let mut generated = Self {
             reply: reply_type(&function.sig.output)?,
             method: String::new(),
             path,
@@ -155,11 +161,11 @@ impl Written {
             in_query: Vec::new(),
             has_body: false,
         };
-        written.read_request(bound[2].1)?;
-        Some(written)
+        generated.read_request(bound[2].1)?;
+        Some(generated)
     }
 
-    /// `self.client.post(url).header(ACCEPT, …).json(&body).query(&…).headers(header_map).build()?`
+    /// Reads `self.client.post(url).header(ACCEPT, …).json(&body).query(&…).headers(header_map).build()?`.
     fn read_request(&mut self, expression: &Expr) -> Option<()> {
         let call = match expression {
             Expr::Try(tried) => return self.read_request(&tried.expr),
@@ -186,7 +192,7 @@ impl Written {
     }
 }
 
-/// The `T` of `-> Result<ResponseValue<T>, Error<()>>`.
+/// Returns the `T` of `-> Result<ResponseValue<T>, Error<()>>`.
 fn reply_type(output: &syn::ReturnType) -> Option<Type> {
     let syn::ReturnType::Type(_, result) = output else { return None };
     let value = first_argument(result, "Result")?;
@@ -203,14 +209,15 @@ fn first_argument(ty: &Type, name: &str) -> Option<Type> {
     }
 }
 
-/// The name a `let` binds, and the value. progenitor puts underscores before it if a parameter has the same name.
+/// Returns the name that a `let` binds, and the value. progenitor prefixes the name with underscores if a parameter has
+/// the same name.
 fn bound(statement: &Stmt) -> Option<(String, &Expr)> {
     let Stmt::Local(local) = statement else { return None };
     let Pat::Ident(name) = &local.pat else { return None };
     Some((name.ident.to_string().trim_start_matches('_').to_owned(), &local.init.as_ref()?.expr))
 }
 
-/// `format!("{}/a/{}", self.baseurl, encode_path(&b.to_string()))` → `/a/{}`, `b`
+/// Reads the path: `format!("{}/a/{}", self.baseurl, encode_path(&b.to_string()))` has the path `/a/{}` and the argument `b`.
 fn path_in(expression: &Expr) -> Option<(String, Vec<Ident>)> {
     let Expr::Macro(format) = expression else { return None };
     let arguments = format.mac.parse_body_with(Punctuated::<Expr, syn::Token![,]>::parse_terminated).ok()?.into_iter();
@@ -225,7 +232,7 @@ fn is_base_url(expression: &Expr) -> bool {
     matches!(expression, Expr::Field(field) if quote::quote!(#field).to_string() == "self . baseurl")
 }
 
-/// `encode_path(&b.to_string())` → `b`
+/// Returns the `b` of `encode_path(&b.to_string())`.
 fn path_argument(expression: &Expr) -> Option<Ident> {
     let Expr::Call(call) = expression else { return None };
     match call.args.first()? {
@@ -237,7 +244,7 @@ fn path_argument(expression: &Expr) -> Option<Ident> {
     }
 }
 
-/// `&progenitor_client::QueryParam::new("b", &c)` → `"b"`, `c`
+/// Returns the `"b"` and the `c` of `&progenitor_client::QueryParam::new("b", &c)`.
 fn query_parameter(expression: &Expr) -> Option<(LitStr, Ident)> {
     let Expr::Reference(parameter) = expression else { return None };
     let Expr::Call(call) = &*parameter.expr else { return None };
@@ -254,30 +261,30 @@ fn ident(expression: &Expr) -> Option<Ident> {
     }
 }
 
-fn rewrite(function: &mut ImplItemFn, written: &Written, operation: &Operation<'_>) {
+fn rewrite(function: &mut ImplItemFn, generated: &GeneratedFunction, operation: &Operation<'_>) {
     let constant = format_ident!("{}", operation.id().to_uppercase());
     let (tokens, in_query): (Vec<_>, Vec<_>) =
-        written.in_query.iter().partition(|(name, _)| name.value() == "access_token");
+        generated.in_query.iter().partition(|(name, _)| name.value() == "access_token");
     let token: Expr = match tokens.first() {
         Some((_, argument)) => parse_quote!(Some(#argument)),
         None => parse_quote!(None),
     };
     let placeholders = operation.path.split('{').skip(1).filter_map(|rest| rest.split_once('}'));
-    let in_path = placeholders.map(|(name, _)| format!("{{{name}}}")).zip(&written.in_path);
+    let in_path = placeholders.map(|(name, _)| format!("{{{name}}}")).zip(&generated.in_path);
     let parameters: Vec<Expr> = in_path
         .map(|(name, argument)| parse_quote!((#name, &#argument)))
         .chain(in_query.into_iter().map(|(name, argument)| parse_quote!((#name, &#argument))))
         .collect();
-    let call: Expr = match (written.has_body, written.method.as_str(), tokens.first()) {
+    let call: Expr = match (generated.has_body, generated.method.as_str(), tokens.first()) {
         (true, "post", Some((_, token))) if parameters.is_empty() => {
             parse_quote!(self.post(op::#constant, #token, body).await)
         }
         (true, ..) => parse_quote!(self.call(op::#constant, #token, &[#(#parameters),*], body).await),
         (false, ..) => parse_quote!(self.get(op::#constant, #token, &[#(#parameters),*]).await),
     };
-    let reply = &written.reply;
+    let reply = &generated.reply;
     function.sig.output = parse_quote!(-> Result<#reply, crate::Error>);
-    // progenitor ties all arguments to one lifetime; each has its own if none is written.
+    // progenitor gives all arguments one lifetime. Without it, each argument has a lifetime of its own.
     function.sig.generics = syn::Generics::default();
     if let Some(receiver) = function.sig.inputs.first_mut() {
         *receiver = parse_quote!(&self);
@@ -295,8 +302,8 @@ impl VisitMut for ElidedLifetimes {
     }
 }
 
-/// An optional field of a type that contains itself: `Box<Option<T>>` → `Option<Box<T>>`, which is left out when it is
-/// `None`, as every optional field.
+/// Turns `Box<Option<T>>` into `Option<Box<T>>`, in an optional field of a type that contains itself. The field is then
+/// left out of a request when it is `None`, like every optional field.
 fn optional_boxes(file: &mut File) {
     for field in types(file).flat_map(|item| item.fields.iter_mut()) {
         if let Some(inner) = first_argument(&field.ty, "Box").and_then(|inner| first_argument(&inner, "Option")) {
@@ -306,8 +313,8 @@ fn optional_boxes(file: &mut File) {
     }
 }
 
-/// Replies hold null where a value belongs, numbers in strings and strings as numbers: each field decodes by
-/// `crate::lenient`, which takes them all.
+/// Makes every field of a reply decode with `crate::lenient`, because WeCom sends null for values, numbers in strings and
+/// strings as numbers.
 fn lenient_replies(file: &mut File, requests: &BTreeSet<String>) -> Result<usize> {
     let mut count = 0;
     let mut structs = Vec::new();
@@ -322,12 +329,13 @@ fn lenient_replies(file: &mut File, requests: &BTreeSet<String>) -> Result<usize
             count += 1;
         }
     }
-    let types = types_module(file).context("progenitor wrote no module of types, see xtask/src/adapt.rs")?;
+    let types = types_module(file)
+        .context("progenitor generated no module `types`; change lenient_replies in xtask/src/adapt.rs")?;
     types.push(parse_quote!(crate::lenient::reply_structs! { #(#structs),* }));
     Ok(count)
 }
 
-/// The enums that progenitor was told are written elsewhere.
+/// Adds the open enums. progenitor is told that they are defined elsewhere.
 fn open_enums(file: &mut File, lowered: &Lowered) {
     let enums = lowered.enums.iter().map(|(name, OpenEnum { description, values })| -> Item {
         let name = format_ident!("{name}");
@@ -351,7 +359,7 @@ fn mentions(attributes: &[Attribute], word: &str) -> bool {
         .any(|attribute| !attribute.path().is_ident("doc") && quote::quote!(#attribute).to_string().contains(word))
 }
 
-/// So that a request with many optional fields can be written with `..Default::default()`.
+/// Derives `Default`, so that a request with many optional fields can be written with `..Default::default()`.
 fn default_requests(file: &mut File) -> usize {
     let mut count = 0;
     for item in types(file) {
@@ -363,8 +371,9 @@ fn default_requests(file: &mut File) -> usize {
     count
 }
 
-/// The derived schema of a request says what WeCom refuses: values beyond the limits, unknown properties, and a lack of
-/// those without which a request makes no sense. A reply has no limits, and WeCom adds properties.
+/// Derives a JSON Schema for each type, with the feature `schemars`. The schema of a request also forbids what WeCom
+/// refuses: values beyond the limits, unknown properties, and a request without a property that WeCom needs. The schema
+/// of a reply forbids nothing, because WeCom adds properties.
 fn schemars_on_demand(file: &mut File, requests: &BTreeSet<String>, limits: &RequestLimits) -> Result<usize> {
     let generated = RustTypes::of(file);
     let mut limited = 0;
@@ -410,7 +419,7 @@ fn types(file: &mut File) -> impl Iterator<Item = &mut ItemStruct> {
         })
 }
 
-/// Documentation as a person writes it: no JSON schema folded in, a line of text per line.
+/// Cleans the documentation: removes the folded JSON schema, and writes each line of text as a line of its own.
 struct Docs;
 
 impl VisitMut for Docs {
@@ -426,7 +435,7 @@ fn doc_lines(attribute: Attribute) -> Vec<Attribute> {
     lines.map(|line| parse_quote!(#[doc = #line])).collect()
 }
 
-/// progenitor documents the type of an inline schema, not the field that holds it: the field says the same.
+/// Copies the documentation of an inline schema's type to the field that holds it. progenitor documents only the type.
 fn document_fields(file: &mut File) {
     let docs: BTreeMap<String, Vec<Attribute>> = types(file)
         .map(|item| {
@@ -453,7 +462,7 @@ fn document_fields(file: &mut File) {
     }
 }
 
-/// `::std::option::Option<MessageText>` → `MessageText`
+/// Returns the name of a type without its path and `Option`: `::std::option::Option<MessageText>` becomes `MessageText`.
 fn last_segment(ty: &Type) -> String {
     match first_argument(ty, "Option") {
         Some(inner) => last_segment(&inner),
@@ -464,7 +473,7 @@ fn last_segment(ty: &Type) -> String {
     }
 }
 
-/// The text of a `#[doc = "…"]`, which is what a line of `///` becomes.
+/// Returns the text of `#[doc = "…"]`, which is the form of a `///` line in the syntax tree.
 pub fn doc_text(attribute: &Attribute) -> Option<String> {
     let syn::Meta::NameValue(meta) = &attribute.meta else { return None };
     match &meta.value {

@@ -1,5 +1,5 @@
-//! The rules that the document keeps before anything is made of it. Each refusal names its place and the remedy, and all
-//! are reported at once.
+//! The rules that the document must satisfy before anything is generated from it. Each refusal names the place, the
+//! reason and the remedy, and all refusals are reported at once.
 
 mod examples;
 mod names;
@@ -31,12 +31,12 @@ pub fn check(document: &Document) -> Result<Document> {
     Ok(normal)
 }
 
-/// Later checks rely on what earlier ones have found good.
+/// Returns the problems found so far as an error, because later checks rely on the earlier ones.
 fn stop_at(problems: &mut Problems) -> Result<()> {
     std::mem::take(problems).into_result(FILE)
 }
 
-/// The ids that no operation may have.
+/// Returns the ids that no operation may have.
 #[cfg(test)]
 pub fn reserved_operations() -> &'static [&'static str] {
     &names::RESERVED_OPERATIONS

@@ -1,4 +1,4 @@
-//! The file `client.rs`: progenitor's types and client, adapted.
+//! Generates the file `client.rs`: runs progenitor, and adapts its types and client.
 
 use std::cell::RefCell;
 use std::panic::{self, AssertUnwindSafe};
@@ -15,23 +15,25 @@ use crate::lower::{Lowered, MESSAGE_JSON, SECRETS, Step};
 use crate::rust_types::RustTypes;
 use crate::schema::{Slot, schemas_mut};
 
-/// The text of the file, the types in it, and the steps of the adapting.
+/// Returns the text of the file, the types in it, and how often each edit applied.
 pub fn render(lowered: &Lowered) -> Result<(String, RustTypes, Vec<Step>)> {
     let tokens = generate(lowered, &lowered.document.api).map_err(|problem| blame(lowered, &problem))?;
-    let mut file = syn::parse2(tokens).context("progenitor wrote text that is no Rust")?;
+    let mut file =
+        syn::parse2(tokens).context("progenitor generated invalid Rust; change the lowering in xtask/src/lower.rs")?;
     let steps = adapt(&mut file, lowered)?;
     let types = RustTypes::of(&file);
     Ok((prettyplease::unparse(&file), types, steps))
 }
 
-/// Runs progenitor on `api`, a part of the lowered document. It panics on some documents: that is an error like the others.
+/// Runs progenitor on `api`, a part of the lowered document. progenitor panics on some documents; a panic is returned as an
+/// error.
 fn generate(lowered: &Lowered, api: &OpenAPI) -> Result<TokenStream, String> {
     let mut settings = GenerationSettings::default();
     settings
         .with_interface(InterfaceStyle::Positional)
         .with_hooks(HooksMode::Expected)
         .with_derive("PartialEq")
-        // Requests with a map are the same bytes every time.
+        // A sorted map, so that the same request always has the same bytes.
         .with_map_type("::std::collections::BTreeMap");
     for name in SECRETS.iter().map(|(_, secret)| *secret).chain([MESSAGE_JSON]) {
         settings.with_replacement(name, format!("crate::{name}"), std::iter::empty());
@@ -39,38 +41,39 @@ fn generate(lowered: &Lowered, api: &OpenAPI) -> Result<TokenStream, String> {
     for name in lowered.enums.keys() {
         settings.with_replacement(name, format!("crate::types::{name}"), std::iter::empty());
     }
-    match quietly(|| Generator::new(&settings).generate_tokens(api)) {
+    match catch_panic(|| Generator::new(&settings).generate_tokens(api)) {
         Ok(result) => result.map_err(|error| error.to_string()),
         Err(panic) => Err(panic),
     }
 }
 
 thread_local! {
-    /// The words of a panic on this thread, while somebody listens.
+    /// The message of a panic on this thread. `Some` only while `catch_panic` runs.
     static PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Runs `f`; a panic in it becomes its message, and nothing is printed.
-fn quietly<T>(f: impl FnOnce() -> T) -> Result<T, String> {
+/// Runs `f`. Returns the message of a panic as an error, and prints nothing.
+fn catch_panic<T>(f: impl FnOnce() -> T) -> Result<T, String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let usual = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
-            let listening =
+            let is_caught =
                 PANIC.with_borrow_mut(|panic| panic.as_mut().map(|text| *text = info.to_string()).is_some());
-            if !listening {
+            if !is_caught {
                 usual(info);
             }
         }));
     });
     PANIC.set(Some(String::new()));
     let result = panic::catch_unwind(AssertUnwindSafe(f));
-    let said = PANIC.take().unwrap_or_default();
-    result.map_err(|_| said.lines().skip(1).collect::<Vec<_>>().join(" ").trim().to_owned())
+    let message = PANIC.take().unwrap_or_default();
+    result.map_err(|_| message.lines().skip(1).collect::<Vec<_>>().join(" ").trim().to_owned())
 }
 
-/// Finds out which operation, or which schema of it, progenitor cannot generate code for.
+/// Returns an error that names the operation, and if possible the schema, that progenitor cannot generate code for.
 fn blame(lowered: &Lowered, problem: &str) -> anyhow::Error {
+    const REMEDY: &str = "use a form that spec/README.md lists as supported";
     let document = &lowered.document;
     for operation in document.operations() {
         let alone = only(document, operation.path, operation.method);
@@ -78,15 +81,19 @@ fn blame(lowered: &Lowered, problem: &str) -> anyhow::Error {
         let id = operation.id();
         for name in document.names_in(&operation.slots()) {
             if let Err(problem) = generate(lowered, &only_schema(&alone, document, &name)) {
-                return anyhow!("operation {id}, schema {name}: progenitor cannot generate code for it: {problem}");
+                return anyhow!(
+                    "operation {id}, schema {name}: progenitor cannot generate code for it: {problem}; {REMEDY}"
+                );
             }
         }
-        return anyhow!("operation {id}: progenitor cannot generate code for it: {problem}");
+        return anyhow!("operation {id}: progenitor cannot generate code for it: {problem}; {REMEDY}");
     }
-    anyhow!("progenitor cannot generate code for the operations together, though for each by itself: {problem}")
+    anyhow!(
+        "progenitor can generate code for each operation alone, but not for all together: {problem}; look for two names that clash"
+    )
 }
 
-/// The document with one operation and the schemas that it needs.
+/// Returns the document with only one operation and the schemas that it needs.
 fn only(document: &Document, path: &str, method: &str) -> OpenAPI {
     let mut api = document.api.clone();
     api.paths.paths.retain(|other, _| other == path);
@@ -112,7 +119,7 @@ fn only(document: &Document, path: &str, method: &str) -> OpenAPI {
     api
 }
 
-/// The document with one schema, what it needs, and no operation.
+/// Returns the document with only one schema and the schemas that it needs, without operations.
 fn only_schema(alone: &OpenAPI, document: &Document, name: &str) -> OpenAPI {
     let mut api = alone.clone();
     api.paths.paths.clear();
@@ -123,11 +130,14 @@ fn only_schema(alone: &OpenAPI, document: &Document, name: &str) -> OpenAPI {
     api
 }
 
-/// Fails if the generated code does not have what the rest of the generator builds on.
+/// Fails if the generated client lacks a function for an operation.
 pub fn expect_operations(document: &Document, types: &RustTypes) -> Result<()> {
     for operation in document.operations() {
         if types.arguments(operation.id()).is_none() {
-            bail!("operation {}: progenitor wrote no function of that name, see xtask/src/client.rs", operation.id());
+            bail!(
+                "operation {}: progenitor generated no function with this name; choose another operationId",
+                operation.id()
+            );
         }
     }
     Ok(())
@@ -144,7 +154,7 @@ mod tests {
     fn a_panic_of_progenitor_names_the_operation() {
         let text = std::fs::read_to_string(codegen::workspace_root().join(document::FILE)).unwrap();
         let mut lowered = lower::lower(&check::check(&Document::read(&text).unwrap()).unwrap()).unwrap();
-        // Two replies of two types, which the checks refuse.
+        // Two replies of different types, which the checks would refuse.
         let mut api = lowered.document.api.clone();
         crate::schema::each_operation_mut(&mut api, &mut |_, operation| {
             if operation.operation_id.as_deref() == Some("send_msg") {
@@ -157,7 +167,7 @@ mod tests {
             }
         });
         lowered.document = Document::from_api(api);
-        let Err(error) = render(&lowered) else { panic!("progenitor took it") };
+        let Err(error) = render(&lowered) else { panic!("progenitor accepted it") };
         let error = error.to_string();
         assert!(error.starts_with("operation send_msg: progenitor cannot generate code for it: "), "{error}");
         assert!(error.contains("assertion failed"), "{error}");

@@ -1,4 +1,4 @@
-//! `cargo xtask codegen`: reads the documents, renders every file in memory, then writes or compares.
+//! `cargo xtask codegen`: reads the documents, renders every generated file in memory, then writes or compares them.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -18,21 +18,21 @@ use crate::{check, client, dist, limits, lower, operations, requests, strict};
 const GENERATED: &str = "crates/wecom-kf-raw/src/generated";
 const LOWERED: &str = "tests/it/lowered.json";
 
-/// How much of a difference is shown of each file, and of all of them together, in lines.
+/// The longest difference that is shown, in lines: for one file, and for all files together.
 const SHOWN_OF_FILE: usize = 40;
 const SHOWN_IN_ALL: usize = 200;
 
-/// The files to be, by their path from the workspace's root, and what people read about them.
+/// The text of each generated file, by its path from the workspace's root, and the report that codegen prints.
 struct Rendered {
     files: BTreeMap<PathBuf, String>,
     report: String,
 }
 
 pub fn workspace_root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace").to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is a folder of the workspace").to_owned()
 }
 
-/// Writes what is stale, removes what is no longer made.
+/// Writes the files that are out of date, and removes files that are no longer generated. Returns a report.
 pub fn write(root: &Path) -> Result<String> {
     let rendered = Rendered::from_documents(root)?;
     let stale = rendered.stale(root)?;
@@ -40,7 +40,7 @@ pub fn write(root: &Path) -> Result<String> {
         let target = root.join(path);
         match rendered.files.get(path) {
             Some(text) => {
-                fs::create_dir_all(target.parent().expect("a generated file lies in a folder"))?;
+                fs::create_dir_all(target.parent().expect("a generated file is in a folder"))?;
                 fs::write(&target, text).with_context(|| format!("writing {}", target.display()))?;
             }
             None => fs::remove_file(&target).with_context(|| format!("removing {}", target.display()))?,
@@ -53,13 +53,13 @@ pub fn write(root: &Path) -> Result<String> {
     Ok(format!("{}{outcome}", rendered.report))
 }
 
-/// Writes nothing; names every file that is not what the documents make, and shows the difference.
+/// Writes nothing. Fails if a file is out of date, and shows the difference of each such file.
 pub fn check(root: &Path) -> Result<String> {
     let rendered = Rendered::from_documents(root)?;
     let stale = rendered.stale(root)?;
     if !stale.is_empty() {
         bail!(
-            "{} generated file(s) are stale:\n{}\n\n{}\nrun `cargo xtask codegen` and commit what it writes",
+            "{} generated file(s) are out of date:\n{}\n\n{}\nrun `cargo xtask codegen` and commit the files that it writes",
             stale.len(),
             list(&stale),
             rendered.differences(root, &stale)
@@ -113,7 +113,7 @@ impl Rendered {
         Ok(Self { files, report })
     }
 
-    /// The paths whose file differs from what was rendered, is missing, or should no longer be there.
+    /// Returns the paths of files that differ from the rendered text, are missing, or are no longer generated.
     fn stale(&self, root: &Path) -> Result<Vec<PathBuf>> {
         let mut stale: Vec<PathBuf> = self
             .files
@@ -133,7 +133,7 @@ impl Rendered {
         Ok(stale)
     }
 
-    /// What `write` would change, as a unified diff that is cut at a sensible length.
+    /// Returns the changes that `write` would make as a unified diff, cut to a readable length.
     fn differences(&self, root: &Path, stale: &[PathBuf]) -> String {
         let mut shown = String::new();
         let mut room = SHOWN_IN_ALL;
@@ -146,7 +146,7 @@ impl Rendered {
             let text = diff
                 .unified_diff()
                 .context_radius(1)
-                .header(&format!("{name} (found)"), &format!("{name} (made)"))
+                .header(&format!("{name} (found)"), &format!("{name} (generated)"))
                 .to_string();
             let lines: Vec<&str> = text.lines().collect();
             let room_here = room.min(SHOWN_OF_FILE);
@@ -163,7 +163,7 @@ impl Rendered {
     }
 }
 
-/// Renders everything from `document` and the other documents of the workspace, and writes nothing.
+/// Renders everything from `document` and the other documents of the workspace. Writes nothing.
 #[cfg(test)]
 pub fn try_document(document: &str) -> Result<()> {
     let mut inputs = Inputs::read(&workspace_root())?;
@@ -171,7 +171,7 @@ pub fn try_document(document: &str) -> Result<()> {
     Rendered::of(&inputs, &BTreeMap::new()).map(drop)
 }
 
-/// The Rust that is made of the documents.
+/// The Rust code that is generated from the documents.
 struct Code {
     client: String,
     requests: String,
@@ -190,7 +190,7 @@ impl Code {
     }
 }
 
-/// The texts that everything is made of, by their path.
+/// The texts of the source documents, by their path.
 struct Inputs(BTreeMap<&'static str, String>);
 
 impl Inputs {
@@ -207,7 +207,7 @@ impl Inputs {
         self.0.get(path).map_or("", String::as_str)
     }
 
-    /// A digest of each text, in the form of `sha256sum`: a change of a comment changes this file and no other.
+    /// Returns a digest of each text in the format of `sha256sum`. A changed comment changes this file and no other.
     fn digests(&self) -> String {
         let mut lines = String::new();
         for (path, text) in &self.0 {
@@ -220,7 +220,7 @@ impl Inputs {
     }
 }
 
-/// Line 1 of a generated file.
+/// Returns the first line of a generated file.
 fn header(inputs: &[&str]) -> String {
     format!("Generated by `cargo xtask codegen` from {}. Do not edit.", inputs.join(" and "))
 }
@@ -240,6 +240,6 @@ fn report(document: &Document, errcodes: &Errcodes, views: &[(&str, &[Step])], l
             text.push_str(&format!("  {count:>5} × {name}\n"));
         }
     }
-    text.push_str("made      ");
+    text.push_str("generated ");
     text
 }

@@ -1,6 +1,6 @@
-//! `cargo xtask diff <git ref>`: what changed in the documents since that commit, in words.
+//! `cargo xtask diff <git ref>`: lists what changed in the documents since that commit, and what it means for users.
 //!
-//! The old documents are read as trees, because they need not satisfy today's checks.
+//! The old documents are read as JSON trees, because they need not satisfy today's checks.
 
 mod changes;
 mod document;
@@ -20,7 +20,7 @@ use serde_json::Value;
 
 use crate::document::read_yaml;
 use changes::Changes;
-use document::Speaker;
+use document::Role;
 
 const DOCUMENT: &str = "spec/wecom-kf.yaml";
 const ERRCODES: &str = "spec/errcodes.yaml";
@@ -31,12 +31,12 @@ const CHINESE: &str = "spec/zh-CN.yaml";
 struct Documents {
     document: Value,
     errcodes: Value,
-    /// Commits before this file was added do not have it. The same holds for the next one.
+    /// `None` for commits before the file was added. The same holds for `chinese`.
     callback: Option<Value>,
     chinese: Option<Value>,
 }
 
-/// The changes, and the text that says them.
+/// The result of a comparison, as text for people.
 pub struct Report {
     pub text: String,
     pub is_breaking: bool,
@@ -73,27 +73,27 @@ fn report(old: &Documents, new: &Documents) -> (String, bool) {
     (format!("{body}\n{advice}"), changes.has_breaking())
 }
 
-/// Compares an OpenAPI document, and says what its version must be. The list of errcodes has no version.
+/// Compares an OpenAPI document, and returns advice on its version. The list of errcodes has no version.
 fn compare_document(name: &str, old: &Value, new: &Value, changes: &mut Changes) -> String {
     let before = changes.len();
     compare(name, old, new, changes);
     format!("{name}: {}", version::advice(changes.worst_since(before), old, new))
 }
 
-/// Compares one document. A difference that no rule knows is told too.
+/// Compares one document. A difference that no rule recognises is reported too.
 fn compare(name: &str, old: &Value, new: &Value, changes: &mut Changes) {
     let before = changes.len();
     match name {
         ERRCODES => errcodes::compare(old, new, changes),
-        CALLBACK => document::compare(old, new, Speaker::Server, changes),
-        _ => document::compare(old, new, Speaker::Client, changes),
+        CALLBACK => document::compare(old, new, Role::Server, changes),
+        _ => document::compare(old, new, Role::Client, changes),
     }
     if changes.len() == before && without_version(old) != without_version(new) {
-        changes.words(name, "written in another way, such as another order");
+        changes.words(name, "the content is written in another way, such as in another order");
     }
 }
 
-/// Compares the Chinese texts of English texts that stayed. The others come and go with the English.
+/// Compares the Chinese texts whose English text did not change.
 fn compare_chinese(old: Option<&Value>, new: Option<&Value>, changes: &mut Changes) {
     let by_english = |rows: Option<&Value>| -> BTreeMap<String, Value> {
         let rows = rows.and_then(Value::as_array).into_iter().flatten();
@@ -155,7 +155,7 @@ impl Documents {
     }
 }
 
-/// The full id of the commit that `reference` names.
+/// Returns the full id of the commit that `reference` names.
 fn commit(root: &Path, reference: &str) -> Result<String> {
     let arguments = ["rev-parse", "--verify", "--quiet", "--end-of-options", &format!("{reference}^{{commit}}")];
     let found = git(root, &arguments)?;

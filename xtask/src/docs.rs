@@ -1,12 +1,12 @@
-//! From the document's words to documentation of Rust.
+//! Converts texts of the document to documentation of Rust.
 
-/// Words that make rustdoc compile a block of code as a test.
+/// Languages of a code block that make rustdoc compile it as a test.
 const TESTED: [&str; 7] = ["rust", "ignore", "no_run", "should_panic", "compile_fail", "edition", "test_harness"];
 
-/// The lines of `text`, so that rustdoc takes no block of code in it for a test: blocks are marked as text, and no line is
-/// indented.
+/// Returns the lines of `text` in a form in which rustdoc takes no code block for a test: blocks are marked as text, and no
+/// line is indented.
 pub fn lines(text: &str) -> impl Iterator<Item = String> + '_ {
-    // The marks that the block began with, if a line is inside of one.
+    // The fence that opened the current code block, if the line is inside one.
     let mut inside: Option<String> = None;
     text.lines().map(move |line| {
         let line = line.trim();
@@ -29,7 +29,7 @@ pub fn lines(text: &str) -> impl Iterator<Item = String> + '_ {
     })
 }
 
-/// The same as one text.
+/// Returns the lines of [`lines`] as one text.
 pub fn text(text: &str) -> String {
     lines(text).collect::<Vec<_>>().join("\n")
 }
@@ -39,7 +39,7 @@ mod tests {
     use super::text;
 
     #[test]
-    fn a_block_of_code_is_never_a_test() {
+    fn code_blocks_never_become_tests() {
         for (given, expected) in [
             ("A text.\n\n    indented\n", "A text.\n\nindented"),
             ("```\n{}\n```\nmore", "```text\n{}\n```\nmore"),

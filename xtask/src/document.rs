@@ -1,4 +1,4 @@
-//! Reading the OpenAPI document, and what the generator asks of it.
+//! The OpenAPI document: reads it, and answers questions about its operations and schemas.
 
 use std::collections::BTreeSet;
 
@@ -10,21 +10,21 @@ use crate::problems::Problems;
 use crate::schema::{self, Slot};
 use crate::unknown;
 
-/// The file that everything begins with.
+/// The source document.
 pub const FILE: &str = "spec/wecom-kf.yaml";
 
-/// The methods that operations may have. WeCom uses the first two.
+/// The HTTP methods that operations may have. WeCom uses `get` and `post` only.
 pub const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
-/// Operations that the generator cannot express, because they move files (progenitor #402, #518). Their request values
-/// are written by hand in crates/wecom-kf-raw/src/media, for replies of these schemas.
+/// The operations that move files, each with the schema of its reply. progenitor cannot generate them (its issues #402
+/// and #518), so their request values are written by hand in crates/wecom-kf-raw/src/media.
 pub const BY_HAND: [(&str, &str); 3] = [
     ("media_get", "ErrorModel"),
     ("media_upload", "MediaUploadResponse"),
     ("media_uploadimg", "MediaUploadimgResponse"),
 ];
 
-/// The document: as a tree, for its extensions, and as OpenAPI, for everything else. The two say the same.
+/// The document in two forms with the same content: a JSON tree for extensions, and `OpenAPI` for everything else.
 #[derive(Clone, Debug)]
 pub struct Document {
     pub root: Value,
@@ -33,7 +33,7 @@ pub struct Document {
 
 /// One operation of the document.
 pub struct Operation<'a> {
-    /// Its place, for people: `paths./cgi-bin/kf/send_msg.post`.
+    /// The place that refusals name, such as `paths./cgi-bin/kf/send_msg.post`.
     pub place: String,
     pub path: &'a str,
     pub method: &'a str,
@@ -41,10 +41,9 @@ pub struct Operation<'a> {
     pub api: &'a openapiv3::Operation,
 }
 
-/// Reads YAML and refuses a key that is there twice, of which a person sees only one, and everything that JSON does not
-/// have.
+/// Parses YAML into JSON. Refuses duplicate keys, of which a reader sees only one, and values that JSON does not have.
 pub fn read_yaml(text: &str, name: &str) -> Result<Value> {
-    // By way of a YAML value: reading straight into a struct lets the last of two equal keys win in silence.
+    // Parse into a YAML value first: parsing directly into JSON would silently keep the last of two equal keys.
     let value: yaml_serde::Value =
         yaml_serde::from_str(text).with_context(|| format!("{name} cannot be read as YAML"))?;
     let mut problems = Problems::default();
@@ -61,7 +60,7 @@ fn to_json(value: yaml_serde::Value, place: &str, problems: &mut Problems) -> Va
         yaml_serde::Value::Number(number) => match serde_json::to_value(&number) {
             Ok(Value::Number(number)) => Value::Number(number),
             _ => {
-                problems.add(place, format!("is {number}, which is no number of JSON; write a finite one"));
+                problems.add(place, format!("is {number}, which JSON cannot represent; write a finite number"));
                 Value::Null
             }
         },
@@ -80,7 +79,7 @@ fn to_json(value: yaml_serde::Value, place: &str, problems: &mut Problems) -> Va
                         problems.add(
                             if place.is_empty() { "the document" } else { place },
                             format!(
-                                "has a key that is no text but {}; put it in quotes, or correct the braces",
+                                "has a key that is {}, not text; put the key in quotes, or correct the braces",
                                 kind_of(&other)
                             ),
                         );
@@ -90,13 +89,13 @@ fn to_json(value: yaml_serde::Value, place: &str, problems: &mut Problems) -> Va
                 let below = if place.is_empty() { key.clone() } else { format!("{place}.{key}") };
                 let child = to_json(child, &below, problems);
                 if object.insert(key, child).is_some() {
-                    problems.add(&below, "is there twice, once as a text and once as a number; drop one");
+                    problems.add(&below, "is defined twice, once as text and once as a number; drop one");
                 }
             }
             Value::Object(object)
         }
         yaml_serde::Value::Tagged(tagged) => {
-            problems.add(place, format!("has the YAML tag {}, which means nothing here; drop it", tagged.tag));
+            problems.add(place, format!("has the YAML tag {}, which has no meaning here; drop it", tagged.tag));
             Value::Null
         }
     }
@@ -104,7 +103,7 @@ fn to_json(value: yaml_serde::Value, place: &str, problems: &mut Problems) -> Va
 
 fn kind_of(value: &yaml_serde::Value) -> &'static str {
     match value {
-        yaml_serde::Value::Null => "nothing",
+        yaml_serde::Value::Null => "null",
         yaml_serde::Value::Sequence(_) => "a list",
         yaml_serde::Value::Mapping(_) => "an object",
         _ => "a tag",
@@ -112,30 +111,30 @@ fn kind_of(value: &yaml_serde::Value) -> &'static str {
 }
 
 impl Document {
-    /// Reads the document. Whatever in it is not OpenAPI 3.0 is refused, every place at once.
+    /// Reads the document. Refuses everything that is not OpenAPI 3.0, and reports all places at once.
     pub fn read(text: &str) -> Result<Self> {
         let root = read_yaml(text, FILE)?;
         let mut problems = Problems::default();
         let version = root["openapi"].as_str().unwrap_or_default();
         if !version.starts_with("3.0.") {
-            problems.add("openapi", format!("is {version:?}; the generator reads 3.0.x, write 3.0.3"));
+            problems.add("openapi", format!("is {version:?}, but the generator reads OpenAPI 3.0 only; write 3.0.3"));
         }
         let api = unknown::parse(&root, &mut problems);
         if let Some(api) = &api {
             unknown::check(&root, api, &mut problems);
         }
         problems.into_result(FILE)?;
-        Ok(Self { root, api: api.expect("a document that cannot be read has a problem") })
+        Ok(Self { root, api: api.expect("`parse` returns None only after it added a problem") })
     }
 
-    /// A document made from `api`, for which the tree is written anew.
+    /// Creates a document from `api`, and derives the tree from it.
     pub fn from_api(api: OpenAPI) -> Self {
         let mut root = serde_json::to_value(&api).expect("an OpenAPI document is JSON");
         whole_numbers(&mut root);
         Self { root, api }
     }
 
-    /// All operations, in the order of their paths.
+    /// Returns all operations, sorted by path.
     pub fn operations(&self) -> Vec<Operation<'_>> {
         let mut operations = Vec::new();
         for (path, item) in &self.api.paths.paths {
@@ -153,7 +152,7 @@ impl Document {
         self.api.components.iter().flat_map(|components| &components.schemas)
     }
 
-    /// The schema that `name` stands for, references from one name to another followed.
+    /// Returns the schema with this name. Follows a reference from one name to another.
     pub fn schema(&self, name: &str) -> Result<&Schema> {
         let mut name = name;
         let mut seen = BTreeSet::new();
@@ -168,20 +167,20 @@ impl Document {
                 }
             }
         }
-        Err(anyhow!("the schema {name} only leads back to itself; let it say what it is"))
+        Err(anyhow!("the schema {name} is part of a circle of references; replace one of them by a schema"))
     }
 
-    /// Names of the schemas that requests are made of.
+    /// Returns the names of all schemas that requests use, also indirectly.
     pub fn request_schemas(&self) -> BTreeSet<String> {
         self.operations().iter().flat_map(|operation| self.names_in(&operation.request_slots())).collect()
     }
 
-    /// Names of the schemas that replies are made of.
+    /// Returns the names of all schemas that replies use, also indirectly.
     pub fn reply_schemas(&self) -> BTreeSet<String> {
         self.operations().iter().flat_map(|operation| self.names_in(&operation.reply_slots())).collect()
     }
 
-    /// Names of the schemas that `slots` lead to, over any number of references.
+    /// Returns the names of the schemas that `slots` refer to, also indirectly.
     pub fn names_in(&self, slots: &[&dyn Slot]) -> BTreeSet<String> {
         let mut found = BTreeSet::new();
         let mut queue = slots.to_vec();
@@ -206,7 +205,7 @@ impl<'a> Operation<'a> {
         self.api.operation_id.as_deref().unwrap_or_default()
     }
 
-    /// A text of the operation; "" where there is none, which `check` has refused before anyone relies on it.
+    /// Returns the text at `key`, or "" if there is none. `check` refuses a document that lacks a text the generator needs.
     pub fn text(&self, key: &str) -> &'a str {
         self.body.get(key).and_then(Value::as_str).unwrap_or_default()
     }
@@ -227,32 +226,32 @@ impl<'a> Operation<'a> {
         self.api.request_body.as_ref()?.as_item()
     }
 
-    /// The name of the schema of its JSON request body.
+    /// Returns the name of the schema of the JSON request body.
     pub fn request_schema(&self) -> Option<&'a str> {
         self.request_body()?.content.get("application/json")?.schema.as_ref()?.reference()
     }
 
-    /// The schema of its request in parts.
+    /// Returns the schema of a multipart request.
     pub fn parts_schema(&self) -> Option<&'a ReferenceOr<Schema>> {
         self.request_body()?.content.get("multipart/form-data")?.schema.as_ref()
     }
 
-    /// The response with status 200.
+    /// Returns the response with status 200.
     pub fn response(&self) -> Option<&'a openapiv3::Response> {
         self.api.responses.responses.get(&openapiv3::StatusCode::Code(200))?.as_item()
     }
 
-    /// The name of the schema of its reply.
+    /// Returns the name of the schema of the reply.
     pub fn reply_schema(&self) -> Option<&'a str> {
         self.response()?.content.get("application/json")?.schema.as_ref()?.reference()
     }
 
-    /// The number of its official page, where there is one.
+    /// Returns the number of the official page, if there is one.
     pub fn official_page(&self) -> Option<u64> {
         self.body.get("x-official-page")?.as_u64()
     }
 
-    /// Whether it moves files: a request in parts, or a reply of bytes.
+    /// Returns whether the operation moves files: its request is multipart, or its reply is bytes.
     pub fn moves_files(&self) -> bool {
         self.parts_schema().is_some() || self.answers_bytes()
     }
@@ -261,7 +260,7 @@ impl<'a> Operation<'a> {
         self.response().is_some_and(|response| response.content.contains_key("*/*"))
     }
 
-    /// Every schema that it has itself, in its parameters, its body and its replies.
+    /// Returns every schema that is written in the operation itself: in its parameters, its body and its replies.
     pub fn slots(&self) -> Vec<&'a dyn Slot> {
         let mut slots: Vec<&dyn Slot> = Vec::new();
         schema::each_schema_of("", self.api, &mut |_, slot| slots.push(slot));
@@ -279,13 +278,13 @@ impl<'a> Operation<'a> {
     }
 }
 
-/// The name that a `$ref` to a schema in a tree points at.
+/// Returns the name of the schema that the `$ref` of a JSON tree points at.
 pub fn reference(schema: &Value) -> Option<&str> {
     schema.get("$ref")?.as_str()?.strip_prefix("#/components/schemas/")
 }
 
-/// What the operation with this body is known from: its official page and the edition consulted, or else what
-/// `x-unconfirmed` says.
+/// Returns the text about the source of an operation: its official page and the edition consulted, or the text of
+/// `x-unconfirmed`.
 pub fn source_of(body: &Map<String, Value>) -> String {
     match body.get("x-official-page").and_then(Value::as_u64) {
         Some(page) => {
@@ -297,7 +296,7 @@ pub fn source_of(body: &Map<String, Value>) -> String {
     }
 }
 
-/// `openapiv3` holds every number as a float: 90 comes back as 90.0.
+/// Turns floats that are whole numbers into integers. `openapiv3` holds every number as a float, so 90 becomes 90.0.
 pub fn whole_numbers(value: &mut Value) {
     match value {
         Value::Number(number) => {

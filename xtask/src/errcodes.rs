@@ -1,4 +1,4 @@
-//! `spec/errcodes.yaml`: read, check, and make Rust of it.
+//! `spec/errcodes.yaml`: reads it, checks it, and generates Rust from it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,10 +11,10 @@ use crate::docs;
 use crate::document::{Document, read_yaml};
 use crate::names::type_name;
 
-/// The file with the errcodes.
+/// The file that lists the errcodes.
 pub const FILE: &str = "spec/errcodes.yaml";
 
-/// What kind of trouble a code is, for machines.
+/// The classes of errcodes. Programs decide by class what to do.
 pub const CLASSES: [&str; 10] = [
     "ok",
     "token",
@@ -40,13 +40,13 @@ pub struct Errcode {
     pub code: i32,
     pub name: String,
     pub class: String,
-    /// Where it occurs; nowhere in particular when empty.
+    /// The operations at which it is known to occur. Empty means any operation.
     pub operations: Vec<String>,
     #[serde(default)]
     pub unconfirmed: bool,
-    /// Where it is known from; never empty.
+    /// The sources from which it is known. Never empty.
     pub source: Vec<Source>,
-    /// Whether it may come from an access token that is older than a change in the console.
+    /// Whether WeCom also returns it for an access token that is older than a change in the console.
     #[serde(default)]
     pub stale_token: bool,
     pub meaning: Text,
@@ -85,7 +85,7 @@ impl Errcodes {
     pub fn read(text: &str, document: &Document) -> Result<Self> {
         let value = read_yaml(text, FILE)?;
         let errcodes: Self = serde_json::from_value(value)
-            .context("spec/errcodes.yaml is not a list of errcodes; compare with the rows around")?;
+            .context("spec/errcodes.yaml has a row of the wrong form; compare it with the other rows")?;
         errcodes.check(document)?;
         Ok(errcodes)
     }
@@ -96,7 +96,10 @@ impl Errcodes {
             document.operations().iter().map(|operation| operation.id().to_owned()).collect();
         for pair in self.errcodes.windows(2) {
             if pair[0].code >= pair[1].code {
-                problems.push(format!("{}: stands after {}; sort by code, each code once", pair[1].code, pair[0].code));
+                problems.push(format!(
+                    "{}: is after {}; sort the rows by code, each code once",
+                    pair[1].code, pair[0].code
+                ));
             }
         }
         let mut names = BTreeSet::new();
@@ -105,26 +108,35 @@ impl Errcodes {
                 problems.push(format!("{}: the name {} is taken; choose another", row.code, row.name));
             }
             if !row.name.chars().all(|letter| letter.is_ascii_uppercase() || letter.is_ascii_digit() || letter == '_') {
-                problems.push(format!("{}: the name {} is not SCREAMING_SNAKE_CASE", row.code, row.name));
+                problems.push(format!(
+                    "{}: the name {} is not SCREAMING_SNAKE_CASE; write it with A-Z, 0-9 and _",
+                    row.code, row.name
+                ));
             }
             for class in std::iter::once(&row.class).chain(row.at.values().map(|at| &at.class)) {
                 if !CLASSES.contains(&class.as_str()) {
-                    problems.push(format!("{}: class {class:?} is none of {}", row.code, CLASSES.join(", ")));
+                    problems.push(format!(
+                        "{}: class {class:?} does not exist; use one of {}",
+                        row.code,
+                        CLASSES.join(", ")
+                    ));
                 }
             }
             if row.source.is_empty() || row.source.iter().any(Source::is_empty) {
                 problems.push(format!(
-                    "{}: source is empty; write where the code is known from, such as [90313], the number of a page",
+                    "{}: source is empty; name the source of the code, such as [90313], the number of an official page",
                     row.code
                 ));
             }
             if row.stale_token && row.class == "token" {
-                problems
-                    .push(format!("{}: class token renews the access token anyway; leave stale_token out", row.code));
+                problems.push(format!("{}: class token renews the access token anyway; drop stale_token", row.code));
             }
             for operation in row.operations.iter().chain(row.at.keys()) {
                 if !in_document.contains(operation) {
-                    problems.push(format!("{}: there is no operation {operation}; correct the name", row.code));
+                    problems.push(format!(
+                        "{}: there is no operation {operation} in spec/wecom-kf.yaml; correct the name",
+                        row.code
+                    ));
                 }
             }
             let overrides = row.at.values().flat_map(|at| at.meaning.iter().chain([&at.remedy]));
@@ -142,15 +154,15 @@ impl Errcodes {
         Ok(())
     }
 
-    /// The codes that the document's extensions rely on must have a row.
+    /// Returns the name of a code that an extension of the document refers to. Fails if the code has no row.
     pub fn require(&self, code: i64) -> Result<&str> {
         match self.errcodes.iter().find(|row| i64::from(row.code) == code) {
             Some(row) => Ok(&row.name),
-            None => bail!("spec/errcodes.yaml has no row for {code}, which the document names; add one"),
+            None => bail!("spec/errcodes.yaml has no row for {code}, to which spec/wecom-kf.yaml refers; add a row"),
         }
     }
 
-    /// The codes that are known for this operation in particular, ascending.
+    /// Returns the codes that are known for this operation in particular, ascending.
     pub fn of_operation(&self, id: &str) -> Vec<i32> {
         let is_named =
             |row: &&Errcode| row.operations.iter().any(|operation| operation == id) || row.at.contains_key(id);
@@ -172,12 +184,12 @@ impl Errcodes {
         quote! {
             use crate::errcode::{At, Class, ErrCode, Row, Text};
 
-            /// The errcodes that are known; any other number is an `ErrCode` too.
+            /// The known errcodes. Any other number is an `ErrCode`, too.
             impl ErrCode {
                 #(#constants)*
             }
 
-            /// All that is known, sorted by code.
+            /// All known errcodes, sorted by code.
             pub(crate) static TABLE: [Row; #count] = [#(#rows),*];
         }
     }
@@ -187,11 +199,11 @@ impl Errcode {
     fn docs(&self) -> Vec<String> {
         let mut first = format!(" `{}`: {}.", self.code, self.meaning.en);
         if self.unconfirmed {
-            first.push_str(" Rests on a single or a disputed source.");
+            first.push_str(" Known only from a single or a disputed source.");
         }
         let mut docs = vec![first, String::new(), format!(" {}", self.remedy.en)];
         if self.stale_token {
-            docs.extend([String::new(), " A fresh access token may end it.".to_owned()]);
+            docs.extend([String::new(), " A new access token may solve it.".to_owned()]);
         }
         for (operation, at) in &self.at {
             docs.extend([String::new(), format!(" At `{operation}` its class is `{}`: {}", at.class, at.remedy.en)]);
@@ -200,7 +212,7 @@ impl Errcode {
         docs.iter().flat_map(|paragraph| docs_of(paragraph)).collect()
     }
 
-    /// "Source: official page 90313." or "Sources: official page 90313; an SDK."
+    /// Returns a sentence such as "Source: official page 90313." or "Sources: official page 90313; an SDK."
     fn source_docs(&self) -> String {
         let sources: Vec<String> = self.source.iter().map(Source::docs).collect();
         let label = if sources.len() == 1 { "Source" } else { "Sources" };
@@ -247,7 +259,7 @@ fn class(name: &str) -> TokenStream {
     quote!(Class::#variant)
 }
 
-/// A paragraph as lines of documentation; an empty one is the blank line between two others.
+/// Splits a paragraph into lines of documentation. An empty paragraph is the blank line between two others.
 fn docs_of(paragraph: &str) -> Vec<String> {
     match paragraph.is_empty() {
         true => vec![String::new()],

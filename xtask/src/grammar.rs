@@ -1,4 +1,4 @@
-//! The objects of an OpenAPI 3.0 document: which keys each of them has, and which object is below each key.
+//! The kinds of objects in an OpenAPI 3.0 document: the keys of each kind, and the kind of object below each key.
 
 use openapiv3::ReferenceOr;
 use serde::de::DeserializeOwned;
@@ -63,7 +63,7 @@ const NAMED_PARAMETER: Keys = &[
 ];
 
 impl Kind {
-    /// Its name for people.
+    /// Returns the name that refusals use.
     pub fn name(self) -> &'static str {
         match self {
             Document => "the document",
@@ -93,7 +93,7 @@ impl Kind {
         }
     }
 
-    /// The keys that the specification gives it. Empty for kinds whose keys are names.
+    /// Returns the keys that the specification defines, each with the kind below it. Empty for kinds whose keys are names.
     pub fn keys(self) -> Keys {
         match self {
             Document => &[
@@ -237,7 +237,7 @@ impl Kind {
         }
     }
 
-    /// The kind of what is below `key`.
+    /// Returns the kind of the value at `key`.
     pub fn child(self, key: &str) -> Kind {
         match self {
             Map(kind) | List(kind) => *kind,
@@ -246,7 +246,7 @@ impl Kind {
         }
     }
 
-    /// Why `value` is not such an object; `None` if it is one, or if anything would do.
+    /// Returns why `value` is not an object of this kind. `None` if it is one, or if any value is allowed.
     pub fn fault(self, value: &Value) -> Option<String> {
         fn parse<T: DeserializeOwned>(value: &Value) -> Option<String> {
             serde_json::from_value::<T>(value.clone()).err().map(|error| error.to_string())

@@ -1,4 +1,4 @@
-//! JSON Schema: the limits of requests as keywords, for the schemas that `schemars` derives and for those of parameters.
+//! The limits of requests as keywords of JSON Schema: for the schemas that `schemars` derives, and for parameters.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,8 +14,8 @@ use crate::names::type_at;
 use crate::schema::{Slot, object, walk};
 use crate::strict::to_json_schema;
 
-/// What `schemars` does not derive from a Rust type. `x-max-bytes` is no keyword of JSON Schema: `maxLength` is only an
-/// upper bound for it.
+/// The keywords that `schemars` does not derive from a Rust type. `x-max-bytes` is not a keyword of JSON Schema, but
+/// `maxLength` is only an upper bound for it.
 const KEYWORDS: [&str; 15] = [
     "enum",
     "exclusiveMaximum",
@@ -34,11 +34,11 @@ const KEYWORDS: [&str; 15] = [
     "x-max-bytes",
 ];
 
-/// What the document says of a request beyond the types of its properties.
+/// The limits of requests, which the Rust types of their properties do not express.
 pub struct RequestLimits {
-    /// The keywords of each property that has any, by the struct and the property's name in JSON.
+    /// The keywords of each property that has any: by the name of the struct, then by the property's name in JSON.
     properties: BTreeMap<String, BTreeMap<String, Map<String, Value>>>,
-    /// What a struct is sent with although its fields are optional, and what is required anyway.
+    /// All required properties of each struct for which WeCom requires more than the document.
     required: BTreeMap<String, BTreeSet<String>>,
 }
 
@@ -58,7 +58,7 @@ impl RequestLimits {
                 }
                 let properties = object.properties.iter().filter_map(|(name, property)| {
                     let mut keywords = keywords(property.schema()?);
-                    // Those of an enum of strings, which is a type of its own.
+                    // An enum of strings becomes a type of its own, whose schema has the values.
                     if matches!(property.schema()?.schema_kind, SchemaKind::Type(Type::String(_))) {
                         keywords.remove("enum");
                     }
@@ -73,7 +73,7 @@ impl RequestLimits {
         limits
     }
 
-    /// The keywords of one property as the inside of `#[schemars(extend(…))]`.
+    /// Returns the keywords of one property, as the argument of `#[schemars(extend(…))]`.
     pub fn extension(&self, name: &str, property: &str) -> Option<TokenStream> {
         let keywords = self.properties.get(name)?.get(property)?.iter().map(|(keyword, value)| {
             let value = tokens(value);
@@ -82,25 +82,25 @@ impl RequestLimits {
         Some(quote!(#(#keywords),*))
     }
 
-    /// What the struct `name` is required to have, where that is more than its fields say.
+    /// Returns the keyword `required` of the struct `name`, if WeCom requires more than its fields say.
     pub fn required(&self, name: &str) -> Option<TokenStream> {
         let required = self.required.get(name)?;
         Some(quote!("required" = [#(#required),*]))
     }
 
-    /// Fails unless `found` is the number of properties that have keywords: none may get lost.
+    /// Fails unless `found` is the number of properties that have keywords, so that no keyword gets lost.
     pub fn expect(&self, found: usize) -> Result<()> {
         let count: usize = self.properties.values().map(BTreeMap::len).sum();
         ensure!(
             found == count,
-            "{count} properties of requests have limits, and {found} fields of the generated types got theirs, see xtask/src/json_schema.rs"
+            "{count} properties of requests have limits, but {found} fields of the generated types got them; compare RequestLimits::of in xtask/src/json_schema.rs with the generated types"
         );
         Ok(())
     }
 }
 
-/// The schema of an object that has a property for each parameter of `operation`, the access token excepted, and the
-/// property `body` if there is an expression for its schema.
+/// Returns the schema of an object with a property for each parameter of `operation` except the access token. It also has
+/// the property `body` if `body`, the expression of its schema, is given.
 pub fn of_parameters(normal: &Document, operation: &Operation<'_>, body: Option<TokenStream>) -> Result<TokenStream> {
     let mut properties = Vec::new();
     let mut required = Vec::new();
@@ -128,7 +128,7 @@ pub fn of_parameters(normal: &Document, operation: &Operation<'_>, body: Option<
     }))
 }
 
-/// The keywords of `schema`, and the schema of what is in it if that has some.
+/// Returns the keywords of `schema`, and the schemas of its items or values if these have keywords.
 fn keywords(schema: &Schema) -> Map<String, Value> {
     let json = standard(schema);
     let mut found = only_keywords(&json);
@@ -136,7 +136,7 @@ fn keywords(schema: &Schema) -> Map<String, Value> {
     found
 }
 
-/// The schema of the items of a list, or of the values of a map.
+/// Returns the schema of the items of a list, or of the values of a map.
 fn inner(schema: &Map<String, Value>) -> impl Iterator<Item = (String, &Map<String, Value>)> {
     ["items", "additionalProperties"]
         .into_iter()
@@ -167,7 +167,7 @@ fn only_keywords(schema: &Map<String, Value>) -> Map<String, Value> {
     found.map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
-/// `schema` with the keywords of JSON Schema.
+/// Converts `schema` to JSON Schema.
 fn standard(schema: &Schema) -> Map<String, Value> {
     let mut json = serde_json::to_value(schema).expect("a schema is JSON");
     whole_numbers(&mut json);
@@ -187,7 +187,7 @@ fn standard(schema: &Schema) -> Map<String, Value> {
     }
 }
 
-/// JSON as it is written inside of the macro `json!`.
+/// Writes JSON in the form of the argument of `json!`.
 fn tokens(value: &Value) -> TokenStream {
     match value {
         Value::String(text) => quote!(#text),
@@ -202,7 +202,7 @@ fn tokens(value: &Value) -> TokenStream {
             });
             quote!({ #(#pairs),* })
         }
-        // A literal without a type has 32 bits.
+        // A literal without a suffix would be an `i32`.
         Value::Number(number) if number.as_i64().is_some_and(|number| i32::try_from(number).is_err()) => {
             let number = Literal::i64_suffixed(number.as_i64().unwrap_or_default());
             quote!(#number)

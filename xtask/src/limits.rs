@@ -1,4 +1,4 @@
-//! The limits of every request as constants, in the unit WeCom counts in.
+//! Generates the limits of every request as constants, in the units that WeCom counts.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::names::constant_name;
 use crate::normal::described_reference;
 use crate::schema::{Slot, each_child};
 
-/// A module for each operation that has limits, and how many limits there are.
+/// Returns a module for each operation that has limits, and the number of limits.
 pub fn render(normal: &Document) -> Result<(TokenStream, usize)> {
     let mut count = 0;
     let mut modules = Vec::new();
@@ -36,7 +36,7 @@ pub fn render(normal: &Document) -> Result<(TokenStream, usize)> {
     Ok((quote!(#(#modules)*), count))
 }
 
-/// Constants by name, each with the path of what it limits.
+/// The constants by name, each with the path of the value that it limits.
 struct Limits(BTreeMap<String, (String, TokenStream)>);
 
 impl Limits {
@@ -56,7 +56,7 @@ impl Limits {
         Ok(limits)
     }
 
-    /// `names` are the schemas on the way: one that is part of itself has the same limits at every depth.
+    /// Collects the limits of `slot` and below. `names` are the schemas on the way, because a schema can contain itself.
     fn collect(
         &mut self,
         normal: &Document,
@@ -94,7 +94,7 @@ impl Limits {
                 self.0.insert(name.clone(), (of.clone(), constant)).filter(|(other, _)| *other != of)
             {
                 bail!(
-                    "{}: the limits of {other} and of {of} are one constant in Rust, limits::{}::{name}; rename one of the properties",
+                    "{}: the limits of {other} and of {of} become the same constant in Rust, limits::{}::{name}; rename one of the properties",
                     operation.place,
                     operation.id()
                 );
@@ -133,10 +133,11 @@ fn constants(schema: &Schema, path: &[String]) -> Vec<(String, TokenStream)> {
     let is_file = matches!(&schema.schema_kind, SchemaKind::Type(Type::String(string))
         if string.format == openapiv3::VariantOrUnknownOrEmpty::Item(openapiv3::StringFormat::Binary));
     let bytes = if is_file { "bytes" } else { "bytes of UTF-8" };
+    let (shortest, longest) = if is_file { ("Smallest", "Largest") } else { ("Shortest", "Longest") };
     let extensions = &schema.schema_data.extensions;
     for (keyword, suffix, degree, unit) in [
-        ("x-min-bytes", "MIN_BYTES", "Shortest", bytes),
-        ("x-max-bytes", "MAX_BYTES", "Longest", bytes),
+        ("x-min-bytes", "MIN_BYTES", shortest, bytes),
+        ("x-max-bytes", "MAX_BYTES", longest, bytes),
         ("x-max-chars", "MAX_CHARS", "Longest", "characters"),
         ("x-max-items", "MAX_ITEMS", "Longest", "items"),
     ] {
@@ -154,12 +155,13 @@ fn constants(schema: &Schema, path: &[String]) -> Vec<(String, TokenStream)> {
     }
     for (of, value) in extensions.get("x-max-bytes-of").and_then(Value::as_object).into_iter().flatten() {
         let suffix = format!("{}_MAX_BYTES", constant_name(std::slice::from_ref(of)));
-        add(&suffix, "Longest", &format!("bytes for type {of}"), value.as_i64().unwrap_or_default());
+        add(&suffix, longest, &format!("bytes for type {of}"), value.as_i64().unwrap_or_default());
     }
     constants
 }
 
-/// Sizes are `usize`, as those of Rust's strings and lists; values are of the smallest usual type that has them.
+/// Returns the type of a constant. Sizes are `usize`, like those of strings and lists in Rust. Values have the first of
+/// `u32`, `u64` and `i64` that can hold them.
 fn number_type(unit: &str, value: i64) -> TokenStream {
     if !unit.is_empty() {
         return quote!(usize);

@@ -1,7 +1,7 @@
-//! Lowering: from what the platform documents to what progenitor can digest and practice demands.
+//! Lowering: turns the document into one that progenitor can process, and adds what practice demands.
 //!
-//! Small named steps, each with its reason, on the normal form of the document. The document itself stays as it is; only
-//! the generated code sees the outcome.
+//! Each small step has a name and a reason, and works on a copy of the normal form. The document itself does not change;
+//! only the generated code depends on the result.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,36 +17,36 @@ use crate::json_schema::RequestLimits;
 use crate::names;
 use crate::schema::{self, Slot, each_operation_mut, each_schema_mut, object_mut, parameter_data_mut, schemas_mut};
 
-/// Strings of format `password`, by name, and the redacting type of wecom-kf-raw each becomes.
+/// The strings of format `password` by name, and the redacting type of wecom-kf-raw that each becomes.
 pub const SECRETS: [(&str, &str); 3] =
     [("access_token", "AccessToken"), ("corpsecret", "CorpSecret"), ("token", "SyncToken")];
 
-/// The JSON of one message as it came, a type of wecom-kf-raw.
+/// The type of wecom-kf-raw that holds the JSON of one message as WeCom sent it.
 pub const MESSAGE_JSON: &str = "MessageJson";
 
 /// The parameter that the security requirement becomes.
 pub const TOKEN_PARAMETER: &str = "access_token";
 
-/// Marks the schema of a reply in which WeCom does not say how the call went.
+/// The extension that marks the schema of a reply without errcode and errmsg.
 pub const NO_ERRCODE: &str = "x-no-errcode";
 
-/// One step of the lowering: what it does, for people, and how often it applied.
+/// A step that codegen reports: what it does, and how often it applied.
 pub struct Step {
     pub name: &'static str,
     pub count: usize,
 }
 
-/// The outcome of the lowering.
+/// The result of lowering.
 pub struct Lowered {
     pub document: Document,
     /// The open enums that the requests need, by their name in Rust.
     pub enums: BTreeMap<String, OpenEnum>,
-    /// What the lowering takes out of requests; the schemas of the Rust types say it.
+    /// The limits that lowering removes from requests. The JSON Schemas of the Rust types contain them.
     pub limits: RequestLimits,
     pub steps: Vec<Step>,
 }
 
-/// A closed list of the document, to which WeCom may add.
+/// The values of an enum in the document. WeCom may add others.
 pub struct OpenEnum {
     pub description: String,
     pub values: Vec<String>,
@@ -87,7 +87,7 @@ pub fn lower(document: &Document) -> Result<Lowered> {
     })
 }
 
-/// What the generated documentation of each operation says, by place.
+/// Returns the description of each operation for the generated documentation, by place.
 fn descriptions(document: &Document) -> BTreeMap<String, String> {
     let operations = document.operations();
     let described = operations.iter().map(|operation| {
@@ -108,7 +108,7 @@ struct Lowering {
 }
 
 impl Lowering {
-    /// See `BY_HAND`.
+    /// Leaves out the operations of `BY_HAND`.
     fn strip_files(&mut self) -> usize {
         let mut stripped = 0;
         for (_, item) in &mut self.api.paths.paths {
@@ -125,7 +125,7 @@ impl Lowering {
         stripped
     }
 
-    /// The generator ignores security schemes, and raw access shall be transparent: the token is an argument.
+    /// Makes the token an argument: progenitor ignores security schemes, and raw access hides nothing.
     fn security_to_parameter(&mut self) -> usize {
         let parameter = ReferenceOr::Item(Parameter::Query {
             parameter_data: ParameterData {
@@ -156,7 +156,7 @@ impl Lowering {
         count
     }
 
-    /// A reader of the generated client is one step from what WeCom says.
+    /// Adds the link to the official page to the documentation of each operation.
     fn link_official_pages(&mut self) -> usize {
         let mut count = 0;
         each_operation_mut(&mut self.api, &mut |place, operation| {
@@ -166,13 +166,13 @@ impl Lowering {
         count
     }
 
-    /// The generator takes `default` for a success and an error at once and panics (progenitor #344, #950). Nothing is
-    /// lost: WeCom refuses with status 200, so any other status comes from something in between.
+    /// Leaves out `default` replies. progenitor takes them for success and error at once and panics (its issues #344 and
+    /// #950). Nothing is lost: WeCom refuses with status 200, so any other status comes from a proxy.
     fn drop_default_replies(&mut self) -> usize {
         self.count_operations(|operation| usize::from(operation.responses.default.take().is_some()))
     }
 
-    /// The generator ignores them.
+    /// Leaves out examples, because progenitor ignores them.
     fn drop_examples(&mut self) -> usize {
         let mut count = 0;
         each_operation_mut(&mut self.api, &mut |_, operation| {
@@ -192,7 +192,7 @@ impl Lowering {
         self.each_schema(|_, schema| usize::from(schema.schema_data.example.take().is_some())) + count
     }
 
-    /// A secret that is a plain string ends up in somebody's Debug output.
+    /// Gives each secret a redacting type. As a plain string, it would appear in the `Debug` output of some program.
     fn secrets_to_types(&mut self) -> usize {
         let mut replaced = 0;
         each_operation_mut(&mut self.api, &mut |_, operation| {
@@ -209,14 +209,14 @@ impl Lowering {
         for (name, secret) in SECRETS {
             self.add_schema(
                 secret,
-                &format!("A {name}; redacted wherever it is printed."),
+                &format!("A {name}. It is redacted wherever it is printed."),
                 string(VariantOrUnknownOrEmpty::Empty),
             );
         }
         replaced
     }
 
-    /// One odd message must not cost the page, and its JSON stays reachable as it came.
+    /// Keeps the JSON of each message, so that a message that does not decode does not make the whole page fail.
     fn messages_one_by_one(&mut self) -> Result<usize> {
         let items = schemas_mut(&mut self.api)
             .get_mut("SyncResponse")
@@ -228,15 +228,15 @@ impl Lowering {
             .filter(|items| items.reference() == Some("Message"));
         ensure!(
             items.is_some(),
-            "components.schemas.SyncResponse.properties.msg_list: is no list of Message any more; change messages_one_by_one in xtask/src/lower.rs"
+            "components.schemas.SyncResponse.properties.msg_list: is no longer a list of Message; change messages_one_by_one in xtask/src/lower.rs"
         );
         items.into_iter().for_each(|items| items.set_reference(MESSAGE_JSON));
         let object = SchemaKind::Type(Type::Object(Default::default()));
-        self.add_schema(MESSAGE_JSON, "The JSON of one message as it came.", object);
+        self.add_schema(MESSAGE_JSON, "The JSON of one message as WeCom sent it.", object);
         Ok(1)
     }
 
-    /// WeCom adds values without notice: an enum in Rust that refused them would be out of date.
+    /// Takes the enums out of requests and returns them as open enums, because WeCom adds values without notice.
     fn open_enums(&mut self) -> usize {
         let mut found = BTreeMap::new();
         each_operation_mut(&mut self.api, &mut |_, operation| {
@@ -278,15 +278,15 @@ impl Lowering {
         self.enums.len()
     }
 
-    /// A refusal holds errcode and errmsg and nothing else, and WeCom leaves out what it documents as always there.
+    /// Makes every property of a reply optional: a refusal has only errcode and errmsg, and WeCom omits documented values.
     fn nothing_required(&mut self) -> usize {
         self.each_reply_schema(|_, schema| {
             object_mut(schema).map_or(0, |object| usize::from(!std::mem::take(&mut object.required).is_empty()))
         })
     }
 
-    /// So that they are plain values, not Options: absent means success. A reply that is marked to have none gets them
-    /// too, because any operation may refuse.
+    /// Gives errcode and errmsg a default, so that they are plain values instead of Options: absent means success. A reply
+    /// that is marked to have none gets them too, because WeCom can refuse any call.
     fn default_outcome(&mut self) -> usize {
         self.each_reply_schema(|_, schema| {
             let has_none = schema.schema_data.extensions.get(NO_ERRCODE) == Some(&Value::Bool(true));
@@ -294,7 +294,7 @@ impl Lowering {
             if has_none {
                 let integer = SchemaKind::Type(Type::Integer(Default::default()));
                 for (name, kind) in [("errcode", integer), ("errmsg", string(VariantOrUnknownOrEmpty::Empty))] {
-                    let description = Some("Only in a refusal.".to_owned());
+                    let description = Some("Present only if WeCom refuses the call.".to_owned());
                     let schema_data = SchemaData { description, ..Default::default() };
                     let property = Schema { schema_data, schema_kind: kind };
                     object.properties.insert(name.to_owned(), ReferenceOr::Item(Box::new(property)));
@@ -311,7 +311,7 @@ impl Lowering {
         })
     }
 
-    /// Counters and times grow past 32 bits without notice.
+    /// Widens integers of replies to 64 bits, because counters and times outgrow 32 bits without notice.
     fn widen_integers(&mut self) -> usize {
         self.each_reply_schema(|_, schema| {
             let SchemaKind::Type(Type::Integer(integer)) = &mut schema.schema_kind else { return 0 };
@@ -327,13 +327,13 @@ impl Lowering {
         })
     }
 
-    /// Every field of a reply takes null, as if it were absent.
+    /// Leaves out `nullable` in replies, because every field of a reply accepts null as absent.
     fn drop_nullable(&mut self) -> usize {
         self.each_reply_schema(|_, schema| usize::from(std::mem::take(&mut schema.schema_data.nullable)))
     }
 
-    /// An absent value is left out of a request, so that WeCom fills in its own default, also when that changes. That
-    /// something is deprecated is said in words, too: an attribute would break builds.
+    /// Moves default values and deprecations to the documentation. A request omits an absent value, so WeCom fills in its
+    /// own default, even after that changes. An attribute `deprecated` would break builds that deny warnings.
     fn document_defaults(&mut self) -> usize {
         self.each_schema(|place, schema| {
             let name = place.rsplit('.').next().unwrap_or_default();
@@ -351,7 +351,7 @@ impl Lowering {
         })
     }
 
-    /// Dates and the like are strings in Rust too: WeCom's are not always what the format promises.
+    /// Leaves out the formats of strings: WeCom's dates and the like do not always have the form that the format promises.
     fn drop_string_formats(&mut self) -> usize {
         self.each_schema(|_, schema| match &mut schema.schema_kind {
             SchemaKind::Type(Type::String(string)) if string.format != VariantOrUnknownOrEmpty::Empty => {
@@ -362,10 +362,10 @@ impl Lowering {
         })
     }
 
-    /// The generator would make validating types of them, in its own units; limits are checked by their constants.
+    /// Leaves out validation keywords. progenitor would make validating types in its own units; we check with constants.
     fn drop_validation(&mut self) -> usize {
         self.each_schema(|_, schema| {
-            // The title of an inline schema would name its type, and two of one title would silently be one type.
+            // progenitor names a type after the title, and silently merges two inline schemas with the same title.
             schema.schema_data.title = None;
             match &mut schema.schema_kind {
                 SchemaKind::Type(Type::String(string)) => {
@@ -399,8 +399,8 @@ impl Lowering {
         })
     }
 
-    /// Of the objects that have no properties, only those that are the whole body still have a name. progenitor takes them
-    /// for maps, unless they are closed.
+    /// Closes bodies without properties, because progenitor takes an open one for a map. In the normal form, an object
+    /// without properties has a name only if it is a whole body.
     fn empty_bodies(&mut self) -> usize {
         let mut count = 0;
         for schema in schemas_mut(&mut self.api).values_mut().filter_map(schema::item_mut) {
@@ -411,7 +411,7 @@ impl Lowering {
                 count += 1;
             }
         }
-        // Written by hand.
+        // This type is written by hand, so its schema stays open.
         if let Some(object) =
             schemas_mut(&mut self.api).get_mut(MESSAGE_JSON).and_then(schema::item_mut).and_then(object_mut)
         {
@@ -466,7 +466,7 @@ fn secret_to_type(name: &str, slot: &mut dyn Slot) -> bool {
     secret.is_some()
 }
 
-/// Makes `slot` a reference to `name`. Nothing can stand beside a reference, so a description goes around it.
+/// Makes `slot` a reference to `name`. OpenAPI allows nothing beside a reference, so an `allOf` carries the description.
 fn set_reference_with_description(slot: &mut dyn Slot, name: &str) {
     let description = slot.schema().and_then(|schema| schema.schema_data.description.clone());
     slot.set_reference(name);
@@ -480,7 +480,7 @@ fn set_reference_with_description(slot: &mut dyn Slot, name: &str) {
     }
 }
 
-/// The values of an enum of strings.
+/// Returns the values of an enum of strings.
 fn values(slot: &dyn Slot) -> Option<Vec<String>> {
     let SchemaKind::Type(Type::String(string)) = &slot.schema()?.schema_kind else { return None };
     (!string.enumeration.is_empty()).then(|| string.enumeration.iter().flatten().cloned().collect())
@@ -495,14 +495,14 @@ fn string(format: VariantOrUnknownOrEmpty<StringFormat>) -> SchemaKind {
     SchemaKind::Type(Type::String(StringType { format, ..Default::default() }))
 }
 
-/// Puts `bare` in place of `full`; 1 if that left something out.
+/// Replaces `full` by `bare`. Returns 1 if that removed something, otherwise 0.
 fn count_and_reset<T: PartialEq>(full: &mut T, bare: T) -> usize {
     let changes = *full != bare;
     *full = bare;
     usize::from(changes)
 }
 
-/// Whether the formats of numbers are ones that the generated code has a type for.
+/// Returns whether the generated code has a type for the format of a number. True for other schemas.
 pub fn is_known_number(schema: &Schema) -> bool {
     match &schema.schema_kind {
         SchemaKind::Type(Type::Integer(integer)) => match &integer.format {

@@ -1,6 +1,6 @@
-//! `cargo xtask`: the chores of this workspace.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool talks")]
-#![allow(unreachable_pub, reason = "a program has no public API; `pub` marks what a module offers to the others")]
+//! `cargo xtask`: the maintenance tasks of this workspace.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool prints to the terminal")]
+#![allow(unreachable_pub, reason = "a program has no public API; `pub` marks the items that other modules may use")]
 
 mod adapt;
 mod check;
@@ -33,15 +33,16 @@ use std::process::ExitCode;
 use clap::Parser;
 
 #[derive(Parser)]
-#[command(bin_name = "cargo xtask", about = "The chores of this workspace.")]
+#[command(bin_name = "cargo xtask", about = "Maintenance tasks of this workspace.")]
 enum Task {
-    /// Makes crates/wecom-kf-raw/src/generated, what the tests compare it with, and spec/dist, from the documents in spec/.
+    /// Generates the code of crates/wecom-kf-raw, the table of operations of crates/wecom-kf, files for the tests, and
+    /// spec/dist from the documents in spec/.
     Codegen {
-        /// Write nothing; fail when a generated file is not what the documents make.
+        /// Write nothing, and fail if a generated file is out of date.
         #[arg(long)]
         check: bool,
     },
-    /// Says what changed in the documents of spec/ since a commit, and what each change means for users.
+    /// Lists what changed in the documents of spec/ since a commit, and what each change means for users.
     Diff {
         /// The commit to compare the working tree with, such as HEAD^ or a tag.
         reference: String,
@@ -73,7 +74,7 @@ fn diff(reference: &str, fail_on_breaking: bool) -> anyhow::Result<String> {
     let report = diff::diff(&codegen::workspace_root(), reference)?;
     if fail_on_breaking && report.is_breaking {
         println!("{}", report.text);
-        anyhow::bail!("a change is breaking");
+        anyhow::bail!("a change is breaking, which --fail-on-breaking forbids");
     }
     Ok(report.text)
 }

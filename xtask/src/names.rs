@@ -1,18 +1,19 @@
-//! Names: from the document's to those of Rust, as typify makes them.
+//! Converts names of the document to names of Rust, by the rules of typify.
 
 use heck::{ToPascalCase, ToShoutySnakeCase, ToSnakeCase};
 
-/// The type that a schema named `name` becomes.
+/// Returns the name of the type that a schema named `name` becomes.
 pub fn type_name(name: &str) -> String {
     identifier(name, |name| name.to_pascal_case())
 }
 
-/// The field that a property named `name` becomes.
+/// Returns the name of the field that a property named `name` becomes.
 pub fn field_name(name: &str) -> String {
     identifier(name, |name| name.to_snake_case())
 }
 
-/// The argument that a parameter named `name` becomes. progenitor has another rule for leading digits than typify.
+/// Returns the name of the argument that a parameter named `name` becomes. For leading digits, progenitor has another rule
+/// than typify.
 pub fn argument_name(name: &str) -> String {
     let field = field_name(name);
     match name.trim_start_matches(['_', '-']).starts_with(|first: char| first.is_ascii_digit()) {
@@ -21,17 +22,17 @@ pub fn argument_name(name: &str) -> String {
     }
 }
 
-/// The constant of a value at `path`, a list of property names.
+/// Returns the name of the constant for the value at `path`, a list of property names.
 pub fn constant_name(path: &[String]) -> String {
     identifier(&path.join("_"), |name| name.to_shouty_snake_case())
 }
 
-/// The variant of an open enum for `value`.
+/// Returns the name of the variant of an open enum for `value`.
 pub fn variant_name(value: &str) -> String {
     type_name(value)
 }
 
-/// The type of the schema at `place`, such as `components.schemas.SendRequest.properties.text`.
+/// Returns the name of the type of the schema at `place`, such as `components.schemas.SendRequest.properties.text`.
 pub fn type_at(place: &str) -> String {
     let mut parts = place.trim_start_matches("components.schemas.").split('.');
     let mut name = type_name(parts.next().unwrap_or_default());
@@ -46,9 +47,9 @@ pub fn type_at(place: &str) -> String {
     name
 }
 
-/// Whether Rust takes `name` as a name.
+/// Returns whether `name` is a valid identifier of Rust.
 pub fn is_identifier(name: &str) -> bool {
-    // `gen` is a keyword of the edition 2024, which syn does not know of.
+    // syn does not know that `gen` is a keyword of edition 2024.
     name != "gen" && syn::parse_str::<syn::Ident>(name).is_ok()
 }
 

@@ -1,6 +1,7 @@
-//! The normal form of the document, which everything generated is made from: every schema says for itself what it is.
+//! The normal form of the document, from which everything is generated: every schema is complete in itself.
 //!
-//! `allOf` is merged into one schema, and a reference to anything but an object or an enum is replaced by what it names.
+//! `allOf` is merged into one schema. A reference to anything except an object or an enum is replaced by the schema that it
+//! names.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +10,7 @@ use openapiv3::{AdditionalProperties, OpenAPI, ReferenceOr, Schema, SchemaData, 
 use crate::problems::Problems;
 use crate::schema::{self, Slot, object};
 
-/// No schema is nested deeper, in steps of a place.
+/// The deepest nesting of a schema, in steps of its place. A deeper one contains itself.
 const DEEPEST: usize = 100;
 
 /// Brings `api` into the normal form. Adds a problem for every `allOf` that cannot be merged.
@@ -27,7 +28,7 @@ pub fn normalise(api: &mut OpenAPI, problems: &mut Problems) {
             if merger.problems.len() == before {
                 merger.problems.add(
                     place,
-                    "has no end, because an allOf on the way contains itself; give it a name and refer to that",
+                    "never ends, because an allOf on the way contains itself; give that schema a name and refer to the name",
                 );
             }
         } else if let Some(merged) = merger.merged(place, slot, &mut Vec::new()) {
@@ -62,7 +63,7 @@ pub fn normalise(api: &mut OpenAPI, problems: &mut Problems) {
     schema::schemas_mut(api).retain(|name, schema| schema.as_item().is_some() && !named.contains_key(name));
 }
 
-/// Whether `name` leads to itself over names that are written where they are used.
+/// Returns whether `name` refers to itself through schemas that are replaced where they are used.
 fn contains_itself(name: &str, named: &BTreeMap<String, Schema>) -> bool {
     let mut seen = BTreeSet::new();
     let mut queue = vec![name];
@@ -80,7 +81,7 @@ fn contains_itself(name: &str, named: &BTreeMap<String, Schema>) -> bool {
     false
 }
 
-/// Names of the schemas that are the body of a request or a reply.
+/// Returns the names of the schemas that are the body of a request or a reply.
 fn bodies(api: &OpenAPI) -> BTreeSet<String> {
     let operations = api.paths.paths.values().filter_map(ReferenceOr::as_item).flat_map(|item| item.iter());
     let content = operations.flat_map(|(_, operation)| {
@@ -91,7 +92,7 @@ fn bodies(api: &OpenAPI) -> BTreeSet<String> {
     schemas.filter_map(|schema| schema.reference()).map(str::to_owned).collect()
 }
 
-/// Objects with properties and enums become types of Rust; everything else is written where it is used.
+/// Returns whether the schema becomes a type of Rust: an object with properties, or an enum.
 fn keeps_its_name(schema: &Schema) -> bool {
     match &schema.schema_kind {
         SchemaKind::Type(Type::Object(object)) => !object.properties.is_empty(),
@@ -100,12 +101,12 @@ fn keeps_its_name(schema: &Schema) -> bool {
     }
 }
 
-/// Whether an object has no properties of its own, but values under any name.
+/// Returns whether an object is a map: it has no properties of its own, but values under any name.
 pub fn is_map(object: &openapiv3::ObjectType) -> bool {
     object.properties.is_empty() && matches!(object.additional_properties, Some(AdditionalProperties::Schema(_)))
 }
 
-/// The named object that a schema only describes anew: `allOf` with one reference and nothing beside it.
+/// Returns the name in an `allOf` with a single reference, which only gives a named object another description.
 pub fn described_reference(schema: &Schema) -> Option<&str> {
     match &schema.schema_kind {
         SchemaKind::AllOf { all_of } if all_of.len() == 1 => all_of[0].reference(),
@@ -119,11 +120,11 @@ struct Merger<'a> {
 }
 
 impl Merger<'_> {
-    /// What `slot` is to be replaced by, if it is an `allOf` or a name for another name. `names` are those on the way.
+    /// Returns the replacement of `slot`, if it is an `allOf` or refers to another reference. `names` are those on the way.
     fn merged(&mut self, place: &str, slot: &dyn Slot, names: &mut Vec<String>) -> Option<Schema> {
         if let Some(name) = slot.reference() {
             let target = self.source.get(name)?;
-            // A name for another name.
+            // A reference to another reference.
             return target.reference().is_some().then(|| self.resolved(place, slot, names)).flatten();
         }
         let schema = slot.schema()?;
@@ -146,7 +147,7 @@ impl Merger<'_> {
         }
     }
 
-    /// The schema that `slot` is or leads to, with every `allOf` on the way merged.
+    /// Returns the schema that `slot` holds or refers to, with every `allOf` on the way merged.
     fn resolved(&mut self, place: &str, slot: &dyn Slot, names: &mut Vec<String>) -> Option<Schema> {
         let Some(name) = slot.reference() else {
             return self.merged(place, slot, names).or_else(|| slot.schema().cloned());
@@ -154,11 +155,14 @@ impl Merger<'_> {
         if names.iter().any(|known| known == name) {
             self.problems.add(
                 place,
-                format!("leads in a circle: {} → {name}; let one of them say what it is", names.join(" → ")),
+                format!(
+                    "refers to itself in a circle: {} → {name}; replace one of the references by a schema",
+                    names.join(" → ")
+                ),
             );
             return None;
         }
-        // A reference to nothing has been refused by `check`.
+        // `check` has refused references to schemas that do not exist.
         let target = self.source.get(name)?;
         names.push(name.to_owned());
         let schema = self.resolved(place, target, names);
@@ -171,15 +175,18 @@ impl Merger<'_> {
         let mut merged_data = SchemaData::default();
         for part in parts.into_iter().rev() {
             let SchemaKind::Type(Type::Object(part_object)) = as_object(part.schema_kind) else {
-                self.problems.add(place, "merges what are not all objects; `allOf` is supported for objects only");
+                self.problems
+                    .add(place, "merges schemas that are not all objects; `allOf` is supported for objects only");
                 return None;
             };
             merged_data = over(merged_data, &part.schema_data);
             for (name, property) in part_object.properties {
                 match merged.properties.get(&name) {
                     Some(other) if *other != property => {
-                        self.problems
-                            .add(place, format!("merges objects that differ in {name}; let one of them declare it"));
+                        self.problems.add(
+                            place,
+                            format!("merges objects that declare {name} differently; declare it in one of them only"),
+                        );
                     }
                     _ => drop(merged.properties.insert(name, property)),
                 }
@@ -197,7 +204,7 @@ impl Merger<'_> {
     }
 }
 
-/// The schemas that `schema` is all of, if it is an `allOf`; keywords beside the `allOf` are one more.
+/// Returns the schemas that an `allOf` combines. Keywords beside the `allOf` count as one more schema.
 fn parts(schema: &Schema) -> Option<Vec<ReferenceOr<Schema>>> {
     match &schema.schema_kind {
         SchemaKind::AllOf { all_of } => Some(all_of.clone()),
@@ -218,7 +225,7 @@ fn parts(schema: &Schema) -> Option<Vec<ReferenceOr<Schema>>> {
     }
 }
 
-/// An object whose `type` is left out, as is usual in `allOf`.
+/// Turns a schema without `type` into an object if it has keywords of objects only, as is usual in `allOf`.
 fn as_object(kind: SchemaKind) -> SchemaKind {
     let SchemaKind::Any(any) = kind else { return kind };
     let object = openapiv3::ObjectType {
@@ -244,7 +251,7 @@ fn as_object(kind: SchemaKind) -> SchemaKind {
     if is_object { SchemaKind::Type(Type::Object(object)) } else { SchemaKind::Any(any) }
 }
 
-/// `data` with everything that `by` says for itself.
+/// Returns `data`, overridden by everything that `by` sets.
 fn over(mut data: SchemaData, by: &SchemaData) -> SchemaData {
     data.nullable |= by.nullable;
     data.deprecated |= by.deprecated;

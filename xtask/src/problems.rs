@@ -1,4 +1,4 @@
-//! Everything that is wrong with the document, each problem with its place and its remedy.
+//! Collects the problems of a document, so that all are reported at once. Each has a place, a reason and a remedy.
 
 use std::fmt::Display;
 
@@ -16,7 +16,7 @@ impl Problems {
         self.0.len()
     }
 
-    /// An error that lists them all, if there is one.
+    /// Returns an error that lists all problems, or `Ok` if there are none.
     pub fn into_result(self, file: &str) -> Result<()> {
         match self.0.len() {
             0 => Ok(()),

@@ -1,4 +1,4 @@
-//! The file `op.rs`: for each operation a constant that describes it and a request value that can send itself.
+//! Generates the file `op.rs`: for each operation, a constant that describes it and a request value that can be sent.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,7 +37,7 @@ pub fn render(normal: &Document, errcodes: &Errcodes, types: &RustTypes) -> Resu
         .filter(|operation| !operation.moves_files())
         .map(|operation| request_schema(normal, operation))
         .collect::<Result<Vec<_>>>()?;
-    let server = &normal.api.servers.first().context("servers: is empty")?.url;
+    let server = &normal.api.servers.first().context("servers: is empty; add the server")?.url;
     let server_docs = format!(" The server of the document: `{server}`.");
     Ok(quote! {
         use super::client::{Client, types};
@@ -53,7 +53,7 @@ pub fn render(normal: &Document, errcodes: &Errcodes, types: &RustTypes) -> Resu
         /// Every operation of the document, by path.
         pub const ALL: [Operation; #count] = [#(#names),*];
 
-        /// The JSON Schema of what a call of the operation takes.
+        /// Returns the JSON Schema of the arguments of the operation.
         #[cfg(feature = "schemars")]
         pub(crate) fn request_schema(id: &str, generator: &mut schemars::SchemaGenerator) -> Option<schemars::Schema> {
             Some(match id {
@@ -105,7 +105,7 @@ fn constant(operation: &Operation<'_>) -> TokenStream {
     }
 }
 
-/// An arm of the function `request_schema`.
+/// Returns one arm of the generated function `request_schema`.
 fn request_schema(normal: &Document, operation: &Operation<'_>) -> Result<TokenStream> {
     let id = operation.id();
     let body = operation.request_schema().map(|schema| {
@@ -151,13 +151,15 @@ fn request(
         true => format_ident!("access_token"),
         false => format_ident!("_access_token"),
     };
-    let arguments = types.arguments(operation.id()).context("progenitor wrote no function for it")?;
+    let arguments = types
+        .arguments(operation.id())
+        .context("progenitor generated no function for it; choose another operationId")?;
     let arguments = arguments.iter().map(|argument| match argument.as_str() {
         "access_token" if operation.needs_access_token() => Ok(quote!(access_token)),
         "body" => Ok(quote!(&self.body)),
         name => match parameters.iter().find(|parameter| parameter.name == name) {
             Some(parameter) => Ok(parameter.argument()),
-            None => Err(anyhow!("progenitor wrote an argument {name} that is no parameter")),
+            None => Err(anyhow!("progenitor generated an argument {name} that is not a parameter; compare argument_name in xtask/src/names.rs")),
         },
     });
     let arguments = arguments.collect::<Result<Vec<_>>>()?;
@@ -186,10 +188,10 @@ fn request(
     })
 }
 
-/// The client paces calls without the token of a callback.
+/// Returns the method that says whether a request has the token of a callback. The client paces calls without one.
 fn callback_token(operation: &Operation<'_>, types: &RustTypes) -> Option<TokenStream> {
     let fields = types.fields(operation.request_schema()?)?;
-    let token = &fields.iter().find(|field| field.is_an_optional("SyncToken"))?.ident;
+    let token = &fields.iter().find(|field| field.is_option_of("SyncToken"))?.ident;
     Some(quote! {
         fn has_callback_token(&self) -> bool {
             self.body.#token.is_some()
@@ -228,7 +230,7 @@ impl<'a> Parameter<'a> {
             (None, Some(number)) => number.clone(),
             (None, None) if is_text => quote!(String),
             (None, None) => {
-                // An enum: a reference is to one that has a name.
+                // An enum. It has a name of its own if the slot is a reference.
                 let own = format!("{}_{}", operation.id(), data.name);
                 let name = format_ident!("{}", type_name(named.unwrap_or(&own)));
                 quote!(types::#name)
@@ -266,7 +268,7 @@ impl<'a> Parameter<'a> {
         }
     }
 
-    /// How it is passed to the generated function.
+    /// Returns the expression that passes the field to the generated function.
     fn argument(&self) -> TokenStream {
         let ident = self.ident();
         match (self.data.required, self.is_copy, self.is_text) {
@@ -278,7 +280,7 @@ impl<'a> Parameter<'a> {
     }
 }
 
-/// The type of a number or a boolean, as typify chooses it.
+/// Returns the type that typify chooses for a number or a boolean.
 fn number(schema: &Schema) -> Option<TokenStream> {
     use openapiv3::{IntegerFormat, NumberFormat, VariantOrUnknownOrEmpty as Format};
     Some(match &schema.schema_kind {
@@ -297,13 +299,15 @@ fn number(schema: &Schema) -> Option<TokenStream> {
     })
 }
 
-/// What a keyed operation says of itself: with its key it may be repeated, and which answer means that an earlier
-/// attempt went through.
+/// Returns the methods of a keyed operation: whether this request may be repeated, and which errcode means that an earlier
+/// attempt succeeded.
 fn keyed(operation: &Operation<'_>, errcodes: &Errcodes, types: &RustTypes) -> Result<TokenStream> {
     let key = operation.text("x-repeat-key");
     let field = |schema: Option<&str>| {
         let schema = schema.unwrap_or_default();
-        types.field(schema, key).ok_or_else(|| anyhow!("the generated {schema} has no field for {key}"))
+        types.field(schema, key).ok_or_else(|| {
+            anyhow!("the generated {schema} has no field for {key}; compare field_name in xtask/src/names.rs")
+        })
     };
     let (sent, answered) = (field(operation.request_schema())?, field(operation.reply_schema())?);
     let answer = operation.body["x-repeat-answered-with"].as_i64().unwrap_or_default();
@@ -320,7 +324,7 @@ fn keyed(operation: &Operation<'_>, errcodes: &Errcodes, types: &RustTypes) -> R
     };
     Ok(quote! {
         fn repeat(&self) -> Repeat {
-            // An empty key is none.
+            // An empty key counts as no key.
             if #value.is_empty() { Repeat::Never } else { Repeat::Keyed }
         }
 
@@ -360,8 +364,8 @@ fn reply(normal: &Document, name: &str) -> Result<TokenStream> {
     })
 }
 
-/// The texts of requests that must not be printed: secrets, and what the document marks with `x-private`. By struct, the
-/// properties that are such texts or lead to some.
+/// The texts of requests that must not be printed: secrets, and texts that the document marks with `x-private`. For each
+/// struct, it has the properties that are such texts or contain some.
 struct PrivateTexts(BTreeMap<String, Vec<PrivateProperty>>);
 
 struct PrivateProperty {
@@ -372,7 +376,7 @@ struct PrivateProperty {
 enum Privacy {
     Secret,
     Text,
-    /// The struct with this name may have some.
+    /// The struct with this name may contain some.
     Inside(String),
 }
 
@@ -396,7 +400,7 @@ impl PrivateTexts {
         Ok(texts)
     }
 
-    /// Drops what leads to no private text.
+    /// Drops the structs and properties that contain no private text.
     fn keep_private(&mut self) {
         let mut private = BTreeSet::new();
         loop {
@@ -427,9 +431,12 @@ impl PrivateTexts {
     fn render(&self, types: &RustTypes) -> Result<Vec<TokenStream>> {
         let blocks = self.0.iter().map(|(name, properties)| {
             let statements = properties.iter().map(|property| {
-                let field = types
-                    .field(name, &property.name)
-                    .ok_or_else(|| anyhow!("the generated {name} has no field for {}", property.name))?;
+                let field = types.field(name, &property.name).ok_or_else(|| {
+                    anyhow!(
+                        "the generated {name} has no field for {}; compare field_name in xtask/src/names.rs",
+                        property.name
+                    )
+                })?;
                 let ident = &field.ident;
                 Ok(quote!(self.#ident.private(private);))
             });

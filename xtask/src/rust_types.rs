@@ -1,4 +1,4 @@
-//! The types that progenitor generated: which struct has which fields, and how they are named in JSON.
+//! The types that progenitor generated: the fields of each struct, and their names in JSON.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,7 +38,7 @@ impl RustTypes {
         Self { structs: structs.collect(), functions: functions.collect() }
     }
 
-    /// The names of the arguments of a function of the client, in their order, without `self`.
+    /// Returns the names of the arguments of a function of the client, in order and without `self`.
     pub fn arguments(&self, function: &str) -> Option<&[String]> {
         self.functions.get(function).map(Vec::as_slice)
     }
@@ -47,12 +47,12 @@ impl RustTypes {
         self.structs.get(name).map(Vec::as_slice)
     }
 
-    /// The field of the struct `name` that is called `property` in JSON.
+    /// Returns the field of the struct `name` that is called `property` in JSON.
     pub fn field(&self, name: &str, property: &str) -> Option<&Field> {
         self.fields(name)?.iter().find(|field| field.property == property)
     }
 
-    /// `roots` and all structs that their fields lead to.
+    /// Returns `roots` and all structs that their fields use, also indirectly.
     pub fn reachable(&self, roots: impl IntoIterator<Item = String>) -> BTreeSet<String> {
         let mut found = BTreeSet::new();
         let mut queue: Vec<String> = roots.into_iter().collect();
@@ -68,8 +68,8 @@ impl RustTypes {
 }
 
 impl Field {
-    /// Whether it holds a value of this type, or none.
-    pub fn is_an_optional(&self, ty: &str) -> bool {
+    /// Returns whether the field is an `Option` of the type `ty`.
+    pub fn is_option_of(&self, ty: &str) -> bool {
         self.is_optional() && named(&self.ty).any(|name| name == ty)
     }
 
@@ -98,11 +98,11 @@ fn fields(item: &ItemStruct) -> Vec<Field> {
     fields.collect()
 }
 
-/// The name that `#[serde(rename = "…")]` gives.
+/// Returns the name that `#[serde(rename = "…")]` sets.
 fn renamed(field: &syn::Field) -> Option<String> {
     let mut name = None;
     for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("serde")) {
-        // Other arguments have other forms; they are passed over up to the one that is looked for.
+        // Other arguments of the attribute have other forms. They are skipped.
         let _ = attribute.parse_nested_meta(|meta| {
             match meta.path.is_ident("rename") {
                 true => name = Some(meta.value()?.parse::<syn::LitStr>()?.value()),
@@ -115,7 +115,7 @@ fn renamed(field: &syn::Field) -> Option<String> {
     name
 }
 
-/// The last segments of every path in `ty`: `Option<Vec<MessageText>>` → Option, Vec, MessageText.
+/// Returns the names of all types in `ty`: those of `Option<Vec<MessageText>>` are Option, Vec and MessageText.
 fn named(ty: &Type) -> impl Iterator<Item = String> {
     fn collect(ty: &Type, names: &mut Vec<String>) {
         let Type::Path(path) = ty else { return };

@@ -1,13 +1,13 @@
-//! Walking the schemas of a document: places, references, and every schema below another.
+//! Walks the schemas of a document: visits each schema with its place, and reads or sets references.
 
 use openapiv3::{
     AdditionalProperties, OpenAPI, Parameter, ParameterSchemaOrContent, ReferenceOr, Schema, SchemaKind, Type,
 };
 
-/// Where a schema can be: inside of a list, a map or a media type (`ReferenceOr<Schema>`), or as a property or an item
-/// (`ReferenceOr<Box<Schema>>`).
+/// A place that holds a schema or a reference to one. `openapiv3` has two types for it: `ReferenceOr<Schema>` in lists,
+/// maps and media types, and `ReferenceOr<Box<Schema>>` for properties and items.
 pub trait Slot {
-    /// The name that a `$ref` to `#/components/schemas/NAME` points at.
+    /// Returns the name that a `$ref` to `#/components/schemas/NAME` points at.
     fn reference(&self) -> Option<&str>;
     fn schema(&self) -> Option<&Schema>;
     fn schema_mut(&mut self) -> Option<&mut Schema>;
@@ -55,21 +55,21 @@ const SCHEMAS: &str = "#/components/schemas/";
 slot!(Schema, |schema| schema);
 slot!(Box<Schema>, Box::new);
 
-/// Calls `f` with `slot` and every slot below it, from the outside in, and the place of each. References are not followed.
+/// Calls `f` with `slot` and every slot below it, each with its place, outermost first. References are not followed.
 pub fn walk<'a>(place: &str, slot: &'a dyn Slot, f: &mut dyn FnMut(&str, &'a dyn Slot)) {
     f(place, slot);
     let Some(schema) = slot.schema() else { return };
     each_child(schema, &mut |key, child| walk(&format!("{place}.{key}"), child, f));
 }
 
-/// The same for changing them.
+/// Like [`walk`], for changing the schemas.
 pub fn walk_mut(place: &str, slot: &mut dyn Slot, f: &mut dyn FnMut(&str, &mut dyn Slot)) {
     f(place, slot);
     let Some(schema) = slot.schema_mut() else { return };
     each_child_mut(schema, &mut |key, child| walk_mut(&format!("{place}.{key}"), child, f));
 }
 
-/// Generates the two walks over the direct children of a schema, which differ in `mut` only.
+/// Generates the two functions that visit the direct children of a schema. They differ in `mut` only.
 macro_rules! children {
     ($name:ident, $iter:ident, $($mutable:tt)?) => {
         pub fn $name<'a>(schema: &'a $($mutable)? Schema, f: &mut dyn FnMut(String, &'a $($mutable)? dyn Slot)) {
@@ -127,7 +127,7 @@ macro_rules! children {
 children!(each_child, iter,);
 children!(each_child_mut, iter_mut, mut);
 
-/// Calls `f` with every schema of the components and of the operations, and its place.
+/// Calls `f` with every schema of the components and of the operations, and with its place.
 pub fn each_schema<'a>(api: &'a OpenAPI, f: &mut dyn FnMut(&str, &'a dyn Slot)) {
     for (name, schema) in api.components.iter().flat_map(|components| &components.schemas) {
         walk(&format!("components.schemas.{name}"), schema, f);
@@ -139,7 +139,7 @@ pub fn each_schema<'a>(api: &'a OpenAPI, f: &mut dyn FnMut(&str, &'a dyn Slot)) 
     }
 }
 
-/// Calls `f` with every schema that `operation` has itself: of its parameters, its request body and its replies.
+/// Calls `f` with every schema that is written in `operation` itself: in its parameters, its body and its replies.
 pub fn each_schema_of<'a>(place: &str, operation: &'a openapiv3::Operation, f: &mut dyn FnMut(&str, &'a dyn Slot)) {
     for (index, parameter) in operation.parameters.iter().enumerate() {
         let data = parameter.as_item().map(Parameter::parameter_data_ref);
@@ -162,7 +162,7 @@ pub fn each_schema_of<'a>(place: &str, operation: &'a openapiv3::Operation, f: &
     }
 }
 
-/// The same for changing them, over the whole document.
+/// Like [`each_schema`], for changing the schemas.
 pub fn each_schema_mut(api: &mut OpenAPI, f: &mut dyn FnMut(&str, &mut dyn Slot)) {
     for (name, schema) in api.components.iter_mut().flat_map(|components| &mut components.schemas) {
         walk_mut(&format!("components.schemas.{name}"), schema, f);
@@ -198,7 +198,7 @@ fn walk_content_mut(place: &str, content: &mut openapiv3::Content, f: &mut dyn F
     }
 }
 
-/// The responses of an operation with their status, the default one last.
+/// Returns the responses of an operation with their status. The default response is the last one.
 pub fn each_response(operation: &openapiv3::Operation) -> impl Iterator<Item = (String, &openapiv3::Response)> {
     let by_status = operation.responses.responses.iter().map(|(status, response)| (status.to_string(), response));
     let default = operation.responses.default.iter().map(|response| ("default".to_owned(), response));
@@ -249,7 +249,7 @@ pub fn schemas_mut(api: &mut OpenAPI) -> &mut indexmap::IndexMap<String, Referen
     &mut api.components.get_or_insert_default().schemas
 }
 
-/// The object that a schema describes, if it describes one.
+/// Returns the object type, if the schema describes an object.
 pub fn object(schema: &Schema) -> Option<&openapiv3::ObjectType> {
     match &schema.schema_kind {
         SchemaKind::Type(Type::Object(object)) => Some(object),

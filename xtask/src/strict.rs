@@ -1,4 +1,4 @@
-//! The strict view: the document as it is, whose requests refuse everything that it does not name.
+//! The strict view: the normal form of the document, whose requests refuse properties that it does not name.
 
 use jsonschema::{Keyword, ValidationError, ValidationOptions};
 use openapiv3::{AdditionalProperties, SchemaKind, Type};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::document::Document;
 use crate::schema::{Slot, schemas_mut, walk_mut};
 
-/// The normal form with closed request schemas.
+/// Returns the normal form with closed request schemas.
 pub fn document(normal: &Document) -> Document {
     let mut api = normal.api.clone();
     for name in normal.request_schemas() {
@@ -18,7 +18,7 @@ pub fn document(normal: &Document) -> Document {
     Document::from_api(api)
 }
 
-/// An object that names its properties has no others. One that names none is free, or a map.
+/// Forbids further properties in an object that names its properties. An object that names none is free JSON, or a map.
 fn close(slot: &mut dyn Slot) {
     let Some(schema) = slot.schema_mut() else { return };
     if let SchemaKind::Type(Type::Object(object)) = &mut schema.schema_kind
@@ -28,7 +28,7 @@ fn close(slot: &mut dyn Slot) {
     }
 }
 
-/// Makes JSON Schema of a schema of OpenAPI 3.0, where null is a flag and not a type.
+/// Converts a schema of OpenAPI 3.0, where null is a flag, to JSON Schema, where null is a type.
 pub fn to_json_schema(schema: &mut Value) {
     match schema {
         Value::Object(map) => {
@@ -46,7 +46,7 @@ pub fn to_json_schema(schema: &mut Value) {
     }
 }
 
-/// Options of a validator that knows our limits.
+/// Returns the options of a validator that also checks our limits.
 pub fn options<'i>() -> ValidationOptions<'i> {
     jsonschema::options()
         .with_keyword("x-max-bytes", |_, limit, _| Ok(Box::new(Limit::new(limit, |value| Some(value.as_str()?.len())))))
@@ -65,7 +65,7 @@ struct Limit {
 
 impl Limit {
     fn new(limit: &Value, measure: fn(&Value) -> Option<usize>) -> Self {
-        // `check` has refused limits that are no numbers.
+        // `check` has refused limits that are not numbers.
         Self { max: limit.as_u64().unwrap_or(u64::MAX), measure }
     }
 }

@@ -1,4 +1,4 @@
-//! Tests of the generator on the documents of this workspace; what it makes of other documents is tested in the modules.
+//! Tests of the generator with the documents of this workspace. The modules test other documents.
 
 mod edits;
 mod probe;
@@ -29,7 +29,7 @@ fn read(path: &str) -> String {
     fs::read_to_string(workspace_root().join(path)).unwrap()
 }
 
-/// Plain `cargo test` catches drift, too.
+/// So `cargo test` also notices generated files that are out of date.
 #[test]
 fn generated_files_are_what_the_documents_make() {
     if let Err(error) = codegen::check(&workspace_root()) {
@@ -37,7 +37,7 @@ fn generated_files_are_what_the_documents_make() {
     }
 }
 
-/// The documents and what was made of them, elsewhere.
+/// Copies the documents to another folder and generates everything there.
 fn copy() -> TempDir {
     let root = TempDir::new().unwrap();
     for path in [DOCUMENT, ERRCODES, CALLBACK, CHINESE] {
@@ -57,7 +57,7 @@ fn edit(root: &Path, path: &str, from: &str, to: &str) {
 }
 
 #[test]
-fn another_folder_and_another_run_give_the_same_bytes() {
+fn another_folder_and_another_run_generate_the_same_bytes() {
     let root = copy();
     for name in ["client.rs", "document.json", "errcodes.rs", "inputs.sha256", "limits.rs", "op.rs"] {
         let path = format!("crates/wecom-kf-raw/src/generated/{name}");
@@ -69,7 +69,7 @@ fn another_folder_and_another_run_give_the_same_bytes() {
 }
 
 #[test]
-fn check_names_the_file_for_every_kind_of_drift() {
+fn check_names_each_file_that_is_out_of_date() {
     let generated = "crates/wecom-kf-raw/src/generated";
     let cases = [
         (format!("{generated}/client.rs"), "pub struct Client", "pub struct  Client", "client.rs"),
@@ -95,7 +95,7 @@ fn check_names_the_file_for_every_kind_of_drift() {
     codegen::check(root.path()).unwrap();
 }
 
-/// The bot of the first screens is the one that is compiled, as documentation of the crate.
+/// The bot of the READMEs at the root is the one that is compiled as documentation of the crate.
 #[test]
 fn the_readmes_show_one_bot() {
     let bot = |path: &str| {
@@ -138,7 +138,7 @@ fn a_long_difference_is_cut() {
 }
 
 #[test]
-fn a_file_that_is_no_longer_made_is_named_and_removed() {
+fn a_file_that_is_no_longer_generated_is_named_and_removed() {
     let root = copy();
     let left_over = root.path().join("crates/wecom-kf-raw/src/generated/old.rs");
     fs::write(&left_over, "").unwrap();
@@ -149,10 +149,10 @@ fn a_file_that_is_no_longer_made_is_named_and_removed() {
 }
 
 #[test]
-fn a_key_that_stands_twice_is_refused_with_its_line() {
+fn a_duplicate_key_is_refused_with_its_line() {
     let text = read(DOCUMENT).replacen("      tags: [token]\n", "      tags: [token]\n      tags: [account]\n", 1);
     let line = 1 + text.lines().position(|line| line.contains("operationId: gettoken")).unwrap();
-    let Err(error) = Document::read(&text) else { panic!("two keys were taken for one") };
+    let Err(error) = Document::read(&text) else { panic!("the duplicate key was accepted") };
     let error = format!("{error:#}");
     assert!(error.contains("duplicate") && error.contains(&format!("line {line}")), "{error}");
 }
@@ -162,11 +162,11 @@ fn a_bad_row_of_the_errcodes_is_refused_with_its_code() {
     let cases = [
         ("name: SYSTEM_BUSY", "name: OK", "0: the name OK is taken"),
         ("name: SYSTEM_BUSY", "name: SystemBusy", "is not SCREAMING_SNAKE_CASE"),
-        ("class: busy", "class: lazy", "-1: class \"lazy\" is none of ok, token"),
-        ("code: -1", "code: 7", "0: stands after 7; sort by code"),
+        ("class: busy", "class: lazy", "-1: class \"lazy\" does not exist; use one of ok, token"),
+        ("code: -1", "code: 7", "0: is after 7; sort the rows by code"),
         ("      en: the platform is busy\n", "      en: \"\"\n", "-1: a meaning or remedy is empty"),
-        ("operations: [gettoken]", "operations: [get_token]", "there is no operation get_token"),
-        ("    source: [90313]\n", "    source: []\n", "-1: source is empty; write where the code is known from"),
+        ("operations: [gettoken]", "operations: [get_token]", "there is no operation get_token in spec/wecom-kf.yaml"),
+        ("    source: [90313]\n", "    source: []\n", "-1: source is empty; name the source of the code"),
         ("    source: [90313]\n", "    source: [\"\"]\n", "-1: source is empty"),
         ("    source: [90313]\n", "", "missing field `source`"),
         ("    class: busy\n", "    class: busy\n    klass: busy\n", "unknown field `klass`"),
@@ -181,18 +181,18 @@ fn a_bad_row_of_the_errcodes_is_refused_with_its_code() {
     Errcodes::read(&good, &document).unwrap();
     for (from, to, expected) in cases {
         assert!(good.contains(from), "the errcodes have no {from:?}");
-        let Err(error) = Errcodes::read(&good.replacen(from, to, 1), &document) else { panic!("{to:?} was taken") };
+        let Err(error) = Errcodes::read(&good.replacen(from, to, 1), &document) else { panic!("{to:?} was accepted") };
         assert!(format!("{error:#}").contains(expected), "{to:?}: {error:#}");
     }
 }
 
-/// A schema of `document` as a tree.
+/// Returns a schema of `document` as a JSON tree.
 fn schema<'a>(document: &'a Document, name: &str) -> &'a Value {
     &document.root["components"]["schemas"][name]
 }
 
 #[test]
-fn lowering_changes_a_copy_of_the_document() {
+fn lowering_does_not_change_the_document_itself() {
     let document = Document::read(&read(DOCUMENT)).unwrap();
     let lowered = lower::lower(&check::check(&document).unwrap()).unwrap();
     let count = |name: &str| lowered.steps.iter().find(|step| step.name.contains(name)).unwrap().count;
@@ -213,7 +213,7 @@ fn lowering_changes_a_copy_of_the_document() {
     assert!(!lowered.root.to_string().contains("\"password\""), "a secret stayed a plain string");
 }
 
-/// An operation that the API may get one day: parameters of every kind, in the path and the query, and a body.
+/// An operation with parameters of every kind, in the path and in the query, and a body. The API has none like it yet.
 const MOVE_ITEM: &str = r##"
   /cgi-bin/kf/item-{item-id}/{type}/move:
     METHOD:
@@ -245,7 +245,7 @@ const BODY: &str = r##"      requestBody:
         content: { application/json: { schema: { $ref: "#/components/schemas/RecallMsgRequest" } } }
 "##;
 
-/// The code generated for the operation `name` when `paths` are added to the document.
+/// Adds `paths` to the document, and returns the code that is generated for the operation `name`.
 fn generated(paths: &str, name: &str) -> anyhow::Result<String> {
     let text = read(DOCUMENT).replacen("\npaths:\n", &format!("\npaths:\n{}", paths.trim_start_matches('\n')), 1);
     let lowered = lower::lower(&check::check(&Document::read(&text)?)?)?;
@@ -257,7 +257,7 @@ fn generated(paths: &str, name: &str) -> anyhow::Result<String> {
 }
 
 #[test]
-fn an_operation_becomes_one_line_whatever_its_parameters() {
+fn an_operation_with_any_parameters_becomes_one_call() {
     let arguments = r#"&[ ("{item-id}", &item_id), ("{type}", &type_), ("corpsecret", &corpsecret), ("in", &in_), ("pageSize", &page_size), ("ratio", &ratio), ("url", &url), ]"#;
     for (method, body, call) in [
         ("get", "", format!("self.get( op::MOVE_ITEM, Some(access_token), {arguments}, )")),
@@ -286,7 +286,7 @@ fn an_operation_becomes_one_line_whatever_its_parameters() {
 }
 
 #[test]
-fn an_operation_of_today_becomes_one_line() {
+fn the_operations_of_the_document_become_one_call() {
     assert_eq!(
         generated("", "send_msg").unwrap(),
         "pub async fn send_msg( &self, access_token: &crate::AccessToken, body: &types::SendRequest, ) \
@@ -298,14 +298,14 @@ fn an_operation_of_today_becomes_one_line() {
 }
 
 #[test]
-fn an_operation_that_would_lose_a_part_is_refused_by_name() {
+fn a_parameter_in_a_header_is_refused_by_name() {
     let with_header =
         MOVE_ITEM.replace("METHOD", "get").replace("BODY", "").replace("name: url, in: query", "name: url, in: header");
     let error = generated(&with_header, "move_item").unwrap_err();
     assert!(format!("{error:#}").contains("\"url\" is neither in the query nor in the path"), "{error:#}");
 }
 
-/// The user's description, model by model: property, type, format, and `!` where it is required.
+/// The older description, model by model: property, type, format, and `!` if it is required. See spec/README.md.
 const DESCRIPTION: &str = "
 AddCustomerServiceAccountResponse: errcode integer int32 !, errmsg string !, open_kfid string
 AddCustomerServiceAccountRequest: media_id string !, name string !

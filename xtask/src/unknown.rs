@@ -1,5 +1,5 @@
-//! Nothing unknown passes: the document is parsed into `openapiv3::OpenAPI`, written back and compared with the tree that
-//! was read. A key that does not come back would be lost in silence, so it is refused.
+//! Refuses keys that the generator does not know. The document is parsed into `openapiv3::OpenAPI`, serialised again and
+//! compared with the original tree. A key that is missing afterwards would have been lost silently.
 
 use openapiv3::OpenAPI;
 use serde_json::Value;
@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::grammar::Kind;
 use crate::problems::Problems;
 
-/// Parses `tree`, or says at which places it is not an OpenAPI 3.0 document.
+/// Parses `tree`. Adds a problem for each place at which it is not an OpenAPI 3.0 document.
 pub fn parse(tree: &Value, problems: &mut Problems) -> Option<OpenAPI> {
     match serde_json::from_value(tree.clone()) {
         Ok(api) => Some(api),
@@ -22,7 +22,7 @@ pub fn parse(tree: &Value, problems: &mut Problems) -> Option<OpenAPI> {
     }
 }
 
-/// Adds every deepest object that cannot be read. Returns whether there was one.
+/// Adds a problem for each innermost object that cannot be parsed. Returns whether there was one.
 fn locate(kind: Kind, place: &str, value: &Value, problems: &mut Problems) -> bool {
     let Some(fault) = kind.fault(value) else { return children_are_faulty(kind, place, value, problems) };
     if !children_are_faulty(kind, place, value, problems) {
@@ -50,7 +50,7 @@ fn children_are_faulty(kind: Kind, place: &str, value: &Value, problems: &mut Pr
     faulty
 }
 
-/// Refuses everything in `tree` that `api` does not hold.
+/// Refuses everything in `tree` that `api` does not contain.
 pub fn check(tree: &Value, api: &OpenAPI, problems: &mut Problems) {
     let kept = serde_json::to_value(api).expect("an OpenAPI document is JSON");
     compare(Kind::Document, "", tree, &kept, problems);
@@ -76,12 +76,12 @@ fn compare(kind: Kind, place: &str, given: &Value, kept: &Value, problems: &mut 
         }
         (given, kept) if given == kept || (given.is_number() && given.as_f64() == kept.as_f64()) => {}
         (given, kept) => {
-            problems.add(place, format!("is {given}, which is read as {kept}; write it so that it is not changed"))
+            problems.add(place, format!("is {given}, but is read as {kept}; write the value as it is read"))
         }
     }
 }
 
-/// `openapiv3` does not know this object: its keys are compared with those of the specification.
+/// Compares the keys of an object that `openapiv3` does not know with those of the specification.
 fn compare_keys(kind: Kind, place: &str, value: &Value, problems: &mut Problems) {
     for key in value.as_object().into_iter().flat_map(|map| map.keys()) {
         if kind.keys().iter().all(|(known, _)| known != key) {
@@ -90,7 +90,8 @@ fn compare_keys(kind: Kind, place: &str, value: &Value, problems: &mut Problems)
     }
 }
 
-/// `openapiv3` leaves out what says nothing: a flag that is not set, an empty list, an empty map, the usual style.
+/// Returns whether `openapiv3` leaves the key out because its value means the same as no key: a flag that is false, an
+/// empty list or map, the default style.
 fn is_harmless(key: &str, value: &Value) -> bool {
     const FLAGS: [&str; 9] = [
         "required",
@@ -112,12 +113,14 @@ fn is_harmless(key: &str, value: &Value) -> bool {
 
 fn lost(kind: Kind, key: &str, beside_reference: bool) -> String {
     if beside_reference {
-        return "is beside a `$ref`, and OpenAPI 3.0 ignores it there; write `allOf: [{ $ref: … }]` and put it beside that"
+        return "is beside a `$ref`, where OpenAPI 3.0 ignores it; write `allOf: [{ $ref: … }]` and put this key beside it"
             .to_owned();
     }
     match kind {
-        Kind::Map(Kind::PathItem) => return "is not a path: one begins with a slash; write it so".to_owned(),
-        Kind::Responses => return "is no status, such as \"200\", and not `default`; correct it".to_owned(),
+        Kind::Map(Kind::PathItem) => {
+            return "is not a path, because a path begins with a slash; add the slash".to_owned();
+        }
+        Kind::Responses => return "is neither a status such as \"200\" nor `default`; correct it".to_owned(),
         _ => {}
     }
     if kind.keys().iter().any(|(known, _)| *known == key) {
@@ -129,13 +132,13 @@ fn lost(kind: Kind, key: &str, beside_reference: bool) -> String {
             let known: Vec<&str> = kind.keys().iter().map(|(key, _)| *key).collect();
             match known.is_empty() {
                 true => format!("is not a key of {}; drop it", kind.name()),
-                false => format!("is not a key of {}; known are {}", kind.name(), known.join(", ")),
+                false => format!("is not a key of {}; the known keys are {}", kind.name(), known.join(", ")),
             }
         }
     }
 }
 
-/// The key of `kind` that `key` is probably a misspelling of.
+/// Returns the key of `kind` that `key` is probably a misspelling of.
 fn nearest(kind: Kind, key: &str) -> Option<&'static str> {
     let near = kind.keys().iter().map(|(known, _)| (strsim::damerau_levenshtein(known, key), *known)).min()?;
     (near.0 <= (key.len() / 3).max(2)).then_some(near.1)

@@ -1,4 +1,5 @@
-//! Rules for examples and defaults: each must be valid by its own schema. Requests are held to exactly what is declared.
+//! Rules for examples and defaults: each must satisfy its schema. The example of a request may only have properties that
+//! the schema declares.
 
 use std::collections::BTreeMap;
 
@@ -80,7 +81,9 @@ impl Examples<'_> {
         let strict = &self.strict;
         let validator = self.compiled.entry(key).or_insert_with(|| compile(schema, strict));
         match validator {
-            Err(error) => self.problems.add(place, format!("belongs to a schema that cannot check anything: {error}")),
+            Err(error) => self
+                .problems
+                .add(place, format!("cannot be checked, because its schema is invalid: {error}; correct the schema")),
             Ok(validator) => {
                 for error in validator.iter_errors(value) {
                     let at = error.instance_path().to_string();

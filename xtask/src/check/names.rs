@@ -1,4 +1,4 @@
-//! Rules for names: what the generated code is called must be names of Rust, and different things must have different ones.
+//! Rules for names: names in the generated code must be valid in Rust, and no two things may have the same name.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::normal::is_map;
 use crate::problems::Problems;
 use crate::schema::{Slot, each_schema, object};
 
-/// Functions of `wecom_kf_raw::Client`, and `all`, the list of all operations.
+/// Ids that no operation may have: the functions of `wecom_kf_raw::Client`, and `all`, the list of all operations.
 pub const RESERVED_OPERATIONS: [&str; 13] = [
     "all",
     "call",
@@ -28,7 +28,7 @@ pub const RESERVED_OPERATIONS: [&str; 13] = [
     "with_base_url",
 ];
 
-/// What the module of the generated requests has in scope.
+/// Names that no request value may have, because the module of the generated requests imports them.
 pub const RESERVED_REQUESTS: [&str; 13] = [
     "AccessToken",
     "Client",
@@ -45,8 +45,8 @@ pub const RESERVED_REQUESTS: [&str; 13] = [
     "String",
 ];
 
-/// Names of types and traits that generated code uses without a path. A type of the document by one of these names would
-/// stand in for it.
+/// Names of types and traits that generated code uses without a path. A type of the document with such a name would
+/// replace them.
 const PRELUDE: [&str; 30] = [
     "AsMut",
     "AsRef",
@@ -102,22 +102,22 @@ fn check_operations(normal: &Document, problems: &mut Problems) {
         } else if RESERVED_OPERATIONS.contains(&id) || RESERVED_REQUESTS.contains(&type_name(id).as_str()) {
             problems.add(
                 place,
-                format!("operationId {id:?} is the name of something in the generated code; use the words of the path"),
+                format!("operationId {id:?} is already a name in the generated code; use the words of the path"),
             );
         }
         if let Some(other) = requests.insert(type_name(id), id.to_owned())
             && other != id
         {
-            problems.add(place, format!("operationId {id:?} and {other:?} are one name in Rust; change one"));
+            problems.add(place, format!("operationId {id:?} and {other:?} become the same name in Rust; change one"));
         }
     }
 }
 
-/// Types: of named schemas, and of objects and enums inside of others, which are named after their place.
+/// Checks the names of types. An object or enum inside another schema is named after its place.
 fn check_schemas(normal: &Document, problems: &mut Problems) {
     let mut types = BTreeMap::<String, String>::new();
     for name in SECRETS.iter().map(|(_, secret)| *secret).chain([MESSAGE_JSON]) {
-        types.insert(name.to_owned(), "a type of wecom-kf-raw that is written by hand".to_owned());
+        types.insert(name.to_owned(), "a hand-written type of wecom-kf-raw".to_owned());
     }
     for (name, _) in normal.schemas() {
         let place = format!("components.schemas.{name}");
@@ -127,10 +127,10 @@ fn check_schemas(normal: &Document, problems: &mut Problems) {
                 keyword if keyword == name.as_str() => "it is a keyword, so choose another".to_owned(),
                 proper => format!("write it {proper}"),
             };
-            problems.add(&place, format!("is not a name of a type in Rust; {remedy}"));
+            problems.add(&place, format!("is not a valid type name in Rust; {remedy}"));
         }
         if PRELUDE.contains(&name.as_str()) {
-            problems.add(&place, "is the name of something in Rust that generated code uses; choose another");
+            problems.add(&place, "is a name of Rust's prelude, which generated code uses; choose another");
         }
     }
     each_schema(&normal.api, &mut |place, slot| {
@@ -174,7 +174,7 @@ fn check_properties(normal: &Document, problems: &mut Problems) {
             if let Some(other) = fields.insert(field_name(name), name) {
                 problems.add(
                     &format!("{place}.properties.{name}"),
-                    format!("and {other} are one field in Rust, {}; the generator cannot have both", field_name(name)),
+                    format!("and {other} become the same field in Rust, {}; leave one of them out", field_name(name)),
                 );
             }
         }
@@ -189,14 +189,13 @@ fn check_parameters(normal: &Document, problems: &mut Problems) {
             let name = &parameter.name;
             check_name(&place, name, problems);
             if let Some(other) = fields.insert(argument_name(name), name.clone()).filter(|other| other != name) {
-                problems
-                    .add(&place, format!("{name} and {other} are one name in Rust; the generator cannot have both"));
+                problems.add(&place, format!("{name} and {other} become the same name in Rust; leave one of them out"));
             }
             let ParameterSchemaOrContent::Schema(slot) = &parameter.format else { continue };
             if slot.schema().is_some_and(is_password) && SECRETS.iter().all(|(secret, _)| *secret != *name) {
                 problems.add(
                     &place,
-                    "is a password the generator has no type for; add it to SECRETS in xtask/src/lower.rs",
+                    "is a password for which the generator has no type; add it to SECRETS in xtask/src/lower.rs",
                 );
             }
             if slot.reference().is_some_and(|name| normal.schema(name).is_ok_and(|schema| object(schema).is_some())) {
@@ -206,7 +205,7 @@ fn check_parameters(normal: &Document, problems: &mut Problems) {
     }
 }
 
-/// A name of JSON that can be told from its place and made a name of Rust.
+/// Refuses a name of JSON that cannot become a name of Rust, or that would be ambiguous in a place.
 fn check_name(place: &str, name: &str, problems: &mut Problems) {
     let is_plain = name.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-'));
     if name.is_empty() || !is_plain || constant_name(&[name.to_owned()]).chars().all(|letter| letter == '_') {

@@ -1,4 +1,4 @@
-//! Rules for paths and operations: ids, tags, parameters, bodies, replies, repeats, sources.
+//! Rules for paths and operations: ids, tags, parameters, bodies, replies, repeats and sources.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use crate::schema::{Slot, each_response, object};
 
 pub const REPEATS: [&str; 3] = ["safe", "keyed", "never"];
 
-/// Names of arguments and locals in generated functions, which a parameter must not take.
+/// Names of arguments and local variables in generated functions. No parameter may have one of them.
 const RESERVED_PARAMETERS: [&str; 4] = ["body", "client", "self_", "request"];
 
 pub fn check(document: &Document, problems: &mut Problems) {
@@ -37,7 +37,7 @@ fn check_root(document: &Document, problems: &mut Problems) {
     }
     for (index, server) in servers.iter().enumerate() {
         if !is_base_url(&server.url) {
-            let problem = "is no URL that clients can call; write https://, the host, and a path if there is one";
+            let problem = "is not a URL that clients can call; write https://, the host, and optionally a path";
             problems.add(&format!("servers[{index}].url"), problem);
         }
     }
@@ -55,16 +55,16 @@ fn check_root(document: &Document, problems: &mut Problems) {
     if scheme["type"] != "apiKey" || scheme["in"] != "query" || scheme["name"] != TOKEN_PARAMETER {
         problems.add(
             "components.securitySchemes.access_token",
-            "is not the key access_token in the query, which the client sends; change crates/wecom-kf-raw/src/client.rs with it",
+            "must be an apiKey in the query named access_token, because the client sends that; for anything else, also change crates/wecom-kf-raw/src/client.rs",
         );
     }
     if document.api.security.is_some() {
-        problems.add("security", "is not read at the top; say it at each operation");
+        problems.add("security", "is not read at the top level; write it at each operation");
     }
     for (key, value) in document.root["components"].as_object().into_iter().flatten() {
         let is_empty = value.as_object().is_some_and(serde_json::Map::is_empty);
         if !matches!(key.as_str(), "schemas" | "securitySchemes") && !key.starts_with("x-") && !is_empty {
-            problems.add(&format!("components.{key}"), "is not read; write it where it is used");
+            problems.add(&format!("components.{key}"), "is not read by the generator; write it where it is used");
         }
     }
 }
@@ -85,7 +85,7 @@ fn check_paths(document: &Document, problems: &mut Problems) {
             if !METHODS.contains(&key.as_str()) && key != "$ref" {
                 problems.add(
                     &format!("{place}.{key}"),
-                    format!("is not read; say it inside of an operation, one of {}", METHODS.join(", ")),
+                    format!("is not read here; write it inside an operation, one of {}", METHODS.join(", ")),
                 );
             }
         }
@@ -114,9 +114,9 @@ fn check_operation(document: &Document, operation: &Operation<'_>, problems: &mu
     for key in ["callbacks", "servers", "externalDocs"] {
         if operation.body.get(key).is_some() {
             let remedy = match key {
-                "callbacks" => "calls that WeCom makes belong into spec/wecom-kf-callback.yaml",
-                "servers" => "say it at the top of the document",
-                _ => "say x-official-page",
+                "callbacks" => "calls that WeCom makes belong in spec/wecom-kf-callback.yaml",
+                "servers" => "write it at the top level of the document",
+                _ => "use x-official-page",
             };
             problems.add(&format!("{place}.{key}"), format!("is not read; {remedy}"));
         }
@@ -142,7 +142,7 @@ fn check_sources(operation: &Operation<'_>, problems: &mut Problems) {
     if operation.official_page().is_none() && operation.text("x-unconfirmed").is_empty() {
         problems.add(
             place,
-            "has no x-official-page; add the number of its page, as in …/document/path/94677, or say in x-unconfirmed what it rests on",
+            "has no x-official-page; add the number of its page, as in …/document/path/94677, or name its source in x-unconfirmed",
         );
     }
 }
@@ -160,7 +160,7 @@ fn check_edition(operation: &Operation<'_>, problems: &mut Problems) {
     }
 }
 
-/// Whether `text` is `YYYY-MM`.
+/// Returns whether `text` is `YYYY-MM`.
 fn is_month(text: &str) -> bool {
     let is_number = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
     match text.split_once('-') {
@@ -178,7 +178,7 @@ fn check_repeat(operation: &Operation<'_>, problems: &mut Problems) {
         problems.add(
             place,
             format!(
-                "x-repeat is {repeat:?}; say safe, keyed or never: may it be sent again when its outcome is unknown?"
+                "x-repeat is {repeat:?}; say safe, keyed or never: may clients send it again when the outcome is unknown?"
             ),
         );
     }
@@ -197,7 +197,7 @@ fn check_repeat(operation: &Operation<'_>, problems: &mut Problems) {
         problems.add(place, "is keyed but has no x-repeat-key; name the property by which WeCom recognises a repeat");
     }
     if operation.request_schema().is_none() {
-        problems.add(place, "is keyed but has no JSON body that the key could be in; say `x-repeat: safe` or never");
+        problems.add(place, "is keyed but has no JSON body for the key; write `x-repeat: safe` or `x-repeat: never`");
     }
 }
 
@@ -213,7 +213,7 @@ fn check_parameters(operation: &Operation<'_>, problems: &mut Problems) {
         let data = parameter.parameter_data_ref();
         let name = data.name.as_str();
         if names.contains(&name) {
-            problems.add(&place, format!("is a second parameter {name}; drop one"));
+            problems.add(&place, format!("is the second parameter named {name}; drop one"));
         }
         names.push(name);
         match parameter {
@@ -221,12 +221,13 @@ fn check_parameters(operation: &Operation<'_>, problems: &mut Problems) {
             Parameter::Query { style: openapiv3::QueryStyle::Form, allow_reserved: false, .. } => {}
             Parameter::Path { style: openapiv3::PathStyle::Simple, .. } => {}
             Parameter::Query { .. } | Parameter::Path { .. } => {
-                problems.add(&place, "has a style that the generator does not have; drop `style` and `allowReserved`");
+                problems
+                    .add(&place, "has a style that the generator does not support; drop `style` and `allowReserved`");
             }
             Parameter::Header { .. } | Parameter::Cookie { .. } => {
                 problems.add(
                     &place,
-                    format!("parameter {name:?} is neither in the query nor in the path; WeCom has no others"),
+                    format!("parameter {name:?} is neither in the query nor in the path; WeCom has no others, so move it or drop it"),
                 );
             }
         }
@@ -241,20 +242,18 @@ fn check_parameters(operation: &Operation<'_>, problems: &mut Problems) {
     let placeholders = placeholders(operation.path);
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "/-_.~{}".contains(letter);
     if !operation.path.chars().all(is_plain) || operation.path.contains("//") {
-        problems.add(&operation.place, "has something in its path that a path of a URL does not have; use letters, digits, - _ . ~ and parameters in braces");
+        problems.add(&operation.place, "has a character in its path that is not allowed in a URL, or two slashes in a row; use letters, digits, - _ . ~ and parameters in braces");
     }
     for (index, name) in placeholders.iter().enumerate() {
         if placeholders[..index].contains(name) {
-            problems.add(
-                &operation.place,
-                format!("has {{{name}}} twice in its path; give the second one a name of its own"),
-            );
+            problems
+                .add(&operation.place, format!("has {{{name}}} twice in its path; give the second one another name"));
         }
     }
     for name in &in_path {
         if !placeholders.contains(name) {
             problems
-                .add(&operation.place, format!("declares the path parameter {name:?}, but the path has no {{{name}}}"));
+                .add(&operation.place, format!("declares the path parameter {name:?}, but the path has no {{{name}}}; add it to the path, or drop the parameter"));
         }
     }
     for name in &placeholders {
@@ -274,7 +273,7 @@ fn check_parameters(operation: &Operation<'_>, problems: &mut Problems) {
 fn check_parameter(operation: &Operation<'_>, place: &str, data: &ParameterData, problems: &mut Problems) {
     let name = data.name.as_str();
     if data.description.as_deref().unwrap_or_default().is_empty() {
-        problems.add(place, "has no description; say what it is, it becomes the documentation");
+        problems.add(place, "has no description; say what it is, because this becomes the documentation");
     }
     let field = names::field_name(name);
     if name == TOKEN_PARAMETER && operation.needs_access_token() {
@@ -282,19 +281,19 @@ fn check_parameter(operation: &Operation<'_>, place: &str, data: &ParameterData,
     } else if RESERVED_PARAMETERS.contains(&field.as_str()) {
         problems.add(
             place,
-            format!("is named {name:?}, as something in the generated code is; WeCom has no such parameter"),
+            format!("is named {name:?}, which the generated code uses for something else; rename it or drop it"),
         );
     }
     if data.explode.is_some() || data.deprecated.is_some() {
         problems.add(place, "has `explode` or `deprecated`, which the generator does not read; drop it");
     }
     let ParameterSchemaOrContent::Schema(_) = &data.format else {
-        problems.add(place, "has `content`; say `schema`");
+        problems.add(place, "has `content`, which is not supported; use `schema`");
         return;
     };
 }
 
-/// The names in braces: `/a/{b}` has b.
+/// Returns the names in braces: `/a/{b}` has b.
 fn placeholders(path: &str) -> Vec<&str> {
     path.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name).collect()
 }
@@ -314,7 +313,7 @@ fn check_body(operation: &Operation<'_>, problems: &mut Problems) {
         problems.add(&place, "requestBody is not required; add `required: true`");
     }
     if operation.request_schema().is_none() && !operation.moves_files() {
-        problems.add(&place, "requestBody is not JSON by $ref; point it at a schema below components.schemas");
+        problems.add(&place, "requestBody is not JSON with a $ref; refer to a schema below components.schemas");
     }
     check_content(&place, &body.content, problems);
 }
@@ -323,7 +322,7 @@ fn check_content(place: &str, content: &openapiv3::Content, problems: &mut Probl
     for (kind, media) in content {
         let place = format!("{place}.content.{kind}");
         if !matches!(kind.as_str(), "application/json" | "multipart/form-data" | "*/*") {
-            problems.add(&place, "is a format that the client does not speak; WeCom's is application/json");
+            problems.add(&place, "is a media type that the client does not support; use application/json");
         }
         if !media.encoding.is_empty() {
             problems.add(&format!("{place}.encoding"), "is not read; drop it");
@@ -337,12 +336,12 @@ fn check_content(place: &str, content: &openapiv3::Content, problems: &mut Probl
 fn check_replies(operation: &Operation<'_>, problems: &mut Problems) {
     let place = operation.place.as_str();
     if operation.reply_schema().is_none() {
-        problems.add(place, "has no \"200\" reply as JSON by $ref; add one");
+        problems.add(place, "has no \"200\" reply that is JSON with a $ref; add one");
     }
     let default = operation.api.responses.default.as_ref().and_then(ReferenceOr::as_item);
     let default = default.and_then(|response| response.content.get("application/json")?.schema.as_ref());
     if default.and_then(|schema| schema.reference()) != Some("ErrorModel") {
-        problems.add(place, "has no `default` reply that is an ErrorModel; add it, any operation may refuse");
+        problems.add(place, "has no `default` reply that is an ErrorModel; add it, because WeCom can refuse any call");
     }
     for (status, response) in &operation.api.responses.responses {
         let place = format!("{place}.responses.{status}");
@@ -355,12 +354,12 @@ fn check_replies(operation: &Operation<'_>, problems: &mut Problems) {
         if status.starts_with('2') && status != "200" && !is_range {
             problems.add(
                 &place,
-                "is a reply of success that the client would not read; WeCom answers with 200 only, so write \"200\"",
+                "is a successful reply that the client would not read; WeCom answers with 200 only, so write \"200\"",
             );
         } else if status != "200" && !is_range {
             problems.add(
                 &place,
-                "would not be read; WeCom refuses with 200 and an errcode, and `default` stands for everything else",
+                "would not be read; drop it, because WeCom refuses with 200 and an errcode, and `default` covers all other statuses",
             );
         }
         check_content(&place, &response.content, problems);
@@ -373,12 +372,15 @@ fn check_replies(operation: &Operation<'_>, problems: &mut Problems) {
     }
     for (status, response) in each_response(operation.api) {
         if response.content.contains_key("multipart/form-data") {
-            problems.add(&format!("{place}.responses.{status}"), "is a reply in parts, which the client does not read");
+            problems.add(
+                &format!("{place}.responses.{status}"),
+                "is a multipart reply, which the client does not read; use application/json",
+            );
         }
     }
 }
 
-/// Operations that move files are written by hand, and those that are must be in the document.
+/// Refuses an operation that moves files but is not written by hand, and a hand-written one that is not in the document.
 fn check_files(document: &Document, problems: &mut Problems) {
     let operations = document.operations();
     for operation in &operations {
@@ -388,7 +390,7 @@ fn check_files(document: &Document, problems: &mut Problems) {
             problems.add(
                 &operation.place,
                 format!(
-                    "moves files, which the generator cannot express; write `pub struct {name}` with `impl Request` by hand in \
+                    "moves files, which the generator does not support; write `pub struct {name}` with `impl Request` by hand in \
                      crates/wecom-kf-raw/src/media (as MediaUpload is), and add {:?} to BY_HAND in xtask/src/document.rs",
                     operation.id()
                 ),
@@ -396,7 +398,7 @@ fn check_files(document: &Document, problems: &mut Problems) {
         } else if by_hand.is_some() && !operation.moves_files() {
             problems.add(
                 &operation.place,
-                format!("moves no files any more; take {:?} out of BY_HAND in xtask/src/document.rs and its code out of crates/wecom-kf-raw/src/media", operation.id()),
+                format!("no longer moves files; remove {:?} from BY_HAND in xtask/src/document.rs and its code from crates/wecom-kf-raw/src/media", operation.id()),
             );
         }
     }
@@ -405,7 +407,7 @@ fn check_files(document: &Document, problems: &mut Problems) {
         if operation.id() == id && operation.reply_schema().is_some_and(|schema| schema != reply) {
             problems.add(
                 &operation.place,
-                format!("is written by hand for replies of the schema {reply}; change crates/wecom-kf-raw/src/media and BY_HAND in xtask/src/document.rs with it"),
+                format!("is written by hand for replies of the schema {reply}; also change crates/wecom-kf-raw/src/media, and BY_HAND in xtask/src/document.rs"),
             );
         }
     }
@@ -413,13 +415,13 @@ fn check_files(document: &Document, problems: &mut Problems) {
         if operations.iter().all(|operation| operation.id() != id) {
             problems.add(
                 "paths",
-                format!("has no operation {id:?}, which is written by hand; take it out of BY_HAND in xtask/src/document.rs and its code out of crates/wecom-kf-raw/src/media"),
+                format!("has no operation {id:?}, which is written by hand; remove it from BY_HAND in xtask/src/document.rs and its code from crates/wecom-kf-raw/src/media"),
             );
         }
     }
 }
 
-/// Two paths that differ only in the names of their parameters are one path.
+/// Refuses two paths that differ only in the names of their parameters.
 fn check_unique_paths(document: &Document, problems: &mut Problems) {
     let mut paths = BTreeMap::<String, &str>::new();
     for path in document.api.paths.paths.keys() {
@@ -428,7 +430,7 @@ fn check_unique_paths(document: &Document, problems: &mut Problems) {
         if let Some(other) = paths.insert(anonymous, path) {
             problems.add(
                 &format!("paths.{path}"),
-                format!("is the same path as {other}; parameters in braces match anything"),
+                format!("is the same path as {other}, because parameters in braces match anything; change one of them"),
             );
         }
     }
@@ -444,7 +446,7 @@ fn check_unique_operation_ids(document: &Document, problems: &mut Problems) {
     }
 }
 
-/// Rules for what the schemas of an operation turn out to be.
+/// Checks the rules that need the normal form: the types of parameters and the keys of repeats.
 pub fn check_normal(normal: &Document, problems: &mut Problems) {
     for operation in normal.operations() {
         for (index, data) in operation.parameters().enumerate() {
@@ -454,10 +456,10 @@ pub fn check_normal(normal: &Document, problems: &mut Problems) {
     }
 }
 
-/// A parameter is one value in Rust.
+/// Refuses a parameter that is not a single value.
 fn check_parameter_type(place: &str, data: &ParameterData, problems: &mut Problems) {
     let ParameterSchemaOrContent::Schema(slot) = &data.format else { return };
-    // In the normal form only objects and enums are behind a reference; `names` looks at those.
+    // In the normal form, only objects and enums are behind a reference. The module `names` checks these.
     let Some(schema) = slot.schema() else { return };
     let is_scalar = matches!(
         schema.schema_kind,
@@ -473,12 +475,14 @@ fn check_parameter_type(place: &str, data: &ParameterData, problems: &mut Proble
         problems.add(place, "is required and has a default; drop one of the two");
     }
     if !is_known_number(schema) {
-        problems
-            .add(place, "has a format that no number of Rust has; use int32, int64, uint32, uint64, float or double");
+        problems.add(
+            place,
+            "has a format that no number type of Rust has; use int32, int64, uint32, uint64, float or double",
+        );
     }
 }
 
-/// The key of a keyed operation is a string at the top of request and reply.
+/// Refuses a keyed operation whose key is not a string at the top level of both request and reply.
 fn check_key(normal: &Document, operation: &Operation<'_>, problems: &mut Problems) {
     if operation.text("x-repeat") != "keyed" {
         return;
@@ -488,11 +492,11 @@ fn check_key(normal: &Document, operation: &Operation<'_>, problems: &mut Proble
         let Ok(schema) = normal.schema(name) else { continue };
         match object(schema).and_then(|object| object.properties.get(key)) {
             None => problems
-                .add(&operation.place, format!("x-repeat-key {key:?} is no property of {name}; name one that is")),
+                .add(&operation.place, format!("x-repeat-key {key:?} is not a property of {name}; name one of its properties")),
             Some(property) if !property.schema().is_some_and(is_plain_string) => problems.add(
                 &operation.place,
                 format!(
-                    "x-repeat-key {key:?} is no plain string in {name}; the key of a repeat is a string on both sides"
+                    "x-repeat-key {key:?} is not a plain string in {name}; name a property that is one in both request and reply"
                 ),
             ),
             Some(_) => {}

@@ -1,5 +1,5 @@
-//! Rules for schemas: forms that the generator has, limits, descriptions, extensions, and what differs between requests
-//! and replies.
+//! Rules for schemas: supported forms, limits, descriptions, extensions, and the differences between requests and
+//! replies.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ use crate::problems::Problems;
 use crate::schema::{self, Slot, each_schema, integer_range, object};
 use crate::strict;
 
-/// Every extension the generator knows, and the kinds of objects it belongs to.
+/// Every extension that the generator knows, and the kinds of objects that may have it.
 const EXTENSIONS: [(&str, &[Kind]); 14] = [
     ("x-private", &[Kind::Schema]),
     ("x-official-page", &[Kind::Operation]),
@@ -57,7 +57,7 @@ fn check_extensions(kind: Kind, place: &str, value: &Value, problems: &mut Probl
         Value::Object(map) => {
             for (key, child) in map {
                 let place = if place.is_empty() { key.clone() } else { format!("{place}.{key}") };
-                // The keys of a map are names, and those of an example anything.
+                // Keys of a map are names, and keys of an example can be anything.
                 if key.starts_with("x-") && !matches!(kind, Kind::Map(_) | Kind::Free) {
                     check_extension(kind, key, &place, problems);
                 } else {
@@ -77,22 +77,22 @@ fn check_extensions(kind: Kind, place: &str, value: &Value, problems: &mut Probl
 fn check_extension(kind: Kind, key: &str, place: &str, problems: &mut Problems) {
     let known = || EXTENSIONS.map(|(key, _)| key).join(", ");
     match EXTENSIONS.iter().find(|(known, _)| *known == key) {
-        None => problems.add(place, format!("is unknown; known are: {}", known())),
+        None => problems.add(place, format!("is unknown; the known extensions are {}", known())),
         Some((_, kinds)) if !kinds.contains(&kind) => {
-            problems.add(place, format!("belongs to {}, not to {}", kinds[0].name(), kind.name()));
+            problems.add(place, format!("belongs to {}, not to {}; move it or drop it", kinds[0].name(), kind.name()));
         }
         Some(_) => {}
     }
 }
 
-/// Everything that is referred to is a schema of the components.
+/// Refuses a reference to anything that is not a schema of the components.
 fn check_references(document: &Document, problems: &mut Problems) {
     each_schema(&document.api, &mut |place, slot| {
         if slot.reference().is_some_and(|name| document.schema(name).is_err()) {
             let reference = slot.reference().unwrap_or_default();
             let is_there = document.root["components"]["schemas"].get(reference).is_some();
             let problem = match is_there {
-                true => format!("leads in a circle of `$ref`s by {reference}; one of them must be a schema"),
+                true => format!("is in a circle of `$ref`s through {reference}; replace one of them by a schema"),
                 false => format!("points at nothing ({reference:?}); refer to a schema below components.schemas"),
             };
             problems.add(place, problem);
@@ -100,26 +100,26 @@ fn check_references(document: &Document, problems: &mut Problems) {
     });
 }
 
-/// Schemas of a form that the generator has.
+/// Refuses forms of schemas that the generator does not support.
 fn check_kind(place: &str, schema: &Schema, problems: &mut Problems) {
     match &schema.schema_kind {
         SchemaKind::Type(Type::Array(array)) if array.items.is_none() => {
-            problems.add(place, "is a list that does not say of what; add `items`");
+            problems.add(place, "is a list without `items`; add the schema of its items");
         }
         SchemaKind::Type(Type::Object(object)) => check_object(place, object, problems),
         SchemaKind::Type(Type::String(string)) if !string.enumeration.is_empty() => {
             check_enum(place, schema, &string.enumeration, problems);
         }
         SchemaKind::Type(Type::Number(number)) if !number.enumeration.is_empty() => {
-            problems.add(place, "is an enum of fractions; say the values in the description");
+            problems.add(place, "is an enum of fractions, which is not supported; list the values in the description");
         }
         SchemaKind::Type(Type::Boolean(boolean)) if !boolean.enumeration.is_empty() => {
-            problems.add(place, "is an enum of booleans; say in the description which value is expected");
+            problems.add(place, "is an enum of booleans, which is not supported; say in the description which value is expected");
         }
         SchemaKind::OneOf { .. } | SchemaKind::AnyOf { .. } | SchemaKind::Not { .. } => problems.add(
             place,
-            "is a oneOf, anyOf or not, which neither the request types nor the lenient decoder of replies have; write an \
-             object with one property for each form, as SendRequest has, and say in the description when each is present",
+            "is a oneOf, anyOf or not, which neither request types nor the lenient decoder of replies support; write an \
+             object with one property for each form, as in SendRequest, and say in the description when each is present",
         ),
         SchemaKind::Any(any) if any.all_of.is_empty() && !is_part_of_all(place) => {
             match &any.typ {
@@ -130,22 +130,24 @@ fn check_kind(place: &str, schema: &Schema, problems: &mut Problems) {
         _ => {}
     }
     if !is_known_number(schema) {
-        problems
-            .add(place, "has a format that no number of Rust has; use int32, int64, uint32, uint64, float or double");
+        problems.add(
+            place,
+            "has a format that no number type of Rust has; use int32, int64, uint32, uint64, float or double",
+        );
     }
     for (key, is_there) in
         [("externalDocs", schema.schema_data.external_docs.is_some()), ("writeOnly", schema.schema_data.write_only)]
     {
         if is_there {
-            problems.add(&format!("{place}.{key}"), "is not read; say it in the description");
+            problems.add(&format!("{place}.{key}"), "is not read by the generator; say it in the description");
         }
     }
     if schema.schema_data.discriminator.is_some() {
-        problems.add(&format!("{place}.discriminator"), "goes with oneOf, which is not supported; drop it");
+        problems.add(&format!("{place}.discriminator"), "belongs to oneOf, which is not supported; drop it");
     }
 }
 
-/// In an element of `allOf` the type may be left out.
+/// Returns whether the place is an element of `allOf`, in which the type may be left out.
 fn is_part_of_all(place: &str) -> bool {
     place.rsplit('.').next().is_some_and(|last| last.starts_with("allOf["))
 }
@@ -159,7 +161,7 @@ fn check_object(place: &str, object: &openapiv3::ObjectType, problems: &mut Prob
     if !object.properties.is_empty() {
         problems.add(
             &format!("{place}.additionalProperties"),
-            format!("is {more} beside properties, and Rust's struct would lose what is in neither; name every property, or none"),
+            format!("is {more} beside properties, so the Rust struct would lose properties that are not named; name every property, or none"),
         );
     }
 }
@@ -167,23 +169,22 @@ fn check_object(place: &str, object: &openapiv3::ObjectType, problems: &mut Prob
 fn check_enum(place: &str, schema: &Schema, values: &[Option<String>], problems: &mut Problems) {
     let mut variants = BTreeSet::new();
     if values.contains(&None) && !schema.schema_data.nullable {
-        problems
-            .add(place, "has null among its values, which only a nullable one has; add `nullable: true` or drop it");
+        problems.add(place, "has null among its values but is not nullable; add `nullable: true` or drop the value");
     }
     for value in values.iter().flatten() {
         if !variants.insert(crate::names::variant_name(value)) {
             problems.add(
                 place,
-                format!("has two values that are one name in Rust, {value:?} is the second; drop one, or use a string"),
+                format!("has two values that become the same name in Rust, the second is {value:?}; drop one, or use a string without enum"),
             );
         }
         if value.is_empty() {
-            problems.add(place, "has an empty value; say in the description what an absent one means");
+            problems.add(place, "has an empty value; drop it, and say in the description what an absent value means");
         }
     }
 }
 
-/// Says which keywords made the document's parser take a schema for one without a type.
+/// Returns why the parser took the schema for one without a type: it has keywords that do not belong to the type `of`.
 fn misplaced_keywords(of: &str, any: &AnySchema) -> String {
     let types = ["string", "integer", "number", "boolean", "array", "object"];
     if !types.contains(&of) {
@@ -218,23 +219,23 @@ fn misplaced_keywords(of: &str, any: &AnySchema) -> String {
         );
     }
     if of == "integer" {
-        let limits = "has a minimum, maximum or multipleOf that is no whole number of 64 bits with a sign";
-        return format!("{limits}; drop it, and let the format say the range");
+        let limits = "has a minimum, maximum or multipleOf that is not a signed 64-bit integer";
+        return format!("{limits}; drop it, because the format implies the range");
     }
-    format!("has a keyword whose value does not belong to the type {of}; correct the value, or the type")
+    format!("has a keyword whose value does not fit the type {of}; correct the value, or the type")
 }
 
-/// A pattern that the validators of requests can read.
+/// Refuses a pattern that the validators of requests cannot compile.
 fn check_pattern(place: &str, schema: &Schema, problems: &mut Problems) {
     let SchemaKind::Type(Type::String(string)) = &schema.schema_kind else { return };
     let Some(pattern) = &string.pattern else { return };
     let schema = json!({ "type": "string", "pattern": pattern });
     if strict::options().build(&schema).is_err() {
-        problems.add(&format!("{place}.pattern"), "is no regular expression; correct it");
+        problems.add(&format!("{place}.pattern"), "is not a valid regular expression; correct it");
     }
 }
 
-/// Limits that a value of the format can reach.
+/// Refuses limits that no value of the format can reach.
 fn check_range(place: &str, schema: &Schema, problems: &mut Problems) {
     let SchemaKind::Type(Type::Integer(integer)) = &schema.schema_kind else { return };
     let format = match &integer.format {
@@ -266,7 +267,8 @@ fn check_limits(place: &str, schema: &Schema, problems: &mut Problems) {
     {
         let Some(value) = extensions.get(limit) else { continue };
         if of != belongs_to {
-            problems.add(place, format!("{limit} belongs to a schema of type {belongs_to}, not {of}"));
+            problems
+                .add(place, format!("{limit} belongs to a schema of type {belongs_to}, not {of}; move it or drop it"));
         }
         if value.as_i64().is_none_or(|value| value <= 0) {
             problems.add(place, format!("{limit} is {value}; write a positive whole number"));
@@ -275,18 +277,22 @@ fn check_limits(place: &str, schema: &Schema, problems: &mut Problems) {
     if let Some(private) = extensions.get("x-private")
         && (private != true || of != "string")
     {
-        problems.add(place, "x-private says `true` and belongs to a string; put it at the strings that people write");
+        problems
+            .add(place, "x-private must be `true` and belongs to a string; put it at the strings that people write");
     }
     if extensions.get(NO_ERRCODE).is_some_and(|value| value != true) {
-        problems.add(place, format!("{NO_ERRCODE} says `true` or is left out"));
+        problems.add(place, format!("{NO_ERRCODE} must be `true`; correct it, or leave it out"));
     }
     if extensions.get("x-refused-when-empty").is_some_and(|value| value != true) {
-        problems.add(place, "x-refused-when-empty says `true` or is left out");
+        problems.add(place, "x-refused-when-empty must be `true`; correct it, or leave it out");
     }
     if let Some(sizes) = extensions.get("x-max-bytes-of")
         && sizes.as_object().is_none_or(|sizes| sizes.is_empty() || sizes.values().any(|size| size.as_u64().is_none()))
     {
-        problems.add(place, "x-max-bytes-of is a map from values of the parameter `type` to numbers of bytes");
+        problems.add(
+            place,
+            "x-max-bytes-of must be a map from values of the parameter `type` to numbers of bytes; correct it",
+        );
     }
     let standard = match &schema.schema_kind {
         SchemaKind::Type(Type::String(string)) => string.max_length.map(|_| "maxLength"),
@@ -296,7 +302,9 @@ fn check_limits(place: &str, schema: &Schema, problems: &mut Problems) {
     if let Some(standard) = standard {
         problems.add(
             place,
-            format!("has {standard}; say x-max-bytes, x-max-chars or x-max-items, the units WeCom counts in"),
+            format!(
+                "has {standard}, which does not say what WeCom counts; use x-max-bytes, x-max-chars or x-max-items"
+            ),
         );
     }
     let is_empty_range = match &schema.schema_kind {
@@ -314,24 +322,25 @@ fn check_limits(place: &str, schema: &Schema, problems: &mut Problems) {
 }
 
 fn check_secret(place: &str, schema: &Schema, problems: &mut Problems) {
-    // A parameter's name is not in the place; `names` looks at those.
+    // The place of a parameter does not contain its name; the module `names` checks parameters.
     let name = if place.starts_with("paths") { None } else { place.rsplit('.').next() };
     if is_password(schema) && name.is_some_and(|name| SECRETS.iter().all(|(secret, _)| *secret != name)) {
-        problems.add(place, "is a password the generator has no type for; add it to SECRETS in xtask/src/lower.rs");
+        problems
+            .add(place, "is a password for which the generator has no type; add it to SECRETS in xtask/src/lower.rs");
     }
 }
 
-/// Every schema that becomes a type or a field says what it is.
+/// Refuses a schema without a description, if it becomes a type or a field.
 fn check_described(place: &str, slot: &dyn Slot, problems: &mut Problems) {
     let Some(schema) = slot.schema() else { return };
     let description = schema.schema_data.description.as_deref().unwrap_or_default();
     if description.trim().is_empty() && !is_part_of_all(place) && !place.ends_with(".items") {
-        problems.add(place, "has no description; say what it is, it becomes the documentation");
+        problems.add(place, "has no description; say what it is, because this becomes the documentation");
     }
     schema::each_child(schema, &mut |key, child| check_described(&format!("{place}.{key}"), child, problems));
 }
 
-/// Rules for the normal form: `required`, what holds on one side only, replies.
+/// Checks the normal form: `required`, rules for requests only or replies only, and the outcome in replies.
 pub fn check_normal(source: &Document, normal: &Document, problems: &mut Problems) {
     let requests = normal.request_schemas();
     let replies = normal.reply_schemas();
@@ -344,7 +353,7 @@ pub fn check_normal(source: &Document, normal: &Document, problems: &mut Problem
     for name in replies.intersection(&requests) {
         problems.add(
             &format!("components.schemas.{name}"),
-            "is used by requests and by replies; make two schemas, requests are strict and replies lenient",
+            "is used by requests and by replies; make two schemas, because requests are strict and replies lenient",
         );
     }
     for (name, slot) in normal.schemas() {
@@ -363,7 +372,8 @@ pub fn check_normal(source: &Document, normal: &Document, problems: &mut Problem
     }
 }
 
-/// In the source, where also named strings and the like are to be used.
+/// Refuses a schema that no operation uses. This needs the source, because the normal form has no named strings, numbers
+/// and lists.
 fn check_use(source: &Document, problems: &mut Problems) {
     let mut used = BTreeSet::new();
     for operation in source.operations() {
@@ -381,7 +391,7 @@ fn check_required(place: &str, schema: &Schema, problems: &mut Problems) {
             let known: Vec<&str> = object.properties.keys().map(String::as_str).collect();
             problems.add(
                 &format!("{place}.required"),
-                format!("names {name:?}, which is no property; the properties are {}", known.join(", ")),
+                format!("names {name:?}, which is not a property; the properties are {}", known.join(", ")),
             );
         }
         if object.required[..index].contains(name) {
@@ -404,35 +414,35 @@ fn check_in_reply(place: &str, schema: &Schema, problems: &mut Problems) {
         _ => false,
     };
     if has_enum {
-        problems.add(place, "is a closed enum in a reply; WeCom adds values, so say them in the description");
+        problems.add(place, "is a closed enum in a reply; WeCom adds values, so list them in the description");
     }
     let is_closed =
         object(schema).is_some_and(|object| object.additional_properties == Some(AdditionalProperties::Any(false)));
     if is_closed {
-        problems.add(place, "forbids further properties in a reply; WeCom adds some, so drop it");
+        problems.add(place, "forbids further properties in a reply; WeCom adds properties, so drop it");
     }
     for extension in ["x-private", "x-max-bytes", "x-max-chars", "x-max-items", "x-min-bytes", "x-refused-when-empty"] {
         if schema.schema_data.extensions.contains_key(extension) {
-            problems.add(place, format!("has {extension}, which is for requests; say it in the description"));
+            problems.add(place, format!("has {extension}, which is for requests only; say it in the description"));
         }
     }
 }
 
 fn check_in_request(place: &str, schema: &Schema, problems: &mut Problems) {
     if schema.schema_data.extensions.contains_key(NO_ERRCODE) {
-        problems.add(place, format!("has {NO_ERRCODE}, which is for replies; drop it"));
+        problems.add(place, format!("has {NO_ERRCODE}, which is for replies only; drop it"));
     }
     if schema.schema_data.read_only {
-        problems.add(place, "is readOnly in a request, so that it could never be sent; drop one of the two");
+        problems.add(place, "is readOnly in a request, so it could never be sent; drop `readOnly` or the property");
     }
 }
 
-/// Every reply says how the call went.
+/// Refuses a reply that does not say how the call went.
 fn check_outcome(normal: &Document, operation: &Operation<'_>, problems: &mut Problems) {
     let Some(name) = operation.reply_schema() else { return };
     let place = format!("components.schemas.{name}");
     let Some(schema) = schema_of(&normal.api, name) else {
-        problems.add(&operation.place, format!("answers with {name}, which is no object; make it one"));
+        problems.add(&operation.place, format!("answers with {name}, which is not an object; make it one"));
         return;
     };
     let Some(object) = object(schema).filter(|object| !is_map(object)) else {
@@ -450,7 +460,7 @@ fn check_outcome(normal: &Document, operation: &Operation<'_>, problems: &mut Pr
             &place,
             format!("is the reply of {} and has no errcode (an integer) and errmsg (a string); add them, or say `{NO_ERRCODE}: true`", operation.id()),
         ),
-        (false, _, _) => problems.add(&place, "has an errcode that is no integer, or an errmsg that is no string; correct the type"),
+        (false, _, _) => problems.add(&place, "has an errcode that is not an integer, or an errmsg that is not a string; correct the type"),
     }
 }
 

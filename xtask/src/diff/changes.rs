@@ -1,12 +1,12 @@
-//! The list of changes: what a change means for users, and how the list is shown.
+//! The list of changes: the effect of each change on users, and the text of the report.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// What a change means for programs that use the API, from harmless to harmful.
+/// The effect of a change on programs that use the API, from harmless to harmful.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Effect {
-    /// Only what people read changed.
+    /// Only texts for people changed.
     Words,
     /// Programs that worked still work.
     Compatible,
@@ -14,12 +14,12 @@ pub enum Effect {
     Breaking,
 }
 
-/// Where something is, as people write it, and where it is in the document.
+/// The place of a change: as it is shown, and by the schema that it belongs to.
 #[derive(Clone, Debug)]
 pub struct Place {
-    /// `send_msg request: text.content`
+    /// The place as it is shown, such as `send_msg request: text.content`.
     shown: String,
-    /// `SendRequest: text.content`. Several operations that use one schema share it.
+    /// The place by schema, such as `SendRequest: text.content`. Operations that use the same schema share it.
     origin: String,
 }
 
@@ -40,7 +40,7 @@ impl Place {
         Self { origin: shown.clone(), shown }
     }
 
-    /// From here on, the place is also known by the name of a schema.
+    /// Returns the place with the name of the schema that begins there.
     pub fn in_schema(&self, name: &str) -> Self {
         Self { shown: self.shown.clone(), origin: name.to_owned() }
     }
@@ -49,12 +49,12 @@ impl Place {
         self.extended(name, ".")
     }
 
-    /// The entries of a list.
+    /// Returns the place of the entries of a list.
     pub fn items(&self) -> Self {
         self.extended("[]", "")
     }
 
-    /// One of several forms.
+    /// Returns the place of one of several forms.
     pub fn form(&self, name: &str) -> Self {
         self.extended(&format!("<{name}>"), "")
     }
@@ -109,7 +109,7 @@ impl Changes {
         self.worst_since(0) == Some(Effect::Breaking)
     }
 
-    /// The effect of all changes after the first `skipped` ones together.
+    /// Returns the most harmful effect of all changes after the first `skipped` ones.
     pub fn worst_since(&self, skipped: usize) -> Option<Effect> {
         self.0.iter().skip(skipped).map(|change| change.effect).max()
     }
@@ -118,7 +118,7 @@ impl Changes {
         self.0.iter().filter(move |change| change.effect == effect)
     }
 
-    /// Changed words are many and alike, so they are shown as `description changed (2): account_add, account_del`.
+    /// Groups changes of texts, which are many and alike: `description changed (2): account_add, account_del`.
     fn words_by_text(&self) -> BTreeMap<&str, Vec<String>> {
         let mut by_text = BTreeMap::<&str, Vec<String>>::new();
         for change in self.of(Effect::Words) {
@@ -160,7 +160,7 @@ impl fmt::Display for Changes {
     }
 }
 
-/// `head` and the list after it, in lines of a sensible length.
+/// Formats `head` and the list after it in lines of a readable length.
 fn wrapped(head: &str, list: &[String]) -> String {
     const LONGEST: usize = 120;
     let (mut lines, mut line) = (Vec::new(), head.to_owned());

@@ -1,4 +1,4 @@
-//! Comparing two OpenAPI documents: operations, parameters, requests, replies, and what is above them.
+//! Compares two OpenAPI documents: operations, parameters, requests, replies, and the top level.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,9 +7,9 @@ use serde_json::{Map, Value};
 use super::changes::{Changes, Effect, Place};
 use super::schema::{Schemas, Side, compare_rest, differs, follow, object, shown};
 
-/// Which side of the API programs are on.
+/// The role of users' programs in the API.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Speaker {
+pub enum Role {
     /// They send requests and read replies.
     Client,
     /// They read requests and send replies.
@@ -18,7 +18,7 @@ pub enum Speaker {
 
 const METHODS: [&str; 8] = ["get", "post", "put", "patch", "delete", "head", "options", "trace"];
 
-/// Keys that only people read, and what we call them.
+/// Keys whose values only people read, and their names in the report.
 const WORDS: [(&str, &str); 9] = [
     ("summary", "summary"),
     ("description", "description"),
@@ -41,18 +41,18 @@ struct Operation<'a> {
 
 struct Comparison<'a> {
     schemas: Schemas<'a>,
-    speaker: Speaker,
+    role: Role,
     changes: &'a mut Changes,
 }
 
-pub fn compare(old: &Value, new: &Value, speaker: Speaker, changes: &mut Changes) {
-    let mut comparison = Comparison { schemas: Schemas::new(old, new), speaker, changes };
+pub fn compare(old: &Value, new: &Value, role: Role, changes: &mut Changes) {
+    let mut comparison = Comparison { schemas: Schemas::new(old, new), role, changes };
     comparison.operations();
     comparison.unused_schemas();
     comparison.rest();
 }
 
-/// Compares what only people read. Returns the keys it compared.
+/// Compares the values that only people read. Returns the keys that it compared.
 pub fn compare_words(
     place: &Place,
     old: &Map<String, Value>,
@@ -82,7 +82,7 @@ impl Comparison<'_> {
         };
         let mut pairs: Vec<(Option<&Operation<'_>>, &Operation<'_>)> =
             new.iter().map(|new| (take(&|old| old.id == new.id), new)).collect();
-        // One whose operationId changed is found by its endpoint.
+        // An operation whose operationId changed is found by its endpoint.
         for (old, new) in pairs.iter_mut().filter(|(old, _)| old.is_none()) {
             *old = take(&|old| old.endpoint == new.endpoint);
         }
@@ -106,7 +106,7 @@ impl Comparison<'_> {
     fn operation(&mut self, old: &Operation<'_>, new: &Operation<'_>) {
         let place = Place::new(&*new.id);
         if old.id != new.id {
-            let text = format!("the operationId was {}: generated methods have another name", old.id);
+            let text = format!("the operationId was {}, so generated methods have another name", old.id);
             self.changes.breaking(place.clone(), text);
         }
         if old.endpoint != new.endpoint {
@@ -114,7 +114,7 @@ impl Comparison<'_> {
         }
         let (was, is) = (old.body.get("tags"), new.body.get("tags"));
         if was != is {
-            let text = format!("{}: generators name modules after tags", differs("the tag", was, is));
+            let text = format!("{}; generators name modules after tags", differs("the tag", was, is));
             self.changes.breaking(place.clone(), text);
         }
         self.repeat_class(&place, old.body, new.body);
@@ -127,7 +127,7 @@ impl Comparison<'_> {
         compare_rest(&place, old.body, new.body, &handled, self.changes);
     }
 
-    /// It changes what clients do, not what they can do.
+    /// Compares `x-repeat`. A change is compatible: clients behave differently, but every call stays possible.
     fn repeat_class(&mut self, place: &Place, old: &Map<String, Value>, new: &Map<String, Value>) {
         let (was, is) = (old.get("x-repeat"), new.get("x-repeat"));
         if was == is {
@@ -243,7 +243,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// The headers of a reply.
+    /// Compares the headers of a reply.
     fn headers(&mut self, reply: &Place, old: &Map<String, Value>, new: &Map<String, Value>) {
         let (old, new) = (object(old, "headers"), object(new, "headers"));
         for name in old.keys().chain(new.keys()).collect::<BTreeSet<_>>() {
@@ -263,7 +263,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// The media types of a request or a reply.
+    /// Compares the media types of a request or a reply.
     fn content(&mut self, place: &Place, side: Side, old: &Map<String, Value>, new: &Map<String, Value>) {
         let (old, new) = (object(old, "content"), object(new, "content"));
         for media in old.keys().chain(new.keys()).collect::<BTreeSet<_>>() {
@@ -284,14 +284,14 @@ impl Comparison<'_> {
         }
     }
 
-    /// The side of requests.
+    /// Returns whether users' programs send or read requests.
     fn sent(&self) -> Side {
-        if self.speaker == Speaker::Client { Side::Sent } else { Side::Read }
+        if self.role == Role::Client { Side::Sent } else { Side::Read }
     }
 
-    /// The side of replies.
+    /// Returns whether users' programs read or send replies.
     fn read(&self) -> Side {
-        if self.speaker == Speaker::Client { Side::Read } else { Side::Sent }
+        if self.role == Role::Client { Side::Read } else { Side::Sent }
     }
 
     fn resolved(&self, value: Option<&Value>) -> Option<Map<String, Value>> {
@@ -302,7 +302,7 @@ impl Comparison<'_> {
         follow(self.schemas.new, value?).1.as_object().cloned()
     }
 
-    /// What an added or removed operation refers to came or went with it.
+    /// Marks the schemas of an added or removed operation as compared, so that they are not reported again.
     fn met_schemas_of(&mut self, body: &Map<String, Value>) {
         let mut queue: Vec<Value> = body.values().cloned().collect();
         while let Some(next) = queue.pop() {
@@ -321,7 +321,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// Schemas that no operation leads to. Today's checks refuse them, but an older document may have some.
+    /// Compares schemas that no operation uses. Today's checks refuse them, but an older document may have some.
     fn unused_schemas(&mut self) {
         let schemas = |root: &Value| root["components"]["schemas"].as_object().cloned().unwrap_or_default();
         let (old, new) = (schemas(self.schemas.old), schemas(self.schemas.new));
@@ -337,14 +337,14 @@ impl Comparison<'_> {
                     } else {
                         "changed"
                     };
-                    let text = format!("{what}; nothing that was compared uses it");
+                    let text = format!("{what}; no operation uses it");
                     self.changes.compatible(Place::new(format!("schema {name}")), text);
                 }
             }
         }
     }
 
-    /// What is above the operations.
+    /// Compares the top level of the documents.
     fn rest(&mut self) {
         let empty = Map::new();
         let (old, new) =
@@ -399,7 +399,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// What is beside the operations of a path.
+    /// Compares the keys beside the operations of a path.
     fn paths(&mut self, old: &Map<String, Value>, new: &Map<String, Value>) {
         let handled: BTreeSet<&str> = METHODS.into_iter().chain(["parameters"]).collect();
         for (path, new) in new {
@@ -412,7 +412,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// Security schemes. The other components are compared where something refers to them.
+    /// Compares security schemes. Other components are compared where something refers to them.
     fn components(&mut self, old: &Map<String, Value>, new: &Map<String, Value>) {
         let (old, new) = (object(old, "securitySchemes"), object(new, "securitySchemes"));
         for name in old.keys().chain(new.keys()).collect::<BTreeSet<_>>() {
@@ -443,7 +443,7 @@ fn operations(root: &Value) -> Vec<Operation<'_>> {
     all
 }
 
-/// By name, with the place of those that are not in the query.
+/// Returns the parameters of an operation by name. The name says where a parameter is, unless it is in the query.
 fn parameters(root: &Value, operation: &Operation<'_>) -> BTreeMap<String, Map<String, Value>> {
     let lists = [operation.path_parameters, operation.body.get("parameters")];
     let all = lists.into_iter().flatten().filter_map(Value::as_array).flatten();

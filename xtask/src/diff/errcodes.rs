@@ -1,4 +1,4 @@
-//! Comparing two lists of errcodes.
+//! Compares two lists of errcodes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::changes::{Changes, Effect, Place};
 use super::schema::{compare_rest, object, shown};
 
-/// What people read of a code.
+/// Keys whose values only people read, and their names in the report.
 const WORDS: [(&str, &str); 4] =
     [("meaning", "meaning"), ("remedy", "remedy"), ("unconfirmed", "certainty"), ("source", "source")];
 
@@ -38,7 +38,7 @@ fn place(code: i64, row: &Map<String, Value>) -> Place {
 fn compare_code(code: i64, old: &Map<String, Value>, new: &Map<String, Value>, changes: &mut Changes) {
     let place = place(code, new);
     if old.get("name") != new.get("name") {
-        let text = format!("the name was {}: the constant is another", text(old, "name"));
+        let text = format!("the name was {}, so the constant has another name", text(old, "name"));
         changes.add(Effect::Breaking, &place, text);
     }
     compare_class(&place, &text(old, "class"), &text(new, "class"), changes);
@@ -53,7 +53,7 @@ fn compare_code(code: i64, old: &Map<String, Value>, new: &Map<String, Value>, c
     compare_rest(&place, old, new, &handled, changes);
 }
 
-/// At an operation without a row of its own, the class of the code counts.
+/// Compares the texts and the class at one operation. An operation without a class of its own has the class of the code.
 fn compare_at(
     place: &Place,
     operation: &str,
@@ -67,7 +67,7 @@ fn compare_at(
         if own.is_empty() { text(general, "class") } else { own }
     };
     let (was_class, is_class) = (class(was, old), class(is, new));
-    // The change of the code itself is told already.
+    // A change of the code's own class is already reported.
     if !(was.is_empty() && is.is_empty()) && (was_class, is_class) != (text(old, "class"), text(new, "class")) {
         compare_class(&place, &class(was, old), &class(is, new), changes);
     }
@@ -88,7 +88,7 @@ fn compare_class(place: &Place, was: &str, is: &str, changes: &mut Changes) {
     changes.add(Effect::Compatible, place, text);
 }
 
-/// What clients do otherwise. They act on these three classes by themselves.
+/// Returns what clients do differently after a change of class. They act on three classes by themselves.
 fn consequence(was: &str, is: &str) -> String {
     let action = |class: &str| match class {
         "token" => Some("renew the access token"),
@@ -100,7 +100,7 @@ fn consequence(was: &str, is: &str) -> String {
         (None, Some(new)) => format!("clients {new} now"),
         (Some(old), None) => format!("clients no longer {old}"),
         (Some(old), Some(new)) => format!("clients {new} now, and no longer {old}"),
-        (None, None) => "programs that decide by class act otherwise".to_owned(),
+        (None, None) => "programs that decide by class behave differently".to_owned(),
     }
 }
 
@@ -113,7 +113,7 @@ fn compare_operations(place: &Place, was: Option<&Value>, is: Option<&Value>, ch
         changes.add(Effect::Compatible, place, format!("now known to occur at {name}"));
     }
     for name in was.difference(&is) {
-        changes.add(Effect::Compatible, place, format!("no longer said to occur at {name}"));
+        changes.add(Effect::Compatible, place, format!("no longer known to occur at {name}"));
     }
 }
 
@@ -126,7 +126,7 @@ fn compare_texts(place: &Place, old: &Map<String, Value>, new: &Map<String, Valu
     }
 }
 
-/// `changed`, or the language of a text of which only one changed.
+/// Returns how a text changed, with the language if it changed in one language only.
 fn languages(was: Option<&Value>, is: Option<&Value>) -> &'static str {
     let (Some(was), Some(is)) = (was, is) else {
         return if was.is_none() { "added" } else { "removed" };

@@ -1,7 +1,8 @@
-//! Comparing two schemas.
+//! Compares two schemas.
 //!
-//! A schema that takes more than before is good for those who send by it and bad for those who read by it, and the other
-//! way round. So most rules say only whether a schema became wider or narrower, and the side decides what that means.
+//! A schema that accepts more values than before is compatible for programs that send such values, and breaking for
+//! programs that read them. So most rules only decide whether a schema became wider or narrower; the side decides the
+//! effect.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -12,16 +13,16 @@ use super::changes::{Changes, Effect, Place};
 use super::document::compare_words;
 use crate::schema::integer_range;
 
-/// Who must keep to a schema.
+/// Whether users' programs send or read the values of a schema.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Side {
-    /// Programs send by it.
+    /// Programs send the values.
     Sent,
-    /// Programs read by it.
+    /// Programs read the values.
     Read,
 }
 
-/// How the set of values that a schema takes changed.
+/// How the set of values that a schema accepts changed.
 #[derive(Clone, Copy)]
 enum Shift {
     Wider,
@@ -45,7 +46,7 @@ const LIMITS: [(&str, bool, &str); 12] = [
     ("x-min-bytes", false, "bytes"),
 ];
 
-/// Keywords that have rules of their own. Any other keyword that differs is reported as it is.
+/// Keywords that have rules of their own. A difference of any other keyword is reported without interpretation.
 const COMPARED: [&str; 13] = [
     "$ref",
     "type",
@@ -75,9 +76,9 @@ impl Shift {
 pub struct Schemas<'a> {
     pub old: &'a Value,
     pub new: &'a Value,
-    /// Names of the schemas that were met, in either document.
+    /// Names of the schemas, in either document, that were already compared.
     pub met: BTreeSet<String>,
-    /// The pairs that are being compared, because a schema may refer to itself.
+    /// The pairs of names whose comparison is in progress, because a schema may refer to itself.
     open: Vec<(String, String)>,
 }
 
@@ -148,7 +149,7 @@ impl<'a> Schemas<'a> {
             self.compare_part("items", side, &place.items(), old, new, changes);
             self.compare_part("x-decrypted", side, &place.form("decrypted"), old, new, changes);
         } else {
-            // A limit of another type says nothing more.
+            // The limits of another type mean nothing for this one.
             handled.extend(LIMITS.map(|(keyword, ..)| keyword));
         }
         for keyword in ["oneOf", "anyOf"] {
@@ -158,7 +159,7 @@ impl<'a> Schemas<'a> {
         compare_rest(place, old, new, &handled, changes);
     }
 
-    /// A keyword that holds one schema.
+    /// Compares a keyword that holds one schema.
     fn compare_part(
         &mut self,
         keyword: &str,
@@ -288,10 +289,10 @@ impl<'a> Further<'a> {
     }
 }
 
-/// Follows a `$ref` to its end. Returns the last name that was met, and what is there.
+/// Follows a `$ref` to its end. Returns the last name on the way and the value there.
 pub fn follow<'a>(root: &'a Value, value: &'a Value) -> (Option<String>, &'a Value) {
     let (mut name, mut value) = (None, value);
-    // A reference that leads in circles ends somewhere.
+    // The bound ends a circle of references.
     for _ in 0..32 {
         let Some(reference) = value["$ref"].as_str() else { break };
         let Some(target) = reference.strip_prefix('#').and_then(|pointer| root.pointer(pointer)) else { break };
@@ -301,7 +302,7 @@ pub fn follow<'a>(root: &'a Value, value: &'a Value) -> (Option<String>, &'a Val
     (name, value)
 }
 
-/// The schema with its `allOf` put into one. Adds the names that it refers to there.
+/// Returns the schema with its `allOf` merged. Adds the names that the `allOf` refers to to `met`.
 fn merged<'a>(root: &Value, schema: &'a Value, met: &mut BTreeSet<String>) -> Cow<'a, Value> {
     match schema["allOf"].is_array() {
         true => Cow::Owned(merged_to(root, schema, met, 32)),
@@ -339,7 +340,7 @@ fn merge(whole: &mut Map<String, Value>, part: Value) {
     }
 }
 
-/// Returns whether the types are alike, so that the rest can be compared.
+/// Compares the types. Returns whether they are similar enough for comparing the rest.
 fn compare_type(
     side: Side,
     place: &Place,
@@ -378,7 +379,7 @@ fn compare_format(
     }
     let (was_name, is_name) = (was.and_then(Value::as_str), is.and_then(Value::as_str));
     let effect = match (was_name, is_name) {
-        // It changes no value on the wire, only how programs show it.
+        // This changes how programs show the value, not the value itself.
         (Some("password"), None) | (None, Some("password")) => Effect::Compatible,
         (Some(was), Some(is)) => match (integer_range(was), integer_range(is)) {
             (Some(was), Some(is)) if is.0 <= was.0 && was.1 <= is.1 => Shift::Wider.effect(side),
@@ -392,7 +393,7 @@ fn compare_format(
     changes.add(effect, place, differs("the format", was, is));
 }
 
-/// Returns the keywords that it compared: limits that are no numbers are left to others.
+/// Compares limits. Returns the keywords that it compared; a limit that is not a number is left to `compare_rest`.
 fn compare_limits(
     side: Side,
     place: &Place,
@@ -443,7 +444,7 @@ fn compare_limit(
     changes.add(shift.effect(side), place, text);
 }
 
-/// Enum, pattern and default.
+/// Compares enum, pattern and default.
 fn compare_values(
     side: Side,
     place: &Place,
@@ -479,7 +480,7 @@ fn compare_values(
     }
     let (was, is) = (old.get("default"), new.get("default"));
     if was != is {
-        // Who leaves the value out now means something else.
+        // A request without the value now means something else.
         let means_other = side == Side::Sent && was.is_some() && is.is_some();
         let effect = if means_other { Effect::Breaking } else { Effect::Compatible };
         changes.add(effect, place, differs("the default", was, is));
@@ -498,7 +499,7 @@ fn compare_required(side: Side, place: &Place, was: bool, is: bool, changes: &mu
     changes.add(shift.effect(side), place, text);
 }
 
-/// Reports each difference of a key that nothing else compares, so that nothing is passed over.
+/// Reports each difference of a key that nothing else compares, so that no difference is missed.
 pub fn compare_rest(
     place: &Place,
     old: &Map<String, Value>,
@@ -519,7 +520,7 @@ pub fn compare_rest(
     }
 }
 
-/// The alternatives of a `oneOf`, each with a name by which it is found again.
+/// Returns the alternatives of a `oneOf`, each with a name by which it is found in the other document.
 fn forms<'a>(root: &'a Value, list: Option<&'a Value>) -> Vec<(String, &'a Value)> {
     let mut named: Vec<(String, &Value)> = Vec::new();
     for (index, form) in list.and_then(Value::as_array).into_iter().flatten().enumerate() {
@@ -534,7 +535,7 @@ fn forms<'a>(root: &'a Value, list: Option<&'a Value>) -> Vec<(String, &'a Value
     named
 }
 
-/// The value of a property that can have only one, such as `msgtype` in a form of a message.
+/// Returns the value of a property that can have only one value, such as `msgtype` in one form of a message.
 fn only_value(schema: &Value) -> Option<String> {
     let properties = schema["properties"].as_object()?;
     properties.iter().find_map(|(name, property)| match property["enum"].as_array()?.as_slice() {
@@ -543,7 +544,7 @@ fn only_value(schema: &Value) -> Option<String> {
     })
 }
 
-/// `the format is int64 instead of int32`
+/// Returns a text such as `the format is int64 instead of int32`.
 pub fn differs(what: &str, was: Option<&Value>, is: Option<&Value>) -> String {
     match (was, is) {
         (Some(was), Some(is)) => format!("{what} is {} instead of {}", shown(is), shown(was)),
@@ -553,7 +554,7 @@ pub fn differs(what: &str, was: Option<&Value>, is: Option<&Value>) -> String {
     }
 }
 
-/// A value in a sentence, cut at a sensible length.
+/// Formats a value for a sentence, cut to a readable length.
 pub fn shown(value: &Value) -> String {
     const LONGEST: usize = 60;
     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);

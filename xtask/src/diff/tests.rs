@@ -1,4 +1,4 @@
-//! Each kind of change, in small documents. Then the real ones: no difference may pass without a word.
+//! Tests of each kind of change with small documents, and of the real documents: every difference is reported.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -119,7 +119,7 @@ fn documents(document: &str, errcodes: &str) -> Documents {
     }
 }
 
-/// The report of one edit: the lines of the groups, without the advice on the version.
+/// Returns the lines of a report in their groups, without the advice on the version.
 fn lines_of(old: &Documents, new: &Documents) -> Vec<String> {
     let text = report(old, new).0;
     text.split("\n\n").next().unwrap().lines().map(|line| line.trim().to_owned()).collect()
@@ -130,9 +130,9 @@ fn replaced(text: &str, from: &str, to: &str) -> String {
     text.replacen(from, to, 1)
 }
 
-/// Each row: what is replaced, by what, and the lines of the report. The way back is the row's mirror where it is given.
+/// Each row: the old text, the new text, the lines of the report, and those of the opposite edit if it is tested too.
 #[test]
-fn each_kind_of_change_of_the_document_is_told_with_its_place() {
+fn each_kind_of_change_of_the_document_is_reported() {
     let cases: &[(&str, &str, &[&str], &[&str])] = &[
         (
             "  /read:",
@@ -144,7 +144,7 @@ fn each_kind_of_change_of_the_document_is_told_with_its_place() {
         (
             "operationId: read",
             "operationId: fetch",
-            &["breaking (1)", "fetch: the operationId was read: generated methods have another name"],
+            &["breaking (1)", "fetch: the operationId was read, so generated methods have another name"],
             &[],
         ),
         (
@@ -152,7 +152,7 @@ fn each_kind_of_change_of_the_document_is_told_with_its_place() {
             "tags: [account]",
             &[
                 "breaking (1)",
-                "send: the tag is [\"account\"] instead of [\"message\"]: generators name modules after tags",
+                "send: the tag is [\"account\"] instead of [\"message\"]; generators name modules after tags",
             ],
             &[],
         ),
@@ -255,7 +255,10 @@ fn each_kind_of_change_of_the_document_is_told_with_its_place() {
         (
             "enum: [a, b]",
             "enum: [b, a]",
-            &["words only (1)", "written in another way, such as another order (1): spec/wecom-kf.yaml"],
+            &[
+                "words only (1)",
+                "the content is written in another way, such as in another order (1): spec/wecom-kf.yaml",
+            ],
             &[],
         ),
         ("default: 3", "default: 4", &["breaking (1)", "send request: level: the default is 4 instead of 3"], &[]),
@@ -301,7 +304,7 @@ fn each_kind_of_change_of_the_document_is_told_with_its_place() {
             &["breaking (1)", "send request: list[]: further properties have a schema now"],
             &[],
         ),
-        // The reply's side: what widens it is bad for those who read by it.
+        // In a reply, a wider schema is breaking for programs that read it.
         (
             "nullable: true, ",
             "",
@@ -343,7 +346,7 @@ fn each_kind_of_change_of_the_document_is_told_with_its_place() {
             ],
             &[],
         ),
-        // Forms are told apart by the value that only they have.
+        // A form is recognised by the value that only it has.
         (
             "        - { type: object, properties: { msgtype: { type: string, enum: [image] }, image: { type: string } } }\n",
             "",
@@ -454,7 +457,7 @@ fn each_kind_of_change_of_the_document_is_told_with_its_place() {
 }
 
 #[test]
-fn operations_and_schemas_come_go_and_change_their_names() {
+fn added_removed_and_renamed_operations_are_reported() {
     let old = documents(SMALL, CODES);
     let start = SMALL.find("  /read:").unwrap();
     let without_read = format!("{}{}", &SMALL[..start], &SMALL[SMALL.find("components:").unwrap()..]);
@@ -467,7 +470,7 @@ fn operations_and_schemas_come_go_and_change_their_names() {
     assert_eq!(lines_of(&old, &renamed), ["breaking (1)", line]);
 
     let unused = documents(&format!("{SMALL}    Unused: {{ type: object }}\n"), CODES);
-    assert_eq!(lines_of(&old, &unused), ["compatible (1)", "schema Unused: added; nothing that was compared uses it"]);
+    assert_eq!(lines_of(&old, &unused), ["compatible (1)", "schema Unused: added; no operation uses it"]);
 }
 
 #[test]
@@ -492,7 +495,7 @@ fn a_schema_that_refers_to_itself_is_compared_once() {
 }
 
 #[test]
-fn each_kind_of_change_of_an_errcode_is_told_with_its_consequence() {
+fn each_change_of_an_errcode_is_reported_with_its_effect() {
     let cases: &[(&str, &str, &[&str])] = &[
         (
             "    class: busy",
@@ -531,7 +534,7 @@ fn each_kind_of_change_of_an_errcode_is_told_with_its_consequence() {
         (
             "name: SYSTEM_BUSY",
             "name: BUSY",
-            &["breaking (1)", "errcode -1 BUSY: the name was SYSTEM_BUSY: the constant is another"],
+            &["breaking (1)", "errcode -1 BUSY: the name was SYSTEM_BUSY, so the constant has another name"],
         ),
         (
             "  - code: -1\n    name: SYSTEM_BUSY",
@@ -549,7 +552,7 @@ fn each_kind_of_change_of_an_errcode_is_told_with_its_consequence() {
             &[
                 "compatible (2)",
                 "errcode 40001 INVALID_CREDENTIAL: now known to occur at read",
-                "errcode 40001 INVALID_CREDENTIAL: no longer said to occur at send",
+                "errcode 40001 INVALID_CREDENTIAL: no longer known to occur at send",
             ],
         ),
         (
@@ -581,9 +584,9 @@ fn each_kind_of_change_of_an_errcode_is_told_with_its_consequence() {
     }
 }
 
-/// The bot is the server there: it reads requests and sends replies.
+/// In the callback document, the bot is the server: it reads requests and sends replies.
 #[test]
-fn in_the_callback_document_the_sides_are_exchanged() {
+fn the_callback_document_is_compared_as_a_server() {
     let with = |callback: &str| Documents {
         callback: Some(read_yaml(callback, "callback").unwrap()),
         ..documents(SMALL, CODES)
@@ -605,7 +608,7 @@ fn a_chinese_text_that_changed_is_named_by_its_english_one() {
 }
 
 #[test]
-fn the_version_that_the_changes_need_is_named() {
+fn the_report_names_the_version_that_the_changes_need() {
     const TIGHTER: (&str, &str) = ("x-max-bytes: 20", "x-max-bytes: 10");
     const WIDER: (&str, &str) = ("x-max-bytes: 20", "x-max-bytes: 30");
     const WORDS: (&str, &str) = ("summary: Sends.", "summary: Posts.");
@@ -613,11 +616,11 @@ fn the_version_that_the_changes_need_is_named() {
     let cases = [
         (TIGHTER, "1.4.2", "is still 1.4.2. The changes need a new major version: raise it to 2.0.0. If 1.4.2 is not"),
         (TIGHTER, "1.5.0", "is 1.5.0 instead of 1.4.2. The changes need a new major version: raise it to 2.0.0. If"),
-        (TIGHTER, "2.0.0", "is 2.0.0 instead of 1.4.2. The changes need a new major version, which it is."),
+        (TIGHTER, "2.0.0", "is 2.0.0 instead of 1.4.2. The changes need a new major version, and this is one."),
         (WIDER, "1.4.3", "a new minor version: raise it to 1.5.0. If"),
-        (WIDER, "1.5.0", "a new minor version, which it is."),
+        (WIDER, "1.5.0", "a new minor version, and this is one."),
         (WORDS, "1.4.2", "a new patch version: raise it to 1.4.3. If"),
-        (WORDS, "1.4.3", "a new patch version, which it is."),
+        (WORDS, "1.4.3", "a new patch version, and this is one."),
         (NOTHING, "1.4.2", "info.version is still 1.4.2, which is right."),
         (NOTHING, "1.4.3", "is 1.4.3 instead of 1.4.2, but no change of the document needs it."),
         (NOTHING, "one", "\"1.4.2\" before, \"one\" now; write it as 1.2.3"),
@@ -629,7 +632,7 @@ fn the_version_that_the_changes_need_is_named() {
         let advice = text.lines().last().unwrap();
         assert!(advice.starts_with("spec/wecom-kf.yaml: ") && advice.contains(expected), "{to} {version}: {advice}");
     }
-    // A change of the errcodes does not concern the version of the document.
+    // A change of the errcodes does not affect the version of the document.
     let text = report(&old, &documents(SMALL, &replaced(CODES, "name: SYSTEM_BUSY", "name: BUSY"))).0;
     assert!(text.ends_with("info.version is still 1.4.2, which is right."), "{text}");
 }
@@ -639,15 +642,15 @@ fn real() -> Documents {
 }
 
 #[test]
-fn the_documents_against_themselves_say_nothing_changed() {
+fn the_real_documents_do_not_differ_from_themselves() {
     let (text, is_breaking) = report(&real(), &real());
     assert!(text.starts_with("nothing changed\n"), "{text}");
     assert!(!is_breaking);
 }
 
-/// Takes away one key or changes one value, at one place of each kind.
+/// Removes one key or changes one value, at one place of each kind.
 #[test]
-fn no_difference_of_the_real_documents_passes_without_a_word() {
+fn every_difference_of_the_real_documents_is_reported() {
     let Documents { document, errcodes, callback, .. } = real();
     let mut silent = Vec::new();
     let mut count = 0;
@@ -668,10 +671,10 @@ fn no_difference_of_the_real_documents_passes_without_a_word() {
         }
     }
     assert!(count > 200, "only {count} edits");
-    assert!(silent.is_empty(), "{} of {count} edits pass in silence:\n{}", silent.len(), silent.join("\n"));
+    assert!(silent.is_empty(), "{} of {count} edits are not reported:\n{}", silent.len(), silent.join("\n"));
 }
 
-/// A place of each kind, by its key and the key above, where names that somebody chose are all alike.
+/// Collects one place of each kind. A kind is a key and the key above it; all freely chosen names count as one key.
 fn collect_kinds(value: &Value, pointer: &str, above: &str, pointers: &mut BTreeMap<(String, String), String>) {
     const HOLD_NAMES: [&str; 6] = ["properties", "paths", "schemas", "at", "mapping", "x-max-bytes-of"];
     let children: Vec<(String, &Value)> = match value {
@@ -688,7 +691,7 @@ fn collect_kinds(value: &Value, pointer: &str, above: &str, pointers: &mut BTree
         if pointer != "/info/version" {
             pointers.entry((above.to_owned(), kind.clone())).or_insert_with(|| pointer.clone());
         }
-        // Known answers and examples are compared as a whole.
+        // Test vectors and examples are compared as a whole.
         if !["example", "examples", "x-vectors"].contains(&kind.as_str()) {
             collect_kinds(child, &pointer, &kind, pointers);
         }
@@ -755,5 +758,5 @@ fn a_commit_is_compared_with_the_working_tree() {
     );
     let unknown = error("nowhere");
     assert!(unknown.starts_with("git knows no commit \"nowhere\"") && unknown.contains("shallow"), "{unknown}");
-    assert!(error("--help").starts_with("git knows no commit"));
+    assert!(error("--help").starts_with("git knows no commit"), "an option is taken as a name");
 }

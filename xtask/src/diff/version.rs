@@ -1,4 +1,4 @@
-//! Which part of `info.version` the changes must raise. The rule is documented in spec/README.md.
+//! Decides which part of `info.version` the changes must raise. spec/README.md documents the rule.
 
 use serde_json::Value;
 
@@ -7,7 +7,8 @@ use super::changes::Effect;
 /// Major, minor, patch.
 type Version = [u64; 3];
 
-/// One sentence or two: which version the document must have, and whether it has it. `worst` is the effect of all changes.
+/// Returns one or two sentences: whether the version is right, and which version the changes need. `worst` is the most
+/// harmful effect of all changes.
 pub fn advice(worst: Option<Effect>, old: &Value, new: &Value) -> String {
     let text = |document: &Value| document["info"]["version"].as_str().unwrap_or_default().to_owned();
     let (old_text, new_text) = (text(old), text(new));
@@ -27,7 +28,7 @@ pub fn advice(worst: Option<Effect>, old: &Value, new: &Value) -> String {
     let (part, needed) = needed(old, worst);
     let needed = needed.map(|number| number.to_string()).join(".");
     match raised_enough(old, new, worst) {
-        true => format!("{now}. The changes need a new {part} version, which it is."),
+        true => format!("{now}. The changes need a new {part} version, and this is one."),
         false => format!(
             "{now}. The changes need a new {part} version: raise it to {needed}. If {new_text} is not released yet, count from the last release instead."
         ),

@@ -1,4 +1,4 @@
-//! `errcodes.json`, the table of errcodes for programs in any language, and its JSON Schema.
+//! Generates `errcodes.json`, the errcodes for programs in any language, and its JSON Schema.
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -6,45 +6,45 @@ use serde_json::{Value, json};
 use super::operations::official_page;
 use crate::errcodes::{CLASSES, Errcode, Errcodes, Source};
 
-/// What a caller does about a code of a class, in English and Chinese.
+/// What a caller should do about a code of each class, in English and Chinese.
 pub const CLASS_TEXTS: [(&str, &str, &str); CLASSES.len()] = [
     ("ok", "Success.", "成功。"),
     (
         "token",
-        "The access token is invalid: drop it, fetch a new one, and repeat the call once.",
-        "access_token 无效：丢弃后重新获取，并将该调用重试一次。",
+        "The access token is invalid. Drop it, fetch a new one, and repeat the call once.",
+        "access_token 无效。丢弃后重新获取，再将该调用重试一次。",
     ),
     (
         "busy",
-        "WeCom is busy: repeat with back-off, at most three times, if the call may be repeated at all.",
-        "系统繁忙：若该调用允许重试，退避后重试，最多三次。",
+        "WeCom is busy. If the call may be repeated at all, repeat it with back-off, at most three times.",
+        "系统繁忙。如果该调用可以重试，请退避后重试，最多三次。",
     ),
     (
         "rate_limited",
-        "Too many calls: wait some seconds (45033) or at least a minute, then call less often.",
-        "调用过于频繁：等待数秒（45033）或至少一分钟，之后降低频率。",
+        "Too many calls. Wait a few seconds (45033) or at least a minute (other codes), then call less often.",
+        "调用过于频繁。45033 等待数秒，其他返回码至少等待一分钟，之后降低调用频率。",
     ),
     (
         "permission",
-        "A setting in the admin console or a right is missing: no retry helps.",
-        "缺少后台设置或权限：重试无效。",
+        "A permission or a setting in the admin console is missing. Repeating the call does not help.",
+        "缺少权限或管理后台的设置，重试无效。",
     ),
-    ("invalid_param", "The request is wrong: no retry helps.", "请求本身有误：重试无效。"),
-    ("not_found", "The object does not exist, or no longer.", "对象不存在，或已不存在。"),
+    ("invalid_param", "The request is wrong. Repeating it does not help.", "请求本身有误，重试无效。"),
+    ("not_found", "The object does not exist, or no longer exists.", "对象不存在或已被删除。"),
     (
         "quota",
-        "A business limit is reached: a message from the customer or an upgrade lifts it.",
-        "达到业务上限：客户再次发来消息或升级后解除。",
+        "A business limit is reached. A message from the customer or a higher quota lifts it.",
+        "达到业务上限。客户再次发消息或提高配额后解除。",
     ),
     (
         "state_conflict",
-        "The session, the code or the time window no longer fits: read the state again, then decide.",
-        "会话、code 或时间窗口已不符：重新读取状态后再决定。",
+        "The session, the code or the time window does not allow the call. Read the state again, then decide.",
+        "会话状态、code 或时间窗口不允许该调用。请重新读取状态后再决定。",
     ),
-    ("unknown", "Not a known code: report it.", "未知返回码：请反馈。"),
+    ("unknown", "The code is not known. Please report it.", "未知返回码，请反馈。"),
 ];
 
-/// The table as JSON.
+/// Renders the table as JSON.
 pub fn json(errcodes: &Errcodes) -> Result<String> {
     let rows: Vec<Value> = errcodes.errcodes.iter().map(row).collect();
     let classes: serde_json::Map<String, Value> =
@@ -53,7 +53,7 @@ pub fn json(errcodes: &Errcodes) -> Result<String> {
     super::file(&root, "generated", "spec/errcodes.yaml")
 }
 
-/// A row in which everything is spelt out, so that a reader needs no defaults.
+/// Returns a row with all members, so that a reader needs no defaults.
 fn row(row: &Errcode) -> Value {
     let at: serde_json::Map<String, Value> = row
         .at
@@ -77,7 +77,7 @@ fn row(row: &Errcode) -> Value {
     })
 }
 
-/// The address of an official page, or the words as they are.
+/// Returns the address of an official page, or the text of another source.
 fn source(source: &Source) -> String {
     match source {
         Source::Page(page) => official_page(u64::from(*page)),
@@ -85,24 +85,24 @@ fn source(source: &Source) -> String {
     }
 }
 
-/// What `errcodes.json` looks like, JSON Schema 2020-12.
+/// Renders the schema of `errcodes.json` in JSON Schema 2020-12.
 pub fn schema() -> Result<String> {
     let root = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Errcodes of WeCom customer service",
-        "description": "What each errcode means, what kind of trouble it is, and what the person on call should do.",
+        "description": "The meaning of each errcode, its class, and what the person on call should do.",
         "type": "object",
         "required": ["classes", "errcodes"],
         "additionalProperties": false,
         "properties": {
             "$schema": { "type": "string" },
             "classes": {
-                "description": "What a caller does about a code, by its class.",
+                "description": "What a caller should do about a code, by its class.",
                 "type": "object",
                 "required": CLASSES,
                 "additionalProperties": { "$ref": "#/$defs/text" },
             },
-            "generated": { "type": "string", "description": "How this file is made." },
+            "generated": { "type": "string", "description": "How this file is generated." },
             "errcodes": {
                 "description": "One row for each code, ascending.",
                 "type": "array",
@@ -116,7 +116,7 @@ pub fn schema() -> Result<String> {
                 "additionalProperties": false,
                 "properties": {
                     "code": { "type": "integer", "description": "The number in `errcode` of a reply." },
-                    "name": { "type": "string", "pattern": "^[A-Z][A-Z0-9_]*$", "description": "A unique name for constants." },
+                    "name": { "type": "string", "pattern": "^[A-Z][A-Z0-9_]*$", "description": "A unique name, for constants." },
                     "class": { "$ref": "#/$defs/class" },
                     "meaning": { "$ref": "#/$defs/text", "description": "Completes \"refused: 95001, <meaning>\"." },
                     "remedy": { "$ref": "#/$defs/text", "description": "What to do now." },
@@ -132,14 +132,14 @@ pub fn schema() -> Result<String> {
                     },
                     "unconfirmed": {
                         "type": "boolean",
-                        "description": "Whether the code, or its use by this API, rests on one source or is disputed.",
+                        "description": "Whether the code, or its use by this API, is known from one source only or disputed.",
                     },
                     "stale_token": {
                         "type": "boolean",
-                        "description": "Whether it also comes with an access token that was issued before a change in the admin console, so that a fresh token may end it: fetch one, and repeat the call once.",
+                        "description": "Whether WeCom also returns it for an access token that was issued before a change in the admin console. If true, fetch a new token and repeat the call once.",
                     },
                     "source": {
-                        "description": "Where the code is known from: addresses of official pages, or other sources in words.",
+                        "description": "The sources of the code: addresses of official pages, or other sources in words.",
                         "type": "array",
                         "minItems": 1,
                         "items": { "type": "string" },
@@ -157,7 +157,7 @@ pub fn schema() -> Result<String> {
                 },
             },
             "class": {
-                "description": "What kind of trouble it is, for programs.",
+                "description": "The class, by which programs decide what to do.",
                 "enum": CLASSES,
             },
             "text": {

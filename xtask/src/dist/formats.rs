@@ -1,11 +1,11 @@
-//! Formats that other languages' generators know.
+//! Replaces formats that generators of other languages do not know.
 
 use serde_json::{Map, Value, json};
 
 use super::tree::{Sides, components, each_schema, every_schema};
 use crate::lower::Step;
 
-/// A format is removed, replaced or left alone.
+/// Removes or replaces formats. Returns how often each step applied.
 pub fn known_formats(root: &mut Value, sides: &Sides) -> Vec<Step> {
     let (mut secrets, mut unsigned, mut widened) = (0, 0, 0);
     let replies = components(root).into_iter().flatten().filter(|(name, _)| sides.is_reply(name));
@@ -21,7 +21,7 @@ pub fn known_formats(root: &mut Value, sides: &Sides) -> Vec<Step> {
     ]
 }
 
-/// pydantic makes a redacting type of the format `password` and serialises it as asterisks, which would be sent.
+/// Removes the format `password`: pydantic makes a redacting type of it and would send asterisks.
 fn plain_secret(schema: &mut Map<String, Value>) -> usize {
     let is_secret = schema.get("format").is_some_and(|format| format == "password");
     if is_secret {
@@ -30,7 +30,7 @@ fn plain_secret(schema: &mut Map<String, Value>) -> usize {
     usize::from(is_secret)
 }
 
-/// OpenAPI has `int32` and `int64` only.
+/// Replaces unsigned formats, because OpenAPI has `int32` and `int64` only.
 fn signed(schema: &mut Map<String, Value>) -> usize {
     if !schema.get("format").is_some_and(|format| format == "uint32" || format == "uint64") {
         return 0;
@@ -42,7 +42,7 @@ fn signed(schema: &mut Map<String, Value>) -> usize {
     1
 }
 
-/// Counters and times grow past 32 bits without notice.
+/// Widens integers to 64 bits, because counters and times outgrow 32 bits without notice.
 fn widen(schema: &mut Map<String, Value>) -> usize {
     let narrow = schema.get("format").is_some_and(|format| format == "int32" || format == "uint32");
     if narrow {

@@ -1,19 +1,20 @@
-//! WeCom's limits of requests in the standard keywords, where these are sound.
+//! Expresses WeCom's limits of requests in standard keywords, where these are never too strict.
 
 use serde_json::{Map, Value, json};
 
 use super::tree::{Sides, components, each_operation, each_schema, operation_schemas};
 use crate::lower::Step;
 
-/// How many limits of a schema are now standard keywords.
+/// How many limits of a schema became standard keywords.
 #[derive(Default)]
 pub struct Standard {
     exact: usize,
     bounds: usize,
 }
 
-/// Validators know `maxItems` and `maxLength`. `maxLength` counts characters: it says what `x-max-chars` says, and for
-/// `x-max-bytes` it is an upper bound, as n bytes of UTF-8 hold at most n characters; `x-max-bytes` therefore stays.
+/// Adds `maxItems` and `maxLength`, which validators know, to a schema. `maxLength` counts characters. So it replaces
+/// `x-max-chars`, but is only an upper bound for `x-max-bytes`, because n bytes of UTF-8 hold at most n characters.
+/// `x-max-bytes` therefore stays.
 pub fn standard_limits_of(schema: &mut Map<String, Value>) -> Standard {
     let mut standard = Standard::default();
     for (ours, keyword) in [("x-max-items", "maxItems"), ("x-max-chars", "maxLength")] {
@@ -31,7 +32,7 @@ pub fn standard_limits_of(schema: &mut Map<String, Value>) -> Standard {
     standard
 }
 
-/// The same for every request. Replies have no limits.
+/// Applies [`standard_limits_of`] to every request. Replies have no limits.
 pub fn standard_limits(root: &mut Value, sides: &Sides) -> Vec<Step> {
     let (mut exact, mut bounds) = (0, 0);
     let mut apply = |schema: &mut Map<String, Value>| {

@@ -1,4 +1,4 @@
-//! Every inline object and enum becomes a component of its own.
+//! Makes every inline object and enum a component of its own.
 
 use anyhow::{Result, bail};
 use serde_json::{Map, Value, json};
@@ -7,8 +7,8 @@ use super::tree::{components, each_child, each_operation};
 use crate::lower::Step;
 use crate::names::type_name;
 
-/// Generators invent names for inline schemas, such as `Text1` to `Text9`, and a new one renumbers them all. Here each
-/// has the name of the Rust type, which is made of the names of the schema and of the property.
+/// Gives each inline schema the name of its Rust type, which consists of the names of the schema and of the property.
+/// Otherwise, generators invent names such as `Text1` to `Text9`, and a new schema renumbers them all.
 pub fn name_inline_schemas(root: &mut Value) -> Result<Step> {
     let mut named = Map::new();
     name_parts(root, &mut named)?;
@@ -24,7 +24,7 @@ pub fn name_inline_schemas(root: &mut Value) -> Result<Step> {
     Ok(Step { name: "schema named, inline ones included", count: inline })
 }
 
-/// The body of an upload is an inline object, too.
+/// Names the bodies of uploads, which are inline objects, too.
 fn name_parts(root: &mut Value, named: &mut Map<String, Value>) -> Result<()> {
     let mut result = Ok(());
     each_operation(root, |operation| {
@@ -41,7 +41,7 @@ fn name_parts(root: &mut Value, named: &mut Map<String, Value>) -> Result<()> {
     result
 }
 
-/// Replaces `schema` by a reference if it is an inline object or enum, after doing so with what is below it.
+/// Replaces `schema` by a reference if it is an inline object or enum. The schemas below it are replaced first.
 fn take(schema: &mut Value, name: String, named: &mut Map<String, Value>) -> Result<()> {
     take_children(schema, &name, named)?;
     let is_object = schema["type"] == "object" && schema.get("properties").is_some();
@@ -58,7 +58,7 @@ fn take_children(schema: &mut Value, name: &str, named: &mut Map<String, Value>)
     let Some(schema) = schema.as_object_mut() else { return result };
     each_child(schema, &mut |part, child| {
         let step = match part {
-            // The parts of `allOf` are one object.
+            // The parts of an `allOf` are one object with one name.
             "" => take_children(child, name, named),
             part => take(child, name.to_owned() + &type_name(part), named),
         };
@@ -73,7 +73,7 @@ fn take_children(schema: &mut Value, name: &str, named: &mut Map<String, Value>)
 pub fn insert(named: &mut Map<String, Value>, name: String, schema: Value) -> Result<()> {
     if named.contains_key(&name) {
         bail!(
-            "components.schemas.{name}: is also the name of an inline schema, made of a schema's and a property's name; rename one of the two"
+            "components.schemas.{name}: is also the name of an inline schema, which consists of the names of its schema and property; rename one of the two"
         );
     }
     named.insert(name, schema);

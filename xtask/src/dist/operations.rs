@@ -1,4 +1,4 @@
-//! What changes on the operations themselves, and on the head of the document.
+//! The steps of the portable view that change operations and the top level of the document.
 
 use serde_json::{Map, Value, json};
 
@@ -7,7 +7,7 @@ use super::tree::each_operation;
 use crate::errcodes::Errcodes;
 use crate::lower::Step;
 
-/// Every step on operations.
+/// Applies the steps. Returns how often each applied.
 pub fn adapt(root: &mut Value, errcodes: &Errcodes, texts: &mut Texts) -> Vec<Step> {
     describe_head(root, texts);
     vec![
@@ -19,7 +19,7 @@ pub fn adapt(root: &mut Value, errcodes: &Errcodes, texts: &mut Texts) -> Vec<St
     ]
 }
 
-/// Linters ask for it, and whoever reads the product alone needs it.
+/// Describes the server, because linters require it and readers of the product do not have the source.
 fn describe_head(root: &mut Value, texts: &mut Texts) {
     let server =
         texts.add("Production. Tests use the address of a simulator instead.", "正式环境；测试时改用模拟器的地址。");
@@ -28,8 +28,8 @@ fn describe_head(root: &mut Value, texts: &mut Texts) {
     }
 }
 
-/// Most generators ignore a key in the query or hide it in a configuration object; then WeCom answers 41001. There is
-/// no other security, and an empty requirement says so.
+/// Replaces the security requirement by a parameter. Most generators ignore a key in the query or hide it in a
+/// configuration object, and then WeCom answers 41001. The empty requirement says that there is no other security.
 fn token_parameter(root: &mut Value, texts: &mut Texts) -> usize {
     let mut count = 0;
     each_operation(root, |operation| {
@@ -77,13 +77,13 @@ pub fn official_pages(root: &mut Value, texts: &mut Texts) -> usize {
     count
 }
 
-/// The address of an official page.
+/// Returns the address of an official page.
 pub fn official_page(number: u64) -> String {
     format!("https://developer.work.weixin.qq.com/document/path/{number}")
 }
 
-/// The codes that are known for this operation in particular. What each means is in `errcodes.json`; any operation may
-/// answer with the codes that name no operation there.
+/// Adds the errcodes that are known for each operation in particular. `errcodes.json` has their meaning. Any operation may
+/// also return the codes that name no operation there.
 fn own_errcodes(root: &mut Value, errcodes: &Errcodes) -> usize {
     let mut count = 0;
     each_operation(root, |operation| {
@@ -96,8 +96,9 @@ fn own_errcodes(root: &mut Value, errcodes: &Errcodes) -> usize {
     count
 }
 
-/// WeCom refuses with status 200, so another status comes from something in between and is no `ErrorModel`. Generators
-/// type every reply as one of the two, though. It stays beside bytes: there the refusal has no other schema.
+/// Drops the `default` reply, because generators would type every reply as "the reply or an ErrorModel". WeCom refuses
+/// with status 200; another status comes from a proxy and is not an `ErrorModel`. The reply stays beside bytes, where the
+/// refusal has no other schema.
 fn drop_default_replies(root: &mut Value) -> usize {
     let mut count = 0;
     each_operation(root, |operation| {
@@ -108,8 +109,8 @@ fn drop_default_replies(root: &mut Value) -> usize {
     count
 }
 
-/// Generators take one of several media types, most of them JSON, and then fail on every file; `*/*` they do not know.
-/// The JSON of a refusal is what the description of the operation says it is.
+/// Leaves one media type in replies of bytes. From several, most generators choose JSON and then fail on every file, and
+/// they do not know `*/*`. The description of the operation explains the JSON of a refusal.
 fn plain_downloads(root: &mut Value) -> usize {
     let mut count = 0;
     each_operation(root, |operation| {

@@ -1,4 +1,4 @@
-//! Replies are typed as WeCom sends them, not as it documents them.
+//! Types replies as WeCom sends them, not as it documents them.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,8 @@ use super::tree::{Sides, components, each_schema};
 use crate::document::reference;
 use crate::lower::Step;
 
-/// Where a value comes in two types: schema, property (of the items, for a list), the other type, and who says so.
-/// Sources differ on all of these; nobody outside can tell which server sends what.
+/// The values that occur in two types: schema, property and the other type. For a list, the type is that of its items.
+/// Sources disagree on all of these, and we cannot know which server sends which type.
 const TWO_TYPES: [(&str, &str, &str); 13] = [
     // The document: string. Two SDKs: integer.
     ("MessageChannelsShopProduct", "sales_price", "integer"),
@@ -21,17 +21,17 @@ const TWO_TYPES: [(&str, &str, &str); 13] = [
     ("MessageLocation", "longitude", "string"),
     // Mostly string; one source shows an integer.
     ("MergedMessageItem", "msgtype", "integer"),
-    // JSON in a string; how much is inside of it differs, so an object is to be expected.
+    // JSON in a string. Its nesting differs, so some server may send an object.
     ("MergedMessageItem", "msg_content", "object"),
     // The document: integer. One SDK each: string.
     ("CustomerEnterSessionContextWechatChannels", "scene", "string"),
     ("MessageEventWechatChannels", "scene", "string"),
     ("GetUpgradeServiceConfigResponseMemberRange", "department_id_list", "string"),
     ("GetUpgradeServiceConfigResponseMemberRange", "department_list", "string"),
-    // The same ids elsewhere.
+    // The same ids in other replies.
     ("Servicer", "department_id", "string"),
     ("ServicerResult", "department_id", "string"),
-    // As `send_time` of a message, but quoted by whatever client forwarded it.
+    // Like `send_time` of a message, but written by the client that forwarded it, possibly as a string.
     ("MergedMessageItem", "send_time", "string"),
 ];
 
@@ -62,7 +62,7 @@ fn two_types(schemas: &mut Map<String, Value>, schema: &str, property: &str, oth
     let found = schemas
         .get_mut(schema)
         .and_then(|schema| schema.get_mut("properties")?.get_mut(property))
-        .with_context(|| format!("components.schemas.{schema}.properties.{property}: is gone; {remedy}"))?;
+        .with_context(|| format!("components.schemas.{schema}.properties.{property}: no longer exists; {remedy}"))?;
     let value = if found["type"] == "array" { &mut found["items"] } else { found };
     ensure!(
         value["type"].is_string() && value["type"] != other,
@@ -70,7 +70,7 @@ fn two_types(schemas: &mut Map<String, Value>, schema: &str, property: &str, oth
         value["type"]
     );
     let description = value.as_object_mut().and_then(|value| value.remove("description"));
-    // Not `oneOf`: decoders that read "17" as a number, too, then say that both fit.
+    // `anyOf`, not `oneOf`: a decoder that also reads "17" as a number would complain that both types fit.
     let mut both = json!({ "anyOf": [value.take(), { "type": other }] });
     if other == "integer" {
         // Otherwise generators for Go and Java take 32 bits.
@@ -83,18 +83,18 @@ fn two_types(schemas: &mut Map<String, Value>, schema: &str, property: &str, oth
     Ok(())
 }
 
-/// The `type` of every schema that has one.
+/// Returns the `type` of every schema that has one.
 fn types(schemas: &Map<String, Value>) -> BTreeMap<String, Value> {
     schemas.iter().filter_map(|(name, schema)| Some((name.clone(), schema.get("type")?.clone()))).collect()
 }
 
-/// A refusal holds `errcode` and `errmsg` only, WeCom leaves out what it documents as always there, and it writes null
-/// for a value that is missing. Generated decoders otherwise fail on it.
+/// Allows null for every property. A refusal has only `errcode` and `errmsg`, and WeCom omits documented values or sends
+/// null for them, on which generated decoders would fail.
 fn nullable_properties(schema: &mut Map<String, Value>, types: &BTreeMap<String, Value>) -> usize {
     let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
     let mut count = 0;
     for property in properties.into_iter().flat_map(|properties| properties.values_mut()) {
-        // What stands beside a reference is ignored in 3.0, and `nullable` needs a `type` beside it.
+        // OpenAPI 3.0 ignores keys beside a reference, and `nullable` needs a `type` beside it.
         if let Some(name) = reference(property) {
             let Some(kind) = types.get(name) else { continue };
             *property = json!({ "type": kind, "allOf": [property.take()] });

@@ -1,4 +1,4 @@
-//! What the products promise.
+//! Tests of the products: their content, and the refusals of sources that do not fit.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -20,7 +20,7 @@ fn product(name: &str) -> Value {
     serde_json::from_str(&read(&format!("spec/dist/{name}"))).unwrap()
 }
 
-/// Calls `f` with the sources, the document edited.
+/// Calls `f` with the sources of the workspace, after `edit` has changed the document.
 fn with_sources<T>(
     edit: impl Fn(String) -> String,
     f: impl Fn(&Sources<'_>) -> anyhow::Result<T>,
@@ -62,7 +62,7 @@ fn every_schema_has_the_name_of_its_rust_type() {
     let missing: Vec<_> = types.difference(&names(&portable)).cloned().collect();
     assert!(missing.is_empty(), "the portable document does not have the schemas {missing:?}");
 
-    // Beyond those: the variants of unions with their kinds, and the bodies of uploads, which Rust has by hand.
+    // The other schemas are the variants of unions with their kinds, and the bodies of uploads, whose types are hand-written.
     let mut explained: BTreeSet<String> = ["MediaUploadRequest", "MediaUploadimgRequest"].map(str::to_owned).into();
     for variant in schemas(&portable).values().flat_map(|union| union["oneOf"].as_array()).flatten() {
         let name = reference(variant).unwrap();
@@ -109,7 +109,7 @@ fn operations(root: &Value) -> impl Iterator<Item = &Value> {
 }
 
 #[test]
-fn what_is_sent_is_a_union_with_required_members() {
+fn sent_messages_are_unions_with_required_members() {
     let portable = product("wecom-kf.openapi.json");
     let send = &schemas(&portable)["SendRequest"];
     let document = Document::read(&read("spec/wecom-kf.yaml")).unwrap();
@@ -122,7 +122,7 @@ fn what_is_sent_is_a_union_with_required_members() {
     assert_eq!(text["required"], json!(["touser", "open_kfid", "msgtype", "text"]));
     assert_eq!(text["properties"].as_object().unwrap().len(), 5);
     assert_eq!(schemas(&portable)["SendTextRequestMsgtype"]["enum"], json!(["text"]));
-    // A number is no discriminator.
+    // A discriminator cannot be a number.
     let upgrade = &schemas(&portable)["UpgradeServiceRequest"];
     assert_eq!(upgrade.get("discriminator"), None);
     assert_eq!(schemas(&portable)["UpgradeServiceGroupchatRequestType"]["enum"], json!([2]));
@@ -233,9 +233,9 @@ fn replies_may_hold_what_servers_are_known_to_send() {
     }
 }
 
-/// With `oneOf`, Java's decoder says that "17" fits both; without the format, Go takes 32 bits.
+/// With `oneOf`, Java's decoder would say that "17" fits both types. Without the format, Go would use 32 bits.
 #[test]
-fn a_value_of_two_types_is_any_of_them() {
+fn a_disputed_value_may_have_either_type() {
     let portable = product("wecom-kf.openapi.json");
     let created_at = &schemas(&portable)["MediaUploadResponse"]["properties"]["created_at"];
     assert_eq!(
@@ -245,7 +245,7 @@ fn a_value_of_two_types_is_any_of_them() {
 }
 
 #[test]
-fn the_newer_document_says_the_same_in_its_own_words() {
+fn the_3_1_document_has_the_same_content_and_the_webhooks() {
     let (old, new) = (product("wecom-kf.openapi.json"), product("wecom-kf.openapi-3.1.json"));
     assert_eq!((&old["openapi"], &new["openapi"]), (&json!("3.0.3"), &json!("3.1.0")));
     assert_eq!(old["paths"].as_object().unwrap().len(), new["paths"].as_object().unwrap().len());
@@ -286,7 +286,7 @@ fn the_callback_document_has_the_vectors_of_the_crate() {
 }
 
 #[test]
-fn the_errcodes_satisfy_their_schema_and_are_all_there() {
+fn errcodes_json_is_complete_and_satisfies_its_schema() {
     let (table, schema) = (product("errcodes.json"), product("errcodes.schema.json"));
     let validator = jsonschema::draft202012::new(&schema).unwrap();
     let problems: Vec<_> = validator.iter_errors(&table).map(|error| error.to_string()).collect();
@@ -330,7 +330,7 @@ fn a_translation_replaces_texts_and_nothing_else() {
 }
 
 #[test]
-fn every_text_of_the_document_has_its_chinese_and_no_row_is_left_over() {
+fn each_text_has_a_chinese_row_and_no_row_is_unused() {
     let document = Document::read(&read("spec/wecom-kf.yaml")).unwrap();
     let translations = Translations::read(&read("spec/zh-CN.yaml")).unwrap();
     let (missing, unused) = translations.gaps(&document.root, &Texts::default());
@@ -338,7 +338,7 @@ fn every_text_of_the_document_has_its_chinese_and_no_row_is_left_over() {
     assert!(unused.is_empty(), "spec/zh-CN.yaml has rows that no text of spec/wecom-kf.yaml needs: {unused:#?}");
 }
 
-/// The steps add texts of their own, and these have their Chinese in the code.
+/// The steps add texts of their own, whose Chinese is in the code.
 #[test]
 fn every_text_of_the_chinese_product_is_translated() {
     let missing = with_sources(
@@ -351,9 +351,9 @@ fn every_text_of_the_chinese_product_is_translated() {
     assert_eq!(missing.unwrap(), Vec::<String>::new());
 }
 
-/// What the source document may say, beyond what it says today.
+/// Uses forms that the source document may have but does not have today.
 #[test]
-fn names_and_nulls_fit_other_documents_too() {
+fn names_and_nullable_are_right_for_forms_not_used_today() {
     let added = "    SendResponse:\n      description: x\n      type: object\n      properties:\n        a-b:\n          description: x\n          type: object\n          properties:\n            inner: { type: array, description: x, items: { type: object, properties: { c: { type: string, description: x } } } }\n        level: { type: string, enum: [low, high], description: x }\n        id: { $ref: '#/components/schemas/OpenKfId' }\n";
     let edit = |text: String| {
         let start = text.find("    SendResponse:\n").unwrap();
@@ -394,7 +394,7 @@ fn a_callback_document_with_a_slip_is_refused_with_its_place() {
         (
             "          x-decrypted:",
             "          x-decripted:",
-            "Encrypt.x-decripted is unknown; known are: x-official-page",
+            "Encrypt.x-decripted is unknown; the known extensions are x-official-page",
         ),
         ("$ref: \"#/components/schemas/KfMsgOrEvent\"", "$ref: \"#/components/schemas/Kf\"", "points at nothing"),
         (
@@ -412,23 +412,27 @@ fn a_callback_document_with_a_slip_is_refused_with_its_place() {
     }
 }
 
-/// Each row: an edit of the document, and what the refusal must say.
+/// Each row: the old text, the new text, and a part of the refusal.
 #[test]
-fn a_document_that_no_longer_fits_a_step_is_refused_with_place_and_remedy() {
+fn a_document_that_does_not_fit_a_step_is_refused() {
     let cases = [
-        ("sales_price: { type", "price: { type", "MessageChannelsShopProduct.properties.sales_price: is gone"),
+        ("sales_price: { type", "price: { type", "MessageChannelsShopProduct.properties.sales_price: no longer exists"),
         (
             "sales_price: { type: string,",
             "sales_price: { type: integer,",
             "sales_price: its type is \"integer\"; change TWO_TYPES",
         ),
-        ("        touser: {", "        to: {", "SendRequest.properties.touser: is gone; drop it from REQUIRED"),
+        (
+            "        touser: {",
+            "        to: {",
+            "SendRequest.properties.touser: no longer exists; drop it from REQUIRED",
+        ),
         (
             "      required: [msgid, open_kfid]\n      properties:\n",
             "      required: [msgid, open_kfid]\n      properties:\n        msgtype: { type: string, description: x }\n",
             "RecallMsgRequest: has a msgtype; add it to UNIONS",
         ),
-        // A body that msgtype does not name could be a member of every kind.
+        // An object that msgtype does not name may belong to every kind.
         (
             "image, video, link or miniprogram.\" }\n        image:",
             "image, video or miniprogram.\" }\n        image:",

@@ -1,8 +1,8 @@
-//! Texts that the steps add, in both languages.
+//! The texts that the steps add to the portable view, in English and Chinese.
 
 use std::collections::BTreeMap;
 
-/// English texts of this program and their Chinese.
+/// The English texts that the steps added, with their Chinese.
 #[derive(Default)]
 pub struct Texts(BTreeMap<String, String>);
 

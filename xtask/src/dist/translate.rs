@@ -1,4 +1,4 @@
-//! `spec/zh-CN.yaml`: a translation memory, applied to every summary and description.
+//! `spec/zh-CN.yaml`: reads the Chinese texts, and applies them to every summary and description.
 
 use std::collections::BTreeMap;
 
@@ -24,18 +24,19 @@ struct Row {
 
 impl Translations {
     pub fn read(text: &str) -> Result<Self> {
-        let rows: Vec<Row> = serde_json::from_value(read_yaml(text, NAME)?)
-            .with_context(|| format!("{NAME} is not a list of rows with `en` and `zh`"))?;
+        let rows: Vec<Row> = serde_json::from_value(read_yaml(text, NAME)?).with_context(|| {
+            format!("{NAME} is not a list of rows with `en` and `zh`; compare the new row with the others")
+        })?;
         let mut translations = BTreeMap::new();
         for Row { en, zh } in rows {
-            ensure!(!zh.trim().is_empty(), "{NAME}: {en:?} has no Chinese; write it or drop the row");
+            ensure!(!zh.trim().is_empty(), "{NAME}: {en:?} has no Chinese; write it, or drop the row");
             ensure!(!translations.contains_key(&en), "{NAME}: {en:?} has two rows; drop one");
             translations.insert(en, zh);
         }
         Ok(Self(translations))
     }
 
-    /// The document in Chinese. A text that nobody has translated stays English.
+    /// Returns the document in Chinese. A text without a translation stays English.
     pub fn apply(&self, root: &Value, own: &Texts) -> Value {
         let mut root = root.clone();
         each_text(&mut root, &mut |text| {
@@ -46,7 +47,7 @@ impl Translations {
         root
     }
 
-    /// The texts of the document that have no Chinese, and the rows that no text needs.
+    /// Returns the texts of the document that have no Chinese, and the rows that no text needs.
     #[cfg(test)]
     pub fn gaps(&self, root: &Value, own: &Texts) -> (Vec<String>, Vec<String>) {
         let mut texts = std::collections::BTreeSet::new();
@@ -72,7 +73,7 @@ fn texts_below(value: &mut Value, f: &mut impl FnMut(&mut String)) {
             for (key, child) in map {
                 match (key.as_str(), child) {
                     ("summary" | "description" | "x-unconfirmed", Value::String(text)) => f(text),
-                    // Names of properties and examples are no keywords, and a reply may be the `default` one.
+                    // Keys of these maps are names, also if they are called `description` or `default`.
                     ("properties" | "examples" | "responses", Value::Object(named)) => {
                         named.values_mut().for_each(|child| texts_below(child, f));
                     }

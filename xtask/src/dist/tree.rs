@@ -1,4 +1,4 @@
-//! Walking an OpenAPI document as JSON: its operations, its schemas, and which side each schema serves.
+//! Walks an OpenAPI document as JSON: its operations, its schemas, and whether requests or replies use a schema.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ pub fn each_operation(root: &mut Value, mut f: impl FnMut(&mut Map<String, Value
     }
 }
 
-/// The schemas below `components.schemas`.
+/// Returns the schemas below `components.schemas`.
 pub fn components(root: &mut Value) -> Option<&mut Map<String, Value>> {
     root.get_mut("components")?.get_mut("schemas")?.as_object_mut()
 }
@@ -28,7 +28,7 @@ pub fn every_schema(root: &mut Value, f: &mut impl FnMut(&mut Map<String, Value>
     each_operation(root, |operation| operation_schemas(operation, &mut |schema| each_schema(schema, f)));
 }
 
-/// Calls `f` with the schemas that stand in the operation itself: of parameters, bodies and headers.
+/// Calls `f` with the schemas that are written in the operation itself: in parameters, bodies and headers.
 pub fn operation_schemas(operation: &mut Map<String, Value>, f: &mut impl FnMut(&mut Value)) {
     for value in operation.values_mut() {
         schemas_below(value, f);
@@ -51,14 +51,14 @@ fn schemas_below(value: &mut Value, f: &mut impl FnMut(&mut Value)) {
     }
 }
 
-/// Calls `f` with `schema` and every schema below it, from the outside in. Examples are no schemas.
+/// Calls `f` with `schema` and every schema below it, outermost first. Examples are not schemas.
 pub fn each_schema(schema: &mut Value, f: &mut impl FnMut(&mut Map<String, Value>)) {
     let Some(map) = schema.as_object_mut() else { return };
     f(map);
     each_child(map, &mut |_, child| each_schema(child, f));
 }
 
-/// Calls `f` with every schema directly below `schema`, and what progenitor adds to the name for it.
+/// Calls `f` with every schema directly below `schema`, and with the part that progenitor adds to its name.
 pub fn each_child(schema: &mut Map<String, Value>, f: &mut impl FnMut(&str, &mut Value)) {
     for (key, value) in schema {
         match key.as_str() {
@@ -77,7 +77,7 @@ pub fn each_child(schema: &mut Map<String, Value>, f: &mut impl FnMut(&str, &mut
     }
 }
 
-/// Names of the schemas that requests and replies are made of.
+/// The names of the schemas that requests use, and of those that replies use.
 pub struct Sides {
     requests: BTreeSet<String>,
     replies: BTreeSet<String>,
@@ -103,7 +103,7 @@ impl Sides {
     }
 }
 
-/// Adds the names of the schemas that `value` leads to.
+/// Adds the names of the schemas that `value` refers to, also indirectly.
 fn collect(root: &Value, value: &Value, names: &mut BTreeSet<String>) {
     match value {
         Value::Object(map) => {
@@ -119,7 +119,7 @@ fn collect(root: &Value, value: &Value, names: &mut BTreeSet<String>) {
     }
 }
 
-/// Calls `f` with every object below `value` and its place, examples included.
+/// Calls `f` with every object in `value` and its place. Examples are included.
 pub fn visit(value: &Value, place: &str, f: &mut impl FnMut(&str, &Map<String, Value>)) {
     match value {
         Value::Object(map) => {

@@ -1,4 +1,4 @@
-//! What is sent becomes a union: one schema for each kind, so that a wrong pair of kind and body does not compile.
+//! Splits messages that are sent into one schema for each kind, so that a wrong pair of kind and body does not compile.
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Map, Value, json};
@@ -14,7 +14,7 @@ use crate::names::type_name;
 struct Union {
     schema: &'static str,
     by: &'static str,
-    /// The values of `by` where they are numbers; otherwise the value is the name of the property with the body.
+    /// The values of `by` if they are numbers. Otherwise, the value is the name of the property with the body.
     numbers: &'static [(&'static str, i64)],
 }
 
@@ -26,12 +26,13 @@ const UNIONS: [Union; 5] = [
     Union { schema: "UpgradeServiceRequest", by: "type", numbers: &[("member", 1), ("groupchat", 2)] },
 ];
 
-/// What WeCom refuses a request without. The source document leaves it optional, as the description that it began from
-/// does; `SyncRequest` because servers before 2024 did not ask for the account.
+/// Properties that WeCom requires although the source document leaves them optional. It does so because it has to be
+/// compatible with an older description of the API, and in `SyncRequest` because servers before 2024 did not require the
+/// account.
 const REQUIRED: [(&str, &[&str]); 3] =
     [("SendRequest", &["touser", "open_kfid"]), ("SendRequestText", &["content"]), ("SyncRequest", &["open_kfid"])];
 
-/// The properties of a schema that every request has, although the source document leaves them optional.
+/// Returns the properties that WeCom requires although the source document leaves them optional.
 pub fn required_by_wecom(schema: &str) -> impl Iterator<Item = &'static str> + '_ {
     let kinds = UNIONS.iter().filter(move |union| union.schema == schema).map(|union| union.by);
     let others =
@@ -39,7 +40,7 @@ pub fn required_by_wecom(schema: &str) -> impl Iterator<Item = &'static str> + '
     kinds.chain(others)
 }
 
-/// Replaces each union of `UNIONS` by a `oneOf` of named schemas with a discriminator, and adds what `REQUIRED` says.
+/// Replaces each schema of `UNIONS` by a `oneOf` of named schemas with a discriminator, and applies `REQUIRED`.
 pub fn split(root: &mut Value, sides: &Sides, texts: &mut Texts) -> Result<Step> {
     let schemas = components(root).context("components.schemas: is missing; add it")?;
     for (name, properties) in REQUIRED {
@@ -65,12 +66,12 @@ pub fn split(root: &mut Value, sides: &Sides, texts: &mut Texts) -> Result<Step>
 
 fn require(schemas: &mut Map<String, Value>, name: &str, properties: &[&str]) -> Result<()> {
     let Some(schema) = schemas.get_mut(name) else {
-        bail!("components.schemas.{name}: is gone; drop it from REQUIRED in xtask/src/dist/unions.rs");
+        bail!("components.schemas.{name}: no longer exists; drop it from REQUIRED in xtask/src/dist/unions.rs");
     };
     for property in properties {
         ensure!(
             schema["properties"].get(property).is_some(),
-            "components.schemas.{name}.properties.{property}: is gone; drop it from REQUIRED in xtask/src/dist/unions.rs"
+            "components.schemas.{name}.properties.{property}: no longer exists; drop it from REQUIRED in xtask/src/dist/unions.rs"
         );
         match schema.get_mut("required").and_then(Value::as_array_mut) {
             Some(required) if required.contains(&json!(property)) => {}
@@ -86,7 +87,7 @@ struct Variant {
     /// The value of the property that names the kind.
     value: Value,
     schema: Value,
-    /// The schema of that property, which takes this value only.
+    /// The schema of that property, which allows this value only.
     kind: Value,
 }
 
@@ -97,14 +98,14 @@ impl Variant {
 }
 
 impl Union {
-    /// `SendRequest`, `ca_link` → `SendCaLinkRequest`: the kind goes before the last word.
+    /// Returns the name of a variant, with the kind before the last word: `SendRequest` and `ca_link` make `SendCaLinkRequest`.
     fn variant_name(&self, kind: &str) -> String {
         let last = self.schema.rfind(|letter: char| letter.is_ascii_uppercase()).unwrap_or_default();
         let (front, back) = self.schema.split_at(last);
         format!("{front}{}{back}", type_name(kind))
     }
 
-    /// Whether `kind` is one of the kinds: it has a number, or the description of the property `by` names it.
+    /// Returns whether `kind` is one of the kinds: it has a number, or the description of the property `by` names it.
     fn knows(&self, kind: &str, description: &str) -> bool {
         match self.numbers {
             [] => description.split(|letter: char| !letter.is_alphanumeric() && letter != '_').any(|word| word == kind),
@@ -123,7 +124,7 @@ impl Union {
         let target = |variant: &Variant| format!("#/components/schemas/{}", variant.name);
         let references: Vec<Value> = variants.iter().map(|variant| json!({ "$ref": target(variant) })).collect();
         let mut union = json!({ "description": description, "oneOf": references });
-        // A discriminator is a string.
+        // A discriminator must be a string, so kinds that are numbers have none.
         if self.numbers.is_empty() {
             let mapping: Map<String, Value> = variants
                 .iter()
@@ -135,11 +136,11 @@ impl Union {
     }
 }
 
-/// One variant for each property that is an object.
+/// Returns one variant for each property that is an object.
 fn variants(schemas: &Map<String, Value>, union: &Union, texts: &mut Texts) -> Result<Vec<Variant>> {
     let place = format!("components.schemas.{}", union.schema);
     let remedy = "change UNIONS in xtask/src/dist/unions.rs";
-    let whole = schemas.get(union.schema).with_context(|| format!("{place}: is gone; {remedy}"))?;
+    let whole = schemas.get(union.schema).with_context(|| format!("{place}: no longer exists; {remedy}"))?;
     let properties =
         whole["properties"].as_object().with_context(|| format!("{place}: has no properties; {remedy}"))?;
     ensure!(properties.contains_key(union.by), "{place}: has no property {}; {remedy}", union.by);
@@ -178,7 +179,7 @@ fn variants(schemas: &Map<String, Value>, union: &Union, texts: &mut Texts) -> R
         .collect()
 }
 
-/// Leaves one body in the schema, and requires it and the property that names the kind.
+/// Keeps only one body in the schema. Requires it and the property that names the kind.
 fn narrow(schema: &mut Value, (by, only): (&str, Value), kind: &str, kinds: &[&String]) {
     if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
         properties.retain(|name, _| name == kind || !kinds.contains(&name));

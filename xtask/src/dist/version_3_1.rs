@@ -1,11 +1,11 @@
-//! From 3.0.3 to 3.1.0, and the callback as `webhooks`.
+//! Converts the portable document from OpenAPI 3.0.3 to 3.1.0, and adds the callback as `webhooks`.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value, json};
 
 use super::tree::every_schema;
 
-/// The portable document as 3.1.0, with the calls that WeCom makes as the callback document has them.
+/// Returns the portable document in 3.1.0, with the operations of the callback document as webhooks.
 pub fn with_webhooks(portable: &Value, callback: &Value) -> Result<Value> {
     let mut root = upgrade(portable);
     let mut callback = upgrade(callback);
@@ -31,7 +31,7 @@ fn upgrade(root: &Value) -> Value {
     root
 }
 
-/// `nullable` becomes a type, and an example a list of examples.
+/// Turns `nullable` into a type, and an example into a list of examples.
 fn upgrade_schema(schema: &mut Map<String, Value>) {
     let nullable = schema.remove("nullable").is_some_and(|nullable| nullable == true);
     if nullable {

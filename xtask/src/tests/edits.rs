@@ -1,6 +1,6 @@
-//! Edits made up at random: each is refused with a place, or it compiles.
+//! Random edits of the document: each is refused with a place, or the generated code compiles.
 //!
-//! `XTASK_EDITS` sets how many are tried, 60 if it is not set, and `XTASK_SEED` which ones.
+//! `XTASK_EDITS` sets how many are tried (60 by default), and `XTASK_SEED` selects which ones.
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -14,14 +14,14 @@ use crate::document::Document;
 
 const EDITS: usize = 60;
 
-/// Something that a person does to the document.
+/// An edit that a person could make.
 #[derive(Clone, Debug)]
 enum Edit {
     /// Adds a property to a schema.
     Property { schema: String, name: String, form: String },
     /// Adds an operation with a parameter, a property in its request and one in its reply.
     Operation { method: &'static str, parameter: String, name: String, sent: String, answered: String },
-    /// Misspells the key at the beginning of a line: takes out a letter, or writes one twice.
+    /// Misspells the key at the beginning of a line: removes a letter, or writes one twice.
     Slip { line: usize, letter: usize, doubled: bool },
     /// Deletes a line.
     Deletion { line: usize },
@@ -41,7 +41,7 @@ fn names() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Schemas in flow style, good and bad ones.
+/// Schemas in flow style, valid and invalid ones.
 fn forms() -> impl Strategy<Value = String> {
     let good = prop::sample::select(vec![
         "type: string",
@@ -60,7 +60,7 @@ fn forms() -> impl Strategy<Value = String> {
         "type: object",
         "type: object, properties: {}",
     ]);
-    // In requests only.
+    // Allowed in requests only.
     let one_sided = prop::sample::select(vec![
         "type: string, enum: [plain, in-a-frame, \"3\"]",
         "type: string, x-max-bytes: 64",
@@ -119,7 +119,7 @@ fn edits(lines: usize, schemas: Vec<String>) -> impl Strategy<Value = Edit> {
 }
 
 impl Edit {
-    /// The document after the edit; `None` if there is nothing to edit. `number` tells operations apart.
+    /// Returns the document after the edit. `None` if there is nothing to edit. `number` makes operation ids unique.
     fn apply(&self, document: &str, number: usize) -> Option<String> {
         match self {
             Self::Property { schema, name, form } => {
@@ -163,7 +163,7 @@ impl Edit {
         }
     }
 
-    /// Whether it only adds, so that the code that is written by hand still compiles.
+    /// Returns whether the edit only adds something, so that hand-written code still compiles.
     fn only_adds(&self) -> bool {
         matches!(self, Self::Property { .. } | Self::Operation { .. })
     }
@@ -177,11 +177,11 @@ fn edit_line(document: &str, line: usize, f: impl Fn(&str) -> Option<String>) ->
 }
 
 fn from_environment(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text:?}")))
+    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is not a number: {text:?}")))
 }
 
 #[test]
-fn an_edit_is_refused_with_its_place_or_it_compiles() {
+fn random_edits_are_refused_with_a_place_or_compile() {
     let count = from_environment("XTASK_EDITS").map_or(EDITS, |count| usize::try_from(count).unwrap());
     let mut seed = [7; 32];
     seed[..8].copy_from_slice(&from_environment("XTASK_SEED").unwrap_or_default().to_le_bytes());
@@ -215,7 +215,7 @@ fn an_edit_is_refused_with_its_place_or_it_compiles() {
             }
         }
     }
-    // Otherwise the edits are of no use.
+    // The test is useful only if many edits are accepted and many are refused.
     assert!(accepted.len() * 6 >= changed, "{} of {changed} edits were accepted", accepted.len());
     assert!(refused * 6 >= changed, "{refused} of {changed} edits were refused");
     println!("{changed} edits, {refused} refused, {} compiled together:\n{accepted:#?}", accepted.len());

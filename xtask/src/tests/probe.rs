@@ -1,4 +1,4 @@
-//! A document with one more operation, `probe`, whose parts a test chooses.
+//! Adds an operation `probe`, whose parts a test chooses, to the document.
 
 use super::{DOCUMENT, read};
 
@@ -8,9 +8,9 @@ pub struct Probe {
     pub path: String,
     pub method: String,
     pub parameters: String,
-    /// Properties of `ProbeRequest`, and other keys of it.
+    /// The schema `ProbeRequest`.
     pub request: String,
-    /// Properties of `ProbeResponse` beside errcode and errmsg.
+    /// Properties of `ProbeResponse` in addition to errcode and errmsg.
     pub response: String,
     /// Further keys of the operation.
     pub operation: String,
@@ -35,7 +35,7 @@ impl Default for Probe {
 }
 
 impl Probe {
-    /// A probe whose request has these properties, in flow style.
+    /// Creates a probe whose request has these properties, in flow style.
     pub fn request(properties: &str) -> Self {
         Self {
             request: format!("{{ type: object, description: d, properties: {{ {properties} }} }}"),
@@ -43,7 +43,7 @@ impl Probe {
         }
     }
 
-    /// A probe whose reply has these properties.
+    /// Creates a probe whose reply has these properties.
     pub fn reply(properties: &str) -> Self {
         Self { response: properties.to_owned(), ..Self::default() }
     }
@@ -69,7 +69,7 @@ impl Probe {
         self
     }
 
-    /// Adds it to `document`.
+    /// Returns `document` with the probe.
     pub fn add_to(&self, document: &str) -> String {
         let name = crate::names::type_name(&self.id);
         let body = match self.method.as_str() {
@@ -101,7 +101,7 @@ impl Probe {
         )
     }
 
-    /// The document of the workspace with this operation.
+    /// Returns the document of the workspace with the probe.
     pub fn document(&self) -> String {
         self.add_to(&read(DOCUMENT))
     }

@@ -1,11 +1,11 @@
-//! Documents that are refused, each with the place and the remedy that the refusal must name.
+//! Documents that codegen refuses. Each row has an edit, and the place and remedy that the refusal must name.
 
 use super::probe::Probe;
 use super::{DOCUMENT, read};
 use crate::check;
 use crate::document::Document;
 
-/// The refusal of a document.
+/// Returns the text of the refusal of a document.
 fn refusal(text: &str) -> Option<String> {
     Document::read(text).and_then(|document| check::check(&document)).err().map(|error| format!("{error:#}"))
 }
@@ -17,14 +17,14 @@ fn assert_refused(text: &str, edit: &str, expected: &[&str]) {
     }
 }
 
-/// Each row: what is changed in the document, and what the refusal must say.
+/// Each row: the old text, the new text, and parts of the refusal.
 #[test]
-fn edits_of_the_document() {
+fn an_edit_is_refused_with_place_and_remedy() {
     let name = "name: { type: string, description: ";
     let cases: &[(&str, &str, &[&str])] = &[
         ("servers:\n", "servers:\n  - url: https://other.example\n", &["servers: must be one server"]),
-        ("url: https://qyapi.weixin.qq.com", "url: not a url", &["servers[0].url: is no URL that clients can call"]),
-        ("url: https://qyapi.weixin.qq.com", "url: https://u@h/?a=1", &["servers[0].url: is no URL"]),
+        ("url: https://qyapi.weixin.qq.com", "url: not a url", &["servers[0].url: is not a URL that clients can call"]),
+        ("url: https://qyapi.weixin.qq.com", "url: https://u@h/?a=1", &["servers[0].url: is not a URL"]),
         (
             "  securitySchemes:\n",
             "  securitySchemes:\n    basic: { type: http, scheme: basic }\n",
@@ -39,15 +39,15 @@ fn edits_of_the_document() {
             "        \"200\":\n          description: The reply. `errcode` 0 means success.\n",
             "        \"201\":\n          description: The reply. `errcode` 0 means success.\n",
             &[
-                "responses.201: is a reply of success that the client would not read; WeCom answers with 200 only, so write",
+                "responses.201: is a successful reply that the client would not read; WeCom answers with 200 only, so write",
             ],
         ),
         (
             "      in: query\n      name: access_token\n",
             "      in: header\n      name: access_token\n",
-            &["components.securitySchemes.access_token: is not the key access_token in the query"],
+            &["components.securitySchemes.access_token: must be an apiKey in the query named access_token"],
         ),
-        ("openapi: 3.0.3", "openapi: 3.1.0", &["openapi: is \"3.1.0\"; the generator reads 3.0.x"]),
+        ("openapi: 3.0.3", "openapi: 3.1.0", &["openapi: is \"3.1.0\", but the generator reads OpenAPI 3.0 only"]),
         ("openapi: 3.0.3", "openapi: 3.0.3\nwebhooks: {}", &["webhooks: is not a key of the document"]),
         ("openapi: 3.0.3", "openapi: 3.0.3\nsecurity: [{ access_token: [] }]", &["security: is not read at the top"]),
         (
@@ -69,20 +69,16 @@ fn edits_of_the_document() {
         ),
         ("operationId: account_add", "operationId: accountAdd", &["\"accountAdd\" is not snake_case"]),
         ("operationId: account_add", "operationId: type", &["\"type\" is a keyword of Rust"]),
-        ("operationId: account_add", "operationId: post", &["\"post\" is the name of something in the generated code"]),
-        (
-            "operationId: account_add",
-            "operationId: request",
-            &["\"request\" is the name of something in the generated code"],
-        ),
+        ("operationId: account_add", "operationId: post", &["\"post\" is already a name in the generated code"]),
+        ("operationId: account_add", "operationId: request", &["\"request\" is already a name in the generated code"]),
         ("      operationId: account_add\n", "", &["paths./cgi-bin/kf/account/add.post: has no operationId"]),
         ("      summary: Add a customer service account.\n", "", &["account/add.post: has no summary"]),
         ("tags: [token]", "tags: [token, account]", &["gettoken.get: has 2 tags"]),
         ("tags: [token]", "tags: [tokens]", &["tag \"tokens\" is not declared"]),
         ("x-repeat: never", "x-repeat: sometimes", &["x-repeat is \"sometimes\"; say safe, keyed or never"]),
         ("      x-repeat-answered-with: 95033\n", "", &["has no x-repeat-answered-with"]),
-        ("x-repeat-key: msgid", "x-repeat-key: id", &["x-repeat-key \"id\" is no property of SendRequest"]),
-        ("x-repeat-key: msgid", "x-repeat-key: text", &["x-repeat-key \"text\" is no plain string in SendRequest"]),
+        ("x-repeat-key: msgid", "x-repeat-key: id", &["x-repeat-key \"id\" is not a property of SendRequest"]),
+        ("x-repeat-key: msgid", "x-repeat-key: text", &["x-repeat-key \"text\" is not a plain string in SendRequest"]),
         ("x-repeat: keyed", "x-repeat: safe", &["go with `x-repeat: keyed` only"]),
         ("      x-official-page: 94662\n", "", &["account/add.post: has no x-official-page"]),
         ("      x-unconfirmed: ", "      x-unconfirmed: ''\n      # ", &["recall_msg.post: has no x-official-page"]),
@@ -107,17 +103,17 @@ fn edits_of_the_document() {
         (
             "        default:\n",
             "        \"202\": { description: x }\n        default:\n",
-            &["responses.202: is a reply of success that the client would not read"],
+            &["responses.202: is a successful reply that the client would not read"],
         ),
         (
             "        default:\n",
             "        defualt: { description: x }\n        default:\n",
-            &["responses.defualt: ", "is no status"],
+            &["responses.defualt: ", "is neither a status"],
         ),
         ("#/components/schemas/SendResponse", "#/components/schemas/Sent", &["points at nothing"]),
         ("x-max-bytes: 2048", "x-max-bytes: none", &["write a positive whole number"]),
         ("x-max-items: 10", "x-max-chars: 10", &["x-max-chars belongs to a schema of type string"]),
-        ("x-max-chars: 16", "maxLength: 16", &["say x-max-bytes, x-max-chars or x-max-items"]),
+        ("x-max-chars: 16", "maxLength: 16", &["use x-max-bytes, x-max-chars or x-max-items"]),
         (
             "minimum: 1\n          maximum: 1000",
             "minimun: 1\n          maximum: 1000",
@@ -136,7 +132,7 @@ fn edits_of_the_document() {
         (
             "      required: [open_kfid]\n",
             "      required: [open_kfif]\n",
-            &[".required: names \"open_kfif\", which is no property"],
+            &[".required: names \"open_kfif\", which is not a property"],
         ),
         (
             "      required: [open_kfid]\n",
@@ -176,7 +172,7 @@ fn schemas_of_requests() {
             "a: { type: string, description: d, minimum: 1 }",
             &["ProbeRequest.properties.a: has minimum, which a schema of type string"],
         ),
-        ("a: { type: array, description: d }", &["ProbeRequest.properties.a: is a list that does not say of what"]),
+        ("a: { type: array, description: d }", &["ProbeRequest.properties.a: is a list without `items`"]),
         (
             "a: { description: d, oneOf: [{ type: string }, { type: integer }] }",
             &["ProbeRequest.properties.a: is a oneOf"],
@@ -187,22 +183,25 @@ fn schemas_of_requests() {
         ),
         (
             "a: { type: integer, format: int128, description: d }",
-            &["ProbeRequest.properties.a: has a format that no number"],
+            &["ProbeRequest.properties.a: has a format that no number type"],
         ),
         (
             "a: { type: number, format: int32, description: d }",
-            &["ProbeRequest.properties.a: has a format that no number"],
+            &["ProbeRequest.properties.a: has a format that no number type"],
         ),
         (
             "a: { type: string, description: d, enum: [x, X] }",
-            &["ProbeRequest.properties.a: has two values that are one name"],
+            &["ProbeRequest.properties.a: has two values that become the same name"],
         ),
         ("a: { type: string, description: d, enum: [x, \"\"] }", &["ProbeRequest.properties.a: has an empty value"]),
         ("a: { type: boolean, description: d, enum: [true] }", &["ProbeRequest.properties.a: is an enum of booleans"]),
         ("a: { type: number, description: d, enum: [0.5] }", &["ProbeRequest.properties.a: is an enum of fractions"]),
         ("a: { type: string, format: password, description: d }", &["add it to SECRETS in xtask/src/lower.rs"]),
-        ("a: { type: string, description: d, x-private: yes-please }", &["x-private says `true`"]),
-        ("a: { type: integer, description: d, x-private: true }", &["x-private says `true` and belongs to a string"]),
+        ("a: { type: string, description: d, x-private: yes-please }", &["x-private must be `true`"]),
+        (
+            "a: { type: integer, description: d, x-private: true }",
+            &["x-private must be `true` and belongs to a string"],
+        ),
         ("a: { type: string, description: d, x-privat: true }", &["ProbeRequest.properties.a.x-privat: is unknown"]),
         (
             "a: { type: string, description: d, x-repeat: safe }",
@@ -234,16 +233,19 @@ fn schemas_of_requests() {
         ),
         (
             "open-kfid: { type: string, description: d }, open_kfid: { type: string, description: d }",
-            &["are one field in Rust, open_kfid"],
+            &["become the same field in Rust, open_kfid"],
         ),
         (
             "openKfid: { type: string, description: d }, open_kfid: { type: string, description: d }",
-            &["are one field in Rust, open_kfid"],
+            &["become the same field in Rust, open_kfid"],
         ),
         ("\"a.b\": { type: string, description: d }", &["\"a.b\" cannot become a name in Rust"]),
         ("\"客服\": { type: string, description: d }", &["\"客服\" cannot become a name in Rust"]),
         ("\"\": { type: string, description: d }", &["\"\" cannot become a name in Rust"]),
-        ("a: { type: string, description: d, pattern: \"(\" }", &["properties.a.pattern: is no regular expression"]),
+        (
+            "a: { type: string, description: d, pattern: \"(\" }",
+            &["properties.a.pattern: is not a valid regular expression"],
+        ),
         ("a: { type: string, description: d, enum: [b, null] }", &["properties.a: has null among its values"]),
         (
             "a: { type: integer, format: int32, description: d, maximum: 5000000000 }",
@@ -255,7 +257,7 @@ fn schemas_of_requests() {
         ),
         (
             "a: { type: integer, format: uint64, description: d, maximum: 18446744073709551615 }",
-            &["properties.a: has a minimum, maximum or multipleOf that is no whole number of 64 bits"],
+            &["properties.a: has a minimum, maximum or multipleOf that is not a signed 64-bit integer"],
         ),
         (
             "a: { type: string, description: d, minimum: 3 }",
@@ -268,11 +270,11 @@ fn schemas_of_requests() {
         ("a: { $ref: \"#/components/responses/X\" }", &["ProbeRequest.properties.a: points at nothing"]),
         (
             "a: { description: d, allOf: [{ $ref: \"#/components/schemas/SendMenuItem\" }, { type: string }] }",
-            &["ProbeRequest.properties.a: merges what are not all objects"],
+            &["ProbeRequest.properties.a: merges schemas that are not all objects"],
         ),
         (
             "a: { description: d, allOf: [{ properties: { b: { type: string, description: d } } }, { properties: { b: { type: integer, description: d } } }] }",
-            &["ProbeRequest.properties.a: merges objects that differ in b"],
+            &["ProbeRequest.properties.a: merges objects that declare b differently"],
         ),
         ("a: { type: string, description: d, writeOnly: true }", &["ProbeRequest.properties.a.writeOnly: is not read"]),
         ("a: { type: string, description: d, x-max-bytes: 9223372036854775808 }", &["write a positive whole number"]),
@@ -326,7 +328,7 @@ fn schemas_of_replies() {
         ("", "is the reply of probe and has no errcode (an integer) and errmsg (a string)"),
         (
             "errcode: { type: string, description: d }, errmsg: { type: string, description: d }",
-            "has an errcode that is no integer",
+            "has an errcode that is not an integer",
         ),
     ] {
         assert_refused(&good.replacen(errcode, to, 1), to, &["components.schemas.ProbeResponse", expected]);
@@ -372,7 +374,7 @@ fn parameters_and_paths() {
         ),
         (
             "name: a, in: query, description: d, schema: { type: integer, format: int8 }",
-            &["has a format that no number of Rust has"],
+            &["has a format that no number type of Rust has"],
         ),
         (
             "name: access_token, in: query, description: d, schema: { type: string }",
@@ -381,7 +383,7 @@ fn parameters_and_paths() {
         ("name: body, in: query, description: d, schema: { type: string }", &["is named \"body\""]),
         (
             "name: a, in: query, description: d, content: { application/json: { schema: { type: string } } }",
-            &["has `content`; say `schema`"],
+            &["has `content`, which is not supported; use `schema`"],
         ),
         (
             "name: a, in: query, description: d, schema: { type: integer }, example: x",
@@ -395,16 +397,16 @@ fn parameters_and_paths() {
         assert_refused(&Probe::parameters(&parameter(text)).document(), text, expected);
     }
     let two = "[{ name: a, in: query, description: d, schema: { type: string } }, { name: a, in: query, description: d, schema: { type: string } }]";
-    assert_refused(&Probe::parameters(two).document(), two, &["parameters[1]: is a second parameter a"]);
+    assert_refused(&Probe::parameters(two).document(), two, &["parameters[1]: is the second parameter named a"]);
     let same = two.replacen("name: a", "name: pageSize", 1).replacen("name: a", "name: page_size", 1);
-    assert_refused(&Probe::parameters(&same).document(), &same, &["are one name in Rust"]);
+    assert_refused(&Probe::parameters(&same).document(), &same, &["become the same name in Rust"]);
     for (path, expected) in [
         ("/cgi-bin/kf/probe/{id}", "does not declare {id} of its path"),
         ("/cgi-bin/kf/probe/{id", "has a brace in its path that belongs to no {parameter}"),
         ("cgi-bin/kf/probe", "begins with a slash"),
-        ("/cgi-bin/kf/probe?a=b", "has something in its path that a path of a URL does not have"),
-        ("/cgi-bin//probe", "has something in its path that a path of a URL does not have"),
-        ("/cgi-bin/客服", "has something in its path that a path of a URL does not have"),
+        ("/cgi-bin/kf/probe?a=b", "has a character in its path that is not allowed in a URL"),
+        ("/cgi-bin//probe", "has a character in its path that is not allowed in a URL"),
+        ("/cgi-bin/客服", "has a character in its path that is not allowed in a URL"),
         ("/cgi-bin/{a}/{a}", "has {a} twice in its path"),
     ] {
         assert_refused(&Probe::default().with_path(path).document(), path, &[expected]);
@@ -430,11 +432,11 @@ fn names_that_clash() {
     let cases = [
         ("ProbeRequestInner", "becomes the type ProbeRequestInner, as "),
         ("AccessToken", "becomes the type AccessToken"),
-        ("probe_thing", "is not a name of a type in Rust; write it ProbeThing"),
-        ("Probe-Thing", "is not a name of a type in Rust; write it ProbeThing"),
-        ("Self", "is not a name of a type in Rust; it is a keyword, so choose another"),
-        ("Default", "Default: is the name of something in Rust that generated code uses"),
-        ("Result", "Result: is the name of something in Rust that generated code uses"),
+        ("probe_thing", "is not a valid type name in Rust; write it ProbeThing"),
+        ("Probe-Thing", "is not a valid type name in Rust; write it ProbeThing"),
+        ("Self", "is not a valid type name in Rust; it is a keyword, so choose another"),
+        ("Default", "Default: is a name of Rust's prelude, which generated code uses"),
+        ("Result", "Result: is a name of Rust's prelude, which generated code uses"),
     ];
     for (name, expected) in cases {
         let properties = format!(
@@ -446,11 +448,11 @@ fn names_that_clash() {
     let circle = Probe::request("a: { $ref: \"#/components/schemas/RoundA\" }").with_schemas(
         "    RoundA: { $ref: \"#/components/schemas/RoundB\" }\n    RoundB: { $ref: \"#/components/schemas/RoundA\" }\n",
     );
-    assert_refused(&circle.document(), "a circle of names", &["leads in a circle of `$ref`s by RoundA"]);
+    assert_refused(&circle.document(), "a circle of names", &["is in a circle of `$ref`s through RoundA"]);
     let inside = Probe::request("a: { $ref: \"#/components/schemas/RoundA\" }").with_schemas(
         "    RoundA: { description: d, allOf: [{ $ref: \"#/components/schemas/RoundA\" }, { properties: {} }] }\n",
     );
-    assert_refused(&inside.document(), "allOf of itself", &["leads in a circle"]);
+    assert_refused(&inside.document(), "allOf of itself", &["refers to itself in a circle"]);
     let list = Probe::request("a: { $ref: \"#/components/schemas/RoundA\" }").with_schemas(
         "    RoundA: { type: array, description: d, items: { $ref: \"#/components/schemas/RoundA\" } }\n",
     );
@@ -461,12 +463,12 @@ fn names_that_clash() {
     assert_refused(
         &endless.document(),
         "an allOf that nests itself",
-        &["has no end, because an allOf on the way contains itself"],
+        &["never ends, because an allOf on the way contains itself"],
     );
     let first = Probe::default().named("probe_1a").document();
     let second =
         Probe::default().named("other").add_to(&first).replacen("operationId: other", "operationId: probe1a", 1);
-    assert_refused(&second, "ids of one name", &["are one name in Rust"]);
+    assert_refused(&second, "ids of one name", &["become the same name in Rust"]);
 }
 
 #[test]
@@ -487,13 +489,13 @@ fn operations_that_move_files() {
     let renamed = read(DOCUMENT).replace("MediaUploadResponse", "MediaUploaded");
     assert_refused(
         &renamed,
-        "a renamed reply of a by-hand operation",
+        "a renamed reply of a hand-written operation",
         &["is written by hand for replies of the schema MediaUploadResponse"],
     );
     let gone = read(DOCUMENT).replacen("operationId: media_upload\n", "operationId: media_send\n", 1);
     assert_refused(
         &gone,
-        "a by-hand operation that is gone",
+        "a hand-written operation that is missing",
         &["has no operation \"media_upload\", which is written by hand"],
     );
 }
@@ -515,7 +517,7 @@ fn examples_that_contradict_their_schema() {
 }
 
 #[test]
-fn names_in_use_are_those_that_are_reserved() {
+fn every_function_of_the_client_is_a_reserved_name() {
     let raw = crate::codegen::workspace_root().join("crates/wecom-kf-raw/src");
     let mut functions = Vec::new();
     for file in ["client.rs", "exchange.rs"] {

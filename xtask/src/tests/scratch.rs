@@ -1,4 +1,4 @@
-//! A copy of `wecom-kf-raw` in a workspace of its own, generated from another document and compiled for real.
+//! A copy of `wecom-kf-raw` in a workspace of its own, generated from another document and compiled with cargo.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use super::{CALLBACK, CHINESE, DOCUMENT, ERRCODES, read};
 use crate::codegen::{self, workspace_root};
 
-/// What the tests in the copy need beside the dependencies of the crate.
+/// Dependencies of the tests in the copy that the crate itself does not have.
 const FOR_TESTS: &str = "tokio = { workspace = true, features = [\"macros\", \"net\", \"rt\", \"time\"] }\n";
 
 pub struct Scratch(TempDir);
@@ -56,13 +56,13 @@ impl Scratch {
         fs::write(target, text).unwrap();
     }
 
-    /// Runs cargo in the copy, with warnings as errors, and fails with what it printed.
+    /// Runs cargo in the copy with warnings as errors. Panics with the output if cargo fails.
     pub fn cargo(&self, arguments: &[&str]) {
         let output = Command::new(env!("CARGO"))
             .args(arguments)
             .args(["--offline", "--no-default-features", "--features", "schemars"])
             .current_dir(self.path())
-            // A folder that stays, so that the dependencies are compiled once.
+            // This folder is kept, so that the dependencies are compiled only once.
             .env("CARGO_TARGET_DIR", workspace_root().join("target/generated"))
             .env("RUSTFLAGS", "-D warnings")
             .output()

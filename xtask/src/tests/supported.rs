@@ -1,4 +1,4 @@
-//! What the source document may contain beyond what it contains today: every form is generated, compiled and called.
+//! Forms that the source document may use but does not use today: each is generated, compiled and called.
 
 use super::probe::Probe;
 use super::scratch::Scratch;
@@ -39,7 +39,7 @@ fn probes() -> Vec<Probe> {
         .named("probe_names"),
         Probe {
             request: "{ description: d, allOf: [{ $ref: \"#/components/schemas/ProbeBase\" }, { type: object, required: [base_text], properties: { own: { type: string, description: d, x-private: true, x-max-chars: 7 }, \
-                 item: { description: Described anew., allOf: [{ $ref: \"#/components/schemas/ProbeItem\" }] } } }] }"
+                 item: { description: Another description., allOf: [{ $ref: \"#/components/schemas/ProbeItem\" }] } } }] }"
                 .to_owned(),
             ..Probe::default()
         }
@@ -90,7 +90,7 @@ fn document() -> String {
     for probe in probes() {
         document = probe.add_to(&document);
     }
-    // A reply without errcode, and two examples whose inner objects have one title.
+    // A reply without errcode, and two examples whose inner objects have the same title.
     let silent = Probe::reply("name: { type: string, description: d }").named("probe_silent").add_to(&document);
     let silent = silent.replacen(
         "ProbeSilentResponse: { type: object, description: d, properties: { errcode: { type: integer, format: int32, description: d }, errmsg: { type: string, description: d }, ",
@@ -123,11 +123,11 @@ fn document() -> String {
 }
 
 #[test]
-fn every_supported_form_compiles_and_works() {
+fn every_supported_form_compiles_and_can_be_called() {
     let scratch = Scratch::generate(&document());
     scratch.write("crates/wecom-kf-raw/tests/supported.rs", include_str!("supported_calls.rs.in"));
     scratch.cargo(&["test", "--test", "supported"]);
-    // Words of the document are no code.
+    // No text of the document may be compiled as a doc test.
     scratch.cargo(&["test", "--doc"]);
     let client = std::fs::read_to_string(scratch.path().join("crates/wecom-kf-raw/src/generated/client.rs")).unwrap();
     assert!(client.contains("/// **Deprecated.** A <tag>, a [bracket] and a block:"));

@@ -1,4 +1,4 @@
-//! What holds for the whole repository: who may depend on whom, and that each file says what it is about.
+//! Rules for the whole repository: which crate may depend on which, and the first line of each file.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -8,14 +8,14 @@ use serde_json::Value;
 
 use super::workspace_root;
 
-/// Which crates of ours each crate may use, from ARCHITECTURE.md. Tests and examples may use the second list, too.
+/// The crates of this workspace that each crate may use, as in ARCHITECTURE.md. Its tests and examples may also use the second list.
 const ARROWS: [(&str, &[&str], &[&str]); 6] = [
     ("wecom-kf-text", &[], &[]),
     ("wecom-kf-raw", &["wecom-kf-text"], &[]),
     ("wecom-kf-callback", &["wecom-kf-text"], &[]),
     ("wecom-kf", &["wecom-kf-callback", "wecom-kf-raw", "wecom-kf-text"], &["wecom-kf-sim"]),
     ("wecom-kf-inbox", &["wecom-kf", "wecom-kf-callback"], &["wecom-kf-sim"]),
-    // Never wecom-kf, for tests either: the simulator would share its mistakes.
+    // Never wecom-kf, not even for tests: the simulator would share its mistakes.
     ("wecom-kf-sim", &["wecom-kf-callback", "wecom-kf-raw", "wecom-kf-text"], &[]),
 ];
 
@@ -27,7 +27,7 @@ fn packages() -> Vec<Value> {
     metadata["packages"].as_array().unwrap().clone()
 }
 
-/// The crates of ours that a package depends on, of kind `dev` or of another.
+/// Returns the crates of this workspace that a package depends on: its dev-dependencies, or all others.
 fn uses(package: &Value, dev: bool) -> BTreeSet<&str> {
     let dependencies = package["dependencies"].as_array().unwrap().iter();
     let of_kind = dependencies.filter(|dependency| (dependency["kind"] == "dev") == dev);
@@ -50,7 +50,7 @@ fn crates_depend_on_each_other_as_the_map_says() {
     }
 }
 
-/// The Rust files of the workspace, relative to its root.
+/// Returns the Rust files of the workspace, relative to its root.
 fn rust_files() -> Vec<PathBuf> {
     fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
         for entry in std::fs::read_dir(folder).unwrap() {
@@ -84,7 +84,7 @@ fn every_rust_file_begins_with_what_it_is_about() {
     assert!(without.is_empty(), "these files need a first line `//! …` that says which rules live there: {without:#?}");
 }
 
-/// A crate is packaged by itself, so what it includes must be in its own folder.
+/// A crate is packaged alone, so the files that it includes must be in its own folder.
 #[test]
 fn no_crate_includes_a_file_of_another_folder() {
     for path in rust_files().into_iter().filter(|path| path.starts_with("crates")) {
@@ -101,7 +101,7 @@ fn no_crate_includes_a_file_of_another_folder() {
     }
 }
 
-/// Paths and links lead to files that exist.
+/// Paths and links in these pages must lead to files that exist.
 #[test]
 fn pages_at_the_root_name_no_file_that_is_gone() {
     for page in ["ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "README.md", "README.zh-CN.md"] {

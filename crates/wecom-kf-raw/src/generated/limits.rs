@@ -272,21 +272,21 @@ pub mod sync_msg {
 }
 /// Limits of `media_upload`.
 pub mod media_upload {
-    /// Longest `media`: 20971520 bytes for type file.
+    /// Largest `media`: 20971520 bytes for type file.
     pub const MEDIA_FILE_MAX_BYTES: usize = 20971520;
-    /// Longest `media`: 10485760 bytes for type image.
+    /// Largest `media`: 10485760 bytes for type image.
     pub const MEDIA_IMAGE_MAX_BYTES: usize = 10485760;
-    /// Shortest `media`: 6 bytes.
+    /// Smallest `media`: 6 bytes.
     pub const MEDIA_MIN_BYTES: usize = 6;
-    /// Longest `media`: 10485760 bytes for type video.
+    /// Largest `media`: 10485760 bytes for type video.
     pub const MEDIA_VIDEO_MAX_BYTES: usize = 10485760;
-    /// Longest `media`: 2097152 bytes for type voice.
+    /// Largest `media`: 2097152 bytes for type voice.
     pub const MEDIA_VOICE_MAX_BYTES: usize = 2097152;
 }
 /// Limits of `media_uploadimg`.
 pub mod media_uploadimg {
-    /// Longest `media`: 2097152 bytes.
+    /// Largest `media`: 2097152 bytes.
     pub const MEDIA_MAX_BYTES: usize = 2097152;
-    /// Shortest `media`: 5 bytes.
+    /// Smallest `media`: 5 bytes.
     pub const MEDIA_MIN_BYTES: usize = 5;
 }

@@ -41,7 +41,7 @@ pub const ALL: [Operation; 33usize] = [
     MEDIA_UPLOAD,
     MEDIA_UPLOADIMG,
 ];
-/// The JSON Schema of what a call of the operation takes.
+/// Returns the JSON Schema of the arguments of the operation.
 #[cfg(feature = "schemars")]
 pub(crate) fn request_schema(
     id: &str,
