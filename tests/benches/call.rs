@@ -177,7 +177,7 @@ async fn typed(client: &Client, call: Call, kf: &OpenKfid, customer: &ExternalUs
             let msgid = client.message().send(kf, customer, Text::new(WORDS).unwrap()).await.unwrap();
             assert_eq!(msgid.as_str(), "m");
         }
-        Call::ListAccounts => assert_eq!(client.account().list().await.unwrap().len(), 1),
+        Call::ListAccounts => assert_eq!(client.accounts().list().await.unwrap().len(), 1),
         Call::GetState => assert_eq!(client.service_state().get(kf, customer).await.unwrap().state.0, 1),
     }
 }

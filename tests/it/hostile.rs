@@ -27,17 +27,17 @@ fn endless(head: &str) -> Fault {
 #[tokio::test]
 async fn an_endless_reply_is_given_up_at_the_limit_and_not_asked_for_again() {
     let server = BrokenServer::always(endless("")).await;
-    let error = server.client().account().list().await.unwrap_err();
+    let error = server.client().accounts().list().await.unwrap_err();
     assert_eq!(limit_in(&error), Some(32 * MIB as u64), "{error}");
     assert!(error.to_string().contains("longer than the limit of 33554432 bytes"), "{error}");
     assert_eq!(server.requests("/cgi-bin/kf/account/list"), 1);
 
     // gettoken has the same limit, and so has whatever announces its length.
     let gettoken = BrokenServer::start(|path, _| (path == "/cgi-bin/gettoken").then(|| endless(""))).await;
-    let error = gettoken.client().account().list().await.unwrap_err();
+    let error = gettoken.client().accounts().list().await.unwrap_err();
     assert!(matches!(&error, Error::NoToken { source, .. } if limit_in(source) == Some(32 * MIB as u64)), "{error}");
     let announced = BrokenServer::always(endless("content-length: 9223372036854775807\r\n")).await;
-    assert!(limit_in(&announced.client().account().list().await.unwrap_err()).is_some());
+    assert!(limit_in(&announced.client().accounts().list().await.unwrap_err()).is_some());
 }
 
 #[tokio::test]
@@ -69,7 +69,7 @@ async fn an_endless_download_is_given_up_at_its_limit() {
 async fn a_long_errmsg_is_cut_at_two_kib_and_hides_a_secret_that_is_cut_there() {
     let long = "错".repeat(MIB);
     let server = BrokenServer::always(json(&format!(r#"{{"errcode":40001000,"errmsg":"{long}"}}"#))).await;
-    let error = server.client().account().list().await.unwrap_err();
+    let error = server.client().accounts().list().await.unwrap_err();
     let errmsg = &error.refusal().unwrap().errmsg;
     assert_eq!((errmsg.len(), errmsg.chars().all(|char| char == '错')), (2046, true));
     assert!(error.to_string().len() < 4096);
@@ -77,12 +77,12 @@ async fn a_long_errmsg_is_cut_at_two_kib_and_hides_a_secret_that_is_cut_there() 
     for secret in [TOKEN, SECRET] {
         let errmsg = format!("{}{secret}", "x".repeat(2048 - 9));
         let server = BrokenServer::always(json(&format!(r#"{{"errcode":40001000,"errmsg":"{errmsg}"}}"#))).await;
-        let error = server.client().account().list().await.unwrap_err();
+        let error = server.client().accounts().list().await.unwrap_err();
         assert!(error.refusal().unwrap().errmsg.ends_with("x***"), "{error}");
     }
     // A reply that was cut short: its errmsg breaks off within the token.
     let cut = json(&format!(r#"{{"errcode":40001000,"errmsg":"invalid {}"}}"#, &TOKEN[..10]));
-    let error = BrokenServer::always(cut).await.client().account().list().await.unwrap_err();
+    let error = BrokenServer::always(cut).await.client().accounts().list().await.unwrap_err();
     assert_eq!(error.refusal().unwrap().errmsg, "invalid ***");
 }
 
@@ -97,7 +97,7 @@ async fn endless_informational_responses_end_at_the_time_out() {
     let builder = builder.token_source(crate::fake::FakeSource::numbered()).attempt_timeout(Duration::from_secs(1));
     let client = builder.retry(wecom_kf::RetryPolicy::default().max_attempts(1)).build().unwrap();
     let started = tokio::time::Instant::now();
-    let error = client.account().list().await.unwrap_err();
+    let error = client.accounts().list().await.unwrap_err();
     assert!(matches!(error, Error::TimedOut { .. }), "{error}");
     assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
 }

@@ -14,7 +14,7 @@ use wecom_kf::knowledge::{Answer, Intent, Link};
 use wecom_kf::media::{MediaType, Upload};
 use wecom_kf::message::{Msgmenu, Outgoing, SyncRequest, Text, outgoing};
 use wecom_kf::raw::{Operation, op, types};
-use wecom_kf::upgrade_service::Upgrade;
+use wecom_kf::upgrades::Upgrade;
 use wecom_kf::{AccessToken, AccountUpdate, Client, Credentials, Error, IssuedToken, Report, Trans};
 use wecom_kf_sim::{Fault as SimFault, FaultAt, Simulator};
 
@@ -108,14 +108,14 @@ async fn every_call(client: &Client) -> Vec<Error> {
     let (kf, customer, too_long) = ("wk".into(), "wm".into(), WORDS.repeat(3));
     let raw = op::Gettoken { corpid: "ww".into(), corpsecret: SECRET.into() };
     let (list, send, sync, token, raw, add, update, delete, get, trans) = tokio::join!(
-        client.account().list(),
+        client.accounts().list(),
         client.message().send(&kf, &customer, Text::new(WORDS).unwrap()),
         client.message().sync(SyncRequest::new(&kf).token(CALLBACK)),
         client.token().get(),
         client.call(&raw),
-        client.account().add(&too_long, "m"),
-        client.account().update(&kf, AccountUpdate::new().name("x")),
-        client.account().delete(&kf),
+        client.accounts().add(&too_long, "m"),
+        client.accounts().update(&kf, AccountUpdate::new().name("x")),
+        client.accounts().delete(&kf),
         client.service_state().get(&kf, &customer),
         client.service_state().trans(&kf, &customer, Trans::to_queue()),
     );
@@ -127,7 +127,7 @@ async fn every_call(client: &Client) -> Vec<Error> {
 /// People, knowledge, files: with words where people write some.
 async fn every_other_call(client: &Client) -> Vec<Error> {
     let (kf, customer) = ("wk".into(), "wm".into());
-    let day = wecom_kf::statistic::Date::constant(2024, 6, 10);
+    let day = wecom_kf::statistics::Date::constant(2024, 6, 10);
     let intent = Intent::new(WORDS, Answer::new(WORDS).unwrap().link(Link::new(WORDS, WORDS).desc(WORDS)).unwrap());
     let file = || Upload::from_bytes(format!("{WORDS}.txt"), WORDS);
     let picture = || Upload::from_bytes(format!("{WORDS}.jpg"), [b"\xff\xd8\xff", WORDS.as_bytes()].concat());
@@ -137,16 +137,16 @@ async fn every_other_call(client: &Client) -> Vec<Error> {
     };
     let (folder, msgid) = (tempfile::TempDir::new().unwrap(), wecom_kf::MsgId::new("m"));
     let (offer, intent, upload, uploadimg, bytes, saved, recall, servicers, figures, batch) = tokio::join!(
-        client.upgrade_service().upgrade(&kf, &customer, Upgrade::to_member("zhangsan").wording(WORDS)),
+        client.upgrades().upgrade(&kf, &customer, Upgrade::to_member("zhangsan").wording(WORDS)),
         client.knowledge().add_intent("kg", intent.unwrap()),
         client.media().upload(MediaType::File, file()),
         client.media().uploadimg(picture()),
         download,
         client.media().download_into("m", folder.path()),
         client.message().recall(&kf, &msgid),
-        client.servicer().list(&kf),
-        client.statistic().account(&kf, day..=day),
-        client.customer().batchget(std::slice::from_ref(&customer)),
+        client.servicers().list(&kf),
+        client.statistics().account(&kf, day..=day),
+        client.customers().batchget(std::slice::from_ref(&customer)),
     );
     assert_silent("an upload", &format!("{:?} {:?}", file(), op::MediaGet::default()));
     let errors = [offer.err(), intent.err(), upload.err(), uploadimg.err(), bytes.err(), saved.err(), recall.err()];
@@ -233,7 +233,7 @@ async fn token_of(client: &Client, sim: &Simulator) -> AccessToken {
 async fn what_wecom_says_is_kept_but_for_token_and_secret() {
     let (_, fault) = echoes().swap_remove(0);
     let server = BrokenServer::always(fault).await;
-    let error = server.client().account().list().await.unwrap_err();
+    let error = server.client().accounts().list().await.unwrap_err();
     assert_eq!(error.refusal().unwrap().errmsg, "bad *** and ***, from ip: 203.0.113.7");
 }
 
@@ -259,12 +259,12 @@ async fn what_a_call_sent_is_cut_out_of_what_wecom_says() {
     assert_silent("sync_msg", &printed(sync.clone()));
     assert_eq!(says(sync), "no: ***");
     // A text of a word or two is not cut out: nothing would be left of the message.
-    let delete = client.account().delete(&"o".into()).await.unwrap_err();
+    let delete = client.accounts().delete(&"o".into()).await.unwrap_err();
     assert_eq!(says(delete), "no: ok");
 
     let source = crate::fake::FakeSource::new(|_| async { Ok(IssuedToken::new("T+1/= abc", Some(7200))) });
     let builder = Client::builder(Credentials::new("", "")).base_url(server.url()).token_source(source);
-    assert_eq!(says(builder.build().unwrap().account().list().await.unwrap_err()), "no: access_token=***, ***");
+    assert_eq!(says(builder.build().unwrap().accounts().list().await.unwrap_err()), "no: access_token=***, ***");
 
     // Of every kind, what people wrote; and as it stood in the body.
     let menu = Msgmenu::new("h").click("id", "客户秘密甲");
@@ -402,7 +402,7 @@ async fn a_redirect_leads_nowhere() {
         let follows =
             |http: reqwest::ClientBuilder| http.redirect(reqwest::redirect::Policy::limited(10)).referer(true);
         let builder = Client::builder(Credentials::new("ww", SECRET)).base_url(server.url()).http(follows);
-        let error = builder.build().unwrap().account().list().await.unwrap_err();
+        let error = builder.build().unwrap().accounts().list().await.unwrap_err();
         assert_silent("the redirect", &printed(error));
         let raw = wecom_kf::raw::Client::new(server.url(), follows(reqwest::ClientBuilder::new())).unwrap();
         assert!(raw.account_list(&TOKEN.into(), &Default::default()).await.is_err());

@@ -97,7 +97,7 @@ async fn what_was_copied_around_the_credentials_is_not_sent() {
 async fn endless_time_outs_are_taken_for_long_ones() {
     let builder = Client::builder(Credentials::new("ww", "s")).base_url("http://127.0.0.1:1");
     let client = builder.call_timeout(Duration::MAX).attempt_timeout(Duration::MAX).build().unwrap();
-    assert!(client.account().list().await.is_err());
+    assert!(client.accounts().list().await.is_err());
 }
 
 /// The environment is that of the whole process, so each case is a process of its own: this one, again.
@@ -357,11 +357,11 @@ fn every_call_can_be_spawned() {
     let client = build("http://127.0.0.1:1").unwrap();
     shared(&client);
     let (kf, customer) = ("wk".into(), "wm".into());
-    spawnable(client.account().add("n", "m"));
-    spawnable(client.account().list());
-    spawnable(client.account().stream());
-    spawnable(client.account().update(&kf, Default::default()));
-    spawnable(client.account().delete(&kf));
+    spawnable(client.accounts().add("n", "m"));
+    spawnable(client.accounts().list());
+    spawnable(client.accounts().stream());
+    spawnable(client.accounts().update(&kf, Default::default()));
+    spawnable(client.accounts().delete(&kf));
     let text = wecom_kf::message::Text::new("x").unwrap();
     spawnable(client.message().send(&kf, &customer, text.clone()));
     spawnable(client.message().send_as(&wecom_kf::MsgId::new("m"), &kf, &customer, text));
@@ -371,22 +371,22 @@ fn every_call_can_be_spawned() {
     spawnable(client.message().on_event("c", wecom_kf::message::Text::new("x").unwrap()));
     spawnable(client.message().checking_session().send(&kf, &customer, wecom_kf::message::Text::new("x").unwrap()));
     spawnable(client.message().recall(&kf, &wecom_kf::MsgId::new("m")));
-    spawnable(client.account().add_contact_way(&kf));
-    spawnable(client.account().add_contact_way_with_scene(&kf, "s"));
-    spawnable(client.servicer().add(&kf, ["a".into()]));
-    spawnable(client.servicer().delete(&kf, ["a".into()]));
-    spawnable(client.servicer().list(&kf));
-    spawnable(client.customer().batchget(&[]));
-    spawnable(client.customer().batchget_with_context(&[]));
-    spawnable(client.upgrade_service().config());
-    spawnable(client.upgrade_service().upgrade(&kf, &customer, wecom_kf::upgrade_service::Upgrade::to_member("a")));
-    spawnable(client.upgrade_service().cancel(&kf, &customer));
+    spawnable(client.accounts().add_contact_way(&kf));
+    spawnable(client.accounts().add_contact_way_with_scene(&kf, "s"));
+    spawnable(client.servicers().add(&kf, ["a".into()]));
+    spawnable(client.servicers().delete(&kf, ["a".into()]));
+    spawnable(client.servicers().list(&kf));
+    spawnable(client.customers().batchget(&[]));
+    spawnable(client.customers().batchget_with_context(&[]));
+    spawnable(client.upgrades().config());
+    spawnable(client.upgrades().upgrade(&kf, &customer, wecom_kf::upgrades::Upgrade::to_member("a")));
+    spawnable(client.upgrades().cancel(&kf, &customer));
     spawnable(client.corp().qualification());
-    let day = wecom_kf::statistic::Date::MIN;
-    spawnable(client.statistic().account(&kf, day..=day));
-    spawnable(client.statistic().corp(day..=day));
-    spawnable(client.statistic().servicers(&kf, day..=day));
-    spawnable(client.statistic().servicer(&kf, "a", day..=day));
+    let day = wecom_kf::statistics::Date::MIN;
+    spawnable(client.statistics().account(&kf, day..=day));
+    spawnable(client.statistics().corp(day..=day));
+    spawnable(client.statistics().servicers(&kf, day..=day));
+    spawnable(client.statistics().servicer(&kf, "a", day..=day));
     let knowledge = client.knowledge();
     let answer = || wecom_kf::knowledge::Answer::new("a").unwrap();
     spawnable(knowledge.add_group("n"));
@@ -407,7 +407,7 @@ fn every_call_can_be_spawned() {
     spawnable(client.token().get());
     spawnable(client.call(&wecom_kf::raw::op::AccountList::default()));
     // Spawned in earnest: nothing borrowed but the client itself.
-    spawnable(async move { client.account().list().await });
+    spawnable(async move { client.accounts().list().await });
 }
 
 #[tokio::test]

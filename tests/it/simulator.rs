@@ -83,7 +83,7 @@ async fn a_bot_reads_answers_and_hands_over() {
 #[tokio::test]
 async fn accounts_are_added_listed_changed_and_deleted() {
     let world = world().await;
-    let accounts = world.client.account();
+    let accounts = world.client.accounts();
     let added = accounts.add("售后", &world.sim.media_id()).await.unwrap();
     accounts.update(&added, wecom_kf::AccountUpdate::new().name("售后二组")).await.unwrap();
     let all = accounts.list().await.unwrap();
@@ -180,7 +180,7 @@ async fn the_users_http_settings_do_not_cut_our_time_outs_short() {
         let millis = Duration::from_millis(20);
         http.timeout(millis).read_timeout(millis).connect_timeout(Duration::from_nanos(1)).no_proxy()
     };
-    builder.http(hasty).build().unwrap().account().list().await.unwrap();
+    builder.http(hasty).build().unwrap().accounts().list().await.unwrap();
     assert_eq!(sim.calls(op::ACCOUNT_LIST), 1);
 }
 
@@ -234,10 +234,10 @@ async fn what_wecom_refuses_comes_out_with_code_class_and_remedy() {
         Client::builder(Credentials::new(corp_id, secret)).base_url(world.sim.base_url()).build().unwrap()
     };
     let text = || Text::new("x").unwrap();
-    let secret = wrong(&world.sim.corp_id(), "wrong").account().list().await.unwrap_err();
+    let secret = wrong(&world.sim.corp_id(), "wrong").accounts().list().await.unwrap_err();
     assert_eq!((secret.code(), secret.class()), (Some(ErrCode::INVALID_CREDENTIAL), Class::Permission));
     assert!(matches!(secret, Error::NoToken { operation: "account_list", .. }));
-    let corp = wrong("wwNobody", &world.sim.secret()).account().list().await.unwrap_err();
+    let corp = wrong("wwNobody", &world.sim.secret()).accounts().list().await.unwrap_err();
     assert_eq!(corp.code(), Some(ErrCode::INVALID_CORPID));
     let customer = world.client.message().send(&world.kf, &"wmNobody".into(), text()).await.unwrap_err();
     assert_eq!(customer.code(), Some(ErrCode::INVALID_EXTERNAL_USERID));

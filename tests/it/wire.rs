@@ -78,16 +78,16 @@ async fn account_operations() {
         json!({ "errcode": 0, "errmsg": "ok", "open_kfid": KF }),
     )
     .await;
-    assert_eq!(client.account().add("售后客服", "m1").await.unwrap(), kf);
+    assert_eq!(client.accounts().add("售后客服", "m1").await.unwrap(), kf);
     add.assert_calls_async(1).await;
 
     let update =
         post(&server, "account/update", json!({ "open_kfid": KF, "name": "二组" }), json!({ "errcode": 0 })).await;
-    client.account().update(&kf, AccountUpdate::new().name("二组")).await.unwrap();
+    client.accounts().update(&kf, AccountUpdate::new().name("二组")).await.unwrap();
     update.assert_calls_async(1).await;
 
     let delete = post(&server, "account/del", json!({ "open_kfid": KF }), json!({})).await;
-    client.account().delete(&kf).await.unwrap();
+    client.accounts().delete(&kf).await.unwrap();
     delete.assert_calls_async(1).await;
 }
 
@@ -106,7 +106,7 @@ async fn listing_accounts_follows_the_pages_to_the_one_that_is_not_full() {
     )
     .await;
 
-    let accounts = client.account().list().await.unwrap();
+    let accounts = client.accounts().list().await.unwrap();
     assert_eq!(accounts.len(), 200);
     assert_eq!((accounts[199].open_kfid.as_str(), accounts[199].name.as_str()), ("wk199", "客服199"));
     assert_eq!((accounts[0].avatar.as_deref(), accounts[0].manage_privilege), (None, Some(true)));
@@ -114,7 +114,7 @@ async fn listing_accounts_follows_the_pages_to_the_one_that_is_not_full() {
         page.assert_calls_async(1).await;
     }
     // A stream fetches what is asked of it.
-    let mut stream = std::pin::pin!(client.account().stream());
+    let mut stream = std::pin::pin!(client.accounts().stream());
     stream.try_next().await.unwrap().unwrap();
     first.assert_calls_async(2).await;
     second.assert_calls_async(1).await;
@@ -130,7 +130,7 @@ async fn a_server_that_answers_the_same_full_page_for_ever_is_an_error() {
             then.json_body(json!({ "account_list": page }));
         })
         .await;
-    let error = client.account().list().await.unwrap_err();
+    let error = client.accounts().list().await.unwrap_err();
     assert!(matches!(error, Error::BadReply { operation: "account_list", .. }), "{error}");
     list.assert_calls_async(2).await;
 }
@@ -280,14 +280,14 @@ async fn a_success_without_its_substance_is_an_error() {
     let empty =
         json!({ "errcode": 0, "open_kfid": "", "service_state": "", "media_id": "", "url": "", "group_id": "" });
     server.mock_async(|when, then| drop((when.method(Method::POST), then.json_body(empty.clone())))).await;
-    let add = client.account().add("n", "m").await.unwrap_err();
+    let add = client.accounts().add("n", "m").await.unwrap_err();
     let get = client.service_state().get(&KF.into(), &CUSTOMER.into()).await.unwrap_err();
     let (media, knowledge) = (client.media(), client.knowledge());
     let picture = || wecom_kf::media::Upload::from_bytes("a.jpg", b"\xff\xd8\xff...".to_vec());
     let upload = media.upload(wecom_kf::media::MediaType::Image, picture()).await.unwrap_err();
     let uploadimg = media.uploadimg(picture()).await.unwrap_err();
     let group = knowledge.add_group("n").await.unwrap_err();
-    let link = client.account().add_contact_way(&KF.into()).await.unwrap_err();
+    let link = client.accounts().add_contact_way(&KF.into()).await.unwrap_err();
     for (error, operation) in [
         (add, "account_add"),
         (get, "service_state_get"),
@@ -320,7 +320,7 @@ async fn bad_input_is_refused_before_a_request_is_made() {
     let (kf, customer, empty) = (OpenKfid::from(KF), ExternalUserId::from(CUSTOMER), "");
     let text = || Text::new("x").unwrap();
     let long = |bytes: usize| "x".repeat(bytes);
-    let (account, message, state) = (client.account(), client.message(), client.service_state());
+    let (account, message, state) = (client.accounts(), client.message(), client.service_state());
     let cases = [
         (account.add("", "m").await.err(), "name is empty"),
         (account.add(&"名".repeat(17), "m").await.err(), "name has 17 characters, at most 16 are allowed"),

@@ -21,7 +21,7 @@ async fn main() -> Result<(), Report> {
     let mut arguments = std::env::args().skip(1);
     let Some(open_kfid) = arguments.next() else {
         println!("Which account? cargo run -p wecom-kf-inbox --example tail -- <open_kfid> [file]");
-        for account in client.account().list().await? {
+        for account in client.accounts().list().await? {
             println!("  {}  {}", account.open_kfid, account.name);
         }
         return Ok(());

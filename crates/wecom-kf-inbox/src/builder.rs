@@ -296,7 +296,7 @@ pub(crate) fn may_read(account: &Account) -> bool {
 
 /// Checks that the account can be read. The running inbox waits for what may pass.
 async fn check(client: &Client, open_kfid: &OpenKfid) -> Result<(), Error> {
-    match client.account().list().await {
+    match client.accounts().list().await {
         Ok(accounts) if accounts.iter().any(|account| account.open_kfid == *open_kfid && may_read(account)) => Ok(()),
         Ok(_) => Err(Error::NoSuchAccount { open_kfid: open_kfid.clone() }),
         Err(error) if error.is_retryable() => {

@@ -103,7 +103,7 @@ impl InboxGroupBuilder {
     }
 
     async fn look(&self) -> Result<Vec<OpenKfid>, Error> {
-        let accounts = self.client.account().list().await.map_err(Error::Read)?;
+        let accounts = self.client.accounts().list().await.map_err(Error::Read)?;
         Ok(accounts.into_iter().filter(may_read).map(|account| account.open_kfid).collect())
     }
 

@@ -10,7 +10,7 @@ mod stage;
 
 use stage::{Reader, Stage};
 use wecom_kf::message::{Content, Message, Origin, Text};
-use wecom_kf::servicer::Servicer;
+use wecom_kf::servicers::Servicer;
 use wecom_kf::{Client, Error, Report, Trans};
 use wecom_kf_sim::Simulator;
 
@@ -49,7 +49,7 @@ async fn answer(client: &Client, message: &Message) -> Result<(), Error> {
         let reply = Text::new("想找真人？发送「人工」。")?;
         return client.message().checking_session().send(kf, customer, reply).await.map(drop);
     }
-    let servicers = client.servicer().list(kf).await?;
+    let servicers = client.servicers().list(kf).await?;
     let free = servicers.members.into_iter().find(Servicer::is_receiving);
     let to = free.map_or_else(Trans::to_queue, |servicer| Trans::to_servicer(servicer.userid));
     // From here on `send` is refused; the code is for one more text.

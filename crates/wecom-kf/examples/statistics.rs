@@ -16,7 +16,7 @@ use std::time::Duration;
 use stage::Stage;
 use wecom_kf::Report;
 use wecom_kf::message::Text;
-use wecom_kf::statistic::{AccountFigures, Date, Day, date_in_china};
+use wecom_kf::statistics::{AccountFigures, Date, Day, date_in_china};
 
 #[tokio::main]
 async fn main() -> Result<(), Report> {
@@ -26,7 +26,7 @@ async fn main() -> Result<(), Report> {
         (Some(first), Some(last)) => first.parse::<Date>()?..=last.parse()?,
         _ => two_days_on_the_simulator(&stage).await?,
     };
-    let figures = stage.client.statistic().account(&stage.kf, days).await?;
+    let figures = stage.client.statistics().account(&stage.kf, days).await?;
     println!("day         sessions  customers  messages  by the bot  to people");
     figures.iter().for_each(|day| println!("{}", line(day)));
     Ok(())

@@ -17,10 +17,7 @@ use crate::polls::PollSchedule;
 use crate::raw::{self, Request, op};
 use crate::retry::RetryBudget;
 use crate::token::{TokenCache, Tokens};
-use crate::{
-    AccessToken, Bilingual, Error, IssuedToken, Pacing, RetryPolicy, TokenSource, account, corp, customer, knowledge,
-};
-use crate::{media, message, service_state, servicer, statistic, upgrade_service};
+use crate::{AccessToken, Bilingual, Error, IssuedToken, Pacing, RetryPolicy, TokenSource, message, service_state};
 
 /// The default limits and waits of a client. Those that have a setter on [`ClientBuilder`] or [`RetryPolicy`] can be
 /// changed there.
@@ -103,7 +100,7 @@ pub mod defaults {
 ///
 /// # async fn example() -> Result<(), wecom_kf::Error> {
 /// let client = Client::builder(Credentials::new("ww…", "…")).build()?;
-/// for account in client.account().list().await? {
+/// for account in client.accounts().list().await? {
 ///     println!("{} {}", account.open_kfid, account.name);
 /// }
 /// # Ok(())
@@ -168,46 +165,6 @@ impl Client {
     pub async fn call<R: Request>(&self, request: &R) -> Result<R::Reply, Error> {
         let tokens = R::OPERATION.needs_access_token.then_some(&self.0.tokens);
         self.0.caller.call(request, tokens, self.0.limits).await
-    }
-
-    /// Returns the operation on the corp itself.
-    pub fn corp(&self) -> corp::Corp<'_> {
-        corp::Corp(self)
-    }
-
-    /// Returns the operations on customers: reading their profiles.
-    pub fn customer(&self) -> customer::Customers<'_> {
-        customer::Customers(self)
-    }
-
-    /// Returns the operations on the knowledge base of the assistant (智能助手).
-    pub fn knowledge(&self) -> knowledge::Knowledge<'_> {
-        knowledge::Knowledge(self)
-    }
-
-    /// Returns the operations on media: upload and download of images, voice messages, videos and files.
-    pub fn media(&self) -> media::Media<'_> {
-        media::Media(self)
-    }
-
-    /// Returns the operations on servicers, the people who answer customers.
-    pub fn servicer(&self) -> servicer::Servicers<'_> {
-        servicer::Servicers(self)
-    }
-
-    /// Returns the operations on daily statistics.
-    pub fn statistic(&self) -> statistic::Statistics<'_> {
-        statistic::Statistics(self)
-    }
-
-    /// Returns the operations on upgrades (升级服务): recommending members and groups to customers.
-    pub fn upgrade_service(&self) -> upgrade_service::UpgradeService<'_> {
-        upgrade_service::UpgradeService(self)
-    }
-
-    /// Returns the operations on customer service accounts.
-    pub fn account(&self) -> account::Accounts<'_> {
-        account::Accounts(self)
     }
 
     /// Returns the operations on messages: sending, recalling and reading them.

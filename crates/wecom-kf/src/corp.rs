@@ -14,7 +14,14 @@ use crate::raw::op;
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug)]
-pub struct Corp<'a>(pub(crate) &'a Client);
+pub struct Corp<'a>(&'a Client);
+
+impl Client {
+    /// Returns the operation on the corp itself.
+    pub fn corp(&self) -> Corp<'_> {
+        Corp(self)
+    }
+}
 
 /// The qualification of a corp, returned by [`Corp::qualification`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -36,7 +36,14 @@ use crate::{Bilingual, Error};
 
 /// The operations on the knowledge base, returned by [`Client::knowledge`]. The [module](self) has an example.
 #[derive(Clone, Copy, Debug)]
-pub struct Knowledge<'a>(pub(crate) &'a Client);
+pub struct Knowledge<'a>(&'a Client);
+
+impl Client {
+    /// Returns the operations on the knowledge base of the assistant (智能助手).
+    pub fn knowledge(&self) -> Knowledge<'_> {
+        Knowledge(self)
+    }
+}
 
 /// The intents to read, for [`Knowledge::intents`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod account;
+mod accounts;
 mod bilingual;
 mod call;
 #[cfg(feature = "axum")]
@@ -10,7 +10,7 @@ pub mod callback;
 mod client;
 mod corp;
 mod credentials;
-pub mod customer;
+pub mod customers;
 mod error;
 mod ids;
 mod input;
@@ -26,13 +26,13 @@ mod redact;
 mod report;
 mod retry;
 mod service_state;
-pub mod servicer;
+pub mod servicers;
 mod settings;
-pub mod statistic;
+pub mod statistics;
 mod token;
-pub mod upgrade_service;
+pub mod upgrades;
 
-pub use account::{Account, AccountUpdate, Accounts, ContactWay};
+pub use accounts::{Account, AccountUpdate, Accounts, ContactWay};
 pub use bilingual::Bilingual;
 pub use client::{Client, ClientBuilder, defaults};
 pub use corp::{Corp, Qualification};

@@ -34,7 +34,14 @@ use pause::PauseLimit;
 
 /// The operations on media, returned by [`Client::media`]. The [module](self) has an example.
 #[derive(Clone, Copy, Debug)]
-pub struct Media<'a>(pub(crate) &'a Client);
+pub struct Media<'a>(&'a Client);
+
+impl Client {
+    /// Returns the operations on media: upload and download of images, voice messages, videos and files.
+    pub fn media(&self) -> Media<'_> {
+        Media(self)
+    }
+}
 
 /// An uploaded file, returned by [`Media::upload`].
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -29,7 +29,7 @@ use crate::{Bilingual, Credentials, Error, Lang, OpenKfid};
 /// let settings = Settings::from_env();
 /// let client = settings.client()?;
 /// let account = settings.open_kfid()?;
-/// println!("{:?}", client.servicer().list(&account).await?);
+/// println!("{:?}", client.servicers().list(&account).await?);
 /// # Ok(())
 /// # }
 /// ```

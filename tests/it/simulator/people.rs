@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use wecom_kf::message::{Content, Event, Msgmenu, SyncRequest, Text};
-use wecom_kf::servicer::ServicerId;
-use wecom_kf::upgrade_service::Upgrade;
+use wecom_kf::servicers::ServicerId;
+use wecom_kf::upgrades::Upgrade;
 use wecom_kf::{ErrCode, Error, SessionState, Trans};
 
 use super::world;
@@ -12,7 +12,7 @@ use super::world;
 #[tokio::test]
 async fn servicers_come_and_go() {
     let world = world().await;
-    let servicer = world.client.servicer();
+    let servicer = world.client.servicers();
     world.sim.member("lisi");
     world.sim.department(2, &["wangwu"]);
     let ids = || ["lisi".into(), "nobody".into(), "zhangsan".into(), ServicerId::Department(2)];
@@ -35,7 +35,7 @@ async fn servicers_come_and_go() {
 #[tokio::test]
 async fn a_customer_who_came_by_a_link_says_so() {
     let world = world().await;
-    let link = world.client.account().add_contact_way_with_scene(&world.kf, "web-1").await.unwrap();
+    let link = world.client.accounts().add_contact_way_with_scene(&world.kf, "web-1").await.unwrap();
     let visitor = world.sim.customer("小李");
     visitor.set_gender(2);
     visitor.enters_by(&link.url_with_param("a=1&b=二").unwrap()).unwrap();
@@ -48,24 +48,24 @@ async fn a_customer_who_came_by_a_link_says_so() {
     assert_eq!((entered.scene.as_deref(), entered.scene_param.as_deref()), (Some("web-1"), Some("a=1&b=二")));
 
     let ids = [visitor.external_userid().into(), "wmNobody".into()];
-    let plain = world.client.customer().batchget(&ids).await.unwrap();
+    let plain = world.client.customers().batchget(&ids).await.unwrap();
     assert_eq!(
         (plain.customers[0].nickname.as_deref(), &plain.customers[0].enter_session_context),
         (Some("小李"), &None)
     );
     assert_eq!(plain.invalid, ["wmNobody"]);
-    let batch = world.client.customer().batchget_with_context(&ids).await.unwrap();
+    let batch = world.client.customers().batchget_with_context(&ids).await.unwrap();
     assert_eq!(batch.customers[0].gender.unwrap().0, 2);
     let context = batch.customers[0].enter_session_context.as_ref().unwrap();
     assert_eq!(context.scene_param.as_deref(), Some("a=1&b=二"));
-    let plain = world.client.account().add_contact_way(&world.kf).await.unwrap();
+    let plain = world.client.accounts().add_contact_way(&world.kf).await.unwrap();
     assert!(plain.url().starts_with("https://work.weixin.qq.com/kf/"), "{}", plain.url());
 }
 
 #[tokio::test]
 async fn an_upgrade_is_offered_taken_and_withdrawn() {
     let world = world().await;
-    let upgrade = world.client.upgrade_service();
+    let upgrade = world.client.upgrades();
     world.sim.set_upgrade_members(&["zhangsan"], &[2]);
     world.sim.set_upgrade_groupchats(&["wr1"]);
     let config = upgrade.config().await.unwrap();

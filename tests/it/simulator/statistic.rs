@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use wecom_kf::Trans;
-use wecom_kf::statistic::{Date, date_in_china};
+use wecom_kf::statistics::{Date, date_in_china};
 
 use super::world;
 
@@ -17,7 +17,7 @@ async fn yesterdays_figures_are_there_in_the_morning() {
     world.sim.set_token_lifetime(Duration::from_secs(1_000_000));
     world.sim.advance(Duration::from_secs(30 * 3600));
     let days = |first: Date, last: Date| first..=last;
-    let statistic = world.client.statistic();
+    let statistic = world.client.statistics();
 
     let figures = statistic.account(&world.kf, days(today.yesterday().unwrap(), today)).await.unwrap();
     let [before, day] = &figures[..] else { panic!("{figures:?}") };

@@ -1,11 +1,11 @@
 //! Servicers, customers, upgrades, the corp, links, recalls.
 
 use serde_json::json;
-use wecom_kf::customer::Gender;
+use wecom_kf::customers::Gender;
 use wecom_kf::message::Text;
 use wecom_kf::message::event::{StopType, WechatChannelsScene};
-use wecom_kf::servicer::{ReceptionStatus, Servicer, ServicerId};
-use wecom_kf::upgrade_service::Upgrade;
+use wecom_kf::servicers::{ReceptionStatus, Servicer, ServicerId};
+use wecom_kf::upgrades::Upgrade;
 use wecom_kf::{ErrCode, Error, ExternalUserId, MsgId, OpenKfid, SessionState};
 
 use super::{CUSTOMER, KF, get, post, server};
@@ -24,7 +24,7 @@ async fn servicers_are_added_and_deleted_each_with_an_outcome_of_its_own() {
     let both = json!({ "open_kfid": KF, "userid_list": ["zhangsan", "lisi"], "department_id_list": [2] });
     let add = post(&server, "servicer/add", both, reply.clone()).await;
     let ids = || ["zhangsan".into(), ServicerId::Department(2), ServicerId::from("lisi".to_owned())];
-    let results = client.servicer().add(&kf, ids()).await.unwrap();
+    let results = client.servicers().add(&kf, ids()).await.unwrap();
     add.assert_calls_async(1).await;
     let outcomes: Vec<_> = results.iter().map(|result| (result.id.clone(), result.is_ok(), result.code.0)).collect();
     let expected = [
@@ -38,7 +38,7 @@ async fn servicers_are_added_and_deleted_each_with_an_outcome_of_its_own() {
 
     let one = json!({ "open_kfid": KF, "userid_list": ["lisi"] });
     let delete = post(&server, "servicer/del", one, json!({ "errcode": 0, "result_list": null })).await;
-    assert_eq!(client.servicer().delete(&kf, ["lisi".into()]).await.unwrap(), []);
+    assert_eq!(client.servicers().delete(&kf, ["lisi".into()]).await.unwrap(), []);
     delete.assert_calls_async(1).await;
 }
 
@@ -51,7 +51,7 @@ async fn listing_servicers_tells_members_from_departments() {
         { "department_id": 4_294_967_296_u64 }, {},
     ] });
     let list = get(&server, "kf/servicer/list", &[("open_kfid", KF)], reply).await;
-    let servicers = client.servicer().list(&KF.into()).await.unwrap();
+    let servicers = client.servicers().list(&KF.into()).await.unwrap();
     list.assert_calls_async(1).await;
     assert_eq!(servicers.departments, [2, 3]);
     let [zhangsan, lisi, wangwu] = &servicers.members[..] else { panic!("{servicers:?}") };
@@ -71,7 +71,7 @@ async fn customers_are_read_with_and_without_how_they_came_in() {
     }], "invalid_external_userid": ["wmOther"] });
     let plain = json!({ "external_userid_list": [CUSTOMER, "wmOther"] });
     let batchget = post(&server, "customer/batchget", plain, reply.clone()).await;
-    let batch = client.customer().batchget(&[one.clone(), other.clone()]).await.unwrap();
+    let batch = client.customers().batchget(&[one.clone(), other.clone()]).await.unwrap();
     batchget.assert_calls_async(1).await;
     assert_eq!(batch.invalid, [other]);
     let customer = &batch.customers[0];
@@ -81,7 +81,7 @@ async fn customers_are_read_with_and_without_how_they_came_in() {
 
     let with_context = json!({ "external_userid_list": [CUSTOMER], "need_enter_session_context": 1 });
     let batchget = post(&server, "customer/batchget", with_context, reply).await;
-    let batch = client.customer().batchget_with_context(&[one]).await.unwrap();
+    let batch = client.customers().batchget_with_context(&[one]).await.unwrap();
     batchget.assert_calls_async(1).await;
     let context = batch.customers[0].enter_session_context.as_ref().unwrap();
     assert_eq!((context.scene.as_deref(), context.scene_param.as_deref()), (Some("web"), Some("a=1")));
@@ -98,7 +98,7 @@ async fn upgrades_are_configured_offered_and_withdrawn() {
         let reply = json!({ "errcode": 0, "groupchat_range": { "chat_id_list": ["wr1"] },
             "member_range": { "userid_list": ["zhangsan"], departments: ["2", 3] } });
         let config = get(&server, "kf/customer/get_upgrade_service_config", &[], reply).await;
-        let ranges = client.upgrade_service().config().await.unwrap();
+        let ranges = client.upgrades().config().await.unwrap();
         assert_eq!((&ranges.userids[..], &ranges.department_ids[..]), (&["zhangsan".to_owned()][..], &[2, 3][..]));
         assert_eq!(ranges.chat_ids, ["wr1"]);
         config.assert_calls_async(1).await;
@@ -120,11 +120,11 @@ async fn upgrades_are_configured_offered_and_withdrawn() {
     for (offer, body) in offers {
         assert!(!format!("{offer:?}").contains("您好"));
         let upgrade = post(&server, "customer/upgrade_service", with(body), json!({ "errcode": 0 })).await;
-        client.upgrade_service().upgrade(&kf, &customer, offer).await.unwrap();
+        client.upgrades().upgrade(&kf, &customer, offer).await.unwrap();
         upgrade.assert_calls_async(1).await;
     }
     let cancel = post(&server, "customer/cancel_upgrade_service", who.clone(), json!({ "errcode": 0 })).await;
-    client.upgrade_service().cancel(&kf, &customer).await.unwrap();
+    client.upgrades().cancel(&kf, &customer).await.unwrap();
     cancel.assert_calls_async(1).await;
 }
 
@@ -147,14 +147,14 @@ async fn a_link_with_a_scene_takes_a_parameter() {
     let url = "https://work.weixin.qq.com/kf/kfc1?enc_scene=ENC1";
     let reply = json!({ "errcode": 0, "url": url });
     let plain = post(&server, "add_contact_way", json!({ "open_kfid": KF }), reply.clone()).await;
-    let link = client.account().add_contact_way(&kf).await.unwrap();
+    let link = client.accounts().add_contact_way(&kf).await.unwrap();
     plain.assert_calls_async(1).await;
     assert_eq!(link.url(), url);
     let error = link.url_with_param("a").unwrap_err().to_string();
     assert_eq!(error, "contact way must be created with a scene; nothing was sent");
 
     let scene = post(&server, "add_contact_way", json!({ "open_kfid": KF, "scene": "web-1" }), reply).await;
-    let link = client.account().add_contact_way_with_scene(&kf, "web-1").await.unwrap();
+    let link = client.accounts().add_contact_way_with_scene(&kf, "web-1").await.unwrap();
     scene.assert_calls_async(1).await;
     assert_eq!(link.url_with_param("a=1&b=二").unwrap(), format!("{url}&scene_param=a%3D1%26b%3D%E4%BA%8C"));
     assert!(link.url_with_param(&"二".repeat(42)).is_ok(), "126 bytes before they are encoded");
@@ -254,27 +254,27 @@ async fn bad_input_is_refused_before_a_request_is_made() {
     let (kf, customer, nobody) = (OpenKfid::from(KF), ExternalUserId::from(CUSTOMER), ExternalUserId::from(""));
     let many = |count: usize| vec![customer.clone(); count];
     let cases = [
-        (client.servicer().add(&kf, []).await.err(), "servicers is empty"),
-        (client.servicer().delete(&kf, ["".into()]).await.err(), "userid is empty"),
-        (client.servicer().add(&"".into(), ["a".into()]).await.err(), "open_kfid is empty"),
+        (client.servicers().add(&kf, []).await.err(), "servicers is empty"),
+        (client.servicers().delete(&kf, ["".into()]).await.err(), "userid is empty"),
+        (client.servicers().add(&"".into(), ["a".into()]).await.err(), "open_kfid is empty"),
         (
-            client.servicer().add(&kf, vec!["a".into(); 101]).await.err(),
+            client.servicers().add(&kf, vec!["a".into(); 101]).await.err(),
             "userid_list has 101 items, at most 100 are allowed",
         ),
         (
-            client.servicer().add(&kf, vec![ServicerId::Department(1); 101]).await.err(),
+            client.servicers().add(&kf, vec![ServicerId::Department(1); 101]).await.err(),
             "department_id_list has 101 items, at most 100 are allowed",
         ),
-        (client.servicer().list(&"".into()).await.err(), "open_kfid is empty"),
-        (client.customer().batchget(&[]).await.err(), "external_userid_list is empty"),
-        (client.customer().batchget(&many(101)).await.err(), "external_userid_list has 101 items, at most 100"),
-        (client.customer().batchget(&[nobody]).await.err(), "external_userid is empty"),
-        (client.upgrade_service().upgrade(&kf, &customer, Upgrade::to_member("")).await.err(), "userid is empty"),
-        (client.upgrade_service().upgrade(&kf, &customer, Upgrade::to_groupchat("")).await.err(), "chat_id is empty"),
-        (client.upgrade_service().cancel(&kf, &"".into()).await.err(), "external_userid is empty"),
-        (client.account().add_contact_way_with_scene(&kf, "").await.err(), "scene is empty"),
-        (client.account().add_contact_way_with_scene(&kf, "a b").await.err(), "scene must be made of 0-9"),
-        (client.account().add_contact_way_with_scene(&kf, &"a".repeat(33)).await.err(), "scene has 33 bytes"),
+        (client.servicers().list(&"".into()).await.err(), "open_kfid is empty"),
+        (client.customers().batchget(&[]).await.err(), "external_userid_list is empty"),
+        (client.customers().batchget(&many(101)).await.err(), "external_userid_list has 101 items, at most 100"),
+        (client.customers().batchget(&[nobody]).await.err(), "external_userid is empty"),
+        (client.upgrades().upgrade(&kf, &customer, Upgrade::to_member("")).await.err(), "userid is empty"),
+        (client.upgrades().upgrade(&kf, &customer, Upgrade::to_groupchat("")).await.err(), "chat_id is empty"),
+        (client.upgrades().cancel(&kf, &"".into()).await.err(), "external_userid is empty"),
+        (client.accounts().add_contact_way_with_scene(&kf, "").await.err(), "scene is empty"),
+        (client.accounts().add_contact_way_with_scene(&kf, "a b").await.err(), "scene must be made of 0-9"),
+        (client.accounts().add_contact_way_with_scene(&kf, &"a".repeat(33)).await.err(), "scene has 33 bytes"),
     ];
     for (error, expected) in cases {
         let error = error.unwrap_or_else(|| panic!("{expected} was taken"));

@@ -1,7 +1,7 @@
 //! Daily figures.
 
 use serde_json::json;
-use wecom_kf::statistic::Date;
+use wecom_kf::statistics::Date;
 
 use super::{KF, post, server};
 
@@ -20,7 +20,7 @@ async fn figures_are_asked_for_by_days_in_china_and_come_as_numbers() {
         { "stat_time": 1_718_121_600 },
     ] });
     let account = post(&server, "get_corp_statistic", body, reply.clone()).await;
-    let figures = client.statistic().account(&KF.into(), days()).await.unwrap();
+    let figures = client.statistics().account(&KF.into(), days()).await.unwrap();
     account.assert_calls_async(1).await;
     let dates: Vec<_> = figures.iter().map(|day| day.date).collect();
     assert_eq!(dates, [date("2024-06-10"), date("2024-06-11"), date("2024-06-12")]);
@@ -43,7 +43,7 @@ async fn figures_are_asked_for_by_days_in_china_and_come_as_numbers() {
         let (server, client) = super::server().await;
         let body = json!({ "open_kfid": KF, "start_time": 1_717_948_800, "end_time": 1_718_121_600 });
         post(&server, "get_corp_statistic", body, json!({ "errcode": 0, "statistic_list": [day] })).await;
-        match (client.statistic().account(&KF.into(), days()).await, figures) {
+        match (client.statistics().account(&KF.into(), days()).await, figures) {
             (Ok(days), Some(sessions)) => assert_eq!(days[0].figures.as_ref().unwrap().session_cnt, sessions),
             (Err(error), None) => assert!(error.to_string().contains("no stat_time"), "{error}"),
             (outcome, _) => panic!("{outcome:?}"),
@@ -54,7 +54,7 @@ async fn figures_are_asked_for_by_days_in_china_and_come_as_numbers() {
     let body = json!({ "start_time": 1_717_948_800, "end_time": 1_717_948_800 });
     let reply = json!({ "errcode": 0, "statistic_list": [{ "stat_time": 1_717_948_800 }] });
     let corp = post(&server, "get_corp_statistic", body, reply).await;
-    let figures = client.statistic().corp(date("2024-06-10")..=date("2024-06-10")).await.unwrap();
+    let figures = client.statistics().corp(date("2024-06-10")..=date("2024-06-10")).await.unwrap();
     assert_eq!(figures.len(), 1);
     corp.assert_calls_async(1).await;
 }
@@ -72,7 +72,7 @@ async fn servicers_have_figures_together_and_alone() {
         "satisfied_rate": 0.25, "middling_rate": "0.5", "dissatisfied_rate": 0 } }] });
     let mut body = json!({ "open_kfid": KF, "start_time": 1_717_948_800, "end_time": 1_717_948_800 });
     let all = post(&server, "get_servicer_statistic", body.clone(), reply.clone()).await;
-    let figures = client.statistic().servicers(&KF.into(), day..=day).await.unwrap();
+    let figures = client.statistics().servicers(&KF.into(), day..=day).await.unwrap();
     all.assert_calls_async(1).await;
     let figures = figures[0].figures.clone().unwrap();
     let counters = [
@@ -100,8 +100,8 @@ async fn servicers_have_figures_together_and_alone() {
 
     body["servicer_userid"] = json!("zhangsan");
     let one = post(&server, "get_servicer_statistic", body, json!({ "errcode": 0 })).await;
-    assert_eq!(client.statistic().servicer(&KF.into(), "zhangsan", day..=day).await.unwrap(), []);
+    assert_eq!(client.statistics().servicer(&KF.into(), "zhangsan", day..=day).await.unwrap(), []);
     one.assert_calls_async(1).await;
-    assert!(client.statistic().servicer(&KF.into(), "", day..=day).await.is_err());
-    assert!(client.statistic().account(&KF.into(), day.tomorrow().unwrap()..=day).await.is_err());
+    assert!(client.statistics().servicer(&KF.into(), "", day..=day).await.is_err());
+    assert!(client.statistics().account(&KF.into(), day.tomorrow().unwrap()..=day).await.is_err());
 }

@@ -80,7 +80,7 @@ async fn listen(settings: &Settings, inbox: InboxHandle) -> Result<(), Report> {
 }
 
 async fn list_accounts(settings: &Settings) -> Result<(), Report> {
-    let accounts = settings.client()?.account().list().await?;
+    let accounts = settings.client()?.accounts().list().await?;
     println!("Which account? cargo run --example echo_bot -- <open_kfid>");
     for account in accounts {
         println!("  {}  {}", account.open_kfid, account.name);

@@ -230,11 +230,11 @@ async fn a_group_serves_all_accounts_and_picks_up_one_that_is_added() {
         async { Ok(()) }
     }));
     until(|| heard.lock().unwrap().len() == 2).await;
-    let added = client(&sim).account().add("三店", &sim.media_id()).await.unwrap();
+    let added = client(&sim).accounts().add("三店", &sim.media_id()).await.unwrap();
     sim.customer_of(added.as_str(), "小李").unwrap().says("您好");
     until(|| heard.lock().unwrap().contains(added.as_str())).await;
     assert_eq!(handle.metrics().len(), 3);
-    client(&sim).account().delete(&added).await.unwrap();
+    client(&sim).accounts().delete(&added).await.unwrap();
     until(|| handle.each().len() == 2).await;
     handle.stop();
     let summary = timeout(Duration::from_secs(60), run).await.unwrap().unwrap();
@@ -248,7 +248,7 @@ async fn callbacks_of_an_account_that_is_not_known_yet_lead_to_one_look_and_to_w
     let group = InboxGroup::builder(client(&sim)).each(move |inbox| inbox.poll(never)).look_every(never);
     let group = group.open().await.unwrap();
     let handle = group.handle();
-    let added = client(&sim).account().add("二店", &sim.media_id()).await.unwrap();
+    let added = client(&sim).accounts().add("二店", &sim.media_id()).await.unwrap();
     sim.customer_of(added.as_str(), "小李").unwrap().says("您好");
     let heard = Arc::new(Mutex::new(Vec::new()));
     let noted = heard.clone();

@@ -65,7 +65,7 @@ async fn clients_that_share_a_store_cost_one_gettoken_and_one_more_when_the_toke
     let (sim, store) = (Simulator::start().await.unwrap(), Tokens::default());
     let clients = clients(&sim, &store);
     for gettokens in 1..=3 {
-        let answers = join_all(clients.iter().map(|client| client.account().list())).await;
+        let answers = join_all(clients.iter().map(|client| client.accounts().list())).await;
         assert!(answers.iter().all(Result::is_ok), "{answers:?}");
         assert_eq!(sim.calls(op::GETTOKEN), gettokens);
         sim.revoke_token();
@@ -85,7 +85,7 @@ async fn a_gettoken_that_fails_is_made_once_for_all_who_get_its_cause_with_the_r
         let failure = TokenFailure::new(None, "before");
         store.finish(&refresh, &TokenOutcome::Failed { failure, hold: Duration::ZERO }).await.unwrap();
     }
-    let answers = join_all(clients.iter().map(|client| client.account().list())).await;
+    let answers = join_all(clients.iter().map(|client| client.accounts().list())).await;
     assert_eq!(sim.calls(op::GETTOKEN), 1);
     let mut texts: Vec<String> = answers.into_iter().map(|answer| answer.unwrap_err().to_string()).collect();
     texts.dedup();
@@ -109,13 +109,13 @@ async fn while_the_store_is_down_the_token_goes_on_from_memory_and_a_rejected_on
     token.fetch(Some(&old)).await.unwrap();
     assert_eq!(sim.calls(op::GETTOKEN), 2, "another one was needed");
     let new_one = client(&sim, &store);
-    new_one.account().list().await.unwrap();
+    new_one.accounts().list().await.unwrap();
     assert_eq!(sim.calls(op::GETTOKEN), 3, "this one has none yet");
 
     store.is_down.store(false, Relaxed);
     let late = client(&sim, &store);
-    late.account().list().await.unwrap();
-    client(&sim, &store).account().list().await.unwrap();
+    late.accounts().list().await.unwrap();
+    client(&sim, &store).accounts().list().await.unwrap();
     assert_eq!(sim.calls(op::GETTOKEN), 4, "the store still had the one that was revoked; now one for all again");
 }
 
@@ -124,7 +124,7 @@ async fn a_token_that_ends_soon_is_not_fetched_by_each_who_asks() {
     let sim = Simulator::builder().token_lifetime(Duration::from_secs(100)).start().await.unwrap();
     let store = Tokens::default();
     for client in clients(&sim, &store) {
-        client.account().list().await.unwrap();
+        client.accounts().list().await.unwrap();
     }
     assert_eq!(sim.calls(op::GETTOKEN), 1);
 }

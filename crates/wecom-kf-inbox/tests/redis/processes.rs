@@ -441,23 +441,23 @@ async fn a_redis_that_is_gone_takes_no_token_away_and_fetches_go_on_without_it()
     let (sim, mut server) = (simulator().await, Server::start(Persistence::Nothing).await);
     let clients = [client(&sim, server.store().await), client(&sim, server.store().await)];
     for client in &clients {
-        client.account().list().await.unwrap();
+        client.accounts().list().await.unwrap();
     }
     assert_eq!(sim.calls(op::GETTOKEN), 1);
     server.kill();
     for client in &clients {
-        client.account().list().await.unwrap();
+        client.accounts().list().await.unwrap();
     }
     assert_eq!(sim.calls(op::GETTOKEN), 1, "they go on with what they have");
     sim.revoke_token();
     let asked_at = Instant::now();
-    join_all(clients.iter().map(|client| async { client.account().list().await.unwrap() })).await;
+    join_all(clients.iter().map(|client| async { client.accounts().list().await.unwrap() })).await;
     assert_eq!(sim.calls(op::GETTOKEN), 3, "each fetches for itself");
     assert!(asked_at.elapsed() < PATIENCE, "{:?}", asked_at.elapsed());
 
     server.start_again().await;
     sim.revoke_token();
-    join_all(clients.iter().map(|client| async { client.account().list().await.unwrap() })).await;
+    join_all(clients.iter().map(|client| async { client.accounts().list().await.unwrap() })).await;
     assert_eq!(sim.calls(op::GETTOKEN), 4, "one for both again");
 }
 
@@ -479,7 +479,7 @@ async fn whoever_died_while_fetching_a_token_holds_up_the_others_for_ten_seconds
         () = is_at_it => {}
     }
 
-    join_all(clients.iter().map(|client| async { client.account().list().await.unwrap() })).await;
+    join_all(clients.iter().map(|client| async { client.accounts().list().await.unwrap() })).await;
     let waited = asked_at.elapsed();
     assert!(waited > Duration::from_millis(9500) && waited < PATIENCE, "{waited:?}");
     assert_eq!(sim.calls(op::GETTOKEN), 2, "the one without an answer, and one for both");

@@ -268,7 +268,7 @@ impl Default for FailType {
 }
 
 open_number! {
-    /// Whether a servicer receives customers. [`ReceptionStatus`](crate::servicer::ReceptionStatus), in the list of
+    /// Whether a servicer receives customers. [`ReceptionStatus`](crate::servicers::ReceptionStatus), in the list of
     /// servicers, uses different numbers: receiving is 0 there.
     ServicerStatus {
         /// Receiving customers (接待中).

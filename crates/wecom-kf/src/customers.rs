@@ -9,11 +9,11 @@ use crate::open_number::open_number;
 use crate::raw::{limits::customer_batchget as limits, op, types};
 use crate::{Error, ExternalUserId};
 
-/// The operations on customers, returned by [`Client::customer`].
+/// The operations on customers, returned by [`Client::customers`].
 ///
 /// ```no_run
 /// # async fn example(client: wecom_kf::Client, customer: wecom_kf::ExternalUserId) -> Result<(), wecom_kf::Error> {
-/// let batch = client.customer().batchget(&[customer]).await?;
+/// let batch = client.customers().batchget(&[customer]).await?;
 /// for customer in &batch.customers {
 ///     println!("{} is {}", customer.external_userid, customer.nickname.as_deref().unwrap_or("unnamed"));
 /// }
@@ -21,7 +21,14 @@ use crate::{Error, ExternalUserId};
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug)]
-pub struct Customers<'a>(pub(crate) &'a Client);
+pub struct Customers<'a>(&'a Client);
+
+impl Client {
+    /// Returns the operations on customers: reading their profiles.
+    pub fn customers(&self) -> Customers<'_> {
+        Customers(self)
+    }
+}
 
 /// The profiles returned by [`Customers::batchget`].
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,19 +8,26 @@ use crate::input::{self, Problem};
 use crate::raw::{limits, op, types};
 use crate::{Bilingual, Error, OpenKfid};
 
-/// The operations on customer service accounts, returned by [`Client::account`].
+/// The operations on customer service accounts, returned by [`Client::accounts`].
 ///
 /// ```no_run
 /// # async fn example(client: wecom_kf::Client) -> Result<(), wecom_kf::Error> {
-/// for account in client.account().list().await? {
-///     let link = client.account().add_contact_way(&account.open_kfid).await?;
+/// for account in client.accounts().list().await? {
+///     let link = client.accounts().add_contact_way(&account.open_kfid).await?;
 ///     println!("{}: {}", account.name, link.url());
 /// }
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug)]
-pub struct Accounts<'a>(pub(crate) &'a Client);
+pub struct Accounts<'a>(&'a Client);
+
+impl Client {
+    /// Returns the operations on customer service accounts.
+    pub fn accounts(&self) -> Accounts<'_> {
+        Accounts(self)
+    }
+}
 
 /// A customer service account.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,11 +1,11 @@
 //! Daily statistics of accounts and servicers. Days are calendar days in China.
 //!
 //! ```no_run
-//! use wecom_kf::statistic::Date;
+//! use wecom_kf::statistics::Date;
 //!
 //! # async fn example(client: wecom_kf::Client, kf: wecom_kf::OpenKfid) -> Result<(), Box<dyn std::error::Error>> {
 //! let days = "2026-11-01".parse::<Date>()?..="2026-11-07".parse()?;
-//! for day in client.statistic().account(&kf, days).await? {
+//! for day in client.statistics().account(&kf, days).await? {
 //!     match day.figures {
 //!         Some(figures) => println!("{}: {} sessions", day.date, figures.session_cnt),
 //!         None => println!("{}: no figures (yet)", day.date),
@@ -27,12 +27,19 @@ use crate::input::{self, Problem};
 use crate::raw::{op, types};
 use crate::{Bilingual, Error, OpenKfid};
 
-/// The operations on daily statistics, returned by [`Client::statistic`]. The [module](self) has an example.
+/// The operations on daily statistics, returned by [`Client::statistics`]. The [module](self) has an example.
 ///
 /// Each call covers up to 31 days, from 180 days ago to yesterday, both included. The figures of a day are available
 /// after about 06:00 of the next day, China time. There are no figures before 2022-03-11 for accounts managed by the API.
 #[derive(Clone, Copy, Debug)]
-pub struct Statistics<'a>(pub(crate) &'a Client);
+pub struct Statistics<'a>(&'a Client);
+
+impl Client {
+    /// Returns the operations on daily statistics.
+    pub fn statistics(&self) -> Statistics<'_> {
+        Statistics(self)
+    }
+}
 
 /// The figures of one day.
 #[derive(Clone, Debug, PartialEq)]

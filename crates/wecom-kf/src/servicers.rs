@@ -7,11 +7,11 @@ use crate::open_number::open_number;
 use crate::raw::{limits::servicer_add as limits, op, types};
 use crate::{Bilingual, ErrCode, Error, OpenKfid};
 
-/// The operations on servicers, returned by [`Client::servicer`].
+/// The operations on servicers, returned by [`Client::servicers`].
 ///
 /// ```no_run
 /// # async fn example(client: wecom_kf::Client, kf: wecom_kf::OpenKfid) -> Result<(), wecom_kf::Error> {
-/// let servicers = client.servicer().list(&kf).await?;
+/// let servicers = client.servicers().list(&kf).await?;
 /// for servicer in servicers.members.iter().filter(|servicer| servicer.is_receiving()) {
 ///     println!("{} is receiving customers", servicer.userid);
 /// }
@@ -19,12 +19,19 @@ use crate::{Bilingual, ErrCode, Error, OpenKfid};
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug)]
-pub struct Servicers<'a>(pub(crate) &'a Client);
+pub struct Servicers<'a>(&'a Client);
+
+impl Client {
+    /// Returns the operations on servicers, the people who answer customers.
+    pub fn servicers(&self) -> Servicers<'_> {
+        Servicers(self)
+    }
+}
 
 /// The id of a servicer: a member, or a department whose members are all servicers.
 ///
 /// ```
-/// use wecom_kf::servicer::ServicerId;
+/// use wecom_kf::servicers::ServicerId;
 ///
 /// assert_eq!(ServicerId::from("zhangsan"), ServicerId::Member("zhangsan".to_owned()));
 /// ```
@@ -111,10 +118,10 @@ impl Servicers<'_> {
     /// Adds members and departments to the servicers of an account, up to 100 of each per call.
     ///
     /// ```no_run
-    /// use wecom_kf::servicer::ServicerId;
+    /// use wecom_kf::servicers::ServicerId;
     ///
     /// # async fn example(client: wecom_kf::Client, kf: wecom_kf::OpenKfid) -> Result<(), wecom_kf::Error> {
-    /// let results = client.servicer().add(&kf, ["zhangsan".into(), ServicerId::Department(2)]).await?;
+    /// let results = client.servicers().add(&kf, ["zhangsan".into(), ServicerId::Department(2)]).await?;
     /// for failed in results.iter().filter(|result| !result.is_ok()) {
     ///     eprintln!("{:?}: {} {}", failed.id, failed.code, failed.errmsg);
     /// }

@@ -7,11 +7,18 @@ use crate::input;
 use crate::raw::{op, types};
 use crate::{Error, ExternalUserId, OpenKfid};
 
-/// The operations on upgrades, returned by [`Client::upgrade_service`]. [`upgrade`](Self::upgrade) has an example.
+/// The operations on upgrades, returned by [`Client::upgrades`]. [`upgrade`](Self::upgrade) has an example.
 #[derive(Clone, Copy, Debug)]
-pub struct UpgradeService<'a>(pub(crate) &'a Client);
+pub struct Upgrades<'a>(&'a Client);
 
-/// The members and groups that may be recommended, returned by [`UpgradeService::config`].
+impl Client {
+    /// Returns the operations on upgrades (升级服务): recommending members and groups to customers.
+    pub fn upgrades(&self) -> Upgrades<'_> {
+        Upgrades(self)
+    }
+}
+
+/// The members and groups that may be recommended, returned by [`Upgrades::config`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UpgradeConfig {
@@ -23,7 +30,7 @@ pub struct UpgradeConfig {
     pub chat_ids: Vec<String>,
 }
 
-/// A recommendation, for [`UpgradeService::upgrade`]. `Debug` hides the wording.
+/// A recommendation, for [`Upgrades::upgrade`]. `Debug` hides the wording.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Upgrade {
     to: Target,
@@ -37,12 +44,12 @@ enum Target {
 }
 
 impl Upgrade {
-    /// Recommends a member, who must be one of [`UpgradeService::config`].
+    /// Recommends a member, who must be one of [`Upgrades::config`].
     pub fn to_member(userid: impl Into<String>) -> Self {
         Self { to: Target::Member(userid.into()), wording: None }
     }
 
-    /// Recommends a customer group, which must be one of [`UpgradeService::config`].
+    /// Recommends a customer group, which must be one of [`Upgrades::config`].
     pub fn to_groupchat(chat_id: impl Into<String>) -> Self {
         Self { to: Target::Groupchat(chat_id.into()), wording: None }
     }
@@ -60,7 +67,7 @@ impl fmt::Debug for Upgrade {
     }
 }
 
-impl UpgradeService<'_> {
+impl Upgrades<'_> {
     /// Returns the members and groups that may be recommended. They are configured in the admin console.
     ///
     /// `GET /cgi-bin/kf/customer/get_upgrade_service_config`,
@@ -84,12 +91,12 @@ impl UpgradeService<'_> {
     /// Recommends a member or a group to a customer.
     ///
     /// ```no_run
-    /// use wecom_kf::upgrade_service::Upgrade;
+    /// use wecom_kf::upgrades::Upgrade;
     ///
     /// # async fn example(client: wecom_kf::Client, kf: wecom_kf::OpenKfid, customer: wecom_kf::ExternalUserId)
     /// # -> Result<(), wecom_kf::Error> {
     /// let offer = Upgrade::to_member("zhangsan").wording("您好，我是您的专属顾问");
-    /// client.upgrade_service().upgrade(&kf, &customer, offer).await?;
+    /// client.upgrades().upgrade(&kf, &customer, offer).await?;
     /// # Ok(())
     /// # }
     /// ```
