@@ -1,4 +1,4 @@
-//! The part of `Client` that is the same for every operation: the base URL, the HTTP client and how a request is built.
+//! The part of `Client` that all operations share: the base URL, the HTTP client, and building a request.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,22 +15,22 @@ use crate::{AccessToken, Client, Error, FromJson, Operation, Parameter, op};
 /// Everything except the characters that RFC 3986 calls unreserved.
 const PATH_SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// The parameters of a call, except the access token: the API's name of each, in braces where it belongs to the path.
+/// The parameters of a call, except the access token: name and value. The name of a path parameter is in braces.
 pub(crate) type Parameters<'a> = &'a [(&'static str, &'a dyn Parameter)];
 
 /// Builds the HTTP client of a [`Client`] from `settings`, such as a proxy or time-outs.
 ///
-/// Whatever they say, no redirect is followed, no `Referer` is sent and nothing is repeated behind the caller's back:
-/// the access token and the secret are in the query string, and redirects and referers hand it on.
+/// These rules override the settings: the client follows no redirect, sends no `Referer` and repeats nothing by itself. The
+/// access token and the secret are in the query string, which redirects and referers would pass on to other servers.
 ///
 /// # Errors
 ///
-/// The TLS backend cannot be started, or a setting is not possible on this machine.
+/// The TLS backend cannot be started, or this machine does not support a setting.
 pub fn http_client(settings: ClientBuilder) -> Result<reqwest::Client, Error> {
     Ok(settings.redirect(redirect::Policy::none()).referer(false).retry(retry::never()).build()?)
 }
 
-/// Shows nothing: the base URL may hold a password.
+/// Shows nothing, because the base URL may contain a password.
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").finish_non_exhaustive()
@@ -40,29 +40,29 @@ impl fmt::Debug for Client {
 impl Client {
     /// Creates a client of the API at `base_url`, such as `https://qyapi.weixin.qq.com`.
     ///
-    /// A path is kept and a slash at its end is dropped. User info is sent as basic authentication.
+    /// The URL may have a path; a slash at its end is removed. User info is sent as basic authentication.
     ///
-    /// `settings` go through [`http_client`]; none are needed: `Default::default()`.
+    /// `settings` are passed to [`http_client`]. `Default::default()` is enough.
     ///
     /// # Errors
     ///
-    /// [`Error::BaseUrl`]: the base URL is not an absolute http or https URL, or it has a query or a fragment. Otherwise
-    /// as [`http_client`].
+    /// [`Error::BaseUrl`]: the base URL is not an absolute http or https URL, or it has a query or a fragment. The errors of
+    /// [`http_client`].
     pub fn new(base_url: impl AsRef<str>, settings: ClientBuilder) -> Result<Self, Error> {
         let http = http_client(settings)?;
         let base = Base::new(checked_base_url(base_url.as_ref())?, &http)?;
         Ok(Self { base: Arc::new(base), http, reply_limit: REPLY_LIMIT, timeout: None })
     }
 
-    /// Sets the longest JSON reply that is read, in bytes; 32 MiB ([`REPLY_LIMIT`]) by default. A longer one is
-    /// [`Error::TooLong`]. Files that are downloaded are streams, and have a limit of their own.
+    /// Sets the size limit of a JSON reply in bytes. The default is 32 MiB ([`REPLY_LIMIT`]). A longer reply fails with
+    /// [`Error::TooLong`]. Downloads are streams with a limit of their own.
     #[must_use]
     pub fn reply_limit(mut self, bytes: usize) -> Self {
         self.reply_limit = bytes;
         self
     }
 
-    /// Sets how long a call may take until its reply has been read, in place of the time-out in the settings of the HTTP
+    /// Sets the time limit of a call, until its reply has been read. It replaces the time-out in the settings of the HTTP
     /// client. Calls that move files have limits of their own.
     #[must_use]
     pub fn timeout(mut self, limit: Duration) -> Self {
@@ -70,11 +70,11 @@ impl Client {
         self
     }
 
-    /// Calls `operation`, which takes a JSON body, with a body and a reply of your own types.
+    /// Calls an operation with a JSON body. The types of body and reply are yours to choose.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidRequest`] if the body cannot be serialised as JSON; otherwise as every operation.
+    /// [`Error::InvalidRequest`]: the body cannot be serialised as JSON. The errors that every operation has.
     pub async fn post<B: Serialize + Sync, T: FromJson>(
         &self,
         operation: Operation,
@@ -95,8 +95,8 @@ impl Client {
         self.exchange(self.request_of(operation, access_token, parameters)?).await
     }
 
-    /// Calls an operation that has a JSON body and needs more, or less, than [`post`](Self::post) takes.
-    // No operation of today's document does; every document that codegen accepts compiles.
+    /// Calls an operation with a JSON body that also has parameters, needs no access token, or is not a POST.
+    // Today's document has no such operation, but a document that has one must compile.
     #[allow(dead_code, reason = "whether it is called depends on the document")]
     pub(crate) async fn call<B: Serialize + Sync, T: FromJson>(
         &self,
@@ -109,7 +109,7 @@ impl Client {
         self.exchange(with_body(request, json(body)?)).await
     }
 
-    /// A request of `operation`, without a body.
+    /// Creates a request of `operation` without a body.
     pub(crate) fn request_of(
         &self,
         operation: Operation,
@@ -138,20 +138,20 @@ impl Client {
     }
 }
 
-/// Where the API is, parsed once.
+/// The parsed base URL, from which the URLs of requests are built.
 pub(crate) struct Base {
-    /// Without a slash at the end of its path.
+    /// The base URL. Its path does not end in a slash.
     url: Url,
-    /// From the user info of the base URL.
+    /// The header that the user info of the base URL becomes.
     authorization: Option<HeaderValue>,
-    /// The URL of each operation that has no parameter in its path: setting the path of a URL costs as much as everything
-    /// else that a request needs. Sorted by length and path, because most paths begin alike.
+    /// The URLs of the operations without path parameters. They are built once, because setting the path of a URL costs as
+    /// much as all other work for a request. They are sorted by length first, because most paths begin alike.
     urls: Vec<(&'static str, Url)>,
 }
 
 impl Base {
     fn new(url: Url, http: &reqwest::Client) -> Result<Self, Error> {
-        // reqwest takes the user info out of a URL and makes a header of it; once is enough.
+        // reqwest moves the user info from a URL to a header. This is done once here, not once per request.
         let mut probe = http.get(url).build()?;
         let authorization = probe.headers_mut().remove(AUTHORIZATION);
         let url = probe.url().clone();
@@ -179,28 +179,29 @@ fn joined(base: &Url, path: &str) -> Url {
     url
 }
 
-/// The message does not show the URL: the user info in it may be a password.
+/// Parses and checks the base URL. The error does not show the URL, because its user info may contain a password.
 fn checked_base_url(base_url: &str) -> Result<Url, Error> {
-    let base_url = wecom_kf_text::checked(base_url)
-        .map_err(|_| Error::BaseUrl("has white space or an invisible character in it, or quotes around it"))?;
-    // Without this check, `localhost:9500` is a URL of the scheme `localhost`.
+    let base_url = wecom_kf_text::checked(base_url).map_err(|_| {
+        Error::BaseUrl("contains white space or an invisible character, or has quotes around it; remove them")
+    })?;
+    // Otherwise, `localhost:9500` would be a URL with the scheme `localhost`.
     if !base_url.contains("://") {
         return Err(Error::BaseUrl("has no scheme; begin it with https:// (or http://)"));
     }
     let url = Url::parse(base_url).map_err(|_| Error::BaseUrl("is not a URL such as https://qyapi.weixin.qq.com"))?;
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(Error::BaseUrl("is neither http nor https"));
+        return Err(Error::BaseUrl("is neither http nor https; begin it with https:// (or http://)"));
     }
     if url.query().is_some() {
-        return Err(Error::BaseUrl("has a query"));
+        return Err(Error::BaseUrl("has a query; remove it"));
     }
     if url.fragment().is_some() {
-        return Err(Error::BaseUrl("has a fragment"));
+        return Err(Error::BaseUrl("has a fragment; remove it"));
     }
     Ok(url)
 }
 
-/// Appends `segment`, whose `{name}` becomes the parameter of that name, to `path`.
+/// Appends `segment` to `path`, and replaces each `{name}` by the parameter with this name.
 fn push_segment(path: &mut String, segment: &str, parameters: Parameters<'_>) -> Result<(), Error> {
     let mut rest = segment;
     let before = path.len();
@@ -212,14 +213,14 @@ fn push_segment(path: &mut String, segment: &str, parameters: Parameters<'_>) ->
         rest = after;
     }
     path.push_str(rest);
-    // A URL cannot hold such a segment: it would lead to another operation.
+    // A URL drops these segments, so the request would go to another operation.
     match (rest.len() == segment.len(), path[before..].trim_end_matches('/')) {
         (false, "" | "." | "..") => Err(Error::InvalidRequest("a path parameter is empty, \".\" or \"..\"")),
         _ => Ok(()),
     }
 }
 
-/// `v{id}.json` → `v`, `{id}`, `.json`
+/// Splits a text at its first placeholder: `v{id}.json` becomes `v`, `{id}` and `.json`.
 fn next_placeholder(text: &str) -> Option<(&str, &str, &str)> {
     let start = text.find('{')?;
     let end = start + text[start..].find('}')? + 1;
@@ -244,8 +245,8 @@ fn set_query(url: &mut Url, access_token: Option<&AccessToken>, parameters: Para
 }
 
 fn json<B: Serialize>(body: &B) -> Result<Vec<u8>, Error> {
-    // serde's own message may quote the body.
-    serde_json::to_vec(body).map_err(|_| Error::InvalidRequest("its body cannot be serialised as JSON"))
+    // The cause is dropped, because serde's message may quote the body.
+    serde_json::to_vec(body).map_err(|_| Error::InvalidRequest("the body cannot be serialised as JSON"))
 }
 
 fn with_body(mut request: Request, body: Vec<u8>) -> Request {
@@ -268,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_of_the_base_url_is_kept_and_a_final_slash_is_not() {
+    fn the_path_of_the_base_url_stays_without_its_final_slash() {
         for (base_url, start) in [
             ("http://h", "http://h"),
             ("http://h/", "http://h"),
@@ -292,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_parameter_is_encoded_and_absent_ones_are_left_out() {
+    fn parameters_are_encoded_and_absent_ones_are_left_out() {
         let (text, secret, none) = ("甲&=+ %", AccessToken::from("s&1="), None::<&str>);
         let parameters: Parameters<'_> = &[
             ("open-kfid", &text),
@@ -321,13 +322,13 @@ mod tests {
     }
 
     #[test]
-    fn an_unusable_base_url_is_refused_without_being_shown() {
+    fn an_invalid_base_url_is_refused_and_not_shown() {
         for (base_url, problem) in [
             ("qyapi.weixin.qq.com", "has no scheme"),
             ("localhost:9500", "has no scheme"),
             ("", "has no scheme"),
             ("http://", "is not a URL"),
-            ("http://ge\u{200b}heim", "has white space or an invisible character"),
+            ("http://ge\u{200b}heim", "contains white space or an invisible character"),
             ("\"http://geheim\"", "quotes around it"),
             ("ftp://h", "neither http nor https"),
             ("http://h/?geheim", "has a query"),
@@ -341,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_is_no_json_is_refused_without_being_shown() {
+    fn a_body_that_cannot_be_json_is_refused_and_not_shown() {
         let body = std::collections::HashMap::from([([1_u8, 2], "geheim")]);
         let error = json(&body).unwrap_err();
         assert!(matches!(error, Error::InvalidRequest(_)));

@@ -30,7 +30,7 @@ pub enum Class {
     Token,
     /// WeCom is busy: repeat the call with back-off, at most three times, if it may be repeated at all.
     Busy,
-    /// There were too many calls: wait some seconds after [`ErrCode::CONCURRENCY_LIMIT_EXCEEDED`], and a minute or more after
+    /// There were too many calls: wait a few seconds after [`ErrCode::CONCURRENCY_LIMIT_EXCEEDED`], and a minute or more after
     /// the others.
     RateLimited,
     /// A permission or a setting in the admin console is missing. A retry does not help.
@@ -191,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_beyond_32_bits_is_never_taken_for_another_code() {
+    fn a_number_beyond_32_bits_is_never_a_known_code() {
         assert_eq!(ErrCode::from(1_i64 << 32), ErrCode(i32::MAX));
         assert_eq!(ErrCode::from(i64::MIN), ErrCode(i32::MIN));
         assert_eq!(ErrCode::from(-1), ErrCode::SYSTEM_BUSY);
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn every_code_has_a_meaning_and_a_remedy_in_two_languages() {
+    fn every_code_has_meaning_and_remedy_in_both_languages() {
         assert!(ErrCode::all().count() > 100);
         for code in ErrCode::all() {
             let (en, zh) = (code.remedy(Lang::En), code.remedy(Lang::Zh));

@@ -1,4 +1,4 @@
-//! Sending a request once, and decoding its reply.
+//! Sends a request once, and decodes its reply.
 
 use std::pin::Pin;
 
@@ -8,7 +8,7 @@ use reqwest::{Request, Response, StatusCode};
 use serde::de::{DeserializeOwned, Error as _};
 use serde_json::{Map, Value};
 
-use crate::repair::mended;
+use crate::repair::repaired_body;
 use crate::types::ErrorModel;
 use crate::{Client, Error, FromJson, Reply};
 
@@ -69,7 +69,7 @@ async fn body_of(mut response: Response, limit: usize) -> Result<Bytes, Error> {
 /// Decodes the reply of a generated operation. If that fails, the body is repaired and decoded again, so that an errmsg
 /// that was cut in the middle of a character does not hide the errcode.
 pub(crate) fn decode<T: Reply + DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
-    reply(body).or_else(|error| match mended(body) {
+    reply(body).or_else(|error| match repaired_body(body) {
         Some(text) => reply(text.as_bytes()).map_err(|_| error),
         None => Err(error),
     })
@@ -91,7 +91,7 @@ pub fn refusal_in<T: Reply>(body: &[u8]) -> Option<T> {
 fn object<T: DeserializeOwned>(body: &[u8]) -> serde_json::Result<T> {
     match body.trim_ascii_start().first() {
         Some(b'[') => Err(match serde_json::from_slice::<Map<String, Value>>(body) {
-            Ok(_) => serde_json::Error::custom("a list is no object"),
+            Ok(_) => serde_json::Error::custom("a list is not an object"),
             Err(error) => error,
         }),
         _ => serde_json::from_slice(body),

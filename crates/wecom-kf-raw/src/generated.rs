@@ -1,13 +1,13 @@
-//! What `cargo xtask codegen` makes of the documents in `spec/`; nothing in this folder is written by hand.
+//! The code that `cargo xtask codegen` generates from the documents in `spec/`. Do not edit the files of this folder.
 
-// The words of the document are Markdown, but not rustdoc's: brackets and tags in them mean nothing to it.
+// The texts of the document are plain Markdown, whose brackets and tags have no meaning for rustdoc.
 #![allow(rustdoc::bare_urls, rustdoc::broken_intra_doc_links, rustdoc::invalid_html_tags, rustdoc::unescaped_backticks)]
 
 pub(crate) mod client;
 mod errcodes;
-/// The limits of requests, in the unit WeCom counts in.
+/// The limits of requests, in the units that WeCom counts.
 pub mod limits;
-/// Each operation: a constant that describes it, and a request value that can send itself.
+/// The operations: for each, a constant that describes it and a request value that can be sent.
 pub mod op;
 
 pub(crate) use errcodes::TABLE;

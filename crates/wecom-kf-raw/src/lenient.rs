@@ -1,6 +1,6 @@
-//! How the fields of replies decode: null is as good as absent, numbers may stand in strings and strings as numbers.
+//! Lenient decoding of the fields of replies: null means absent, a number may be in a string, and a string may be a number.
 //!
-//! WeCom has been seen to do all of this, and to change from one to the other without notice.
+//! WeCom does all of this, and changes between these forms without notice.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,16 +15,16 @@ pub(crate) fn field<'de, T: Lenient, D: Deserializer<'de>>(from: D) -> Result<T,
     T::required(from)
 }
 
-/// What a field of a generated reply can hold.
+/// The type of a field of a generated reply.
 pub(crate) trait Lenient: Sized {
-    /// `None` for null, and for an empty text where a number belongs.
+    /// Decodes an optional value. Returns `None` for null, and for an empty string instead of a number.
     fn optional<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Self>, D::Error>;
 
-    /// Null is the default value.
+    /// Decodes a value. Returns the default value for null.
     fn required<'de, D: Deserializer<'de>>(from: D) -> Result<Self, D::Error>;
 }
 
-/// The generated structs of replies.
+/// Implements `Lenient` for the generated structs of replies.
 macro_rules! reply_structs {
     ($($name:ident),+ $(,)?) => {
         $(impl crate::lenient::Lenient for $name {
@@ -41,7 +41,7 @@ macro_rules! reply_structs {
 
 pub(crate) use reply_structs;
 
-/// A message is kept as it came, whatever it is.
+/// Keeps the JSON of a message unchanged, even if it is not an object.
 impl Lenient for MessageJson {
     fn optional<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Self>, D::Error> {
         Self::deserialize(from).map(Some)
@@ -52,7 +52,7 @@ impl Lenient for MessageJson {
     }
 }
 
-/// Free JSON: also kept as it came.
+/// Keeps free JSON unchanged.
 impl Lenient for serde_json::Value {
     fn optional<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Self>, D::Error> {
         Option::deserialize(from)
@@ -162,7 +162,7 @@ impl Lenient for u64 {
     fn optional<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Self>, D::Error> {
         match from.deserialize_any(Scalar)? {
             Value::Null => Ok(None),
-            // Also where a number is too large for i64, see `Scalar`.
+            // `Scalar` also passes a number that is too large for i64 as text.
             Value::Text(text) if text.is_empty() => Ok(None),
             Value::Text(text) => text.trim().parse().map(Some).map_err(|_| not_a_number()),
             value => u64::try_from(whole_number::<D::Error>(value)?).map(Some).map_err(|_| not_a_number()),
@@ -190,7 +190,7 @@ pub fn string<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     Ok(optional_string(from)?.unwrap_or_default())
 }
 
-/// An errcode: nothing is 0, but an empty text is no errcode.
+/// Decodes an errcode. Null is 0, but an empty string is an error.
 pub fn integer<'de, D: Deserializer<'de>>(from: D) -> Result<i64, D::Error> {
     match from.deserialize_any(Scalar)? {
         Value::Null => Ok(0),
@@ -220,9 +220,9 @@ fn whole_number<E: Error>(value: Value) -> Result<i64, E> {
     match value {
         Value::Integer(number) => Ok(number),
         Value::Bool(value) => Ok(i64::from(value)),
-        // A whole number written with a point. i64::MAX as a float is its successor, hence `<`.
+        // A whole number that is written with a decimal point. `i64::MAX as f64` is i64::MAX + 1, hence `<`.
         Value::Number(number) if number.fract() == 0.0 && number.abs() < i64::MAX as f64 => Ok(number as i64),
-        // The text is not shown: it may be a secret or a customer's.
+        // The error does not show the text, which may be a secret or a customer's text.
         Value::Text(text) => text.trim().parse().map_err(|_| not_a_number()),
         Value::Number(_) | Value::Null => Err(not_a_number()),
     }
@@ -295,7 +295,7 @@ impl<'de> Visitor<'de> for Scalar {
     }
 
     fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
-        // An id may be any number, and must not lose its last digits.
+        // A large number may be an id, whose last digits must not be lost.
         Ok(i64::try_from(number).map_or_else(|_| Value::Text(number.to_string()), Value::Integer))
     }
 

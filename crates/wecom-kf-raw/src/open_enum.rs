@@ -1,6 +1,6 @@
-//! Enums of requests, to which WeCom may add values: each has a variant for any other text.
+//! Open enums, for values to which WeCom may add others: each has a variant for any other text.
 
-// Whether there is an enum depends on the document.
+// Whether an enum exists depends on the document.
 #[allow(unused_macros)]
 /// Declares an open enum: `open_enum! { /// … Name { Text = "text" } }`.
 macro_rules! open_enum {
@@ -24,7 +24,7 @@ macro_rules! open_enum {
             }
         }
 
-        /// The empty text, which is not sent on purpose by anybody.
+        /// Returns the empty text, which is not a valid value.
         impl Default for $name {
             fn default() -> Self {
                 Self::Other(String::new())
@@ -87,7 +87,7 @@ macro_rules! open_enum {
     };
 }
 
-#[allow(unused_imports, reason = "whether there is an enum depends on the document")]
+#[allow(unused_imports, reason = "whether an enum exists depends on the document")]
 pub(crate) use open_enum;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The types that a parameter in a query or a path may have: texts, numbers, booleans, secrets, and optional ones.
+//! The types of parameters in a query or a path: texts, numbers, booleans, secrets, and optional values of these.
 
 use crate::{AccessToken, CorpSecret, SyncToken};
 

@@ -2,19 +2,19 @@
 
 use std::borrow::Cow;
 
-/// Converts `body` to text: removes a byte order mark, replaces invalid UTF-8 by U+FFFD, and applies [`repaired`]. Returns
+/// Converts `body` to text. Removes a byte order mark, replaces invalid UTF-8 by U+FFFD, and applies [`repaired`]. Returns
 /// `None` if that changes nothing.
-pub fn mended(body: &[u8]) -> Option<String> {
+pub fn repaired_body(body: &[u8]) -> Option<String> {
     let lossy = String::from_utf8_lossy(body);
     let text = lossy.strip_prefix('\u{feff}').unwrap_or(&lossy);
     let (text, _) = repaired(text);
     (text.as_bytes() != body).then(|| text.into_owned())
 }
 
-/// Replaces by U+FFFD what JSON strings must not contain: raw control characters, and escaped surrogates without their other
-/// half. Also returns the number of replacements; if it is 0, the text is unchanged.
+/// Replaces characters that JSON strings must not contain by U+FFFD: raw control characters, and escaped surrogates without
+/// their other half. Also returns the number of replacements. If it is 0, the text is unchanged.
 pub fn repaired(text: &str) -> (Cow<'_, str>, usize) {
-    let mut mended = String::new();
+    let mut result = String::new();
     let (mut copied, mut replaced, mut in_string) = (0, 0, false);
     let bytes = text.as_bytes();
     let mut at = 0;
@@ -40,8 +40,8 @@ pub fn repaired(text: &str) -> (Cow<'_, str>, usize) {
             _ => 0,
         };
         if length > 0 {
-            mended.push_str(&text[copied..at]);
-            mended.push(char::REPLACEMENT_CHARACTER);
+            result.push_str(&text[copied..at]);
+            result.push(char::REPLACEMENT_CHARACTER);
             at += length;
             copied = at;
             replaced += 1;
@@ -52,8 +52,8 @@ pub fn repaired(text: &str) -> (Cow<'_, str>, usize) {
     if replaced == 0 {
         return (Cow::Borrowed(text), 0);
     }
-    mended.push_str(&text[copied..]);
-    (Cow::Owned(mended), replaced)
+    result.push_str(&text[copied..]);
+    (Cow::Owned(result), replaced)
 }
 
 #[derive(PartialEq)]
@@ -90,8 +90,8 @@ mod tests {
             ("\"\\", "\"\\", 0),
         ];
         for (text, expected, count) in cases {
-            let (mended, replaced) = repaired(text);
-            assert_eq!((mended.as_ref(), replaced), (expected, count), "{text}");
+            let (result, replaced) = repaired(text);
+            assert_eq!((result.as_ref(), replaced), (expected, count), "{text}");
         }
     }
 }

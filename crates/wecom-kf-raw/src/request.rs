@@ -1,4 +1,4 @@
-//! What a call is: its request value, its reply and the description of its operation.
+//! The parts of a call: the request value, the reply, and the description of the operation.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -6,63 +6,64 @@ use std::time::Duration;
 
 use crate::{AccessToken, Client, CorpSecret, ErrCode, Error, SyncToken};
 
-/// A call that is ready to be sent: what it is, whether it may be repeated, and how it sends itself.
+/// A request value: it can be sent, and it says whether it may be repeated.
 ///
-/// Generated for every operation (see [`crate::op`]), so that what is declared and what is sent cannot part.
+/// codegen implements it for every operation (see [`crate::op`]) from the same document as the code that sends the request,
+/// so the description and the request always match.
 pub trait Request: Sync {
-    /// What WeCom answers.
+    /// The type of the reply.
     type Reply: Reply;
 
-    /// The operation it is a call of.
+    /// The operation that the request calls.
     const OPERATION: Operation;
 
-    /// Sends it, once. A reply with an errcode other than 0 is an `Ok` here.
+    /// Sends the request once. A reply with an errcode other than 0 is an `Ok` here.
     fn send(
         &self,
         client: &Client,
         access_token: &AccessToken,
     ) -> impl Future<Output = Result<Self::Reply, Error>> + Send;
 
-    /// Whether this very call may be repeated: a keyed operation only with its key.
+    /// Returns whether this request may be repeated. One of a keyed operation may only be repeated if it has the key.
     fn repeat(&self) -> Repeat {
         Self::OPERATION.repeat
     }
 
-    /// What of it must not be printed: secrets, and what people wrote.
+    /// Returns the texts of the request that must not be printed: secrets, and texts that people wrote.
     fn private(&self) -> Vec<&str> {
         Vec::new()
     }
 
-    /// Whether it cannot be sent (again): its body was a stream, and that was read.
+    /// Returns whether the request cannot be sent any more, because its body is a stream that was already read.
     fn is_spent(&self) -> bool {
         false
     }
 
-    /// How much longer than usual it may take, because of what has to be sent.
+    /// Returns how much longer than usual the request may take, because it sends much data.
     fn extra_time(&self) -> Duration {
         Duration::ZERO
     }
 
-    /// Whether it moves a file: then [`Client::timeout`] does not limit it.
+    /// Returns whether the request moves a file. [`Client::timeout`] does not limit such a request.
     fn moves_file(&self) -> bool {
         false
     }
 
-    /// Whether it carries the token of a callback, which lifts the frequency limit of `sync_msg` for ten minutes.
+    /// Returns whether the request has the token of a callback, which lifts the rate limit of `sync_msg` for ten minutes.
     fn has_callback_token(&self) -> bool {
         false
     }
 
-    /// The reply to go on with when `errcode` answers a repeat of ours and means that an earlier try went through.
+    /// Returns the reply to use if `errcode`, as the answer to a repeat, means that an earlier attempt succeeded.
     fn reply_to_repeat(&self, errcode: ErrCode) -> Option<Self::Reply> {
         let _ = errcode;
         None
     }
 }
 
-/// A part of a request that has, or may have, texts which must not be printed.
+/// A part of a request that may contain texts that must not be printed.
 pub(crate) trait Private {
-    /// Adds them to `private`.
+    /// Adds these texts to `private`.
     fn private<'a>(&'a self, private: &mut Vec<&'a str>);
 }
 
@@ -108,49 +109,49 @@ impl<T: Private> Private for Box<T> {
     }
 }
 
-/// What every reply has: how it went.
+/// A reply, which says whether the call succeeded.
 pub trait Reply: Sized + Send {
-    /// 0 means success.
+    /// Returns the errcode. 0 means success.
     fn errcode(&self) -> i64;
 
-    /// WeCom's words, for people.
+    /// Returns WeCom's message for people. Do not match on it.
     fn errmsg(&self) -> &str;
 
-    /// The reply that says nothing but this.
+    /// Creates a refusal: a reply with only these two values.
     fn refusal(errcode: i64, errmsg: String) -> Self;
 }
 
-/// A reply that is JSON, as all are but that of `media_get`.
+/// A reply that is JSON. Every reply is, except that of `media_get`.
 pub trait FromJson: Reply {
-    /// Decodes the body of an answer.
+    /// Decodes the body of a reply.
     ///
     /// # Errors
     ///
-    /// [`Error::Undecodable`]: it is no such reply.
+    /// [`Error::Undecodable`]: the body is not JSON of the expected shape.
     fn decode(body: &[u8]) -> Result<Self, Error>;
 }
 
 /// An operation of the document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Operation {
-    /// Its operationId, such as `send_msg`.
+    /// The operationId, such as `send_msg`.
     pub id: &'static str,
-    /// Its HTTP method.
+    /// The HTTP method.
     pub method: &'static str,
-    /// Its path, such as `/cgi-bin/kf/send_msg`.
+    /// The path, such as `/cgi-bin/kf/send_msg`.
     pub path: &'static str,
-    /// The group it belongs to, such as `message`.
+    /// The group of the operation, such as `message`.
     pub tag: &'static str,
-    /// Whether a call of it may be repeated.
+    /// Whether a call may be repeated.
     pub repeat: Repeat,
-    /// The number of its page at `developer.work.weixin.qq.com/document/path/`; None if it is known from other sources
+    /// The number of its page at `developer.work.weixin.qq.com/document/path/`. `None` if it is known from other sources
     /// only, which its documentation names.
     pub official_page: Option<u64>,
-    /// Whether it needs an access token; all do but `gettoken`.
+    /// Whether it needs an access token. All operations except `gettoken` do.
     pub needs_access_token: bool,
-    /// What it does, in a sentence.
+    /// What the operation does, in one sentence.
     pub summary: &'static str,
-    /// What a caller should know beyond the summary, in Markdown. Empty for some.
+    /// Details for callers, in Markdown. May be empty.
     pub description: &'static str,
 }
 
@@ -172,13 +173,13 @@ impl Operation {
     }
 }
 
-/// May a call be sent again when it is unknown whether it went through?
+/// Whether a call may be sent again when it is unknown whether WeCom executed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Repeat {
-    /// Yes: it only reads, or leaves behind what nobody minds, such as one more temporary file.
+    /// Yes: the call only reads, or a repeat does no harm, such as creating one more temporary file.
     Safe,
     /// Yes: WeCom recognises the repeat by a key in the request.
     Keyed,
-    /// No, unless it surely did not leave.
+    /// No, unless the call was certainly not sent.
     Never,
 }

@@ -302,7 +302,7 @@ async fn a_file_that_is_gone_or_a_stream_that_fails_is_an_error_that_says_so() {
         let upload = Upload::from_file(&path).await.unwrap();
         std::fs::write(&path, vec![b'x'; length]).unwrap();
         let changed = server.client.media().upload(MediaType::Image, upload).await.unwrap_err();
-        assert!(changed.to_string().contains("could not be read: the file has changed its size"), "{changed}");
+        assert!(changed.to_string().contains("could not be read: the size of the file has changed"), "{changed}");
     }
     assert_eq!(server.requests().len(), 0);
 

@@ -1,4 +1,4 @@
-//! The reply of `media_get`: how a file is told from a refusal, and the stream of a file's bytes.
+//! The reply of `media_get`: decides whether a response is a file or a refusal, and streams the bytes of a file.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -14,7 +14,7 @@ use wecom_kf_text::{MAX_OUTSIDE, safe_file_name, shortened};
 
 use crate::Error;
 use crate::exchange::refusal_in;
-use crate::repair::mended;
+use crate::repair::repaired_body;
 use crate::request::Reply;
 
 /// The length limit of a refusal, in bytes. It contains a code, a message, a hint, an address and a link, which are shorter.
@@ -98,7 +98,7 @@ fn refusal_of(body: &[u8]) -> Option<MediaGetResponse> {
     if !is_short_object {
         return None;
     }
-    refusal_in(body).or_else(|| refusal_in(mended(body)?.as_bytes()))
+    refusal_in(body).or_else(|| refusal_in(repaired_body(body)?.as_bytes()))
 }
 
 /// A download in progress: a stream of bytes, and the information in the headers.
@@ -260,7 +260,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_found_in_every_form_and_made_safe() {
+    fn file_names_in_every_form_are_found_and_made_safe() {
         let cases = [
             (r#"attachment; filename="a.jpg""#, Some("a.jpg")),
             (r#"attachment; filename="报价单.pdf""#, Some("报价单.pdf")),

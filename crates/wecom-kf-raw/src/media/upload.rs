@@ -39,7 +39,7 @@ enum Source {
 impl Upload {
     /// Creates an upload from memory. The customer sees `file_name` in a file message.
     pub fn from_bytes(file_name: impl Into<String>, content_type: &'static str, bytes: impl Into<Vec<u8>>) -> Self {
-        // `Bytes`, so that a repeat does not copy them.
+        // `Bytes`, so that repeating the upload does not copy the data.
         let bytes = Bytes::from(bytes.into());
         Self { file_name: file_name.into(), content_type, length: bytes.len() as u64, source: Source::Bytes(bytes) }
     }
@@ -78,7 +78,7 @@ impl Upload {
     /// Builds the form with the single part that WeCom accepts.
     pub(super) async fn form(&self) -> Result<Form, Error> {
         let part = Part::stream_with_length(self.body().await?, self.length)
-            // In raw UTF-8, because WeCom shows the customer exactly this text. Whether `filename*=` works is not known.
+            // Raw UTF-8, because WeCom shows the customer exactly this text. It is not known whether `filename*=` works.
             .file_name(self.file_name.clone())
             .mime_str(self.content_type)?;
         Ok(Form::new().part("media", part))
@@ -89,7 +89,8 @@ impl Upload {
             Source::Bytes(bytes) => Ok(bytes.clone().into()),
             Source::File(path) => Ok(self.open(path).await.map_err(Error::Unreadable)?.into()),
             Source::Stream(body) => {
-                let spent = || Error::Unreadable(io::Error::other("the stream was sent before"));
+                let spent =
+                    || Error::Unreadable(io::Error::other("the stream was already sent, and can be sent only once"));
                 locked(body).take().ok_or_else(spent)
             }
         }
@@ -101,7 +102,7 @@ impl Upload {
         let file = File::open(path).await?;
         match file.metadata().await?.len() == self.length {
             true => Ok(file),
-            false => Err(io::Error::other("the file has changed its size")),
+            false => Err(io::Error::other("the size of the file has changed")),
         }
     }
 

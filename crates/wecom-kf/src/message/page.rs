@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use super::Message;
 use super::fields::{Integer, Text, place};
 use crate::error::Refusal;
-use crate::raw::repair::mended;
+use crate::raw::repair::repaired_body;
 use crate::raw::{self, FromJson, Operation, Reply, Request, lenient, op, types};
 use crate::{AccessToken, ErrCode, Error, OpenKfid, SyncToken};
 
@@ -183,12 +183,12 @@ impl FromJson for Page {
             return Ok(page);
         }
         // Repairs the body once, because it could not be decoded or may contain lone surrogates.
-        let mended = mended(body);
-        if mended.is_some() {
+        let repaired = repaired_body(body);
+        if repaired.is_some() {
             tracing::warn!("sync_msg returned invalid JSON: invalid characters were replaced by U+FFFD");
         }
         // Without a repair, the body is used as it arrived.
-        let text = mended.as_deref().or(whole).unwrap_or_default();
+        let text = repaired.as_deref().or(whole).unwrap_or_default();
         Self::split(text)
             .or_else(|error| raw::refusal_in(text.as_bytes()).ok_or_else(|| raw::Error::undecodable(body, &error)))
     }
