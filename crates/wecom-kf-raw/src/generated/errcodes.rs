@@ -4,7 +4,7 @@ use crate::errcode::{At, Class, ErrCode, Row, Text};
 impl ErrCode {
     /// `-1`: the platform is busy.
     ///
-    /// Wait; this client repeats the call where that is safe. If it lasts for minutes the trouble is WeCom's own: lower the load, and repeat a send only under the same msgid.
+    /// Wait. This client repeats the call if that is safe. If the error lasts for minutes, the cause is on WeCom's side: make fewer calls, and repeat a send only under the same msgid.
     ///
     /// Source: official page 90313.
     pub const SYSTEM_BUSY: Self = Self(-1i32);
@@ -16,13 +16,13 @@ impl ErrCode {
     pub const OK: Self = Self(0i32);
     /// `6000`: several writers changed the same data at once.
     ///
-    /// Repeat after a few seconds. If it recurs, find the second writer (another instance, a script, a colleague in the console) and let one at a time change an account or session.
+    /// Repeat after a few seconds. If it recurs, find the second writer (another instance, a script, a colleague in the console) and let only one of them at a time change an account or session.
     ///
     /// Source: official page 90313.
     pub const DATA_VERSION_CONFLICT: Self = Self(6000i32);
     /// `40001`: the credential was not accepted.
     ///
-    /// Let this client renew the token and try once more. If it stays, see whether the app's secret was reset or the app stopped, and whether every host uses the same app's secret.
+    /// This client renews the token and tries once more. If the error stays, check whether the app's secret was reset, whether the app was disabled, and whether all hosts use the secret of the same app.
     ///
     /// At `gettoken` its class is `permission`: Do not retry: 2,000 failed calls in an hour lock this IP out for an hour. Copy the secret of the app listed under 微信客服 › 可调用接口的应用 again, together with the corp id of the same corp.
     ///
@@ -42,11 +42,11 @@ impl ErrCode {
     pub const INVALID_MEDIA_TYPE: Self = Self(40004i32);
     /// `40005`: the query parameter type is not valid.
     ///
-    /// Set type in the URL's query to image, voice, video or file; it does not belong into the multipart body.
+    /// Set type in the URL's query to image, voice, video or file; it does not belong in the multipart body.
     ///
     /// Source: official page 90313.
     pub const INVALID_TYPE_PARAMETER: Self = Self(40005i32);
-    /// `40006`: the file size is out of bounds.
+    /// `40006`: the file is too small or too large.
     ///
     /// Check the size on disk: more than 5 bytes, and at most 10 MB for image and video, 2 MB for voice, 20 MB for file. A tiny file usually means a failed download before the upload.
     ///
@@ -56,7 +56,7 @@ impl ErrCode {
     pub const INVALID_FILE_SIZE: Self = Self(40006i32);
     /// `40007`: media_id is not valid or older than 3 days.
     ///
-    /// Upload the file again with media_upload and use the new media_id. Keep the originals: a media_id lives 3 days, so one stored in settings will break again.
+    /// Upload the file again with media_upload and use the new media_id. Keep the originals: a media_id is valid for 3 days, so one in your settings will expire again.
     ///
     /// At `media_get` its class is `not_found`: After 3 days the file is gone: ask the customer to send it again. Before that, compare the media_id with the one in the message. Download media right after you read the message.
     ///
@@ -64,23 +64,23 @@ impl ErrCode {
     pub const INVALID_MEDIA_ID: Self = Self(40007i32);
     /// `40008`: this msgtype cannot be sent.
     ///
-    /// Use a msgtype KF can send: a menu is msgmenu (not menu), and news and markdown do not exist here; use link or text instead.
+    /// Use a msgtype that KF can send. A menu is msgmenu (not menu). News and markdown do not exist here; use link or text instead.
     ///
-    /// At `send_msg_on_event` its class is `invalid_param`: Send text or msgmenu only; codes of the waiting queue take text alone. Pictures and links must wait for an ordinary send_msg.
+    /// At `send_msg_on_event` its class is `invalid_param`: Send only text or msgmenu, and with a code of the waiting queue only text. Send images and links later with send_msg.
     ///
     /// Source: official page 90313.
     pub const INVALID_MSGTYPE: Self = Self(40008i32);
-    /// `40009`: the image size is out of bounds.
+    /// `40009`: the image is too small or too large.
     ///
-    /// Scale the picture down and upload again. Up to 10 MB is documented, older editions say 2 MB, so below 2 MB is the safe side.
+    /// Scale the image down and upload it again. WeCom documents 10 MB, in older editions 2 MB, so stay below 2 MB to be safe.
     ///
-    /// At `media_uploadimg` its class is `invalid_param`: Scale the picture to at most 2 MB (more than 5 bytes) and upload again; this operation has no larger limit.
+    /// At `media_uploadimg` its class is `invalid_param`: Scale the image to at most 2 MB (and more than 5 bytes) and upload it again. This operation never accepts more.
     ///
     /// Source: official page 90313.
     pub const INVALID_IMAGE_SIZE: Self = Self(40009i32);
     /// `40011`: the video size is out of bounds.
     ///
-    /// Compress or cut the video to 10 MB at most; between 10 and 20 MB it can still go as type file, beyond that send a link.
+    /// Compress or shorten the video to at most 10 MB. Up to 20 MB, you can upload it as type file. For a larger one, send a link.
     ///
     /// Source: official page 90313.
     pub const INVALID_VIDEO_SIZE: Self = Self(40011i32);
@@ -92,31 +92,31 @@ impl ErrCode {
     pub const INVALID_CORPID: Self = Self(40013i32);
     /// `40014`: the access token is no longer accepted.
     ///
-    /// Leave single cases alone, this client fetches a new token and repeats once. If it recurs, something alters the token on its way or a shared store hands out an old one; it needs room for 512 bytes.
+    /// Single cases need no action: this client fetches a new token and repeats the call once. If the error recurs, something changes the token on its way, or a shared store returns an old or truncated one (reserve 512 bytes).
     ///
     /// Source: official page 90313.
     pub const INVALID_ACCESS_TOKEN: Self = Self(40014i32);
     /// `40031`: some or all userids of the list are not valid.
     ///
-    /// Check every entry of userid_list against the directory, take out members who left or are misspelt, and call again; third-party apps need encrypted ids.
+    /// Check every entry of userid_list against the directory, remove members who left or whose userid is misspelt, and call again. Third-party apps need encrypted ids.
     ///
     /// Source: official page 90313.
     pub const INVALID_USERID_LIST: Self = Self(40031i32);
     /// `40032`: the userid list is empty or too long.
     ///
-    /// Send 1 to 100 userids per call and split longer lists into several calls; skip the call when there is nobody to name.
+    /// Send 1 to 100 userids per call and split longer lists into several calls; do not make the call when there is no member to name.
     ///
     /// Source: official page 90313.
     pub const INVALID_USERID_LIST_LENGTH: Self = Self(40032i32);
-    /// `40033`: the request holds characters that are refused.
+    /// `40033`: the request contains characters that WeCom refuses.
     ///
-    /// Send the JSON as plain UTF-8 without BOM, and switch off ASCII escaping (\uXXXX) in whatever writes it, a gateway in between included.
+    /// Send the JSON as plain UTF-8 without a byte order mark. Switch off ASCII escaping (\uXXXX) in the program that writes it, and in gateways on the way.
     ///
     /// Source: official page 90313.
     pub const INVALID_REQUEST_CHARACTER: Self = Self(40033i32);
     /// `40035`: a parameter is wrong.
     ///
-    /// Read the errmsg for the parameter's name, then compare the request as sent with the operation's document: spelling of keys, types, ids copied whole.
+    /// Find the parameter's name in the errmsg. Then compare the request as it was sent with the documentation of the operation: spelling of keys, types, complete ids.
     ///
     /// Source: official page 90313.
     pub const BAD_PARAMETER: Self = Self(40035i32);
@@ -128,25 +128,25 @@ impl ErrCode {
     pub const INVALID_URL_LENGTH: Self = Self(40039i32);
     /// `40056`: the agentid is not valid.
     ///
-    /// KF calls take no agentid: look for a hand-made request that carries one. Where it is needed, copy the number from the app's page in the admin console.
+    /// KF calls take no agentid: look for a hand-written request that has one. Where one is needed, copy the number from the app's page in the admin console.
     ///
     /// Source: official page 90313.
     pub const INVALID_AGENTID: Self = Self(40056i32);
     /// `40057`: the callback URL is malformed or cannot be reached.
     ///
-    /// Open the URL from outside your network (DNS, firewall, certificate), then save it again: the service must answer the check within 1 s with the decrypted text alone.
+    /// Open the URL from outside your network, and check DNS, firewall and certificate. Then save it again: within 1 s, the service must answer with the decrypted text and nothing else.
     ///
     /// Source: official page 90313.
     pub const INVALID_CALLBACK_URL: Self = Self(40057i32);
-    /// `40058`: a parameter breaks its rule.
+    /// `40058`: a parameter is invalid.
     ///
-    /// Read the errmsg, it often names the field. Usual causes: an optional field sent as "" or null (leave it out), a text or list over its limit, a number sent as string, GET instead of POST.
+    /// Read the errmsg, which often names the field. Usual causes: an optional field sent as "" or null (leave it out), a text or list over its limit, a number sent as string, GET instead of POST.
     ///
-    /// At `recall_msg` its class is `invalid_param`: Recall with the app that sent it by send_msg, giving both open_kfid and that msgid; messages of other apps and of servicers cannot be recalled here.
+    /// At `recall_msg` its class is `invalid_param`: Recall the message with the app that sent it with send_msg, and pass both open_kfid and its msgid. Messages of other apps and of servicers cannot be recalled.
     ///
-    /// At `send_msg` its class is `invalid_param`: Check that touser and open_kfid are both set, that the body is in the property named by msgtype, and that an own msgid is 1 to 32 bytes of letters, digits, _ or -, never "".
+    /// At `send_msg` its class is `invalid_param`: Check that touser and open_kfid are both set, that the body is in the property named by msgtype, and that a msgid of your own has 1 to 32 bytes of letters, digits, _ or -, and is not "".
     ///
-    /// At `sync_msg` its class is `invalid_param`: Send open_kfid always, a limit of at most 1000, and the cursor exactly as this account's last next_cursor. If only the cursor is at fault, drop it: up to 3 days are replayed, so filter by msgid.
+    /// At `sync_msg` its class is `invalid_param`: Always send open_kfid, a limit of at most 1000, and as cursor exactly the last next_cursor of this account. If only the cursor is wrong, leave it out: messages of up to 3 days come again, so filter by msgid.
     ///
     /// Source: official page 90313.
     pub const INVALID_PARAMETER: Self = Self(40058i32);
@@ -158,53 +158,53 @@ impl ErrCode {
     pub const EMPTY_PARAMETER: Self = Self(40063i32);
     /// `40066`: the department list is not valid.
     ///
-    /// Send department_id_list as numbers, at most 100, each a department that still exists in the directory and lies in the app's visible range (可见范围).
+    /// Send department_id_list as numbers, at most 100. Each department must still exist in the directory and be in the app's visible range (可见范围).
     ///
     /// Source: official page 90313.
     pub const INVALID_DEPARTMENT_LIST: Self = Self(40066i32);
     /// `40082`: the suite access token is not valid.
     ///
-    /// Third-party apps: fetch a new suite_access_token and find out who uses the old one. A custom app never needs one, so there the token source is set up for the wrong kind of app.
+    /// Third-party apps: fetch a new suite_access_token and find out which program uses the old one. A custom app never needs one: if yours is one, the token source is set up for the wrong kind of app.
     ///
     /// Source: official page 90313.
     pub const INVALID_SUITE_ACCESS_TOKEN: Self = Self(40082i32);
     /// `40091`: the secret is not valid.
     ///
-    /// Do not retry, failures add up to an IP ban of about an hour. Copy the app's secret again, whole and without blanks or line ends, and restart with it.
+    /// Do not retry: repeated failures block this IP for about an hour. Copy the app's complete secret again, without spaces or line ends, and restart with it.
     ///
     /// Sources: official page 90313; older editions of page 91039.
     pub const INVALID_SECRET: Self = Self(40091i32);
     /// `40096`: the external_userid is not valid for this corp or app.
     ///
-    /// Pass the id exactly as sync_msg gave it, without prefix, cut or trim. It holds for one corp and provider only, so ids from another corp, a test corp or an old provider never work here.
+    /// Pass the id exactly as sync_msg returned it. It is valid for one corp and one provider only, so ids of another corp, a test corp or a former provider never work here.
     ///
     /// Source: official page 90313.
     pub const INVALID_EXTERNAL_USERID: Self = Self(40096i32);
     /// `40123`: the data is not a readable image.
     ///
-    /// Open the very file that was uploaded: it must be a whole JPG or PNG, whatever its name says. Convert WebP, HEIC and the like first; an HTML error page saved as .jpg is common.
+    /// Open the file that was uploaded: it must be a complete JPG or PNG, whatever its extension. Convert WebP, HEIC and other formats first. A common mistake is an HTML error page saved as .jpg.
     ///
     /// Source: official page 90313.
     pub const INVALID_IMAGE_DATA: Self = Self(40123i32);
     /// `40125`: the open userid is not valid.
     ///
-    /// Check where the id comes from: encrypted ids are for third-party apps and fit one provider only, while a custom app uses the plain userid of the directory.
+    /// Check where the id comes from: encrypted ids are for third-party apps and valid for one provider only, while a custom app uses the plain userid of the directory.
     ///
     /// Source: official page 90313.
     pub const INVALID_OPENUSERID: Self = Self(40125i32);
-    /// `40201`: the content was stopped by anti-spam.
+    /// `40201`: the content was blocked by anti-spam.
     ///
-    /// Never resend it unchanged. Find the phrase or link that all refused messages share, reword or remove it, and have a person take over the customer meanwhile.
+    /// Never resend it unchanged. Find the phrase or link that all refused messages share, reword or remove it, and let a servicer take over the customer meanwhile.
     ///
     /// Source: official page 90313.
     pub const ANTISPAM_BLOCKED: Self = Self(40201i32);
     /// `40203`: the request uses a parameter that is no longer supported.
     ///
-    /// Take the field named in the errmsg out of the request, or update this client if it is the one that sends it.
+    /// Remove the field that the errmsg names from the request. If this client sends it, update the client.
     ///
     /// Source: official page 90313.
     pub const DEPRECATED_PARAMETER: Self = Self(40203i32);
-    /// `40204`: the content was stopped by WeChat's anti-spam.
+    /// `40204`: the content was blocked by WeChat's anti-spam.
     ///
     /// Do not repeat it: WeChat itself refuses this content. Reword it, check whether the linked domain opens in WeChat at all, and slow down if many customers got the same text.
     ///
@@ -212,31 +212,31 @@ impl ErrCode {
     pub const WECHAT_ANTISPAM_BLOCKED: Self = Self(40204i32);
     /// `40206`: the request body is too large.
     ///
-    /// Split the request: fewer ids per list (100 is the usual maximum), shorter texts. Files go up with media_upload, never inside of JSON.
+    /// Split the request: fewer ids per list (100 is the usual maximum), shorter texts. Upload files with media_upload, not inside JSON.
     ///
     /// Source: official page 90313.
     pub const REQUEST_BODY_TOO_LARGE: Self = Self(40206i32);
     /// `41001`: the access token is missing or empty.
     ///
-    /// Once is harmless, this client renews the token. If it recurs, an empty token is stored somewhere (clear the token store or ask the token service), or a proxy cuts the URL's query off.
+    /// A single case is harmless: this client renews the token. If the error recurs, an empty token is stored somewhere (clear the token store, or check the token service), or a proxy removes the query of the URL.
     ///
     /// Source: official page 90313.
     pub const ACCESS_TOKEN_MISSING: Self = Self(41001i32);
     /// `41002`: the corp id is missing.
     ///
-    /// The corp id reached WeCom empty: set it in the settings and check that this process really sees that environment variable or file, then restart.
+    /// The corp id that was sent is empty. Set it in the settings, check that this process can read the environment variable or file, and restart.
     ///
     /// Source: official page 90313.
     pub const CORPID_MISSING: Self = Self(41002i32);
     /// `41004`: the secret is missing.
     ///
-    /// The secret reached WeCom empty: see whether the secret store or environment of this process delivered it, fill it in and restart.
+    /// The secret that was sent is empty. Check whether the secret store or the environment provides it to this process, set it, and restart.
     ///
     /// Source: official page 90313.
     pub const SECRET_MISSING: Self = Self(41004i32);
     /// `41006`: the media_id is missing.
     ///
-    /// Take media_id from the object named like the msgtype (image, voice, video, file). Media over the size limit arrives as a text notice and has none: ask for a smaller file.
+    /// Take media_id from the object named like the msgtype (image, voice, video, file). Media over the size limit arrives as a text without media_id: ask the customer for a smaller file.
     ///
     /// Source: official page 90313.
     pub const MEDIA_ID_MISSING: Self = Self(41006i32);
@@ -248,55 +248,55 @@ impl ErrCode {
     pub const USERID_MISSING: Self = Self(41009i32);
     /// `41035`: the customer's external_userid is missing.
     ///
-    /// Set external_userid (touser in send_msg) from the message being answered; for events it is inside event, not beside it.
+    /// Set external_userid (touser in send_msg) to that of the message you answer. In an event message it is inside event, not beside it.
     ///
     /// Source: official page 90313.
     pub const EXTERNAL_USERID_MISSING: Self = Self(41035i32);
     /// `41049`: the welcome code is missing. Known only from a single or a disputed source.
     ///
-    /// Skip the welcome when enter_session carries no welcome_code (customer greeted within 48 h or already writing); otherwise pass welcome_code or msg_code as code.
+    /// Send no welcome if enter_session has no welcome_code, because the customer was welcomed within 48 h or has already written. Otherwise pass welcome_code or msg_code as code.
     ///
     /// Sources: official page 90313; one source for its use by customer service.
     pub const WELCOME_CODE_MISSING: Self = Self(41049i32);
     /// `41050`: the welcome code is not valid, used or older than 20 s. Known only from a single or a disputed source.
     ///
-    /// Let it go, the code cannot be renewed. If it happens often, handle enter_session before the rest of a page, shorten the way from callback to reading, and look for a second reader.
+    /// Give up this message, because the code cannot be renewed. If it happens often, handle enter_session before the rest of a page, read sooner after the callback, and look for a second reader.
     ///
     /// Sources: official page 90313; one source for its use by customer service.
     pub const INVALID_WELCOME_CODE: Self = Self(41050i32);
     /// `41051`: customer and member are already talking. Known only from a single or a disputed source.
     ///
-    /// Drop the welcome, the talk has begun. Read the session with service_state_get and answer by send_msg only in state 0 or 1.
+    /// Send no welcome, because the conversation has begun. Read the session with service_state_get, and answer with send_msg only in state 0 or 1.
     ///
     /// Sources: official page 90313; one source for its use by customer service.
     pub const CHAT_ALREADY_STARTED: Self = Self(41051i32);
-    /// `41090`: the video is not a proper MP4 file.
+    /// `41090`: the video is not a valid MP4 file.
     ///
-    /// Play the uploaded file to its end; if it is cut or only renamed to .mp4, export it again as MP4. In a hurry, upload it as type file.
+    /// Play the uploaded file to its end. If it is incomplete or only renamed to .mp4, export it again as MP4. As a quick solution, upload it as type file.
     ///
     /// Source: official page 90313.
     pub const INVALID_MP4: Self = Self(41090i32);
-    /// `41096`: a welcome message is just being sent. Known only from a single or a disputed source.
+    /// `41096`: a welcome message is being sent. Known only from a single or a disputed source.
     ///
-    /// Do not send again, another call has the code in hand. Look for two processes answering the same account, or a time-out that repeats too early.
+    /// Do not send again: another call is using the code. Look for two processes that answer the same account, or for a time-out that is too short and causes repeats.
     ///
     /// Sources: official page 90313; one source for its use by customer service.
     pub const WELCOME_IN_PROGRESS: Self = Self(41096i32);
     /// `42001`: the access token has expired.
     ///
-    /// Leave it to this client, which fetches a new token and repeats once. If it is frequent, a shared token store serves tokens past their time (expires_in is in seconds, keep a few minutes of margin).
+    /// This client fetches a new token and repeats the call once. If the error is frequent, a shared token store returns expired tokens (expires_in is in seconds; renew a few minutes earlier).
     ///
     /// Source: official page 90313.
     pub const ACCESS_TOKEN_EXPIRED: Self = Self(42001i32);
     /// `42009`: the suite access token has expired.
     ///
-    /// Third-party apps: renew the suite_access_token and see why the job that renews it lags behind. A custom app has none, so check which token source is set up.
+    /// Third-party apps: renew the suite_access_token, and find out why the job that renews it is late. A custom app has none, so check which token source is set up.
     ///
     /// Source: official page 90313.
     pub const SUITE_ACCESS_TOKEN_EXPIRED: Self = Self(42009i32);
     /// `43009`: the corp must be verified first.
     ///
-    /// Ask a corp admin to complete the verification (企业认证) in the admin console. Until then this call stays closed, so switch the feature off.
+    /// Ask a corp admin to complete the verification (企业认证) in the admin console. Until then WeCom refuses this call, so switch the feature off.
     ///
     /// Source: official page 90313.
     pub const CORP_VERIFICATION_REQUIRED: Self = Self(43009i32);
@@ -314,25 +314,25 @@ impl ErrCode {
     pub const EMPTY_MEDIA_DATA: Self = Self(44001i32);
     /// `44004`: the text is empty.
     ///
-    /// See why the bot produced no words (model time-out, filter that took all, missing template) and let it send a fallback text; content needs at least 1 byte.
+    /// Find out why the bot produced no text (a model time-out, a filter that removed everything, a missing template), and let it send a fallback text. content needs at least 1 byte.
     ///
     /// Source: official page 90313.
     pub const EMPTY_TEXT: Self = Self(44004i32);
     /// `45001`: the media file is too large.
     ///
-    /// Make it smaller: 10 MB for image and video, 2 MB for voice, 20 MB for file (2 MB for media_uploadimg). What stays larger goes out as a link.
+    /// Make it smaller: 10 MB for image and video, 2 MB for voice, 20 MB for file (2 MB for media_uploadimg). If it stays larger, send a link.
     ///
     /// Source: official page 90313.
     pub const MEDIA_TOO_LARGE: Self = Self(45001i32);
     /// `45002`: the text is longer than 2048 bytes.
     ///
-    /// Split it at character borders into pieces of at most 2048 bytes (about 680 Chinese characters), at most five of them; for more, send a link to the full text.
+    /// Split it between characters into at most five pieces of at most 2048 bytes (about 680 Chinese characters). For more, send a link to the full text.
     ///
-    /// At `send_msg_on_event` its class is `invalid_param`: Shorten the text to 2048 bytes (about 680 Chinese characters): the code is good for one message, so it cannot be split.
+    /// At `send_msg_on_event` its class is `invalid_param`: Shorten the text to 2048 bytes (about 680 Chinese characters): the code sends one message only, so the text cannot be split.
     ///
     /// Source: official page 90313.
     pub const MESSAGE_TOO_LONG: Self = Self(45002i32);
-    /// `45007`: the voice is longer than 60 s.
+    /// `45007`: the voice message is longer than 60 s.
     ///
     /// Cut the recording into parts of at most 60 s, each sent as its own message, or upload the whole as type file.
     ///
@@ -340,43 +340,43 @@ impl ErrCode {
     pub const VOICE_TOO_LONG: Self = Self(45007i32);
     /// `45009`: too many calls in the time window.
     ///
-    /// Let it rest for a minute or more; a fast retry does not help. Then find what loops: one corp has 10,000 calls a minute and 150,000 an hour for each API, far more than normal traffic needs.
+    /// Wait for a minute or more; a quick retry does not help. Then find the program that calls in a loop. Each API allows a corp 10,000 calls a minute and 150,000 an hour, far more than normal traffic needs.
     ///
-    /// At `gettoken` its class is `rate_limited`: Stop asking for a minute or more. Cache the token (about 2 h) and share it among processes instead of fetching it for each call. If gettoken was failing, fix that first: 2,000 failed calls in an hour lock this IP out for an hour.
+    /// At `gettoken` its class is `rate_limited`: Do not call gettoken for a minute or more. Cache the token (about 2 h) and share it between processes instead of fetching it for each call. If gettoken failed before, solve that first: 2,000 failed calls in an hour lock this IP out for an hour.
     ///
-    /// At `sync_msg` its class is `rate_limited`: Wait a minute, then poll less often: without the callback's token, or with a wrong one, sync_msg takes 10 calls a minute, as far as is known for all accounts of the app together. If callbacks do not arrive, repair them first; their token lifts this limit for 10 minutes.
+    /// At `sync_msg` its class is `rate_limited`: Wait a minute, then poll less often: without a valid callback token, sync_msg allows 10 calls a minute, as far as is known for all accounts of the app together. If callbacks do not arrive, solve that first, because their token lifts this limit for 10 minutes.
     ///
     /// Sources: official page 90313; official page 90454; community 0006e047caca30ab50ec916195b800.
     pub const RATE_LIMIT_EXCEEDED: Self = Self(45009i32);
     /// `45024`: the number of accounts is over the quota.
     ///
-    /// Delete accounts nobody uses any more (account_list shows all, account_del removes one), or have the corp's admin find out how to raise the quota; repeating is useless.
+    /// Delete accounts that are no longer used (account_list lists them, account_del deletes one), or ask the corp's admin to raise the quota. Repeating does not help.
     ///
     /// Source: official page 90313.
     pub const ACCOUNT_QUOTA_EXCEEDED: Self = Self(45024i32);
     /// `45029`: the reply would be too large.
     ///
-    /// Ask for less at a time: a smaller limit, fewer ids, a shorter span of days; then go on with the next page.
+    /// Ask for less at a time: a smaller limit, fewer ids, a shorter range of days. Then continue with the next page.
     ///
     /// Source: official page 90313.
     pub const RESPONSE_TOO_LARGE: Self = Self(45029i32);
-    /// `45031`: the secret was found unsafe and must be reset.
+    /// `45031`: the secret is considered unsafe and must be reset.
     ///
-    /// Have an admin reset the app's secret in the console, roll it out to every program that uses it, then find the leak (repository, log, shared URL).
+    /// Have an admin reset the app's secret in the console, update every program that uses it, then find the leak (repository, log, shared URL).
     ///
     /// Source: official page 90313.
     pub const INSECURE_SECRET: Self = Self(45031i32);
     /// `45033`: more than 5 calls at once.
     ///
-    /// Wait a few seconds and continue with at most 5 calls in flight. Look for a batch job or many workers that started together.
+    /// Wait a few seconds and continue with at most 5 calls at the same time. Look for a batch job, or for many workers that started together.
     ///
-    /// At `media_get` its class is `rate_limited`: Fetch each media_id once and serve the copy: several workers after one file, or a page that loads it on every view, cause this. Wait a few seconds before the next try.
+    /// At `media_get` its class is `rate_limited`: Download each media_id once and reuse the copy. Usual causes are several workers that download one file, or a page that loads it on every view. Wait a few seconds before the next attempt.
     ///
     /// Sources: official page 90313; community 000ac64c76061029b501aee3066400.
     pub const CONCURRENCY_LIMIT_EXCEEDED: Self = Self(45033i32);
     /// `45034`: the url lacks http:// or https://.
     ///
-    /// Write the url of the link in full, beginning with http:// or https://; check that the template's variable in front of it is not empty.
+    /// Write the url of the link in full, beginning with http:// or https://. If a template writes it, check that the variable at its beginning is not empty.
     ///
     /// Source: official page 90313.
     pub const URL_SCHEME_MISSING: Self = Self(45034i32);
@@ -388,31 +388,31 @@ impl ErrCode {
     pub const CONCURRENT_OPERATION_CONFLICT: Self = Self(45035i32);
     /// `45036`: the data access limit is reached. Known only from a single or a disputed source.
     ///
-    /// Pause exports and bulk reads and keep only the calls customers wait for. The limit is not published: if it does not lift by itself, ask WeCom's support, quoting the errmsg hint.
+    /// Pause exports and bulk reads and make only the calls that customers wait for. The limit is not published: if it does not end by itself, contact WeCom's support with the hint of the errmsg.
     ///
     /// Source: copy of page 90313 of 2026.
     pub const DATA_ACCESS_LIMIT_EXCEEDED: Self = Self(45036i32);
     /// `46004`: the user does not exist.
     ///
-    /// Look the member up in the directory; whoever left must go from your routing table too. Choose another servicer from servicer_list.
+    /// Look the member up in the directory. Remove a member who left from your routing table, too, and choose another servicer from servicer_list.
     ///
     /// Source: official page 90313.
     pub const USER_NOT_FOUND: Self = Self(46004i32);
     /// `48001`: this API is not authorised for the app.
     ///
-    /// Add the app under 微信客服 › 可调用接口的应用 and use that app's own secret. The KF system secret is closed to corps that are new since 2023-12.
+    /// Add the app under 微信客服 › 可调用接口的应用 and use that app's own secret. Corps that are new since 2023-12 cannot use the secret of the KF system app.
     ///
     /// Source: official page 90313.
     pub const API_NOT_AUTHORIZED: Self = Self(48001i32);
     /// `48002`: the app has no right to this API.
     ///
-    /// Put the app under 微信客服 › 可调用接口的应用; a third-party app needs the KF permission set, and knowledge base calls are for custom apps only. A new token does not help.
+    /// Add the app under 微信客服 › 可调用接口的应用. A third-party app needs the KF permission set, and only custom apps can call the knowledge base. A new token does not help.
     ///
     /// Source: official page 90313.
     pub const API_FORBIDDEN: Self = Self(48002i32);
     /// `48003`: the suite id is not valid.
     ///
-    /// Third-party apps: compare the suite id in the settings with the provider console. A custom app has none, so the program runs with another app's kind of settings.
+    /// Third-party apps: compare the suite id in the settings with the provider console. A custom app has none, so the program runs with settings for another kind of app.
     ///
     /// Source: official page 90313.
     pub const INVALID_SUITE_ID: Self = Self(48003i32);
@@ -424,11 +424,11 @@ impl ErrCode {
     pub const INVALID_AUTHORIZATION: Self = Self(48004i32);
     /// `48005`: this API has been withdrawn.
     ///
-    /// Switch the feature that calls it off, then look up its successor in WeCom's documents and update this client; no setting brings it back.
+    /// Switch off the feature that calls it, then find its successor in WeCom's documentation and update this client. No setting brings it back.
     ///
     /// Source: official page 90313.
     pub const API_WITHDRAWN: Self = Self(48005i32);
-    /// `48006`: the API right was taken back because the app lay unused.
+    /// `48006`: the app lost its API permission because it was not used.
     ///
     /// Have an admin open the app in the admin console and switch its API permission on again; then the same calls work unchanged.
     ///
@@ -446,9 +446,9 @@ impl ErrCode {
     ///
     /// Source: copy of page 90313 of 2026.
     pub const UNSUPPORTED_TLS_VERSION: Self = Self(48010i32);
-    /// `48011`: the corp's members are not active enough, customer data is withheld. Known only from a single or a disputed source.
+    /// `48011`: the corp's members are not active enough, so WeCom withholds customer data. Known only from a single or a disputed source.
     ///
-    /// Get more members of the corp to log in to WeCom and use it; until then do without the customer data, no setting or retry releases it.
+    /// Ask more members of the corp to log in to WeCom and use it. Until then, work without the customer data: no setting and no retry releases it.
     ///
     /// At `servicer_add` its class is `permission`: Have the member log in to the WeCom app once, then add them again; meanwhile add a colleague who already uses it.
     ///
@@ -456,7 +456,7 @@ impl ErrCode {
     pub const INSUFFICIENT_MEMBER_ACTIVITY: Self = Self(48011i32);
     /// `49004`: the signature does not match.
     ///
-    /// Compare Token and EncodingAESKey with the console's, character by character, and check the signature over the query decoded once: a framework that turns + into a blank breaks it.
+    /// Compare Token and EncodingAESKey with the console, character by character. Decode the query exactly once before you check the signature. A framework that turns + into a space breaks it.
     ///
     /// Source: official page 90313.
     pub const SIGNATURE_MISMATCH: Self = Self(49004i32);
@@ -466,7 +466,7 @@ impl ErrCode {
     ///
     /// Source: official page 90313.
     pub const REDIRECT_URL_NOT_REGISTERED: Self = Self(50001i32);
-    /// `50002`: the member is outside the range of the app's rights.
+    /// `50002`: the member is outside the app's permissions.
     ///
     /// Have an admin add the member or the department to the app's visible range (可见范围), or choose a member who is already in it.
     ///
@@ -480,21 +480,21 @@ impl ErrCode {
     pub const APP_DISABLED: Self = Self(50003i32);
     /// `50006`: the system app is disabled.
     ///
-    /// Have an admin enable the system app 微信客服 in the console, or move to a custom app listed under 微信客服 › 可调用接口的应用 and its secret.
+    /// Have an admin enable the system app 微信客服 in the console, or use a custom app listed under 微信客服 › 可调用接口的应用, with its secret.
     ///
     /// Source: official page 90313.
     pub const SYSTEM_APP_DISABLED: Self = Self(50006i32);
     /// `50100`: the paging cursor is not valid. Known only from a single or a disputed source.
     ///
-    /// Begin the listing again without cursor, pass next_cursor on untouched, and never use the cursor of another list or another app.
+    /// Start the list again without cursor, then pass next_cursor unchanged. Never use the cursor of another list or another app.
     ///
-    /// At `sync_msg` its class is `invalid_param`: See that the stored cursor belongs to this very account and app and is whole. If it is lost, read without cursor: up to 3 days come again, so filter by msgid and by send_time.
+    /// At `sync_msg` its class is `invalid_param`: Check that the stored cursor is complete and belongs to this account and app. If it is lost, read without cursor: messages of up to 3 days come again, so filter by msgid and send_time.
     ///
     /// Sources: official page 90313; one source for its use by sync_msg.
     pub const INVALID_CURSOR: Self = Self(50100i32);
-    /// `60011`: the app has no right on this member, department or tag.
+    /// `60011`: the app has no permission for this member, department or tag.
     ///
-    /// Have an admin widen the app's visible range (可见范围) to that member or department; for a tag, to the members it stands for.
+    /// Have an admin widen the app's visible range (可见范围) to that member or department; for a tag, to the members who have it.
     ///
     /// Source: official page 90313.
     pub const NO_DIRECTORY_PERMISSION: Self = Self(60011i32);
@@ -512,7 +512,7 @@ impl ErrCode {
     pub const USERID_OUT_OF_VISIBLE_RANGE: Self = Self(60021i32);
     /// `60030`: the member, department or account is outside the app's range.
     ///
-    /// Two places to check in the admin console: the account must be granted under 通过API管理微信客服账号, and the servicers must be in the app's visible range (可见范围).
+    /// Check two places in the admin console: the account must be granted under 通过API管理微信客服账号, and the servicers must be in the app's visible range (可见范围).
     ///
     /// Source: official page 90313.
     pub const OUT_OF_VISIBLE_RANGE: Self = Self(60030i32);
@@ -524,19 +524,19 @@ impl ErrCode {
     pub const APP_CALL_FORBIDDEN: Self = Self(60031i32);
     /// `60111`: the userid does not exist.
     ///
-    /// Search the directory for the member: the userid may be misspelt, changed or of someone who left. Correct it, or remove it from the list and repeat.
+    /// Search the directory for the member: the userid may be misspelt or changed, or the member may have left. Correct it, or remove it from the list and repeat.
     ///
     /// Source: official page 90313.
     pub const USERID_NOT_FOUND: Self = Self(60111i32);
     /// `60123`: the department does not exist.
     ///
-    /// Look up the department's number in the directory; after a reorganisation replace deleted ones in department_id_list by their successors.
+    /// Look up the department's number in the directory. After a reorganisation, replace deleted departments in department_id_list by the new ones.
     ///
     /// Source: official page 90313.
     pub const DEPARTMENT_NOT_FOUND: Self = Self(60123i32);
     /// `81013`: none of the ids is valid or allowed.
     ///
-    /// Try one id alone that surely exists and lies in the app's visible range (可见范围). If that fails too, the ids are of the wrong kind: another corp's, or encrypted instead of plain.
+    /// Try a single id that certainly exists and is in the app's visible range (可见范围). If that fails too, the ids are of the wrong kind: of another corp, or encrypted instead of plain.
     ///
     /// Source: official page 90313.
     pub const ALL_IDS_INVALID: Self = Self(81013i32);
@@ -548,7 +548,7 @@ impl ErrCode {
     pub const MINIPROGRAM_NOT_LINKED: Self = Self(90206i32);
     /// `90207`: the mini program's appid is not valid.
     ///
-    /// Copy the appid from the mini program's own console, whole; an official account's appid or the corp id does not do.
+    /// Copy the complete appid from the mini program's console. The appid of an official account or the corp id does not work.
     ///
     /// Source: official page 90313.
     pub const INVALID_MINIPROGRAM_APPID: Self = Self(90207i32);
@@ -566,45 +566,45 @@ impl ErrCode {
     pub const INVALID_OPEN_KFID: Self = Self(95000i32);
     /// `95001`: five messages were sent since this customer last wrote.
     ///
-    /// Wait for the customer: each message of theirs gives five new ones. Merge long answers into fewer texts (2048 bytes each) or one link, and tell staff if something urgent is left.
+    /// Wait for the customer: after each of their messages, five more can be sent. Combine long answers into fewer texts (2048 bytes each) or one link, and tell the staff if something urgent could not be sent.
     ///
     /// Source: official page 90313.
     pub const MESSAGE_COUNT_LIMIT_EXCEEDED: Self = Self(95001i32);
     /// `95002`: the customer's last message is more than 48 h old.
     ///
-    /// Nothing can be sent until the customer writes again. Drop answers still queued, reach the customer another way if it matters, and find out why the answer came so late.
+    /// Nothing can be sent until the customer writes again. Drop the answers in the queue, contact the customer in another way if it matters, and find out why the answer came so late.
     ///
     /// Source: official page 90313.
     pub const MESSAGE_WINDOW_CLOSED: Self = Self(95002i32);
     /// `95003`: the number of customers that may be served is used up.
     ///
-    /// Have the corp verified (100 customers without, 10,000 with verification); binding a 视频号 may lift the limit, get_corp_qualification tells whether one is bound.
+    /// Have the corp verified: the limit is 100 customers without verification and 10,000 with it. Binding a 视频号 may lift it; get_corp_qualification tells whether one is bound.
     ///
     /// Source: official page 90313.
     pub const CUSTOMER_QUOTA_EXCEEDED: Self = Self(95003i32);
     /// `95004`: the KF account does not exist in this corp.
     ///
-    /// If the account was deleted, take it out of the settings and replace its links by those of another account (add_contact_way). Otherwise the id is another corp's: use one of account_list.
+    /// If the account was deleted, take it out of the settings and replace its links by those of another account (add_contact_way). Otherwise the id belongs to another corp: use one that account_list returns.
     ///
     /// Source: official page 90313.
     pub const OPEN_KFID_NOT_FOUND: Self = Self(95004i32);
-    /// `95005`: the number of KF accounts would be out of bounds.
+    /// `95005`: the corp would have too many KF accounts.
     ///
-    /// Delete accounts nobody needs with account_del and add the new one then. A corp may have 5,000 accounts, one that is not verified 10.
+    /// Delete accounts that are not needed with account_del, then add the new one. A corp may have 5,000 accounts, an unverified corp 10.
     ///
-    /// At `account_del` its class is `quota`: One account must remain: add its replacement first, then delete this one, or keep it and just take its links offline.
+    /// At `account_del` its class is `quota`: One account must remain: add its replacement first, then delete this one, or keep it and only take its links offline.
     ///
     /// Source: official page 90313.
     pub const ACCOUNT_COUNT_OUT_OF_RANGE: Self = Self(95005i32);
     /// `95006`: the account name is not valid.
     ///
-    /// Give a name of 1 to 16 characters, and try plain words if symbols are refused; on account_update leave name out if it is to stay.
+    /// Use a name of 1 to 16 characters, without symbols if WeCom refuses them. In account_update, leave name out to keep the old one.
     ///
     /// Source: official page 90313.
     pub const INVALID_ACCOUNT_NAME: Self = Self(95006i32);
     /// `95007`: the callback's token for sync_msg is not valid or over 10 minutes old.
     ///
-    /// Read on with the same cursor but without token, nothing is lost; the access token is fine, do not renew it. If it is frequent, callbacks wait too long in a queue.
+    /// Continue with the same cursor but without token; no message is lost. The access token is not the cause, so do not renew it. If the error is frequent, callbacks wait too long in a queue.
     ///
     /// Source: official page 90313.
     pub const INVALID_SYNC_TOKEN: Self = Self(95007i32);
@@ -616,11 +616,11 @@ impl ErrCode {
     pub const TOO_MANY_MENU_ITEMS: Self = Self(95008i32);
     /// `95009`: a menu item's type is not valid.
     ///
-    /// Use click, view, miniprogram or text as the item's type, and give it an object of that very name.
+    /// Use click, view, miniprogram or text as the item's type, and give the item an object with the same name.
     ///
     /// Source: official page 90313.
     pub const INVALID_MENU_ITEM_TYPE: Self = Self(95009i32);
-    /// `95011`: the corp is in joint mode but the secret is of the stand-alone product.
+    /// `95011`: the corp is in joint mode, but the secret is one of the stand-alone product.
     ///
     /// Replace the secret from kf.weixin.qq.com by that of a WeCom app listed under 微信客服 › 可调用接口的应用, and restart.
     ///
@@ -636,29 +636,29 @@ impl ErrCode {
     pub const JOINT_SECRET_IN_STANDALONE_MODE: Self = Self(95012i32);
     /// `95013`: the session has ended.
     ///
-    /// Leave it closed, nothing leads out of an ended session by API. The customer's next message opens a new one in state 0; transfer that.
+    /// Leave the session closed: the API cannot change an ended session. The customer's next message starts a new one in state 0, which can be transferred.
     ///
     /// Source: official page 90313.
     pub const SESSION_ENDED: Self = Self(95013i32);
     /// `95014`: the member is not a servicer of this account or not activated.
     ///
-    /// Call servicer_list and choose someone with status 0; add a missing member with servicer_add. Whoever is not activated must log in to WeCom first.
+    /// Call servicer_list and choose a servicer with status 0. Add a missing member with servicer_add. A member who is not activated must log in to WeCom first.
     ///
     /// Source: official page 90313.
     pub const NOT_A_SERVICER: Self = Self(95014i32);
     /// `95015`: the specialist service is already set up in the console. Known only from a single or a disputed source.
     ///
-    /// Decide for one of the two: leave the offer to the console and drop this call, or have an admin remove the specialist service there and call again.
+    /// Choose one of two ways. Let the console recommend the specialist and drop this call, or have an admin remove the specialist service there and call again.
     ///
     /// Sources: official page 90313; one source for its use by upgrade_service.
     pub const UPGRADE_SERVICE_CONFIGURED_IN_CONSOLE: Self = Self(95015i32);
     /// `95016`: this change of the session state is not allowed.
     ///
-    /// Read service_state_get first, then take a documented move: 0 to 1, 2, 3, 4; 1 to 2, 3, 4; 2 to 3; 3 to 3, 4; none out of 4. Somebody may have moved the session meanwhile.
+    /// Read service_state_get first, then make a documented move: 0 to 1, 2, 3, 4; 1 to 2, 3, 4; 2 to 3; 3 to 3, 4; none from 4. Somebody may have moved the session meanwhile.
     ///
     /// Source: official page 90313.
     pub const STATE_TRANSITION_NOT_ALLOWED: Self = Self(95016i32);
-    /// `95017`: this account is not open to management by API.
+    /// `95017`: API management is not enabled for this account.
     ///
     /// Have an admin add the account under 通过API管理微信客服账号; until then its customers can only be served by people in the WeCom client.
     ///
@@ -666,23 +666,23 @@ impl ErrCode {
     pub const ACCOUNT_API_DISABLED: Self = Self(95017i32);
     /// `95018`: the session state forbids sending.
     ///
-    /// Read service_state_get: in 2 or 3 it is the staff's turn, stay silent; in 4 or past 48 h wait for the customer to write. If the bot is to keep sessions, move them to 1 at the first message.
+    /// Call service_state_get. In state 2 or 3 the staff serve the customer, so send nothing. In state 4, or after 48 h, wait until the customer writes. If the bot is to keep sessions, move them to state 1 at the first message.
     ///
-    /// At `send_msg_on_event` its class is `state_conflict`: Give this message up: a msg_code works only while the session is in the state that yielded it, and the state has moved on. Send such texts at once, not from a queue.
+    /// At `send_msg_on_event` its class is `state_conflict`: Give up this message: a msg_code works only while the session is in the state that produced it, and the state has changed. Send such texts at once, not from a queue.
     ///
-    /// At `service_state_trans` its class is `state_conflict`: Call service_state_get and decide again. After 48 h without a customer message the session counts as ended and only the customer can open a new one.
+    /// At `service_state_trans` its class is `state_conflict`: Call service_state_get and decide again. After 48 h without a message of the customer, the session counts as ended, and only the customer can start a new one.
     ///
     /// Source: official page 90313.
     pub const SESSION_STATE_FORBIDS_SENDING: Self = Self(95018i32);
     /// `95019`: the servicer has stopped or suspended receiving.
     ///
-    /// Choose another one with status 0 in servicer_list, move the customer to the queue (state 2), or ask this person to go back to receiving in the WeCom client.
+    /// Choose another one with status 0 in servicer_list, move the customer to the queue (state 2), or ask this servicer to resume receiving in the WeCom client.
     ///
     /// Source: official page 90313.
     pub const SERVICER_NOT_RECEIVING: Self = Self(95019i32);
     /// `95020`: the account has too many servicers. Known only from a single or a disputed source.
     ///
-    /// Remove those who left with servicer_del, or spread the team over a second account. An account takes 2,000 members and 20 departments, by older documents 500 members.
+    /// Remove members who left with servicer_del, or move a part of the team to a second account. An account takes 2,000 members and 20 departments, according to older documents 500 members.
     ///
     /// Source: copy of page 90313 of 2026.
     pub const SERVICER_LIMIT_EXCEEDED: Self = Self(95020i32);
@@ -698,27 +698,27 @@ impl ErrCode {
     ///
     /// Source: official page 90313.
     pub const INVALID_LOCATION_TYPE: Self = Self(95022i32);
-    /// `95023`: the account is managed by an app developed on behalf.
+    /// `95023`: the account is managed by an app that was developed on behalf of the corp.
     ///
-    /// Agree on one: have an admin take the account from the app developed on behalf (代开发应用) and grant it to this app under 通过API管理微信客服账号, or let that app serve it.
+    /// Choose one of two ways. Have an admin take the account from that app (代开发应用) and grant it to this app under 通过API管理微信客服账号, or let that app serve it.
     ///
     /// Source: official page 90313.
     pub const ACCOUNT_API_GRANTED_TO_DELEGATED_APP: Self = Self(95023i32);
     /// `95024`: a business card needs a message typed by the customer within 48 h. Known only from a single or a disputed source.
     ///
-    /// Ask the customer to write a word, a tap on a menu does not count; send the card after that, or give the contact as text for now.
+    /// Ask the customer to write something (a tap on a menu does not count), and send the card after that. Until then, send the contact as text.
     ///
     /// Source: stand-alone edition (kf.weixin.qq.com).
     pub const BUSINESS_CARD_NEEDS_CUSTOMER_MESSAGE: Self = Self(95024i32);
     /// `95025`: a business card was already sent within 48 h. Known only from a single or a disputed source.
     ///
-    /// Point the customer to the card sent before; the next one is possible 48 h after it. Remember per customer when a card went out.
+    /// Tell the customer to use the earlier card. The next one is possible 48 h after it, so remember for each customer when a card was sent.
     ///
     /// Source: stand-alone edition (kf.weixin.qq.com).
     pub const BUSINESS_CARD_LIMIT_EXCEEDED: Self = Self(95025i32);
-    /// `95026`: the existing accounts are too little used to create another. Known only from a single or a disputed source.
+    /// `95026`: the existing accounts are used too little to create another. Known only from a single or a disputed source.
     ///
-    /// Use the accounts there are, rename an idle one with account_update, or delete idle ones with account_del; then try to add again on another day.
+    /// Use the existing accounts first. Rename an idle one with account_update, or delete idle ones with account_del and try to add one on another day.
     ///
     /// Source: official page 90313.
     pub const ACCOUNTS_UNDERUSED: Self = Self(95026i32);
@@ -730,13 +730,13 @@ impl ErrCode {
     pub const UNVERIFIED_ACCOUNT_LIMIT_EXCEEDED: Self = Self(95027i32);
     /// `95028`: the message to recall was not found. Known only from a single or a disputed source.
     ///
-    /// Use the msgid that send_msg returned, together with the open_kfid it was sent from; what servicers wrote cannot be recalled by API.
+    /// Use the msgid that send_msg returned, together with the open_kfid from which it was sent. Messages of servicers cannot be recalled by API.
     ///
     /// Sources: stand-alone edition (kf.weixin.qq.com); one SDK.
     pub const RECALL_MESSAGE_NOT_FOUND: Self = Self(95028i32);
     /// `95029`: the message is more than 2 minutes old and cannot be recalled. Known only from a single or a disputed source.
     ///
-    /// It stays with the customer: send a correction by send_msg instead (it counts among the five). Recalls must follow within 2 minutes.
+    /// The customer keeps it. Send a correction with send_msg instead, which counts as one of the five messages. In future, recall within 2 minutes.
     ///
     /// Sources: stand-alone edition (kf.weixin.qq.com); one SDK.
     pub const RECALL_WINDOW_CLOSED: Self = Self(95029i32);
@@ -746,9 +746,9 @@ impl ErrCode {
     ///
     /// Source: official page 90313.
     pub const MESSAGE_TYPE_FORBIDDEN: Self = Self(95030i32);
-    /// `95031`: the customer did not consult within 48 h.
+    /// `95031`: the customer has not written within 48 h.
     ///
-    /// Wait for the customer's next message and run this call then; take customers idle for over 48 h out of batch jobs.
+    /// Wait for the customer's next message, then make this call. Leave customers who have not written for 48 h out of batch jobs.
     ///
     /// Source: official page 90313.
     pub const NO_RECENT_CONSULTATION: Self = Self(95031i32);
@@ -760,13 +760,13 @@ impl ErrCode {
     pub const CHAT_RECORD_ACCESS_EXPIRED: Self = Self(95032i32);
     /// `95033`: this msgid was already used in the account.
     ///
-    /// If this client repeated the send, count it as sent and do nothing. If it was the first try, two messages share an id: make msgid unique per message within the account.
+    /// If this client repeated the send, count it as sent and do nothing. If it was the first attempt, two messages share an id: make each msgid unique within the account.
     ///
     /// Sources: copy of page 90313 of 2026; official page 96427.
     pub const DUPLICATE_MSGID: Self = Self(95033i32);
-    /// `301002`: no right on that app.
+    /// `301002`: no permission for that app.
     ///
-    /// Use the secret of the very app the call is about, one app cannot act for another; check which app's secret this process was started with.
+    /// Use the secret of the app that the call is about, because one app cannot act for another. Check with which app's secret this process was started.
     ///
     /// Source: official page 90313.
     pub const NO_APP_PERMISSION: Self = Self(301002i32);
@@ -790,7 +790,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "系统繁忙",
         },
         remedy: Text {
-            en: "Wait; this client repeats the call where that is safe. If it lasts for minutes the trouble is WeCom's own: lower the load, and repeat a send only under the same msgid.",
+            en: "Wait. This client repeats the call if that is safe. If the error lasts for minutes, the cause is on WeCom's side: make fewer calls, and repeat a send only under the same msgid.",
             zh: "稍等即可，本客户端会在安全时自动重试。若持续数分钟，是企业微信侧的问题：降低调用量，重发消息务必沿用原 msgid。",
         },
         at: &[],
@@ -822,7 +822,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "多方同时修改同一数据，版本冲突",
         },
         remedy: Text {
-            en: "Repeat after a few seconds. If it recurs, find the second writer (another instance, a script, a colleague in the console) and let one at a time change an account or session.",
+            en: "Repeat after a few seconds. If it recurs, find the second writer (another instance, a script, a colleague in the console) and let only one of them at a time change an account or session.",
             zh: "几秒后重试。若反复出现，找出另一个写入方（其他实例、脚本或正在后台操作的同事），同一账号或会话一次只由一方修改。",
         },
         at: &[],
@@ -838,15 +838,15 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "凭证无效",
         },
         remedy: Text {
-            en: "Let this client renew the token and try once more. If it stays, see whether the app's secret was reset or the app stopped, and whether every host uses the same app's secret.",
-            zh: "先由本客户端换 token 重试一次。若仍出现，检查应用的 secret 是否被重置、应用是否停用，以及各台主机用的是否为同一应用的 secret。",
+            en: "This client renews the token and tries once more. If the error stays, check whether the app's secret was reset, whether the app was disabled, and whether all hosts use the secret of the same app.",
+            zh: "本客户端会更换 token 重试一次。若仍出现，检查应用的 secret 是否被重置、应用是否停用，以及各台主机用的是否为同一应用的 secret。",
         },
         at: &[
             At {
                 operation: "gettoken",
                 class: Class::Permission,
                 meaning: Text {
-                    en: "the secret is wrong, does not fit the corp id, or its app is stopped",
+                    en: "the secret is wrong, belongs to another corp id, or its app is disabled",
                     zh: "secret 错误、与企业 ID 不符，或应用已停用",
                 },
                 remedy: Text {
@@ -899,7 +899,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "type 参数不合法",
         },
         remedy: Text {
-            en: "Set type in the URL's query to image, voice, video or file; it does not belong into the multipart body.",
+            en: "Set type in the URL's query to image, voice, video or file; it does not belong in the multipart body.",
             zh: "在 URL 查询串中把 type 设为 image、voice、video 或 file，不要写进 multipart 正文。",
         },
         at: &[],
@@ -911,8 +911,8 @@ pub(crate) static TABLE: [Row; 123usize] = [
         operations: &["media_upload", "media_uploadimg"],
         stale_token: false,
         meaning: Text {
-            en: "the file size is out of bounds",
-            zh: "文件大小不合规",
+            en: "the file is too small or too large",
+            zh: "文件过大或过小",
         },
         remedy: Text {
             en: "Check the size on disk: more than 5 bytes, and at most 10 MB for image and video, 2 MB for voice, 20 MB for file. A tiny file usually means a failed download before the upload.",
@@ -923,8 +923,8 @@ pub(crate) static TABLE: [Row; 123usize] = [
                 operation: "media_uploadimg",
                 class: Class::InvalidParam,
                 meaning: Text {
-                    en: "the file size is out of bounds",
-                    zh: "文件大小不合规",
+                    en: "the file is too small or too large",
+                    zh: "文件过大或过小",
                 },
                 remedy: Text {
                     en: "Bring the picture to between 5 bytes and 2 MB: scale it down or raise the JPG compression, then upload again.",
@@ -951,7 +951,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "media_id 无效或已超过 3 天",
         },
         remedy: Text {
-            en: "Upload the file again with media_upload and use the new media_id. Keep the originals: a media_id lives 3 days, so one stored in settings will break again.",
+            en: "Upload the file again with media_upload and use the new media_id. Keep the originals: a media_id is valid for 3 days, so one in your settings will expire again.",
             zh: "用 media_upload 重新上传，改用新的 media_id。请保留原文件：media_id 只有 3 天有效，写死在配置里迟早再次失效。",
         },
         at: &[
@@ -980,7 +980,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "不支持发送该 msgtype",
         },
         remedy: Text {
-            en: "Use a msgtype KF can send: a menu is msgmenu (not menu), and news and markdown do not exist here; use link or text instead.",
+            en: "Use a msgtype that KF can send. A menu is msgmenu (not menu). News and markdown do not exist here; use link or text instead.",
             zh: "改用微信客服可发送的类型：菜单是 msgmenu（不是 menu），没有 news 和 markdown，可改用 link 或 text。",
         },
         at: &[
@@ -992,7 +992,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
                     zh: "不支持发送该 msgtype",
                 },
                 remedy: Text {
-                    en: "Send text or msgmenu only; codes of the waiting queue take text alone. Pictures and links must wait for an ordinary send_msg.",
+                    en: "Send only text or msgmenu, and with a code of the waiting queue only text. Send images and links later with send_msg.",
                     zh: "只能发 text 或 msgmenu，排队相关的 code 只能发 text；图片、链接等留待普通的 send_msg。",
                 },
             },
@@ -1005,11 +1005,11 @@ pub(crate) static TABLE: [Row; 123usize] = [
         operations: &["media_upload", "media_uploadimg"],
         stale_token: false,
         meaning: Text {
-            en: "the image size is out of bounds",
-            zh: "图片大小不合规",
+            en: "the image is too small or too large",
+            zh: "图片过大或过小",
         },
         remedy: Text {
-            en: "Scale the picture down and upload again. Up to 10 MB is documented, older editions say 2 MB, so below 2 MB is the safe side.",
+            en: "Scale the image down and upload it again. WeCom documents 10 MB, in older editions 2 MB, so stay below 2 MB to be safe.",
             zh: "缩小图片后重新上传。现行上限 10 MB，旧版文档为 2 MB，控制在 2 MB 以内最稳妥。",
         },
         at: &[
@@ -1017,11 +1017,11 @@ pub(crate) static TABLE: [Row; 123usize] = [
                 operation: "media_uploadimg",
                 class: Class::InvalidParam,
                 meaning: Text {
-                    en: "the image size is out of bounds",
-                    zh: "图片大小不合规",
+                    en: "the image is too small or too large",
+                    zh: "图片过大或过小",
                 },
                 remedy: Text {
-                    en: "Scale the picture to at most 2 MB (more than 5 bytes) and upload again; this operation has no larger limit.",
+                    en: "Scale the image to at most 2 MB (and more than 5 bytes) and upload it again. This operation never accepts more.",
                     zh: "把图片缩小到 2 MB 以内（且大于 5 字节）后重新上传，该接口没有更大的额度。",
                 },
             },
@@ -1038,7 +1038,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "视频大小不合规",
         },
         remedy: Text {
-            en: "Compress or cut the video to 10 MB at most; between 10 and 20 MB it can still go as type file, beyond that send a link.",
+            en: "Compress or shorten the video to at most 10 MB. Up to 20 MB, you can upload it as type file. For a larger one, send a link.",
             zh: "把视频压缩或剪短到 10 MB 以内；10 到 20 MB 可改按 file 类型上传，再大就发链接。",
         },
         at: &[],
@@ -1070,7 +1070,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "access_token 已失效或不正确",
         },
         remedy: Text {
-            en: "Leave single cases alone, this client fetches a new token and repeats once. If it recurs, something alters the token on its way or a shared store hands out an old one; it needs room for 512 bytes.",
+            en: "Single cases need no action: this client fetches a new token and repeats the call once. If the error recurs, something changes the token on its way, or a shared store returns an old or truncated one (reserve 512 bytes).",
             zh: "偶发无需处理，本客户端会换新 token 重试一次。若反复出现，检查 token 是否在途中被截断或改动、共享存储是否给出旧值（须预留 512 字节）。",
         },
         at: &[],
@@ -1086,7 +1086,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "userid 列表部分或全部不合法",
         },
         remedy: Text {
-            en: "Check every entry of userid_list against the directory, take out members who left or are misspelt, and call again; third-party apps need encrypted ids.",
+            en: "Check every entry of userid_list against the directory, remove members who left or whose userid is misspelt, and call again. Third-party apps need encrypted ids.",
             zh: "逐个核对 userid_list 与通讯录，去掉已离职或写错的成员后重新调用；第三方应用须用加密 id。",
         },
         at: &[],
@@ -1102,7 +1102,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "userid 列表为空或过长",
         },
         remedy: Text {
-            en: "Send 1 to 100 userids per call and split longer lists into several calls; skip the call when there is nobody to name.",
+            en: "Send 1 to 100 userids per call and split longer lists into several calls; do not make the call when there is no member to name.",
             zh: "每次传 1 到 100 个 userid，更多则分批调用；没有成员时就不要发起调用。",
         },
         at: &[],
@@ -1114,11 +1114,11 @@ pub(crate) static TABLE: [Row; 123usize] = [
         operations: &[],
         stale_token: false,
         meaning: Text {
-            en: "the request holds characters that are refused",
+            en: "the request contains characters that WeCom refuses",
             zh: "请求包含不被接受的字符",
         },
         remedy: Text {
-            en: "Send the JSON as plain UTF-8 without BOM, and switch off ASCII escaping (\\uXXXX) in whatever writes it, a gateway in between included.",
+            en: "Send the JSON as plain UTF-8 without a byte order mark. Switch off ASCII escaping (\\uXXXX) in the program that writes it, and in gateways on the way.",
             zh: "请求 JSON 用不带 BOM 的 UTF-8 原文发送，并关闭生成方（包括中间网关）的 ASCII 转义（\\uXXXX）。",
         },
         at: &[],
@@ -1134,7 +1134,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "参数不正确",
         },
         remedy: Text {
-            en: "Read the errmsg for the parameter's name, then compare the request as sent with the operation's document: spelling of keys, types, ids copied whole.",
+            en: "Find the parameter's name in the errmsg. Then compare the request as it was sent with the documentation of the operation: spelling of keys, types, complete ids.",
             zh: "先看 errmsg 指出的参数名，再把实际发出的请求与接口文档对照：字段拼写、类型、id 是否完整。",
         },
         at: &[],
@@ -1166,7 +1166,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "agentid 不合法",
         },
         remedy: Text {
-            en: "KF calls take no agentid: look for a hand-made request that carries one. Where it is needed, copy the number from the app's page in the admin console.",
+            en: "KF calls take no agentid: look for a hand-written request that has one. Where one is needed, copy the number from the app's page in the admin console.",
             zh: "微信客服接口不需要 agentid：检查是否有自拼的请求带了它。确需填写时，以管理后台该应用页面上的数字为准。",
         },
         at: &[],
@@ -1182,7 +1182,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "回调 URL 不合法或无法访问",
         },
         remedy: Text {
-            en: "Open the URL from outside your network (DNS, firewall, certificate), then save it again: the service must answer the check within 1 s with the decrypted text alone.",
+            en: "Open the URL from outside your network, and check DNS, firewall and certificate. Then save it again: within 1 s, the service must answer with the decrypted text and nothing else.",
             zh: "从外网访问该 URL，检查 DNS、防火墙和证书，再重新保存：服务须在 1 秒内只返回解密后的明文。",
         },
         at: &[],
@@ -1194,11 +1194,11 @@ pub(crate) static TABLE: [Row; 123usize] = [
         operations: &[],
         stale_token: false,
         meaning: Text {
-            en: "a parameter breaks its rule",
+            en: "a parameter is invalid",
             zh: "参数不符合规则",
         },
         remedy: Text {
-            en: "Read the errmsg, it often names the field. Usual causes: an optional field sent as \"\" or null (leave it out), a text or list over its limit, a number sent as string, GET instead of POST.",
+            en: "Read the errmsg, which often names the field. Usual causes: an optional field sent as \"\" or null (leave it out), a text or list over its limit, a number sent as string, GET instead of POST.",
             zh: "看 errmsg，通常会指出字段。常见原因：可选字段传了 \"\" 或 null（应省略）、文本或列表超限、数字写成字符串、该用 POST 却用了 GET。",
         },
         at: &[
@@ -1206,11 +1206,11 @@ pub(crate) static TABLE: [Row; 123usize] = [
                 operation: "recall_msg",
                 class: Class::InvalidParam,
                 meaning: Text {
-                    en: "a parameter breaks its rule, or another app sent the message",
+                    en: "a parameter is invalid, or another app sent the message",
                     zh: "参数不符合规则，或消息由其他应用发送",
                 },
                 remedy: Text {
-                    en: "Recall with the app that sent it by send_msg, giving both open_kfid and that msgid; messages of other apps and of servicers cannot be recalled here.",
+                    en: "Recall the message with the app that sent it with send_msg, and pass both open_kfid and its msgid. Messages of other apps and of servicers cannot be recalled.",
                     zh: "须由当初用 send_msg 发送的同一应用撤回，并同时传 open_kfid 和该 msgid；其他应用或接待人员发的消息无法在此撤回。",
                 },
             },
@@ -1218,11 +1218,11 @@ pub(crate) static TABLE: [Row; 123usize] = [
                 operation: "send_msg",
                 class: Class::InvalidParam,
                 meaning: Text {
-                    en: "a parameter breaks its rule",
+                    en: "a parameter is invalid",
                     zh: "参数不符合规则",
                 },
                 remedy: Text {
-                    en: "Check that touser and open_kfid are both set, that the body is in the property named by msgtype, and that an own msgid is 1 to 32 bytes of letters, digits, _ or -, never \"\".",
+                    en: "Check that touser and open_kfid are both set, that the body is in the property named by msgtype, and that a msgid of your own has 1 to 32 bytes of letters, digits, _ or -, and is not \"\".",
                     zh: "确认 touser 与 open_kfid 都已填写，消息体放在与 msgtype 同名的字段下，自定义 msgid 为 1 到 32 字节的字母、数字、_ 或 -，不能传 \"\"。",
                 },
             },
@@ -1230,11 +1230,11 @@ pub(crate) static TABLE: [Row; 123usize] = [
                 operation: "sync_msg",
                 class: Class::InvalidParam,
                 meaning: Text {
-                    en: "a parameter breaks its rule",
+                    en: "a parameter is invalid",
                     zh: "参数不符合规则",
                 },
                 remedy: Text {
-                    en: "Send open_kfid always, a limit of at most 1000, and the cursor exactly as this account's last next_cursor. If only the cursor is at fault, drop it: up to 3 days are replayed, so filter by msgid.",
+                    en: "Always send open_kfid, a limit of at most 1000, and as cursor exactly the last next_cursor of this account. If only the cursor is wrong, leave it out: messages of up to 3 days come again, so filter by msgid.",
                     zh: "必须带 open_kfid，limit 不超过 1000，cursor 与该账号上次的 next_cursor 完全一致。若只是 cursor 有误就去掉它：最多重放 3 天消息，按 msgid 去重。",
                 },
             },
@@ -1267,7 +1267,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "部门列表不合法",
         },
         remedy: Text {
-            en: "Send department_id_list as numbers, at most 100, each a department that still exists in the directory and lies in the app's visible range (可见范围).",
+            en: "Send department_id_list as numbers, at most 100. Each department must still exist in the directory and be in the app's visible range (可见范围).",
             zh: "department_id_list 须为数字，至多 100 个，且每个部门仍在通讯录中并位于应用可见范围内。",
         },
         at: &[],
@@ -1283,7 +1283,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "suite_access_token 无效",
         },
         remedy: Text {
-            en: "Third-party apps: fetch a new suite_access_token and find out who uses the old one. A custom app never needs one, so there the token source is set up for the wrong kind of app.",
+            en: "Third-party apps: fetch a new suite_access_token and find out which program uses the old one. A custom app never needs one: if yours is one, the token source is set up for the wrong kind of app.",
             zh: "第三方应用：重新获取 suite_access_token，并查明谁还在用旧值。自建应用用不到它，出现则说明 token 来源配错了应用类型。",
         },
         at: &[],
@@ -1299,7 +1299,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "secret 不合法",
         },
         remedy: Text {
-            en: "Do not retry, failures add up to an IP ban of about an hour. Copy the app's secret again, whole and without blanks or line ends, and restart with it.",
+            en: "Do not retry: repeated failures block this IP for about an hour. Copy the app's complete secret again, without spaces or line ends, and restart with it.",
             zh: "不要重试，失败累积会使 IP 被封约一小时。重新完整复制应用的 secret，去掉空格和换行，更新配置后重启。",
         },
         at: &[],
@@ -1320,8 +1320,8 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "external_userid 对本企业或应用无效",
         },
         remedy: Text {
-            en: "Pass the id exactly as sync_msg gave it, without prefix, cut or trim. It holds for one corp and provider only, so ids from another corp, a test corp or an old provider never work here.",
-            zh: "原样使用 sync_msg 给出的 id，不加前缀、不截断。它只对同一企业和同一服务商有效，其他企业、测试企业或旧服务商的 id 都不能用。",
+            en: "Pass the id exactly as sync_msg returned it. It is valid for one corp and one provider only, so ids of another corp, a test corp or a former provider never work here.",
+            zh: "原样使用 sync_msg 返回的 id，不要加前缀或截断。它只对同一企业和同一服务商有效，其他企业、测试企业或旧服务商的 id 都不能用。",
         },
         at: &[],
     },
@@ -1336,7 +1336,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "图片数据无法识别",
         },
         remedy: Text {
-            en: "Open the very file that was uploaded: it must be a whole JPG or PNG, whatever its name says. Convert WebP, HEIC and the like first; an HTML error page saved as .jpg is common.",
+            en: "Open the file that was uploaded: it must be a complete JPG or PNG, whatever its extension. Convert WebP, HEIC and other formats first. A common mistake is an HTML error page saved as .jpg.",
             zh: "打开实际上传的文件检查：必须是完整的 JPG 或 PNG，与扩展名无关。WebP、HEIC 等先转换；也常见把 HTML 错误页存成了 .jpg。",
         },
         at: &[],
@@ -1352,7 +1352,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "openuserid 不合法",
         },
         remedy: Text {
-            en: "Check where the id comes from: encrypted ids are for third-party apps and fit one provider only, while a custom app uses the plain userid of the directory.",
+            en: "Check where the id comes from: encrypted ids are for third-party apps and valid for one provider only, while a custom app uses the plain userid of the directory.",
             zh: "检查 id 的来源：加密 id 供第三方应用使用，且只对同一服务商有效；自建应用应使用通讯录中的明文 userid。",
         },
         at: &[],
@@ -1364,11 +1364,11 @@ pub(crate) static TABLE: [Row; 123usize] = [
         operations: &[],
         stale_token: false,
         meaning: Text {
-            en: "the content was stopped by anti-spam",
+            en: "the content was blocked by anti-spam",
             zh: "内容被反垃圾策略拦截",
         },
         remedy: Text {
-            en: "Never resend it unchanged. Find the phrase or link that all refused messages share, reword or remove it, and have a person take over the customer meanwhile.",
+            en: "Never resend it unchanged. Find the phrase or link that all refused messages share, reword or remove it, and let a servicer take over the customer meanwhile.",
             zh: "切勿原样重发。找出被拦消息共有的词句或链接，改写或删除；期间可将客户转给人工接待。",
         },
         at: &[],
@@ -1384,7 +1384,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "使用了已废弃的参数",
         },
         remedy: Text {
-            en: "Take the field named in the errmsg out of the request, or update this client if it is the one that sends it.",
+            en: "Remove the field that the errmsg names from the request. If this client sends it, update the client.",
             zh: "从请求中去掉 errmsg 指出的字段；若由本客户端发出，请升级本客户端。",
         },
         at: &[],
@@ -1396,7 +1396,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         operations: &[],
         stale_token: false,
         meaning: Text {
-            en: "the content was stopped by WeChat's anti-spam",
+            en: "the content was blocked by WeChat's anti-spam",
             zh: "内容被微信反垃圾策略拦截",
         },
         remedy: Text {
@@ -1416,7 +1416,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "请求体过大",
         },
         remedy: Text {
-            en: "Split the request: fewer ids per list (100 is the usual maximum), shorter texts. Files go up with media_upload, never inside of JSON.",
+            en: "Split the request: fewer ids per list (100 is the usual maximum), shorter texts. Upload files with media_upload, not inside JSON.",
             zh: "拆分请求：减少每次的 id 数（一般至多 100 个）、缩短文本；文件应用 media_upload 上传，不要放进 JSON。",
         },
         at: &[],
@@ -1432,7 +1432,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "缺少 access_token 或其为空",
         },
         remedy: Text {
-            en: "Once is harmless, this client renews the token. If it recurs, an empty token is stored somewhere (clear the token store or ask the token service), or a proxy cuts the URL's query off.",
+            en: "A single case is harmless: this client renews the token. If the error recurs, an empty token is stored somewhere (clear the token store, or check the token service), or a proxy removes the query of the URL.",
             zh: "偶发无碍，本客户端会换新 token。若反复出现，多半是某处存了空 token（清理 token 存储或检查 token 服务），或代理去掉了 URL 查询串。",
         },
         at: &[],
@@ -1448,7 +1448,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "缺少企业 ID",
         },
         remedy: Text {
-            en: "The corp id reached WeCom empty: set it in the settings and check that this process really sees that environment variable or file, then restart.",
+            en: "The corp id that was sent is empty. Set it in the settings, check that this process can read the environment variable or file, and restart.",
             zh: "发出的企业 ID 为空：在配置中填写，并确认本进程确实读到了该环境变量或文件，然后重启。",
         },
         at: &[],
@@ -1464,7 +1464,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "缺少 secret",
         },
         remedy: Text {
-            en: "The secret reached WeCom empty: see whether the secret store or environment of this process delivered it, fill it in and restart.",
+            en: "The secret that was sent is empty. Check whether the secret store or the environment provides it to this process, set it, and restart.",
             zh: "发出的 secret 为空：检查密钥管理或环境变量是否真正下发到本进程，补上后重启。",
         },
         at: &[],
@@ -1480,7 +1480,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "缺少 media_id",
         },
         remedy: Text {
-            en: "Take media_id from the object named like the msgtype (image, voice, video, file). Media over the size limit arrives as a text notice and has none: ask for a smaller file.",
+            en: "Take media_id from the object named like the msgtype (image, voice, video, file). Media over the size limit arrives as a text without media_id: ask the customer for a smaller file.",
             zh: "media_id 取自与 msgtype 同名的对象（image、voice、video、file）。超限的媒体会变成一条文字提示，没有 media_id，请客户改发小文件。",
         },
         at: &[],
@@ -1512,7 +1512,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "缺少客户的 external_userid",
         },
         remedy: Text {
-            en: "Set external_userid (touser in send_msg) from the message being answered; for events it is inside event, not beside it.",
+            en: "Set external_userid (touser in send_msg) to that of the message you answer. In an event message it is inside event, not beside it.",
             zh: "填上所回复消息的 external_userid（send_msg 中为 touser）；事件消息里它位于 event 内部，而不是外层。",
         },
         at: &[],
@@ -1528,7 +1528,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "缺少欢迎语 code",
         },
         remedy: Text {
-            en: "Skip the welcome when enter_session carries no welcome_code (customer greeted within 48 h or already writing); otherwise pass welcome_code or msg_code as code.",
+            en: "Send no welcome if enter_session has no welcome_code, because the customer was welcomed within 48 h or has already written. Otherwise pass welcome_code or msg_code as code.",
             zh: "enter_session 没有 welcome_code 时（48 小时内已欢迎过或客户已发言）就不发欢迎语；否则把 welcome_code 或 msg_code 填入 code。",
         },
         at: &[],
@@ -1544,7 +1544,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "欢迎语 code 无效、已用过或超过 20 秒",
         },
         remedy: Text {
-            en: "Let it go, the code cannot be renewed. If it happens often, handle enter_session before the rest of a page, shorten the way from callback to reading, and look for a second reader.",
+            en: "Give up this message, because the code cannot be renewed. If it happens often, handle enter_session before the rest of a page, read sooner after the callback, and look for a second reader.",
             zh: "放弃这条即可，code 无法续期。若经常出现：每页优先处理 enter_session，缩短从回调到拉取的时间，并检查是否有第二个读取进程。",
         },
         at: &[],
@@ -1560,7 +1560,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "客户与成员已经开始聊天",
         },
         remedy: Text {
-            en: "Drop the welcome, the talk has begun. Read the session with service_state_get and answer by send_msg only in state 0 or 1.",
+            en: "Send no welcome, because the conversation has begun. Read the session with service_state_get, and answer with send_msg only in state 0 or 1.",
             zh: "不再发送欢迎语，对话已开始。用 service_state_get 读取会话，仅在状态 0 或 1 时用 send_msg 回复。",
         },
         at: &[],
@@ -1572,11 +1572,11 @@ pub(crate) static TABLE: [Row; 123usize] = [
         operations: &["media_upload"],
         stale_token: false,
         meaning: Text {
-            en: "the video is not a proper MP4 file",
+            en: "the video is not a valid MP4 file",
             zh: "视频不是合法的 MP4 文件",
         },
         remedy: Text {
-            en: "Play the uploaded file to its end; if it is cut or only renamed to .mp4, export it again as MP4. In a hurry, upload it as type file.",
+            en: "Play the uploaded file to its end. If it is incomplete or only renamed to .mp4, export it again as MP4. As a quick solution, upload it as type file.",
             zh: "把所上传的文件播放到底：若不完整或只是改名为 .mp4，重新导出为 MP4；着急可先按 file 类型上传。",
         },
         at: &[],
@@ -1588,11 +1588,11 @@ pub(crate) static TABLE: [Row; 123usize] = [
         operations: &["send_msg_on_event"],
         stale_token: false,
         meaning: Text {
-            en: "a welcome message is just being sent",
+            en: "a welcome message is being sent",
             zh: "欢迎语正在发送中",
         },
         remedy: Text {
-            en: "Do not send again, another call has the code in hand. Look for two processes answering the same account, or a time-out that repeats too early.",
+            en: "Do not send again: another call is using the code. Look for two processes that answer the same account, or for a time-out that is too short and causes repeats.",
             zh: "不要再发，另一个调用正在使用该 code。检查是否有两个进程在应答同一账号，或超时设置过短导致提前重发。",
         },
         at: &[],
@@ -1608,7 +1608,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "access_token 已过期",
         },
         remedy: Text {
-            en: "Leave it to this client, which fetches a new token and repeats once. If it is frequent, a shared token store serves tokens past their time (expires_in is in seconds, keep a few minutes of margin).",
+            en: "This client fetches a new token and repeats the call once. If the error is frequent, a shared token store returns expired tokens (expires_in is in seconds; renew a few minutes earlier).",
             zh: "一般无需处理，本客户端会换新 token 重试一次。若频繁出现，检查共享 token 存储是否给出过期值（expires_in 单位为秒，应提前几分钟更新）。",
         },
         at: &[],
@@ -1624,7 +1624,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "suite_access_token 已过期",
         },
         remedy: Text {
-            en: "Third-party apps: renew the suite_access_token and see why the job that renews it lags behind. A custom app has none, so check which token source is set up.",
+            en: "Third-party apps: renew the suite_access_token, and find out why the job that renews it is late. A custom app has none, so check which token source is set up.",
             zh: "第三方应用：更新 suite_access_token，并查明更新任务为何滞后。自建应用没有该 token，请检查所用的 token 来源。",
         },
         at: &[],
@@ -1640,7 +1640,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "企业须先完成认证",
         },
         remedy: Text {
-            en: "Ask a corp admin to complete the verification (企业认证) in the admin console. Until then this call stays closed, so switch the feature off.",
+            en: "Ask a corp admin to complete the verification (企业认证) in the admin console. Until then WeCom refuses this call, so switch the feature off.",
             zh: "请企业管理员在管理后台完成企业认证。在此之前该接口不可用，可先关闭相应功能。",
         },
         at: &[],
@@ -1688,7 +1688,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "文本内容为空",
         },
         remedy: Text {
-            en: "See why the bot produced no words (model time-out, filter that took all, missing template) and let it send a fallback text; content needs at least 1 byte.",
+            en: "Find out why the bot produced no text (a model time-out, a filter that removed everything, a missing template), and let it send a fallback text. content needs at least 1 byte.",
             zh: "查明机器人为何没有产出文字（模型超时、被全部过滤、模板缺失），并配置兜底文案；content 至少 1 字节。",
         },
         at: &[],
@@ -1704,7 +1704,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "媒体文件过大",
         },
         remedy: Text {
-            en: "Make it smaller: 10 MB for image and video, 2 MB for voice, 20 MB for file (2 MB for media_uploadimg). What stays larger goes out as a link.",
+            en: "Make it smaller: 10 MB for image and video, 2 MB for voice, 20 MB for file (2 MB for media_uploadimg). If it stays larger, send a link.",
             zh: "压缩后再传：图片和视频 10 MB，语音 2 MB，普通文件 20 MB（media_uploadimg 为 2 MB）；仍超限就改发链接。",
         },
         at: &[],
@@ -1720,7 +1720,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "文本超过 2048 字节",
         },
         remedy: Text {
-            en: "Split it at character borders into pieces of at most 2048 bytes (about 680 Chinese characters), at most five of them; for more, send a link to the full text.",
+            en: "Split it between characters into at most five pieces of at most 2048 bytes (about 680 Chinese characters). For more, send a link to the full text.",
             zh: "按字符边界拆成每段不超过 2048 字节（约 680 个汉字），总共不超过 5 条；再长就发全文链接。",
         },
         at: &[
@@ -1732,7 +1732,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
                     zh: "文本超过 2048 字节",
                 },
                 remedy: Text {
-                    en: "Shorten the text to 2048 bytes (about 680 Chinese characters): the code is good for one message, so it cannot be split.",
+                    en: "Shorten the text to 2048 bytes (about 680 Chinese characters): the code sends one message only, so the text cannot be split.",
                     zh: "把文本缩短到 2048 字节以内（约 680 个汉字）：一个 code 只能发一条，无法拆分。",
                 },
             },
@@ -1745,7 +1745,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         operations: &["media_upload"],
         stale_token: false,
         meaning: Text {
-            en: "the voice is longer than 60 s",
+            en: "the voice message is longer than 60 s",
             zh: "语音超过 60 秒",
         },
         remedy: Text {
@@ -1765,7 +1765,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "调用次数超过时间窗口的限制",
         },
         remedy: Text {
-            en: "Let it rest for a minute or more; a fast retry does not help. Then find what loops: one corp has 10,000 calls a minute and 150,000 an hour for each API, far more than normal traffic needs.",
+            en: "Wait for a minute or more; a quick retry does not help. Then find the program that calls in a loop. Each API allows a corp 10,000 calls a minute and 150,000 an hour, far more than normal traffic needs.",
             zh: "停一分钟以上，快速重试无用。再找出在循环调用的程序：每企业每接口有每分钟 1 万次、每小时 15 万次，正常业务远用不完。",
         },
         at: &[
@@ -1777,7 +1777,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
                     zh: "调用次数超过时间窗口的限制",
                 },
                 remedy: Text {
-                    en: "Stop asking for a minute or more. Cache the token (about 2 h) and share it among processes instead of fetching it for each call. If gettoken was failing, fix that first: 2,000 failed calls in an hour lock this IP out for an hour.",
+                    en: "Do not call gettoken for a minute or more. Cache the token (about 2 h) and share it between processes instead of fetching it for each call. If gettoken failed before, solve that first: 2,000 failed calls in an hour lock this IP out for an hour.",
                     zh: "停一分钟以上再取。token 有效约 2 小时，应缓存并在进程间共享，不要每次调用都获取；若此前一直失败，先修复原因：一小时内失败 2000 次，本机 IP 会被封一小时。",
                 },
             },
@@ -1789,7 +1789,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
                     zh: "调用次数超过时间窗口的限制",
                 },
                 remedy: Text {
-                    en: "Wait a minute, then poll less often: without the callback's token, or with a wrong one, sync_msg takes 10 calls a minute, as far as is known for all accounts of the app together. If callbacks do not arrive, repair them first; their token lifts this limit for 10 minutes.",
+                    en: "Wait a minute, then poll less often: without a valid callback token, sync_msg allows 10 calls a minute, as far as is known for all accounts of the app together. If callbacks do not arrive, solve that first, because their token lifts this limit for 10 minutes.",
                     zh: "等一分钟再恢复，并放慢轮询：不带回调 token 或 token 有误时，sync_msg 每分钟只能调用 10 次（据目前所知，应用的各客服账号合计）。若回调没到，先修好回调，其 token 在 10 分钟内不受此限。",
                 },
             },
@@ -1806,7 +1806,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "账号数量超过配额",
         },
         remedy: Text {
-            en: "Delete accounts nobody uses any more (account_list shows all, account_del removes one), or have the corp's admin find out how to raise the quota; repeating is useless.",
+            en: "Delete accounts that are no longer used (account_list lists them, account_del deletes one), or ask the corp's admin to raise the quota. Repeating does not help.",
             zh: "删除不再使用的账号（account_list 查看，account_del 删除），或请企业管理员了解如何提高配额；重试无用。",
         },
         at: &[],
@@ -1822,7 +1822,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "返回内容过大",
         },
         remedy: Text {
-            en: "Ask for less at a time: a smaller limit, fewer ids, a shorter span of days; then go on with the next page.",
+            en: "Ask for less at a time: a smaller limit, fewer ids, a shorter range of days. Then continue with the next page.",
             zh: "减少单次请求量：调小 limit、减少 id、缩短日期范围，再继续翻页。",
         },
         at: &[],
@@ -1834,11 +1834,11 @@ pub(crate) static TABLE: [Row; 123usize] = [
         operations: &["gettoken"],
         stale_token: false,
         meaning: Text {
-            en: "the secret was found unsafe and must be reset",
+            en: "the secret is considered unsafe and must be reset",
             zh: "secret 存在安全风险，须重置",
         },
         remedy: Text {
-            en: "Have an admin reset the app's secret in the console, roll it out to every program that uses it, then find the leak (repository, log, shared URL).",
+            en: "Have an admin reset the app's secret in the console, update every program that uses it, then find the leak (repository, log, shared URL).",
             zh: "请管理员在后台重置该应用的 secret，更新所有使用它的程序，再排查泄露途径（代码仓库、日志、外传的 URL）。",
         },
         at: &[],
@@ -1854,7 +1854,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "同时进行的调用超过 5 个",
         },
         remedy: Text {
-            en: "Wait a few seconds and continue with at most 5 calls in flight. Look for a batch job or many workers that started together.",
+            en: "Wait a few seconds and continue with at most 5 calls at the same time. Look for a batch job, or for many workers that started together.",
             zh: "等几秒，把同时进行的调用降到 5 个以内后继续；排查是否有批处理或大量工作进程同时启动。",
         },
         at: &[
@@ -1866,7 +1866,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
                     zh: "同时进行的调用超过 5 个，或反复下载同一媒体文件",
                 },
                 remedy: Text {
-                    en: "Fetch each media_id once and serve the copy: several workers after one file, or a page that loads it on every view, cause this. Wait a few seconds before the next try.",
+                    en: "Download each media_id once and reuse the copy. Usual causes are several workers that download one file, or a page that loads it on every view. Wait a few seconds before the next attempt.",
                     zh: "每个 media_id 只下载一次并缓存复用：多个进程抢同一文件、或页面每次打开都去拉取，都会触发。等几秒再试。",
                 },
             },
@@ -1883,7 +1883,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "URL 缺少 http:// 或 https://",
         },
         remedy: Text {
-            en: "Write the url of the link in full, beginning with http:// or https://; check that the template's variable in front of it is not empty.",
+            en: "Write the url of the link in full, beginning with http:// or https://. If a template writes it, check that the variable at its beginning is not empty.",
             zh: "link 的 url 要写完整，以 http:// 或 https:// 开头；检查模板中前面的变量是否为空。",
         },
         at: &[],
@@ -1915,7 +1915,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "数据访问量超过上限",
         },
         remedy: Text {
-            en: "Pause exports and bulk reads and keep only the calls customers wait for. The limit is not published: if it does not lift by itself, ask WeCom's support, quoting the errmsg hint.",
+            en: "Pause exports and bulk reads and make only the calls that customers wait for. The limit is not published: if it does not end by itself, contact WeCom's support with the hint of the errmsg.",
             zh: "暂停导出和批量读取，只保留客户正在等待的调用。上限未公布，若不自行恢复，带上 errmsg 中的 hint 联系企业微信客服。",
         },
         at: &[],
@@ -1931,7 +1931,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "用户不存在",
         },
         remedy: Text {
-            en: "Look the member up in the directory; whoever left must go from your routing table too. Choose another servicer from servicer_list.",
+            en: "Look the member up in the directory. Remove a member who left from your routing table, too, and choose another servicer from servicer_list.",
             zh: "在通讯录中查找该成员；已离职的也要从分配规则中去掉，再从 servicer_list 中另选接待人员。",
         },
         at: &[],
@@ -1947,7 +1947,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "应用未获该接口授权",
         },
         remedy: Text {
-            en: "Add the app under 微信客服 › 可调用接口的应用 and use that app's own secret. The KF system secret is closed to corps that are new since 2023-12.",
+            en: "Add the app under 微信客服 › 可调用接口的应用 and use that app's own secret. Corps that are new since 2023-12 cannot use the secret of the KF system app.",
             zh: "把应用加入「微信客服 › 可调用接口的应用」，并使用该应用自己的 secret；2023 年 12 月后的新企业不能再用微信客服系统应用的 secret。",
         },
         at: &[],
@@ -1963,7 +1963,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "应用无权调用该接口",
         },
         remedy: Text {
-            en: "Put the app under 微信客服 › 可调用接口的应用; a third-party app needs the KF permission set, and knowledge base calls are for custom apps only. A new token does not help.",
+            en: "Add the app under 微信客服 › 可调用接口的应用. A third-party app needs the KF permission set, and only custom apps can call the knowledge base. A new token does not help.",
             zh: "把应用加入「微信客服 › 可调用接口的应用」；第三方应用需获微信客服权限集；知识库接口仅限自建应用。换 token 无用。",
         },
         at: &[],
@@ -1979,7 +1979,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "suite_id 不合法",
         },
         remedy: Text {
-            en: "Third-party apps: compare the suite id in the settings with the provider console. A custom app has none, so the program runs with another app's kind of settings.",
+            en: "Third-party apps: compare the suite id in the settings with the provider console. A custom app has none, so the program runs with settings for another kind of app.",
             zh: "第三方应用：核对配置中的 suite_id 与服务商后台是否一致。自建应用没有 suite_id，出现则说明配置用错了应用类型。",
         },
         at: &[],
@@ -2011,7 +2011,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "该接口已下线",
         },
         remedy: Text {
-            en: "Switch the feature that calls it off, then look up its successor in WeCom's documents and update this client; no setting brings it back.",
+            en: "Switch off the feature that calls it, then find its successor in WeCom's documentation and update this client. No setting brings it back.",
             zh: "先关闭用到该接口的功能，再查企业微信文档中的替代接口并升级本客户端；改设置无法恢复。",
         },
         at: &[],
@@ -2023,7 +2023,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         operations: &[],
         stale_token: false,
         meaning: Text {
-            en: "the API right was taken back because the app lay unused",
+            en: "the app lost its API permission because it was not used",
             zh: "应用长期未使用，接口权限已被收回",
         },
         remedy: Text {
@@ -2087,11 +2087,11 @@ pub(crate) static TABLE: [Row; 123usize] = [
         operations: &[],
         stale_token: false,
         meaning: Text {
-            en: "the corp's members are not active enough, customer data is withheld",
+            en: "the corp's members are not active enough, so WeCom withholds customer data",
             zh: "企业成员活跃度不足，不提供客户数据",
         },
         remedy: Text {
-            en: "Get more members of the corp to log in to WeCom and use it; until then do without the customer data, no setting or retry releases it.",
+            en: "Ask more members of the corp to log in to WeCom and use it. Until then, work without the customer data: no setting and no retry releases it.",
             zh: "让更多企业成员登录并使用企业微信；在此之前只能不依赖这些客户数据，改设置或重试都无效。",
         },
         at: &[
@@ -2120,7 +2120,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "签名不匹配",
         },
         remedy: Text {
-            en: "Compare Token and EncodingAESKey with the console's, character by character, and check the signature over the query decoded once: a framework that turns + into a blank breaks it.",
+            en: "Compare Token and EncodingAESKey with the console, character by character. Decode the query exactly once before you check the signature. A framework that turns + into a space breaks it.",
             zh: "逐字核对 Token 和 EncodingAESKey 与后台是否一致；验签须用只解码一次的 query，框架把 + 变成空格就会失败。",
         },
         at: &[],
@@ -2148,7 +2148,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         operations: &[],
         stale_token: false,
         meaning: Text {
-            en: "the member is outside the range of the app's rights",
+            en: "the member is outside the app's permissions",
             zh: "成员不在应用权限范围内",
         },
         remedy: Text {
@@ -2184,7 +2184,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "系统应用已停用",
         },
         remedy: Text {
-            en: "Have an admin enable the system app 微信客服 in the console, or move to a custom app listed under 微信客服 › 可调用接口的应用 and its secret.",
+            en: "Have an admin enable the system app 微信客服 in the console, or use a custom app listed under 微信客服 › 可调用接口的应用, with its secret.",
             zh: "请管理员在后台启用系统应用「微信客服」，或改用「微信客服 › 可调用接口的应用」中自建应用的 secret。",
         },
         at: &[],
@@ -2200,7 +2200,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "分页 cursor 不合法",
         },
         remedy: Text {
-            en: "Begin the listing again without cursor, pass next_cursor on untouched, and never use the cursor of another list or another app.",
+            en: "Start the list again without cursor, then pass next_cursor unchanged. Never use the cursor of another list or another app.",
             zh: "去掉 cursor 从头列取，之后原样传递 next_cursor，不要混用其他列表或其他应用的 cursor。",
         },
         at: &[
@@ -2212,7 +2212,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
                     zh: "分页 cursor 不合法",
                 },
                 remedy: Text {
-                    en: "See that the stored cursor belongs to this very account and app and is whole. If it is lost, read without cursor: up to 3 days come again, so filter by msgid and by send_time.",
+                    en: "Check that the stored cursor is complete and belongs to this account and app. If it is lost, read without cursor: messages of up to 3 days come again, so filter by msgid and send_time.",
                     zh: "确认存下的 cursor 属于同一账号和应用且完整。若已损坏就不带 cursor 读取：最多重放 3 天消息，按 msgid 和 send_time 过滤。",
                 },
             },
@@ -2225,11 +2225,11 @@ pub(crate) static TABLE: [Row; 123usize] = [
         operations: &["servicer_add", "servicer_del"],
         stale_token: false,
         meaning: Text {
-            en: "the app has no right on this member, department or tag",
+            en: "the app has no permission for this member, department or tag",
             zh: "无权操作该成员、部门或标签",
         },
         remedy: Text {
-            en: "Have an admin widen the app's visible range (可见范围) to that member or department; for a tag, to the members it stands for.",
+            en: "Have an admin widen the app's visible range (可见范围) to that member or department; for a tag, to the members who have it.",
             zh: "请管理员把应用可见范围扩大到该成员或部门；若是标签，则扩大到标签下的成员。",
         },
         at: &[],
@@ -2285,7 +2285,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "成员、部门或账号超出应用范围",
         },
         remedy: Text {
-            en: "Two places to check in the admin console: the account must be granted under 通过API管理微信客服账号, and the servicers must be in the app's visible range (可见范围).",
+            en: "Check two places in the admin console: the account must be granted under 通过API管理微信客服账号, and the servicers must be in the app's visible range (可见范围).",
             zh: "在管理后台检查两处：账号须在「通过API管理微信客服账号」中授权给此应用，接待人员须在应用可见范围内。",
         },
         at: &[],
@@ -2317,7 +2317,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "userid 不存在",
         },
         remedy: Text {
-            en: "Search the directory for the member: the userid may be misspelt, changed or of someone who left. Correct it, or remove it from the list and repeat.",
+            en: "Search the directory for the member: the userid may be misspelt or changed, or the member may have left. Correct it, or remove it from the list and repeat.",
             zh: "在通讯录中搜索该成员：userid 可能写错、改过或已离职。更正，或从列表中去掉后重试。",
         },
         at: &[],
@@ -2333,7 +2333,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "部门不存在",
         },
         remedy: Text {
-            en: "Look up the department's number in the directory; after a reorganisation replace deleted ones in department_id_list by their successors.",
+            en: "Look up the department's number in the directory. After a reorganisation, replace deleted departments in department_id_list by the new ones.",
             zh: "在通讯录中核对部门 id；组织架构调整后，把 department_id_list 中已删除的部门换成新部门。",
         },
         at: &[],
@@ -2349,7 +2349,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "所有 id 均无效或无权限",
         },
         remedy: Text {
-            en: "Try one id alone that surely exists and lies in the app's visible range (可见范围). If that fails too, the ids are of the wrong kind: another corp's, or encrypted instead of plain.",
+            en: "Try a single id that certainly exists and is in the app's visible range (可见范围). If that fails too, the ids are of the wrong kind: of another corp, or encrypted instead of plain.",
             zh: "先用一个确定存在且在应用可见范围内的 id 单独测试。若仍失败，则 id 类型不对：属于其他企业，或明文与加密 id 混用。",
         },
         at: &[],
@@ -2381,7 +2381,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "小程序 appid 不合法",
         },
         remedy: Text {
-            en: "Copy the appid from the mini program's own console, whole; an official account's appid or the corp id does not do.",
+            en: "Copy the complete appid from the mini program's console. The appid of an official account or the corp id does not work.",
             zh: "从小程序后台完整复制 appid，不能填公众号 appid 或企业 ID。",
         },
         at: &[],
@@ -2445,7 +2445,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "客户上次发言后已发满 5 条",
         },
         remedy: Text {
-            en: "Wait for the customer: each message of theirs gives five new ones. Merge long answers into fewer texts (2048 bytes each) or one link, and tell staff if something urgent is left.",
+            en: "Wait for the customer: after each of their messages, five more can be sent. Combine long answers into fewer texts (2048 bytes each) or one link, and tell the staff if something urgent could not be sent.",
             zh: "等客户再次发言，每次发言可再发 5 条。把长回复并成更少的文本（每条 2048 字节）或一个链接；若有急事未发出，通知人工跟进。",
         },
         at: &[],
@@ -2461,7 +2461,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "距客户上次发言已超过 48 小时",
         },
         remedy: Text {
-            en: "Nothing can be sent until the customer writes again. Drop answers still queued, reach the customer another way if it matters, and find out why the answer came so late.",
+            en: "Nothing can be sent until the customer writes again. Drop the answers in the queue, contact the customer in another way if it matters, and find out why the answer came so late.",
             zh: "在客户再次发言前无法发送。丢弃积压的旧回复，重要事项改用其他方式联系；并查明回复为何拖了这么久。",
         },
         at: &[],
@@ -2477,7 +2477,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "可接待客户数已用完",
         },
         remedy: Text {
-            en: "Have the corp verified (100 customers without, 10,000 with verification); binding a 视频号 may lift the limit, get_corp_qualification tells whether one is bound.",
+            en: "Have the corp verified: the limit is 100 customers without verification and 10,000 with it. Binding a 视频号 may lift it; get_corp_qualification tells whether one is bound.",
             zh: "请企业完成认证（未认证 100 个客户，认证后 10,000 个）；绑定视频号或可取消上限，可用 get_corp_qualification 查询是否已绑定。",
         },
         at: &[],
@@ -2509,7 +2509,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "本企业不存在该客服账号",
         },
         remedy: Text {
-            en: "If the account was deleted, take it out of the settings and replace its links by those of another account (add_contact_way). Otherwise the id is another corp's: use one of account_list.",
+            en: "If the account was deleted, take it out of the settings and replace its links by those of another account (add_contact_way). Otherwise the id belongs to another corp: use one that account_list returns.",
             zh: "若账号已删除，从配置中去掉，并用 add_contact_way 换成其他账号的链接；否则该 id 属于其他企业，请用 account_list 返回的 id。",
         },
         at: &[],
@@ -2521,11 +2521,11 @@ pub(crate) static TABLE: [Row; 123usize] = [
         operations: &["account_add", "account_del"],
         stale_token: false,
         meaning: Text {
-            en: "the number of KF accounts would be out of bounds",
+            en: "the corp would have too many KF accounts",
             zh: "客服账号数量超出限制",
         },
         remedy: Text {
-            en: "Delete accounts nobody needs with account_del and add the new one then. A corp may have 5,000 accounts, one that is not verified 10.",
+            en: "Delete accounts that are not needed with account_del, then add the new one. A corp may have 5,000 accounts, an unverified corp 10.",
             zh: "用 account_del 删除不用的账号后再添加。每企业至多 5,000 个客服账号，未认证企业 10 个。",
         },
         at: &[
@@ -2537,7 +2537,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
                     zh: "不能删除企业的最后一个客服账号",
                 },
                 remedy: Text {
-                    en: "One account must remain: add its replacement first, then delete this one, or keep it and just take its links offline.",
+                    en: "One account must remain: add its replacement first, then delete this one, or keep it and only take its links offline.",
                     zh: "至少须保留一个账号：先添加替代账号再删除，或保留它、只撤下它的链接。",
                 },
             },
@@ -2554,7 +2554,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "客服账号名称不合法",
         },
         remedy: Text {
-            en: "Give a name of 1 to 16 characters, and try plain words if symbols are refused; on account_update leave name out if it is to stay.",
+            en: "Use a name of 1 to 16 characters, without symbols if WeCom refuses them. In account_update, leave name out to keep the old one.",
             zh: "名称须为 1 到 16 个字符，若符号被拒则改用普通文字；account_update 若不改名就不要传 name。",
         },
         at: &[],
@@ -2570,7 +2570,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "sync_msg 的回调 token 无效或已超过 10 分钟",
         },
         remedy: Text {
-            en: "Read on with the same cursor but without token, nothing is lost; the access token is fine, do not renew it. If it is frequent, callbacks wait too long in a queue.",
+            en: "Continue with the same cursor but without token; no message is lost. The access token is not the cause, so do not renew it. If the error is frequent, callbacks wait too long in a queue.",
             zh: "沿用原 cursor、去掉 token 继续读取，不会丢消息；与 access_token 无关，不要更换。若频繁出现，是回调在队列中积压过久。",
         },
         at: &[],
@@ -2602,7 +2602,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "菜单项类型不合法",
         },
         remedy: Text {
-            en: "Use click, view, miniprogram or text as the item's type, and give it an object of that very name.",
+            en: "Use click, view, miniprogram or text as the item's type, and give the item an object with the same name.",
             zh: "菜单项 type 只能是 click、view、miniprogram 或 text，并须带同名对象。",
         },
         at: &[],
@@ -2614,7 +2614,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         operations: &[],
         stale_token: false,
         meaning: Text {
-            en: "the corp is in joint mode but the secret is of the stand-alone product",
+            en: "the corp is in joint mode, but the secret is one of the stand-alone product",
             zh: "企业为联合版，却使用了独立版的 secret",
         },
         remedy: Text {
@@ -2650,7 +2650,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "会话已结束",
         },
         remedy: Text {
-            en: "Leave it closed, nothing leads out of an ended session by API. The customer's next message opens a new one in state 0; transfer that.",
+            en: "Leave the session closed: the API cannot change an ended session. The customer's next message starts a new one in state 0, which can be transferred.",
             zh: "保持结束即可，已结束的会话无法再通过接口变更。客户再次发言会开启新会话（状态 0），届时再转接。",
         },
         at: &[],
@@ -2666,7 +2666,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "该成员不是此账号的接待人员或未激活",
         },
         remedy: Text {
-            en: "Call servicer_list and choose someone with status 0; add a missing member with servicer_add. Whoever is not activated must log in to WeCom first.",
+            en: "Call servicer_list and choose a servicer with status 0. Add a missing member with servicer_add. A member who is not activated must log in to WeCom first.",
             zh: "用 servicer_list 选一位 status 为 0 的接待人员；缺的成员用 servicer_add 添加，未激活的须先登录企业微信。",
         },
         at: &[],
@@ -2682,7 +2682,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "后台已配置专员服务",
         },
         remedy: Text {
-            en: "Decide for one of the two: leave the offer to the console and drop this call, or have an admin remove the specialist service there and call again.",
+            en: "Choose one of two ways. Let the console recommend the specialist and drop this call, or have an admin remove the specialist service there and call again.",
             zh: "二选一：由后台推荐并去掉此调用，或请管理员在后台移除专员服务后重新调用。",
         },
         at: &[],
@@ -2698,7 +2698,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "不允许此会话状态变更",
         },
         remedy: Text {
-            en: "Read service_state_get first, then take a documented move: 0 to 1, 2, 3, 4; 1 to 2, 3, 4; 2 to 3; 3 to 3, 4; none out of 4. Somebody may have moved the session meanwhile.",
+            en: "Read service_state_get first, then make a documented move: 0 to 1, 2, 3, 4; 1 to 2, 3, 4; 2 to 3; 3 to 3, 4; none from 4. Somebody may have moved the session meanwhile.",
             zh: "先用 service_state_get 读取当前状态，再选文档允许的变更：0→1、2、3、4，1→2、3、4，2→3，3→3、4，4 不可变更。会话可能刚被他人改动。",
         },
         at: &[],
@@ -2710,7 +2710,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         operations: &[],
         stale_token: false,
         meaning: Text {
-            en: "this account is not open to management by API",
+            en: "API management is not enabled for this account",
             zh: "该账号未开启 API 管理",
         },
         remedy: Text {
@@ -2730,7 +2730,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "会话状态不允许发送",
         },
         remedy: Text {
-            en: "Read service_state_get: in 2 or 3 it is the staff's turn, stay silent; in 4 or past 48 h wait for the customer to write. If the bot is to keep sessions, move them to 1 at the first message.",
+            en: "Call service_state_get. In state 2 or 3 the staff serve the customer, so send nothing. In state 4, or after 48 h, wait until the customer writes. If the bot is to keep sessions, move them to state 1 at the first message.",
             zh: "读取 service_state_get：2、3 轮到人工，不要发送；4 或已超 48 小时则等客户再次发言。要让机器人持续接待，首条消息时就转到 1。",
         },
         at: &[
@@ -2742,7 +2742,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
                     zh: "会话已离开该 code 对应的状态",
                 },
                 remedy: Text {
-                    en: "Give this message up: a msg_code works only while the session is in the state that yielded it, and the state has moved on. Send such texts at once, not from a queue.",
+                    en: "Give up this message: a msg_code works only while the session is in the state that produced it, and the state has changed. Send such texts at once, not from a queue.",
                     zh: "放弃这条消息：msg_code 只在产生它的会话状态内有效，而状态已变。此类消息应立即发送，不要排队。",
                 },
             },
@@ -2754,7 +2754,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
                     zh: "当前会话状态不允许此操作",
                 },
                 remedy: Text {
-                    en: "Call service_state_get and decide again. After 48 h without a customer message the session counts as ended and only the customer can open a new one.",
+                    en: "Call service_state_get and decide again. After 48 h without a message of the customer, the session counts as ended, and only the customer can start a new one.",
                     zh: "重新读取 service_state_get 再决定；客户 48 小时未发言即视为会话已结束，只有客户发言才能开启新会话。",
                 },
             },
@@ -2771,7 +2771,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "接待人员已停止接待或暂时挂起",
         },
         remedy: Text {
-            en: "Choose another one with status 0 in servicer_list, move the customer to the queue (state 2), or ask this person to go back to receiving in the WeCom client.",
+            en: "Choose another one with status 0 in servicer_list, move the customer to the queue (state 2), or ask this servicer to resume receiving in the WeCom client.",
             zh: "从 servicer_list 另选 status 为 0 的接待人员，把客户转入待接入池（状态 2），或请本人在企业微信客户端恢复接待。",
         },
         at: &[],
@@ -2787,7 +2787,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "接待人员数量超过上限",
         },
         remedy: Text {
-            en: "Remove those who left with servicer_del, or spread the team over a second account. An account takes 2,000 members and 20 departments, by older documents 500 members.",
+            en: "Remove members who left with servicer_del, or move a part of the team to a second account. An account takes 2,000 members and 20 departments, according to older documents 500 members.",
             zh: "用 servicer_del 移除已离职人员，或把团队分到第二个账号。每账号至多 2,000 名成员和 20 个部门，旧版文档为 500 名成员。",
         },
         at: &[],
@@ -2831,11 +2831,11 @@ pub(crate) static TABLE: [Row; 123usize] = [
         operations: &[],
         stale_token: false,
         meaning: Text {
-            en: "the account is managed by an app developed on behalf",
+            en: "the account is managed by an app that was developed on behalf of the corp",
             zh: "该账号的 API 管理权已授予代开发应用",
         },
         remedy: Text {
-            en: "Agree on one: have an admin take the account from the app developed on behalf (代开发应用) and grant it to this app under 通过API管理微信客服账号, or let that app serve it.",
+            en: "Choose one of two ways. Have an admin take the account from that app (代开发应用) and grant it to this app under 通过API管理微信客服账号, or let that app serve it.",
             zh: "二选一：请管理员从代开发应用收回该账号，并在「通过API管理微信客服账号」中授权给此应用；或继续由代开发应用接待。",
         },
         at: &[],
@@ -2851,7 +2851,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "客户 48 小时内未主动发消息，不能发名片",
         },
         remedy: Text {
-            en: "Ask the customer to write a word, a tap on a menu does not count; send the card after that, or give the contact as text for now.",
+            en: "Ask the customer to write something (a tap on a menu does not count), and send the card after that. Until then, send the contact as text.",
             zh: "请客户先发一句话（点击菜单不算），之后再发名片；急用可先用文字给出联系方式。",
         },
         at: &[],
@@ -2867,7 +2867,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "48 小时内已发过一次名片",
         },
         remedy: Text {
-            en: "Point the customer to the card sent before; the next one is possible 48 h after it. Remember per customer when a card went out.",
+            en: "Tell the customer to use the earlier card. The next one is possible 48 h after it, so remember for each customer when a card was sent.",
             zh: "引导客户查看之前的名片，48 小时后才能再发；按客户记录上次发名片的时间。",
         },
         at: &[],
@@ -2879,11 +2879,11 @@ pub(crate) static TABLE: [Row; 123usize] = [
         operations: &["account_add"],
         stale_token: false,
         meaning: Text {
-            en: "the existing accounts are too little used to create another",
+            en: "the existing accounts are used too little to create another",
             zh: "现有账号使用率过低，不能再创建",
         },
         remedy: Text {
-            en: "Use the accounts there are, rename an idle one with account_update, or delete idle ones with account_del; then try to add again on another day.",
+            en: "Use the existing accounts first. Rename an idle one with account_update, or delete idle ones with account_del and try to add one on another day.",
             zh: "先用好现有账号：用 account_update 改名复用闲置账号，或用 account_del 删除，改日再尝试添加。",
         },
         at: &[],
@@ -2915,7 +2915,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "未找到要撤回的消息",
         },
         remedy: Text {
-            en: "Use the msgid that send_msg returned, together with the open_kfid it was sent from; what servicers wrote cannot be recalled by API.",
+            en: "Use the msgid that send_msg returned, together with the open_kfid from which it was sent. Messages of servicers cannot be recalled by API.",
             zh: "使用 send_msg 返回的 msgid 及其发送账号的 open_kfid；接待人员发的消息不能通过接口撤回。",
         },
         at: &[],
@@ -2931,7 +2931,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "消息已超过 2 分钟，不能撤回",
         },
         remedy: Text {
-            en: "It stays with the customer: send a correction by send_msg instead (it counts among the five). Recalls must follow within 2 minutes.",
+            en: "The customer keeps it. Send a correction with send_msg instead, which counts as one of the five messages. In future, recall within 2 minutes.",
             zh: "消息已无法收回，改用 send_msg 发一条更正（计入 5 条）；今后撤回须在发送后 2 分钟内进行。",
         },
         at: &[],
@@ -2959,11 +2959,11 @@ pub(crate) static TABLE: [Row; 123usize] = [
         operations: &[],
         stale_token: false,
         meaning: Text {
-            en: "the customer did not consult within 48 h",
+            en: "the customer has not written within 48 h",
             zh: "客户 48 小时内未咨询",
         },
         remedy: Text {
-            en: "Wait for the customer's next message and run this call then; take customers idle for over 48 h out of batch jobs.",
+            en: "Wait for the customer's next message, then make this call. Leave customers who have not written for 48 h out of batch jobs.",
             zh: "等客户再次发言后再调用；批量任务中应剔除 48 小时内无咨询的客户。",
         },
         at: &[],
@@ -2995,7 +2995,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
             zh: "该 msgid 在此账号中已用过",
         },
         remedy: Text {
-            en: "If this client repeated the send, count it as sent and do nothing. If it was the first try, two messages share an id: make msgid unique per message within the account.",
+            en: "If this client repeated the send, count it as sent and do nothing. If it was the first attempt, two messages share an id: make each msgid unique within the account.",
             zh: "若是本客户端的重发，视为已发送，无需处理；若是首次发送，说明两条消息共用了 id，须保证 msgid 在账号内唯一。",
         },
         at: &[],
@@ -3007,11 +3007,11 @@ pub(crate) static TABLE: [Row; 123usize] = [
         operations: &[],
         stale_token: false,
         meaning: Text {
-            en: "no right on that app",
+            en: "no permission for that app",
             zh: "无权操作该应用",
         },
         remedy: Text {
-            en: "Use the secret of the very app the call is about, one app cannot act for another; check which app's secret this process was started with.",
+            en: "Use the secret of the app that the call is about, because one app cannot act for another. Check with which app's secret this process was started.",
             zh: "必须使用目标应用自己的 secret，不能用一个应用操作另一个；检查本进程启动时用的是哪个应用的 secret。",
         },
         at: &[],
