@@ -6,15 +6,27 @@
 
 use serde_json::Value;
 
-/// The document's mark on a member that WeCom refuses when it is an empty text, although it is optional.
-const REFUSED_WHEN_EMPTY: &str = "x-refused-when-empty";
+use crate::schema::{Kind, Object, Schema, Text};
 
-/// Removes, at every depth, the optional members of `request` that are empty and that `schema` would refuse.
+/// Removes, at every depth, the optional members of `value` that are empty and that `schema` would refuse.
 ///
 /// An empty value that the schema accepts stays, because it may mean something: an empty list of similar questions
-/// removes all of them. The `$ref`s of `schema` point into itself.
-pub(crate) fn remove_empty_members(schema: &Value, request: &mut Value) {
-    Document { root: schema }.remove_empty_members(schema, request);
+/// removes all of them.
+pub(crate) fn remove_empty_members(schema: &Schema, value: &mut Value) {
+    match (&schema.kind, value) {
+        (Kind::Object(object), Value::Object(members)) => {
+            for (name, property) in &object.properties {
+                if let Some(member) = members.get_mut(name) {
+                    remove_empty_members(property, member);
+                }
+            }
+            members.retain(|name, member| !is_absent(object, name, member));
+        }
+        (Kind::List { items, .. }, Value::Array(values)) => {
+            values.iter_mut().for_each(|value| remove_empty_members(items, value));
+        }
+        _ => {}
+    }
 }
 
 /// Whether a value says nothing: `null`, `""`, `[]`, or an object whose members all say nothing.
@@ -28,96 +40,48 @@ pub(crate) fn is_empty(value: &Value) -> bool {
     }
 }
 
-/// The schema of a member of what `schema` describes.
-pub(crate) fn property<'a>(schema: &'a Value, name: &str) -> Option<&'a Value> {
-    let document = Document { root: schema };
-    Some(document.resolve(document.resolve(schema)["properties"].get(name)?))
+fn is_absent(object: &Object, name: &str, member: &Value) -> bool {
+    let Some(property) = object.properties.get(name) else { return false };
+    let is_marked = matches!(&property.kind, Kind::Text(text) if text.is_refused_when_empty) && member == "";
+    !object.is_required(name) && !is_marked && names_nothing(property, member) && refuses(property, member)
 }
 
-#[derive(Clone, Copy)]
-struct Document<'a> {
-    root: &'a Value,
+/// Whether a member is empty. An object whose required members are all empty names nothing, whatever is beside them:
+/// SDKs send a group chat without an id but with a wording.
+fn names_nothing(property: &Schema, member: &Value) -> bool {
+    match (&property.kind, member) {
+        (Kind::Object(object), Value::Object(members)) if !object.required.is_empty() => {
+            object.required.iter().all(|name| match (object.properties.get(name), members.get(name)) {
+                (Some(property), Some(member)) => names_nothing(property, member),
+                (_, member) => member.is_none_or(is_empty),
+            })
+        }
+        _ => is_empty(member),
+    }
 }
 
-impl<'a> Document<'a> {
-    fn remove_empty_members(self, schema: &'a Value, value: &mut Value) {
-        let schema = self.resolve(schema);
-        match value {
-            Value::Object(members) => {
-                for (name, member) in members.iter_mut() {
-                    self.remove_empty_members(&schema["properties"][name], member);
-                }
-                members.retain(|name, member| !self.is_absent(schema, name, member));
-            }
-            Value::Array(items) => {
-                items.iter_mut().for_each(|item| self.remove_empty_members(&schema["items"], item));
-            }
-            _ => {}
+/// Whether the schema refuses this empty value.
+fn refuses(schema: &Schema, value: &Value) -> bool {
+    match (&schema.kind, value) {
+        (_, Value::Null) => !schema.is_nullable,
+        (Kind::Text(text), Value::String(_)) => refuses_empty_text(text),
+        (Kind::List { min_items, .. }, Value::Array(_)) => *min_items > 0,
+        (Kind::Object(object), Value::Object(members)) => {
+            object.required.iter().any(|name| match (object.properties.get(name), members.get(name)) {
+                (Some(property), Some(member)) => refuses(property, member),
+                (_, member) => member.is_none(),
+            })
         }
-    }
-
-    fn is_absent(self, schema: &'a Value, name: &str, member: &Value) -> bool {
-        let Some(property) = schema["properties"].get(name).map(|property| self.resolve(property)) else {
-            return false;
-        };
-        let is_marked = property[REFUSED_WHEN_EMPTY] == true && member == "";
-        !is_required(schema, name)
-            && !is_marked
-            && self.names_nothing(property, member)
-            && self.refuses(property, member)
-    }
-
-    /// Whether a member is empty. An object whose required members are all empty names nothing, whatever is beside them:
-    /// SDKs send a group chat without an id but with a wording.
-    fn names_nothing(self, property: &'a Value, member: &Value) -> bool {
-        let Value::Object(members) = member else { return is_empty(member) };
-        let mut required = required(property).peekable();
-        if required.peek().is_none() {
-            return is_empty(member);
-        }
-        required.all(|name| match members.get(name) {
-            Some(member) => self.names_nothing(self.resolve(&property["properties"][name]), member),
-            None => true,
-        })
-    }
-
-    /// Whether the schema refuses this empty value.
-    fn refuses(self, schema: &'a Value, value: &Value) -> bool {
-        let schema = self.resolve(schema);
-        match value {
-            Value::Null => schema["nullable"] != true,
-            Value::String(_) => schema["type"] != "string" || refuses_empty_text(schema),
-            Value::Array(_) => schema["type"] != "array" || schema["minItems"].as_u64() > Some(0),
-            Value::Object(members) => {
-                let lacks =
-                    |name| members.get(name).is_none_or(|member| self.refuses(&schema["properties"][name], member));
-                schema["type"] != "object" || required(schema).any(lacks)
-            }
-            Value::Bool(_) | Value::Number(_) => false,
-        }
-    }
-
-    /// The schema that a `$ref` leads to, or the schema itself.
-    fn resolve(self, schema: &'a Value) -> &'a Value {
-        let pointer = schema["$ref"].as_str().and_then(|reference| reference.strip_prefix('#'));
-        pointer.and_then(|pointer| self.root.pointer(pointer)).map_or(schema, |target| self.resolve(target))
+        (_, Value::Bool(_) | Value::Number(_)) => false,
+        (_, Value::String(_) | Value::Array(_) | Value::Object(_)) => true,
     }
 }
 
 /// A pattern counts as a refusal: a text that must have a form means the same empty and absent.
-fn refuses_empty_text(schema: &Value) -> bool {
-    let lacks_empty = |values: &Vec<Value>| !values.iter().any(|value| value == "");
-    schema["minLength"].as_u64() > Some(0)
-        || schema["enum"].as_array().is_some_and(lacks_empty)
-        || schema.get("pattern").is_some()
-}
-
-fn is_required(schema: &Value, name: &str) -> bool {
-    required(schema).any(|required| required == name)
-}
-
-fn required(schema: &Value) -> impl Iterator<Item = &str> {
-    schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str)
+fn refuses_empty_text(text: &Text) -> bool {
+    text.min_chars > 0
+        || text.values.as_ref().is_some_and(|values| !values.iter().any(String::is_empty))
+        || text.pattern.is_some()
 }
 
 #[cfg(test)]
@@ -126,27 +90,30 @@ mod tests {
 
     use super::*;
 
-    fn schema() -> Value {
-        json!({
-            "type": "object",
+    fn schema() -> Schema {
+        let document = json!({
             "inner": {
                 "type": "object",
                 "required": ["chat_id"],
                 "properties": { "chat_id": { "type": "string", "minLength": 1 }, "wording": { "type": "string" } },
             },
-            "required": ["id"],
-            "properties": {
-                "id": { "type": "string", "minLength": 1 },
-                "name": { "type": "string", "minLength": 1 },
-                "free": { "type": "string" },
-                "own_id": { "type": "string", "minLength": 1, "x-refused-when-empty": true },
-                "limit": { "type": "integer", "minimum": 1 },
-                "colour": { "type": "string", "enum": ["red"] },
-                "some": { "type": "array", "minItems": 1, "items": { "type": "string" } },
-                "any": { "type": "array", "items": { "$ref": "#/inner" } },
-                "group": { "$ref": "#/inner" },
+            "outer": {
+                "type": "object",
+                "required": ["id"],
+                "properties": {
+                    "id": { "type": "string", "minLength": 1 },
+                    "name": { "type": "string", "minLength": 1 },
+                    "free": { "type": "string" },
+                    "own_id": { "type": "string", "minLength": 1, "x-refused-when-empty": true },
+                    "limit": { "type": "integer", "minimum": 1 },
+                    "colour": { "type": "string", "enum": ["red"] },
+                    "some": { "type": "array", "minItems": 1, "items": { "type": "string" } },
+                    "any": { "type": "array", "items": { "$ref": "#/inner" } },
+                    "group": { "$ref": "#/inner" },
+                }
             }
-        })
+        });
+        Schema::read(&document["outer"], &document).unwrap()
     }
 
     fn left(mut request: Value) -> Value {

@@ -1,11 +1,8 @@
-//! Checks requests against the document: every operation's schema, compiled when it is first needed.
+//! Checks requests against the document, and chooses the errcode that WeCom answers with.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::OnceLock;
 
-use jsonschema::error::ValidationErrorKind;
-use jsonschema::paths::Location;
-use jsonschema::{Draft, Keyword, ValidationError, Validator};
 use serde_json::Value;
 use wecom_kf_raw::{ErrCode, Operation, document, op};
 
@@ -13,44 +10,37 @@ use crate::absent;
 use crate::parameters;
 use crate::platform::check_kinds;
 use crate::refusal::Refusal;
+use crate::schema::{Fault, Mistake, Schema, below};
 use crate::setup::Strictness;
 
 /// No field of the API has a name nearly as long.
 const MAX_NAME_BYTES: usize = 64;
 
 /// The requests of all operations, as the document describes them.
-///
-/// Each is compiled when it is first needed. All together would take longer than everything else that a simulator does
-/// to start.
-pub(crate) struct Checks(HashMap<&'static str, OnceLock<Described>>);
+pub(crate) struct Checks(HashMap<&'static str, Described>);
 
 /// The request of one operation, as the document describes it.
 struct Described {
     /// The query parameters.
-    parameters: Value,
+    parameters: BTreeMap<String, Schema>,
     /// The body, if it is JSON.
-    body: Option<Body>,
-}
-
-struct Body {
-    schema: Value,
-    validator: Validator,
+    body: Option<Schema>,
 }
 
 impl Checks {
     /// Those of the process, for all its simulators.
     pub(crate) fn get() -> &'static Self {
         static CHECKS: OnceLock<Checks> = OnceLock::new();
-        CHECKS.get_or_init(|| Self(op::ALL.into_iter().map(|operation| (operation.id, OnceLock::new())).collect()))
-    }
-
-    fn described(&self, operation: Operation) -> Option<&Described> {
-        Some(self.0.get(operation.id)?.get_or_init(|| Described::of(operation)))
+        CHECKS.get_or_init(|| {
+            let document = document::parsed();
+            let described = |operation: Operation| Described::read(operation, &document);
+            Self(op::ALL.into_iter().map(|operation| (operation.id, described(operation))).collect())
+        })
     }
 
     /// Returns `None` if the operation takes no JSON.
-    fn body(&self, operation: Operation) -> Option<&Body> {
-        self.described(operation)?.body.as_ref()
+    fn body(&self, operation: Operation) -> Option<&Schema> {
+        self.0.get(operation.id)?.body.as_ref()
     }
 
     /// Returns the query as the members of a request, each with the type that the document gives it.
@@ -59,10 +49,10 @@ impl Checks {
         operation: Operation,
         pairs: impl Iterator<Item = (String, String)>,
     ) -> serde_json::Map<String, Value> {
-        let described = self.described(operation);
+        let described = self.0.get(operation.id);
         parameters::read(pairs, |name| {
             let described = described?;
-            let of_body = described.body.as_ref().and_then(|body| absent::property(&body.schema, name));
+            let of_body = described.body.as_ref().and_then(|body| body.property(name));
             of_body.or_else(|| described.parameters.get(name))
         })
     }
@@ -70,7 +60,7 @@ impl Checks {
     /// Removes the optional members of a request that are empty.
     pub(crate) fn remove_empty_members(&self, operation: Operation, request: &mut Value) {
         if let Some(body) = self.body(operation) {
-            absent::remove_empty_members(&body.schema, request);
+            absent::remove_empty_members(body, request);
         }
     }
 
@@ -82,16 +72,15 @@ impl Checks {
             return Verdict::refusing(operation, refusal);
         }
         let Some(body) = self.body(operation) else { return Verdict::default() };
-        let errors = body.validator.iter_errors(request).filter(|error| !is_cut_instead(operation, error));
         let mut verdict = Verdict::default();
         let mut refusals = Vec::new();
-        for error in errors {
-            let unknown = unknown_fields(&error);
+        for mistake in body.mistakes(request).iter().filter(|mistake| !is_cut_instead(operation, mistake)) {
+            let unknown = unknown_fields(mistake);
             if unknown.is_empty() || strictness == Strictness::Strict {
-                refusals.push(refusal(operation, &error));
+                refusals.push(Refusal::because(errcode(operation, mistake), detail(mistake)));
             }
             verdict.unknown_fields.extend(unknown);
-            verdict.problems.push(detail(&error));
+            verdict.problems.push(detail(mistake));
         }
         // A wrong shape says more than a limit with a code of its own.
         refusals.sort_by_key(|refusal| refusal.code != ErrCode::INVALID_PARAMETER);
@@ -101,16 +90,16 @@ impl Checks {
 }
 
 impl Described {
-    fn of(operation: Operation) -> Self {
-        let method = operation.method.to_ascii_lowercase();
-        let described = &document::parsed()["paths"][operation.path][method];
+    fn read(operation: Operation, document: &Value) -> Self {
+        const WHY: &str = "the document has no keyword that the simulator does not know, as a test shows";
+        let described = &document["paths"][operation.path][operation.method.to_ascii_lowercase()];
         let parameters = described["parameters"].as_array().into_iter().flatten();
-        let parameters = parameters
-            .filter(|parameter| parameter["in"] == "query")
-            .filter_map(|parameter| Some((parameter["name"].as_str()?.to_owned(), parameter["schema"].clone())))
-            .collect();
-        let body = document::request_schema(operation);
-        Self { parameters, body: body.map(|schema| Body { validator: validator(&schema), schema }) }
+        let parameters = parameters.filter(|parameter| parameter["in"] == "query").filter_map(|parameter| {
+            let schema = Schema::read(&parameter["schema"], document).expect(WHY);
+            Some((parameter["name"].as_str()?.to_owned(), schema))
+        });
+        let body = described["requestBody"]["content"]["application/json"].get("schema");
+        Self { parameters: parameters.collect(), body: body.map(|schema| Schema::read(schema, document).expect(WHY)) }
     }
 }
 
@@ -132,125 +121,46 @@ impl Verdict {
     }
 }
 
-fn validator(schema: &Value) -> Validator {
-    jsonschema::options()
-        // OpenAPI 3.0 schemas are nearest to draft 4.
-        .with_draft(Draft::Draft4)
-        .with_keyword("x-max-bytes", |_, limit, _| Ok(Box::new(Limit::new(limit, Unit::Bytes))))
-        .with_keyword("x-max-chars", |_, limit, _| Ok(Box::new(Limit::new(limit, Unit::Chars))))
-        .with_keyword("x-max-items", |_, limit, _| Ok(Box::new(Limit::new(limit, Unit::Items))))
-        .build(schema)
-        .expect("the document's schemas are valid, as a test shows")
-}
-
-/// The unit in which WeCom counts.
-#[derive(Clone, Copy, Debug)]
-enum Unit {
-    Bytes,
-    Chars,
-    Items,
-}
-
-/// A limit of the document, which JSON Schema has no keyword for.
-#[derive(Debug)]
-struct Limit {
-    max: u64,
-    unit: Unit,
-}
-
-impl Limit {
-    fn new(limit: &Value, unit: Unit) -> Self {
-        Self { max: limit.as_u64().expect("limits of the document are whole numbers"), unit }
-    }
-
-    fn measure(&self, instance: &Value) -> Option<u64> {
-        let size = match self.unit {
-            Unit::Bytes => instance.as_str()?.len(),
-            Unit::Chars => instance.as_str()?.chars().count(),
-            Unit::Items => instance.as_array()?.len(),
-        };
-        u64::try_from(size).ok()
-    }
-}
-
-impl<'i> Keyword<'i> for Limit {
-    fn validate(&self, instance: &'i Value) -> Result<(), ValidationError<'i>> {
-        if self.is_valid(instance) {
-            return Ok(());
-        }
-        let unit = match self.unit {
-            Unit::Bytes => "bytes of UTF-8",
-            Unit::Chars => "characters",
-            Unit::Items => "items",
-        };
-        Err(ValidationError::custom(format!("at most {} {unit} are allowed", self.max)))
-    }
-
-    fn is_valid(&self, instance: &'i Value) -> bool {
-        self.measure(instance).is_none_or(|size| size <= self.max)
-    }
-}
-
 /// Title and description of a link are cut rather than refused [94677].
-fn is_cut_instead(operation: Operation, error: &ValidationError<'_>) -> bool {
-    operation == op::SEND_MSG && is_limit(error) && matches!(path(error), "/link/title" | "/link/desc")
+fn is_cut_instead(operation: Operation, mistake: &Mistake) -> bool {
+    operation == op::SEND_MSG && is_limit(mistake) && matches!(&*mistake.path, "link.title" | "link.desc")
 }
 
-fn refusal(operation: Operation, error: &ValidationError<'_>) -> Refusal {
-    Refusal::because(errcode(operation, error), detail(error))
-}
-
-fn errcode(operation: Operation, error: &ValidationError<'_>) -> ErrCode {
-    if !is_limit(error) {
+fn errcode(operation: Operation, mistake: &Mistake) -> ErrCode {
+    if !is_limit(mistake) {
         return ErrCode::INVALID_PARAMETER;
     }
-    match (operation, path(error)) {
-        (op::SEND_MSG | op::SEND_MSG_ON_EVENT, "/text/content") => ErrCode::MESSAGE_TOO_LONG,
-        (op::SEND_MSG | op::SEND_MSG_ON_EVENT, "/msgmenu/list") => ErrCode::TOO_MANY_MENU_ITEMS,
-        (op::SEND_MSG, "/link/url") => ErrCode::INVALID_URL_LENGTH,
-        (op::ACCOUNT_ADD | op::ACCOUNT_UPDATE, "/name") => ErrCode::INVALID_ACCOUNT_NAME,
+    match (operation, &*mistake.path) {
+        (op::SEND_MSG | op::SEND_MSG_ON_EVENT, "text.content") => ErrCode::MESSAGE_TOO_LONG,
+        (op::SEND_MSG | op::SEND_MSG_ON_EVENT, "msgmenu.list") => ErrCode::TOO_MANY_MENU_ITEMS,
+        (op::SEND_MSG, "link.url") => ErrCode::INVALID_URL_LENGTH,
+        (op::ACCOUNT_ADD | op::ACCOUNT_UPDATE, "name") => ErrCode::INVALID_ACCOUNT_NAME,
         _ => ErrCode::INVALID_PARAMETER,
     }
 }
 
-fn detail(error: &ValidationError<'_>) -> String {
-    let field = field(path(error));
-    match error.kind() {
-        ValidationErrorKind::AdditionalProperties { .. } => {
-            let unknown = unknown_fields(error).join("`, `");
+fn detail(mistake: &Mistake) -> String {
+    match &mistake.fault {
+        Fault::Unknown(_) => {
+            let unknown = unknown_fields(mistake).join("`, `");
             format!("the simulator is stricter than WeCom: unknown field `{unknown}`")
         }
-        ValidationErrorKind::Required { property } => {
-            format!("missing field `{field}{}`", property.as_str().unwrap_or_default())
-        }
-        // Without what was sent: that may be a customer's words.
-        _ if field.is_empty() => error.masked_with("the request").to_string(),
-        _ => format!("field `{}`: {}", field.trim_end_matches('.'), error.masked_with("the value")),
+        Fault::Missing(name) => format!("missing field `{}`", below(&mistake.path, name)),
+        fault if mistake.path.is_empty() => fault.say("the request"),
+        fault => format!("field `{}`: {}", mistake.path, fault.say("the value")),
     }
 }
 
 /// The names of the fields that the document does not know, if that is what is wrong.
-fn unknown_fields(error: &ValidationError<'_>) -> Vec<String> {
-    let field = field(path(error));
-    match error.kind() {
-        ValidationErrorKind::AdditionalProperties { unexpected } => {
-            unexpected.iter().map(|name| format!("{field}{}", shown(name))).collect()
-        }
+fn unknown_fields(mistake: &Mistake) -> Vec<String> {
+    match &mistake.fault {
+        Fault::Unknown(names) => names.iter().map(|name| below(&mistake.path, shown(name))).collect(),
         _ => Vec::new(),
     }
 }
 
-fn is_limit(error: &ValidationError<'_>) -> bool {
-    matches!(error.kind(), ValidationErrorKind::Custom { .. })
-}
-
-fn path<'e>(error: &'e ValidationError<'_>) -> &'e str {
-    Location::as_str(error.instance_path())
-}
-
-/// `/msgmenu/list/0` as `msgmenu.list.0.`, and nothing for the request itself. All are names of the document.
-fn field(path: &str) -> String {
-    path.split('/').skip(1).map(|part| format!("{part}.")).collect()
+fn is_limit(mistake: &Mistake) -> bool {
+    matches!(mistake.fault, Fault::TooLong { .. })
 }
 
 /// A name the client made up, if it can be one. Cut it must not be: a part of a token would escape the masking.
@@ -266,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_schema_of_the_document_compiles() {
+    fn every_schema_of_the_document_can_be_checked() {
         let takes_json = |operation: &Operation| {
             operation.method == "POST" && !matches!(*operation, op::MEDIA_UPLOAD | op::MEDIA_UPLOADIMG)
         };

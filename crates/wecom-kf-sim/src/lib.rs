@@ -35,6 +35,7 @@ mod profile;
 mod refusal;
 mod report;
 mod rules;
+mod schema;
 mod server;
 mod servicer;
 mod setup;

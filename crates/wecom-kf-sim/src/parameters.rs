@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::schema::{Kind, Schema};
+
 /// Parameters that every operation takes beside its own: they are not members of the request.
 const COMMON: [&str; 2] = ["access_token", "debug"];
 
@@ -10,21 +12,21 @@ const COMMON: [&str; 2] = ["access_token", "debug"];
 /// A value that is not of its type stays a text, so that the check of the request names it.
 pub(crate) fn read<'s>(
     pairs: impl Iterator<Item = (String, String)>,
-    schema: impl Fn(&str) -> Option<&'s Value>,
+    schema: impl Fn(&str) -> Option<&'s Schema>,
 ) -> Map<String, Value> {
     let mut members = Map::new();
     for (name, value) in pairs.filter(|(name, _)| !COMMON.contains(&name.as_str())) {
-        let ty = schema(&name).and_then(|schema| schema["type"].as_str());
-        members.entry(name).or_insert_with(|| typed(ty, value));
+        let kind = schema(&name).map(|schema| &schema.kind);
+        members.entry(name).or_insert_with(|| typed(kind, value));
     }
     members
 }
 
-fn typed(ty: Option<&str>, value: String) -> Value {
-    let read = match ty {
-        Some("integer") => value.parse::<i64>().ok().map(Value::from),
-        Some("number") => value.parse::<f64>().ok().map(Value::from),
-        Some("boolean") => value.parse::<bool>().ok().map(Value::from),
+fn typed(kind: Option<&Kind>, value: String) -> Value {
+    let read = match kind {
+        Some(Kind::Integer { .. }) => value.parse::<i64>().ok().map(Value::from),
+        Some(Kind::Number { .. }) => value.parse::<f64>().ok().map(Value::from),
+        Some(Kind::Boolean) => value.parse::<bool>().ok().map(Value::from),
         _ => None,
     };
     read.unwrap_or(Value::String(value))
@@ -38,14 +40,15 @@ mod tests {
 
     #[test]
     fn values_have_the_type_of_the_schema() {
-        let schemas = json!({
+        let properties = json!({
             "limit": { "type": "integer" },
             "share": { "type": "number" },
             "all": { "type": "boolean" },
             "name": { "type": "string" },
         });
+        let schema = Schema::read(&json!({ "type": "object", "properties": properties }), &Value::Null).unwrap();
         let members = |query: &str| {
-            Value::Object(read(form_urlencoded::parse(query.as_bytes()).into_owned(), |name| schemas.get(name)))
+            Value::Object(read(form_urlencoded::parse(query.as_bytes()).into_owned(), |name| schema.property(name)))
         };
         let query = "access_token=t&debug=1&limit=10&share=0.5&all=true&name=5&other=5";
         assert_eq!(members(query), json!({ "limit": 10, "share": 0.5, "all": true, "name": "5", "other": "5" }));

@@ -42,7 +42,7 @@ async fn the_field_that_is_wrong_is_named() {
             "field `open_kfid`: at most 64 bytes of UTF-8 are allowed",
         ),
         (op::SYNC_MSG, json!({}), "missing field `open_kfid`"),
-        (op::ACCOUNT_DEL, json!([]), ": the request is not of type"),
+        (op::ACCOUNT_DEL, json!([]), ": the request is a list, but an object is expected"),
     ];
     for (operation, body, named) in cases {
         let reply = bot.call(operation, body).await;
