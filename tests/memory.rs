@@ -1,5 +1,5 @@
-//! How much memory a file takes on its way up and down. In a process of its own, since the allocator counts the whole
-//! process, this file's server among it.
+//! The memory that an upload and a download need. This is a process of its own, because the allocator counts the whole process,
+//! including the server of this file.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use futures_util::{TryStreamExt, stream};
@@ -13,15 +13,15 @@ use wecom_kf::{Client, Credentials};
 #[global_allocator]
 static ALLOCATED: PeakAlloc = PeakAlloc;
 
-/// The largest file there is.
+/// The size of the largest file that WeCom accepts.
 const SIZE: usize = 20 * 1024 * 1024;
 
-/// What any file may take, whatever its size: buffers of the HTTP client and of the file system.
+/// The memory that a transfer may need, independent of the file's size: buffers of the HTTP client and of the file system.
 const FLAT: usize = 4 * 1024 * 1024;
 
 const PIECE: [u8; 16 * 1024] = [b'x'; 16 * 1024];
 
-/// Takes uploads and forgets them; hands out a file of [`SIZE`] bytes.
+/// Accepts and discards uploads. Returns a file of [`SIZE`] bytes.
 async fn serve(mut stream: TcpStream) -> std::io::Result<()> {
     let (mut head, mut rest) = (Vec::new(), PIECE);
     while !head.ends_with(b"\r\n\r\n") {

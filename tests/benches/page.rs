@@ -1,6 +1,7 @@
-//! Decoding a page of 1,000 messages: against plain serde into flat structs.
+//! Measures decoding a page of 1,000 messages, compared with plain serde and flat structs.
 //!
-//! `cargo bench -p wecom-kf-tests --bench page`. Machines are noisy: the ratios at its end are of runs by turns.
+//! Run it with `cargo bench -p wecom-kf-tests --bench page`. The ratios at the end are of alternating runs, because machines
+//! are noisy.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a bench may panic, and prints what it measured")]
 
 use std::hint::black_box;
@@ -14,21 +15,21 @@ use wecom_kf::message::Page;
 fn main() {
     keep_heap();
     divan::main();
-    // Without names of benches to choose, and not when they are only listed or tested.
+    // Only if no bench is selected by name, and not if the benches are only listed or tested.
     if std::env::args().skip(1).eq(["--bench"]) {
         print_ratios();
     }
 }
 
-/// Gives every run memory to take from, as a service has that has run for a while. Else it is chance whether the
-/// allocator gives a page's memory back after each run and asks for it again, which costs a third more.
+/// Keeps free memory in the heap, like in a service that has run for a while. Otherwise the allocator may return the memory of
+/// a page to the system after each run and request it again, which costs a third more.
 fn keep_heap() {
     let mut blocks: Vec<_> = (0..16 * 1024).map(|_| vec![0_u8; 1024]).collect();
-    // The topmost stays, so that what is below is not given back.
+    // The topmost block stays allocated, so that the allocator does not return the memory below it.
     std::mem::forget(blocks.pop());
 }
 
-/// The medians of runs by turns, as parts of what plain serde takes.
+/// Prints the medians of alternating runs as a share of plain serde's.
 fn print_ratios() {
     let median = |mut times: Vec<Duration>| {
         times.sort_unstable();
@@ -45,7 +46,7 @@ fn print_ratios() {
     println!("from_json_and_every_content: {:.2} × plain serde, goal 1.25", median(every) / plain);
 }
 
-/// How long it takes, without the time to drop what is decoded.
+/// Measures decoding, without the time to drop the result.
 #[allow(clippy::disallowed_methods, reason = "nothing is paused here")]
 fn time<T>(decode: fn(&[u8]) -> T) -> Duration {
     let started = Instant::now();
@@ -55,7 +56,7 @@ fn time<T>(decode: fn(&[u8]) -> T) -> Duration {
     elapsed
 }
 
-/// Texts, pictures, events and menus' answers, as an account sees them.
+/// A realistic mix of texts, images, events and answers to menus.
 static PAGE: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let messages: Vec<String> = (0..1000)
         .map(|number| {

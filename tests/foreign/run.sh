@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# What others' programs make of the documents: linters, generators of TypeScript and Python, and a mock server. Generated
-# clients are run against the simulator. Prints one line for each check and ends with an error if one fails.
-# Needs python3 with venv, and curl; Node comes from PyPI. Usage: run.sh [CARGO_TARGET_DIR]
+# Runs programs of other people on the documents: linters, generators of TypeScript and Python, and a mock server. Generated
+# clients run against the simulator. Prints one line for each check, and fails if a check fails.
+# It needs python3 with venv, and curl. Node is installed from PyPI. Usage: run.sh [CARGO_TARGET_DIR]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -19,12 +19,12 @@ documents=(spec/wecom-kf.yaml spec/wecom-kf-callback.yaml crates/wecom-kf-sim/co
     "$dist/wecom-kf.openapi-3.1.json" "$dist/wecom-kf.zh-CN.json" "$dist/wecom-kf-callback.openapi.json")
 
 failed=0
-# check NAME COMMAND...: the command's output is shown only if it fails.
+# check NAME COMMAND...: runs the command, and shows its output only if it fails.
 check() {
     local name=$1 log status begun=$SECONDS
     shift
     log=$(mktemp)
-    # Not as the condition of an `if`: bash would then go on after a command that fails.
+    # This is not the condition of an `if`, because bash would then ignore failing commands in it.
     set +e
     (set -e; "$@") >"$log" 2>&1
     status=$?
@@ -39,7 +39,7 @@ check() {
     rm -f "$log"
 }
 
-# Both folders are kept between runs; npm installs again if the list of packages has changed.
+# Both folders are kept between runs. npm installs again only if the list of packages has changed.
 install_packages() {
     mkdir -p "$work"
     [ -x "$work/venv/bin/python" ] || python3 -m venv "$work/venv"
@@ -83,7 +83,7 @@ generate_python() {
 generate_models() {
     "$work/venv/bin/datamodel-codegen" --input "$dist/$1" --input-file-type openapi \
         --output-model-type pydantic_v2.BaseModel --output "$work/python/$2.py" --disable-timestamp
-    # Numbered names mean that a new schema renames others.
+    # Numbered names are refused, because a new schema would renumber others.
     ! grep -nE '^class [A-Za-z]+[0-9]' "$work/python/$2.py"
 }
 
@@ -97,7 +97,7 @@ decode_callback() {
     PYTHONPATH=$work/python "$work/venv/bin/python" "$here/python/callback.py" "$dist/wecom-kf-callback.openapi.json"
 }
 
-# The simulator ends with an error if the program does, and `--check` if it finds that the program does something wrong.
+# The simulator fails if the program fails. With `--check` it also fails if it finds a mistake of the program.
 against_simulator() {
     PYTHONPATH=$work/python "$sim" --port 0 --servicer zhangsan run --check -- "$@"
 }
@@ -113,7 +113,7 @@ mock() {
         sleep 0.2
     done
     python3 "$here/python/mock.py" "$dist/wecom-kf.openapi.json" "$address" || status=1
-    # It is still there: a connection to the outside would have ended it.
+    # `kill` fails if prism has ended by itself, which it does after a connection to another machine.
     kill "$prism" || status=1
     wait "$prism" 2>/dev/null || true
     [ "$status" -eq 0 ] || cat "$log"
@@ -129,16 +129,16 @@ check "spectral: no error, no warning" "$bin/spectral" lint --ruleset "$here/spe
 check "openapi-spec-validator: no error" validate
 for document in wecom-kf.openapi-3.1.json wecom-kf.openapi.json; do
     check "$document: openapi-typescript and @hey-api/openapi-ts generate" generate_typescript "$document"
-    check "$document: tsc --strict takes every kind of send and refuses wrong ones" compile_typescript
+    check "$document: tsc --strict accepts every kind of message and refuses wrong ones" compile_typescript
     check "$document: client of @hey-api/openapi-ts against the simulator" against_simulator node "$work/js/client.js"
     check "$document: openapi-python-client generates" generate_python "$document"
     check "$document: client of openapi-python-client against the simulator" \
         against_simulator "$work/venv/bin/python" "$here/python/client.py"
     check "$document: models of datamodel-code-generator decode every sample" decode_samples "$document"
 done
-check "wecom-kf-callback.openapi.json: models of datamodel-code-generator decode the known answers" decode_callback
-# Lenient: otherwise nearly all that it makes up is refused for an unknown field.
+check "wecom-kf-callback.openapi.json: models of datamodel-code-generator decode the test vectors" decode_callback
+# Lenient, because otherwise most generated requests are refused for an unknown field.
 check "schemathesis: the simulator answers as the portable document says" "$sim" --port 0 --strictness lenient \
     --servicer zhangsan run -- "$here/schemathesis.sh" "$work/venv/bin/schemathesis" "$dist/wecom-kf.openapi.json"
-check "prism mock: errcode 0, 422 for {}, no connection to the outside" mock
+check "prism mock: errcode 0, 422 for {}, no connection to another machine" mock
 [ "$failed" -eq 0 ] || { echo "$failed check(s) failed" && exit 1; }

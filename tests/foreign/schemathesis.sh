@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# schemathesis of the portable document, against the simulator. Usage: schemathesis.sh PROGRAM DOCUMENT
+# Runs schemathesis with the portable document against the simulator. Usage: schemathesis.sh PROGRAM DOCUMENT
 set -euo pipefail
 
 gettoken="$WECOM_KF_BASE_URL/cgi-bin/gettoken?corpid=$WECOM_CORP_ID&corpsecret=$WECOM_KF_SECRET"
@@ -18,6 +18,6 @@ run() {
 }
 
 program=$1 document=$2 checks=not_a_server_error,status_code_conformance,response_schema_conformance
-# A download that is refused comes as JSON where the document has bytes: generators cannot read a reply of two types.
+# A refused download is JSON, but the document only has bytes there, because generators cannot read a reply of two types.
 run --exclude-path /cgi-bin/media/get --checks "$checks,content_type_conformance"
 run --include-path /cgi-bin/media/get --checks "$checks"

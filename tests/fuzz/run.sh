@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Builds the fuzz targets of the client or of the simulator, and runs each of them for a while. What they learn stays in
-# target/fuzz/corpus, so that a later run continues there. Ends with an error at the first input that crashes a target, and
-# prints where it is. Needs g++. Usage: run.sh client|simulator SECONDS [TARGET...]
+# Builds the fuzz targets of the client or of the simulator, and runs each of them for some seconds. Inputs that reach new
+# code stay in target/fuzz/corpus, where a later run continues. Fails at the first input that crashes a target, and prints
+# its path. It needs g++. Usage: run.sh client|simulator SECONDS [TARGET...]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -29,13 +29,13 @@ work=$PWD/target/fuzz
 rm -rf "$work/seeds"
 cargo run --quiet --manifest-path tests/fuzz/Cargo.toml --package wecom-kf-fuzz-seeds -- "$work/seeds"
 
-# The stable compiler accepts the flags of cargo-fuzz only so.
+# Without this variable, the stable compiler refuses the flags of cargo-fuzz.
 export RUSTC_BOOTSTRAP=1
-# No sanitizer: these crates have no unsafe code, and it costs half of the speed.
+# No sanitizer, because these crates have no unsafe code, and a sanitizer halves the speed.
 options=(--sanitizer none --fuzz-dir "$folder")
 cargo fuzz build "${options[@]}"
 
-# fuzz TARGET: prints how many inputs were tried and which part of the code they reached, or else why it crashed.
+# fuzz TARGET: runs a target. Prints how many inputs were tried and which part of the code they reached, or the crash.
 fuzz() {
     local target=$1 corpus=$work/corpus/$1 log=$work/$1.log
     mkdir -p "$corpus"

@@ -1,4 +1,4 @@
-//! A server that breaks in all the ways networks and gateways do, on a plain listener.
+//! A server that fails in all the ways in which networks and gateways fail. It uses a plain TCP listener.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -12,32 +12,32 @@ use wecom_kf::{Client, ClientBuilder, Credentials, RetryPolicy};
 
 use crate::clock::StandingClock;
 
-/// How long an attempt of a [`patient`] client may take.
+/// The time limit of an attempt of a [`patient`] client.
 pub(crate) const ATTEMPT: Duration = Duration::from_secs(60);
 
-/// Must never be seen in anything we print.
+/// Secrets that must never be in anything we print.
 pub(crate) const TOKEN: &str = "canary-TOKEN-q7ZrX2";
 pub(crate) const SECRET: &str = "canary-SECRET-m4KpW9";
 
 #[derive(Clone, Debug)]
 pub(crate) enum Fault {
-    /// Accepts and resets at once.
+    /// Accepts the connection and resets it at once.
     ResetBeforeRequest,
-    /// Reads the whole request, then resets.
+    /// Reads the whole request, then resets the connection.
     ResetAfterRequest,
-    /// Reads the whole request, then closes in good order.
+    /// Reads the whole request, then closes the connection normally.
     CloseAfterRequest,
     /// Reads the whole request and never answers.
     Stall,
-    /// These bytes, then closes.
+    /// Sends these bytes, then closes the connection.
     Bytes(String),
-    /// These bytes, then nothing more.
+    /// Sends these bytes, then nothing more.
     BytesThenStall(String),
-    /// The first bytes, then the second ones for as long as anybody reads.
+    /// Sends the first bytes, then repeats the second ones as long as the client reads.
     Endless(String, String),
 }
 
-/// A whole HTTP reply.
+/// Returns a complete HTTP reply.
 pub(crate) fn reply(status: &str, content_type: &str, body: &str) -> String {
     let length = body.len();
     format!("HTTP/1.1 {status}\r\ncontent-type: {content_type}\r\ncontent-length: {length}\r\n\r\n{body}")
@@ -47,22 +47,22 @@ pub(crate) fn json(body: &str) -> Fault {
     Fault::Bytes(reply("200 OK", "application/json; charset=UTF-8", body))
 }
 
-/// What the server does with a request: its path, its number among those of that path, from 1. And what it does with
-/// a new connection: "connect" and its number.
+/// Chooses the fault of a request from its path and its number among the requests of that path, counted from 1. For a new
+/// connection, the path is "connect".
 pub(crate) type Script = dyn Fn(&str, usize) -> Option<Fault> + Send + Sync;
 
 pub(crate) struct BrokenServer {
     address: SocketAddr,
     requests: Arc<Mutex<Vec<(String, String)>>>,
     connections: Arc<AtomicUsize>,
-    /// How many requests were read that will not be answered.
+    /// The number of requests that were read and will not be answered.
     stalled: watch::Sender<usize>,
-    /// Whether it stalls requests.
+    /// Whether the server stalls requests.
     stalls: bool,
     _task: Task,
 }
 
-/// Ends when it is dropped.
+/// A task that ends when this is dropped.
 struct Task(tokio::task::JoinHandle<()>);
 
 impl Drop for Task {
@@ -72,7 +72,7 @@ impl Drop for Task {
 }
 
 impl BrokenServer {
-    /// Where the script has no fault, gettoken answers [`TOKEN`] and everything else `errcode` 0.
+    /// Starts a server. If the script returns no fault, gettoken returns [`TOKEN`], and other operations return errcode 0.
     pub(crate) async fn start(script: impl Fn(&str, usize) -> Option<Fault> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         Self::on(listener, script)
@@ -102,14 +102,14 @@ impl BrokenServer {
         Self { address, requests, connections, stalled, stalls: false, _task: task }
     }
 
-    /// Breaks every operation but gettoken with `fault`.
+    /// Starts a server with this fault at every operation except gettoken.
     pub(crate) async fn always(fault: Fault) -> Self {
         let stalls = matches!(fault, Fault::Stall);
         let server = Self::start(move |path, _| (path != "/cgi-bin/gettoken").then(|| fault.clone())).await;
         server.stalling(stalls)
     }
 
-    /// Says that the script has a [`Fault::Stall`], for [`outcome`](Self::outcome).
+    /// Tells [`outcome`](Self::outcome) that the script has a [`Fault::Stall`].
     pub(crate) fn stalling(self, stalls: bool) -> Self {
         Self { stalls, ..self }
     }
@@ -118,7 +118,7 @@ impl BrokenServer {
         format!("http://{}", self.address)
     }
 
-    /// How many whole requests came for this path.
+    /// Returns the number of complete requests for this path.
     pub(crate) fn requests(&self, path: &str) -> usize {
         self.requests.lock().unwrap().iter().filter(|(other, _)| other == path).count()
     }
@@ -140,20 +140,20 @@ impl BrokenServer {
             .collect()
     }
 
-    /// A client of it, that does not wait between attempts. It waits for an answer as long as the busiest machine needs.
+    /// Returns a client that does not wait between attempts. Its time limits are long enough for a busy machine.
     pub(crate) fn client(&self) -> Client {
         client_of(&self.url())
     }
 
-    /// A client that gives an attempt up after 200 ms, if the server stalls. Nothing it does must succeed.
+    /// Returns a client whose attempts end after 200 ms if the server stalls. Use it only for calls that are expected to fail.
     pub(crate) fn impatient_client(&self) -> Client {
         let builder = builder_of(&self.url());
         let builder = if self.stalls { builder.attempt_timeout(Duration::from_millis(200)) } else { builder };
         builder.build().unwrap()
     }
 
-    /// What becomes of a call of [`client`](Self::client). If the server stalls, time passes only when a request is there:
-    /// as much as the attempt may take, and what a wait of length zero takes.
+    /// Returns the outcome of a call of [`client`](Self::client). If the server stalls, the clock stands still, and advances
+    /// by the time limit of the attempt and by a wait of length zero each time a request has arrived.
     pub(crate) async fn outcome<T>(&self, attempt: Duration, call: impl Future<Output = T>) -> T {
         if !self.stalls {
             return call.await;
@@ -167,12 +167,12 @@ impl BrokenServer {
         };
         tokio::select! {
             outcome = call => outcome,
-            () = time => unreachable!("the server lives on"),
+            () = time => unreachable!("the server runs until the end of the test"),
         }
     }
 }
 
-/// Sets time limits that the busiest machine keeps.
+/// Sets time limits that are long enough for a busy machine.
 pub(crate) fn patient(builder: ClientBuilder) -> ClientBuilder {
     builder.connect_timeout(ATTEMPT).attempt_timeout(ATTEMPT).call_timeout(10 * ATTEMPT)
 }
@@ -184,7 +184,7 @@ pub(crate) fn client_of(base_url: &str) -> Client {
 fn builder_of(base_url: &str) -> ClientBuilder {
     let builder = Client::builder(Credentials::new("ww-corp", SECRET)).base_url(base_url);
     let builder = patient(builder);
-    // Pacing has tests of its own; here its waits would be real ones.
+    // Without pacing, which would cause real waits here and has tests of its own.
     builder.retry(RetryPolicy::default().jitter(|| 0.0)).pacing(wecom_kf::Pacing::unlimited())
 }
 
@@ -242,7 +242,7 @@ fn reset(stream: TcpStream) {
     stream.set_zero_linger().unwrap();
 }
 
-/// Path and body of the next request; None when the client is gone.
+/// Reads the path and the body of the next request. Returns `None` if the client has closed the connection.
 async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<(String, String)> {
     loop {
         if let Some(head_end) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {

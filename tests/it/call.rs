@@ -1,4 +1,4 @@
-//! Repeating: who may, how often, how long. On a paused clock, without sockets.
+//! Repeating calls: which ones, how often and for how long. With a paused clock and without sockets.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ fn is_repeated(code: ErrCode) -> bool {
     code.class() == Class::Busy || code == ErrCode::CONCURRENCY_LIMIT_EXCEEDED
 }
 
-/// Every row of spec/errcodes.yaml, and codes nobody knows.
+/// Tests every row of spec/errcodes.yaml, and some unknown codes.
 #[tokio::test(start_paused = true)]
 async fn each_errcode_is_sent_as_often_as_its_class_says() {
     let unknown = [1, 99999, i32::MAX, i32::MIN].map(ErrCode);
@@ -50,12 +50,12 @@ async fn without_jitter_the_waits_are_200_and_400_ms() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_duplicate_msgid_counts_as_sent_only_after_a_try_of_ours_that_may_have_gone_through() {
+async fn a_duplicate_msgid_counts_as_sent_only_after_an_unclear_attempt() {
     let client = FakeSource::numbered().client();
-    // The first answer is "busy": the message may have gone through.
+    // The first answer is "busy", so the message may have been sent.
     client.call(&FakeCall::answering(Repeat::Keyed, &[-1, 95033])).await.unwrap();
-    // Ours is the first try, or the one before was refused for its token: somebody else used that msgid.
-    // Or it was refused as one too many at once, so that nothing happened.
+    // Our attempt is the first one, or the earlier one was certainly not executed: it was refused for its token, or because
+    // of too many concurrent calls. So the msgid was used for another message.
     for errcodes in [&[95033][..], &[42001, 95033], &[45033, 95033]] {
         let client = FakeSource::numbered().client();
         let error = client.call(&FakeCall::answering(Repeat::Keyed, Box::leak(errcodes.into()))).await.unwrap_err();
@@ -75,14 +75,14 @@ async fn repeating_sends_can_be_switched_off() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_attempt_never_repeats_and_none_is_taken_for_one() {
+async fn with_at_most_one_attempt_nothing_is_repeated() {
     for attempts in [0, 1] {
         let source = FakeSource::numbered();
         let client = source.client_with(RetryPolicy::default().max_attempts(attempts));
         let call = FakeCall::answering(Repeat::Safe, &[42001, 0]);
         assert!(client.call(&call).await.is_err());
         assert_eq!((call.sent(), source.loads()), (1, 1));
-        // The next call finds the token gone and gets a new one.
+        // The rejected token was dropped, so the next call gets a new one.
         client.call(&call).await.unwrap();
         assert_eq!((call.sent(), source.loads()), (2, 2));
     }
@@ -107,7 +107,7 @@ async fn no_call_outlives_its_deadline() {
     }
     assert!(started.elapsed() <= Duration::from_millis(20_050), "{:?}", started.elapsed());
 
-    // Busy for ever, and each answer slow: the limit of the whole call cuts it off.
+    // Always busy, and each answer is slow: the time limit of the whole call ends it.
     let slow = FakeCall::new(Repeat::Safe, |_, _| async {
         tokio::time::sleep(Duration::from_secs(14)).await;
         -1
@@ -119,7 +119,7 @@ async fn no_call_outlives_its_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_that_would_outlast_the_call_is_not_begun() {
+async fn a_wait_longer_than_the_rest_of_the_call_is_not_started() {
     let source = FakeSource::numbered();
     let builder = Client::builder(Credentials::new("", "")).base_url("http://127.0.0.1:9").token_source(source);
     let client =
@@ -127,19 +127,19 @@ async fn a_wait_that_would_outlast_the_call_is_not_begun() {
     let busy = FakeCall::answering(Repeat::Safe, &[45033]);
     let started = Instant::now();
     let error = client.call(&busy).await.unwrap_err();
-    // The cause comes out, and at once; not a time-out, and late.
+    // The call returns the cause at once, instead of a time-out later.
     assert_eq!((error.code(), busy.sent()), (Some(ErrCode::CONCURRENCY_LIMIT_EXCEEDED), 1));
     assert_eq!(started.elapsed(), Duration::from_millis(100));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_budget_shared_by_all_calls_limits_repeats_of_a_busy_server() {
+async fn all_calls_share_one_budget_of_repeats() {
     let client = FakeSource::numbered().client();
     let busy = FakeCall::answering(Repeat::Safe, &[-1]);
     for _ in 0..1000 {
         assert!(client.call(&busy).await.is_err());
     }
-    // 500 at 5 each.
+    // 1,000 first attempts, and 100 repeats: a budget of 500 with a cost of 5 for each repeat.
     assert_eq!(busy.sent(), 1100);
     let fine = FakeCall::answering(Repeat::Safe, &[0]);
     for _ in 0..100 {

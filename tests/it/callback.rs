@@ -1,4 +1,4 @@
-//! The ready service for callbacks, asked as WeCom asks.
+//! The ready-made service for callbacks, with requests like WeCom's.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ fn settings() -> Callback {
     Callback::new("TOKEN1", "BwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyAhIiMkJSY", "ww1").unwrap()
 }
 
-/// On a clock that stands still: the service's limits of a few seconds are not those of the tests.
+/// Starts the service with a stopped clock, so that its limits of a few seconds do not depend on the machine.
 async fn endpoint() -> Endpoint {
     let callback = settings();
     let (service, events) = callback::service(callback.clone());
@@ -58,9 +58,9 @@ impl Endpoint {
     }
 }
 
-/// No secret is needed for it: WeCom verifies the URL before it hands one out.
+/// The service needs no app secret, because WeCom verifies the URL before it issues one.
 #[tokio::test]
-async fn get_is_answered_with_the_text_alone_and_a_wrong_one_without_a_reason() {
+async fn a_get_is_answered_with_the_text_or_refused_without_reason() {
     let endpoint = endpoint().await;
     let query = endpoint.callback.seal_url("1616140317555161061", "1718000001", "99", [7; 16]);
     let reply = endpoint.http.get(format!("{}?{query}", endpoint.url)).send().await.unwrap();
@@ -72,14 +72,14 @@ async fn get_is_answered_with_the_text_alone_and_a_wrong_one_without_a_reason() 
 }
 
 #[tokio::test]
-async fn post_is_answered_at_once_and_the_event_waits_in_the_channel() {
+async fn a_post_is_answered_at_once_and_its_event_is_queued() {
     let mut endpoint = endpoint().await;
-    // Nobody takes it yet.
+    // Nothing reads the channel yet.
     assert_eq!(endpoint.post(NEWS).await, 200);
     assert_eq!(endpoint.post("<xml><MsgType>event</MsgType><Event>subscribe</Event></xml>").await, 200);
     let Some(Event::KfMsgOrEvent(news)) = endpoint.events.recv().await else { panic!("no news") };
     assert_eq!((news.open_kfid.as_deref(), news.token.expose()), (Some("wk1"), "ENC1"));
-    assert!(matches!(endpoint.events.recv().await, Some(Event::Unknown(_))), "other events are fine");
+    assert!(matches!(endpoint.events.recv().await, Some(Event::Unknown(_))), "other events are accepted, too");
 
     let sealed = endpoint.callback.seal(NEWS, "1718000001", "99", [7; 16]);
     let forged = sealed.query.replace("timestamp=1718000001", "timestamp=1718000002");
@@ -87,11 +87,11 @@ async fn post_is_answered_at_once_and_the_event_waits_in_the_channel() {
     assert_eq!(endpoint.post_raw(&forged, "<".repeat(MAX_BODY + 1)).await, 413);
     let put = endpoint.http.put(&endpoint.url).send().await.unwrap();
     assert_eq!(put.status().as_u16(), 405);
-    assert!(endpoint.events.try_recv().is_err(), "what was refused came through");
+    assert!(endpoint.events.try_recv().is_err(), "a refused request was queued");
 }
 
 #[tokio::test]
-async fn what_cannot_wait_is_put_off_so_that_it_comes_again() {
+async fn with_a_full_queue_wecom_is_asked_to_try_again() {
     let mut endpoint = endpoint().await;
     for _ in 0..WAITING_EVENTS {
         assert_eq!(endpoint.post(NEWS).await, 200);
@@ -103,7 +103,7 @@ async fn what_cannot_wait_is_put_off_so_that_it_comes_again() {
     assert_eq!(endpoint.post(NEWS).await, 503);
 }
 
-/// A request that announces a body, of which `sent` comes, and then nothing. Returns the status.
+/// Announces a body of `length` bytes, sends only `sent`, and then stalls. Returns the status.
 async fn half_a_request(endpoint: &Endpoint, query: &str, length: usize, sent: &str) -> String {
     let mut stream = TcpStream::connect(address(endpoint)).await.unwrap();
     let head = format!("POST /callback?{query} HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n{sent}");
@@ -120,7 +120,7 @@ fn address(endpoint: &Endpoint) -> &str {
 const FORGED: &str = "msg_signature=5c45&timestamp=1718000001&nonce=99";
 
 #[tokio::test]
-async fn a_body_that_never_ends_is_not_waited_for() {
+async fn a_body_that_stalls_ends_with_408() {
     let endpoint = endpoint().await;
     let second = async {
         loop {
@@ -137,7 +137,7 @@ async fn a_body_that_never_ends_is_not_waited_for() {
 async fn a_malformed_query_is_refused_before_the_body_is_read() {
     let endpoint = endpoint().await;
     for query in ["", "msg_signature=5c45&timestamp=1718000001", "msg_signature=5c45&timestamp=171800000&nonce=99"] {
-        // With a body that is announced and never comes: reading it would end in 408.
+        // The announced body never arrives, so reading it would end with 408.
         assert_eq!(half_a_request(&endpoint, query, 100, "<xml>").await, "403", "{query}");
     }
 }
@@ -146,8 +146,8 @@ async fn a_malformed_query_is_refused_before_the_body_is_read() {
 async fn a_body_over_64_kib_is_refused() {
     let endpoint = endpoint().await;
     assert_eq!(MAX_BODY, 65_536);
-    assert_eq!(half_a_request(&endpoint, FORGED, MAX_BODY + 1, "").await, "413", "by its length alone");
-    // Without a length it is counted while it arrives. Nobody reads the rest, so it is not sent.
+    assert_eq!(half_a_request(&endpoint, FORGED, MAX_BODY + 1, "").await, "413", "by its announced length");
+    // Without a length, the bytes are counted. The service does not read the rest, so the test does not send it.
     let chunk = "x".repeat(MAX_BODY + 1);
     let mut stream = TcpStream::connect(address(&endpoint)).await.unwrap();
     let head = format!("POST /callback?{FORGED} HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n");
@@ -169,9 +169,9 @@ async fn a_captured_post_sent_as_get_is_not_answered() {
     assert_eq!((reply.status().as_u16(), reply.bytes().await.unwrap().len()), (403, 0));
 }
 
-/// In memory, with a clock that nobody waits for.
+/// In memory and with a paused clock.
 #[tokio::test(start_paused = true)]
-async fn bodies_that_arrive_at_once_are_limited() {
+async fn concurrent_requests_are_limited() {
     let (service, _events) = callback::service(settings());
     let app = Router::new().route("/callback", service);
     let request = |body: Body| Request::post(format!("/callback?{FORGED}")).body(body).unwrap();
@@ -183,7 +183,7 @@ async fn bodies_that_arrive_at_once_are_limited() {
     }
     assert_eq!(app.clone().oneshot(request("<xml>".into())).await.unwrap().status(), 503);
     waiting.pop();
-    assert_eq!(app.clone().oneshot(request("<xml>".into())).await.unwrap().status(), 403, "one has gone");
+    assert_eq!(app.clone().oneshot(request("<xml>".into())).await.unwrap().status(), 403, "one request has ended");
 }
 
 #[tokio::test]
@@ -198,13 +198,13 @@ async fn forged_requests_do_not_fill_the_log() {
     }
     let log = log.text();
     let lines = |what: &str| log.lines().filter(|line| line.contains(what)).count();
-    // A test that takes more than a minute may have more, one a minute.
+    // One line per minute, so a slow test may have several.
     assert!((1..10).contains(&lines("callback refused")), "{log}");
     assert!((1..10).contains(&lines("callback not accepted")), "{log}");
 }
 
 #[tokio::test]
-async fn headers_that_never_end_are_not_waited_for() {
+async fn headers_that_stall_close_the_connection() {
     let endpoint = endpoint().await;
     let mut stream = TcpStream::connect(address(&endpoint)).await.unwrap();
     stream.write_all(b"GET /callback HTTP/1.1\r\nhost: x\r\nx-slow: ").await.unwrap();
@@ -223,7 +223,7 @@ async fn headers_that_never_end_are_not_waited_for() {
 
 #[allow(clippy::disallowed_methods, reason = "the service compares with the wall clock")]
 #[tokio::test]
-async fn a_repeat_is_answered_and_not_handed_on_if_one_wants_it_so() {
+async fn with_replays_a_repeat_is_answered_but_not_queued() {
     let callback = settings();
     let (service, mut events) = callback::service_once(callback.clone(), Replays::default());
     let app = Router::new().route("/callback", service);
@@ -237,7 +237,7 @@ async fn a_repeat_is_answered_and_not_handed_on_if_one_wants_it_so() {
     assert_eq!([post(now - 3600, 3).await, post(now + 3600, 4).await], [403, 403]);
     assert!(events.try_recv().is_ok() && events.try_recv().is_ok() && events.try_recv().is_err(), "two events");
 
-    // A postponed attempt does not make the next one a repeat.
+    // An attempt that was refused with 503 does not make the next one a repeat.
     events.close();
     assert_eq!([post(now, 5).await, post(now, 5).await], [503, 503]);
 }

@@ -1,18 +1,18 @@
-//! Whether errors are wholly Chinese for those who read Chinese.
+//! Checks that the Chinese text of an error contains no English.
 
 use wecom_kf::{Error, Lang};
 
-/// Names that are the same in Chinese. What has a digit, a sign or only capitals is a name, too; so is a field.
+/// Names that are the same in Chinese. Words with a digit, a sign or only capitals are names, too, and so are fields.
 const NAMES: [&str; 6] = ["cursor", "gettoken", "msgid", "offset", "secret", "url"];
 
-/// Asserts that nothing in the Chinese text of an error is English, except names.
+/// Asserts that the Chinese text of an error contains no English words except names.
 pub(crate) fn assert_chinese(error: &Error) {
     let text = error.in_lang(Lang::Zh);
     let field = match error {
         Error::InvalidInput { what, .. } if what.in_lang(Lang::Zh) == what.in_lang(Lang::En) => what.in_lang(Lang::Zh),
         _ => "",
     };
-    assert!(!field.contains(' '), "this is no name of a field: {text}");
+    assert!(!field.contains(' '), "the name of the field contains a space: {text}");
     let english: Vec<_> = words(&text).filter(|word| !is_name(word) && *word != field).collect();
     assert_eq!(english, [""; 0], "{text}");
     assert!(text.contains("处理："), "{text}");

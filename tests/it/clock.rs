@@ -1,9 +1,9 @@
-//! A clock for tests with sockets whose outcome must not depend on how fast the machine is.
+//! A clock for tests with sockets, so that their outcome does not depend on the speed of the machine.
 
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
-/// While it lives, the clock of this runtime stands still, except for [`pass`](Self::pass), and sockets work. The runtime must have one thread.
+/// Stops the clock of a single-threaded runtime until it is dropped. Only [`pass`](Self::pass) advances it. Sockets work.
 pub(crate) struct StandingClock {
     _busy: Sender<()>,
 }
@@ -11,17 +11,17 @@ pub(crate) struct StandingClock {
 impl StandingClock {
     pub(crate) fn start() -> Self {
         tokio::time::pause();
-        // A paused clock jumps to the next timer whenever the runtime has nothing to do, also while bytes are on their way.
-        // It does not while a blocking task runs.
+        // A paused clock jumps to the next timer whenever the runtime is idle, even while bytes are in transit. A blocking
+        // task that runs prevents that.
         let (busy, ends) = channel();
         tokio::task::spawn_blocking(move || ends.recv());
         Self { _busy: busy }
     }
 
-    /// Lets time pass, and a millisecond more, because timers end at whole milliseconds.
+    /// Advances the clock by `time` and one millisecond, because timers end at whole milliseconds.
     pub(crate) async fn pass(&self, time: Duration) {
         tokio::time::advance(time + Duration::from_millis(1)).await;
-        // Everything that waited for it goes on, until it waits for more time or for bytes.
+        // Let every task that waited for this time run until it waits for more time or for bytes.
         for _ in 0..20 {
             tokio::task::yield_now().await;
         }
@@ -37,7 +37,7 @@ impl Drop for StandingClock {
 }
 
 #[tokio::test]
-async fn a_standing_clock_stands_until_time_passes() {
+async fn a_standing_clock_advances_only_by_pass() {
     let clock = StandingClock::start();
     let started = tokio::time::Instant::now();
     let timer = tokio::spawn(tokio::time::sleep(Duration::from_secs(1)));

@@ -1,4 +1,4 @@
-//! The document's examples: requests satisfy their strict schemas, replies decode, and nothing of either gets lost.
+//! The examples of the document: requests satisfy their strict schemas, replies decode, and no value gets lost.
 
 use std::sync::LazyLock;
 
@@ -11,7 +11,7 @@ use wecom_kf_sim::Simulator;
 
 use crate::samples::decoded;
 
-/// The examples of one request or reply, with their names; a single example has the name "".
+/// Returns the examples of a request or a reply with their names. A single example has the name "".
 fn examples(media: &Value) -> Vec<(String, Value)> {
     match (&media["example"], media["examples"].as_object()) {
         (Value::Null, Some(named)) => named
@@ -45,17 +45,17 @@ fn validator(schema: &Value) -> jsonschema::Validator {
     jsonschema::options().with_draft(jsonschema::Draft::Draft4).build(schema).unwrap()
 }
 
-/// Whether `whole` has everything that `part` has. It may have more, such as defaults.
+/// Returns whether `whole` contains everything in `part`. It may contain more, such as defaults.
 fn has(whole: &Value, part: &Value) -> bool {
     match (whole, part) {
         (Value::Object(whole), Value::Object(part)) => {
-            // An empty list is left out when a type is written.
+            // Serialising a type leaves out an empty list.
             part.iter().all(|(name, value)| whole.get(name).map_or(*value == json!([]), |found| has(found, value)))
         }
         (Value::Array(whole), Value::Array(part)) => {
             whole.len() == part.len() && whole.iter().zip(part).all(|(whole, part)| has(whole, part))
         }
-        // The document's examples write a rate of 1 without a point.
+        // The examples write a rate of 1 without a decimal point.
         (Value::Number(whole), Value::Number(part)) => whole.as_f64() == part.as_f64(),
         (whole, part) => whole == part,
     }
@@ -90,16 +90,16 @@ fn every_example_of_a_request_satisfies_its_strict_schema() {
             let errors: Vec<String> = validator.iter_errors(&request).map(|error| error.to_string()).collect();
             assert!(errors.is_empty(), "{} {name}: {errors:?}", operation.id);
             request["unknown"] = json!(true);
-            assert!(!validator.is_valid(&request), "{} {name} may have any member", operation.id);
+            assert!(!validator.is_valid(&request), "{} {name} accepts an unknown member", operation.id);
             seen += 1;
         }
     }
     assert!(seen > op::ALL.len(), "{seen} examples");
 }
 
-/// The limits, too, which the simulator checks in WeCom's units.
+/// This also checks limits, which the simulator counts in WeCom's units.
 #[tokio::test]
-async fn the_simulator_finds_nothing_wrong_with_any_example_of_a_request() {
+async fn the_simulator_has_no_objection_to_any_request_example() {
     let sim = Simulator::builder().seed(7).start().await.unwrap();
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let credentials = format!("corpid={}&corpsecret={}", sim.corp_id(), sim.secret());
@@ -136,7 +136,7 @@ fn every_kind_that_can_be_sent_has_an_example() {
             })
             .collect()
     }
-    /// Each body of the schema is a kind.
+    /// Returns the kinds of a schema: each property with a body is one.
     fn kinds(schema: &str) -> Vec<String> {
         let properties = DOCUMENT["components"]["schemas"][schema]["properties"].as_object().unwrap();
         let bodies = properties.iter().filter(|(_, property)| property["type"] == "object");
@@ -153,14 +153,14 @@ fn every_kind_that_can_be_sent_has_an_example() {
 }
 
 #[test]
-fn every_example_of_a_reply_satisfies_its_schema_and_decodes_without_loss() {
+fn every_reply_example_satisfies_its_schema_and_decodes() {
     for operation in op::ALL {
         let schema = &in_document(operation)["responses"]["200"]["content"]["application/json"]["schema"];
         let validator = validator(&json!({ "$ref": schema["$ref"], "components": DOCUMENT["components"] }));
         for (name, reply) in replies(operation) {
             let errors: Vec<String> = validator.iter_errors(&reply).map(|error| error.to_string()).collect();
             assert!(errors.is_empty(), "{} {name}: {errors:?}", operation.id);
-            // JSON from media_get is a refusal, which the tests of files decode.
+            // The JSON of media_get is a refusal, which the tests of files decode.
             if operation != op::MEDIA_GET {
                 let decoded = decoded(operation, &reply.to_string());
                 assert!(has(&decoded, &reply), "{} {name}: {decoded}", operation.id);
@@ -170,7 +170,7 @@ fn every_example_of_a_reply_satisfies_its_schema_and_decodes_without_loss() {
 }
 
 #[test]
-fn every_kind_and_event_that_is_read_has_an_example_and_a_type() {
+fn every_received_kind_and_event_has_an_example_and_a_type() {
     let mut kinds = Vec::new();
     for (name, page) in replies(op::SYNC_MSG) {
         for message in page["msg_list"].as_array().unwrap() {
@@ -186,7 +186,7 @@ fn every_kind_and_event_that_is_read_has_an_example_and_a_type() {
     }
     kinds.sort();
     kinds.dedup();
-    // Both lists are those of the document: of Message.msgtype and of its event_type.
+    // The document lists the kinds in the descriptions of Message.msgtype and event_type.
     let message = &DOCUMENT["components"]["schemas"]["Message"]["properties"];
     let mut documented: Vec<String> = [&message["msgtype"], &message["event"]["properties"]["event_type"]]
         .iter()
@@ -197,7 +197,7 @@ fn every_kind_and_event_that_is_read_has_an_example_and_a_type() {
     assert_eq!(kinds, documented);
 }
 
-/// The names in a description such as "Type of the message: text, image or voice. WeCom may add others."
+/// Returns the names in a description such as "Type of the message: text, image or voice. WeCom may add others."
 fn listed_in(description: &str) -> Vec<String> {
     let (_, list) = description.split_once(": ").unwrap();
     let (list, _) = list.split_once(". ").unwrap();

@@ -1,4 +1,4 @@
-//! Fakes without sockets, so that time can be paused: a source of tokens and a request that answers itself.
+//! Fakes without sockets, for tests with a paused clock: a source of tokens, and a request with a scripted answer.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use wecom_kf::{AccessToken, BoxFuture, Client, Credentials, ErrCode, Error, Issu
 
 type Issue = Pin<Box<dyn Future<Output = Result<IssuedToken, Error>> + Send>>;
 
-/// A source of tokens that counts how often it was asked, and is told what to answer by that number, from 1.
+/// A source of tokens that counts its fetches. `answer` returns the outcome of each, by its number from 1.
 #[derive(Clone)]
 pub(crate) struct FakeSource {
     issued: Arc<AtomicUsize>,
@@ -24,7 +24,7 @@ impl FakeSource {
         Self { issued: Arc::default(), answer: Arc::new(move |number| Box::pin(answer(number))) }
     }
 
-    /// Answers T1, T2, … after 100 ms, each good for two hours.
+    /// Returns the tokens T1, T2 and so on after 100 ms, each valid for two hours.
     pub(crate) fn numbered() -> Self {
         Self::new(|number| async move {
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -42,7 +42,7 @@ impl FakeSource {
 
     pub(crate) fn client_with(&self, policy: RetryPolicy) -> Client {
         let builder = Client::builder(Credentials::new("", "")).base_url("http://127.0.0.1:9");
-        // The tests of pacing have a client of their own.
+        // Tests of pacing create their own client.
         let builder = builder.pacing(wecom_kf::Pacing::unlimited());
         builder.token_source(self.clone()).retry(policy).build().unwrap()
     }
@@ -57,7 +57,7 @@ impl TokenSource for FakeSource {
 
 type Answer = Pin<Box<dyn Future<Output = Result<types::SendResponse, raw::Error>> + Send>>;
 
-/// A call that counts how often it was sent, and is told what to answer by that number, from 1, and the token.
+/// A call that counts its attempts. `answer` returns the errcode of each, by its number from 1 and its token.
 #[derive(Clone)]
 pub(crate) struct FakeCall {
     repeat: Repeat,
@@ -80,7 +80,7 @@ impl FakeCall {
         }
     }
 
-    /// Answers these errcodes in turn, the last one for ever.
+    /// Returns these errcodes one after another, then repeats the last one.
     pub(crate) fn answering(repeat: Repeat, errcodes: &'static [i64]) -> Self {
         Self::new(repeat, |number, _| std::future::ready(errcodes[(number - 1).min(errcodes.len() - 1)]))
     }

@@ -1,5 +1,5 @@
-//! Pacing: a WeCom that counts, as the official forum says it does, never has to refuse. On a paused clock, without
-//! sockets.
+//! Pacing: a platform that counts calls, as WeCom does according to the official forum, never has to refuse one. With a paused
+//! clock and without sockets.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -19,8 +19,8 @@ fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// Counts as WeCom does: more than 10 `sync_msg` without a token in a minute lock such calls for a minute (45009), more
-/// than 5 calls at once are refused (45033).
+/// A platform that counts calls like WeCom. More than 10 `sync_msg` without a token in a minute lock such calls for a minute
+/// (45009). More than 5 calls at once are refused (45033).
 #[derive(Clone, Default)]
 struct Platform(Arc<Mutex<Counts>>);
 
@@ -36,7 +36,7 @@ struct Counts {
 
 impl Platform {
     async fn answer(&self, is_tokenless: bool, latency: Duration) -> i64 {
-        // Half of the latency is the way there.
+        // Half of the latency is the way to the server.
         sleep(latency / 2).await;
         let errcode = self.0.lock().unwrap().begin(is_tokenless);
         sleep(latency / 2).await;
@@ -111,8 +111,7 @@ fn client(settings: impl FnOnce(wecom_kf::ClientBuilder) -> wecom_kf::ClientBuil
     settings(builder).build().unwrap()
 }
 
-/// An account as an inbox reads it: when it is told of a message, at once and with the token; otherwise when the
-/// schedule says so.
+/// Reads an account as an inbox does: at once and with the token after a callback, otherwise when the schedule says so.
 async fn read(
     client: Client,
     platform: Platform,
@@ -137,7 +136,7 @@ async fn read(
                 seen.lock().unwrap().delays.push(told.elapsed());
             }
             () = sleep_until(due) => {
-                // A callback does not wait for a read without a token: it takes its place.
+                // A callback does not wait for a read without a token, but replaces it.
                 tokio::select! {
                     biased;
                     told = callbacks.recv() => {
@@ -158,15 +157,15 @@ async fn read(
 
 #[derive(Default)]
 struct Seen {
-    /// From each callback to the end of the read that it asked for.
+    /// The time from each callback to the end of the read that it caused.
     delays: Vec<Duration>,
-    /// From each read of an account to its next.
+    /// The time from each read of an account to the next one.
     gaps: Vec<Duration>,
 }
 
-/// 30 accounts for 23 minutes, a message at some account every 7 s. Without pacing: 594 refusals, delays of 181 s.
+/// 30 accounts for 23 minutes, and a message at one of them every 7 s. Without pacing, there were 594 refusals and delays of 181 s.
 #[tokio::test(start_paused = true)]
-async fn thirty_accounts_meet_no_refusal_and_no_announced_message_waits() {
+async fn thirty_accounts_are_read_without_refusals_or_delays() {
     let (client, platform, seen) = (client(|builder| builder), Platform::default(), Arc::<Mutex<Seen>>::default());
     let mut random = fastrand::Rng::with_seed(7);
     let (senders, tasks): (Vec<_>, Vec<_>) = (0..30)
@@ -196,7 +195,7 @@ async fn thirty_accounts_meet_no_refusal_and_no_announced_message_waits() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_asks_no_schedule_is_held_back_by_the_client() {
+async fn calls_without_a_schedule_wait_in_the_client() {
     let platform = Platform::default();
     let client = client(|builder| builder.call_timeout(seconds(3600)));
     let calls = (0..60).map(|number| {
@@ -212,7 +211,7 @@ async fn whoever_asks_no_schedule_is_held_back_by_the_client() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_counts_towards_the_deadline_and_nothing_is_sent_after_it() {
+async fn waiting_counts_towards_the_deadline() {
     let platform = Platform::default();
     let client = client(|builder| builder.call_timeout(seconds(20)));
     let sync = |has_token| Sync { platform: platform.clone(), has_token, latency: LATENCY };
@@ -224,16 +223,16 @@ async fn a_wait_counts_towards_the_deadline_and_nothing_is_sent_after_it() {
     assert!(matches!(error, Error::TimedOut { attempts: 0, .. }), "{error:?}");
     assert_eq!(started.elapsed(), seconds(20));
     assert_eq!(platform.0.lock().unwrap().calls, 10);
-    // Another one waits meanwhile, is dropped, and is in nobody's way.
+    // A waiting call that is dropped does not delay others.
     assert!(timeout(seconds(1), client.call(&sync(false))).await.is_err());
     client.call(&sync(true)).await.unwrap();
     sleep(seconds(40)).await;
     client.call(&sync(false)).await.unwrap();
 }
 
-/// Somebody else of the same app uses up the window.
+/// Another program of the same app uses up the allowed calls.
 #[tokio::test(start_paused = true)]
-async fn after_45009_reads_with_a_token_go_on_and_others_wait_a_minute() {
+async fn after_45009_only_reads_without_a_token_wait_a_minute() {
     let platform = Platform::default();
     let client = client(|builder| builder.call_timeout(seconds(90)));
     let sync = |has_token| Sync { platform: platform.clone(), has_token, latency: LATENCY };
@@ -250,7 +249,7 @@ async fn after_45009_reads_with_a_token_go_on_and_others_wait_a_minute() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn other_calls_adapt_to_45033() {
+async fn after_45033_fewer_calls_are_made_at_once() {
     let platform = Platform::default();
     let client = client(|builder| builder.pacing(Pacing::default().calls_at_once(16)));
     let burst = |count: usize| {
@@ -271,7 +270,7 @@ async fn other_calls_adapt_to_45033() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_shows_in_the_span() {
+async fn the_span_records_the_wait() {
     let platform = Platform::default();
     let client = client(|builder| builder.pacing(Pacing::default().tokenless_syncs(2, seconds(10))));
     let sync = || Sync { platform: platform.clone(), has_token: false, latency: LATENCY };

@@ -1,4 +1,4 @@
-//! A page of `sync_msg` from its bytes, whatever they are.
+//! Decoding a page of `sync_msg` from any bytes.
 
 use wecom_kf::message::{Content, Event, Page};
 use wecom_kf::raw::{FromJson, types};
@@ -24,7 +24,7 @@ fn text(content: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn one_odd_message_among_a_thousand_costs_nothing_but_itself() {
+fn a_malformed_message_does_not_affect_the_other_999() {
     let fine = text("您好".as_bytes());
     let mut messages = vec![fine.as_slice(); 999];
     messages.insert(500, br#"{"msgid":["?"],"msgtype":{},"text":7}"#);
@@ -40,9 +40,9 @@ fn one_odd_message_among_a_thousand_costs_nothing_but_itself() {
     assert!(page.messages()[999].raw().as_bytes() == fine);
 }
 
-/// What WeCom writes first, and without escapes, is decoded in another way than the rest.
+/// Members in WeCom's usual order and without escapes are decoded by a faster path than others.
 #[test]
-fn neither_order_nor_escapes_matter() {
+fn order_and_escapes_of_members_do_not_matter() {
     let event = r#""open_kfid":"wk1","welcome_code":"C""#;
     let bodies = [
         format!(r#"{{"event_type":"enter_session",{event}}}"#),
@@ -71,7 +71,7 @@ fn neither_order_nor_escapes_matter() {
 }
 
 #[test]
-fn an_event_of_an_unknown_kind_or_another_shape_is_unknown_by_its_type() {
+fn an_event_of_unknown_kind_or_shape_is_unknown() {
     for (event, event_type) in [
         (r#"{"event_type":"from_tomorrow","status":1}"#, "from_tomorrow"),
         (r#"{"event_type":"msg_send_fail","fail_msgid":{}}"#, "msg_send_fail"),
@@ -101,13 +101,13 @@ fn a_refusal_is_an_error_with_its_code() {
     for json in refusals {
         let error = Page::from_json(json).unwrap_err();
         assert_eq!(error.code(), Some(ErrCode::INVALID_SYNC_TOKEN), "{}", String::from_utf8_lossy(json));
-        // Every other operation is as tolerant.
+        // Other operations are equally lenient.
         assert_eq!(types::SendResponse::decode(json).unwrap().errcode, 95007);
     }
 }
 
 #[test]
-fn what_is_no_page_is_an_error_that_shows_nothing_of_it() {
+fn an_invalid_page_is_an_error_that_does_not_show_it() {
     for json in
         ["", "[]", "null", "17", "<html>secret</html>", r#"{"msg_list":["secret"#, r#"{"msg_list":{"secret":1}}"#]
     {
@@ -118,19 +118,19 @@ fn what_is_no_page_is_an_error_that_shows_nothing_of_it() {
 }
 
 #[test]
-fn absent_and_null_are_as_good_as_nothing() {
+fn null_counts_as_absent() {
     for json in ["{}", r#"{"errcode":null,"msg_list":null,"next_cursor":null,"has_more":null}"#, "\u{feff}{}"] {
         let page = Page::from_json(json.as_bytes()).unwrap();
         assert_eq!((page.messages().len(), page.next_cursor(), page.has_more()), (0, None, false));
     }
     assert!(Page::from_json(br#"{"has_more":"1"}"#).unwrap().has_more());
-    // What is odd around the messages does not cost them.
+    // Malformed members beside the list do not affect the messages.
     let odd = br#"{"errmsg":[],"has_more":"yes","next_cursor":{},"msg_list":[{"msgid":"m"}]}"#;
     assert_eq!(Page::from_json(odd).unwrap().messages().len(), 1);
 }
 
 #[test]
-fn what_is_almost_json_is_repaired_once() {
+fn forbidden_characters_are_replaced() {
     let fine = text("好".as_bytes());
     let cases: [(&[u8], &str); 5] = [
         (b"a\xffb\xe4\xbd", "a\u{fffd}b\u{fffd}"),
@@ -144,11 +144,11 @@ fn what_is_almost_json_is_repaired_once() {
         assert_eq!(texts(&page), ["好", expected, "好"]);
     }
     let broken = [b"\x01".as_slice(), &page_of(&[])].concat();
-    assert!(Page::from_json(&broken).is_err(), "a control character outside of strings is no JSON");
+    assert!(Page::from_json(&broken).is_err(), "a control character outside strings is not valid JSON");
 }
 
 #[test]
-fn no_bytes_make_it_panic() {
+fn no_bytes_cause_a_panic() {
     let page = page_of(&[&text("您好🙂".as_bytes()), &text(br"\ud83d\ude42\n")]);
     for cut in 0..page.len() {
         let _ = Page::from_json(&page[..cut]).map(|page| texts(&page));

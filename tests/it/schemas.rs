@@ -1,4 +1,4 @@
-//! The Rust types, as `schemars` derives them, say what the lowered document says: type and document cannot part.
+//! Checks that the schemas that `schemars` derives from the Rust types match the lowered document.
 
 use std::collections::BTreeMap;
 
@@ -7,15 +7,15 @@ use wecom_kf::raw::{Operation, op, types};
 
 use crate::derived;
 
-/// Written by `cargo xtask codegen`.
+/// The lowered document, which `cargo xtask codegen` writes.
 const LOWERED: &str = include_str!("lowered.json");
 
-/// The schemas as JSON.
+/// Returns the derived schemas as JSON.
 fn derived() -> BTreeMap<&'static str, Value> {
     derived::derived().into_iter().map(|(name, schema)| (name, schema.into())).collect()
 }
 
-/// What a schema says, without the words: types, formats, properties, what is required. References are followed.
+/// Returns the shape of a schema without its texts: types, formats, properties and `required`. Follows references.
 fn shape(schema: &Value, root: &Value) -> Value {
     if let Some(pointer) = schema["$ref"].as_str() {
         let target = root.pointer(pointer.trim_start_matches('#')).unwrap_or_else(|| panic!("{pointer} leads nowhere"));
@@ -25,7 +25,7 @@ fn shape(schema: &Value, root: &Value) -> Value {
     if let Some([one]) = schema["allOf"].as_array().map(Vec::as_slice) {
         return shape(one, root);
     }
-    // An Option is "this or null", written in one of two ways.
+    // The schema of an Option is "this or null", in one of two forms.
     if let Some(options) = schema["anyOf"].as_array() {
         let one = options.iter().find(|option| option["type"] != "null").expect("an option that is not null");
         return shape(one, root);
@@ -50,7 +50,7 @@ fn shape(schema: &Value, root: &Value) -> Value {
     }
 }
 
-/// Optional in the document and in Rust, and yet no request makes sense without them: requests, and properties.
+/// Properties that WeCom requires although they are optional in the document and in Rust: the request, and the property.
 const REQUIRED_BY_WECOM: [(&str, &str); 5] = [
     ("SendRequest", "/msgtype"),
     ("SendRequest", "/open_kfid"),
@@ -75,7 +75,7 @@ fn derived_schemas_are_those_of_the_lowered_document() {
     }
 }
 
-/// `schema`, or what it refers to. An `Option` is "this or null".
+/// Returns `schema`, or the schema to which it refers. The schema of an `Option` is "this or null".
 fn resolved<'a>(schema: &'a Value, root: &'a Value) -> &'a Value {
     if let Some(options) = schema["anyOf"].as_array() {
         return resolved(options.iter().find(|option| option["type"] != "null").expect("an option"), root);
@@ -86,10 +86,10 @@ fn resolved<'a>(schema: &'a Value, root: &'a Value) -> &'a Value {
     }
 }
 
-/// Every keyword that limits a value. `minimum: 0` also follows from an unsigned type.
+/// Every keyword that limits a value. An unsigned type also has `minimum: 0`.
 const LIMITS: [&str; 6] = ["maxItems", "maxLength", "maximum", "minLength", "minimum", "pattern"];
 
-/// The limits in a schema of the strict document, in the keywords of JSON Schema.
+/// Returns the limits of a schema of the strict document as keywords of JSON Schema.
 fn documented_limits(schema: &Value) -> Map<String, Value> {
     let mut limits: Map<String, Value> =
         LIMITS.iter().filter_map(|keyword| Some(((*keyword).to_owned(), schema.get(keyword)?.clone()))).collect();
@@ -103,13 +103,13 @@ fn documented_limits(schema: &Value) -> Map<String, Value> {
     limits
 }
 
-/// Checks that the derived schema says the limits and the words of the documented one, and returns how many it found.
+/// Asserts that the derived schema has the limits and descriptions of the documented one. Returns the number of limits.
 fn same_limits(place: &str, derived: (&Value, &Value), documented: (&Value, &Value)) -> usize {
     let (schema, root) = derived;
     let derived = resolved(schema, root);
     let target = resolved(documented.0, documented.1);
     let limits = documented_limits(target);
-    // They stand beside a reference, too.
+    // Limits may also be beside a reference.
     let said = |keyword: &str| schema.get(keyword).or_else(|| derived.get(keyword)).cloned();
     let found: Map<String, Value> =
         LIMITS.iter().filter_map(|keyword| Some(((*keyword).to_owned(), said(keyword)?))).collect();
@@ -147,7 +147,7 @@ fn derived_schemas_of_requests_have_limits_and_descriptions() {
 }
 
 #[test]
-fn the_schema_of_a_request_stands_alone() {
+fn the_schema_of_a_request_is_self_contained() {
     let of = |operation: Operation| operation.request_schema().map(Value::from);
     for operation in op::ALL {
         assert!(operation.summary.ends_with('.'), "{}", operation.id);
@@ -179,7 +179,7 @@ fn the_schema_of_a_request_stands_alone() {
     assert_eq!(of(op::SERVICER_LIST).unwrap(), expected);
 }
 
-/// A call that the document's strict schema takes, the derived one takes too. Both refuse the same mistakes.
+/// The derived schema accepts and refuses the same calls as the strict schema of the document.
 #[test]
 fn derived_and_strict_schemas_agree_on_calls() {
     let text = |content: &str| json!({ "touser": "wm1", "open_kfid": "wk1", "msgtype": "text", "text": { "content": content } });
@@ -198,14 +198,14 @@ fn derived_and_strict_schemas_agree_on_calls() {
     let strict = jsonschema::validator_for(&wecom_kf_raw::document::request_schema(op::SEND_MSG).unwrap()).unwrap();
     for (call, is_valid) in rows {
         assert_eq!(derived.is_valid(&call), is_valid, "{call}");
-        // It counts bytes, in a keyword of our own.
+        // The strict schema limits bytes with our own keyword, which this validator ignores, so it may accept more.
         assert!(strict.is_valid(&call) >= is_valid, "{call}");
     }
     let _: types::SendRequest = serde_json::from_value(text("您好")).unwrap();
 }
 
 #[test]
-fn the_document_is_there_as_json_with_strict_requests_and_open_replies() {
+fn the_json_document_has_strict_requests_and_open_replies() {
     let document = wecom_kf_raw::document::parsed();
     assert_eq!(document["openapi"], "3.0.3");
     let schemas = &document["components"]["schemas"];

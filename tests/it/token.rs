@@ -1,4 +1,4 @@
-//! The access token: one load, a shared outcome, no loops. On a paused clock unless it says otherwise.
+//! The access token: one load for all callers, a shared outcome, no loops. With a paused clock, unless a test says otherwise.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -22,7 +22,7 @@ async fn thousand_gets(client: &Client) -> Vec<Result<String, Error>> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_thousand_callers_cost_one_load_with_no_token_and_again_at_expiry() {
+async fn a_thousand_callers_share_one_load_also_after_expiry() {
     let source = FakeSource::numbered();
     let client = source.client();
     assert!(thousand_gets(&client).await.into_iter().all(|token| token.unwrap() == "T1"));
@@ -32,9 +32,9 @@ async fn a_thousand_callers_cost_one_load_with_no_token_and_again_at_expiry() {
     assert_eq!(source.loads(), 2);
 }
 
-/// On the real clock and real threads: a thousand tasks that start together, 200 times over.
+/// Uses the real clock and real threads: a thousand tasks start together, 200 times.
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
-async fn a_thousand_callers_on_eight_threads_cost_one_load_each_round() {
+async fn a_thousand_callers_on_eight_threads_share_one_load() {
     for _ in 0..200 {
         let source = FakeSource::new(|number| async move {
             tokio::task::yield_now().await;
@@ -57,7 +57,7 @@ async fn a_thousand_callers_on_eight_threads_cost_one_load_each_round() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failing_load_under_a_thousand_callers_is_one_load_and_one_cause() {
+async fn a_thousand_callers_share_one_failing_load_and_its_cause() {
     let source = FakeSource::new(|_| async {
         sleep(Duration::from_secs(2)).await;
         Err(Error::token_source("the one cause"))
@@ -69,14 +69,14 @@ async fn a_failing_load_under_a_thousand_callers_is_one_load_and_one_cause() {
     assert_eq!(source.loads(), 1);
     let Error::TokenSource(first) = &causes[0] else { panic!("{:?}", causes[0]) };
     assert!(causes.iter().all(|cause| matches!(cause, Error::TokenSource(other) if Arc::ptr_eq(first, other))));
-    // Until the gap is over, the same cause at once.
+    // Until the back-off ends, callers get the same cause at once.
     let started = Instant::now();
     assert!(matches!(client.token().get().await, Err(Error::TokenSource(other)) if Arc::ptr_eq(first, &other)));
     assert_eq!((started.elapsed(), source.loads()), (Duration::ZERO, 1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_storm_of_callers_against_a_failing_gettoken_is_held_to_26_loads_in_ten_minutes_and_recovers_by_itself() {
+async fn a_failing_gettoken_is_loaded_at_most_26_times_in_ten_minutes() {
     let works = Arc::new(AtomicBool::new(false));
     let source = FakeSource::new({
         let works = works.clone();
@@ -100,7 +100,7 @@ async fn a_storm_of_callers_against_a_failing_gettoken_is_held_to_26_loads_in_te
 }
 
 #[tokio::test(start_paused = true)]
-async fn cancelling_any_caller_harms_nobody() {
+async fn cancelling_a_caller_does_not_affect_the_others() {
     for (loader_first, millis) in (0..=11).flat_map(|tenth| [(true, 10 * tenth), (false, 10 * tenth)]) {
         let source = FakeSource::numbered();
         let client = source.client();
@@ -118,7 +118,7 @@ async fn cancelling_any_caller_harms_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn cancelling_the_only_caller_leaves_the_load_to_the_next_one() {
+async fn the_load_of_a_cancelled_caller_serves_the_next_one() {
     let source = FakeSource::numbered();
     let client = source.client();
     assert!(timeout(Duration::from_millis(50), client.token().get()).await.is_err());
@@ -127,7 +127,7 @@ async fn cancelling_the_only_caller_leaves_the_load_to_the_next_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failing_renewal_fails_no_call_while_the_token_has_time_left() {
+async fn a_failing_renewal_fails_no_call_before_the_token_expires() {
     let source = FakeSource::new(|number| async move {
         if number == 1 { Ok(IssuedToken::new("T1", Some(7200))) } else { Err(Error::token_source("down")) }
     });
@@ -141,7 +141,7 @@ async fn a_failing_renewal_fails_no_call_while_the_token_has_time_left() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hundred_clients_of_one_second_renew_spread_over_a_hundred_seconds() {
+async fn clients_that_start_together_renew_at_different_times() {
     let mut renewed_after = Vec::new();
     for _ in 0..100 {
         let source = FakeSource::numbered();
@@ -161,7 +161,7 @@ async fn a_hundred_clients_of_one_second_renew_spread_over_a_hundred_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_gettoken_that_keeps_handing_back_one_token_costs_eleven_calls_in_two_hours() {
+async fn if_gettoken_returns_the_same_token_it_is_called_rarely() {
     let source = FakeSource::new(|_| async { Ok(IssuedToken::new("same", Some(7200))) });
     let client = source.client();
     client.token().get().await.unwrap();
@@ -177,7 +177,7 @@ async fn a_gettoken_that_keeps_handing_back_one_token_costs_eleven_calls_in_two_
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_rejected_token_whose_renewal_fails_everybody_gets_that_cause_and_nothing_is_sent() {
+async fn if_the_renewal_fails_all_calls_fail_with_its_cause() {
     let source = FakeSource::new(|number| async move {
         if number == 1 { Ok(IssuedToken::new("T1", Some(7200))) } else { Err(Error::token_source("the one cause")) }
     });
@@ -191,7 +191,7 @@ async fn after_a_rejected_token_whose_renewal_fails_everybody_gets_that_cause_an
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rejection_that_was_a_slip_costs_one_load() {
+async fn a_single_wrong_rejection_causes_one_load() {
     let source = FakeSource::new(|_| async { Ok(IssuedToken::new("same", Some(7200))) });
     let client = source.client();
     let call = FakeCall::answering(Repeat::Safe, &[42001, 0]);
@@ -203,7 +203,7 @@ async fn a_rejection_that_was_a_slip_costs_one_load() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn back_off_starts_anew_after_a_recovery() {
+async fn back_off_starts_again_after_a_recovery() {
     let source = FakeSource::new(|number| async move {
         if matches!(number, 1 | 8) {
             Ok(IssuedToken::new(format!("T{number}"), Some(7200)))
@@ -213,7 +213,7 @@ async fn back_off_starts_anew_after_a_recovery() {
     });
     let client = source.client();
     let call = FakeCall::new(Repeat::Safe, |_, token| async move { if token == "T1" { 42001 } else { 0 } });
-    // An outage that begins with a rejected token, and lasts through six loads.
+    // An outage that begins with a rejected token and lasts for six loads.
     while client.call(&call).await.is_err() {
         sleep(Duration::from_millis(100)).await;
     }
@@ -222,10 +222,10 @@ async fn back_off_starts_anew_after_a_recovery() {
     assert!(client.call(&call).await.is_err());
     sleep(Duration::from_millis(1001)).await;
     assert!(client.call(&call).await.is_err());
-    assert_eq!(source.loads(), 10, "a second after the first failure there is another try");
+    assert_eq!(source.loads(), 10, "another load one second after the first failure");
 }
 
-/// A source of one's own that hands out nothing must not become an empty token on every URL.
+/// A token source that returns an empty token must not lead to an empty token in every URL.
 #[tokio::test(start_paused = true)]
 async fn an_empty_token_is_a_failure() {
     let source = FakeSource::new(|_| async { Ok(IssuedToken::new("", Some(7200))) });
@@ -233,7 +233,7 @@ async fn an_empty_token_is_a_failure() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_days_at_ten_calls_a_second_cost_at_most_twenty_five_loads() {
+async fn two_days_at_ten_calls_a_second_need_about_25_loads() {
     let source = FakeSource::numbered();
     let client = source.client();
     for _ in 0..48 * 3600 * 10 {
@@ -243,7 +243,7 @@ async fn two_days_at_ten_calls_a_second_cost_at_most_twenty_five_loads() {
     assert!((24..=26).contains(&source.loads()), "{} loads", source.loads());
 }
 
-/// 200 calls of token T1 that is no good, all in flight together.
+/// Makes 200 calls at the same time with token T1, which WeCom rejects.
 async fn two_hundred_calls(good: &'static str, errcode: i64) -> (FakeSource, FakeCall, Vec<Result<(), Error>>) {
     let source = FakeSource::numbered();
     let client = source.client();
@@ -262,7 +262,7 @@ async fn two_hundred_calls(good: &'static str, errcode: i64) -> (FakeSource, Fak
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_hundred_calls_with_a_rejected_token_cost_one_renewal_and_are_each_resent_once() {
+async fn two_hundred_rejected_calls_cause_one_renewal_and_one_repeat_each() {
     for errcode in [42001, 40014, 41001, 40001] {
         let (source, call, results) = two_hundred_calls("T2", errcode).await;
         assert!(results.iter().all(Result::is_ok), "{errcode}");
@@ -270,9 +270,9 @@ async fn two_hundred_calls_with_a_rejected_token_cost_one_renewal_and_are_each_r
     }
 }
 
-/// On the real clock and real threads: a thousand calls whose token is rejected.
+/// Uses the real clock and real threads: a thousand calls whose token is rejected.
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
-async fn a_thousand_calls_on_eight_threads_with_a_rejected_token_cost_one_renewal() {
+async fn a_thousand_rejected_calls_on_eight_threads_cause_one_renewal() {
     for _ in 0..50 {
         let source = FakeSource::new(|number| async move { Ok(IssuedToken::new(format!("T{number}"), Some(7200))) });
         let client = source.client();
@@ -298,14 +298,14 @@ async fn a_thousand_calls_on_eight_threads_with_a_rejected_token_cost_one_renewa
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_the_new_token_is_rejected_too_the_error_comes_out_and_nobody_asks_again() {
+async fn if_the_new_token_is_rejected_too_the_call_fails() {
     let (source, call, results) = two_hundred_calls("none", 42001).await;
     assert!(results.iter().all(|result| result.as_ref().unwrap_err().code() == Some(ErrCode::ACCESS_TOKEN_EXPIRED)));
     assert_eq!((source.loads(), call.sent()), (2, 400));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_late_rejection_of_an_old_token_leaves_the_new_one_alone() {
+async fn a_late_rejection_of_an_old_token_keeps_the_new_one() {
     let source = FakeSource::numbered();
     let client = source.client();
     let slow = FakeCall::new(Repeat::Safe, |_, token| async move {
@@ -325,7 +325,7 @@ async fn a_late_rejection_of_an_old_token_leaves_the_new_one_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_gettoken_that_hands_back_the_rejected_token_is_left_alone_for_thirty_seconds() {
+async fn if_gettoken_returns_the_rejected_token_it_rests_for_30_seconds() {
     let source = FakeSource::new(|_| async { Ok(IssuedToken::new("same", Some(7200))) });
     let client = source.client();
     let call = FakeCall::answering(Repeat::Safe, &[42001]);
@@ -335,7 +335,7 @@ async fn a_gettoken_that_hands_back_the_rejected_token_is_left_alone_for_thirty_
         sleep(Duration::from_secs(1)).await;
         assert!(client.call(&call).await.is_err());
     }
-    // One request for each call, no gettoken.
+    // One request for each call, and no gettoken.
     assert_eq!((source.loads(), call.sent()), (2, 2 + 29));
     sleep(Duration::from_secs(2)).await;
     assert!(client.call(&call).await.is_err());
@@ -343,7 +343,7 @@ async fn a_gettoken_that_hands_back_the_rejected_token_is_left_alone_for_thirty_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_rejects_every_token_costs_ever_fewer_loads() {
+async fn a_server_that_rejects_every_token_causes_few_loads() {
     let source = FakeSource::numbered();
     let client = source.client();
     let call = FakeCall::answering(Repeat::Safe, &[40014]);
@@ -355,7 +355,7 @@ async fn a_server_that_rejects_every_token_costs_ever_fewer_loads() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_gettoken_that_never_answers_fails_everybody_at_the_limit_and_is_asked_afresh_later() {
+async fn a_stalled_gettoken_fails_all_callers_at_the_time_limit() {
     let source = FakeSource::new(|number| async move {
         if number == 1 {
             std::future::pending::<()>().await;
@@ -379,7 +379,7 @@ async fn a_gettoken_that_never_answers_fails_everybody_at_the_limit_and_is_asked
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_odd_expires_in_is_used_and_costs_one_load_in_thirty_seconds() {
+async fn an_invalid_expires_in_causes_one_load_in_30_seconds() {
     for expires_in in [Some(0), Some(-1), None, Some(1), Some(i64::MIN)] {
         let source =
             FakeSource::new(move |number| async move { Ok(IssuedToken::new(format!("T{number}"), expires_in)) });
@@ -401,7 +401,7 @@ async fn an_odd_expires_in_is_used_and_costs_one_load_in_thirty_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_source_that_panics_fails_its_callers_and_no_more() {
+async fn a_panic_of_the_source_fails_only_its_callers() {
     let asked = Arc::new(AtomicUsize::new(0));
     let source = FakeSource::new({
         let asked = asked.clone();
@@ -419,9 +419,9 @@ async fn a_source_that_panics_fails_its_callers_and_no_more() {
     assert_eq!(client.token().get().await.unwrap().expose(), "T");
 }
 
-/// A client outlives the runtime that loads its token, as in a program with a runtime per thread.
+/// A client may outlive the runtime that loads its token, as in a program with one runtime per thread.
 #[test]
-fn a_runtime_that_ends_during_a_load_leaves_a_client_that_works_in_another() {
+fn a_client_works_after_a_runtime_ended_during_a_load() {
     let source = FakeSource::new(|number| async move {
         if number == 1 {
             std::future::pending::<()>().await;
@@ -433,12 +433,12 @@ fn a_runtime_that_ends_during_a_load_leaves_a_client_that_works_in_another() {
     runtime().block_on(async { assert!(timeout(Duration::from_millis(10), client.token().get()).await.is_err()) });
     let second = runtime();
     assert!(second.block_on(client.token().get()).is_err());
-    // The gap after a failure, on the real clock since the runtimes share the client.
+    // Wait for the back-off after the failure. The clock is real, because two runtimes share the client.
     second.block_on(async { sleep(Duration::from_millis(1100)).await });
     assert_eq!(second.block_on(client.token().get()).unwrap().expose(), "T");
 }
 
-/// Calls that succeed while another is rejected: the token is good at one place of WeCom and not at another.
+/// Starts calls that succeed while another call is rejected, as if only some of WeCom's servers accepted the token.
 fn others_succeed(client: &Client) -> Vec<tokio::task::JoinHandle<()>> {
     let fine = FakeCall::new(Repeat::Safe, |_, _| async {
         sleep(Duration::from_millis(150)).await;
@@ -459,7 +459,7 @@ fn others_succeed(client: &Client) -> Vec<tokio::task::JoinHandle<()>> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn calls_that_succeed_with_a_token_that_another_finds_rejected_do_not_lift_the_gap() {
+async fn successful_calls_do_not_end_the_back_off_after_a_rejection() {
     for (works, most) in [(true, 3), (false, 8)] {
         let source = FakeSource::new(move |number| async move {
             sleep(Duration::from_millis(100)).await;
@@ -484,7 +484,7 @@ async fn calls_that_succeed_with_a_token_that_another_finds_rejected_do_not_lift
     }
 }
 
-/// A token server that keeps its token until it is told that WeCom rejected it.
+/// A token server that returns the same token until it learns that WeCom rejected it.
 struct TokenServer(Arc<AtomicUsize>);
 
 impl TokenSource for TokenServer {
@@ -499,7 +499,7 @@ impl TokenSource for TokenServer {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_that_is_rejected_while_its_renewal_is_under_way_is_asked_for_again() {
+async fn a_token_rejected_during_its_renewal_is_fetched_again() {
     let loads = Arc::new(AtomicUsize::new(0));
     let builder = Client::builder(Credentials::new("", "")).base_url("http://127.0.0.1:9");
     let client = builder.token_source(TokenServer(loads.clone())).build().unwrap();
@@ -513,7 +513,7 @@ async fn a_token_that_is_rejected_while_its_renewal_is_under_way_is_asked_for_ag
 }
 
 #[tokio::test(start_paused = true)]
-async fn odd_settings_of_the_renewal_are_taken_for_sensible_ones() {
+async fn extreme_renewal_settings_are_limited() {
     for jitter in [|| 0.0, || f64::NAN, || f64::INFINITY, || -1.0] {
         let source = FakeSource::numbered();
         let builder = Client::builder(Credentials::new("", "")).base_url("http://127.0.0.1:9").token_source(source);
@@ -523,13 +523,13 @@ async fn odd_settings_of_the_renewal_are_taken_for_sensible_ones() {
     }
 }
 
-/// A call that WeCom refuses with 95012 unless it carries `good`; it counts how often each token was sent.
+/// Creates a call that WeCom refuses with 95012 unless its token is `good`.
 fn call_that_needs(good: &'static str) -> FakeCall {
     FakeCall::new(Repeat::Never, move |_, token| async move { if token == good { 0 } else { 95012 } })
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_older_than_a_change_in_the_console_is_renewed_once_and_the_call_repeated() {
+async fn a_stale_token_is_renewed_once_and_the_call_is_repeated() {
     let source = FakeSource::numbered();
     let client = source.client();
     let call = call_that_needs("T2");
@@ -540,7 +540,7 @@ async fn a_token_older_than_a_change_in_the_console_is_renewed_once_and_the_call
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_hundred_calls_with_a_stale_token_cost_one_load_and_one_repeat_each() {
+async fn two_hundred_stale_calls_cause_one_load_and_one_repeat_each() {
     let source = FakeSource::numbered();
     let client = source.client();
     client.token().get().await.unwrap();
@@ -552,7 +552,7 @@ async fn two_hundred_calls_with_a_stale_token_cost_one_load_and_one_repeat_each(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_95012_that_no_token_cures_costs_one_load_per_gap_and_names_the_remedy() {
+async fn a_persistent_95012_causes_one_load_in_30_seconds() {
     let source = FakeSource::numbered();
     let client = source.client();
     let call = call_that_needs("none");
@@ -567,13 +567,13 @@ async fn a_95012_that_no_token_cures_costs_one_load_per_gap_and_names_the_remedy
         refused += 1;
         sleep(Duration::from_secs(1)).await;
     }
-    // The first token, and one in each gap of 30 s.
+    // One load for the first token, and one for each 30 s.
     assert_eq!(source.loads(), 11);
     assert_eq!(call.sent(), refused + 10);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_under_suspicion_serves_other_calls_and_survives_a_failing_gettoken() {
+async fn a_possibly_stale_token_still_serves_other_calls() {
     let source = FakeSource::new(|number| async move {
         if number == 1 {
             return Ok(IssuedToken::new("T1", Some(7200)));
@@ -597,7 +597,7 @@ async fn a_token_under_suspicion_serves_other_calls_and_survives_a_failing_getto
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_source_that_hands_back_the_stale_token_gets_no_repeat() {
+async fn a_call_is_not_repeated_with_the_same_stale_token() {
     let source = FakeSource::new(|_| async { Ok(IssuedToken::new("same", Some(7200))) });
     let client = source.client();
     let call = call_that_needs("T2");
@@ -606,7 +606,7 @@ async fn a_source_that_hands_back_the_stale_token_gets_no_repeat() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_call_is_renewed_once_whatever_cures_it() {
+async fn one_call_causes_at_most_one_renewal() {
     for errcodes in [&[42001, 95012][..], &[95012, 42001]] {
         let source = FakeSource::numbered();
         let call = FakeCall::answering(Repeat::Safe, errcodes);
@@ -614,14 +614,14 @@ async fn one_call_is_renewed_once_whatever_cures_it() {
         assert_eq!(error.code().map(|code| i64::from(code.0)), errcodes.last().copied());
         assert_eq!((call.sent(), source.loads()), (2, 2), "{errcodes:?}");
     }
-    // Without an attempt left there is no renewal either.
+    // If no attempt is left, the token is not renewed.
     let source = FakeSource::numbered();
     let call = call_that_needs("T2");
     assert!(source.client_with(RetryPolicy::default().max_attempts(1)).call(&call).await.is_err());
     assert_eq!((call.sent(), source.loads()), (1, 1));
 }
 
-/// A source that keeps tokens must know which one not to hand out again.
+/// A source that stores tokens must know which one it must not return again.
 #[tokio::test(start_paused = true)]
 async fn the_source_is_told_which_token_is_stale() {
     struct Keeps(AtomicUsize);

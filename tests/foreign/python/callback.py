@@ -1,4 +1,4 @@
-"""Checks the known answers of the callback document, and decodes its events with models of datamodel-code-generator.
+"""Checks the test vectors of the callback document, and decodes its events with models of datamodel-code-generator.
 
 Usage: callback.py FILE_OF_THE_DOCUMENT
 """

@@ -1,4 +1,4 @@
-"""The client that openapi-python-client generates, used as its authors mean it, against the simulator."""
+"""Runs the client that openapi-python-client generates against the simulator, as the documentation of the generator shows."""
 
 import io
 import os
@@ -37,7 +37,7 @@ def succeeded(reply):
     return reply
 
 
-# What a customer does comes from the simulator's control API.
+# The control API of the simulator plays the customer.
 customer = httpx.post(f"{base_url}/sim/v1/customers", json={"name": "小王"}).json()["external_userid"]
 message = {"msgtype": "text", "text": {"content": "你好"}}
 httpx.post(f"{base_url}/sim/v1/customers/{customer}/messages", json=message).raise_for_status()

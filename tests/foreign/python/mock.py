@@ -1,6 +1,6 @@
-"""Asks a mock server made by prism for every operation.
+"""Calls every operation of a mock server that prism runs.
 
-It must answer every example of a request with errcode 0, and `{}` with 422 wherever the body has required members.
+The mock must answer every example of a request with errcode 0, and `{}` with 422 if the body has required members.
 Usage: mock.py FILE_OF_THE_DOCUMENT ADDRESS_OF_THE_MOCK
 """
 

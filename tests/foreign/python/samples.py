@@ -20,7 +20,7 @@ def name(schema):
 
 
 def model_of(sample):
-    """The model of the sample `send_msg.error_95002.json` is that of the reply of `send_msg`."""
+    """Returns the model of a sample. That of `send_msg.error_95002.json` is the model of the reply of `send_msg`."""
     operation, *kind = sample.split(".")
     if operation == "generic" or operation == "media_get":
         return models.ErrorModel
@@ -30,7 +30,7 @@ def model_of(sample):
 
 
 def without_absent(value):
-    """What a model holds of a sample, to be compared with the sample."""
+    """Returns the JSON of a model without absent fields, to compare it with the sample."""
     return json.loads(value.model_dump_json(exclude_unset=True, by_alias=True))
 
 
@@ -39,12 +39,12 @@ for path in sorted(samples.glob("*.json")):
     sample = json.loads(path.read_text())
     decoded = model_of(path.name).model_validate(sample)
     kept = without_absent(decoded)
-    # Models do not keep what they do not know, so a lost field shows here.
+    # Models drop unknown fields, so a field that is missing from a model is noticed here.
     assert kept == sample, f"{path.name}: {kept} != {sample}"
     seen += 1
 assert seen > 50, f"only {seen} samples"
 
-# What servers send although no sample of the documentation has it.
+# Forms that servers send but that no sample of the documentation has.
 odd = {
     "SyncResponse": [
         {"errcode": 0, "msg_list": None},
@@ -54,7 +54,7 @@ odd = {
         {"msg_list": [{"msgtype": "merged_msg", "merged_msg": {"item": [{"send_time": "1718000400"}]}}]},
         {"msg_list": [{"msgtype": "event", "event": {"wechat_channels": {"scene": "1"}}}]},
         {"msg_list": [{"msgtype": "note"}, {"msgtype": "text", "text": None}, {}]},
-        {"msg_list": [{"msgtype": "of next year", "of next year": {}}]},
+        {"msg_list": [{"msgtype": "new kind", "new kind": {}}]},
     ],
     "MediaUploadResponse": [{"created_at": 1718001000}, {"created_at": None}],
     "GetUpgradeServiceConfigResponse": [{"member_range": {"department_id_list": ["2"], "department_list": [3]}}],

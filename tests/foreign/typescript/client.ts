@@ -1,4 +1,4 @@
-// The client that @hey-api/openapi-ts generates, used as its authors mean it, against the simulator.
+// Runs the client that @hey-api/openapi-ts generates against the simulator, as the documentation of the generator shows.
 import { strict as assert } from "node:assert";
 import { createClient } from "./hey/client";
 import { accountList, gettoken, mediaGet, mediaUpload, sendMsg, syncMsg } from "./hey";
@@ -24,7 +24,7 @@ async function succeeded<T extends { errcode?: number | null }>(call: Promise<{ 
     return data;
 }
 
-/** What a customer does comes from the simulator's control API. */
+/** Calls the control API of the simulator, which plays the customer. */
 async function control(path: string, body: unknown): Promise<Record<string, string>> {
     const reply = await fetch(`${baseUrl}/sim/v1/${path}`, {
         method: "POST",

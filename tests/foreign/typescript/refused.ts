@@ -1,4 +1,4 @@
-// What WeCom would refuse does not compile: every line below one of these comments is an error.
+// Requests that WeCom would refuse do not compile: the line below each of these comments must be an error.
 import type { components } from "./wecom-kf";
 
 type Send = components["schemas"]["SendRequest"];
@@ -26,11 +26,11 @@ export const noAccount: Send = { touser: "wm1", msgtype: "text", text: { content
 export const noContent: Send = { ...to, msgtype: "text", text: {} };
 // @ts-expect-error a kind that cannot be sent
 export const unknownKind: Send = { ...to, msgtype: "markdown", markdown: { content: "您好" } };
-// @ts-expect-error a picture in reply to an event
+// @ts-expect-error an image in reply to an event
 export const picture: OnEvent = { code: "c", msgtype: "image", image: { media_id: "m" } };
 // @ts-expect-error a menu item of another kind
 export const item: Item = { type: "view", click: { content: "转人工" } };
-// @ts-expect-error a group for the type of a member
+// @ts-expect-error a group, but the type of a member
 export const upgrade: Upgrade = { open_kfid: "wk1", external_userid: "wm1", type: 1, groupchat: { chat_id: "wr1" } };
-// @ts-expect-error messages of no account
+// @ts-expect-error no account to read
 export const sync: Sync = {};

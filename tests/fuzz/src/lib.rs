@@ -1,4 +1,4 @@
-//! What several targets share: the settings of a callback, and the ways in which an error is shown.
+//! Shared code of several targets: the settings of a callback, and all ways of printing an error.
 
 use std::sync::LazyLock;
 
@@ -19,12 +19,12 @@ pub const TIMESTAMP: &str = "1718000001";
 /// The nonce of requests that the targets sign.
 pub const NONCE: &str = "9988776655";
 
-/// A callback with the settings above.
+/// Returns a callback with the settings above.
 pub static CALLBACK: LazyLock<Callback> = LazyLock::new(|| {
     Callback::new(TOKEN, ENCODING_AES_KEY, RECEIVER_ID).expect("the settings have the form that the console makes")
 });
 
-/// Shows an error in every form. Its text must not tell a stranger what was wrong.
+/// Prints an error in every form. Its `Display` must not tell a stranger the reason.
 pub fn show(error: &Error) {
     assert_eq!(error.to_string(), "callback refused");
     let reason = error.reason();

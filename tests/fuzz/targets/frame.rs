@@ -1,5 +1,5 @@
-//! The body of a callback: its envelope, and what is inside if it was signed, or even encrypted, by a stranger who knows
-//! the settings. The first byte chooses which part the rest is.
+//! The body of a callback: the envelope, the text of `Encrypt` with a valid signature, or a frame with valid encryption, as an
+//! attacker who knows the settings could send it. The first byte selects which part the rest of the input is.
 #![no_main]
 
 use std::time::{Duration, UNIX_EPOCH};
@@ -23,7 +23,7 @@ fuzz_target!(|data: &[u8]| {
     }
 });
 
-/// Nothing of it is signed.
+/// Sends an envelope without a valid signature.
 fn forged_envelope(body: &[u8]) {
     if let Err(error) = CALLBACK.event(&query_of("x"), body) {
         show(&error);
@@ -39,8 +39,8 @@ fn signed_ciphertext(ciphertext: &[u8]) {
     }
 }
 
-/// Random ciphertext hardly ever decrypts into valid padding, so the frame is encrypted here. What does not fill a block
-/// is left out.
+/// Encrypts the frame here, because random ciphertext almost never decrypts to valid padding. An incomplete last block is
+/// left out.
 fn encrypted_frame(frame: &[u8]) {
     let mut frame = frame.to_vec();
     let (blocks, rest) = Array::slice_as_chunks_mut(&mut frame);
@@ -76,10 +76,10 @@ fn sealed_xml(xml: &[u8]) {
     }
 }
 
-/// The signature covers the text of `Encrypt` exactly as it is written.
+/// Checks that the signature covers the unchanged text of `Encrypt`.
 fn signed_text(text: &[u8]) {
     let Ok(text) = str::from_utf8(text) else { return };
-    // CDATA cannot hold its own end, and a reader of XML may turn a carriage return into a line feed.
+    // CDATA cannot contain its own end, and an XML parser may turn a carriage return into a line feed.
     if text.contains([']', '\r']) {
         return;
     }
@@ -90,7 +90,7 @@ fn signed_text(text: &[u8]) {
     }
 }
 
-/// The query that signs this text of `Encrypt`.
+/// Returns the query with the signature of this text of `Encrypt`.
 fn query_of(encrypt: &str) -> Query {
     let msg_signature = CALLBACK.sign(TIMESTAMP, NONCE, encrypt);
     parsed(&format!("msg_signature={msg_signature}&timestamp={TIMESTAMP}&nonce={NONCE}"))

@@ -5,7 +5,7 @@ use libfuzzer_sys::fuzz_target;
 use wecom_kf_callback::{Callback, Query, check_encoding_aes_key, check_token};
 use wecom_kf_fuzz::{NONCE, TIMESTAMP, TOKEN};
 
-/// An error must not show a setting. This text is put into each of them, and cannot be in an error by chance.
+/// A text that is put into each setting, to check that no error shows it. No error contains it by chance.
 const CANARY: &str = "kQ7zV3mX9pLw2RtB";
 
 fuzz_target!(|data: &[u8]| {

@@ -1,5 +1,5 @@
-//! The reply of `media_get`: its headers, one a line, and after an empty line its body. A first line of `206` makes it a
-//! part of a file.
+//! The reply of `media_get`: its headers, one per line, then an empty line and its body. If the first line is `206`, the reply
+//! is a part of a file.
 #![no_main]
 
 use std::path::Path;
@@ -12,7 +12,7 @@ use wecom_kf_raw::media::{Download, MediaGetResponse};
 fuzz_target!(|data: &[u8]| {
     let end = data.windows(2).position(|window| window == b"\n\n").unwrap_or(data.len());
     let (head, body) = (&data[..end], data.get(end + 2..).unwrap_or_default());
-    // All bytes are there, so nothing is waited for.
+    // All bytes are in memory, so the future is ready at once.
     check(response(head, body), body).now_or_never().expect("a reply in memory is read at once");
 });
 
@@ -57,7 +57,7 @@ async fn check_file(mut file: Download, body: &[u8]) {
     assert_eq!(read, body, "looking for a refusal changed the file");
 }
 
-/// The name leads into no folder.
+/// Checks that the name contains no folder.
 fn check_name(name: &str) {
     assert!(!name.contains(['/', '\\']) && !name.contains(char::is_control), "{name:?}");
     let path = Path::new("/downloads").join(name);

@@ -1,4 +1,4 @@
-//! Texts from outside: the name of a file that a stranger chose, and a setting that somebody pasted.
+//! Texts from outside: a file name that a stranger chose, and a setting that somebody pasted.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -18,13 +18,13 @@ fuzz_target!(|data: &[u8]| {
 fn check_name(name: &str) {
     assert!(!name.is_empty() && !name.contains(['/', '\\', ':']), "{name:?}");
     assert!(!name.starts_with(['.', '-', ' ']) && !name.ends_with(['.', ' ']), "{name:?}");
-    // Blanks are the only invisible characters that a name may hold.
+    // Spaces are the only invisible characters that a name may contain.
     let is_blank = |character| matches!(character, ' ' | '\u{3000}');
     assert!(!name.contains(|character| is_invisible(character) && !is_blank(character)), "{name:?}");
     assert_eq!(safe_file_name(name).as_deref(), Some(name), "a safe name is made safe again");
 }
 
-/// A setting that is accepted is its own trimmed text, and then nothing about it changes.
+/// An accepted setting equals the trimmed input, and checking it again does not change it.
 fn check_setting(text: &str) {
     match checked(text) {
         Ok(setting) => {

@@ -1,11 +1,11 @@
-//! A page of `sync_msg`: every message decodes, its JSON is the one that came, and it survives being written again.
+//! A page of `sync_msg`: every message decodes, keeps its JSON unchanged, and survives a round trip.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use wecom_kf::message::{Content, Message, Page};
 use wecom_kf::{Error, Lang};
 
-/// Forwarded messages may hold forwarded messages.
+/// The limit of nesting, because forwarded messages may contain forwarded messages.
 const MAX_DEPTH: u32 = 6;
 
 fuzz_target!(|data: &[u8]| {
@@ -22,7 +22,7 @@ fuzz_target!(|data: &[u8]| {
 
 fn check(page: &[u8], message: &Message) {
     let raw = message.raw();
-    // Characters that no JSON may hold were replaced.
+    // Characters that are not allowed in JSON were replaced.
     if let Ok(page) = str::from_utf8(page)
         && !raw.contains('\u{fffd}')
     {

@@ -1,4 +1,4 @@
-//! The query of a callback's URL: reading it, and verifying the URL with it.
+//! The query of a callback's URL: parsing it, and verifying the URL with it.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -26,7 +26,7 @@ fn check_question_mark(text: &str, query: &Query) {
     }
 }
 
-/// The values come back from a query that is written with them, and its echo string is answered if it may be one.
+/// Parsing a written query returns the same values. Its echo string is answered if it is a valid one.
 fn check_signed(query: &Query) {
     let echo = query.echostr().unwrap_or("1616140317555161061");
     let signed = CALLBACK.seal_url(echo, query.timestamp(), query.nonce(), [7; 16]);

@@ -1,4 +1,4 @@
-//! The reply of every operation: it decodes or fails with an error, and an errcode is never lost.
+//! The replies of all operations: each decodes or fails with an error, and an errcode is never lost.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -8,13 +8,13 @@ use wecom_kf::raw::{ErrCode, Lang, op};
 #[path = "../../it/decoders.rs"]
 mod decoders;
 
-/// How this target decodes a reply: the generated list of decoders asks for it.
+/// The decoding function that the generated list of decoders refers to.
 mod samples {
     use serde::Serialize;
     use serde_json::{Value, json};
     use wecom_kf::raw::{FromJson, Reply, Request};
 
-    /// Decodes a reply, writes it as JSON and reads that again. Returns its errcode, or null if the body is no such reply.
+    /// Decodes a reply, and checks a round trip through JSON. Returns the errcode, or null if the body cannot be decoded.
     pub(crate) fn decode<R: Request<Reply: FromJson + Serialize>>(body: &[u8]) -> Value {
         let reply = match R::Reply::decode(body) {
             Ok(reply) => reply,
@@ -23,7 +23,7 @@ mod samples {
                 return Value::Null;
             }
         };
-        // Not as a `Value`: a message is kept as it came, and may hold numbers that no `Value` can.
+        // Not a `Value`: the JSON of a message is kept unchanged, and may contain numbers that no `Value` can represent.
         let written = serde_json::to_string(&reply).expect("a reply is valid JSON");
         let again = R::Reply::decode(written.as_bytes()).expect("a reply is read from what it was written as");
         assert_eq!((again.errcode(), again.errmsg()), (reply.errcode(), reply.errmsg()));
@@ -47,7 +47,7 @@ mod samples {
 }
 
 fuzz_target!(|data: &[u8]| {
-    // The plainest reply: errcode and errmsg.
+    // The smallest reply has only errcode and errmsg.
     let plain = decoded(op::ACCOUNT_DEL, data);
     let refusal = plain.as_i64().filter(|errcode| *errcode != 0);
     for operation in op::ALL.into_iter().filter(|operation| *operation != op::MEDIA_GET) {

@@ -1,11 +1,11 @@
-//! The XML inside of a callback, once it is decrypted.
+//! The decrypted XML of a callback.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use wecom_kf_callback::{Event, KfMsgOrEvent};
 use wecom_kf_fuzz::show;
 
-/// Shorter tokens may stand in the names of fields by chance.
+/// The shortest token to look for. A shorter one may be part of a field's name by chance.
 const LONG_TOKEN: usize = 24;
 
 fuzz_target!(|data: &[u8]| {
@@ -40,7 +40,7 @@ fn check_token_is_hidden(news: &KfMsgOrEvent, shown: &str) {
     }
 }
 
-/// An event that is written as WeCom writes it is read as the same event.
+/// Checks that an event in WeCom's form is parsed as the same event.
 fn check_written_again(news: &KfMsgOrEvent) {
     let account = news.open_kfid.as_deref().map(|open_kfid| element("OpenKfId", open_kfid)).unwrap_or_default();
     let xml = format!(
@@ -54,7 +54,7 @@ fn check_written_again(news: &KfMsgOrEvent) {
     assert_eq!(Event::parse(&*xml).ok(), Some(Event::KfMsgOrEvent(news.clone())), "{xml}");
 }
 
-/// CDATA cannot hold its own end, so that is divided between two of them.
+/// Writes CDATA. CDATA cannot contain its own end, so such an end is split between two sections.
 fn element(name: &str, text: &str) -> String {
     format!("<{name}><![CDATA[{}]]></{name}>", text.replace("]]>", "]]]]><![CDATA[>"))
 }

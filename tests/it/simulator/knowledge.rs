@@ -1,4 +1,4 @@
-//! The knowledge base.
+//! The knowledge base of the simulator.
 
 use futures_util::TryStreamExt;
 use wecom_kf::knowledge::{Answer, Intent, IntentFilter, IntentUpdate, StoredAttachment};

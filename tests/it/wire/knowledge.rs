@@ -102,7 +102,7 @@ async fn an_intent_is_added_with_everything_changed_in_parts_and_deleted() {
     }
 }
 
-/// Sources differ on where similar questions and answers stand, and on a spelling: all are read.
+/// Sources disagree on the place of similar questions and answers, and on one spelling. All forms are read.
 #[tokio::test]
 async fn intents_are_read_in_every_reported_form() {
     let (server, client) = server().await;

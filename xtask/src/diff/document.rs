@@ -28,7 +28,7 @@ const WORDS: [(&str, &str); 9] = [
     ("x-official-page", "official page"),
     ("x-edition", "edition"),
     ("x-unconfirmed", "source"),
-    ("x-vectors", "known answers"),
+    ("x-vectors", "test vectors"),
 ];
 
 struct Operation<'a> {

@@ -1,4 +1,4 @@
-//! Seeds where neither samples nor documents have what a target reads: odd envelopes and XML, headers and names.
+//! Hand-written seeds, for inputs that neither samples nor documents contain: unusual envelopes and XML, headers and names.
 
 use std::io;
 

@@ -35,7 +35,7 @@ fn examples(media: &Value) -> Vec<&Value> {
     named.chain(media.get("example")).collect()
 }
 
-/// The XML of an example: an element for each member, and one for each entry of a list.
+/// Returns the XML of an example: an element for each member, and one for each entry of a list.
 fn xml(example: &Value) -> String {
     let members = example.as_object().into_iter().flatten();
     let elements: String = members.flat_map(|(name, value)| elements(name, value)).collect();

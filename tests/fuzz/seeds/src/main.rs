@@ -1,5 +1,5 @@
-//! Writes the inputs that fuzzing begins with: the samples, the examples of the documents, and a few by hand where neither
-//! has what a target reads. Usage: `wecom-kf-fuzz-seeds FOLDER`; each target has a folder of its own in it.
+//! Writes the first inputs of fuzzing: the samples, the examples of the documents, and some hand-written ones.
+//! Usage: `wecom-kf-fuzz-seeds FOLDER`. Each target gets a subfolder.
 
 mod by_hand;
 mod documents;
@@ -22,13 +22,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Where seeds are written.
+/// The folder for the seeds.
 struct Seeds {
     folder: PathBuf,
 }
 
 impl Seeds {
-    /// Adds an input of a target. It is named after its content, so the same input is there once.
+    /// Adds an input of a target. The file is named after its content, so the same input exists only once.
     fn add(&self, target: &str, input: impl AsRef<[u8]>) -> io::Result<()> {
         let input = input.as_ref();
         let mut hasher = DefaultHasher::new();
@@ -38,13 +38,13 @@ impl Seeds {
         fs::write(folder.join(format!("{:016x}", hasher.finish())), input)
     }
 
-    /// Adds an XML document that stands inside of a callback.
+    /// Adds an XML document, as it is inside a callback.
     fn add_xml(&self, xml: &str) -> io::Result<()> {
         self.add("xml", xml)?;
         self.add("frame", [b"\x03", xml.as_bytes()].concat())
     }
 
-    /// Adds the body of a reply. `media_get` may be answered with one instead of a file.
+    /// Adds the body of a reply, also for `media_get`, which may return JSON instead of a file.
     fn add_reply(&self, body: &str) -> io::Result<()> {
         self.add("replies", body)?;
         self.add("page", body)?;

@@ -35,7 +35,7 @@ fn vector_seeds(vector: &Value, seeds: &Seeds) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A frame as it is before encryption, padded to 32 bytes.
+/// Creates a frame before encryption, padded to 32 bytes.
 fn frame(message: &[u8], receiver_id: &[u8]) -> Vec<u8> {
     let length = u32::try_from(message.len()).unwrap_or(u32::MAX).to_be_bytes();
     let mut frame = [&[b'0'; 16][..], &length, message, receiver_id].concat();

@@ -28,7 +28,7 @@ pub(crate) fn write(root: &Path, seeds: &Seeds) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The examples of an operation as the targets read them, with the simulator's own names in place of the document's.
+/// Returns the examples of an operation in the form that the targets read, with placeholders for the simulator's ids.
 fn requests(path: &str, method: &str, operation: &Value) -> Vec<String> {
     let query: String = parameters(operation).map(|(name, value)| format!("&{name}={value}")).collect();
     let line = format!("{} {path}?access_token=@token{query}", method.to_uppercase());
@@ -41,7 +41,7 @@ fn requests(path: &str, method: &str, operation: &Value) -> Vec<String> {
     named.chain(media.get("example")).map(|body| own_names(&format!("{line}\n{body}"))).collect()
 }
 
-/// An upload with the line ends of HTTP in its body.
+/// Creates an upload whose body has the line ends of HTTP.
 fn with_line_ends(upload: &str) -> String {
     upload.replace('\n', "\r\n").replacen("\r\n", "\n", 1)
 }
@@ -56,7 +56,7 @@ fn own_names(text: &str) -> String {
     NAMES.iter().fold(text.to_owned(), |text, (theirs, own)| text.replace(theirs, own))
 }
 
-/// Names of the document's examples, and those of the targets.
+/// The ids in the examples of the document, and the placeholders that replace them.
 const NAMES: [(&str, &str); 6] = [
     ("wkExampleAccount", "@account"),
     ("wmExampleCustomer", "@customer"),
@@ -66,7 +66,7 @@ const NAMES: [(&str, &str); 6] = [
     ("wwExampleCorp", "ww7"),
 ];
 
-/// Uploads: the Content-Type, and the body.
+/// Uploads: the Content-Type and the body of each.
 const UPLOADS: [&str; 5] = [
     "multipart/form-data; boundary=x\n--x\nContent-Disposition: form-data; name=\"media\"; filename=\"a.txt\"\n\
      Content-Type: text/plain\n\nBYTES\n--x--\n",

@@ -1,4 +1,4 @@
-//! A simulator that answers requests in memory, on a clock that nobody waits for.
+//! A simulator that answers requests in memory, with a paused clock.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,16 +13,16 @@ use tokio::time::timeout;
 use tower::ServiceExt;
 use wecom_kf_sim::{Simulator, fuzz, op};
 
-/// Longer than the control API makes anybody wait. Faults may leave a request without an answer, and events never end.
+/// The time limit of a request. It is longer than any wait of the control API, because faults may prevent an answer.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Stands between two requests of one input.
+/// Separates two requests of one input.
 const BETWEEN: &str = "\n---\n";
 
-/// No input needs more requests to put a simulator into a state.
+/// The limit of requests of one input.
 const MOST_REQUESTS: usize = 16;
 
-/// A simulator with an account, a customer who wrote, a servicer, and an access token.
+/// A simulator with an account, a customer who has written, a servicer and an access token.
 pub struct Stage {
     runtime: Runtime,
     sim: Simulator,
@@ -35,14 +35,14 @@ impl fmt::Debug for Stage {
     }
 }
 
-/// A request of an input, and the answer. Without a status if there was no answer.
+/// A request of an input and its answer.
 #[derive(Debug)]
 pub struct Exchange {
     /// The path of the request, without the query.
     pub path: String,
     /// The status of the answer.
     pub status: Option<StatusCode>,
-    /// The body of the answer; `None` if it broke off or has no end.
+    /// The body of the answer. `None` if it was incomplete or never ends.
     pub body: Option<Bytes>,
 }
 
@@ -58,10 +58,10 @@ impl Default for Stage {
 }
 
 impl Stage {
-    /// Plays the requests of an input, from the same start each time.
+    /// Sends the requests of an input. Each call begins with the same state.
     ///
-    /// A request is a line `METHOD TARGET CONTENT-TYPE`, of which the last may be missing, and then the body. In both,
-    /// `@token`, `@secret`, `@account`, `@customer`, `@callback` and `@file` stand for what the simulator made up.
+    /// A request is a line `METHOD TARGET CONTENT-TYPE`, in which the Content-Type may be missing, and then the body. In both,
+    /// `@token`, `@secret`, `@account`, `@customer`, `@callback` and `@file` are replaced by the values of the simulator.
     pub fn play(&self, input: &str) -> Vec<Exchange> {
         self.sim.reset();
         self.runtime.block_on(async {
@@ -111,10 +111,10 @@ impl Stage {
     }
 }
 
-/// The request that a text stands for, if it is one that a client can send.
+/// Parses a request. Returns `None` if a client cannot send it.
 fn request(text: &str) -> Option<Request<Body>> {
     let (line, body) = text.split_once('\n').unwrap_or((text, ""));
-    // Callbacks would go to whatever listens on this machine. Nothing listens on port 9.
+    // Callbacks go to port 9, on which nothing listens, and not to a program that runs on this machine.
     if body.contains("http") && line.contains("/callback") && !body.contains("127.0.0.1:9/") {
         return None;
     }

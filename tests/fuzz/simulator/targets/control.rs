@@ -1,4 +1,4 @@
-//! Requests to the control API, and calls of the platform's API in between, as `Stage::play` reads them.
+//! Requests to the control API, and calls of the platform's API between them, in the form that `Stage::play` reads.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -14,7 +14,7 @@ fuzz_target!(|data: &[u8]| {
     STAGE.with(|stage| stage.play(input)).iter().for_each(check);
 });
 
-/// The control API answers whatever is asked, and says why it refuses. Faults only concern the platform's API.
+/// The control API answers every request, and gives a reason for each refusal. Faults affect only the platform's API.
 fn check(exchange: &Exchange) {
     if !exchange.path.starts_with("/sim/v1/") {
         return;
@@ -23,7 +23,7 @@ fn check(exchange: &Exchange) {
     assert!(!status.is_server_error(), "{exchange:?}");
     if status.is_client_error() {
         let body = exchange.body.as_deref().expect("a refusal has an end");
-        // What the HTTP crates refuse by themselves is a text.
+        // A refusal by the HTTP crates is plain text.
         if let Ok(refusal) = serde_json::from_slice::<Value>(body) {
             assert!(refusal["error"].is_string(), "{exchange:?}");
         }

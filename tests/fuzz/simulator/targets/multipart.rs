@@ -1,4 +1,4 @@
-//! An upload: the first line is its Content-Type, the rest its body.
+//! An upload. The first line is its Content-Type, the rest is its body.
 #![no_main]
 
 use std::thread::LocalKey;

@@ -1,4 +1,4 @@
-//! Calls of the platform's API, one after the other, as `Stage::play` reads them.
+//! A sequence of calls of the platform's API, in the form that `Stage::play` reads.
 #![no_main]
 
 use axum::http::StatusCode;
@@ -13,7 +13,7 @@ thread_local! {
 
 fuzz_target!(|data: &[u8]| {
     let Ok(input) = str::from_utf8(data) else { return };
-    // The control API has a target of its own, and could break the rules that are checked here.
+    // The control API has a target of its own. It could break the rules that are checked here.
     if input.contains("/sim/") {
         return;
     }
