@@ -188,13 +188,12 @@ async fn a_write_is_sent_once_the_server_is_back_after_refusing_connections() {
     let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     // However late the server comes back: there are attempts for minutes.
     let client = refused_client(address, RetryPolicy::default().jitter(|| 1.0).max_attempts(30));
-    let open_kfid = "wk".into();
     let comes_back = async {
         // After the first attempt.
         tokio::time::sleep(Duration::from_millis(100)).await;
         BrokenServer::on(TcpListener::bind(address).await.unwrap(), |_, _| None)
     };
-    let (result, server) = tokio::join!(client.accounts().delete(&open_kfid), comes_back);
+    let (result, server) = tokio::join!(client.accounts().delete("wk"), comes_back);
     result.unwrap();
     assert_eq!(server.all_requests(), 1);
 }
@@ -209,7 +208,7 @@ fn refused_client(address: std::net::SocketAddr, policy: RetryPolicy) -> Client 
 async fn a_refused_connection_is_tried_three_times_for_a_write_too() {
     let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let client = refused_client(address, RetryPolicy::default().jitter(|| 0.0));
-    let error = client.accounts().delete(&"wk".into()).await.unwrap_err();
+    let error = client.accounts().delete("wk").await.unwrap_err();
     assert!(matches!(error, Error::NoAnswer { attempts: 3, .. }), "{error:?}");
     assert!(error.is_retryable() && error.code().is_none());
     assert!(error.remedy(wecom_kf::Lang::En).starts_with("Nothing was sent"), "{error}");
@@ -297,7 +296,7 @@ async fn an_attempt_that_stalls_ends_by_our_limit_also_with_settings_of_the_user
             let builder =
                 builder.attempt_timeout(Duration::from_millis(attempt)).call_timeout(Duration::from_millis(call));
             let started = tokio::time::Instant::now();
-            let error = builder.build().unwrap().accounts().delete(&"wk".into()).await.unwrap_err();
+            let error = builder.build().unwrap().accounts().delete("wk").await.unwrap_err();
             assert!(
                 matches!(error, Error::TimedOut { after, attempts: 1, .. } if after == limit),
                 "{fault:?}: {error:?}"

@@ -14,8 +14,7 @@ use wecom_kf::knowledge::{Answer, Intent, Link};
 use wecom_kf::media::{MediaType, Upload};
 use wecom_kf::message::{Msgmenu, Outgoing, SyncRequest, Text, outgoing};
 use wecom_kf::raw::{Operation, op, types};
-use wecom_kf::upgrades::Upgrade;
-use wecom_kf::{AccessToken, AccountUpdate, Client, Credentials, Error, IssuedToken, Report, Trans};
+use wecom_kf::{AccessToken, Client, Credentials, Error, IssuedToken, Report, Trans};
 use wecom_kf_sim::{Fault as SimFault, FaultAt, Simulator};
 
 use crate::broken::{BrokenServer, Fault, SECRET, TOKEN, json};
@@ -114,7 +113,7 @@ async fn every_call(client: &Client) -> Vec<Error> {
         client.token().get(),
         client.call(&raw),
         client.accounts().add(&too_long, "m"),
-        client.accounts().update(&kf, AccountUpdate::new().name("x")),
+        client.accounts().update(&kf).name("x"),
         client.accounts().delete(&kf),
         client.service_state().get(&kf, &customer),
         client.service_state().trans(&kf, &customer, Trans::to_queue()),
@@ -126,7 +125,7 @@ async fn every_call(client: &Client) -> Vec<Error> {
 
 /// People, knowledge, files: with words where people write some.
 async fn every_other_call(client: &Client) -> Vec<Error> {
-    let (kf, customer) = ("wk".into(), "wm".into());
+    let kf = "wk".into();
     let day = wecom_kf::statistics::Date::constant(2024, 6, 10);
     let intent = Intent::new(WORDS, Answer::new(WORDS).unwrap().link(Link::new(WORDS, WORDS).desc(WORDS)).unwrap());
     let file = || Upload::from_bytes(format!("{WORDS}.txt"), WORDS);
@@ -137,7 +136,7 @@ async fn every_other_call(client: &Client) -> Vec<Error> {
     };
     let (folder, msgid) = (tempfile::TempDir::new().unwrap(), wecom_kf::MsgId::new("m"));
     let (offer, intent, upload, uploadimg, bytes, saved, recall, servicers, figures, batch) = tokio::join!(
-        client.upgrades().upgrade(&kf, &customer, Upgrade::to_member("zhangsan").wording(WORDS)),
+        client.upgrades().recommend_member(&kf, "wm", "zhangsan").wording(WORDS),
         client.knowledge().add_intent("kg", intent.unwrap()),
         client.media().upload(MediaType::File, file()),
         client.media().uploadimg(picture()),
@@ -146,7 +145,7 @@ async fn every_other_call(client: &Client) -> Vec<Error> {
         client.message().recall(&kf, &msgid),
         client.servicers().list(&kf),
         client.statistics().account(&kf, day..=day),
-        client.customers().batchget(std::slice::from_ref(&customer)),
+        client.customers().get_many(["wm"]),
     );
     assert_silent("an upload", &format!("{:?} {:?}", file(), op::MediaGet::default()));
     let errors = [offer.err(), intent.err(), upload.err(), uploadimg.err(), bytes.err(), saved.err(), recall.err()];
@@ -259,7 +258,7 @@ async fn what_a_call_sent_is_cut_out_of_what_wecom_says() {
     assert_silent("sync_msg", &printed(sync.clone()));
     assert_eq!(says(sync), "no: ***");
     // A text of a word or two is not cut out: nothing would be left of the message.
-    let delete = client.accounts().delete(&"o".into()).await.unwrap_err();
+    let delete = client.accounts().delete("o").await.unwrap_err();
     assert_eq!(says(delete), "no: ok");
 
     let source = crate::fake::FakeSource::new(|_| async { Ok(IssuedToken::new("T+1/= abc", Some(7200))) });

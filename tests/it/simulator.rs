@@ -84,8 +84,8 @@ async fn a_bot_reads_answers_and_hands_over() {
 async fn accounts_are_added_listed_changed_and_deleted() {
     let world = world().await;
     let accounts = world.client.accounts();
-    let added = accounts.add("售后", &world.sim.media_id()).await.unwrap();
-    accounts.update(&added, wecom_kf::AccountUpdate::new().name("售后二组")).await.unwrap();
+    let added = accounts.add("售后", world.sim.media_id()).await.unwrap();
+    accounts.update(&added).name("售后二组").await.unwrap();
     let all = accounts.list().await.unwrap();
     assert_eq!(all.iter().find(|account| account.open_kfid == added).unwrap().name, "售后二组");
     accounts.delete(&added).await.unwrap();
@@ -93,7 +93,7 @@ async fn accounts_are_added_listed_changed_and_deleted() {
     let code = accounts.delete(&added).await.unwrap_err().code();
     assert!(matches!(code, Some(ErrCode::INVALID_OPEN_KFID | ErrCode::OPEN_KFID_NOT_FOUND)), "{code:?}");
     for number in 0..205 {
-        accounts.add(&format!("客服{number}"), &world.sim.media_id()).await.unwrap();
+        accounts.add(format!("客服{number}"), world.sim.media_id()).await.unwrap();
     }
     assert_eq!(accounts.list().await.unwrap().len(), 206);
 }

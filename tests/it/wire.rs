@@ -9,9 +9,7 @@ use futures_util::TryStreamExt;
 use httpmock::{Method, Mock, MockServer};
 use serde_json::{Value, json};
 use wecom_kf::message::{Content, Origin, Outgoing, SyncRequest, Text, VoiceFormat, outgoing};
-use wecom_kf::{
-    AccountUpdate, Client, Credentials, Error, ExternalUserId, MsgId, OpenKfid, Problem, SessionState, Trans, Unit,
-};
+use wecom_kf::{Client, Credentials, Error, ExternalUserId, MsgId, OpenKfid, Problem, SessionState, Trans, Unit};
 
 use crate::broken::patient;
 use crate::chinese::assert_chinese;
@@ -83,7 +81,7 @@ async fn account_operations() {
 
     let update =
         post(&server, "account/update", json!({ "open_kfid": KF, "name": "二组" }), json!({ "errcode": 0 })).await;
-    client.accounts().update(&kf, AccountUpdate::new().name("二组")).await.unwrap();
+    client.accounts().update(&kf).name("二组").await.unwrap();
     update.assert_calls_async(1).await;
 
     let delete = post(&server, "account/del", json!({ "open_kfid": KF }), json!({})).await;
@@ -110,6 +108,8 @@ async fn listing_accounts_follows_the_pages_to_the_one_that_is_not_full() {
     assert_eq!(accounts.len(), 200);
     assert_eq!((accounts[199].open_kfid.as_str(), accounts[199].name.as_str()), ("wk199", "客服199"));
     assert_eq!((accounts[0].avatar.as_deref(), accounts[0].manage_privilege), (None, Some(true)));
+    let named = json!({ "open_kfid": "wk0", "name": "客服0", "manage_privilege": true });
+    assert_eq!(serde_json::to_value(&accounts[0]).unwrap(), named);
     for page in [&first, &second, &last] {
         page.assert_calls_async(1).await;
     }
@@ -287,7 +287,7 @@ async fn a_success_without_its_substance_is_an_error() {
     let upload = media.upload(wecom_kf::media::MediaType::Image, picture()).await.unwrap_err();
     let uploadimg = media.uploadimg(picture()).await.unwrap_err();
     let group = knowledge.add_group("n").await.unwrap_err();
-    let link = client.accounts().add_contact_way(&KF.into()).await.unwrap_err();
+    let link = client.accounts().contact_way(KF).await.unwrap_err();
     for (error, operation) in [
         (add, "account_add"),
         (get, "service_state_get"),
@@ -323,14 +323,14 @@ async fn bad_input_is_refused_before_a_request_is_made() {
     let (account, message, state) = (client.accounts(), client.message(), client.service_state());
     let cases = [
         (account.add("", "m").await.err(), "name is empty"),
-        (account.add(&"名".repeat(17), "m").await.err(), "name has 17 characters, at most 16 are allowed"),
+        (account.add("名".repeat(17), "m").await.err(), "name has 17 characters, at most 16 are allowed"),
         (account.add("n", "").await.err(), "media_id is empty"),
-        (account.add("n", &long(129)).await.err(), "media_id has 129 bytes, at most 128 are allowed"),
-        (account.delete(&empty.into()).await.err(), "open_kfid is empty"),
-        (account.delete(&long(65).into()).await.err(), "open_kfid has 65 bytes, at most 64 are allowed"),
-        (account.update(&kf, AccountUpdate::new()).await.err(), "update is empty"),
-        (account.update(&kf, AccountUpdate::new().name("")).await.err(), "name is empty"),
-        (account.update(&kf, AccountUpdate::new().media_id(long(129))).await.err(), "media_id has 129 bytes"),
+        (account.add("n", long(129)).await.err(), "media_id has 129 bytes, at most 128 are allowed"),
+        (account.delete(empty).await.err(), "open_kfid is empty"),
+        (account.delete(long(65)).await.err(), "open_kfid has 65 bytes, at most 64 are allowed"),
+        (account.update(&kf).await.err(), "update is empty"),
+        (account.update(&kf).name("").await.err(), "name is empty"),
+        (account.update(&kf).media_id(long(129)).await.err(), "media_id has 129 bytes"),
         (message.send(&empty.into(), &customer, text()).await.err(), "open_kfid is empty"),
         (message.send(&kf, &empty.into(), text()).await.err(), "external_userid is empty"),
         (message.sync(SyncRequest::new("")).await.err(), "open_kfid is empty"),
@@ -351,10 +351,7 @@ async fn bad_input_is_refused_before_a_request_is_made() {
             message.send_as(&"a b".into(), &kf, &customer, text()).await.err(),
             "msgid must be made of 0-9, A-Z, a-z, _ and - only",
         ),
-        (
-            account.delete(&"wk\u{200b}1".into()).await.err(),
-            "open_kfid is not as WeCom issued it: character 3 is U+200B",
-        ),
+        (account.delete("wk\u{200b}1").await.err(), "open_kfid is not as WeCom issued it: character 3 is U+200B"),
         (
             message.on_event("code", Outgoing::from(outgoing::Image::new("m").unwrap())).await.err(),
             "message must be a text",

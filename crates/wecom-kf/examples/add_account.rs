@@ -32,7 +32,7 @@ async fn main() -> Result<(), Report> {
     let avatar = client.media().upload(MediaType::Image, avatar).await?;
     let open_kfid = client.accounts().add(&name, &avatar.media_id).await?;
     println!("added     {open_kfid}  {name}");
-    let link = client.accounts().add_contact_way_with_scene(&open_kfid, "web_footer").await?;
+    let link = client.accounts().contact_way(&open_kfid).scene("web_footer").await?;
     println!("link      {}", link.url_with_param("page=home")?);
     for account in client.accounts().list().await? {
         println!("account   {}  {}", account.open_kfid, account.name);

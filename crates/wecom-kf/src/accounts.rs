@@ -2,18 +2,19 @@
 
 use futures_util::stream::{Stream, TryStreamExt, try_unfold};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
+use serde::Serialize;
 
 use crate::client::Client;
 use crate::input::{self, Problem};
 use crate::raw::{limits, op, types};
-use crate::{Bilingual, Error, OpenKfid};
+use crate::{Bilingual, BoxFuture, Error, MediaId, OpenKfid};
 
 /// The operations on customer service accounts, returned by [`Client::accounts`].
 ///
 /// ```no_run
 /// # async fn example(client: wecom_kf::Client) -> Result<(), wecom_kf::Error> {
 /// for account in client.accounts().list().await? {
-///     let link = client.accounts().add_contact_way(&account.open_kfid).await?;
+///     let link = client.accounts().contact_way(&account.open_kfid).await?;
 ///     println!("{}: {}", account.name, link.url());
 /// }
 /// # Ok(())
@@ -29,8 +30,8 @@ impl Client {
     }
 }
 
-/// A customer service account.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A customer service account. Serialized under WeCom's names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Account {
     /// The id of the account.
@@ -38,26 +39,26 @@ pub struct Account {
     /// The name, which may be empty.
     pub name: String,
     /// The URL of the avatar, http or https.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub avatar: Option<String>,
     /// Whether this app may manage the account and read and send its messages. `None` with older servers, which do not
     /// return it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub manage_privilege: Option<bool>,
 }
 
-/// The changes of an account, for [`Accounts::update`]. Everything that is not set stays as it is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[must_use]
-pub struct AccountUpdate {
+/// A change of an account, made when it is awaited. Returned by [`Accounts::update`]. Everything that is not set stays as
+/// it is.
+#[derive(Clone, Debug)]
+#[must_use = "the account is changed when this is awaited"]
+pub struct UpdateAccount<'a> {
+    client: &'a Client,
+    open_kfid: OpenKfid,
     name: Option<String>,
-    media_id: Option<String>,
+    media_id: Option<MediaId>,
 }
 
-impl AccountUpdate {
-    /// Creates an update without changes.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
+impl UpdateAccount<'_> {
     /// Sets a new name of 1 to 16 characters.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
@@ -65,16 +66,106 @@ impl AccountUpdate {
     }
 
     /// Sets a new avatar by the `media_id` of a temporary image, at most 128 bytes.
-    pub fn media_id(mut self, media_id: impl Into<String>) -> Self {
+    pub fn media_id(mut self, media_id: impl Into<MediaId>) -> Self {
         self.media_id = Some(media_id.into());
         self
     }
+
+    /// Checks the change without sending anything. Awaiting it does so first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`]: there is nothing to change, or a value is empty or exceeds its limit.
+    pub fn check(&self) -> Result<(), Error> {
+        self.open_kfid.check()?;
+        if self.name.is_none() && self.media_id.is_none() {
+            return Err(input::refuse(Bilingual::fixed("update", "要修改的内容"), Problem::Empty));
+        }
+        if let Some(name) = &self.name {
+            input::chars("name", name, limits::account_update::NAME_MAX_CHARS)?;
+        }
+        if let Some(media_id) = &self.media_id {
+            input::bytes("media_id", media_id.as_str(), limits::account_update::MEDIA_ID_MAX_BYTES)?;
+        }
+        Ok(())
+    }
+
+    async fn send(self) -> Result<(), Error> {
+        self.check()?;
+        let body = types::UpdateCustomerServiceAccountRequest {
+            open_kfid: self.open_kfid.into(),
+            name: self.name,
+            media_id: self.media_id.map(String::from),
+        };
+        self.client.call(&op::AccountUpdate { body }).await.map(drop)
+    }
 }
 
-/// A link through which customers reach an account, created by [`Accounts::add_contact_way`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+impl<'a> IntoFuture for UpdateAccount<'a> {
+    type Output = Result<(), Error>;
+    type IntoFuture = BoxFuture<'a, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.send())
+    }
+}
+
+/// A link to create, which happens when it is awaited. Returned by [`Accounts::contact_way`].
+#[derive(Clone, Debug)]
+#[must_use = "the link is created when this is awaited"]
+pub struct CreateContactWay<'a> {
+    client: &'a Client,
+    open_kfid: OpenKfid,
+    scene: Option<String>,
+}
+
+impl CreateContactWay<'_> {
+    /// Sets a label that says where customers came from: 1 to 32 bytes of `[0-9a-zA-Z_-]`.
+    ///
+    /// When a customer enters the chat through the link, the label arrives as
+    /// [`EnterSession::scene`](crate::message::event::EnterSession::scene).
+    pub fn scene(mut self, scene: impl Into<String>) -> Self {
+        self.scene = Some(scene.into());
+        self
+    }
+
+    /// Checks the id and the label without sending anything. Awaiting the link does so first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`]: one of them is empty or invalid.
+    pub fn check(&self) -> Result<(), Error> {
+        if let Some(scene) = &self.scene {
+            input::bytes("scene", scene, limits::add_contact_way::SCENE_MAX_BYTES)?;
+            input::word("scene", scene)?;
+        }
+        self.open_kfid.check()
+    }
+
+    async fn send(self) -> Result<ContactWay, Error> {
+        self.check()?;
+        let has_scene = self.scene.is_some();
+        let body = types::AddContactWayRequest { open_kfid: self.open_kfid.into(), scene: self.scene };
+        let reply = self.client.call(&op::AddContactWay { body }).await?;
+        let missing = Error::lacks("add_contact_way", "url");
+        Ok(ContactWay { url: reply.url.filter(|url| !url.is_empty()).ok_or(missing)?, has_scene })
+    }
+}
+
+impl<'a> IntoFuture for CreateContactWay<'a> {
+    type Output = Result<ContactWay, Error>;
+    type IntoFuture = BoxFuture<'a, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.send())
+    }
+}
+
+/// A link through which customers reach an account, created by [`Accounts::contact_way`]. Serialized as its `url`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ContactWay {
     url: String,
+    #[serde(skip)]
     has_scene: bool,
 }
 
@@ -127,10 +218,11 @@ impl<'a> Accounts<'a> {
     ///
     /// [`INVALID_MEDIA_ID`](crate::ErrCode::INVALID_MEDIA_ID): the image is unknown or older than 3 days. 95005, 95027:
     /// there are too many accounts. [`Error::InvalidInput`]: a length exceeds its limit.
-    pub async fn add(self, name: &str, media_id: &str) -> Result<OpenKfid, Error> {
-        input::chars("name", name, limits::account_add::NAME_MAX_CHARS)?;
-        input::bytes("media_id", media_id, limits::account_add::MEDIA_ID_MAX_BYTES)?;
-        let body = types::AddCustomerServiceAccountRequest { name: name.to_owned(), media_id: media_id.to_owned() };
+    pub async fn add(self, name: impl Into<String>, media_id: impl Into<MediaId>) -> Result<OpenKfid, Error> {
+        let (name, media_id) = (name.into(), media_id.into());
+        input::chars("name", &name, limits::account_add::NAME_MAX_CHARS)?;
+        input::bytes("media_id", media_id.as_str(), limits::account_add::MEDIA_ID_MAX_BYTES)?;
+        let body = types::AddCustomerServiceAccountRequest { name, media_id: media_id.into() };
         let reply = self.0.call(&op::AccountAdd { body }).await?;
         // An empty id must not be returned as if it were valid. The account may have been added all the same.
         reply.open_kfid.filter(|id| !id.is_empty()).map(OpenKfid::from).ok_or(Error::lacks("account_add", "open_kfid"))
@@ -175,6 +267,13 @@ impl<'a> Accounts<'a> {
 
     /// Changes the name of an account, its avatar or both.
     ///
+    /// ```no_run
+    /// # async fn example(client: wecom_kf::Client, kf: wecom_kf::OpenKfid) -> Result<(), wecom_kf::Error> {
+    /// client.accounts().update(&kf).name("售后客服").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// `POST /cgi-bin/kf/account/update`, [official page](https://developer.work.weixin.qq.com/document/path/94664).
     /// The client never repeats this call.
     ///
@@ -182,56 +281,29 @@ impl<'a> Accounts<'a> {
     ///
     /// [`OPEN_KFID_NOT_FOUND`](crate::ErrCode::OPEN_KFID_NOT_FOUND) or
     /// [`INVALID_OPEN_KFID`](crate::ErrCode::INVALID_OPEN_KFID): the app has no such account.
-    /// [`Error::InvalidInput`]: the update is empty, or exceeds a limit of [`AccountUpdate`].
-    pub async fn update(self, open_kfid: &OpenKfid, update: AccountUpdate) -> Result<(), Error> {
-        open_kfid.check()?;
-        let AccountUpdate { name, media_id } = update;
-        if name.is_none() && media_id.is_none() {
-            return Err(input::refuse(Bilingual::fixed("update", "要修改的内容"), Problem::Empty));
-        }
-        if let Some(name) = &name {
-            input::chars("name", name, limits::account_update::NAME_MAX_CHARS)?;
-        }
-        if let Some(media_id) = &media_id {
-            input::bytes("media_id", media_id, limits::account_update::MEDIA_ID_MAX_BYTES)?;
-        }
-        let body = types::UpdateCustomerServiceAccountRequest { open_kfid: open_kfid.to_string(), name, media_id };
-        self.0.call(&op::AccountUpdate { body }).await.map(drop)
+    /// [`Error::InvalidInput`]: as [`UpdateAccount::check`].
+    pub fn update(self, open_kfid: impl Into<OpenKfid>) -> UpdateAccount<'a> {
+        UpdateAccount { client: self.0, open_kfid: open_kfid.into(), name: None, media_id: None }
     }
 
     /// Creates a link through which customers reach an account. No operation lists or deletes links.
+    ///
+    /// ```no_run
+    /// # async fn example(client: wecom_kf::Client, kf: wecom_kf::OpenKfid) -> Result<(), wecom_kf::Error> {
+    /// let link = client.accounts().contact_way(&kf).scene("web_footer").await?;
+    /// println!("{}", link.url());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// `POST /cgi-bin/kf/add_contact_way`, [official page](https://developer.work.weixin.qq.com/document/path/94665).
     /// The client never repeats this call. Calling it again is harmless: it creates one more link.
     ///
     /// # Errors
     ///
-    /// As [`update`](Self::update).
-    pub async fn add_contact_way(self, open_kfid: &OpenKfid) -> Result<ContactWay, Error> {
-        self.new_contact_way(open_kfid, None).await
-    }
-
-    /// Creates a link through which customers reach an account, with a label that says where they came from.
-    ///
-    /// `scene` has 1 to 32 bytes of `[0-9a-zA-Z_-]`. When a customer enters the chat through the link, the label arrives
-    /// as [`EnterSession::scene`](crate::message::event::EnterSession::scene).
-    ///
-    /// # Errors
-    ///
-    /// As [`add_contact_way`](Self::add_contact_way).
-    pub async fn add_contact_way_with_scene(self, open_kfid: &OpenKfid, scene: &str) -> Result<ContactWay, Error> {
-        input::bytes("scene", scene, limits::add_contact_way::SCENE_MAX_BYTES)?;
-        input::word("scene", scene)?;
-        self.new_contact_way(open_kfid, Some(scene.to_owned())).await
-    }
-
-    async fn new_contact_way(self, open_kfid: &OpenKfid, scene: Option<String>) -> Result<ContactWay, Error> {
-        open_kfid.check()?;
-        let has_scene = scene.is_some();
-        let body = types::AddContactWayRequest { open_kfid: open_kfid.to_string(), scene };
-        let reply = self.0.call(&op::AddContactWay { body }).await?;
-        let missing = Error::lacks("add_contact_way", "url");
-        Ok(ContactWay { url: reply.url.filter(|url| !url.is_empty()).ok_or(missing)?, has_scene })
+    /// As [`update`](Self::update). [`Error::InvalidInput`]: as [`CreateContactWay::check`].
+    pub fn contact_way(self, open_kfid: impl Into<OpenKfid>) -> CreateContactWay<'a> {
+        CreateContactWay { client: self.0, open_kfid: open_kfid.into(), scene: None }
     }
 
     /// Deletes an account.
@@ -242,9 +314,10 @@ impl<'a> Accounts<'a> {
     /// # Errors
     ///
     /// As [`update`](Self::update).
-    pub async fn delete(self, open_kfid: &OpenKfid) -> Result<(), Error> {
+    pub async fn delete(self, open_kfid: impl Into<OpenKfid>) -> Result<(), Error> {
+        let open_kfid = open_kfid.into();
         open_kfid.check()?;
-        let body = types::DelCustomerServiceAccountRequest { open_kfid: open_kfid.to_string() };
+        let body = types::DelCustomerServiceAccountRequest { open_kfid: open_kfid.into() };
         self.0.call(&op::AccountDel { body }).await.map(drop)
     }
 }

@@ -1,5 +1,7 @@
 //! The operation on the corp itself.
 
+use serde::Serialize;
+
 use crate::Error;
 use crate::client::Client;
 use crate::raw::op;
@@ -23,13 +25,14 @@ impl Client {
     }
 }
 
-/// The qualification of a corp, returned by [`Corp::qualification`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The qualification of a corp, returned by [`Corp::qualification`]. Serialized under WeCom's names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Qualification {
     /// Whether a 视频号 is bound, which removes the limit on the number of customers that the corp may serve. Without one
     /// the limit is 100 customers for a corp that is not verified and 10,000 for a verified one. `None` if WeCom does not
     /// return it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub wechat_channels_binding: Option<bool>,
 }
 

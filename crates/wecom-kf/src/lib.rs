@@ -32,7 +32,7 @@ pub mod statistics;
 mod token;
 pub mod upgrades;
 
-pub use accounts::{Account, AccountUpdate, Accounts, ContactWay};
+pub use accounts::{Account, Accounts, ContactWay, CreateContactWay, UpdateAccount};
 pub use bilingual::Bilingual;
 pub use client::{Client, ClientBuilder, defaults};
 pub use corp::{Corp, Qualification};

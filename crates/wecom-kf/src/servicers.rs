@@ -1,11 +1,16 @@
 //! Operations on servicers (接待人员), the people who answer customers.
 
+use std::fmt;
+
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+
 use crate::client::Client;
 use crate::input::{self, Problem};
 use crate::message::event::StopType;
 use crate::open_number::open_number;
 use crate::raw::{limits::servicer_add as limits, op, types};
-use crate::{Bilingual, ErrCode, Error, OpenKfid};
+use crate::{Bilingual, BoxFuture, ErrCode, Error, OpenKfid, UserId};
 
 /// The operations on servicers, returned by [`Client::servicers`].
 ///
@@ -28,43 +33,43 @@ impl Client {
     }
 }
 
-/// The id of a servicer: a member, or a department whose members are all servicers.
-///
-/// ```
-/// use wecom_kf::servicers::ServicerId;
-///
-/// assert_eq!(ServicerId::from("zhangsan"), ServicerId::Member("zhangsan".to_owned()));
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// The id of a servicer: a member, or a department whose members are all servicers. Serialized as
+/// `{"userid": "zhangsan"}` or `{"department_id": 2}`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub enum ServicerId {
     /// The userid of a member. Third-party apps receive and send encrypted userids.
-    Member(String),
+    #[serde(rename = "userid")]
+    Member(UserId),
     /// The number of a department.
+    #[serde(rename = "department_id")]
     Department(u32),
 }
 
-impl From<&str> for ServicerId {
-    fn from(userid: &str) -> Self {
-        Self::Member(userid.to_owned())
+impl fmt::Display for ServicerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Member(userid) => userid.fmt(f),
+            Self::Department(department) => write!(f, "department {department}"),
+        }
     }
 }
 
-impl From<String> for ServicerId {
-    fn from(userid: String) -> Self {
-        Self::Member(userid)
-    }
-}
-
-/// The outcome of one entry of [`Servicers::add`] or [`Servicers::delete`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The outcome of one member or department of [`Servicers::add`] or [`Servicers::delete`]. Serialized under WeCom's names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct ServicerResult {
-    /// The entry. `None` if WeCom's answer names neither a member nor a department.
+    /// The member or the department. `None` if WeCom's answer names neither.
+    #[serde(flatten)]
     pub id: Option<ServicerId>,
     /// The errcode of the entry. 0 means success, also if there was nothing to do.
+    #[serde(rename = "errcode", serialize_with = "number_of")]
     pub code: ErrCode,
     /// WeCom's message for people: do not match on it. It is "ignored" if there was nothing to do.
     pub errmsg: String,
+}
+
+fn number_of<S: Serializer>(code: &ErrCode, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_i32(code.0)
 }
 
 impl ServicerResult {
@@ -74,7 +79,7 @@ impl ServicerResult {
     }
 }
 
-/// The servicers of an account, returned by [`Servicers::list`].
+/// The servicers of an account, returned by [`Servicers::list`]. Serialized as WeCom's `servicer_list`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServicerList {
@@ -84,15 +89,33 @@ pub struct ServicerList {
     pub departments: Vec<u32>,
 }
 
-/// A member who is a servicer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+impl Serialize for ServicerList {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        #[serde(untagged)]
+        enum Entry<'a> {
+            Member(&'a Servicer),
+            Department { department_id: u32 },
+        }
+        let members = self.members.iter().map(Entry::Member);
+        let departments = self.departments.iter().map(|id| Entry::Department { department_id: *id });
+        let mut list = to.serialize_map(Some(1))?;
+        list.serialize_entry("servicer_list", &members.chain(departments).collect::<Vec<_>>())?;
+        list.end()
+    }
+}
+
+/// A member who is a servicer. Serialized under WeCom's names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Servicer {
     /// The userid of the member.
-    pub userid: String,
+    pub userid: UserId,
     /// Whether the servicer receives customers. WeCom only returns it to apps that may manage the account.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<ReceptionStatus>,
     /// How the servicer stopped receiving, if they stopped.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub stop_type: Option<StopType>,
 }
 
@@ -114,14 +137,85 @@ open_number! {
     }
 }
 
-impl Servicers<'_> {
+/// Declares a request that names members and departments.
+macro_rules! request {
+    ($(#[$docs:meta])* $name:ident, $future:literal: $operation:ident, $body:ident) => {
+        $(#[$docs])*
+        #[derive(Clone, Debug)]
+        #[must_use = $future]
+        pub struct $name<'a> {
+            client: &'a Client,
+            open_kfid: OpenKfid,
+            members: Vec<UserId>,
+            departments: Vec<u32>,
+        }
+
+        impl<'a> $name<'a> {
+            fn new(client: &'a Client, open_kfid: OpenKfid) -> Self {
+                Self { client, open_kfid, members: Vec::new(), departments: Vec::new() }
+            }
+
+            /// Adds members to the request by their userids, up to 100 in all.
+            pub fn members(mut self, userids: impl IntoIterator<Item = impl Into<UserId>>) -> Self {
+                self.members.extend(userids.into_iter().map(Into::into));
+                self
+            }
+
+            /// Adds departments to the request by their numbers, up to 100 in all.
+            pub fn departments(mut self, departments: impl IntoIterator<Item = u32>) -> Self {
+                self.departments.extend(departments);
+                self
+            }
+
+            /// Checks the request without sending anything. Awaiting it does so first.
+            ///
+            /// # Errors
+            ///
+            /// [`Error::InvalidInput`]: an id is empty, there are neither members nor departments, or there are more than
+            /// 100 of one kind.
+            pub fn check(&self) -> Result<(), Error> {
+                self.open_kfid.check()?;
+                check_ids(&self.members, &self.departments)
+            }
+
+            async fn send(self) -> Result<Vec<ServicerResult>, Error> {
+                self.check()?;
+                let body = types::$body {
+                    open_kfid: self.open_kfid.into(),
+                    userid_list: self.members.into_iter().map(String::from).collect(),
+                    department_id_list: self.departments.into_iter().map(i64::from).collect(),
+                };
+                Ok(results(self.client.call(&op::$operation { body }).await?.result_list))
+            }
+        }
+
+        impl<'a> IntoFuture for $name<'a> {
+            type Output = Result<Vec<ServicerResult>, Error>;
+            type IntoFuture = BoxFuture<'a, Self::Output>;
+
+            fn into_future(self) -> Self::IntoFuture {
+                Box::pin(self.send())
+            }
+        }
+    };
+}
+
+request! {
+    /// Members and departments to add, which happens when this is awaited. Returned by [`Servicers::add`].
+    AddServicers, "the servicers are added when this is awaited": ServicerAdd, ServicerAddRequest
+}
+
+request! {
+    /// Members and departments to remove, which happens when this is awaited. Returned by [`Servicers::delete`].
+    DeleteServicers, "the servicers are removed when this is awaited": ServicerDel, ServicerDelRequest
+}
+
+impl<'a> Servicers<'a> {
     /// Adds members and departments to the servicers of an account, up to 100 of each per call.
     ///
     /// ```no_run
-    /// use wecom_kf::servicers::ServicerId;
-    ///
     /// # async fn example(client: wecom_kf::Client, kf: wecom_kf::OpenKfid) -> Result<(), wecom_kf::Error> {
-    /// let results = client.servicers().add(&kf, ["zhangsan".into(), ServicerId::Department(2)]).await?;
+    /// let results = client.servicers().add(&kf).members(["zhangsan", "lisi"]).departments([2]).await?;
     /// for failed in results.iter().filter(|result| !result.is_ok()) {
     ///     eprintln!("{:?}: {} {}", failed.id, failed.code, failed.errmsg);
     /// }
@@ -136,18 +230,20 @@ impl Servicers<'_> {
     ///
     /// The call succeeds even if single entries fail, so check each [`ServicerResult`]. Its usual codes are 60111 (the
     /// member is unknown), 60030 (the member is outside the app's visible range) and 95020 (the account has too many
-    /// servicers: the limits are 2,000 members and 20 departments).
-    pub async fn add(
-        self,
-        open_kfid: &OpenKfid,
-        ids: impl IntoIterator<Item = ServicerId>,
-    ) -> Result<Vec<ServicerResult>, Error> {
-        let (userid_list, department_id_list) = lists(open_kfid, ids)?;
-        let body = types::ServicerAddRequest { open_kfid: open_kfid.to_string(), userid_list, department_id_list };
-        Ok(results(self.0.call(&op::ServicerAdd { body }).await?.result_list))
+    /// servicers: the limits are 2,000 members and 20 departments). [`Error::InvalidInput`]: as [`AddServicers::check`].
+    #[allow(clippy::should_implement_trait, reason = "it adds servicers, no numbers")]
+    pub fn add(self, open_kfid: impl Into<OpenKfid>) -> AddServicers<'a> {
+        AddServicers::new(self.0, open_kfid.into())
     }
 
     /// Removes members and departments from the servicers of an account, up to 100 of each per call.
+    ///
+    /// ```no_run
+    /// # async fn example(client: wecom_kf::Client, kf: wecom_kf::OpenKfid) -> Result<(), wecom_kf::Error> {
+    /// client.servicers().delete(&kf).members(["lisi"]).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// `POST /cgi-bin/kf/servicer/del`, [official page](https://developer.work.weixin.qq.com/document/path/94647).
     /// The client never repeats this call. Calling it again is harmless.
@@ -155,14 +251,8 @@ impl Servicers<'_> {
     /// # Errors
     ///
     /// As [`add`](Self::add).
-    pub async fn delete(
-        self,
-        open_kfid: &OpenKfid,
-        ids: impl IntoIterator<Item = ServicerId>,
-    ) -> Result<Vec<ServicerResult>, Error> {
-        let (userid_list, department_id_list) = lists(open_kfid, ids)?;
-        let body = types::ServicerDelRequest { open_kfid: open_kfid.to_string(), userid_list, department_id_list };
-        Ok(results(self.0.call(&op::ServicerDel { body }).await?.result_list))
+    pub fn delete(self, open_kfid: impl Into<OpenKfid>) -> DeleteServicers<'a> {
+        DeleteServicers::new(self.0, open_kfid.into())
     }
 
     /// Returns the servicers of an account.
@@ -173,9 +263,10 @@ impl Servicers<'_> {
     ///
     /// [`OPEN_KFID_NOT_FOUND`](crate::ErrCode::OPEN_KFID_NOT_FOUND) or
     /// [`INVALID_OPEN_KFID`](crate::ErrCode::INVALID_OPEN_KFID): the app has no such account.
-    pub async fn list(self, open_kfid: &OpenKfid) -> Result<ServicerList, Error> {
+    pub async fn list(self, open_kfid: impl Into<OpenKfid>) -> Result<ServicerList, Error> {
+        let open_kfid = open_kfid.into();
         open_kfid.check()?;
-        let reply = self.0.call(&op::ServicerList { open_kfid: open_kfid.to_string() }).await?;
+        let reply = self.0.call(&op::ServicerList { open_kfid: open_kfid.into() }).await?;
         let mut list = ServicerList::default();
         for servicer in reply.servicer_list {
             match id(servicer.userid, servicer.department_id) {
@@ -192,25 +283,13 @@ impl Servicers<'_> {
     }
 }
 
-/// Splits the ids into the two lists of a request, and checks them.
-fn lists(open_kfid: &OpenKfid, ids: impl IntoIterator<Item = ServicerId>) -> Result<(Vec<String>, Vec<i64>), Error> {
-    open_kfid.check()?;
-    let (mut members, mut departments) = (Vec::new(), Vec::new());
-    for id in ids {
-        match id {
-            ServicerId::Member(userid) => {
-                input::not_empty("userid", &userid)?;
-                members.push(userid);
-            }
-            ServicerId::Department(department) => departments.push(department.into()),
-        }
-    }
+fn check_ids(members: &[UserId], departments: &[u32]) -> Result<(), Error> {
+    members.iter().try_for_each(UserId::check)?;
     if members.is_empty() && departments.is_empty() {
         return Err(input::refuse(Bilingual::fixed("servicers", "接待人员列表"), Problem::Empty));
     }
     input::items("userid_list", members.len(), limits::USERID_LIST_MAX_ITEMS)?;
-    input::items("department_id_list", departments.len(), limits::DEPARTMENT_ID_LIST_MAX_ITEMS)?;
-    Ok((members, departments))
+    input::items("department_id_list", departments.len(), limits::DEPARTMENT_ID_LIST_MAX_ITEMS)
 }
 
 fn results(list: Vec<types::ServicerResult>) -> Vec<ServicerResult> {
@@ -223,6 +302,6 @@ fn results(list: Vec<types::ServicerResult>) -> Vec<ServicerResult> {
 }
 
 fn id(userid: Option<String>, department_id: Option<i64>) -> Option<ServicerId> {
-    let member = userid.filter(|userid| !userid.is_empty()).map(ServicerId::Member);
+    let member = userid.filter(|userid| !userid.is_empty()).map(|userid| ServicerId::Member(userid.into()));
     member.or_else(|| department_id.and_then(|id| u32::try_from(id).ok()).map(ServicerId::Department))
 }

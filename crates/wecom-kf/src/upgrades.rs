@@ -2,12 +2,14 @@
 
 use std::fmt;
 
-use crate::client::Client;
-use crate::input;
-use crate::raw::{op, types};
-use crate::{Error, ExternalUserId, OpenKfid};
+use serde::Serialize;
 
-/// The operations on upgrades, returned by [`Client::upgrades`]. [`upgrade`](Self::upgrade) has an example.
+use crate::client::Client;
+use crate::raw::{op, types};
+use crate::{BoxFuture, ChatId, Error, ExternalUserId, OpenKfid, UserId};
+
+/// The operations on upgrades, returned by [`Client::upgrades`].
+/// [`recommend_member`](Self::recommend_member) has an example.
 #[derive(Clone, Copy, Debug)]
 pub struct Upgrades<'a>(&'a Client);
 
@@ -18,56 +20,102 @@ impl Client {
     }
 }
 
-/// The members and groups that may be recommended, returned by [`Upgrades::config`].
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// The members and groups that may be recommended, returned by [`Upgrades::config`]. Serialized under WeCom's names.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct UpgradeConfig {
     /// The userids of members who may be recommended (专员服务).
-    pub userids: Vec<String>,
+    #[serde(rename = "userid_list")]
+    pub userids: Vec<UserId>,
     /// The departments whose members may be recommended.
+    #[serde(rename = "department_id_list")]
     pub department_ids: Vec<i64>,
     /// The customer groups that may be recommended (客户群服务).
-    pub chat_ids: Vec<String>,
+    #[serde(rename = "chat_id_list")]
+    pub chat_ids: Vec<ChatId>,
 }
 
-/// A recommendation, for [`Upgrades::upgrade`]. `Debug` hides the wording.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Upgrade {
-    to: Target,
+/// A recommendation to a customer, made when it is awaited. Returned by [`Upgrades::recommend_member`] and
+/// [`Upgrades::recommend_group`]. `Debug` hides the wording.
+#[derive(Clone)]
+#[must_use = "the recommendation is made when this is awaited"]
+pub struct Recommend<'a> {
+    client: &'a Client,
+    open_kfid: OpenKfid,
+    external_userid: ExternalUserId,
+    target: Target,
     wording: Option<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 enum Target {
-    Member(String),
-    Groupchat(String),
+    Member(UserId),
+    Group(ChatId),
 }
 
-impl Upgrade {
-    /// Recommends a member, who must be one of [`Upgrades::config`].
-    pub fn to_member(userid: impl Into<String>) -> Self {
-        Self { to: Target::Member(userid.into()), wording: None }
-    }
-
-    /// Recommends a customer group, which must be one of [`Upgrades::config`].
-    pub fn to_groupchat(chat_id: impl Into<String>) -> Self {
-        Self { to: Target::Groupchat(chat_id.into()), wording: None }
-    }
-
+impl Recommend<'_> {
     /// Replaces WeCom's text of the recommendation with your own.
     pub fn wording(mut self, wording: impl Into<String>) -> Self {
         self.wording = Some(wording.into());
         self
     }
-}
 
-impl fmt::Debug for Upgrade {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Upgrade").field("to", &self.to).finish_non_exhaustive()
+    /// Checks the ids without sending anything. Awaiting the recommendation does so first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`]: one of them is empty or invalid.
+    pub fn check(&self) -> Result<(), Error> {
+        self.open_kfid.check()?;
+        self.external_userid.check()?;
+        match &self.target {
+            Target::Member(userid) => userid.check(),
+            Target::Group(chat_id) => chat_id.check(),
+        }
+    }
+
+    async fn send(self) -> Result<(), Error> {
+        self.check()?;
+        let Self { client, open_kfid, external_userid, target, wording } = self;
+        let (type_, member, groupchat) = match target {
+            Target::Member(userid) => {
+                (1, Some(types::UpgradeServiceRequestMember { userid: userid.into(), wording }), None)
+            }
+            Target::Group(chat_id) => {
+                (2, None, Some(types::UpgradeServiceRequestGroupchat { chat_id: chat_id.into(), wording }))
+            }
+        };
+        let body = types::UpgradeServiceRequest {
+            open_kfid: open_kfid.into(),
+            external_userid: external_userid.into(),
+            type_,
+            member,
+            groupchat,
+        };
+        client.call(&op::UpgradeService { body }).await.map(drop)
     }
 }
 
-impl Upgrades<'_> {
+impl<'a> IntoFuture for Recommend<'a> {
+    type Output = Result<(), Error>;
+    type IntoFuture = BoxFuture<'a, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.send())
+    }
+}
+
+impl fmt::Debug for Recommend<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recommend")
+            .field("open_kfid", &self.open_kfid)
+            .field("external_userid", &self.external_userid)
+            .field("target", &self.target)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> Upgrades<'a> {
     /// Returns the members and groups that may be recommended. They are configured in the admin console.
     ///
     /// `GET /cgi-bin/kf/customer/get_upgrade_service_config`,
@@ -84,19 +132,21 @@ impl Upgrades<'_> {
             true => members.department_list,
             false => members.department_id_list,
         };
-        let chat_ids = reply.groupchat_range.unwrap_or_default().chat_id_list;
-        Ok(UpgradeConfig { userids: members.userid_list, department_ids, chat_ids })
+        let chats = reply.groupchat_range.unwrap_or_default().chat_id_list;
+        Ok(UpgradeConfig {
+            userids: members.userid_list.into_iter().map(UserId::from).collect(),
+            department_ids,
+            chat_ids: chats.into_iter().map(ChatId::from).collect(),
+        })
     }
 
-    /// Recommends a member or a group to a customer.
+    /// Recommends a member to a customer (专员服务). The member must be one of [`config`](Self::config).
     ///
     /// ```no_run
-    /// use wecom_kf::upgrades::Upgrade;
-    ///
     /// # async fn example(client: wecom_kf::Client, kf: wecom_kf::OpenKfid, customer: wecom_kf::ExternalUserId)
     /// # -> Result<(), wecom_kf::Error> {
-    /// let offer = Upgrade::to_member("zhangsan").wording("您好，我是您的专属顾问");
-    /// client.upgrades().upgrade(&kf, &customer, offer).await?;
+    /// let offer = client.upgrades().recommend_member(&kf, &customer, "zhangsan");
+    /// offer.wording("您好，我是您的专属顾问").await?;
     /// # Ok(())
     /// # }
     /// ```
@@ -106,37 +156,39 @@ impl Upgrades<'_> {
     ///
     /// # Errors
     ///
-    /// [`UPGRADE_TARGET_NOT_CONFIGURED`](crate::ErrCode::UPGRADE_TARGET_NOT_CONFIGURED): the member or group is not one of
+    /// [`UPGRADE_TARGET_NOT_CONFIGURED`](crate::ErrCode::UPGRADE_TARGET_NOT_CONFIGURED): the member is not one of
     /// [`config`](Self::config).
     /// [`UPGRADE_SERVICE_CONFIGURED_IN_CONSOLE`](crate::ErrCode::UPGRADE_SERVICE_CONFIGURED_IN_CONSOLE): upgrades are set
     /// up in the admin console, so the API cannot make them. Both codes are known from a single source.
-    pub async fn upgrade(
+    /// [`Error::InvalidInput`]: as [`Recommend::check`].
+    pub fn recommend_member(
         self,
-        open_kfid: &OpenKfid,
-        external_userid: &ExternalUserId,
-        offer: Upgrade,
-    ) -> Result<(), Error> {
-        open_kfid.check()?;
-        external_userid.check()?;
-        let Upgrade { to, wording } = offer;
-        let (type_, member, groupchat) = match to {
-            Target::Member(userid) => {
-                input::not_empty("userid", &userid)?;
-                (1, Some(types::UpgradeServiceRequestMember { userid, wording }), None)
-            }
-            Target::Groupchat(chat_id) => {
-                input::not_empty("chat_id", &chat_id)?;
-                (2, None, Some(types::UpgradeServiceRequestGroupchat { chat_id, wording }))
-            }
-        };
-        let body = types::UpgradeServiceRequest {
-            open_kfid: open_kfid.to_string(),
-            external_userid: external_userid.to_string(),
-            type_,
-            member,
-            groupchat,
-        };
-        self.0.call(&op::UpgradeService { body }).await.map(drop)
+        open_kfid: impl Into<OpenKfid>,
+        external_userid: impl Into<ExternalUserId>,
+        userid: impl Into<UserId>,
+    ) -> Recommend<'a> {
+        self.recommend(open_kfid.into(), external_userid.into(), Target::Member(userid.into()))
+    }
+
+    /// Recommends a customer group to a customer (客户群服务). The group must be one of [`config`](Self::config).
+    ///
+    /// `POST /cgi-bin/kf/customer/upgrade_service`,
+    /// [official page](https://developer.work.weixin.qq.com/document/path/94674). The client never repeats this call.
+    ///
+    /// # Errors
+    ///
+    /// As [`recommend_member`](Self::recommend_member).
+    pub fn recommend_group(
+        self,
+        open_kfid: impl Into<OpenKfid>,
+        external_userid: impl Into<ExternalUserId>,
+        chat_id: impl Into<ChatId>,
+    ) -> Recommend<'a> {
+        self.recommend(open_kfid.into(), external_userid.into(), Target::Group(chat_id.into()))
+    }
+
+    fn recommend(self, open_kfid: OpenKfid, external_userid: ExternalUserId, target: Target) -> Recommend<'a> {
+        Recommend { client: self.0, open_kfid, external_userid, target, wording: None }
     }
 
     /// Cancels a recommendation, after the customer accepted it or when it is no longer valid (known from a single
@@ -148,13 +200,16 @@ impl Upgrades<'_> {
     /// # Errors
     ///
     /// [`INVALID_EXTERNAL_USERID`](crate::ErrCode::INVALID_EXTERNAL_USERID): the id belongs to another corp.
-    pub async fn cancel(self, open_kfid: &OpenKfid, external_userid: &ExternalUserId) -> Result<(), Error> {
+    pub async fn cancel(
+        self,
+        open_kfid: impl Into<OpenKfid>,
+        external_userid: impl Into<ExternalUserId>,
+    ) -> Result<(), Error> {
+        let (open_kfid, external_userid) = (open_kfid.into(), external_userid.into());
         open_kfid.check()?;
         external_userid.check()?;
-        let body = types::CancelUpgradeServiceRequest {
-            open_kfid: open_kfid.to_string(),
-            external_userid: external_userid.to_string(),
-        };
+        let body =
+            types::CancelUpgradeServiceRequest { open_kfid: open_kfid.into(), external_userid: external_userid.into() };
         self.0.call(&op::CancelUpgradeService { body }).await.map(drop)
     }
 }

@@ -3,8 +3,6 @@
 use std::time::Duration;
 
 use wecom_kf::message::{Content, Event, Msgmenu, SyncRequest, Text};
-use wecom_kf::servicers::ServicerId;
-use wecom_kf::upgrades::Upgrade;
 use wecom_kf::{ErrCode, Error, SessionState, Trans};
 
 use super::world;
@@ -15,8 +13,8 @@ async fn servicers_come_and_go() {
     let servicer = world.client.servicers();
     world.sim.member("lisi");
     world.sim.department(2, &["wangwu"]);
-    let ids = || ["lisi".into(), "nobody".into(), "zhangsan".into(), ServicerId::Department(2)];
-    let results = servicer.add(&world.kf, ids()).await.unwrap();
+    let members = ["lisi", "nobody", "zhangsan"];
+    let results = servicer.add(&world.kf).members(members).departments([2]).await.unwrap();
     let outcomes: Vec<_> = results.iter().map(|result| (result.is_ok(), result.errmsg == "ignored")).collect();
     assert_eq!(outcomes, [(true, false), (false, false), (true, true), (true, false)], "{results:?}");
 
@@ -27,7 +25,7 @@ async fn servicers_come_and_go() {
     let receiving: Vec<_> = list.members.iter().filter(|servicer| servicer.is_receiving()).collect();
     assert!(matches!(receiving[..], [free] if free.userid == "lisi"), "{list:?}");
 
-    let results = servicer.delete(&world.kf, ["lisi".into()]).await.unwrap();
+    let results = servicer.delete(&world.kf).members(["lisi"]).await.unwrap();
     assert!(matches!(&results[..], [result] if result.is_ok()));
     assert_eq!(servicer.list(&world.kf).await.unwrap().members.len(), 1);
 }
@@ -35,7 +33,7 @@ async fn servicers_come_and_go() {
 #[tokio::test]
 async fn a_customer_who_came_by_a_link_says_so() {
     let world = world().await;
-    let link = world.client.accounts().add_contact_way_with_scene(&world.kf, "web-1").await.unwrap();
+    let link = world.client.accounts().contact_way(&world.kf).scene("web-1").await.unwrap();
     let visitor = world.sim.customer("小李");
     visitor.set_gender(2);
     visitor.enters_by(&link.url_with_param("a=1&b=二").unwrap()).unwrap();
@@ -47,18 +45,18 @@ async fn a_customer_who_came_by_a_link_says_so() {
     let entered = entered.unwrap();
     assert_eq!((entered.scene.as_deref(), entered.scene_param.as_deref()), (Some("web-1"), Some("a=1&b=二")));
 
-    let ids = [visitor.external_userid().into(), "wmNobody".into()];
-    let plain = world.client.customers().batchget(&ids).await.unwrap();
+    let ids = [visitor.external_userid().to_owned(), "wmNobody".to_owned()];
+    let plain = world.client.customers().get_many(&ids).await.unwrap();
     assert_eq!(
         (plain.customers[0].nickname.as_deref(), &plain.customers[0].enter_session_context),
         (Some("小李"), &None)
     );
     assert_eq!(plain.invalid, ["wmNobody"]);
-    let batch = world.client.customers().batchget_with_context(&ids).await.unwrap();
+    let batch = world.client.customers().get_many(&ids).with_session_context().await.unwrap();
     assert_eq!(batch.customers[0].gender.unwrap().0, 2);
     let context = batch.customers[0].enter_session_context.as_ref().unwrap();
     assert_eq!(context.scene_param.as_deref(), Some("a=1&b=二"));
-    let plain = world.client.accounts().add_contact_way(&world.kf).await.unwrap();
+    let plain = world.client.accounts().contact_way(&world.kf).await.unwrap();
     assert!(plain.url().starts_with("https://work.weixin.qq.com/kf/"), "{}", plain.url());
 }
 
@@ -69,14 +67,14 @@ async fn an_upgrade_is_offered_taken_and_withdrawn() {
     world.sim.set_upgrade_members(&["zhangsan"], &[2]);
     world.sim.set_upgrade_groupchats(&["wr1"]);
     let config = upgrade.config().await.unwrap();
-    assert_eq!((&config.userids[..], &config.department_ids[..]), (&["zhangsan".to_owned()][..], &[2][..]));
+    assert_eq!((&config.userids[..], &config.department_ids[..]), (&["zhangsan".into()][..], &[2][..]));
     assert_eq!(config.chat_ids, ["wr1"]);
-    upgrade.upgrade(&world.kf, &world.id, Upgrade::to_member("zhangsan").wording("您的顾问")).await.unwrap();
+    upgrade.recommend_member(&world.kf, &world.id, "zhangsan").wording("您的顾问").await.unwrap();
     world.customer.accepts_upgrade().unwrap();
     upgrade.cancel(&world.kf, &world.id).await.unwrap();
     assert!(world.customer.upgrade_offer().is_none());
-    upgrade.upgrade(&world.kf, &world.id, Upgrade::to_groupchat("wr1")).await.unwrap();
-    let error = upgrade.upgrade(&world.kf, &world.id, Upgrade::to_member("lisi")).await.unwrap_err();
+    upgrade.recommend_group(&world.kf, &world.id, "wr1").await.unwrap();
+    let error = upgrade.recommend_member(&world.kf, &world.id, "lisi").await.unwrap_err();
     assert_eq!(error.code(), Some(ErrCode::UPGRADE_TARGET_NOT_CONFIGURED));
 
     let corp = world.client.corp();

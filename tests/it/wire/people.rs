@@ -5,7 +5,6 @@ use wecom_kf::customers::Gender;
 use wecom_kf::message::Text;
 use wecom_kf::message::event::{StopType, WechatChannelsScene};
 use wecom_kf::servicers::{ReceptionStatus, Servicer, ServicerId};
-use wecom_kf::upgrades::Upgrade;
 use wecom_kf::{ErrCode, Error, ExternalUserId, MsgId, OpenKfid, SessionState};
 
 use super::{CUSTOMER, KF, get, post, server};
@@ -23,8 +22,7 @@ async fn servicers_are_added_and_deleted_each_with_an_outcome_of_its_own() {
     ] });
     let both = json!({ "open_kfid": KF, "userid_list": ["zhangsan", "lisi"], "department_id_list": [2] });
     let add = post(&server, "servicer/add", both, reply.clone()).await;
-    let ids = || ["zhangsan".into(), ServicerId::Department(2), ServicerId::from("lisi".to_owned())];
-    let results = client.servicers().add(&kf, ids()).await.unwrap();
+    let results = client.servicers().add(&kf).members(["zhangsan", "lisi"]).departments([2]).await.unwrap();
     add.assert_calls_async(1).await;
     let outcomes: Vec<_> = results.iter().map(|result| (result.id.clone(), result.is_ok(), result.code.0)).collect();
     let expected = [
@@ -35,10 +33,19 @@ async fn servicers_are_added_and_deleted_each_with_an_outcome_of_its_own() {
     ];
     assert_eq!(outcomes, expected);
     assert_eq!(results[1].errmsg, "ignored");
+    assert_eq!(outcomes[2].0.as_ref().unwrap().to_string(), "department 2");
+    assert_eq!(
+        serde_json::to_value(&results[1..]).unwrap(),
+        json!([
+            { "userid": "lisi", "errcode": 0, "errmsg": "ignored" },
+            { "department_id": 2, "errcode": 60123, "errmsg": "invalid party id" },
+            { "errcode": 7, "errmsg": "" },
+        ])
+    );
 
     let one = json!({ "open_kfid": KF, "userid_list": ["lisi"] });
     let delete = post(&server, "servicer/del", one, json!({ "errcode": 0, "result_list": null })).await;
-    assert_eq!(client.servicers().delete(&kf, ["lisi".into()]).await.unwrap(), []);
+    assert_eq!(client.servicers().delete(&kf).members(["lisi"]).await.unwrap(), []);
     delete.assert_calls_async(1).await;
 }
 
@@ -51,13 +58,20 @@ async fn listing_servicers_tells_members_from_departments() {
         { "department_id": 4_294_967_296_u64 }, {},
     ] });
     let list = get(&server, "kf/servicer/list", &[("open_kfid", KF)], reply).await;
-    let servicers = client.servicers().list(&KF.into()).await.unwrap();
+    let servicers = client.servicers().list(KF).await.unwrap();
     list.assert_calls_async(1).await;
     assert_eq!(servicers.departments, [2, 3]);
     let [zhangsan, lisi, wangwu] = &servicers.members[..] else { panic!("{servicers:?}") };
     assert!(zhangsan.is_receiving() && !lisi.is_receiving() && !wangwu.is_receiving());
     assert_eq!((lisi.status, lisi.stop_type), (Some(ReceptionStatus::STOPPED), Some(StopType::SUSPENDED)));
     assert_eq!(servicers.members.iter().find(|servicer| Servicer::is_receiving(servicer)).unwrap().userid, "zhangsan");
+    assert_eq!(
+        serde_json::to_value(&servicers).unwrap(),
+        json!({ "servicer_list": [
+            { "userid": "zhangsan", "status": 0 }, { "userid": "lisi", "status": 1, "stop_type": 1 },
+            { "userid": "wangwu" }, { "department_id": 2 }, { "department_id": 3 },
+        ] })
+    );
 }
 
 #[tokio::test]
@@ -71,7 +85,7 @@ async fn customers_are_read_with_and_without_how_they_came_in() {
     }], "invalid_external_userid": ["wmOther"] });
     let plain = json!({ "external_userid_list": [CUSTOMER, "wmOther"] });
     let batchget = post(&server, "customer/batchget", plain, reply.clone()).await;
-    let batch = client.customers().batchget(&[one.clone(), other.clone()]).await.unwrap();
+    let batch = client.customers().get_many([&one, &other]).await.unwrap();
     batchget.assert_calls_async(1).await;
     assert_eq!(batch.invalid, [other]);
     let customer = &batch.customers[0];
@@ -81,13 +95,21 @@ async fn customers_are_read_with_and_without_how_they_came_in() {
 
     let with_context = json!({ "external_userid_list": [CUSTOMER], "need_enter_session_context": 1 });
     let batchget = post(&server, "customer/batchget", with_context, reply).await;
-    let batch = client.customers().batchget_with_context(&[one]).await.unwrap();
+    let batch = client.customers().get_many([one]).with_session_context().await.unwrap();
     batchget.assert_calls_async(1).await;
     let context = batch.customers[0].enter_session_context.as_ref().unwrap();
     assert_eq!((context.scene.as_deref(), context.scene_param.as_deref()), (Some("web"), Some("a=1")));
     let channels = context.wechat_channels.as_ref().unwrap();
     assert_eq!(channels.scene, Some(WechatChannelsScene::LIVE_PRODUCT_LIST));
     assert!(!format!("{context:?}").contains("a=1"));
+    assert_eq!(
+        serde_json::to_value(&batch).unwrap(),
+        json!({ "customer_list": [{
+            "external_userid": CUSTOMER, "nickname": "小明", "gender": 2, "unionid": "o1",
+            "enter_session_context": { "scene": "web", "scene_param": "a=1",
+                "wechat_channels": { "nickname": "号", "scene": 2 } },
+        }], "invalid_external_userid": ["wmOther"] })
+    );
 }
 
 #[tokio::test]
@@ -99,8 +121,10 @@ async fn upgrades_are_configured_offered_and_withdrawn() {
             "member_range": { "userid_list": ["zhangsan"], departments: ["2", 3] } });
         let config = get(&server, "kf/customer/get_upgrade_service_config", &[], reply).await;
         let ranges = client.upgrades().config().await.unwrap();
-        assert_eq!((&ranges.userids[..], &ranges.department_ids[..]), (&["zhangsan".to_owned()][..], &[2, 3][..]));
+        assert_eq!((&ranges.userids[..], &ranges.department_ids[..]), (&["zhangsan".into()][..], &[2, 3][..]));
         assert_eq!(ranges.chat_ids, ["wr1"]);
+        let names = json!({ "userid_list": ["zhangsan"], "department_id_list": [2, 3], "chat_id_list": ["wr1"] });
+        assert_eq!(serde_json::to_value(&ranges).unwrap(), names);
         config.assert_calls_async(1).await;
         config.delete_async().await;
     }
@@ -110,17 +134,18 @@ async fn upgrades_are_configured_offered_and_withdrawn() {
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         body
     };
+    let upgrades = client.upgrades();
     let offers = [
         (
-            Upgrade::to_member("zhangsan").wording("您好，我是您的专属顾问"),
+            upgrades.recommend_member(&kf, &customer, "zhangsan").wording("您好，我是您的专属顾问"),
             json!({ "type": 1, "member": { "userid": "zhangsan", "wording": "您好，我是您的专属顾问" } }),
         ),
-        (Upgrade::to_groupchat("wr1"), json!({ "type": 2, "groupchat": { "chat_id": "wr1" } })),
+        (upgrades.recommend_group(&kf, &customer, "wr1"), json!({ "type": 2, "groupchat": { "chat_id": "wr1" } })),
     ];
     for (offer, body) in offers {
         assert!(!format!("{offer:?}").contains("您好"));
         let upgrade = post(&server, "customer/upgrade_service", with(body), json!({ "errcode": 0 })).await;
-        client.upgrades().upgrade(&kf, &customer, offer).await.unwrap();
+        offer.await.unwrap();
         upgrade.assert_calls_async(1).await;
     }
     let cancel = post(&server, "customer/cancel_upgrade_service", who.clone(), json!({ "errcode": 0 })).await;
@@ -134,7 +159,10 @@ async fn the_corp_says_whether_it_has_a_video_channel() {
     for (reply, expected) in [(json!(true), Some(true)), (json!("false"), Some(false)), (json!(null), None)] {
         let reply = json!({ "errcode": 0, "wechat_channels_binding": reply });
         let mock = get(&server, "kf/get_corp_qualification", &[], reply).await;
-        assert_eq!(client.corp().qualification().await.unwrap().wechat_channels_binding, expected);
+        let qualification = client.corp().qualification().await.unwrap();
+        assert_eq!(qualification.wechat_channels_binding, expected);
+        let named = expected.map_or(json!({}), |binding| json!({ "wechat_channels_binding": binding }));
+        assert_eq!(serde_json::to_value(qualification).unwrap(), named);
         mock.assert_calls_async(1).await;
         mock.delete_async().await;
     }
@@ -147,14 +175,15 @@ async fn a_link_with_a_scene_takes_a_parameter() {
     let url = "https://work.weixin.qq.com/kf/kfc1?enc_scene=ENC1";
     let reply = json!({ "errcode": 0, "url": url });
     let plain = post(&server, "add_contact_way", json!({ "open_kfid": KF }), reply.clone()).await;
-    let link = client.accounts().add_contact_way(&kf).await.unwrap();
+    let link = client.accounts().contact_way(&kf).await.unwrap();
     plain.assert_calls_async(1).await;
     assert_eq!(link.url(), url);
+    assert_eq!(serde_json::to_value(&link).unwrap(), json!({ "url": url }));
     let error = link.url_with_param("a").unwrap_err().to_string();
     assert_eq!(error, "contact way must be created with a scene; nothing was sent");
 
     let scene = post(&server, "add_contact_way", json!({ "open_kfid": KF, "scene": "web-1" }), reply).await;
-    let link = client.accounts().add_contact_way_with_scene(&kf, "web-1").await.unwrap();
+    let link = client.accounts().contact_way(&kf).scene("web-1").await.unwrap();
     scene.assert_calls_async(1).await;
     assert_eq!(link.url_with_param("a=1&b=二").unwrap(), format!("{url}&scene_param=a%3D1%26b%3D%E4%BA%8C"));
     assert!(link.url_with_param(&"二".repeat(42)).is_ok(), "126 bytes before they are encoded");
@@ -251,30 +280,29 @@ async fn a_checked_send_moves_a_session_that_nobody_has() {
 async fn bad_input_is_refused_before_a_request_is_made() {
     let (server, client) = server().await;
     let everything = server.mock_async(|when, then| drop((when.method("POST"), then.status(500)))).await;
-    let (kf, customer, nobody) = (OpenKfid::from(KF), ExternalUserId::from(CUSTOMER), ExternalUserId::from(""));
-    let many = |count: usize| vec![customer.clone(); count];
+    let (kf, customer) = (OpenKfid::from(KF), ExternalUserId::from(CUSTOMER));
     let cases = [
-        (client.servicers().add(&kf, []).await.err(), "servicers is empty"),
-        (client.servicers().delete(&kf, ["".into()]).await.err(), "userid is empty"),
-        (client.servicers().add(&"".into(), ["a".into()]).await.err(), "open_kfid is empty"),
+        (client.servicers().add(&kf).await.err(), "servicers is empty"),
+        (client.servicers().delete(&kf).members([""]).await.err(), "userid is empty"),
+        (client.servicers().add("").members(["a"]).await.err(), "open_kfid is empty"),
         (
-            client.servicers().add(&kf, vec!["a".into(); 101]).await.err(),
+            client.servicers().add(&kf).members(["a"; 101]).await.err(),
             "userid_list has 101 items, at most 100 are allowed",
         ),
         (
-            client.servicers().add(&kf, vec![ServicerId::Department(1); 101]).await.err(),
+            client.servicers().add(&kf).departments([1; 101]).await.err(),
             "department_id_list has 101 items, at most 100 are allowed",
         ),
-        (client.servicers().list(&"".into()).await.err(), "open_kfid is empty"),
-        (client.customers().batchget(&[]).await.err(), "external_userid_list is empty"),
-        (client.customers().batchget(&many(101)).await.err(), "external_userid_list has 101 items, at most 100"),
-        (client.customers().batchget(&[nobody]).await.err(), "external_userid is empty"),
-        (client.upgrades().upgrade(&kf, &customer, Upgrade::to_member("")).await.err(), "userid is empty"),
-        (client.upgrades().upgrade(&kf, &customer, Upgrade::to_groupchat("")).await.err(), "chat_id is empty"),
-        (client.upgrades().cancel(&kf, &"".into()).await.err(), "external_userid is empty"),
-        (client.accounts().add_contact_way_with_scene(&kf, "").await.err(), "scene is empty"),
-        (client.accounts().add_contact_way_with_scene(&kf, "a b").await.err(), "scene must be made of 0-9"),
-        (client.accounts().add_contact_way_with_scene(&kf, &"a".repeat(33)).await.err(), "scene has 33 bytes"),
+        (client.servicers().list("").await.err(), "open_kfid is empty"),
+        (client.customers().get_many([""; 0]).await.err(), "external_userid_list is empty"),
+        (client.customers().get_many([&customer; 101]).await.err(), "external_userid_list has 101 items, at most 100"),
+        (client.customers().get_many([""]).await.err(), "external_userid is empty"),
+        (client.upgrades().recommend_member(&kf, &customer, "").await.err(), "userid is empty"),
+        (client.upgrades().recommend_group(&kf, &customer, "").await.err(), "chat_id is empty"),
+        (client.upgrades().cancel(&kf, "").await.err(), "external_userid is empty"),
+        (client.accounts().contact_way(&kf).scene("").await.err(), "scene is empty"),
+        (client.accounts().contact_way(&kf).scene("a b").await.err(), "scene must be made of 0-9"),
+        (client.accounts().contact_way(&kf).scene("a".repeat(33)).await.err(), "scene has 33 bytes"),
     ];
     for (error, expected) in cases {
         let error = error.unwrap_or_else(|| panic!("{expected} was taken"));

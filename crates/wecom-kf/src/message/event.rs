@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::fields::{EventType, Text, body, optional_number, optional_text};
@@ -116,17 +116,17 @@ impl fmt::Debug for EnterSession {
 }
 
 /// The 视频号 a customer came from.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct WechatChannels {
     /// The name of the 视频号, for the first three values of [`WechatChannelsScene`].
-    #[serde(default, deserialize_with = "optional_text")]
+    #[serde(default, deserialize_with = "optional_text", skip_serializing_if = "Option::is_none")]
     pub nickname: Option<String>,
     /// The name of the shop, for the last two values of [`WechatChannelsScene`].
-    #[serde(default, deserialize_with = "optional_text")]
+    #[serde(default, deserialize_with = "optional_text", skip_serializing_if = "Option::is_none")]
     pub shop_nickname: Option<String>,
     /// The place in 视频号 from which the customer came.
-    #[serde(default, deserialize_with = "optional_number")]
+    #[serde(default, deserialize_with = "optional_number", skip_serializing_if = "Option::is_none")]
     pub scene: Option<WechatChannelsScene>,
 }
 
