@@ -10,7 +10,7 @@ use futures_util::{StreamExt, stream};
 use tracing::subscriber::NoSubscriber;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
-use wecom_kf::knowledge::{Answer, Intent, Link};
+use wecom_kf::knowledge::{Answer, AnswerLink, Intent};
 use wecom_kf::media::{MediaType, Upload};
 use wecom_kf::message::{Msgmenu, Outgoing, SyncRequest, Text, outgoing};
 use wecom_kf::raw::{Operation, op, types};
@@ -127,7 +127,7 @@ async fn every_call(client: &Client) -> Vec<Error> {
 async fn every_other_call(client: &Client) -> Vec<Error> {
     let kf = "wk".into();
     let day = wecom_kf::statistics::Date::constant(2024, 6, 10);
-    let intent = Intent::new(WORDS, Answer::new(WORDS).unwrap().link(Link::new(WORDS, WORDS).desc(WORDS)).unwrap());
+    let intent = Intent::new(WORDS, Answer::new(WORDS).link(AnswerLink::new(WORDS, WORDS).desc(WORDS)));
     let file = || Upload::from_bytes(format!("{WORDS}.txt"), WORDS);
     let picture = || Upload::from_bytes(format!("{WORDS}.jpg"), [b"\xff\xd8\xff", WORDS.as_bytes()].concat());
     let download = async {
@@ -137,9 +137,9 @@ async fn every_other_call(client: &Client) -> Vec<Error> {
     let (folder, msgid) = (tempfile::TempDir::new().unwrap(), wecom_kf::MsgId::new("m"));
     let (offer, intent, upload, uploadimg, bytes, saved, recall, servicers, figures, batch) = tokio::join!(
         client.upgrades().recommend_member(&kf, "wm", "zhangsan").wording(WORDS),
-        client.knowledge().add_intent("kg", intent.unwrap()),
+        client.knowledge().add_intent("kg", intent),
         client.media().upload(MediaType::File, file()),
-        client.media().uploadimg(picture()),
+        client.media().upload_image(picture()),
         download,
         client.media().download_into("m", folder.path()),
         client.message().recall(&kf, &msgid),

@@ -285,7 +285,7 @@ async fn a_success_without_its_substance_is_an_error() {
     let (media, knowledge) = (client.media(), client.knowledge());
     let picture = || wecom_kf::media::Upload::from_bytes("a.jpg", b"\xff\xd8\xff...".to_vec());
     let upload = media.upload(wecom_kf::media::MediaType::Image, picture()).await.unwrap_err();
-    let uploadimg = media.uploadimg(picture()).await.unwrap_err();
+    let uploadimg = media.upload_image(picture()).await.unwrap_err();
     let group = knowledge.add_group("n").await.unwrap_err();
     let link = client.accounts().contact_way(KF).await.unwrap_err();
     for (error, operation) in [

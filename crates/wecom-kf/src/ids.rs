@@ -81,6 +81,12 @@ macro_rules! id {
             }
         }
 
+        impl From<&$name> for String {
+            fn from(id: &$name) -> Self {
+                id.0.clone()
+            }
+        }
+
         impl FromStr for $name {
             type Err = Infallible;
 
@@ -302,7 +308,7 @@ mod tests {
                     assert!(same.check().is_ok());
                 }
                 assert!(id == "a-1" && id == *"a-1" && "a-1" == id && *"a-1" == id && id != "b");
-                assert_eq!((id.as_str(), id.as_ref(), String::from(id.clone())), ("a-1", "a-1", text));
+                assert_eq!((id.as_str(), id.as_ref(), String::from(&id), String::from(id.clone())), ("a-1", "a-1", text.clone(), text));
                 assert!(HashSet::from([id.clone()]).contains("a-1") && BTreeSet::from([id.clone()]).contains("a-1"));
                 assert_eq!(serde_json::to_string(&id).unwrap(), r#""a-1""#);
                 let read = |json| serde_json::from_str::<$name>(json).unwrap();

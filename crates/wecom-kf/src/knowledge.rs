@@ -5,15 +5,15 @@
 //!
 //! ```no_run
 //! use futures_util::TryStreamExt;
-//! use wecom_kf::knowledge::{Answer, Intent, IntentFilter};
+//! use wecom_kf::knowledge::Intent;
 //!
 //! # async fn example(client: wecom_kf::Client) -> Result<(), wecom_kf::Error> {
 //! let knowledge = client.knowledge();
 //! let group_id = knowledge.add_group("常见问题").await?;
-//! let intent = Intent::new("营业时间是？", Answer::new("周一至周五 9:00–18:00")?)?.similar("几点开门")?;
+//! let intent = Intent::new("营业时间是？", "周一至周五 9:00–18:00").similar("几点开门");
 //! knowledge.add_intent(&group_id, intent).await?;
 //!
-//! let mut intents = std::pin::pin!(knowledge.intents(IntentFilter::group(&group_id)));
+//! let mut intents = std::pin::pin!(knowledge.list_intents().group(&group_id).stream());
 //! while let Some(intent) = intents.try_next().await? {
 //!     println!("{}: {}", intent.intent_id, intent.question);
 //! }
@@ -26,13 +26,13 @@ mod stored;
 
 use futures_util::stream::{Stream, TryStreamExt, iter, try_unfold};
 
-pub use intent::{Answer, Intent, IntentUpdate, Link};
+pub use intent::{Answer, AnswerLink, Intent, UpdateIntent};
 pub use stored::{Group, StoredAnswer, StoredAttachment, StoredIntent};
 
 use crate::client::Client;
 use crate::input;
 use crate::raw::{limits, op, types};
-use crate::{Bilingual, Error};
+use crate::{Bilingual, BoxFuture, Error, GroupId, IntentId};
 
 /// The operations on the knowledge base, returned by [`Client::knowledge`]. The [module](self) has an example.
 #[derive(Clone, Copy, Debug)]
@@ -45,27 +45,117 @@ impl Client {
     }
 }
 
-/// The intents to read, for [`Knowledge::intents`].
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct IntentFilter {
-    group_id: Option<String>,
-    intent_id: Option<String>,
+/// The groups to read. Returned by [`Knowledge::list_groups`]. Awaited, it reads all of them into a `Vec`;
+/// [`stream`](Self::stream) reads them page by page.
+#[derive(Clone, Debug)]
+#[must_use = "the groups are read when this is awaited or streamed"]
+pub struct ListGroups<'a> {
+    client: &'a Client,
+    group_id: Option<GroupId>,
 }
 
-impl IntentFilter {
-    /// Selects all intents.
-    pub fn all() -> Self {
-        Self::default()
+impl<'a> ListGroups<'a> {
+    /// Selects a single group.
+    pub fn group(mut self, group_id: impl Into<GroupId>) -> Self {
+        self.group_id = Some(group_id.into());
+        self
     }
 
+    /// Checks the id without sending anything. The request does so first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`]: it is empty.
+    pub fn check(&self) -> Result<(), Error> {
+        // WeCom might treat an empty id as "all groups".
+        self.group_id.iter().try_for_each(GroupId::check)
+    }
+
+    /// Returns the groups as a stream that fetches a page of 1,000 when it is needed. The stream ends after an error.
+    pub fn stream(self) -> impl Stream<Item = Result<Group, Error>> + Send + 'a {
+        let list = self;
+        pages("knowledge_list_group", move |cursor| {
+            let list = list.clone();
+            async move {
+                list.check()?;
+                let limit = Some(limits::knowledge_list_group::LIMIT_MAX);
+                let group_id = list.group_id.map(String::from);
+                let body = types::KnowledgeListGroupRequest { cursor, limit, group_id };
+                let reply = list.client.call(&op::KnowledgeListGroup { body }).await?;
+                let groups = reply.group_list.into_iter().map(Group::from).collect();
+                Ok((groups, reply.has_more == Some(1), reply.next_cursor))
+            }
+        })
+    }
+}
+
+impl<'a> IntoFuture for ListGroups<'a> {
+    type Output = Result<Vec<Group>, Error>;
+    type IntoFuture = BoxFuture<'a, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.stream().try_collect())
+    }
+}
+
+/// The intents to read. Returned by [`Knowledge::list_intents`]. Awaited, it reads all of them into a `Vec`;
+/// [`stream`](Self::stream) reads them page by page.
+#[derive(Clone, Debug)]
+#[must_use = "the intents are read when this is awaited or streamed"]
+pub struct ListIntents<'a> {
+    client: &'a Client,
+    group_id: Option<GroupId>,
+    intent_id: Option<IntentId>,
+}
+
+impl<'a> ListIntents<'a> {
     /// Selects the intents of a group.
-    pub fn group(group_id: impl Into<String>) -> Self {
-        Self { group_id: Some(group_id.into()), intent_id: None }
+    pub fn group(mut self, group_id: impl Into<GroupId>) -> Self {
+        self.group_id = Some(group_id.into());
+        self
     }
 
     /// Selects a single intent.
-    pub fn intent(intent_id: impl Into<String>) -> Self {
-        Self { group_id: None, intent_id: Some(intent_id.into()) }
+    pub fn intent(mut self, intent_id: impl Into<IntentId>) -> Self {
+        self.intent_id = Some(intent_id.into());
+        self
+    }
+
+    /// Checks the ids without sending anything. The request does so first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`]: one of them is empty.
+    pub fn check(&self) -> Result<(), Error> {
+        // WeCom might treat an empty id as "all intents".
+        self.group_id.iter().try_for_each(GroupId::check)?;
+        self.intent_id.iter().try_for_each(IntentId::check)
+    }
+
+    /// Returns the intents as a stream that fetches a page of 1,000 when it is needed. The stream ends after an error.
+    pub fn stream(self) -> impl Stream<Item = Result<StoredIntent, Error>> + Send + 'a {
+        let list = self;
+        pages("knowledge_list_intent", move |cursor| {
+            let list = list.clone();
+            async move {
+                list.check()?;
+                let limit = Some(limits::knowledge_list_intent::LIMIT_MAX);
+                let (group_id, intent_id) = (list.group_id.map(String::from), list.intent_id.map(String::from));
+                let body = types::KnowledgeListIntentRequest { cursor, limit, group_id, intent_id };
+                let reply = list.client.call(&op::KnowledgeListIntent { body }).await?;
+                let intents = reply.intent_list.into_iter().map(StoredIntent::from).collect();
+                Ok((intents, reply.has_more == Some(1), reply.next_cursor))
+            }
+        })
+    }
+}
+
+impl<'a> IntoFuture for ListIntents<'a> {
+    type Output = Result<Vec<StoredIntent>, Error>;
+    type IntoFuture = BoxFuture<'a, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.stream().try_collect())
     }
 }
 
@@ -79,9 +169,10 @@ impl<'a> Knowledge<'a> {
     ///
     /// [`Error::InvalidInput`]: the name is empty or too long. [`API_FORBIDDEN`](crate::ErrCode::API_FORBIDDEN): the app is
     /// not a custom app.
-    pub async fn add_group(self, name: &str) -> Result<String, Error> {
-        input::chars("name", name, limits::knowledge_add_group::NAME_MAX_CHARS)?;
-        let body = types::KnowledgeAddGroupRequest { name: name.to_owned() };
+    pub async fn add_group(self, name: impl Into<String>) -> Result<GroupId, Error> {
+        let name = name.into();
+        input::chars("name", &name, limits::knowledge_add_group::NAME_MAX_CHARS)?;
+        let body = types::KnowledgeAddGroupRequest { name };
         let reply = self.0.call(&op::KnowledgeAddGroup { body }).await?;
         named(reply.group_id, Error::lacks("knowledge_add_group", "group_id"))
     }
@@ -94,9 +185,10 @@ impl<'a> Knowledge<'a> {
     /// # Errors
     ///
     /// [`INVALID_PARAMETER`](crate::ErrCode::INVALID_PARAMETER): the group does not exist or is the default group.
-    pub async fn delete_group(self, group_id: &str) -> Result<(), Error> {
-        input::not_empty("group_id", group_id)?;
-        let body = types::KnowledgeDelGroupRequest { group_id: group_id.to_owned() };
+    pub async fn delete_group(self, group_id: impl Into<GroupId>) -> Result<(), Error> {
+        let group_id = group_id.into();
+        group_id.check()?;
+        let body = types::KnowledgeDelGroupRequest { group_id: group_id.into() };
         self.0.call(&op::KnowledgeDelGroup { body }).await.map(drop)
     }
 
@@ -108,29 +200,34 @@ impl<'a> Knowledge<'a> {
     /// # Errors
     ///
     /// As [`add_group`](Self::add_group) and [`delete_group`](Self::delete_group).
-    pub async fn rename_group(self, group_id: &str, name: &str) -> Result<(), Error> {
-        input::not_empty("group_id", group_id)?;
-        input::chars("name", name, limits::knowledge_mod_group::NAME_MAX_CHARS)?;
-        let body = types::KnowledgeModGroupRequest { group_id: group_id.to_owned(), name: name.to_owned() };
+    pub async fn rename_group(self, group_id: impl Into<GroupId>, name: impl Into<String>) -> Result<(), Error> {
+        let (group_id, name) = (group_id.into(), name.into());
+        group_id.check()?;
+        input::chars("name", &name, limits::knowledge_mod_group::NAME_MAX_CHARS)?;
+        let body = types::KnowledgeModGroupRequest { group_id: group_id.into(), name };
         self.0.call(&op::KnowledgeModGroup { body }).await.map(drop)
     }
 
-    /// Returns all groups as a stream that fetches a page of 1,000 when it is needed.
+    /// Returns all groups, or a stream of them.
+    ///
+    /// ```no_run
+    /// # async fn example(client: wecom_kf::Client) -> Result<(), wecom_kf::Error> {
+    /// for group in client.knowledge().list_groups().await? {
+    ///     println!("{} {}", group.group_id, group.name);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// `POST /cgi-bin/kf/knowledge/list_group`,
     /// [official page](https://developer.work.weixin.qq.com/document/path/95971).
     ///
     /// # Errors
     ///
-    /// [`API_FORBIDDEN`](crate::ErrCode::API_FORBIDDEN): the app is not a custom app. The stream ends after an error.
-    pub fn groups(self) -> impl Stream<Item = Result<Group, Error>> + Send + 'a {
-        pages("knowledge_list_group", move |cursor| async move {
-            let limit = Some(limits::knowledge_list_group::LIMIT_MAX);
-            let body = types::KnowledgeListGroupRequest { cursor, limit, group_id: None };
-            let reply = self.0.call(&op::KnowledgeListGroup { body }).await?;
-            let groups = reply.group_list.into_iter().map(Group::from).collect();
-            Ok((groups, reply.has_more == Some(1), reply.next_cursor))
-        })
+    /// [`API_FORBIDDEN`](crate::ErrCode::API_FORBIDDEN): the app is not a custom app. If a page cannot be read, no groups
+    /// are returned; the [stream](ListGroups::stream) returns those before it.
+    pub fn list_groups(self) -> ListGroups<'a> {
+        ListGroups { client: self.0, group_id: None }
     }
 
     /// Adds an intent to a group and returns its id.
@@ -142,31 +239,33 @@ impl<'a> Knowledge<'a> {
     ///
     /// [`INVALID_PARAMETER`](crate::ErrCode::INVALID_PARAMETER): the group does not exist or is full, or the question
     /// already exists. [`INVALID_MEDIA_ID`](crate::ErrCode::INVALID_MEDIA_ID): an image or video is older than 3 days.
-    pub async fn add_intent(self, group_id: &str, intent: Intent) -> Result<String, Error> {
-        input::not_empty("group_id", group_id)?;
-        let (question, similar_questions, answer) = intent.into_parts();
-        let body = types::KnowledgeAddIntentRequest {
-            group_id: group_id.to_owned(),
-            question,
-            similar_questions,
-            answers: vec![answer],
-        };
+    /// [`Error::InvalidInput`]: as [`Intent::check`].
+    pub async fn add_intent(self, group_id: impl Into<GroupId>, intent: Intent) -> Result<IntentId, Error> {
+        let group_id = group_id.into();
+        group_id.check()?;
+        intent.check()?;
+        let body = intent.into_body(group_id.into());
         let reply = self.0.call(&op::KnowledgeAddIntent { body }).await?;
         named(reply.intent_id, Error::lacks("knowledge_add_intent", "intent_id"))
     }
 
-    /// Changes an intent.
+    /// Changes parts of an intent.
+    ///
+    /// ```no_run
+    /// # async fn example(client: wecom_kf::Client, id: wecom_kf::IntentId) -> Result<(), wecom_kf::Error> {
+    /// client.knowledge().update_intent(&id).answer("每天 9:00–21:00").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// `POST /cgi-bin/kf/knowledge/mod_intent`,
     /// [official page](https://developer.work.weixin.qq.com/document/path/95972). The client never repeats this call.
     ///
     /// # Errors
     ///
-    /// As [`add_intent`](Self::add_intent). [`Error::InvalidInput`]: the update is empty.
-    pub async fn update_intent(self, intent_id: &str, update: IntentUpdate) -> Result<(), Error> {
-        input::not_empty("intent_id", intent_id)?;
-        let body = update.into_body(intent_id)?;
-        self.0.call(&op::KnowledgeModIntent { body }).await.map(drop)
+    /// As [`add_intent`](Self::add_intent). [`Error::InvalidInput`]: as [`UpdateIntent::check`].
+    pub fn update_intent(self, intent_id: impl Into<IntentId>) -> UpdateIntent<'a> {
+        UpdateIntent::new(self.0, intent_id.into())
     }
 
     /// Deletes an intent.
@@ -177,34 +276,31 @@ impl<'a> Knowledge<'a> {
     /// # Errors
     ///
     /// [`INVALID_PARAMETER`](crate::ErrCode::INVALID_PARAMETER): the intent does not exist.
-    pub async fn delete_intent(self, intent_id: &str) -> Result<(), Error> {
-        input::not_empty("intent_id", intent_id)?;
-        let body = types::KnowledgeDelIntentRequest { intent_id: intent_id.to_owned() };
+    pub async fn delete_intent(self, intent_id: impl Into<IntentId>) -> Result<(), Error> {
+        let intent_id = intent_id.into();
+        intent_id.check()?;
+        let body = types::KnowledgeDelIntentRequest { intent_id: intent_id.into() };
         self.0.call(&op::KnowledgeDelIntent { body }).await.map(drop)
     }
 
-    /// Returns the selected intents as a stream that fetches a page of 1,000 when it is needed.
+    /// Returns all intents, those of a group or a single one, or a stream of them.
+    ///
+    /// ```no_run
+    /// # async fn example(client: wecom_kf::Client, id: wecom_kf::GroupId) -> Result<(), wecom_kf::Error> {
+    /// let all = client.knowledge().list_intents().await?;
+    /// let of_one_group = client.knowledge().list_intents().group(&id).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// `POST /cgi-bin/kf/knowledge/list_intent`,
     /// [official page](https://developer.work.weixin.qq.com/document/path/95972).
     ///
     /// # Errors
     ///
-    /// As [`groups`](Self::groups).
-    pub fn intents(self, filter: IntentFilter) -> impl Stream<Item = Result<StoredIntent, Error>> + Send + 'a {
-        pages("knowledge_list_intent", move |cursor| {
-            let IntentFilter { group_id, intent_id } = filter.clone();
-            async move {
-                // WeCom might treat an empty id as "all intents".
-                group_id.iter().try_for_each(|id| input::not_empty("group_id", id))?;
-                intent_id.iter().try_for_each(|id| input::not_empty("intent_id", id))?;
-                let limit = Some(limits::knowledge_list_intent::LIMIT_MAX);
-                let body = types::KnowledgeListIntentRequest { cursor, limit, group_id, intent_id };
-                let reply = self.0.call(&op::KnowledgeListIntent { body }).await?;
-                let intents = reply.intent_list.into_iter().map(StoredIntent::from).collect();
-                Ok((intents, reply.has_more == Some(1), reply.next_cursor))
-            }
-        })
+    /// As [`list_groups`](Self::list_groups). [`Error::InvalidInput`]: as [`ListIntents::check`].
+    pub fn list_intents(self) -> ListIntents<'a> {
+        ListIntents { client: self.0, group_id: None, intent_id: None }
     }
 }
 
@@ -232,6 +328,6 @@ where
     .try_flatten()
 }
 
-fn named(id: Option<String>, missing: Error) -> Result<String, Error> {
-    id.filter(|id| !id.is_empty()).ok_or(missing)
+fn named<I: From<String>>(id: Option<String>, missing: Error) -> Result<I, Error> {
+    id.filter(|id| !id.is_empty()).map(I::from).ok_or(missing)
 }

@@ -22,14 +22,15 @@ mod upload;
 
 use std::path::Path;
 
+use serde::Serialize;
+
 pub use download::{Download, Saved, ToFile};
 pub use upload::{MediaType, Upload};
 
 use crate::client::Client;
-use crate::input;
 use crate::raw::media::Range;
 use crate::raw::op;
-use crate::{Bilingual, Error};
+use crate::{Bilingual, Error, MediaId};
 use pause::PauseLimit;
 
 /// The operations on media, returned by [`Client::media`]. The [module](self) has an example.
@@ -43,13 +44,14 @@ impl Client {
     }
 }
 
-/// An uploaded file, returned by [`Media::upload`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An uploaded file, returned by [`Media::upload`]. Serialized under WeCom's names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Uploaded {
     /// The id to use in messages, avatars and the knowledge base. It is valid for 3 days, for all apps of the corp.
-    pub media_id: String,
+    pub media_id: MediaId,
     /// The time of the upload in Unix seconds, if WeCom returned it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<i64>,
 }
 
@@ -73,14 +75,15 @@ impl<'a> Media<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidInput`]: the size is outside the limits, or the first bytes do not match the type.
+    /// [`Error::InvalidInput`]: the size is outside the limits, or the first bytes do not match the type
+    /// ([`Upload::check`]).
     /// [`EMPTY_MEDIA_DATA`](crate::ErrCode::EMPTY_MEDIA_DATA): WeCom found no file in the request.
     pub async fn upload(self, media_type: MediaType, upload: Upload) -> Result<Uploaded, Error> {
         let request = op::MediaUpload { type_: media_type.name().to_owned(), media: upload.checked(media_type)? };
         let reply = self.0.call(&request).await?;
         let missing = Error::lacks("media_upload", "media_id");
         Ok(Uploaded {
-            media_id: reply.media_id.filter(|id| !id.is_empty()).ok_or(missing)?,
+            media_id: reply.media_id.filter(|id| !id.is_empty()).ok_or(missing)?.into(),
             created_at: reply.created_at.and_then(|time| time.trim().parse().ok()),
         })
     }
@@ -96,8 +99,8 @@ impl<'a> Media<'a> {
     /// # Errors
     ///
     /// As [`upload`](Self::upload).
-    pub async fn uploadimg(self, upload: Upload) -> Result<String, Error> {
-        let reply = self.0.call(&op::MediaUploadimg { media: upload.checked_for_uploadimg()? }).await?;
+    pub async fn upload_image(self, upload: Upload) -> Result<String, Error> {
+        let reply = self.0.call(&op::MediaUploadimg { media: upload.checked_for_upload_image()? }).await?;
         let missing = Error::lacks("media_uploadimg", "url");
         reply.url.filter(|url| !url.is_empty()).ok_or(missing)
     }
@@ -115,8 +118,9 @@ impl<'a> Media<'a> {
     /// [`INVALID_MEDIA_ID`](crate::ErrCode::INVALID_MEDIA_ID): the file is unknown or older than 3 days.
     /// [`DOWNLOAD_RANGE_TOO_LARGE`](crate::ErrCode::DOWNLOAD_RANGE_TOO_LARGE): the file has more than 20 MB, so use
     /// [`download_to`](Self::download_to) (known from a single source). 45033: too many downloads of the same file at once.
-    pub async fn get(self, media_id: &str) -> Result<Download, Error> {
-        self.fetch(media_id, None).await
+    pub async fn get(self, media_id: impl Into<MediaId>) -> Result<Download, Error> {
+        let media_id = media_id.into();
+        self.fetch(&media_id, None).await
     }
 
     /// Downloads a temporary file to `path`, and replaces a file that exists there.
@@ -140,8 +144,8 @@ impl<'a> Media<'a> {
     /// # Errors
     ///
     /// As [`get`](Self::get). [`Error::File`]: the file could not be written.
-    pub fn download_to(self, media_id: &str, path: impl AsRef<Path>) -> ToFile<'a> {
-        ToFile::path(self, media_id, path.as_ref())
+    pub fn download_to(self, media_id: impl Into<MediaId>, path: impl AsRef<Path>) -> ToFile<'a> {
+        ToFile::path(self, media_id.into(), path.as_ref())
     }
 
     /// Downloads a temporary file into a folder, under the name with which it was sent. Otherwise it is the same as
@@ -153,13 +157,13 @@ impl<'a> Media<'a> {
     /// # Errors
     ///
     /// As [`download_to`](Self::download_to).
-    pub fn download_into(self, media_id: &str, folder: impl AsRef<Path>) -> ToFile<'a> {
-        ToFile::folder(self, media_id, folder.as_ref())
+    pub fn download_into(self, media_id: impl Into<MediaId>, folder: impl AsRef<Path>) -> ToFile<'a> {
+        ToFile::folder(self, media_id.into(), folder.as_ref())
     }
 
-    async fn fetch(self, media_id: &str, range: Option<Range>) -> Result<Download, Error> {
-        input::not_empty("media_id", media_id)?;
-        let reply = self.0.call(&op::MediaGet { media_id: media_id.to_owned(), range }).await?;
+    async fn fetch(self, media_id: &MediaId, range: Option<Range>) -> Result<Download, Error> {
+        media_id.check()?;
+        let reply = self.0.call(&op::MediaGet { media_id: media_id.to_string(), range }).await?;
         let missing = Error::bad_reply(
             "media_get",
             Bilingual::fixed("it is neither a file nor an errcode", "既不是文件，也不是错误信息"),

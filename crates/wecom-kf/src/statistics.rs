@@ -21,11 +21,12 @@ use jiff::Timestamp;
 /// A day of the calendar: `"2026-11-01".parse()`, `date_in_china(…)`.
 pub use jiff::civil::Date;
 use jiff::tz::Offset;
+use serde::{Serialize, Serializer};
 
 use crate::client::Client;
 use crate::input::{self, Problem};
 use crate::raw::{op, types};
-use crate::{Bilingual, Error, OpenKfid};
+use crate::{Bilingual, BoxFuture, Error, OpenKfid, UserId};
 
 /// The operations on daily statistics, returned by [`Client::statistics`]. The [module](self) has an example.
 ///
@@ -41,14 +42,20 @@ impl Client {
     }
 }
 
-/// The figures of one day.
-#[derive(Clone, Debug, PartialEq)]
+/// The figures of one day. Serialized under WeCom's names: `stat_time`, in Unix seconds, and `statistic`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Day<T> {
     /// The day in China.
+    #[serde(rename = "stat_time", serialize_with = "stat_time")]
     pub date: Date,
     /// The figures. `None` if nothing happened on that day, or if they are not available yet.
+    #[serde(rename = "statistic", skip_serializing_if = "Option::is_none")]
     pub figures: Option<T>,
+}
+
+fn stat_time<S: Serializer>(date: &Date, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_i64(midnight(*date).map_err(serde::ser::Error::custom)?)
 }
 
 /// Declares the figures of a day. WeCom omits counters that are 0, and shares and averages that it cannot compute: the
@@ -59,11 +66,11 @@ macro_rules! figures {
         rates { $($(#[$rate_docs:meta])* $rate:ident,)* }
     }) => {
         $(#[$docs])*
-        #[derive(Clone, Debug, Default, PartialEq)]
+        #[derive(Clone, Debug, Default, PartialEq, Serialize)]
         #[non_exhaustive]
         pub struct $name {
             $($(#[$counter_docs])* pub $counter: u64,)*
-            $($(#[$rate_docs])* pub $rate: Option<f64>,)*
+            $($(#[$rate_docs])* #[serde(skip_serializing_if = "Option::is_none")] pub $rate: Option<f64>,)*
         }
 
         impl From<types::$raw> for $name {
@@ -145,7 +152,61 @@ figures! {
     }
 }
 
-impl Statistics<'_> {
+/// A request for the figures of an account's servicers, sent when it is awaited. Returned by [`Statistics::servicers`].
+#[derive(Clone, Debug)]
+#[must_use = "the figures are read when this is awaited"]
+pub struct GetServicerStatistics<'a> {
+    client: &'a Client,
+    open_kfid: OpenKfid,
+    servicer: Option<UserId>,
+    days: RangeInclusive<Date>,
+}
+
+impl GetServicerStatistics<'_> {
+    /// Selects one servicer. Without it, the figures are those of all servicers together.
+    pub fn servicer(mut self, userid: impl Into<UserId>) -> Self {
+        self.servicer = Some(userid.into());
+        self
+    }
+
+    /// Checks the ids and the days without sending anything. Awaiting the request does so first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`]: an id is empty or invalid, there is no day, or there are more than 31.
+    pub fn check(&self) -> Result<(), Error> {
+        if let Some(servicer) = &self.servicer {
+            input::not_empty("servicer_userid", servicer.as_str())?;
+        }
+        self.open_kfid.check()?;
+        times(&self.days).map(drop)
+    }
+
+    async fn send(self) -> Result<Vec<Day<ServicerFigures>>, Error> {
+        self.check()?;
+        let (start_time, end_time) = times(&self.days)?;
+        let body = types::GetServicerStatisticRequest {
+            open_kfid: self.open_kfid.into(),
+            servicer_userid: self.servicer.map(String::from),
+            start_time,
+            end_time,
+        };
+        let reply = self.client.call(&op::GetServicerStatistic { body }).await?;
+        let days = reply.statistic_list.into_iter();
+        days.map(|day| self::day("get_servicer_statistic", day.stat_time, day.statistic)).collect()
+    }
+}
+
+impl<'a> IntoFuture for GetServicerStatistics<'a> {
+    type Output = Result<Vec<Day<ServicerFigures>>, Error>;
+    type IntoFuture = BoxFuture<'a, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.send())
+    }
+}
+
+impl<'a> Statistics<'a> {
     /// Returns the figures of an account, one entry per day.
     ///
     /// `POST /cgi-bin/kf/get_corp_statistic`, [official page](https://developer.work.weixin.qq.com/document/path/95489).
@@ -156,9 +217,10 @@ impl Statistics<'_> {
     /// [`INVALID_PARAMETER`](crate::ErrCode::INVALID_PARAMETER): a day is outside the range that WeCom keeps.
     pub async fn account(
         self,
-        open_kfid: &OpenKfid,
+        open_kfid: impl Into<OpenKfid>,
         days: RangeInclusive<Date>,
     ) -> Result<Vec<Day<AccountFigures>>, Error> {
+        let open_kfid = open_kfid.into();
         open_kfid.check()?;
         self.get_corp_statistic(Some(open_kfid), days).await
     }
@@ -178,11 +240,11 @@ impl Statistics<'_> {
 
     async fn get_corp_statistic(
         self,
-        open_kfid: Option<&OpenKfid>,
+        open_kfid: Option<OpenKfid>,
         days: RangeInclusive<Date>,
     ) -> Result<Vec<Day<AccountFigures>>, Error> {
         let (start_time, end_time) = times(&days)?;
-        let open_kfid = open_kfid.map(ToString::to_string);
+        let open_kfid = open_kfid.map(String::from);
         let body = types::GetCorpStatisticRequest { open_kfid, start_time, end_time };
         let reply = self.0.call(&op::GetCorpStatistic { body }).await?;
         reply
@@ -192,7 +254,17 @@ impl Statistics<'_> {
             .collect()
     }
 
-    /// Returns the figures of all servicers of an account together, one entry per day.
+    /// Returns the figures of all servicers of an account together, or of one of them, one entry per day.
+    ///
+    /// ```no_run
+    /// use wecom_kf::statistics::Date;
+    ///
+    /// # async fn example(client: wecom_kf::Client, kf: wecom_kf::OpenKfid, day: Date) -> Result<(), wecom_kf::Error> {
+    /// let all = client.statistics().servicers(&kf, day..=day).await?;
+    /// let one = client.statistics().servicers(&kf, day..=day).servicer("zhangsan").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// `POST /cgi-bin/kf/get_servicer_statistic`,
     /// [official page](https://developer.work.weixin.qq.com/document/path/95490).
@@ -200,49 +272,8 @@ impl Statistics<'_> {
     /// # Errors
     ///
     /// As [`account`](Self::account).
-    pub async fn servicers(
-        self,
-        open_kfid: &OpenKfid,
-        days: RangeInclusive<Date>,
-    ) -> Result<Vec<Day<ServicerFigures>>, Error> {
-        self.get_servicer_statistic(open_kfid, None, days).await
-    }
-
-    /// Returns the figures of one servicer at an account, one entry per day.
-    ///
-    /// `POST /cgi-bin/kf/get_servicer_statistic`,
-    /// [official page](https://developer.work.weixin.qq.com/document/path/95490).
-    ///
-    /// # Errors
-    ///
-    /// As [`account`](Self::account).
-    pub async fn servicer(
-        self,
-        open_kfid: &OpenKfid,
-        servicer_userid: &str,
-        days: RangeInclusive<Date>,
-    ) -> Result<Vec<Day<ServicerFigures>>, Error> {
-        input::not_empty("servicer_userid", servicer_userid)?;
-        self.get_servicer_statistic(open_kfid, Some(servicer_userid), days).await
-    }
-
-    async fn get_servicer_statistic(
-        self,
-        open_kfid: &OpenKfid,
-        servicer_userid: Option<&str>,
-        days: RangeInclusive<Date>,
-    ) -> Result<Vec<Day<ServicerFigures>>, Error> {
-        open_kfid.check()?;
-        let (start_time, end_time) = times(&days)?;
-        let body = types::GetServicerStatisticRequest {
-            open_kfid: open_kfid.to_string(),
-            servicer_userid: servicer_userid.map(str::to_owned),
-            start_time,
-            end_time,
-        };
-        let reply = self.0.call(&op::GetServicerStatistic { body }).await?;
-        let days = reply.statistic_list.into_iter();
-        days.map(|day| self::day("get_servicer_statistic", day.stat_time, day.statistic)).collect()
+    pub fn servicers(self, open_kfid: impl Into<OpenKfid>, days: RangeInclusive<Date>) -> GetServicerStatistics<'a> {
+        GetServicerStatistics { client: self.0, open_kfid: open_kfid.into(), servicer: None, days }
     }
 }
 

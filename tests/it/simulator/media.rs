@@ -23,7 +23,7 @@ async fn a_picture_is_uploaded_sent_and_fetched_again_until_it_expires() {
     let file = media.get(&uploaded.media_id).await.unwrap();
     assert_eq!(file.file_name().as_deref(), Some("菜单.jpg"));
     assert_eq!(file.into_bytes(1024).await.unwrap(), JPG);
-    let url = media.uploadimg(Upload::from_bytes("a.jpg", JPG)).await.unwrap();
+    let url = media.upload_image(Upload::from_bytes("a.jpg", JPG)).await.unwrap();
     assert!(url.starts_with("http"), "{url}");
     // As a voice it is none.
     assert!(media.upload(MediaType::Voice, Upload::from_bytes("a.amr", b"#!AMR\n.".to_vec())).await.is_ok());
@@ -47,10 +47,10 @@ async fn what_a_customer_sends_is_saved_under_its_name() {
         _ => None,
     });
     let folder = TempDir::new().unwrap();
-    let saved = world.client.media().download_into(&media_id.clone().unwrap(), folder.path()).await.unwrap();
+    let saved = world.client.media().download_into(media_id.clone().unwrap(), folder.path()).await.unwrap();
     assert_eq!(saved.path, folder.path().join("报价 单.pdf"));
     assert_eq!(std::fs::read(&saved.path).unwrap(), b"%PDF-1.7 ...");
     let path = folder.path().join("x.pdf");
-    let saved = world.client.media().download_to(&media_id.unwrap(), &path).await.unwrap();
+    let saved = world.client.media().download_to(media_id.unwrap(), &path).await.unwrap();
     assert_eq!((saved.length, saved.file_name.as_deref()), (12, Some("报价 单.pdf")));
 }

@@ -27,7 +27,7 @@ async fn yesterdays_figures_are_there_in_the_morning() {
     let corp = statistic.corp(days(today, today)).await.unwrap();
     assert_eq!(corp[0].figures.as_ref().unwrap().customer_cnt, 1);
     let all = statistic.servicers(&world.kf, days(today, today)).await.unwrap();
-    let one = statistic.servicer(&world.kf, "zhangsan", days(today, today)).await.unwrap();
+    let one = statistic.servicers(&world.kf, days(today, today)).servicer("zhangsan").await.unwrap();
     assert_eq!(all[0].figures.as_ref().unwrap().session_cnt, one[0].figures.as_ref().unwrap().session_cnt);
 
     let tomorrow = today.tomorrow().unwrap().tomorrow().unwrap();

@@ -2,7 +2,7 @@
 
 use futures_util::TryStreamExt;
 use serde_json::json;
-use wecom_kf::knowledge::{Answer, Intent, IntentFilter, IntentUpdate, Link, StoredAttachment};
+use wecom_kf::knowledge::{Answer, AnswerLink, Intent, StoredAttachment};
 use wecom_kf::{Client, Error};
 
 use super::{post, server};
@@ -29,12 +29,23 @@ async fn groups_are_added_renamed_deleted_and_listed_page_by_page() {
     let second = post(&server, "knowledge/list_group", json!({ "limit": 1000, "cursor": "c1" }), second).await;
     let last = json!({ "has_more": 0, "next_cursor": "c3", "group_list": [{ "group_id": "kg1", "name": "配送" }] });
     let last = post(&server, "knowledge/list_group", json!({ "limit": 1000, "cursor": "c2" }), last).await;
-    let groups: Vec<_> = knowledge.groups().try_collect().await.unwrap();
+    let groups = knowledge.list_groups().await.unwrap();
+    let named = json!({ "group_id": "kg0", "name": "默认分组", "is_default": true });
+    assert_eq!(serde_json::to_value(&groups[0]).unwrap(), named);
     let groups: Vec<_> = groups.iter().map(|group| (group.name.as_str(), group.is_default)).collect();
     assert_eq!(groups, [("默认分组", true), ("配送", false)]);
-    for mock in [add, rename, delete, first, second, last] {
+    for mock in [&add, &rename, &delete, &first, &second, &last] {
         mock.assert_calls_async(1).await;
     }
+    // A stream fetches what is asked of it.
+    let mut stream = std::pin::pin!(knowledge.list_groups().stream());
+    assert_eq!(stream.try_next().await.unwrap().unwrap().group_id, "kg0");
+    first.assert_calls_async(2).await;
+    second.assert_calls_async(1).await;
+    let body = json!({ "limit": 1000, "group_id": "kg1" });
+    let one = post(&server, "knowledge/list_group", body, json!({ "group_list": [] })).await;
+    assert_eq!(knowledge.list_groups().group("kg1").await.unwrap(), []);
+    one.assert_calls_async(1).await;
 }
 
 #[tokio::test]
@@ -43,7 +54,7 @@ async fn more_to_come_without_a_new_cursor_is_an_error_and_no_loop() {
         let (server, client) = server().await;
         let reply = json!({ "has_more": 1, "next_cursor": next, "group_list": [] });
         let list = post(&server, "knowledge/list_group", json!({ "limit": 1000 }), reply).await;
-        let error = client.knowledge().groups().try_collect::<Vec<_>>().await.unwrap_err();
+        let error = client.knowledge().list_groups().await.unwrap_err();
         assert!(matches!(error, Error::BadReply { operation: "knowledge_list_group", .. }), "{error}");
         assert_chinese(&error);
         list.assert_calls_async(1).await;
@@ -55,7 +66,7 @@ async fn more_to_come_without_a_new_cursor_is_an_error_and_no_loop() {
             then.json_body(json!({ "has_more": 1, "next_cursor": "same", "intent_list": [] }));
         })
         .await;
-    assert!(client.knowledge().intents(IntentFilter::all()).try_collect::<Vec<_>>().await.is_err());
+    assert!(client.knowledge().list_intents().await.is_err());
     list.assert_calls_async(2).await;
 }
 
@@ -77,24 +88,24 @@ async fn an_intent_is_added_with_everything_changed_in_parts_and_deleted() {
         ] }],
     });
     let add = post(&server, "knowledge/add_intent", body, json!({ "errcode": 0, "intent_id": "ki1" })).await;
-    let link = Link::new("营业时间", "https://example.com/h").desc("详情").pic_url("https://example.com/h.png");
-    let answer = Answer::new("周一至周五 9:00-18:00").unwrap().image("m1").unwrap().link(link).unwrap();
-    let answer = answer.miniprogram("小程序", "wx1", "a.html", "m2").unwrap().video("m3").unwrap();
-    let intent = Intent::new("营业时间是？", answer.clone()).unwrap();
-    let intent = intent.similar("几点开门").unwrap().similar("几点关门").unwrap();
+    let link = AnswerLink::new("营业时间", "https://example.com/h").desc("详情").pic_url("https://example.com/h.png");
+    let answer = Answer::new("周一至周五 9:00-18:00").image("m1").link(link);
+    let answer = answer.miniprogram("小程序", "wx1", "a.html", "m2").video("m3");
+    let intent = Intent::new("营业时间是？", answer.clone()).similar("几点开门").similar("几点关门");
     assert_eq!(format!("{intent:?} {answer:?}"), "Intent { .. } Answer { .. }");
     assert_eq!(knowledge.add_intent("kg1", intent).await.unwrap(), "ki1");
-    let error = answer.image("m5").unwrap_err();
+    let error = answer.image("m5").check().unwrap_err();
     assert!(error.to_string().starts_with("attachments has 5 items, at most 4"), "{error}");
 
     let body = json!({ "intent_id": "ki1", "question": { "text": { "content": "何时营业" } } });
     let question = post(&server, "knowledge/mod_intent", body, json!({})).await;
-    knowledge.update_intent("ki1", IntentUpdate::new().question("何时营业").unwrap()).await.unwrap();
+    knowledge.update_intent("ki1").question("何时营业").await.unwrap();
     let body = json!({ "intent_id": "ki1", "similar_questions": { "items": [] },
         "answers": [{ "text": { "content": "全天" } }] });
     let rest = post(&server, "knowledge/mod_intent", body, json!({})).await;
-    let update = IntentUpdate::new().similar_questions([""; 0]).unwrap().answer(Answer::new("全天").unwrap());
-    knowledge.update_intent("ki1", update).await.unwrap();
+    let update = knowledge.update_intent("ki1").similar_questions([""; 0]).answer("全天");
+    assert_eq!(format!("{update:?}"), "UpdateIntent { intent_id: IntentId(\"ki1\"), .. }");
+    update.await.unwrap();
     let delete = post(&server, "knowledge/del_intent", json!({ "intent_id": "ki1" }), json!({})).await;
     knowledge.delete_intent("ki1").await.unwrap();
     for mock in [add, question, rest, delete] {
@@ -126,7 +137,7 @@ async fn intents_are_read_in_every_reported_form() {
     for intent in [beside, inside, twice] {
         let reply = json!({ "errcode": 0, "has_more": 0, "intent_list": [intent] });
         let list = post(&server, "knowledge/list_intent", json!({ "limit": 1000, "group_id": "kg1" }), reply).await;
-        let intents: Vec<_> = client.knowledge().intents(IntentFilter::group("kg1")).try_collect().await.unwrap();
+        let intents = client.knowledge().list_intents().group("kg1").await.unwrap();
         list.assert_calls_async(1).await;
         list.delete_async().await;
         let [intent] = &intents[..] else { panic!("{intents:?}") };
@@ -144,45 +155,64 @@ async fn intents_are_read_in_every_reported_form() {
         assert!(matches!(miniprogram, StoredAttachment::Miniprogram { appid, .. } if appid == "wx"));
         assert_eq!((hologram, bare), (&unknown("hologram"), &unknown("link")));
         assert!(!format!("{intent:?} {answer:?} {:?}", answer.attachments).contains("9–18"));
+        assert_eq!(
+            serde_json::to_value(intent).unwrap(),
+            json!({
+                "intent_id": "ki1", "group_id": "kg1", "question": "营业时间", "similar_questions": ["几点开门"],
+                "answer": { "text": "9–18", "attachments": [
+                    { "msgtype": "image", "name": "a.png" }, { "msgtype": "video", "name": "b.mp4" },
+                    { "msgtype": "link", "title": "t", "url": "u", "pic_url": "p" },
+                    { "msgtype": "miniprogram", "title": "t", "appid": "wx", "pagepath": "p" },
+                    { "msgtype": "hologram" }, { "msgtype": "link" },
+                ] },
+            })
+        );
     }
     let reply = json!({ "errcode": 0, "intent_list": [] });
     let one = post(&server, "knowledge/list_intent", json!({ "limit": 1000, "intent_id": "ki1" }), reply).await;
-    let none: Vec<_> = client.knowledge().intents(IntentFilter::intent("ki1")).try_collect().await.unwrap();
+    let none = client.knowledge().list_intents().intent("ki1").await.unwrap();
     assert!(none.is_empty());
     one.assert_calls_async(1).await;
 }
 
 #[tokio::test]
 async fn bad_input_is_refused_before_a_request_is_made() {
-    let client: Client = super::server().await.1;
+    let (server, client): (_, Client) = server().await;
+    let everything = server.mock_async(|when, then| drop((when.method("POST"), then.status(500)))).await;
     let knowledge = client.knowledge();
-    let answer = || Answer::new("a").unwrap();
+    let answer = || Answer::new("a");
     let long = |characters: usize| "问".repeat(characters);
-    let many = |count: usize| IntentUpdate::new().similar_questions(vec!["q"; count]);
-    let intents = async |filter| knowledge.intents(filter).try_collect::<Vec<_>>().await.err();
+    let many = |count: usize| knowledge.update_intent("i").similar_questions(vec!["q"; count]);
+    let add = async |intent: Intent| knowledge.add_intent("g", intent).await.err();
+    let answers = async |answer: Answer| knowledge.update_intent("i").answer(answer).await.err();
     let cases = [
         (knowledge.add_group("").await.err(), "name is empty"),
-        (knowledge.add_group(&long(13)).await.err(), "name has 13 characters, at most 12 are allowed"),
+        (knowledge.add_group(long(13)).await.err(), "name has 13 characters, at most 12 are allowed"),
         (knowledge.rename_group("", "n").await.err(), "group_id is empty"),
-        (knowledge.rename_group("g", &long(13)).await.err(), "name has 13 characters"),
+        (knowledge.rename_group("g", long(13)).await.err(), "name has 13 characters"),
         (knowledge.delete_group("").await.err(), "group_id is empty"),
         (knowledge.delete_intent("").await.err(), "intent_id is empty"),
-        (knowledge.update_intent("i", IntentUpdate::new()).await.err(), "update is empty"),
-        (intents(IntentFilter::group("")).await, "group_id is empty"),
-        (intents(IntentFilter::intent("")).await, "intent_id is empty"),
-        (Intent::new(long(201), answer()).err(), "question has 201 characters, at most 200 are allowed"),
-        (Intent::new("q", answer()).unwrap().similar("").err(), "similar_questions is empty"),
-        (many(101).err(), "similar_questions has 101 items, at most 100 are allowed"),
-        (Answer::new("").err(), "answer is empty"),
-        (Answer::new(long(501)).err(), "answer has 501 characters, at most 500 are allowed"),
-        (answer().image("").err(), "media_id is empty"),
-        (answer().link(Link::new("", "u")).err(), "title is empty"),
-        (answer().miniprogram("t", "", "p", "m").err(), "appid is empty"),
+        (knowledge.update_intent("i").await.err(), "update is empty"),
+        (knowledge.update_intent("").question("q").await.err(), "intent_id is empty"),
+        (knowledge.add_intent("", Intent::new("q", "a")).await.err(), "group_id is empty"),
+        (knowledge.list_groups().group("").await.err(), "group_id is empty"),
+        (knowledge.list_intents().group("").await.err(), "group_id is empty"),
+        (knowledge.list_intents().intent("").await.err(), "intent_id is empty"),
+        (add(Intent::new(long(201), answer())).await, "question has 201 characters, at most 200 are allowed"),
+        (add(Intent::new("q", answer()).similar("")).await, "similar_questions is empty"),
+        (many(101).await.err(), "similar_questions has 101 items, at most 100 are allowed"),
+        (answers(Answer::new("")).await, "answer is empty"),
+        (answers(Answer::new(long(501))).await, "answer has 501 characters, at most 500 are allowed"),
+        (answers(answer().image("")).await, "media_id is empty"),
+        (answers(answer().link(AnswerLink::new("", "u"))).await, "title is empty"),
+        (answers(answer().miniprogram("t", "", "p", "m")).await, "appid is empty"),
     ];
     for (error, expected) in cases {
         let error = error.unwrap_or_else(|| panic!("{expected} was taken"));
         assert!(error.to_string().starts_with(expected), "{error} / {expected}");
         assert_chinese(&error);
     }
-    assert!(many(100).is_ok() && Intent::new(long(200), answer()).is_ok() && Answer::new(long(500)).is_ok());
+    everything.assert_calls_async(0).await;
+    assert!(many(100).check().is_ok());
+    assert!(Intent::new(long(200), Answer::new(long(500))).similar(long(200)).check().is_ok());
 }

@@ -186,7 +186,7 @@ async fn a_large_upload_has_more_time() {
         let upload = async |client: Client| client.media().upload(MediaType::File, sized(length)).await.map(drop);
         assert_eq!(time_limit(upload).await, ATTEMPT + more * second, "{length} bytes");
     }
-    let uploadimg = async |client: Client| client.media().uploadimg(picture()).await.map(drop);
+    let uploadimg = async |client: Client| client.media().upload_image(picture()).await.map(drop);
     assert_eq!(time_limit(uploadimg).await, ATTEMPT + 31 * second);
 }
 
@@ -241,7 +241,7 @@ async fn any_name_arrives_whole() {
 async fn a_picture_gets_a_permanent_url() {
     let server = Server::start(|_, _| json(r#"{"errcode":0,"errmsg":"","url":"https://wework.qpic.cn/x/0"}"#)).await;
     let png = Upload::from_bytes("a.png", b"\x89PNG\r\n\x1a\n...".to_vec());
-    assert_eq!(server.client.media().uploadimg(png).await.unwrap(), "https://wework.qpic.cn/x/0");
+    assert_eq!(server.client.media().upload_image(png).await.unwrap(), "https://wework.qpic.cn/x/0");
     let request = &server.requests()[0];
     assert!(request.head.starts_with("POST /cgi-bin/media/uploadimg?access_token=T HTTP/1.1"), "{}", request.head);
     assert!(
@@ -346,7 +346,7 @@ async fn name_type_and_size_are_checked_before_a_request_is_made() {
         assert!(error.to_string().starts_with(expected), "{error} / {expected}");
         assert_chinese(&error);
     }
-    let error = media.uploadimg(sized(JPG, 2 * mb + 1)).await.unwrap_err().to_string();
+    let error = media.upload_image(sized(JPG, 2 * mb + 1)).await.unwrap_err().to_string();
     assert!(error.starts_with("media has 2097153 bytes, but must have 5 to 2097152"), "{error}");
     assert!(media.get("").await.is_err());
     assert_eq!(server.requests().len(), 0);

@@ -20,7 +20,7 @@ async fn figures_are_asked_for_by_days_in_china_and_come_as_numbers() {
         { "stat_time": 1_718_121_600 },
     ] });
     let account = post(&server, "get_corp_statistic", body, reply.clone()).await;
-    let figures = client.statistics().account(&KF.into(), days()).await.unwrap();
+    let figures = client.statistics().account(KF, days()).await.unwrap();
     account.assert_calls_async(1).await;
     let dates: Vec<_> = figures.iter().map(|day| day.date).collect();
     assert_eq!(dates, [date("2024-06-10"), date("2024-06-11"), date("2024-06-12")]);
@@ -34,6 +34,15 @@ async fn figures_are_asked_for_by_days_in_china_and_come_as_numbers() {
     let second = figures[1].figures.as_ref().unwrap();
     assert_eq!((second.session_cnt, second.customer_cnt, second.ai_transfer_rate), (2, 0, None));
     assert_eq!(figures[2].figures, None, "a day without data");
+    assert_eq!(
+        serde_json::to_value(&figures[1..]).unwrap(),
+        json!([
+            { "stat_time": 1_718_035_200, "statistic": {
+                "session_cnt": 2, "customer_cnt": 0, "customer_msg_cnt": 0, "upgrade_service_customer_cnt": 0,
+                "ai_session_reply_cnt": 0, "msg_rejected_customer_cnt": 0 } },
+            { "stat_time": 1_718_121_600 },
+        ])
+    );
 
     // No counter is negative, and a day without its date is none.
     for (day, figures) in [
@@ -43,7 +52,7 @@ async fn figures_are_asked_for_by_days_in_china_and_come_as_numbers() {
         let (server, client) = super::server().await;
         let body = json!({ "open_kfid": KF, "start_time": 1_717_948_800, "end_time": 1_718_121_600 });
         post(&server, "get_corp_statistic", body, json!({ "errcode": 0, "statistic_list": [day] })).await;
-        match (client.statistics().account(&KF.into(), days()).await, figures) {
+        match (client.statistics().account(KF, days()).await, figures) {
             (Ok(days), Some(sessions)) => assert_eq!(days[0].figures.as_ref().unwrap().session_cnt, sessions),
             (Err(error), None) => assert!(error.to_string().contains("no stat_time"), "{error}"),
             (outcome, _) => panic!("{outcome:?}"),
@@ -72,8 +81,15 @@ async fn servicers_have_figures_together_and_alone() {
         "satisfied_rate": 0.25, "middling_rate": "0.5", "dissatisfied_rate": 0 } }] });
     let mut body = json!({ "open_kfid": KF, "start_time": 1_717_948_800, "end_time": 1_717_948_800 });
     let all = post(&server, "get_servicer_statistic", body.clone(), reply.clone()).await;
-    let figures = client.statistics().servicers(&KF.into(), day..=day).await.unwrap();
+    let figures = client.statistics().servicers(KF, day..=day).await.unwrap();
     all.assert_calls_async(1).await;
+    // Rates that WeCom sends as texts are numbers here.
+    let mut named = reply["statistic_list"].clone();
+    for rate in ["reply_rate", "first_reply_average_sec", "middling_rate", "dissatisfied_rate"] {
+        let value = &mut named[0]["statistic"][rate];
+        *value = json!(value.as_f64().unwrap_or(0.5));
+    }
+    assert_eq!(serde_json::to_value(&figures).unwrap(), named);
     let figures = figures[0].figures.clone().unwrap();
     let counters = [
         figures.session_cnt,
@@ -100,8 +116,9 @@ async fn servicers_have_figures_together_and_alone() {
 
     body["servicer_userid"] = json!("zhangsan");
     let one = post(&server, "get_servicer_statistic", body, json!({ "errcode": 0 })).await;
-    assert_eq!(client.statistics().servicer(&KF.into(), "zhangsan", day..=day).await.unwrap(), []);
+    assert_eq!(client.statistics().servicers(KF, day..=day).servicer("zhangsan").await.unwrap(), []);
     one.assert_calls_async(1).await;
-    assert!(client.statistics().servicer(&KF.into(), "", day..=day).await.is_err());
-    assert!(client.statistics().account(&KF.into(), day.tomorrow().unwrap()..=day).await.is_err());
+    let nobody = client.statistics().servicers(KF, day..=day).servicer("").await.unwrap_err().to_string();
+    assert!(nobody.starts_with("servicer_userid is empty"), "{nobody}");
+    assert!(client.statistics().account(KF, day.tomorrow().unwrap()..=day).await.is_err());
 }

@@ -2,197 +2,229 @@
 
 use std::fmt;
 
+use crate::client::Client;
 use crate::input::{self, Problem};
-use crate::raw::{limits::knowledge_add_intent as limits, types};
-use crate::{Bilingual, Error};
+use crate::raw::{limits::knowledge_add_intent as limits, op, types};
+use crate::{Bilingual, BoxFuture, Error, IntentId, MediaId};
 
-/// An intent to store: a question, similar questions, and the answer.
+/// An intent to store: a question, similar questions, and the answer. It is checked when it is sent.
+///
+/// ```
+/// use wecom_kf::knowledge::{Answer, AnswerLink, Intent};
+///
+/// # fn main() -> Result<(), wecom_kf::Error> {
+/// let answer = Answer::new("周一至周五 9:00–18:00").link(AnswerLink::new("门店", "https://example.com/shops"));
+/// let intent = Intent::new("营业时间是？", answer).similar("几点开门").similar("几点关门");
+/// intent.check()?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, PartialEq)]
+#[must_use]
 pub struct Intent {
-    question: types::KnowledgeQuestionInput,
-    similar_questions: Vec<types::KnowledgeQuestionInput>,
+    question: String,
+    similar_questions: Vec<String>,
     answer: Answer,
 }
 
 impl Intent {
     /// Creates an intent. `question` has 1 to 200 characters and must be unique across all groups.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidInput`]: the question is empty or longer.
-    pub fn new(question: impl Into<String>, answer: Answer) -> Result<Self, Error> {
-        Ok(Self { question: self::question("question", question)?, similar_questions: Vec::new(), answer })
+    pub fn new(question: impl Into<String>, answer: impl Into<Answer>) -> Self {
+        Self { question: question.into(), similar_questions: Vec::new(), answer: answer.into() }
     }
 
     /// Adds a similar question (another way to ask the same) of 1 to 200 characters. An intent has at most 100.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidInput`]: the question is empty or longer, or there are too many.
-    pub fn similar(mut self, question: impl Into<String>) -> Result<Self, Error> {
-        self.similar_questions.push(self::question("similar_questions", question)?);
-        input::items("similar_questions", self.similar_questions.len(), limits::SIMILAR_QUESTIONS_ITEMS_MAX_ITEMS)?;
-        Ok(self)
-    }
-
-    pub(super) fn into_parts(self) -> Parts {
-        let items = self.similar_questions;
-        let similar_questions = (!items.is_empty()).then_some(types::KnowledgeSimilarQuestionsInput { items });
-        (self.question, similar_questions, self.answer.0)
-    }
-}
-
-type Parts =
-    (types::KnowledgeQuestionInput, Option<types::KnowledgeSimilarQuestionsInput>, types::KnowledgeAnswerInput);
-
-/// The changes of an intent. Each part that is set replaces the old one completely; the others stay as they are.
-#[derive(Clone, Default, PartialEq)]
-#[must_use]
-pub struct IntentUpdate {
-    question: Option<types::KnowledgeQuestionInput>,
-    similar_questions: Option<types::KnowledgeSimilarQuestionsInput>,
-    answer: Option<Answer>,
-}
-
-impl IntentUpdate {
-    /// Creates an update without changes.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Sets a new question of 1 to 200 characters.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidInput`]: it is empty or longer.
-    pub fn question(mut self, question: impl Into<String>) -> Result<Self, Error> {
-        self.question = Some(self::question("question", question)?);
-        Ok(self)
-    }
-
-    /// Replaces all similar questions: up to 100, of 1 to 200 characters each.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidInput`]: one of them is empty or longer, or there are too many.
-    pub fn similar_questions(mut self, questions: impl IntoIterator<Item = impl Into<String>>) -> Result<Self, Error> {
-        let items = questions.into_iter().map(|question| self::question("similar_questions", question));
-        let items = items.collect::<Result<Vec<_>, Error>>()?;
-        input::items("similar_questions", items.len(), limits::SIMILAR_QUESTIONS_ITEMS_MAX_ITEMS)?;
-        self.similar_questions = Some(types::KnowledgeSimilarQuestionsInput { items });
-        Ok(self)
-    }
-
-    /// Sets a new answer.
-    pub fn answer(mut self, answer: Answer) -> Self {
-        self.answer = Some(answer);
+    pub fn similar(mut self, question: impl Into<String>) -> Self {
+        self.similar_questions.push(question.into());
         self
     }
 
-    pub(super) fn into_body(self, intent_id: &str) -> Result<types::KnowledgeModIntentRequest, Error> {
-        if self == Self::default() {
-            return Err(input::refuse(Bilingual::fixed("update", "要修改的内容"), Problem::Empty));
+    /// Checks the intent without sending it. [`Knowledge::add_intent`](super::Knowledge::add_intent) does so first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`]: a part is empty or exceeds its limit.
+    pub fn check(&self) -> Result<(), Error> {
+        check_question("question", &self.question)?;
+        check_similar(&self.similar_questions)?;
+        self.answer.check()
+    }
+
+    pub(super) fn into_body(self, group_id: String) -> types::KnowledgeAddIntentRequest {
+        let similar_questions = (!self.similar_questions.is_empty()).then(|| raw_similar(self.similar_questions));
+        types::KnowledgeAddIntentRequest {
+            group_id,
+            question: raw_question(self.question),
+            similar_questions,
+            answers: vec![self.answer.0],
         }
-        Ok(types::KnowledgeModIntentRequest {
-            intent_id: intent_id.to_owned(),
-            question: self.question,
-            similar_questions: self.similar_questions,
-            answers: self.answer.into_iter().map(|answer| answer.0).collect(),
-        })
     }
 }
 
-/// An answer to store: a text, and up to four attachments.
+/// A change of an intent, made when it is awaited. Returned by
+/// [`Knowledge::update_intent`](super::Knowledge::update_intent). Each part that is set replaces the old one completely;
+/// the others stay as they are.
+#[derive(Clone)]
+#[must_use = "the intent is changed when this is awaited"]
+pub struct UpdateIntent<'a> {
+    client: &'a Client,
+    intent_id: IntentId,
+    question: Option<String>,
+    similar_questions: Option<Vec<String>>,
+    answer: Option<Answer>,
+}
+
+impl<'a> UpdateIntent<'a> {
+    pub(super) fn new(client: &'a Client, intent_id: IntentId) -> Self {
+        Self { client, intent_id, question: None, similar_questions: None, answer: None }
+    }
+
+    /// Sets a new question of 1 to 200 characters.
+    pub fn question(mut self, question: impl Into<String>) -> Self {
+        self.question = Some(question.into());
+        self
+    }
+
+    /// Replaces all similar questions: up to 100, of 1 to 200 characters each.
+    pub fn similar_questions(mut self, questions: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.similar_questions = Some(questions.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Sets a new answer.
+    pub fn answer(mut self, answer: impl Into<Answer>) -> Self {
+        self.answer = Some(answer.into());
+        self
+    }
+
+    /// Checks the change without sending anything. Awaiting it does so first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`]: there is nothing to change, or a part is empty or exceeds its limit.
+    pub fn check(&self) -> Result<(), Error> {
+        self.intent_id.check()?;
+        if self.question.is_none() && self.similar_questions.is_none() && self.answer.is_none() {
+            return Err(input::refuse(Bilingual::fixed("update", "要修改的内容"), Problem::Empty));
+        }
+        self.question.iter().try_for_each(|question| check_question("question", question))?;
+        self.similar_questions.iter().try_for_each(|questions| check_similar(questions))?;
+        self.answer.iter().try_for_each(Answer::check)
+    }
+
+    async fn send(self) -> Result<(), Error> {
+        self.check()?;
+        let body = types::KnowledgeModIntentRequest {
+            intent_id: self.intent_id.into(),
+            question: self.question.map(raw_question),
+            similar_questions: self.similar_questions.map(raw_similar),
+            answers: self.answer.into_iter().map(|answer| answer.0).collect(),
+        };
+        self.client.call(&op::KnowledgeModIntent { body }).await.map(drop)
+    }
+}
+
+impl<'a> IntoFuture for UpdateIntent<'a> {
+    type Output = Result<(), Error>;
+    type IntoFuture = BoxFuture<'a, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.send())
+    }
+}
+
+impl fmt::Debug for UpdateIntent<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UpdateIntent").field("intent_id", &self.intent_id).finish_non_exhaustive()
+    }
+}
+
+/// An answer to store: a text, and up to four attachments. A text alone converts into it.
 #[derive(Clone, PartialEq)]
+#[must_use]
 pub struct Answer(types::KnowledgeAnswerInput);
+
+impl From<&str> for Answer {
+    fn from(text: &str) -> Self {
+        Self::new(text)
+    }
+}
+
+impl From<String> for Answer {
+    fn from(text: String) -> Self {
+        Self::new(text)
+    }
+}
 
 impl Answer {
     /// Creates an answer with a text of 1 to 500 characters.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidInput`]: the text is empty or longer.
-    pub fn new(text: impl Into<String>) -> Result<Self, Error> {
-        let content = text.into();
-        input::chars("answer", &content, limits::ANSWERS_TEXT_CONTENT_MAX_CHARS)?;
-        let text = types::KnowledgeAnswerInputText { content };
-        Ok(Self(types::KnowledgeAnswerInput { text, attachments: Vec::new() }))
+    pub fn new(text: impl Into<String>) -> Self {
+        let text = types::KnowledgeAnswerInputText { content: text.into() };
+        Self(types::KnowledgeAnswerInput { text, attachments: Vec::new() })
     }
 
     /// Attaches an image that was uploaded within the last 3 days.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidInput`]: the `media_id` is empty, or the answer already has four attachments.
-    pub fn image(self, media_id: impl Into<String>) -> Result<Self, Error> {
-        let media_id = filled("media_id", media_id)?;
+    pub fn image(self, media_id: impl Into<MediaId>) -> Self {
+        let media_id = media_id.into().into();
         self.attached("image", |attachment| {
             attachment.image = Some(types::KnowledgeAttachmentInputImage { media_id });
         })
     }
 
     /// Attaches a video that was uploaded within the last 3 days.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidInput`]: the `media_id` is empty, or the answer already has four attachments.
-    pub fn video(self, media_id: impl Into<String>) -> Result<Self, Error> {
-        let media_id = filled("media_id", media_id)?;
+    pub fn video(self, media_id: impl Into<MediaId>) -> Self {
+        let media_id = media_id.into().into();
         self.attached("video", |attachment| {
             attachment.video = Some(types::KnowledgeAttachmentInputVideo { media_id });
         })
     }
 
     /// Attaches a link.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidInput`]: its title or its URL is empty, or the answer already has four attachments.
-    pub fn link(self, link: Link) -> Result<Self, Error> {
-        let Link(link) = link;
-        input::not_empty("title", &link.title)?;
-        input::not_empty("url", &link.url)?;
-        self.attached("link", |attachment| attachment.link = Some(link))
+    pub fn link(self, link: AnswerLink) -> Self {
+        self.attached("link", |attachment| attachment.link = Some(link.0))
     }
 
     /// Attaches a mini program. `thumb_media_id` is its cover, which was uploaded within the last 3 days.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidInput`]: one of the values is empty, or the answer already has four attachments.
     pub fn miniprogram(
         self,
         title: impl Into<String>,
         appid: impl Into<String>,
         pagepath: impl Into<String>,
-        thumb_media_id: impl Into<String>,
-    ) -> Result<Self, Error> {
-        let (title, appid) = (filled("title", title)?, filled("appid", appid)?);
-        let (pagepath, thumb_media_id) = (filled("pagepath", pagepath)?, filled("thumb_media_id", thumb_media_id)?);
+        thumb_media_id: impl Into<MediaId>,
+    ) -> Self {
+        let (title, appid, pagepath) = (title.into(), appid.into(), pagepath.into());
+        let thumb_media_id = thumb_media_id.into().into();
         self.attached("miniprogram", |attachment| {
             attachment.miniprogram =
                 Some(types::KnowledgeAttachmentInputMiniprogram { title, appid, pagepath, thumb_media_id });
         })
     }
 
-    fn attached(
-        mut self,
-        msgtype: &str,
-        fill: impl FnOnce(&mut types::KnowledgeAttachmentInput),
-    ) -> Result<Self, Error> {
+    fn attached(mut self, msgtype: &str, fill: impl FnOnce(&mut types::KnowledgeAttachmentInput)) -> Self {
         let mut attachment = types::KnowledgeAttachmentInput { msgtype: msgtype.to_owned(), ..Default::default() };
         fill(&mut attachment);
         self.0.attachments.push(attachment);
-        input::items("attachments", self.0.attachments.len(), limits::ANSWERS_ATTACHMENTS_MAX_ITEMS)?;
-        Ok(self)
+        self
+    }
+
+    /// Checks the answer without sending it. It is checked when its intent is sent.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`]: a part is empty or exceeds its limit, or there are more than four attachments.
+    pub fn check(&self) -> Result<(), Error> {
+        input::chars("answer", &self.0.text.content, limits::ANSWERS_TEXT_CONTENT_MAX_CHARS)?;
+        self.0.attachments.iter().try_for_each(check_attachment)?;
+        input::items("attachments", self.0.attachments.len(), limits::ANSWERS_ATTACHMENTS_MAX_ITEMS)
     }
 }
 
 /// A link below an answer, for [`Answer::link`].
 #[derive(Clone, PartialEq)]
-pub struct Link(types::KnowledgeAttachmentInputLink);
+#[must_use]
+pub struct AnswerLink(types::KnowledgeAttachmentInputLink);
 
-impl Link {
+impl AnswerLink {
     /// Creates a link from its title and its URL.
     pub fn new(title: impl Into<String>, url: impl Into<String>) -> Self {
         let (title, url) = (title.into(), url.into());
@@ -212,16 +244,42 @@ impl Link {
     }
 }
 
-fn question(what: &'static str, text: impl Into<String>) -> Result<types::KnowledgeQuestionInput, Error> {
-    let content = text.into();
-    input::chars(what, &content, limits::QUESTION_TEXT_CONTENT_MAX_CHARS)?;
-    Ok(types::KnowledgeQuestionInput { text: types::KnowledgeQuestionInputText { content } })
+fn check_question(what: &'static str, question: &str) -> Result<(), Error> {
+    input::chars(what, question, limits::QUESTION_TEXT_CONTENT_MAX_CHARS)
 }
 
-fn filled(what: &'static str, text: impl Into<String>) -> Result<String, Error> {
-    let text = text.into();
-    input::not_empty(what, &text)?;
-    Ok(text)
+fn check_similar(questions: &[String]) -> Result<(), Error> {
+    questions.iter().try_for_each(|question| check_question("similar_questions", question))?;
+    input::items("similar_questions", questions.len(), limits::SIMILAR_QUESTIONS_ITEMS_MAX_ITEMS)
+}
+
+fn check_attachment(attachment: &types::KnowledgeAttachmentInput) -> Result<(), Error> {
+    let types::KnowledgeAttachmentInput { image, video, link, miniprogram, .. } = attachment;
+    if let Some(image) = image {
+        input::not_empty("media_id", &image.media_id)?;
+    }
+    if let Some(video) = video {
+        input::not_empty("media_id", &video.media_id)?;
+    }
+    if let Some(link) = link {
+        input::not_empty("title", &link.title)?;
+        input::not_empty("url", &link.url)?;
+    }
+    if let Some(miniprogram) = miniprogram {
+        input::not_empty("title", &miniprogram.title)?;
+        input::not_empty("appid", &miniprogram.appid)?;
+        input::not_empty("pagepath", &miniprogram.pagepath)?;
+        input::not_empty("thumb_media_id", &miniprogram.thumb_media_id)?;
+    }
+    Ok(())
+}
+
+fn raw_question(content: String) -> types::KnowledgeQuestionInput {
+    types::KnowledgeQuestionInput { text: types::KnowledgeQuestionInputText { content } }
+}
+
+fn raw_similar(questions: Vec<String>) -> types::KnowledgeSimilarQuestionsInput {
+    types::KnowledgeSimilarQuestionsInput { items: questions.into_iter().map(raw_question).collect() }
 }
 
 macro_rules! hidden {
@@ -233,4 +291,4 @@ macro_rules! hidden {
         }
     )*};
 }
-hidden! { Intent IntentUpdate Answer Link }
+hidden! { Intent Answer AnswerLink }

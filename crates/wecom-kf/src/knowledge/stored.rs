@@ -2,14 +2,17 @@
 
 use std::fmt;
 
-use crate::raw::types;
+use serde::Serialize;
 
-/// A group of intents.
-#[derive(Clone, Debug, PartialEq, Eq)]
+use crate::raw::types;
+use crate::{GroupId, IntentId};
+
+/// A group of intents. Serialized under WeCom's names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Group {
     /// The id of the group.
-    pub group_id: String,
+    pub group_id: GroupId,
     /// The name of the group.
     pub name: String,
     /// Whether it is the default group, which can be neither renamed nor deleted.
@@ -19,26 +22,27 @@ pub struct Group {
 impl From<types::KnowledgeGroup> for Group {
     fn from(group: types::KnowledgeGroup) -> Self {
         Self {
-            group_id: group.group_id.unwrap_or_default(),
+            group_id: group.group_id.unwrap_or_default().into(),
             name: group.name.unwrap_or_default(),
             is_default: group.is_default == Some(1),
         }
     }
 }
 
-/// A stored intent. `Debug` shows only the ids.
-#[derive(Clone, PartialEq, Eq)]
+/// A stored intent. `Debug` shows only the ids. Serialized completely.
+#[derive(Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct StoredIntent {
     /// The id of the intent.
-    pub intent_id: String,
+    pub intent_id: IntentId,
     /// The id of its group.
-    pub group_id: String,
+    pub group_id: GroupId,
     /// The question.
     pub question: String,
     /// The similar questions: other ways to ask the same.
     pub similar_questions: Vec<String>,
     /// The answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub answer: Option<StoredAnswer>,
 }
 
@@ -58,8 +62,8 @@ impl From<types::KnowledgeIntent> for StoredIntent {
         let similar_questions = if beside.is_empty() { inside } else { beside };
         let answer = intent.answers.into_iter().chain(question.answers).next();
         Self {
-            intent_id: intent.intent_id.unwrap_or_default(),
-            group_id: intent.group_id.unwrap_or_default(),
+            intent_id: intent.intent_id.unwrap_or_default().into(),
+            group_id: intent.group_id.unwrap_or_default().into(),
             question: question.text.and_then(|text| text.content).unwrap_or_default(),
             similar_questions: similar_questions
                 .into_iter()
@@ -71,7 +75,7 @@ impl From<types::KnowledgeIntent> for StoredIntent {
 }
 
 /// A stored answer. `Debug` hides its content.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct StoredAnswer {
     /// The text.
@@ -96,7 +100,8 @@ impl From<types::KnowledgeAnswer> for StoredAnswer {
 }
 
 /// An attachment of a stored answer. WeCom returns less than was stored: no `media_id`, for example.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "msgtype", rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum StoredAttachment {
     /// An image.
@@ -116,8 +121,10 @@ pub enum StoredAttachment {
         /// The URL.
         url: String,
         /// The description.
+        #[serde(skip_serializing_if = "Option::is_none")]
         desc: Option<String>,
         /// The URL of the image.
+        #[serde(skip_serializing_if = "Option::is_none")]
         pic_url: Option<String>,
     },
     /// A mini program.
@@ -130,6 +137,7 @@ pub enum StoredAttachment {
         pagepath: String,
     },
     /// A kind without a variant here, or an attachment without its body.
+    #[serde(untagged)]
     Unknown {
         /// The msgtype in the attachment.
         msgtype: String,

@@ -20,7 +20,7 @@ use super::Media;
 use super::pause::{PauseLimit, TooLong};
 use crate::raw::media::{Download as RawDownload, Range};
 use crate::raw::{self, limits::media_upload, op};
-use crate::{Bilingual, ErrCode, Error, defaults};
+use crate::{Bilingual, ErrCode, Error, MediaId, defaults};
 
 /// A download in progress: a stream of bytes, and the file's name, type and length as far as WeCom returned them.
 ///
@@ -126,7 +126,7 @@ impl fmt::Debug for Saved {
 #[must_use = "a download begins when it is awaited"]
 pub struct ToFile<'a> {
     media: Media<'a>,
-    media_id: String,
+    media_id: MediaId,
     target: Target,
     limits: Limits,
 }
@@ -143,17 +143,17 @@ struct Limits {
 }
 
 impl<'a> ToFile<'a> {
-    pub(super) fn path(media: Media<'a>, media_id: &str, path: &Path) -> Self {
+    pub(super) fn path(media: Media<'a>, media_id: MediaId, path: &Path) -> Self {
         Self::new(media, media_id, Target::Path(path.to_owned()))
     }
 
-    pub(super) fn folder(media: Media<'a>, media_id: &str, folder: &Path) -> Self {
+    pub(super) fn folder(media: Media<'a>, media_id: MediaId, folder: &Path) -> Self {
         Self::new(media, media_id, Target::Folder(folder.to_owned()))
     }
 
-    fn new(media: Media<'a>, media_id: &str, target: Target) -> Self {
+    fn new(media: Media<'a>, media_id: MediaId, target: Target) -> Self {
         let limits = Limits { at_most: defaults::DOWNLOAD_LIMIT, mode: defaults::DOWNLOAD_MODE };
-        Self { media, media_id: media_id.to_owned(), target, limits }
+        Self { media, media_id, target, limits }
     }
 
     /// Sets the size limit in bytes. The default is 1 GiB ([`defaults::DOWNLOAD_LIMIT`]). A longer file fails with
@@ -170,6 +170,15 @@ impl<'a> ToFile<'a> {
         self.limits.mode = mode;
         self
     }
+
+    /// Checks the `media_id` without sending anything. Awaiting the download does so first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`]: it is empty.
+    pub fn check(&self) -> Result<(), Error> {
+        self.media_id.check()
+    }
 }
 
 impl<'a> IntoFuture for ToFile<'a> {
@@ -178,6 +187,7 @@ impl<'a> IntoFuture for ToFile<'a> {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
+            self.check()?;
             let Self { media, media_id, target, limits } = self;
             match target {
                 Target::Path(path) => to_path(media, &media_id, &path, limits).await,
@@ -193,7 +203,7 @@ impl fmt::Debug for ToFile<'_> {
     }
 }
 
-async fn to_path(media: Media<'_>, media_id: &str, path: &Path, limits: Limits) -> Result<Saved, Error> {
+async fn to_path(media: Media<'_>, media_id: &MediaId, path: &Path, limits: Limits) -> Result<Saved, Error> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let (part, file_name, length) = Fetch::start(media, media_id, folder, limits).await?.finish().await?;
     let target = path.to_owned();
@@ -201,9 +211,9 @@ async fn to_path(media: Media<'_>, media_id: &str, path: &Path, limits: Limits) 
     Ok(Saved { path: path.to_owned(), length, file_name })
 }
 
-async fn into_folder(media: Media<'_>, media_id: &str, folder: &Path, limits: Limits) -> Result<Saved, Error> {
+async fn into_folder(media: Media<'_>, media_id: &MediaId, folder: &Path, limits: Limits) -> Result<Saved, Error> {
     let (mut part, file_name, length) = Fetch::start(media, media_id, folder, limits).await?.finish().await?;
-    let of_media_id = || safe_file_name(&media_id.replace(['/', '\\'], "_"));
+    let of_media_id = || safe_file_name(&media_id.as_str().replace(['/', '\\'], "_"));
     let name = file_name.clone().or_else(of_media_id).unwrap_or_else(|| "file".to_owned());
     for number in 1.. {
         let path = folder.join(numbered(&name, number));
@@ -239,7 +249,7 @@ fn numbered(name: &str, number: u32) -> String {
 /// A download into a temporary file, which is in the folder of the final file so that it can be renamed.
 struct Fetch<'a> {
     media: Media<'a>,
-    media_id: &'a str,
+    media_id: &'a MediaId,
     part: NamedTempFile,
     file: File,
     written: u64,
@@ -260,7 +270,7 @@ enum Read {
 }
 
 impl<'a> Fetch<'a> {
-    async fn start(media: Media<'a>, media_id: &'a str, folder: &Path, limits: Limits) -> Result<Self, Error> {
+    async fn start(media: Media<'a>, media_id: &'a MediaId, folder: &Path, limits: Limits) -> Result<Self, Error> {
         let folder = folder.to_owned();
         let (part, file) = blocking(move || {
             let mut settings = tempfile::Builder::new();

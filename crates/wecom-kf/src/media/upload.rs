@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::path::Path;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::{TryStream, TryStreamExt};
+use serde::Serialize;
 use tokio::io::AsyncReadExt;
 
 use crate::input::{self, Problem};
@@ -13,8 +15,9 @@ use crate::raw::limits::{media_upload, media_uploadimg};
 use crate::raw::{self, media::Upload as RawUpload};
 use crate::{Bilingual, Error};
 
-/// The type of a file to upload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// The type of a file to upload. `Display`, `FromStr` and `Serialize` use WeCom's [name](Self::name) of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum MediaType {
     /// A JPG or PNG.
     Image,
@@ -54,6 +57,32 @@ impl MediaType {
             Self::Video => Bilingual::fixed("an MP4", "是 MP4"),
             Self::File => Bilingual::fixed("a file", "是文件"),
         }
+    }
+}
+
+impl fmt::Display for MediaType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for MediaType {
+    type Err = Error;
+
+    /// Parses WeCom's name of a type.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`]: the text is none of these names.
+    fn from_str(name: &str) -> Result<Self, Error> {
+        let all = [Self::Image, Self::Voice, Self::Video, Self::File];
+        all.into_iter().find(|known| known.name() == name).ok_or_else(|| {
+            input::malformed(
+                Bilingual::fixed("media type", "文件类型"),
+                "image, voice, video or file",
+                "是 image、voice、video 或 file",
+            )
+        })
     }
 }
 
@@ -131,12 +160,24 @@ impl Upload {
         self
     }
 
-    pub(super) fn checked(self, media_type: MediaType) -> Result<RawUpload, Error> {
+    /// Checks the file for an upload as `media_type` without sending anything. [`Media::upload`](super::Media::upload)
+    /// does so first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`]: the size is outside the limits, the name is empty or has control characters, or the first
+    /// bytes do not match the type.
+    pub fn check(&self, media_type: MediaType) -> Result<(), Error> {
         self.check_length(media_upload::MEDIA_MIN_BYTES, media_type.longest())?;
+        self.checked_content_type(media_type).map(drop)
+    }
+
+    pub(super) fn checked(self, media_type: MediaType) -> Result<RawUpload, Error> {
+        self.check(media_type)?;
         self.into_raw(media_type)
     }
 
-    pub(super) fn checked_for_uploadimg(self) -> Result<RawUpload, Error> {
+    pub(super) fn checked_for_upload_image(self) -> Result<RawUpload, Error> {
         self.check_length(media_uploadimg::MEDIA_MIN_BYTES, media_uploadimg::MEDIA_MAX_BYTES)?;
         self.into_raw(MediaType::Image)
     }
@@ -149,6 +190,16 @@ impl Upload {
     }
 
     fn into_raw(self, media_type: MediaType) -> Result<RawUpload, Error> {
+        let content_type = self.checked_content_type(media_type)?;
+        Ok(match self.source {
+            Source::Bytes(bytes) => RawUpload::from_bytes(self.file_name, content_type, bytes),
+            Source::File(path) => RawUpload::from_path(self.file_name, content_type, self.length, path),
+            Source::Stream(body) => RawUpload::from_stream(self.file_name, content_type, self.length, body),
+        })
+    }
+
+    /// Checks the name and the format, and returns the content type.
+    fn checked_content_type(&self, media_type: MediaType) -> Result<&'static str, Error> {
         // The name is written into a header, in quotes.
         if self.file_name.is_empty() || self.file_name.chars().any(char::is_control) {
             return Err(input::malformed(
@@ -157,14 +208,9 @@ impl Upload {
                 "非空且不含控制字符",
             ));
         }
-        let content_type = self.content_type(media_type).ok_or_else(|| {
+        self.content_type(media_type).ok_or_else(|| {
             let expected = media_type.expected();
             input::refuse("media", Problem::Malformed { expected })
-        })?;
-        Ok(match self.source {
-            Source::Bytes(bytes) => RawUpload::from_bytes(self.file_name, content_type, bytes),
-            Source::File(path) => RawUpload::from_path(self.file_name, content_type, self.length, path),
-            Source::Stream(body) => RawUpload::from_stream(self.file_name, content_type, self.length, body),
         })
     }
 
