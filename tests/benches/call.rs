@@ -1,12 +1,12 @@
-//! What the client adds to a call: against the same call written by hand with reqwest, with its URL parsed once, on the
-//! same loopback server, with the same token and the same types. And what a cached token costs.
+//! Measures the cost that the client adds to a call, and the cost of a cached token. The comparison is a hand-written call with
+//! reqwest, whose URL is parsed once, to the same loopback server, with the same token and types.
 //!
-//! `cargo bench -p wecom-kf-tests --bench call` prints times, and then two ratios for each of three calls, and for one of them
-//! with HTTP settings of the user, which need one more timer:
+//! `cargo bench -p wecom-kf-tests --bench call` prints times. Then it prints two ratios for each of three calls, and for one of
+//! them with HTTP settings of the user, which need one more timer:
 //!
-//! - of times: medians of many short interleaved runs. Machines are noisy; a few percent mean nothing.
-//! - of instructions, if valgrind is installed: the difference between a long and a short run under callgrind, which
-//!   repeats to within half a percent. The server is a process of its own and is not counted.
+//! - The ratio of times: medians of many short interleaved runs. Machines are noisy, so a few percent mean nothing.
+//! - The ratio of instructions, if valgrind is installed: the difference between a long and a short run under callgrind, which
+//!   is reproducible to half a percent. The server is a process of its own and is not counted.
 //!
 //! To see where the instructions go, run one side of one call under callgrind and look at the inclusive costs:
 //!
@@ -59,11 +59,11 @@ fn main() {
 static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap());
 
-// The server.
+// The loopback server.
 
 const BODY: &str = r#"{"errcode":0,"errmsg":"ok","access_token":"T","expires_in":7200,"service_state":1,"msgid":"m","account_list":[{"open_kfid":"wkAJ2GCAAAZSfhHCt7IFSvLKtMPxyJTw","name":"n","avatar":"https://a.example/1"}]}"#;
 
-/// Answers every request alike, on a thread per connection, until its standard input ends.
+/// Gives every request the same answer, with one thread per connection, until its standard input ends.
 fn serve() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     println!("http://{}", listener.local_addr().unwrap());
@@ -101,7 +101,7 @@ fn answer(mut stream: TcpStream) {
     }
 }
 
-/// The server, in a process of its own, which ends with this one: its standard input closes.
+/// The server process. It ends when this process ends, because its standard input is then closed.
 struct Server {
     _process: Child,
     base_url: String,
@@ -115,7 +115,7 @@ static SERVER: LazyLock<Server> = LazyLock::new(|| {
     Server { _process: process, base_url: base_url.trim().to_owned() }
 });
 
-// The calls.
+// The calls that are measured.
 
 #[derive(Clone, Copy, Debug)]
 enum Call {
@@ -182,7 +182,7 @@ async fn typed(client: &Client, call: Call, kf: &OpenKfid, customer: &ExternalUs
     }
 }
 
-/// What somebody writes who knows reqwest and cares about speed.
+/// The hand-written call: what an expert of reqwest would write for speed.
 struct ByHand {
     http: reqwest::Client,
     send: Url,
@@ -249,7 +249,7 @@ async fn run(call: Call, side: Side, count: usize) {
     }
 }
 
-// The ratios.
+// The ratios of times and instructions.
 
 fn print_ratios() {
     LazyLock::force(&CLIENT);
@@ -284,7 +284,7 @@ fn ratio_of_instructions(call: Call, side: Side) -> String {
     }
 }
 
-/// Instructions per call. None if there is no valgrind.
+/// Returns the instructions per call, or `None` if valgrind is not installed.
 fn instructions(call: Call, side: Side) -> Option<u64> {
     const SHORT: u64 = 500;
     const LONG: u64 = 2_500;
@@ -299,7 +299,7 @@ fn instructions(call: Call, side: Side) -> Option<u64> {
     Some((total(LONG)? - total(SHORT)?) / (LONG - SHORT))
 }
 
-// The times.
+// The benchmarks of times.
 
 const AT_ONCE: [usize; 2] = [1, 64];
 

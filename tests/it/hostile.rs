@@ -1,4 +1,4 @@
-//! Servers that send more than anybody wants.
+//! Servers that send too much data.
 
 use std::time::Duration;
 
@@ -25,14 +25,14 @@ fn endless(head: &str) -> Fault {
 }
 
 #[tokio::test]
-async fn an_endless_reply_is_given_up_at_the_limit_and_not_asked_for_again() {
+async fn an_endless_reply_ends_at_the_limit_and_is_not_repeated() {
     let server = BrokenServer::always(endless("")).await;
     let error = server.client().accounts().list().await.unwrap_err();
     assert_eq!(limit_in(&error), Some(32 * MIB as u64), "{error}");
     assert!(error.to_string().contains("longer than the limit of 33554432 bytes"), "{error}");
     assert_eq!(server.requests("/cgi-bin/kf/account/list"), 1);
 
-    // gettoken has the same limit, and so has whatever announces its length.
+    // The same limit applies to gettoken and to announced lengths.
     let gettoken = BrokenServer::start(|path, _| (path == "/cgi-bin/gettoken").then(|| endless(""))).await;
     let error = gettoken.client().accounts().list().await.unwrap_err();
     assert!(matches!(&error, Error::NoToken { source, .. } if limit_in(source) == Some(32 * MIB as u64)), "{error}");
@@ -41,7 +41,7 @@ async fn an_endless_reply_is_given_up_at_the_limit_and_not_asked_for_again() {
 }
 
 #[tokio::test]
-async fn the_limit_of_replies_can_be_set_and_is_the_longest_that_is_taken() {
+async fn a_reply_of_exactly_the_set_limit_is_accepted() {
     let body = r#"{"errcode":0,"errmsg":"ok"}"#;
     let server = BrokenServer::always(json(body)).await;
     for (limit, expected) in [(body.len(), None), (body.len() - 1, Some(body.len() as u64 - 1)), (0, Some(0))] {
@@ -53,7 +53,7 @@ async fn the_limit_of_replies_can_be_set_and_is_the_longest_that_is_taken() {
 }
 
 #[tokio::test]
-async fn an_endless_download_is_given_up_at_its_limit() {
+async fn an_endless_download_ends_at_its_limit() {
     let server = BrokenServer::always(endless("content-disposition: attachment; filename=\"a\"\r\n")).await;
     let folder = tempfile::tempdir().unwrap();
     let client = server.client();
@@ -64,9 +64,9 @@ async fn an_endless_download_is_given_up_at_its_limit() {
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
-/// What WeCom says is kept, shown and logged: at most 2 KiB of it, cut between characters.
+/// At most 2 KiB of WeCom's errmsg are kept, shown and logged, cut between characters.
 #[tokio::test]
-async fn a_long_errmsg_is_cut_at_two_kib_and_hides_a_secret_that_is_cut_there() {
+async fn a_long_errmsg_is_cut_without_showing_part_of_a_secret() {
     let long = "错".repeat(MIB);
     let server = BrokenServer::always(json(&format!(r#"{{"errcode":40001000,"errmsg":"{long}"}}"#))).await;
     let error = server.client().accounts().list().await.unwrap_err();
@@ -80,17 +80,17 @@ async fn a_long_errmsg_is_cut_at_two_kib_and_hides_a_secret_that_is_cut_there() 
         let error = server.client().accounts().list().await.unwrap_err();
         assert!(error.refusal().unwrap().errmsg.ends_with("x***"), "{error}");
     }
-    // A reply that was cut short: its errmsg breaks off within the token.
+    // An incomplete reply, whose errmsg ends within the token.
     let cut = json(&format!(r#"{{"errcode":40001000,"errmsg":"invalid {}"}}"#, &TOKEN[..10]));
     let error = BrokenServer::always(cut).await.client().accounts().list().await.unwrap_err();
     assert_eq!(error.refusal().unwrap().errmsg, "invalid ***");
 }
 
-/// hyper reads responses that only say that another one follows for as long as they come. They hold up the thread that
-/// reads them: on a runtime with another thread the call still ends at its time-out, measured 1.1 s for 1 s. On a runtime
-/// of one thread it ended after 16 s (debug build, busy machine), which nothing on this side can change.
+/// hyper reads informational responses (status 1xx) as long as they arrive, and this blocks the thread that reads them. On a
+/// runtime with another thread, the call still ends at its time-out (measured: 1.1 s for 1 s). On a runtime with one thread it
+/// ended after 16 s (debug build, busy machine), which the client cannot change.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn endless_informational_responses_end_at_the_time_out() {
+async fn endless_informational_responses_end_at_the_time_limit() {
     let hint = "HTTP/1.1 103 Early Hints\r\n\r\n".repeat(1000);
     let server = BrokenServer::always(Fault::Endless(String::new(), hint)).await;
     let builder = Client::builder(wecom_kf::Credentials::new("ww", "s")).base_url(server.url());

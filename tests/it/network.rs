@@ -1,4 +1,4 @@
-//! What becomes of calls when the network or a gateway breaks, through real sockets.
+//! The outcome of calls when the network or a gateway fails. With real sockets.
 
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ fn status(code: u16) -> Fault {
     Fault::Bytes(reply(&format!("{code} Whatever"), "text/html", "<html>gateway</html>"))
 }
 
-/// Every fault, what a caller sees, and how often a `safe` call is then sent.
+/// Returns every fault with its name, the error that a caller gets, and how often a `safe` call is sent.
 pub(crate) fn faults() -> Vec<(&'static str, Fault, &'static str, usize)> {
     let html = Fault::Bytes(reply("200 OK", "text/html", "<!DOCTYPE html><html><body>Sign in</body></html>"));
     let half_body = reply("200 OK", "application/json", r#"{"errcode":0,"errmsg":"ok","account_list":[]}"#);
@@ -93,7 +93,7 @@ async fn list(client: &Client) -> Result<types::ListCustomerServiceAccountRespon
 }
 
 #[tokio::test]
-async fn every_fault_comes_out_as_what_it_is_and_is_repeated_or_not() {
+async fn each_fault_has_its_error_and_number_of_attempts() {
     for (name, fault, expected, sent) in faults() {
         let server = BrokenServer::always(fault).await;
         let result = server.outcome(ATTEMPT, list(&server.client())).await;
@@ -106,9 +106,9 @@ async fn every_fault_comes_out_as_what_it_is_and_is_repeated_or_not() {
 }
 
 #[tokio::test]
-async fn a_reset_before_the_request_is_repeated_for_what_may_be() {
+async fn a_reset_before_the_request_is_repeated() {
     let server = BrokenServer::start(|path, _| (path == "connect").then_some(Fault::ResetBeforeRequest)).await;
-    // The token cannot be had either, so the cause is gettoken's.
+    // gettoken fails first, so the cause is its error.
     let error = list(&server.client()).await.unwrap_err();
     assert!(
         matches!(&error, Error::NoToken { source, .. } if Seen::of::<()>(&Err(Error::clone(source))) == Seen::Transport { retryable: true }),
@@ -118,13 +118,13 @@ async fn a_reset_before_the_request_is_repeated_for_what_may_be() {
 }
 
 #[tokio::test]
-async fn a_write_without_a_key_is_sent_once_whatever_happens_to_it() {
+async fn a_write_without_a_key_is_sent_once() {
     for (name, fault, _, _) in faults() {
         let server = BrokenServer::always(fault).await;
         let (client, open_kfid, customer) = (server.client(), OpenKfid::new("wk"), ExternalUserId::new("wm"));
         let _ = server.outcome(ATTEMPT, client.service_state().trans(&open_kfid, &customer, Trans::to_queue())).await;
         assert_eq!(server.requests(TRANS), 1, "{name}");
-        // A send without a msgid is such a write, and an empty one is none.
+        // A send without a msgid is such a write, and an empty msgid counts as none.
         for (number, msgid) in [None, Some(String::new())].into_iter().enumerate() {
             let body = types::SendRequest { msgtype: Some("text".into()), msgid, ..Default::default() };
             let _ = server.outcome(ATTEMPT, server.client().call(&op::SendMsg { body })).await;
@@ -134,12 +134,12 @@ async fn a_write_without_a_key_is_sent_once_whatever_happens_to_it() {
 }
 
 #[tokio::test]
-async fn a_write_on_a_connection_that_breaks_under_it_is_sent_once() {
+async fn a_write_on_a_failing_connection_is_sent_once() {
     for fault in [Fault::CloseAfterRequest, Fault::ResetAfterRequest] {
         let server = BrokenServer::always(fault).await;
         let client = server.client();
         client.token().get().await.unwrap();
-        // The connection of gettoken is kept, and breaks as soon as the write is on it.
+        // The write reuses the connection of gettoken, which then fails.
         let result = client.call(&op::ServiceStateTrans::default()).await;
         assert_eq!(Seen::of(&result), Seen::Transport { retryable: true });
         assert_eq!((server.connections(), server.requests(TRANS)), (1, 1));
@@ -147,9 +147,9 @@ async fn a_write_on_a_connection_that_breaks_under_it_is_sent_once() {
 }
 
 #[tokio::test]
-async fn a_write_on_a_connection_that_the_server_closes_while_idle_is_sent_once() {
+async fn a_write_on_a_closed_idle_connection_is_sent_at_most_once() {
     for _ in 0..50 {
-        // gettoken is answered as if the connection were kept, and then it is closed.
+        // The server answers gettoken as if it kept the connection, and then closes it.
         let server = BrokenServer::start(|path, _| {
             let token = json(r#"{"errcode":0,"access_token":"T","expires_in":7200}"#);
             (path == "/cgi-bin/gettoken").then_some(token)
@@ -168,8 +168,8 @@ async fn a_write_on_a_connection_that_the_server_closes_while_idle_is_sent_once(
 }
 
 #[tokio::test]
-async fn a_reset_before_the_request_at_the_operation_is_a_transport_error() {
-    // The connection of gettoken is not kept, those after it are reset as soon as they are there.
+async fn a_reset_at_the_operation_is_a_transport_error() {
+    // The connection of gettoken is closed after its reply, and all later connections are reset at once.
     let server = BrokenServer::start(|path, number| match (path, number) {
         ("connect", 2..) => Some(Fault::ResetBeforeRequest),
         ("/cgi-bin/gettoken", _) => Some(json(r#"{"errcode":0,"access_token":"T","expires_in":7200}"#)),
@@ -184,12 +184,12 @@ async fn a_reset_before_the_request_at_the_operation_is_a_transport_error() {
 }
 
 #[tokio::test]
-async fn a_write_is_sent_once_the_server_is_back_after_refusing_connections() {
+async fn a_write_is_sent_when_the_server_accepts_connections_again() {
     let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    // However late the server comes back: there are attempts for minutes.
+    // 30 attempts last for minutes, so the server may come back late.
     let client = refused_client(address, RetryPolicy::default().jitter(|| 1.0).max_attempts(30));
     let comes_back = async {
-        // After the first attempt.
+        // The first attempt is over by now.
         tokio::time::sleep(Duration::from_millis(100)).await;
         BrokenServer::on(TcpListener::bind(address).await.unwrap(), |_, _| None)
     };
@@ -198,14 +198,14 @@ async fn a_write_is_sent_once_the_server_is_back_after_refusing_connections() {
     assert_eq!(server.all_requests(), 1);
 }
 
-/// A client that has a token, so that the operation itself meets the closed port.
+/// Returns a client that has a token, so that the operation itself is refused at the closed port.
 fn refused_client(address: std::net::SocketAddr, policy: RetryPolicy) -> Client {
     let builder = Client::builder(wecom_kf::Credentials::new("", "")).base_url(format!("http://{address}"));
     patient(builder).token_source(crate::fake::FakeSource::numbered()).retry(policy).build().unwrap()
 }
 
 #[tokio::test]
-async fn a_refused_connection_is_tried_three_times_for_a_write_too() {
+async fn a_refused_connection_is_tried_three_times_also_for_a_write() {
     let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let client = refused_client(address, RetryPolicy::default().jitter(|| 0.0));
     let error = client.accounts().delete("wk").await.unwrap_err();
@@ -215,7 +215,7 @@ async fn a_refused_connection_is_tried_three_times_for_a_write_too() {
 }
 
 #[tokio::test]
-async fn a_send_is_repeated_under_one_msgid_and_a_duplicate_then_counts_as_sent() {
+async fn a_send_is_repeated_under_one_msgid() {
     for fault in [Fault::Stall, Fault::ResetAfterRequest, status(502)] {
         let stalls = matches!(fault, Fault::Stall);
         let server = BrokenServer::start(move |path, number| match (path, number) {
@@ -236,13 +236,13 @@ async fn a_send_is_repeated_under_one_msgid_and_a_duplicate_then_counts_as_sent(
 }
 
 #[tokio::test]
-async fn a_dead_server_sees_at_most_1036_requests_of_a_thousand_calls_and_repeats_come_back() {
+async fn a_thousand_failing_calls_send_at_most_1036_requests() {
     let dead = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
     let server = BrokenServer::start({
         let dead = dead.clone();
         move |path, number| match path {
             LIST if dead.load(std::sync::atomic::Ordering::SeqCst) => Some(Fault::CloseAfterRequest),
-            // After the recovery, the very next fault is repeated again.
+            // After the recovery, the next fault is repeated again.
             "/cgi-bin/kf/service_state/get" if number == 1 => Some(Fault::CloseAfterRequest),
             _ => None,
         }
@@ -261,7 +261,7 @@ async fn a_dead_server_sees_at_most_1036_requests_of_a_thousand_calls_and_repeat
     assert_eq!(server.requests("/cgi-bin/kf/service_state/get"), 2);
 }
 
-/// On a paused clock, `call` measures by how little a call outlives its deadline; here, that no fault keeps one for good.
+/// Checks that no fault makes a call hang. The tests in `call` measure the deadline exactly, with a paused clock.
 #[tokio::test]
 async fn no_fault_makes_a_call_outlive_its_deadline() {
     for (name, fault, _, _) in faults() {
@@ -269,7 +269,7 @@ async fn no_fault_makes_a_call_outlive_its_deadline() {
         let builder = Client::builder(wecom_kf::Credentials::new("ww", "s")).base_url(server.url());
         let token = crate::fake::FakeSource::new(|_| async { Ok(IssuedToken::new("T", Some(7200))) });
         let builder = builder.token_source(token);
-        // Without the deadline: minutes of attempts, or of waits between them.
+        // Without the deadline, attempts and waits would last for minutes.
         let retry = RetryPolicy::default().max_attempts(50).jitter(|| 1.0);
         let client = builder.call_timeout(Duration::from_millis(300)).retry(retry).build().unwrap();
         let started = tokio::time::Instant::now();
@@ -278,14 +278,14 @@ async fn no_fault_makes_a_call_outlive_its_deadline() {
     }
 }
 
-/// Time-outs that must not count.
+/// Sets short time-outs in the HTTP settings, which must have no effect.
 fn hasty(http: wecom_kf::reqwest::ClientBuilder) -> wecom_kf::reqwest::ClientBuilder {
     http.timeout(Duration::from_millis(1)).read_timeout(Duration::from_millis(1))
 }
 
-/// reqwest keeps the time if there are settings of the user: its error is that of our own timer.
+/// With HTTP settings of the user, reqwest measures the time. The error must be the same as that of our own timer.
 #[tokio::test]
-async fn an_attempt_that_stalls_ends_by_our_limit_also_with_settings_of_the_user() {
+async fn a_stalled_attempt_ends_at_our_limit_despite_user_settings() {
     let body = reply("200 OK", "application/json", r#"{"errcode":0,"errmsg":"ok"}"#);
     for fault in [Fault::Stall, Fault::BytesThenStall(body[..body.len() - 5].to_owned())] {
         let server = BrokenServer::always(fault.clone()).await;
@@ -306,9 +306,9 @@ async fn an_attempt_that_stalls_ends_by_our_limit_also_with_settings_of_the_user
     }
 }
 
-/// With and without HTTP settings of the user, whose time-outs are shorter and must not count.
+/// Tests with and without HTTP settings of the user, whose shorter time-outs must have no effect.
 #[tokio::test]
-async fn a_download_that_stalls_ends_after_the_pause_limit() {
+async fn a_stalled_download_ends_after_the_pause_limit() {
     let whole = reply("200 OK", "application/octet-stream\r\ncontent-disposition: attachment", &"x".repeat(100));
     let with_settings: [fn(ClientBuilder) -> ClientBuilder; 2] = [|builder| builder, |builder| builder.http(hasty)];
     for settings in with_settings {
@@ -316,7 +316,7 @@ async fn a_download_that_stalls_ends_after_the_pause_limit() {
         let limit = Duration::from_millis(300);
         let mut builder = Client::builder(wecom_kf::Credentials::new("ww", "s")).base_url(server.url());
         builder = settings(builder.call_timeout(limit));
-        // The limit holds for the first bytes, too, which a busy machine may not send in time.
+        // The limit also applies to the first bytes, which a busy machine may send late.
         let client = builder.build().unwrap();
         let download = loop {
             match client.media().get("m").await {
@@ -332,7 +332,7 @@ async fn a_download_that_stalls_ends_after_the_pause_limit() {
 }
 
 #[tokio::test]
-async fn gettoken_is_tried_three_times_when_the_gateway_fails_and_once_when_the_secret_is_wrong() {
+async fn gettoken_is_repeated_after_gateway_errors_only() {
     let cases = [
         (status(503), 3, None),
         (Fault::Stall, 3, None),
@@ -362,7 +362,7 @@ async fn gettoken_is_tried_three_times_when_the_gateway_fails_and_once_when_the_
 }
 
 #[tokio::test]
-async fn a_client_of_a_proxy_with_a_path_keeps_the_path() {
+async fn the_path_of_a_proxy_is_kept() {
     let server = BrokenServer::start(|path, _| {
         let token = json(r#"{"access_token":"T","expires_in":7200}"#);
         (path == "/wecom/cgi-bin/gettoken").then_some(token)

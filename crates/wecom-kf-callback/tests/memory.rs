@@ -1,4 +1,4 @@
-//! How much memory a body takes. In a process of its own, since the allocator counts the whole process.
+//! The memory that parsing a body needs. This is a process of its own, because the allocator counts the whole process.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use peak_alloc::PeakAlloc;
@@ -7,7 +7,7 @@ use wecom_kf_callback::{Callback, MAX_BODY, Query};
 #[global_allocator]
 static ALLOCATED: PeakAlloc = PeakAlloc;
 
-/// The most bytes that reading took at a time, beyond the body itself.
+/// Returns the peak memory of parsing a body, in addition to the body itself.
 fn peak(callback: &Callback, query: &Query, body: &str) -> usize {
     let before = ALLOCATED.current_usage();
     ALLOCATED.reset_peak_usage();
@@ -42,11 +42,11 @@ fn parsing_needs_less_than_four_times_the_body() {
         ("<!DOCTYPE xml [", "<!ENTITY a \"&b;&b;\">", "]><xml/>"),
     ] {
         let junk = [before, &unit.repeat((MAX_BODY - 100) / unit.len()), after].concat();
-        // A copy of its one text at most, and the signature that it lacks.
+        // At most a copy of the single text. The body is then refused, because it has no signature.
         measure(unit, &query, &junk, junk.len() + 1024);
     }
 
-    // The same inside, signed.
+    // The same text as a signed message.
     for unit in
         ["<a>", "<a/>", "<AuthAddOpenKfId>a</AuthAddOpenKfId>", "<AuthAddOpenKfId/>", "<Token>a</Token>", "<a>&lt;</a>"]
     {

@@ -1,4 +1,4 @@
-//! The example as people run it: in a process of its own.
+//! Runs the example `plain_server` in a process of its own, as users do.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -14,7 +14,7 @@ const SETTINGS: [(&str, &str); 3] = [
     ("WECOM_CORP_ID", "ww1"),
 ];
 
-/// Killed in the end, also when an assertion fails.
+/// Kills the process when it is dropped, also if an assertion fails.
 struct Server {
     process: Child,
     output: BufReader<ChildStdout>,
@@ -30,7 +30,7 @@ impl Drop for Server {
 
 impl Server {
     fn start() -> Self {
-        // Cargo builds the examples of a package together with its tests, side by side.
+        // Cargo builds the examples of a package together with its tests, into neighbouring folders.
         let test = std::env::current_exe().unwrap();
         let target: PathBuf = test.ancestors().nth(2).unwrap().into();
         let program = target.join("examples").join(format!("plain_server{}", std::env::consts::EXE_SUFFIX));

@@ -1,4 +1,4 @@
-//! Reading the decrypted events: order, unknown elements, missing ones.
+//! Parsing decrypted events: the order of elements, unknown ones and missing ones.
 
 use proptest::prelude::*;
 use wecom_kf_callback::{Event, KfAccountAuthChange, KfMsgOrEvent, Unknown};

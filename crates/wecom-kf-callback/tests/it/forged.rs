@@ -1,4 +1,4 @@
-//! Requests that were tampered with, and requests that were captured.
+//! Requests that an attacker changed or captured are refused.
 
 use aes::Aes256;
 use base64::Engine as _;
@@ -15,7 +15,7 @@ fn decrypt(query: &Query, encrypt: &str) -> Result<String, wecom_kf_callback::Er
     callback().decrypt(query, envelope(encrypt).as_bytes())
 }
 
-/// What a signed frame is refused for: the other side here is an implementation of its own.
+/// Returns the reason why a signed frame is refused. The frame is encrypted here, not by the crate that is tested.
 fn refusal_of_frame(frame: &[u8]) -> Reason {
     let encrypt = STANDARD.encode(encrypted(frame));
     reason(decrypt(&signed(&callback(), &encrypt), &encrypt))
@@ -31,7 +31,7 @@ fn encrypted(frame: &[u8]) -> Vec<u8> {
     ciphertext
 }
 
-/// A frame as it should be.
+/// Creates a valid frame.
 fn frame(text: &str, receiver: &str) -> Vec<u8> {
     let mut frame =
         [&[b'r'; 16], &(text.len() as u32).to_be_bytes()[..], text.as_bytes(), receiver.as_bytes()].concat();
@@ -44,7 +44,7 @@ fn is_signature(reason: &Reason) -> bool {
     matches!(reason, Reason::SignatureDiffers { .. })
 }
 
-/// Before anything is decrypted: by the signature, or earlier, since the query or the body cannot be read.
+/// Returns whether the refusal happened before decryption: at the signature, or when the query or the body was parsed.
 fn is_before_decryption(reason: &Reason) -> bool {
     is_signature(reason)
         || matches!(reason, Reason::ParameterMalformed { .. } | Reason::BodyNotXml { .. } | Reason::EncryptMalformed)
@@ -71,7 +71,7 @@ fn a_changed_signature_is_refused_before_decryption() {
     let signature = callback().sign(TIMESTAMP, NONCE, &encrypt);
     let mut refused = 0;
     for signature in flipped(signature.as_bytes()) {
-        // A byte that is not UTF-8 is not even a query.
+        // Such a byte is not UTF-8, so the query cannot be parsed.
         if let Ok(signature) = String::from_utf8(signature) {
             let query = query_of(&signature, TIMESTAMP, NONCE).unwrap();
             assert!(is_signature(&reason(decrypt(&query, &encrypt))), "{signature}");
@@ -110,7 +110,7 @@ fn a_changed_timestamp_or_nonce_is_refused_before_decryption() {
             Err(_) => by_query += 1,
         }
     }
-    // Of 160, those that are not UTF-8, and timestamps that are not ten digits.
+    // Some of the 160 changes are not UTF-8, or give a timestamp that is not ten digits.
     assert_eq!(by_query + by_signature, 160);
     assert!(by_signature >= 70 + 20, "{by_signature}");
 }
@@ -270,7 +270,7 @@ fn a_signed_request_with_moved_boundaries_is_refused() {
             past_base64 += usize::from(!is_signature(&refusal) && refusal != Reason::NotBase64);
         }
     }
-    // Otherwise this shows nothing.
+    // The test is useful only if each kind occurs often.
     assert!(malformed > 1000 && signed > 1000 && past_base64 > 100, "{malformed} {signed} {past_base64}");
 }
 
@@ -309,7 +309,7 @@ proptest! {
     }
 }
 
-/// A body that was captured, sent again as the verification of a URL: the signature is the same.
+/// Creates a URL verification from a captured body. The signature stays valid.
 fn as_get(sealed: &wecom_kf_callback::Sealed) -> Query {
     let encrypt = sealed.body.split("<Encrypt><![CDATA[").nth(1).unwrap().split(']').next().unwrap();
     Query::parse(&format!("{}&echostr={}", sealed.query, crate::escape(encrypt.as_bytes()))).unwrap()
@@ -319,7 +319,7 @@ fn as_get(sealed: &wecom_kf_callback::Sealed) -> Query {
 fn a_captured_post_sent_as_get_is_not_answered() {
     let event = "<xml><ToUserName>ww0fixture0corp0001</ToUserName><CreateTime>1718000000</CreateTime>\
         <MsgType>event</MsgType><Event>kf_msg_or_event</Event><Token>ENC1</Token><OpenKfId>wk1</OpenKfId></xml>";
-    // Long and short documents, and everything that may precede the first element.
+    // Long and short documents, with everything that may precede the first element.
     for xml in [event, XML, "<x/>", "\u{feff}<x/>", " \r\n\t<x/>", "<?xml version=\"1.0\"?><x/>", "<"] {
         let query = as_get(&callback().seal(xml, TIMESTAMP, NONCE, [7; 16]));
         let refused = callback().verify_url(&query).unwrap_err();
@@ -346,7 +346,7 @@ fn an_echo_has_at_most_64_bytes() {
 
 #[test]
 fn a_long_echostr_is_not_even_decrypted() {
-    // Whole blocks, but no frame: what is decrypted is refused for its padding.
+    // Whole blocks that are not a frame. If they were decrypted, the reason would be the padding.
     let refusal = |bytes: usize| {
         let encrypt = STANDARD.encode(vec![7; bytes]);
         let signature = callback().sign(TIMESTAMP, NONCE, &encrypt);

@@ -1,4 +1,4 @@
-//! The crate as a stranger uses it.
+//! Tests of the public API.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod event;
@@ -27,12 +27,12 @@ fn reason<T: std::fmt::Debug>(result: Result<T, Error>) -> Reason {
     result.unwrap_err().reason().clone()
 }
 
-/// An envelope of the smallest kind.
+/// Creates the smallest envelope.
 fn envelope(encrypt: &str) -> String {
     format!("<xml><Encrypt>{encrypt}</Encrypt></xml>")
 }
 
-/// A query that is signed for `encrypt`.
+/// Creates a query with the signature of `encrypt`.
 fn signed(callback: &Callback, encrypt: &str) -> wecom_kf_callback::Query {
     let signature = callback.sign(TIMESTAMP, NONCE, encrypt);
     query_of(&signature, TIMESTAMP, NONCE).unwrap()

@@ -1,4 +1,4 @@
-//! Queries: which ones are accepted, and how the others are refused.
+//! Parsing queries: which ones are accepted, and the errors of the others.
 
 use proptest::prelude::*;
 use wecom_kf_callback::{MAX_QUERY, Query, Reason};
@@ -91,7 +91,7 @@ fn the_query_is_bounded() {
 
 #[test]
 fn an_echostr_decoded_like_a_form_has_its_own_remedy() {
-    // The random bytes are chosen so that the echostr has three of them.
+    // With these random bytes, the echostr contains '+' three times.
     let random =
         (0..=255).map(|byte| [byte; 16]).find(|random| callback().encrypt("hello", *random).matches('+').count() == 3);
     let raw = callback().seal_url("hello", TIMESTAMP, NONCE, random.unwrap());

@@ -1,4 +1,4 @@
-//! Requests that are sent again, and requests that are too old.
+//! Repeated requests are detected, and old ones are refused.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -55,7 +55,7 @@ fn forged_requests_are_not_remembered() {
     assert!(replays.is_empty());
 }
 
-/// All pairs of timestamp and nonce that the same signature fits.
+/// Tries all pairs of timestamp and nonce for which the signature is valid.
 #[test]
 fn other_pairs_with_the_same_signature_are_repeats() {
     let sealed = sealed(SENT, 1);

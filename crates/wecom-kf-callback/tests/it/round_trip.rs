@@ -1,4 +1,4 @@
-//! Messages come back as they were sealed.
+//! Opening a sealed message returns the same message.
 
 use proptest::prelude::*;
 use wecom_kf_callback::{Callback, MAX_ECHO, Query, Reason};
@@ -7,7 +7,7 @@ use crate::{KEY, NONCE, RECEIVER, TIMESTAMP, TOKEN, callback, reason};
 
 #[test]
 fn every_length_up_to_96_comes_back() {
-    // 97 lengths, and receiver ids of 0 to 33 bytes, so that each padding occurs with each.
+    // 97 lengths with receiver ids of 0 to 33 bytes, so that each padding occurs with each length of the receiver id.
     for receiver in 0..=33 {
         let callback = Callback::new(TOKEN, KEY, "w".repeat(receiver)).unwrap();
         for length in 0..=96 {
@@ -37,7 +37,7 @@ fn lengths_count_bytes() {
 fn other_random_bytes_make_another_ciphertext_throughout() {
     let [one, other] = [[0; 16], [1; 16]].map(|random| callback().encrypt(&"x".repeat(200), random));
     assert_eq!(one.len(), other.len());
-    // Every block of 16 bytes has some 21 characters of base64.
+    // A block of 16 bytes is about 21 characters of base64.
     for (one, other) in one.as_bytes().chunks(21).zip(other.as_bytes().chunks(21)) {
         assert_ne!(one, other);
     }

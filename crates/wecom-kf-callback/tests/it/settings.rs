@@ -1,4 +1,4 @@
-//! Checking the settings of a callback, with the mistakes that pasting makes.
+//! The checks of the settings, with common mistakes in pasting.
 
 use proptest::prelude::*;
 use wecom_kf_callback::{Callback, Query, SettingsError};

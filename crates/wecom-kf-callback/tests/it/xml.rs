@@ -1,4 +1,4 @@
-//! Refusing what is no envelope or no event: broken, huge or nested XML.
+//! Invalid envelopes and events are refused: malformed, huge or deeply nested XML.
 
 use std::iter::repeat_n;
 
@@ -9,7 +9,7 @@ use crate::{NONCE, TIMESTAMP, callback, reason, signed};
 
 const XML: &str = "<xml><MsgType>event</MsgType></xml>";
 
-/// What comes out of a body in which `{}` stands for the encrypted text.
+/// Decrypts a body, in which `{}` is replaced by the encrypted text.
 fn decrypted(body: &str) -> Result<String, wecom_kf_callback::Error> {
     let encrypt = callback().encrypt(XML, [0; 16]);
     callback().decrypt(&signed(&callback(), &encrypt), body.replace("{}", &encrypt).as_bytes())
@@ -19,7 +19,7 @@ fn refusal(body: &str) -> Reason {
     reason(decrypted(body))
 }
 
-/// What a text is refused for as a body, and signed and encrypted as a message.
+/// Returns the problems of a text: as a body, and as a signed and encrypted message.
 fn problems(text: &str) -> [XmlProblem; 2] {
     let Reason::BodyNotXml { problem: of_body, .. } = refusal(text) else { panic!("{}", refusal(text)) };
     let sealed = callback().seal(text, TIMESTAMP, NONCE, [0; 16]);
@@ -162,7 +162,7 @@ fn nesting_has_a_limit() {
     };
     assert_eq!(decrypted(&nested(MAX_DEPTH)).unwrap(), XML);
     assert_eq!(problems(&nested(MAX_DEPTH + 1)), [XmlProblem::TooDeep; 2]);
-    // Closed or not, 100,000 levels are not looked at.
+    // 100,000 levels are refused early, whether they are closed or not.
     assert_eq!(problems(&nested(70_000)), [XmlProblem::TooDeep; 2]);
     assert_eq!(problems(&"<a>".repeat(100_000)), [XmlProblem::TooDeep; 2]);
 }
@@ -189,7 +189,7 @@ fn junk_of_a_mebibyte_is_refused_and_more_is_not_parsed() {
 #[test]
 fn a_body_of_a_mebibyte_is_read() {
     let room = MAX_BODY - "<xml><Encrypt></Encrypt></xml>".len();
-    // In whole groups of base64, in whole paddings.
+    // The length is a multiple of the groups of base64 and of the padding.
     let text = "x".repeat(room / 4 * 3 / 32 * 32 - 64);
     let encrypt = callback().encrypt(&text, [0; 16]);
     let body = crate::envelope(&encrypt);

@@ -18,7 +18,7 @@ fn a_name_is_a_plain_file_on_every_system() {
         ("..", None),
         (".", None),
         ("", None),
-        // Hidden files, options, and what Windows drops.
+        // Hidden files, options, and characters that Windows drops.
         (".bashrc", Some("bashrc")),
         ("...x", Some("x")),
         ("-rf", Some("rf")),
@@ -44,7 +44,7 @@ fn a_name_is_a_plain_file_on_every_system() {
         ("console.txt", Some("console.txt")),
         ("com10", Some("com10")),
         ("com", Some("com")),
-        // What cannot be seen.
+        // Invisible characters.
         ("gpj\u{202e}.exe", Some("gpj.exe")),
         ("a\u{2066}b\u{2069}.txt", Some("ab.txt")),
         ("a\u{2028}b\u{2029}c", Some("abc")),

@@ -49,7 +49,7 @@ fn an_error_names_the_character_but_not_the_value() {
         ("a\u{3164}b", 2, "U+3164 HANGUL FILLER", "U+3164（韩文填充符）"),
         ("a\u{ffa0}b", 2, "U+FFA0 HALFWIDTH HANGUL FILLER", "U+FFA0（半角韩文填充符）"),
         ("a\u{2028}b", 2, "U+2028 LINE SEPARATOR", "U+2028（行分隔符）"),
-        // A byte order mark that was read the wrong way round.
+        // A byte order mark with swapped bytes.
         ("\u{fffe}ab", 1, "U+FFFE NONCHARACTER", "U+FFFE（非字符）"),
         ("a\u{fdd0}b", 2, "U+FDD0 NONCHARACTER", "U+FDD0（非字符）"),
     ];
@@ -96,11 +96,11 @@ fn quotes_around_a_value_are_named() {
     assert_eq!(flaw.to_string(), "character 1 is U+0022 QUOTATION MARK; leave out the quotes around the value");
     assert_eq!(flaw.zh(), "第 1 个字符是引号 U+0022（双引号），请去掉两端的引号");
     assert_eq!(checked("\"").unwrap_err().position, 1);
-    // Inside of a value it is for others to judge.
+    // Quotes inside a value are accepted; the caller may refuse them.
     assert_eq!(checked("w\"w"), Ok("w\"w"));
 }
 
-/// The table of this crate against that of another one.
+/// Compares the table of this crate with that of another crate.
 #[test]
 fn every_invisible_character_is_refused_by_name() {
     use GeneralCategory::{Control, Format, LineSeparator, ParagraphSeparator, SpaceSeparator};
