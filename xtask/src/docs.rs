@@ -29,7 +29,7 @@ pub fn lines(text: &str) -> impl Iterator<Item = String> + '_ {
     })
 }
 
-/// Returns the lines of [`lines`] as one text.
+/// Like [`lines`], but returns one text.
 pub fn text(text: &str) -> String {
     lines(text).collect::<Vec<_>>().join("\n")
 }

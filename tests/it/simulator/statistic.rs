@@ -1,4 +1,4 @@
-//! Daily figures, of what happened in the simulator.
+//! Daily statistics of events in the simulator.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ async fn yesterdays_figures_are_there_in_the_morning() {
     world.send("您好").await.unwrap();
     let today = date_in_china(world.sim.now() as i64);
     world.client.service_state().trans(&world.kf, &world.id, Trans::to_servicer("zhangsan")).await.unwrap();
-    // Past 06:00 of the next day, whatever hour it is now.
+    // Advance past 06:00 of the next day, whatever the hour is now.
     world.sim.set_token_lifetime(Duration::from_secs(1_000_000));
     world.sim.advance(Duration::from_secs(30 * 3600));
     let days = |first: Date, last: Date| first..=last;

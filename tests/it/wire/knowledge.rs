@@ -1,4 +1,4 @@
-//! The knowledge base.
+//! Requests and replies of the knowledge base.
 
 use futures_util::TryStreamExt;
 use serde_json::json;
@@ -24,7 +24,7 @@ async fn groups_are_added_renamed_deleted_and_listed_page_by_page() {
     let first = json!({ "errcode": 0, "has_more": 1, "next_cursor": "c1",
         "group_list": [{ "group_id": "kg0", "name": "默认分组", "is_default": 1 }] });
     let first = post(&server, "knowledge/list_group", json!({ "limit": 1000 }), first).await;
-    // A page may be empty and not the last.
+    // A page may be empty although there are more pages.
     let second = json!({ "has_more": 1, "next_cursor": "c2", "group_list": null });
     let second = post(&server, "knowledge/list_group", json!({ "limit": 1000, "cursor": "c1" }), second).await;
     let last = json!({ "has_more": 0, "next_cursor": "c3", "group_list": [{ "group_id": "kg1", "name": "配送" }] });
@@ -37,7 +37,7 @@ async fn groups_are_added_renamed_deleted_and_listed_page_by_page() {
     for mock in [&add, &rename, &delete, &first, &second, &last] {
         mock.assert_calls_async(1).await;
     }
-    // A stream fetches what is asked of it.
+    // A stream fetches only the pages that are needed.
     let mut stream = std::pin::pin!(knowledge.list_groups().stream());
     assert_eq!(stream.try_next().await.unwrap().unwrap().group_id, "kg0");
     first.assert_calls_async(2).await;
@@ -49,7 +49,7 @@ async fn groups_are_added_renamed_deleted_and_listed_page_by_page() {
 }
 
 #[tokio::test]
-async fn more_to_come_without_a_new_cursor_is_an_error_and_no_loop() {
+async fn a_page_without_a_new_cursor_is_an_error_not_a_loop() {
     for next in [json!(null), json!("")] {
         let (server, client) = server().await;
         let reply = json!({ "has_more": 1, "next_cursor": next, "group_list": [] });

@@ -1,4 +1,4 @@
-//! Files, up and down. On a plain listener: what counts here are the bytes.
+//! Upload and download of files, byte by byte. The server is a plain TCP listener.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::fake::FakeSource;
 const JPG: &[u8] = b"\xff\xd8\xff\xe0 a picture";
 const UPLOADED: &str = r#"{"errcode":0,"errmsg":"","type":"image","media_id":"m1","created_at":"1718001000"}"#;
 
-/// A request: its head, and its body.
+/// A request with its head and its body.
 #[derive(Clone)]
 struct Request {
     head: String,
@@ -32,7 +32,7 @@ impl Request {
     }
 }
 
-/// Answers the request number n (from 0) of all but gettoken by `answer`, and keeps them.
+/// A server that records requests. `answer` returns the reply to each by its number from 0; gettoken is not counted.
 struct Server {
     client: Client,
     requests: Arc<Mutex<Vec<Request>>>,
@@ -93,7 +93,7 @@ fn json(body: &str) -> Vec<u8> {
     answer("200 OK", "content-type: application/json\r\n", body.as_bytes(), body.len())
 }
 
-/// `length` is what the head promises.
+/// Returns a reply. `length` is the announced length of the body.
 fn answer(status: &str, headers: &str, body: &[u8], length: usize) -> Vec<u8> {
     let mut reply =
         format!("HTTP/1.1 {status}\r\n{headers}connection: close\r\ncontent-length: {length}\r\n\r\n").into_bytes();
@@ -101,7 +101,7 @@ fn answer(status: &str, headers: &str, body: &[u8], length: usize) -> Vec<u8> {
     reply
 }
 
-/// Whether it failed because the reply is longer than the limit, which the error names.
+/// Returns whether the call failed because the reply exceeds the limit, and whether the error names this limit.
 fn is_too_long<T: std::fmt::Debug>(outcome: Result<T, Error>, expected: u64) -> bool {
     let error = outcome.unwrap_err();
     let is_named = error.to_string().contains(&format!("longer than the limit of {expected} bytes"));
@@ -110,7 +110,7 @@ fn is_too_long<T: std::fmt::Debug>(outcome: Result<T, Error>, expected: u64) -> 
         && matches!(&error, Error::NoAnswer { source, .. } if matches!(**source, raw::Error::TooLong { limit, .. } if limit == expected))
 }
 
-/// Announced or not, more than the limit is an error, and nothing is left behind.
+/// A file beyond the limit is an error, whether its length is announced or not, and leaves no file behind.
 #[tokio::test]
 async fn a_download_has_a_limit_that_its_error_names() {
     let folder = TempDir::new().unwrap();
@@ -138,7 +138,7 @@ async fn a_download_has_a_limit_that_its_error_names() {
 
 const ATTACHED: &str = "content-type: text/plain\r\ncontent-disposition: attachment; filename=\"报价 单.pdf\"\r\n";
 
-/// The one layout that WeCom takes: one part, its name, a file name in raw UTF-8, a Content-Type, a known length.
+/// WeCom accepts only this form: a single part with a name, a file name in raw UTF-8, a Content-Type and a known length.
 #[tokio::test]
 async fn an_upload_is_one_part_with_name_type_and_length() {
     let folder = TempDir::new().unwrap();
@@ -176,7 +176,7 @@ async fn an_upload_is_one_part_with_name_type_and_length() {
     }
 }
 
-/// The time limits are those of a call without a file; each 64 KiB add a second.
+/// Each 64 KiB of the file add a second to the time limits.
 #[tokio::test]
 async fn a_large_upload_has_more_time() {
     let sized = |length: usize| Upload::from_bytes("a.bin", vec![b'x'; length]);
@@ -190,7 +190,7 @@ async fn a_large_upload_has_more_time() {
     assert_eq!(time_limit(uploadimg).await, ATTEMPT + 31 * second);
 }
 
-/// After how many seconds an upload is given up. The server reads it whole and never answers.
+/// Returns the time after which an upload fails. The server reads the whole request and never answers.
 async fn time_limit(upload: impl AsyncFnOnce(Client) -> Result<(), Error>) -> Duration {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base_url = format!("http://{}", listener.local_addr().unwrap());
@@ -216,9 +216,9 @@ async fn time_limit(upload: impl AsyncFnOnce(Client) -> Result<(), Error>) -> Du
     Duration::from_secs(started.elapsed().as_secs())
 }
 
-/// Quotes and backslashes are escaped, so that a name ends where it ends; the rest goes as it is, whatever its length.
+/// Quotes and backslashes in a name are escaped. The rest is sent unchanged, whatever its length.
 #[tokio::test]
-async fn any_name_arrives_whole() {
+async fn any_file_name_arrives_complete() {
     let server = Server::start(|_, _| json(UPLOADED)).await;
     let long = "长".repeat(300) + ".pdf";
     let names = [
@@ -250,14 +250,14 @@ async fn a_picture_gets_a_permanent_url() {
     );
 }
 
-/// Bytes and files can be read again, a stream cannot: not after a lost answer, and not with a new token.
+/// Bytes and files can be read again. A stream cannot, so it is not repeated after a lost reply or with a new token.
 #[tokio::test]
 async fn an_upload_is_repeated_only_if_it_can_be_read_again() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("a.jpg");
     std::fs::write(&path, JPG).unwrap();
     let streamed = || stream::iter([Ok::<_, std::io::Error>(JPG.to_vec())]);
-    // No answer, a busy platform, a token that WeCom rejects; then all is well.
+    // The first attempt gets no reply, a busy platform or a rejected token. The second one succeeds.
     for first in [Vec::new(), json(r#"{"errcode":-1}"#), json(r#"{"errcode":42001}"#)] {
         for (upload, requests) in [
             (Upload::from_bytes("a.jpg", JPG), 2),
@@ -268,16 +268,16 @@ async fn an_upload_is_repeated_only_if_it_can_be_read_again() {
             let server = Server::start(move |_, number| if number == 0 { first.clone() } else { json(UPLOADED) }).await;
             let outcome = server.client.media().upload(MediaType::Image, upload).await;
             assert_eq!((server.requests().len(), outcome.is_ok()), (requests, requests == 2), "{outcome:?}");
-            // It is told what happened, not that the stream is spent.
+            // The error is the first failure, and not that the stream was already read.
             assert!(!outcome.is_err_and(|error| error.to_string().contains("could not be read")));
             let bodies: Vec<_> = server.requests().iter().map(|request| request.body.len()).collect();
-            assert!(bodies.iter().all(|length| *length == bodies[0]), "a repeat sent something else");
+            assert!(bodies.iter().all(|length| *length == bodies[0]), "the repeat sent another body");
         }
     }
 }
 
 #[tokio::test]
-async fn a_file_that_is_gone_or_a_stream_that_fails_is_an_error_that_says_so() {
+async fn a_missing_file_or_a_failing_stream_is_named_in_the_error() {
     let server = Server::start(|_, _| json(UPLOADED)).await;
     let missing = Upload::from_file("no/such/file.jpg").await.unwrap_err();
     assert!(matches!(missing, Error::File { .. }) && !missing.is_retryable());
@@ -371,12 +371,12 @@ async fn name_type_and_size_are_checked_before_a_request_is_made() {
     }
 }
 
-/// Content-disposition decides; without it a short object with an errcode is a refusal, whatever the Content-Type says.
+/// A reply with a Content-Disposition is a file. Without it, a short object with an errcode is a refusal.
 #[tokio::test]
-async fn a_file_and_a_refusal_are_told_apart_by_what_they_are() {
+async fn files_and_refusals_are_distinguished() {
     let refusal = r#"{"errcode":40007,"errmsg":"invalid media_id"}"#;
     let cases: [(&str, &[u8], Option<i32>); 9] = [
-        // Its words were cut in the middle of a character.
+        // The errmsg was cut in the middle of a character.
         ("", b"{\"errcode\":40007,\"errmsg\":\"\xe6\x97\"}", Some(40007)),
         ("content-type: application/json\r\n", refusal.as_bytes(), Some(40007)),
         ("content-type: text/plain\r\n", refusal.as_bytes(), Some(40007)),
@@ -417,7 +417,7 @@ async fn a_file_and_a_refusal_are_told_apart_by_what_they_are() {
     let error = gateway.client.media().get("m1").await.unwrap_err();
     assert!(error.to_string().contains("HTTP status 404"), "{error}");
 
-    // A refusal is never a part: this is the customer's file, which happens to look like one.
+    // A refusal is never a part, so this is a customer's file that looks like one.
     let folder = TempDir::new().unwrap();
     let part = format!("content-range: bytes 0-{}/{}\r\n", refusal.len() - 1, refusal.len());
     let reply = answer("206 Partial Content", &part, refusal.as_bytes(), refusal.len());
@@ -427,7 +427,7 @@ async fn a_file_and_a_refusal_are_told_apart_by_what_they_are() {
     assert_eq!(names_in(&folder), ["a_m1"]);
 }
 
-/// A token that was rejected is renewed for a download as for every call.
+/// A rejected token is renewed for a download, as for every call.
 #[tokio::test]
 async fn a_rejected_token_is_renewed_for_a_download_too() {
     let server = Server::start(|_, number| match number {
@@ -449,7 +449,7 @@ fn names_in(folder: &TempDir) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_download_takes_the_senders_name_and_replaces_nobodys_file() {
+async fn a_download_gets_the_senders_name_and_replaces_no_file() {
     let folder = TempDir::new().unwrap();
     let reply = answer("200 OK", ATTACHED, JPG, JPG.len());
     let server = Server::start(move |_, _| reply.clone()).await;
@@ -463,7 +463,7 @@ async fn a_download_takes_the_senders_name_and_replaces_nobodys_file() {
         (JPG.to_vec(), JPG.to_vec())
     );
     assert_eq!(format!("{first:?}"), "Saved { length: 14, .. }");
-    // To a path, on the other hand, is to this path.
+    // `download_to`, however, replaces a file at its path.
     let path = folder.path().join("报价 单.pdf");
     std::fs::write(&path, "old").unwrap();
     assert_eq!(media.download_to("m1", &path).await.unwrap().path, path);
@@ -474,7 +474,7 @@ async fn a_download_takes_the_senders_name_and_replaces_nobodys_file() {
 
 const FILE: &[u8] = b"0123456789abcdef";
 
-/// The file, or the range that was asked for.
+/// Returns the file or the requested range.
 fn ranged(request: &Request, broken_after: Option<usize>) -> Vec<u8> {
     let first =
         request.header("range").map(|range| range.trim_start_matches("bytes=").trim_end_matches('-').parse().unwrap());
@@ -490,7 +490,7 @@ fn ranged(request: &Request, broken_after: Option<usize>) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_download_that_breaks_off_goes_on_from_where_it_was() {
+async fn an_interrupted_download_continues_where_it_ended() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("a");
     let server = Server::start(|request, number| ranged(request, (number < 2).then_some(5))).await;
@@ -502,7 +502,7 @@ async fn a_download_that_breaks_off_goes_on_from_where_it_was() {
 }
 
 #[tokio::test]
-async fn without_ranges_it_starts_anew_and_nothing_half_done_is_left() {
+async fn without_ranges_a_download_starts_again() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("a");
     std::fs::write(&path, "old").unwrap();
@@ -515,11 +515,11 @@ async fn without_ranges_it_starts_anew_and_nothing_half_done_is_left() {
     {
         use std::os::unix::fs::PermissionsExt;
         let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode();
-        assert_eq!(mode(&path) & 0o777, 0o600, "its owner alone may read what a customer sent");
+        assert_eq!(mode(&path) & 0o777, 0o600, "only its owner may read a customer's file");
         server.client.media().download_to("m1", &path).mode(0o640).await.unwrap();
         assert_eq!(mode(&path) & 0o777, 0o640, "unless the caller says otherwise");
     }
-    // What comes anew may be shorter than what came before.
+    // The second download may be shorter than the part of the first one.
     let server = Server::start(|_, number| match number {
         0 => answer("200 OK", ATTACHED, &FILE[..10], FILE.len()),
         _ => answer("200 OK", ATTACHED, &FILE[..5], 5),
@@ -536,9 +536,9 @@ async fn without_ranges_it_starts_anew_and_nothing_half_done_is_left() {
     assert_eq!(names_in(&folder), ["a"]);
 }
 
-/// Over 20 MB only in ranges: asked for in parts of 20 MB, of which this server gives 6 bytes at a time.
+/// WeCom returns files over 20 MB only in ranges. The client requests 20 MB each, and this server returns 6 bytes each.
 #[tokio::test]
-async fn a_file_too_large_for_one_piece_is_fetched_in_parts() {
+async fn a_large_file_is_downloaded_in_parts() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("a");
     let server = Server::start(|request, _| {
@@ -559,14 +559,14 @@ async fn a_file_too_large_for_one_piece_is_fetched_in_parts() {
     let error = server.client.media().get("m1").await.unwrap_err();
     assert_eq!(error.code(), Some(ErrCode::DOWNLOAD_RANGE_TOO_LARGE));
 
-    // Whoever finds the parts too large as well is not asked for ever.
+    // A server that also refuses the parts as too large is not asked again and again.
     let server = Server::start(|_, _| json(r#"{"errcode":830002,"errmsg":"too large"}"#)).await;
     let error = server.client.media().download_to("m1", &path).await.unwrap_err();
     assert_eq!((error.code(), server.requests().len()), (Some(ErrCode::DOWNLOAD_RANGE_TOO_LARGE), 2));
 }
 
 #[tokio::test]
-async fn another_range_than_was_asked_for_is_no_file() {
+async fn a_range_that_was_not_requested_is_an_error() {
     let folder = TempDir::new().unwrap();
     let server = Server::start(|request, number| match number {
         0 => ranged(request, Some(5)),
@@ -578,9 +578,9 @@ async fn another_range_than_was_asked_for_is_no_file() {
     assert!(names_in(&folder).is_empty());
 }
 
-/// Of a file, no more is taken than was announced; of a part, none that cannot be of it.
+/// Bytes beyond the announced length are ignored, and a part that does not fit the file is an error.
 #[tokio::test]
-async fn a_server_that_sends_other_bytes_than_it_announces_makes_no_loop_and_no_wrong_file() {
+async fn wrong_announcements_cause_neither_loops_nor_wrong_files() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("a");
     let more = answer("200 OK", ATTACHED, FILE, 5);
@@ -610,9 +610,9 @@ async fn a_server_that_sends_other_bytes_than_it_announces_makes_no_loop_and_no_
     }
 }
 
-/// A phone's name of a file may be longer than a disk's.
+/// The name of a file on a phone may be too long for a file system.
 #[tokio::test]
-async fn a_name_too_long_for_a_file_is_cut_and_stays_whole_where_it_is_said() {
+async fn a_long_name_is_cut_on_disk_but_not_in_the_result() {
     let folder = TempDir::new().unwrap();
     let name = "长".repeat(300) + ".pdf";
     let headers = format!("content-disposition: attachment; filename=\"{name}\"\r\n");
@@ -626,9 +626,9 @@ async fn a_name_too_long_for_a_file_is_cut_and_stays_whole_where_it_is_said() {
     }
 }
 
-/// Names are the customer's own words.
+/// File names are a customer's text.
 #[tokio::test]
-async fn no_error_of_a_file_shows_its_name() {
+async fn no_error_shows_the_name_of_a_file() {
     let folder = TempDir::new().unwrap();
     let taken = folder.path().join("canary-name.pdf");
     std::fs::create_dir(&taken).unwrap();
@@ -657,7 +657,7 @@ async fn no_error_of_a_file_shows_its_name() {
     }
 }
 
-/// Whatever the size, the reader holds a piece of it only: no limit of an attempt cuts a slow stream short either.
+/// The time limit of an attempt does not apply to the stream of a download.
 #[tokio::test]
 async fn a_slow_download_outlives_the_time_limit_of_an_attempt() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -675,7 +675,7 @@ async fn a_slow_download_outlives_the_time_limit_of_an_attempt() {
     let (mut stream, download) = tokio::join!(request, async { client.media().get("m1").await });
     let mut download = download.unwrap();
     for byte in b"slow" {
-        // Together more than an attempt may take.
+        // All waits together are longer than the time limit of an attempt.
         clock.pass(ATTEMPT - Duration::from_secs(1)).await;
         stream.write_all(&[*byte]).await.unwrap();
         assert_eq!(download.try_next().await.unwrap().unwrap(), [*byte][..]);

@@ -1,4 +1,4 @@
-//! Daily figures.
+//! Requests and replies of the daily statistics.
 
 use serde_json::json;
 use wecom_kf::statistics::Date;
@@ -44,7 +44,7 @@ async fn figures_are_asked_for_by_days_in_china_and_come_as_numbers() {
         ])
     );
 
-    // No counter is negative, and a day without its date is none.
+    // A negative counter becomes 0, and a day without a date is an error.
     for (day, figures) in [
         (json!({ "stat_time": 1_717_948_800, "statistic": { "session_cnt": -1 } }), Some(0)),
         (json!({ "statistic": { "session_cnt": 1 } }), None),
@@ -59,7 +59,7 @@ async fn figures_are_asked_for_by_days_in_china_and_come_as_numbers() {
         }
     }
 
-    // Without an account, as two SDKs have it.
+    // Two SDKs also call it without an account.
     let body = json!({ "start_time": 1_717_948_800, "end_time": 1_717_948_800 });
     let reply = json!({ "errcode": 0, "statistic_list": [{ "stat_time": 1_717_948_800 }] });
     let corp = post(&server, "get_corp_statistic", body, reply).await;
@@ -83,7 +83,7 @@ async fn servicers_have_figures_together_and_alone() {
     let all = post(&server, "get_servicer_statistic", body.clone(), reply.clone()).await;
     let figures = client.statistics().servicers(KF, day..=day).await.unwrap();
     all.assert_calls_async(1).await;
-    // Rates that WeCom sends as texts are numbers here.
+    // WeCom sends rates as strings; here they are numbers.
     let mut named = reply["statistic_list"].clone();
     for rate in ["reply_rate", "first_reply_average_sec", "middling_rate", "dissatisfied_rate"] {
         let value = &mut named[0]["statistic"][rate];

@@ -336,7 +336,7 @@ fn each_kind_of_change_of_the_document_is_reported() {
             &["breaking (1)", "send reply: errcode: the format is int64 instead of int32"],
             &["compatible (1)", "send reply: errcode: the format is int32 instead of int64"],
         ),
-        // One schema, two replies.
+        // A schema that two replies use is one change with two places.
         (
             "errmsg: { type: string,",
             "errmsg: { type: integer,",
