@@ -19,11 +19,14 @@ impl Scratch {
     pub fn generate(document: &str) -> Self {
         let root = TempDir::new().unwrap();
         let scratch = Self(root);
-        scratch.write(
-            "Cargo.toml",
-            &read("Cargo.toml")
-                .replace("members = [\"crates/*\", \"tests\", \"xtask\"]", "members = [\"crates/wecom-kf-raw\"]"),
-        );
+        let workspace = read("Cargo.toml");
+        // The copy has one member.
+        let workspace = workspace.lines().map(|line| match line.split_once(" = ") {
+            Some(("members", _)) => "members = [\"crates/wecom-kf-raw\"]",
+            Some(("default-members", _)) => "",
+            _ => line,
+        });
+        scratch.write("Cargo.toml", &workspace.collect::<Vec<_>>().join("\n"));
         scratch.write("Cargo.lock", &read("Cargo.lock"));
         for path in [ERRCODES, CALLBACK, CHINESE] {
             scratch.write(path, &read(path));
