@@ -21,7 +21,7 @@ pub(crate) type Parameters<'a> = &'a [(&'static str, &'a dyn Parameter)];
 /// Builds the HTTP client of a [`Client`] from `settings`, such as a proxy or time-outs.
 ///
 /// These rules override the settings: the client follows no redirect, sends no `Referer` and repeats nothing by itself. The
-/// access token and the secret are in the query string, which redirects and referers would pass on to other servers.
+/// access token and the secret are in the query string, which a redirect or a `Referer` would pass on to other servers.
 ///
 /// # Errors
 ///
