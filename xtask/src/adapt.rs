@@ -15,14 +15,14 @@ use syn::{
 
 use crate::docs;
 use crate::document::{Document, Operation};
+use crate::generated_types::GeneratedTypes;
 use crate::json_schema::RequestLimits;
 use crate::lower::{Lowered, OpenEnum, Step};
 use crate::names;
-use crate::rust_types::RustTypes;
 
 /// Adapts the generated client. Returns how often each edit applied.
 pub fn adapt(file: &mut File, lowered: &Lowered) -> Result<Vec<Step>> {
-    let requests = RustTypes::of(file).reachable(lowered.document.request_schemas());
+    let requests = GeneratedTypes::of(file).reachable(lowered.document.request_schemas());
     keep_types_and_client(file)?;
     optional_boxes(file);
     let in_one_line = operations_in_one_line(file, &lowered.document)?;
@@ -375,7 +375,7 @@ fn default_requests(file: &mut File) -> usize {
 /// refuses: values beyond the limits, unknown properties, and a request without a property that WeCom needs. The schema
 /// of a reply forbids nothing, because WeCom adds properties.
 fn schemars_on_demand(file: &mut File, requests: &BTreeSet<String>, limits: &RequestLimits) -> Result<usize> {
-    let generated = RustTypes::of(file);
+    let generated = GeneratedTypes::of(file);
     let mut limited = 0;
     for item in types(file) {
         let name = item.ident.to_string();

@@ -11,17 +11,17 @@ use progenitor::{GenerationSettings, Generator, HooksMode, InterfaceStyle};
 
 use crate::adapt::adapt;
 use crate::document::Document;
+use crate::generated_types::GeneratedTypes;
 use crate::lower::{Lowered, MESSAGE_JSON, SECRETS, Step};
-use crate::rust_types::RustTypes;
 use crate::schema::{Slot, schemas_mut};
 
 /// Returns the text of the file, the types in it, and how often each edit applied.
-pub fn render(lowered: &Lowered) -> Result<(String, RustTypes, Vec<Step>)> {
+pub fn render(lowered: &Lowered) -> Result<(String, GeneratedTypes, Vec<Step>)> {
     let tokens = generate(lowered, &lowered.document.api).map_err(|problem| blame(lowered, &problem))?;
     let mut file =
         syn::parse2(tokens).context("progenitor generated invalid Rust; change the lowering in xtask/src/lower.rs")?;
     let steps = adapt(&mut file, lowered)?;
-    let types = RustTypes::of(&file);
+    let types = GeneratedTypes::of(&file);
     Ok((prettyplease::unparse(&file), types, steps))
 }
 
@@ -131,7 +131,7 @@ fn only_schema(alone: &OpenAPI, document: &Document, name: &str) -> OpenAPI {
 }
 
 /// Fails if the generated client lacks a function for an operation.
-pub fn expect_operations(document: &Document, types: &RustTypes) -> Result<()> {
+pub fn expect_operations(document: &Document, types: &GeneratedTypes) -> Result<()> {
     for operation in document.operations() {
         if types.arguments(operation.id()).is_none() {
             bail!(

@@ -11,6 +11,7 @@ mod dist;
 mod docs;
 mod document;
 mod errcodes;
+mod generated_types;
 mod grammar;
 mod json_schema;
 mod limits;
@@ -21,7 +22,6 @@ mod operations;
 mod problems;
 mod render;
 mod requests;
-mod rust_types;
 mod schema;
 mod strict;
 #[cfg(test)]

@@ -10,14 +10,14 @@ use quote::{format_ident, quote};
 use crate::docs;
 use crate::document::{Document, Operation, source_of};
 use crate::errcodes::Errcodes;
+use crate::generated_types::GeneratedTypes;
 use crate::json_schema;
 use crate::lower::{NO_ERRCODE, SECRETS, is_password};
 use crate::names::{argument_name, type_at, type_name};
 use crate::normal::described_reference;
-use crate::rust_types::RustTypes;
 use crate::schema::{Slot, object, walk};
 
-pub fn render(normal: &Document, errcodes: &Errcodes, types: &RustTypes) -> Result<TokenStream> {
+pub fn render(normal: &Document, errcodes: &Errcodes, types: &GeneratedTypes) -> Result<TokenStream> {
     let operations = normal.operations();
     let private = PrivateTexts::of(normal)?;
     let constants = operations.iter().map(constant);
@@ -128,7 +128,7 @@ fn summary<'a>(operation: &Operation<'a>) -> &'a str {
 fn request(
     operation: &Operation<'_>,
     errcodes: &Errcodes,
-    types: &RustTypes,
+    types: &GeneratedTypes,
     private: &PrivateTexts,
 ) -> Result<TokenStream> {
     let name = request_name(operation);
@@ -189,7 +189,7 @@ fn request(
 }
 
 /// Returns the method that says whether a request has the token of a callback. The client paces calls without one.
-fn callback_token(operation: &Operation<'_>, types: &RustTypes) -> Option<TokenStream> {
+fn callback_token(operation: &Operation<'_>, types: &GeneratedTypes) -> Option<TokenStream> {
     let fields = types.fields(operation.request_schema()?)?;
     let token = &fields.iter().find(|field| field.is_option_of("SyncToken"))?.ident;
     Some(quote! {
@@ -301,7 +301,7 @@ fn number(schema: &Schema) -> Option<TokenStream> {
 
 /// Returns the methods of a keyed operation: whether this request may be repeated, and which errcode means that an earlier
 /// attempt succeeded.
-fn keyed(operation: &Operation<'_>, errcodes: &Errcodes, types: &RustTypes) -> Result<TokenStream> {
+fn keyed(operation: &Operation<'_>, errcodes: &Errcodes, types: &GeneratedTypes) -> Result<TokenStream> {
     let key = operation.text("x-repeat-key");
     let field = |schema: Option<&str>| {
         let schema = schema.unwrap_or_default();
@@ -428,7 +428,7 @@ impl PrivateTexts {
         self.0.contains_key(name)
     }
 
-    fn render(&self, types: &RustTypes) -> Result<Vec<TokenStream>> {
+    fn render(&self, types: &GeneratedTypes) -> Result<Vec<TokenStream>> {
         let blocks = self.0.iter().map(|(name, properties)| {
             let statements = properties.iter().map(|property| {
                 let field = types.field(name, &property.name).ok_or_else(|| {

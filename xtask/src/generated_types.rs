@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use syn::{File, Item, ItemStruct, Type};
 
 /// The generated structs, and the functions of the generated client.
-pub struct RustTypes {
+pub struct GeneratedTypes {
     structs: BTreeMap<String, Vec<Field>>,
     functions: BTreeMap<String, Vec<String>>,
 }
@@ -17,7 +17,7 @@ pub struct Field {
     ty: Type,
 }
 
-impl RustTypes {
+impl GeneratedTypes {
     pub fn of(file: &File) -> Self {
         let structs = file.items.iter().filter_map(|item| match item {
             Item::Mod(module) => module.content.as_ref(),
