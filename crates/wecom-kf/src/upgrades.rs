@@ -24,15 +24,15 @@ impl Client {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct UpgradeConfig {
-    /// The userids of members who may be recommended (专员服务).
+    /// The members who may be recommended (专员服务).
     #[serde(rename = "userid_list")]
-    pub userids: Vec<UserId>,
+    pub members: Vec<UserId>,
     /// The departments whose members may be recommended.
     #[serde(rename = "department_id_list")]
-    pub department_ids: Vec<i64>,
+    pub departments: Vec<u32>,
     /// The customer groups that may be recommended (客户群服务).
     #[serde(rename = "chat_id_list")]
-    pub chat_ids: Vec<ChatId>,
+    pub groups: Vec<ChatId>,
 }
 
 /// A recommendation to a customer, made when it is awaited. Returned by [`Upgrades::recommend_member`] and
@@ -128,15 +128,15 @@ impl<'a> Upgrades<'a> {
         let reply = self.0.call(&op::GetUpgradeServiceConfig {}).await?;
         let members = reply.member_range.unwrap_or_default();
         // The official page uses both names.
-        let department_ids = match members.department_id_list.is_empty() {
+        let departments = match members.department_id_list.is_empty() {
             true => members.department_list,
             false => members.department_id_list,
         };
         let chats = reply.groupchat_range.unwrap_or_default().chat_id_list;
         Ok(UpgradeConfig {
-            userids: members.userid_list.into_iter().map(UserId::from).collect(),
-            department_ids,
-            chat_ids: chats.into_iter().map(ChatId::from).collect(),
+            members: members.userid_list.into_iter().map(UserId::from).collect(),
+            departments: departments.into_iter().filter_map(|id| u32::try_from(id).ok()).collect(),
+            groups: chats.into_iter().map(ChatId::from).collect(),
         })
     }
 

@@ -67,8 +67,8 @@ async fn an_upgrade_is_offered_taken_and_withdrawn() {
     world.sim.set_upgrade_members(&["zhangsan"], &[2]);
     world.sim.set_upgrade_groupchats(&["wr1"]);
     let config = upgrade.config().await.unwrap();
-    assert_eq!((&config.userids[..], &config.department_ids[..]), (&["zhangsan".into()][..], &[2][..]));
-    assert_eq!(config.chat_ids, ["wr1"]);
+    assert_eq!((&config.members[..], &config.departments[..]), (&["zhangsan".into()][..], &[2][..]));
+    assert_eq!(config.groups, ["wr1"]);
     upgrade.recommend_member(&world.kf, &world.id, "zhangsan").wording("您的顾问").await.unwrap();
     world.customer.accepts_upgrade().unwrap();
     upgrade.cancel(&world.kf, &world.id).await.unwrap();

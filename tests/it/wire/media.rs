@@ -342,6 +342,7 @@ async fn name_type_and_size_are_checked_before_a_request_is_made() {
         (MediaType::Image, sized(JPG, 100).named("a\r\nb.jpg"), "file name must be a name without control characters"),
     ];
     for (media_type, upload, expected) in cases {
+        assert!(upload.check(media_type).is_err_and(|error| error.to_string().starts_with(expected)), "{expected}");
         let error = media.upload(media_type, upload).await.unwrap_err();
         assert!(error.to_string().starts_with(expected), "{error} / {expected}");
         assert_chinese(&error);
@@ -349,6 +350,7 @@ async fn name_type_and_size_are_checked_before_a_request_is_made() {
     let error = media.upload_image(sized(JPG, 2 * mb + 1)).await.unwrap_err().to_string();
     assert!(error.starts_with("media has 2097153 bytes, but must have 5 to 2097152"), "{error}");
     assert!(media.get("").await.is_err());
+    assert!(media.download_to("", "a").check().is_err() && media.download_to("m", "a").check().is_ok());
     assert_eq!(server.requests().len(), 0);
     for (media_type, name, content_type) in [
         (MediaType::Image, "a.JPG", "image/jpeg"),
@@ -369,6 +371,23 @@ async fn name_type_and_size_are_checked_before_a_request_is_made() {
     {
         media.upload(media_type, sized(start, 100)).await.unwrap();
     }
+}
+
+#[test]
+fn a_media_type_has_one_name_as_text_and_in_json() {
+    for (media_type, name) in [
+        (MediaType::Image, "image"),
+        (MediaType::Voice, "voice"),
+        (MediaType::Video, "video"),
+        (MediaType::File, "file"),
+    ] {
+        assert_eq!((media_type.to_string().as_str(), name.parse::<MediaType>().unwrap()), (name, media_type));
+        assert_eq!(serde_json::to_value(media_type).unwrap(), name);
+    }
+    let error = "gif".parse::<MediaType>().unwrap_err();
+    assert!(error.to_string().starts_with("media type must be image, voice, video or file"), "{error}");
+    // These names are the same in Chinese.
+    assert!(error.in_lang(wecom_kf::Lang::Zh).contains("文件类型 必须是 image、voice、video 或 file"));
 }
 
 /// A reply with a Content-Disposition is a file. Without it, a short object with an errcode is a refusal.

@@ -118,11 +118,11 @@ async fn upgrades_are_configured_offered_and_withdrawn() {
     let (kf, customer) = (OpenKfid::from(KF), ExternalUserId::from(CUSTOMER));
     for departments in ["department_id_list", "department_list"] {
         let reply = json!({ "errcode": 0, "groupchat_range": { "chat_id_list": ["wr1"] },
-            "member_range": { "userid_list": ["zhangsan"], departments: ["2", 3] } });
+            "member_range": { "userid_list": ["zhangsan"], departments: ["2", 3, 4_294_967_296_u64] } });
         let config = get(&server, "kf/customer/get_upgrade_service_config", &[], reply).await;
         let ranges = client.upgrades().config().await.unwrap();
-        assert_eq!((&ranges.userids[..], &ranges.department_ids[..]), (&["zhangsan".into()][..], &[2, 3][..]));
-        assert_eq!(ranges.chat_ids, ["wr1"]);
+        assert_eq!((&ranges.members[..], &ranges.departments[..]), (&["zhangsan".into()][..], &[2, 3][..]));
+        assert_eq!(ranges.groups, ["wr1"]);
         let names = json!({ "userid_list": ["zhangsan"], "department_id_list": [2, 3], "chat_id_list": ["wr1"] });
         assert_eq!(serde_json::to_value(&ranges).unwrap(), names);
         config.assert_calls_async(1).await;
@@ -309,5 +309,18 @@ async fn bad_input_is_refused_before_a_request_is_made() {
         assert!(error.to_string().starts_with(expected), "{error} / {expected}");
         assert_chinese(&error);
     }
+    // `check` says the same without a call.
+    let checked = [
+        (client.servicers().add(&kf).check().err(), "servicers is empty"),
+        (client.servicers().delete(&kf).members([""]).check().err(), "userid is empty"),
+        (client.customers().get_many([""]).check().err(), "external_userid is empty"),
+        (client.upgrades().recommend_member("", &customer, "a").check().err(), "open_kfid is empty"),
+        (client.accounts().contact_way(&kf).scene("a b").check().err(), "scene must be made of 0-9"),
+        (client.accounts().update(&kf).check().err(), "update is empty"),
+    ];
+    for (error, expected) in checked {
+        assert!(error.is_some_and(|error| error.to_string().starts_with(expected)), "{expected}");
+    }
+    assert!(client.servicers().add(&kf).members(["a"]).check().is_ok());
     everything.assert_calls_async(0).await;
 }
