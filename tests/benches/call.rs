@@ -34,7 +34,6 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
-use wecom_kf::message::Text;
 use wecom_kf::raw::types;
 use wecom_kf::{Client, ClientBuilder, Credentials, ExternalUserId, OpenKfid};
 
@@ -174,11 +173,11 @@ fn client(settings: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Client {
 async fn typed(client: &Client, call: Call, kf: &OpenKfid, customer: &ExternalUserId) {
     match call {
         Call::Send => {
-            let msgid = client.message().send(kf, customer, Text::new(WORDS).unwrap()).await.unwrap();
+            let msgid = client.messages().send(kf, customer, WORDS).await.unwrap();
             assert_eq!(msgid.as_str(), "m");
         }
         Call::ListAccounts => assert_eq!(client.accounts().list().await.unwrap().len(), 1),
-        Call::GetState => assert_eq!(client.service_state().get(kf, customer).await.unwrap().state.0, 1),
+        Call::GetState => assert_eq!(client.sessions().get(kf, customer).await.unwrap().state.0, 1),
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use divan::Bencher;
 use serde::Deserialize;
-use wecom_kf::message::Page;
+use wecom_kf::messages::Page;
 
 fn main() {
     keep_heap();

@@ -154,7 +154,7 @@ impl BrokenServer {
 
     /// Returns the outcome of a call of [`client`](Self::client). If the server stalls, the clock stands still, and advances
     /// by the time limit of the attempt and by a wait of length zero each time a request has arrived.
-    pub(crate) async fn outcome<T>(&self, attempt: Duration, call: impl Future<Output = T>) -> T {
+    pub(crate) async fn outcome<T>(&self, attempt: Duration, call: impl IntoFuture<Output = T>) -> T {
         if !self.stalls {
             return call.await;
         }
@@ -166,7 +166,7 @@ impl BrokenServer {
             }
         };
         tokio::select! {
-            outcome = call => outcome,
+            outcome = call.into_future() => outcome,
             () = time => unreachable!("the server runs until the end of the test"),
         }
     }

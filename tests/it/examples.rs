@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use wecom_kf::message::{Content, Event, Message};
+use wecom_kf::messages::{Content, Event, Message};
 use wecom_kf::raw::{Operation, op, types};
 use wecom_kf_sim::Simulator;
 

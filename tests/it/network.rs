@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use tokio::net::TcpListener;
-use wecom_kf::message::Text;
 use wecom_kf::raw::{self, op, types};
 use wecom_kf::{
-    Client, ClientBuilder, ErrCode, Error, ExternalUserId, IssuedToken, OpenKfid, RetryPolicy, Trans, defaults,
+    Client, ClientBuilder, ErrCode, Error, ExternalUserId, IssuedToken, OpenKfid, RetryPolicy, Transition, defaults,
 };
 
 use crate::broken::{ATTEMPT, BrokenServer, Fault, client_of, json, patient, reply};
@@ -122,7 +121,8 @@ async fn a_write_without_a_key_is_sent_once() {
     for (name, fault, _, _) in faults() {
         let server = BrokenServer::always(fault).await;
         let (client, open_kfid, customer) = (server.client(), OpenKfid::new("wk"), ExternalUserId::new("wm"));
-        let _ = server.outcome(ATTEMPT, client.service_state().trans(&open_kfid, &customer, Trans::to_queue())).await;
+        let _ =
+            server.outcome(ATTEMPT, client.sessions().transition(&open_kfid, &customer, Transition::to_queue())).await;
         assert_eq!(server.requests(TRANS), 1, "{name}");
         // A send without a msgid is such a write, and an empty msgid counts as none.
         for (number, msgid) in [None, Some(String::new())].into_iter().enumerate() {
@@ -225,8 +225,8 @@ async fn a_send_is_repeated_under_one_msgid() {
         })
         .await
         .stalling(stalls);
-        let (client, open_kfid, customer) = (server.client(), "wk".into(), "wm".into());
-        let send = client.message().send(&open_kfid, &customer, Text::new("您好").unwrap());
+        let (client, open_kfid, customer) = (server.client(), OpenKfid::new("wk"), ExternalUserId::new("wm"));
+        let send = client.messages().send(&open_kfid, &customer, "您好");
         let msgid = server.outcome(ATTEMPT, send).await.unwrap();
         let bodies = server.bodies(SEND);
         assert_eq!(bodies.len(), 2);

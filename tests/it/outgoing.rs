@@ -1,9 +1,9 @@
 //! Every kind that can be sent: the body WeCom gets, the limits that are checked, and a simulator that takes it.
 
 use serde_json::{Value, json};
-use wecom_kf::message::outgoing::{BusinessCard, CaLink, File, Image, Link, Location, Miniprogram, Video, Voice};
-use wecom_kf::message::{MenuLink, Msgmenu, Outgoing, Text};
-use wecom_kf::{ErrCode, Error, Lang};
+use wecom_kf::messages::outgoing::{BusinessCard, CaLink, File, Image, Link, Location, Miniprogram, Video, Voice};
+use wecom_kf::messages::{MenuLink, Msgmenu, Outgoing, Text};
+use wecom_kf::{ErrCode, Error};
 use wecom_kf_sim::Simulator;
 
 use crate::broken::BrokenServer;
@@ -24,22 +24,18 @@ fn menu() -> Msgmenu {
 fn kinds(media_id: &str) -> Vec<(Outgoing, &'static str, Value)> {
     let media = json!({ "media_id": media_id });
     vec![
-        (Text::new("您好").unwrap().into(), "text", json!({ "content": "您好" })),
-        (Image::new(media_id).unwrap().into(), "image", media.clone()),
-        (Voice::new(media_id).unwrap().into(), "voice", media.clone()),
-        (Video::new(media_id).unwrap().into(), "video", media.clone()),
-        (File::new(media_id).unwrap().into(), "file", media),
+        (Text::new("您好").into(), "text", json!({ "content": "您好" })),
+        (Image::new(media_id).into(), "image", media.clone()),
+        (Voice::new(media_id).into(), "voice", media.clone()),
+        (Video::new(media_id).into(), "video", media.clone()),
+        (File::new(media_id).into(), "file", media),
         (
-            Link::new("查看物流", "https://example.com/track?id=1", media_id)
-                .unwrap()
-                .desc("点击查看详情")
-                .unwrap()
-                .into(),
+            Link::new("查看物流", "https://example.com/track?id=1", media_id).desc("点击查看详情").into(),
             "link",
             json!({ "title": "查看物流", "desc": "点击查看详情", "url": "https://example.com/track?id=1", "thumb_media_id": media_id }),
         ),
         (
-            Miniprogram::new("wx00", "pages/index.html", media_id).unwrap().title("小程序").unwrap().into(),
+            Miniprogram::new("wx00", "pages/index.html", media_id).title("小程序").into(),
             "miniprogram",
             json!({ "appid": "wx00", "pagepath": "pages/index.html", "thumb_media_id": media_id, "title": "小程序" }),
         ),
@@ -59,13 +55,13 @@ fn kinds(media_id: &str) -> Vec<(Outgoing, &'static str, Value)> {
             }),
         ),
         (
-            Location::new(23.1, -113.25).unwrap().name("某某小区").address("某市某路1号").into(),
+            Location::new(23.1, -113.25).name("某某小区").address("某市某路1号").into(),
             "location",
             json!({ "latitude": 23.1, "longitude": -113.25, "name": "某某小区", "address": "某市某路1号" }),
         ),
-        (BusinessCard::new("lisi").unwrap().into(), "business_card", json!({ "userid": "lisi" })),
+        (BusinessCard::new("lisi").into(), "business_card", json!({ "userid": "lisi" })),
         (
-            CaLink::new("https://work.weixin.qq.com/ca/cawcde").unwrap().into(),
+            CaLink::new("https://work.weixin.qq.com/ca/cawcde").into(),
             "ca_link",
             json!({ "link_url": "https://work.weixin.qq.com/ca/cawcde" }),
         ),
@@ -76,7 +72,7 @@ fn kinds(media_id: &str) -> Vec<(Outgoing, &'static str, Value)> {
 async fn every_kind_is_sent_as_one_body_under_its_name() {
     for (message, msgtype, body) in kinds("m1") {
         let server = BrokenServer::start(|_, _| None).await;
-        server.client().message().send(&"wk".into(), &"wm".into(), message).await.unwrap();
+        server.client().messages().send("wk", "wm", message).await.unwrap();
         let sent = server.bodies("/cgi-bin/kf/send_msg").remove(0);
         let mut expected = json!({ "touser": "wm", "open_kfid": "wk", "msgid": sent["msgid"], "msgtype": msgtype });
         expected[msgtype] = body;
@@ -91,62 +87,88 @@ async fn every_kind_is_taken_by_the_simulator_and_reaches_the_customer() {
     for (number, (message, msgtype, _)) in kinds(&sim.media_id()).into_iter().enumerate() {
         let customer = sim.customer(&format!("客户{number}"));
         customer.says("在吗");
-        client.message().send(&sim.open_kfid().into(), &customer.external_userid().into(), message).await.unwrap();
+        client.messages().send(sim.open_kfid(), customer.external_userid(), message).await.unwrap();
         assert_eq!(customer.hears().await.unwrap().msgtype, msgtype);
     }
 }
 
-#[test]
-fn what_wecom_would_refuse_or_cut_is_refused_here_with_limit_and_length() {
+/// Messages that exceed a limit, each with the beginning of the error's text.
+fn invalid() -> Vec<(Outgoing, &'static str)> {
     let long = |bytes: usize| "x".repeat(bytes);
-    let menu = |menu: Msgmenu| menu.check().err();
-    let eleven = (0..11).fold(Msgmenu::new("h"), |menu, number| menu.click(number.to_string(), "x"));
-    let cases: Vec<(Option<Error>, &str)> = vec![
-        (Image::new("").err(), "media_id is empty"),
-        (BusinessCard::new("").err(), "userid is empty"),
-        (Link::new(long(129), "https://x", "m").err(), "title has 129 bytes, at most 128"),
-        (Link::new("t", "ftp://x", "m").err(), "url must be a URL that begins with http:// or https://"),
-        (Link::new("t", format!("https://{}", long(2041)), "m").err(), "url has 2049 bytes, at most 2048"),
-        (Link::new("t", "https://x", "").err(), "thumb_media_id is empty"),
-        (Link::new("t", "https://x", "m").unwrap().desc(long(513)).err(), "desc has 513 bytes, at most 512"),
-        (Miniprogram::new("a", "p", "m").unwrap().title(long(65)).err(), "title has 65 bytes, at most 64"),
-        (Location::new(90.1, 0.0).err(), "latitude must be from -90 to 90"),
-        (Location::new(0.0, f64::NAN).err(), "longitude must be from -180 to 180"),
-        (menu(Msgmenu::without_head()), "msgmenu is empty"),
-        (menu(Msgmenu::new(long(1025))), "head_content has 1025 bytes, at most 1024"),
-        (menu(Msgmenu::new("h").tail(long(1025))), "tail_content has 1025 bytes, at most 1024"),
-        (menu(eleven), "msgmenu.list has 11 items, at most 10"),
-        (menu(Msgmenu::new("h").click("", "x")), "click.id is empty"),
-        (menu(Msgmenu::new("h").click(long(129), "x")), "click.id has 129 bytes, at most 128"),
-        (menu(Msgmenu::new("h").click("1", "长".repeat(43))), "click.content has 129 bytes, at most 128"),
-        (menu(Msgmenu::new("h").view("x", "x")), "view.url must be a URL that begins with http:// or https://"),
-        (menu(Msgmenu::new("h").view("https://x", long(1025))), "view.content has 1025 bytes, at most 1024"),
-        (menu(Msgmenu::new("h").miniprogram(long(33), "p", "c")), "miniprogram.appid has 33 bytes, at most 32"),
-        (
-            menu(Msgmenu::new("h").miniprogram("a", long(1025), "c")),
-            "miniprogram.pagepath has 1025 bytes, at most 1024",
-        ),
-        (menu(Msgmenu::new("h").text(long(257))), "text.content has 257 bytes, at most 256"),
-        // The first of two problems is the one that is told.
-        (menu(Msgmenu::new("h").text("").tail("")), "text.content is empty"),
-        (MenuLink::new("", "a", "b").err(), "label of the menu link is empty"),
-        (MenuLink::new("a", "", "b").err(), "text of the menu link is empty"),
-        (MenuLink::new("a", "b", "").err(), "id of the menu link is empty"),
-    ];
-    for (error, expected) in cases {
-        let error = error.unwrap_or_else(|| panic!("{expected}: was taken"));
-        assert!(error.to_string().starts_with(expected), "{error} / {expected}");
-        assert_chinese(&error);
-    }
+    let menu = || Msgmenu::new("h");
+    let link = |label: &str, content: &str, id: &str| format!("请选择：{}", MenuLink::new(label, content, id)).into();
+    let eleven = (0..11).fold(menu(), |menu, number| menu.click(number.to_string(), "x"));
+    vec![
+        ("".into(), "text is empty"),
+        ("长".repeat(683).into(), "text has 2049 bytes, at most 2048"),
+        (link("", "a", "b"), "label of the menu link is empty"),
+        (link("a", "", "b"), "text of the menu link is empty"),
+        (link("a", "b", ""), "id of the menu link is empty"),
+        (Image::new("").into(), "media_id is empty"),
+        (Voice::new("").into(), "media_id is empty"),
+        (Video::new("").into(), "media_id is empty"),
+        (File::new("").into(), "media_id is empty"),
+        (BusinessCard::new("").into(), "userid is empty"),
+        (CaLink::new("").into(), "link_url is empty"),
+        (Link::new("", "https://x", "m").into(), "title is empty"),
+        (Link::new(long(129), "https://x", "m").into(), "title has 129 bytes, at most 128"),
+        (Link::new("t", "ftp://x", "m").into(), "url must be a URL that begins with http:// or https://"),
+        (Link::new("t", format!("https://{}", long(2041)), "m").into(), "url has 2049 bytes, at most 2048"),
+        (Link::new("t", "https://x", "").into(), "thumb_media_id is empty"),
+        (Link::new("t", "https://x", "m").desc(long(513)).into(), "desc has 513 bytes, at most 512"),
+        (Miniprogram::new("", "p", "m").into(), "appid is empty"),
+        (Miniprogram::new("a", "", "m").into(), "pagepath is empty"),
+        (Miniprogram::new("a", "p", "").into(), "thumb_media_id is empty"),
+        (Miniprogram::new("a", "p", "m").title(long(65)).into(), "title has 65 bytes, at most 64"),
+        (Location::new(90.1, 0.0).into(), "latitude must be from -90 to 90"),
+        (Location::new(0.0, f64::NAN).into(), "longitude must be from -180 to 180"),
+        (Msgmenu::without_head().into(), "msgmenu is empty"),
+        (Msgmenu::new(long(1025)).into(), "head_content has 1025 bytes, at most 1024"),
+        (menu().tail(long(1025)).into(), "tail_content has 1025 bytes, at most 1024"),
+        (eleven.into(), "msgmenu.list has 11 items, at most 10"),
+        (menu().click("", "x").into(), "click.id is empty"),
+        (menu().click(long(129), "x").into(), "click.id has 129 bytes, at most 128"),
+        (menu().click("1", "长".repeat(43)).into(), "click.content has 129 bytes, at most 128"),
+        (menu().view("x", "x").into(), "view.url must be a URL that begins with http:// or https://"),
+        (menu().view("https://x", long(1025)).into(), "view.content has 1025 bytes, at most 1024"),
+        (menu().miniprogram(long(33), "p", "c").into(), "miniprogram.appid has 33 bytes, at most 32"),
+        (menu().miniprogram("a", long(1025), "c").into(), "miniprogram.pagepath has 1025 bytes, at most 1024"),
+        (menu().miniprogram("a", "p", "").into(), "miniprogram.content is empty"),
+        (menu().text(long(257)).into(), "text.content has 257 bytes, at most 256"),
+        (menu().text_without_newline("").into(), "text.content is empty"),
+        // The first of two problems is reported.
+        (menu().text("").tail("").into(), "text.content is empty"),
+    ]
 }
 
 #[tokio::test]
-async fn a_bad_menu_is_refused_before_a_request_is_made() {
+async fn a_message_that_fails_its_check_is_never_sent() {
     let server = BrokenServer::start(|_, _| None).await;
-    let bad = Msgmenu::new("h").click("", "x");
-    let error = server.client().message().send(&"wk".into(), &"wm".into(), bad).await.unwrap_err();
-    assert!(matches!(&error, Error::InvalidInput { what, .. } if what.in_lang(Lang::En) == "click.id"), "{error}");
+    let client = server.client();
+    let messages = client.messages();
+    for (message, expected) in invalid() {
+        let can_be_a_welcome = matches!(message, Outgoing::Text(_) | Outgoing::Msgmenu(_));
+        let mut outcomes = vec![
+            message.check().map(|()| "m".into()),
+            messages.send("wk", "wm", message.clone()).check().map(|()| "m".into()),
+            messages.send("wk", "wm", message.clone()).await,
+            messages.send("wk", "wm", message.clone()).checking_session().msgid("m").await,
+        ];
+        if can_be_a_welcome {
+            outcomes.push(messages.send_on_event("c", message.clone()).check().map(|()| "m".into()));
+            outcomes.push(messages.send_on_event("c", message).await);
+        }
+        for outcome in outcomes {
+            let error = outcome.err().unwrap_or_else(|| panic!("{expected}: was sent"));
+            assert!(error.to_string().starts_with(expected), "{error} / {expected}");
+            assert!(matches!(error, Error::InvalidInput { .. }), "{error}");
+            assert_chinese(&error);
+        }
+    }
     assert_eq!(server.all_requests(), 0);
+    for (message, msgtype, _) in kinds("m1") {
+        assert!(message.check().is_ok(), "{msgtype}");
+    }
 }
 
 #[test]
@@ -174,11 +196,11 @@ async fn five_pieces_arrive_and_the_sixth_is_refused() {
     let sim = Simulator::start().await.unwrap();
     let (client, customer) = (client_of(&sim), sim.customer("小王"));
     customer.says("讲讲");
-    let (kf, id) = (sim.open_kfid().into(), customer.external_userid().into());
+    let (kf, id) = (&sim.open_kfid(), customer.external_userid());
     for piece in Text::split(&"长".repeat(682 * 5)).unwrap() {
-        client.message().send(&kf, &id, piece).await.unwrap();
+        client.messages().send(kf, id, piece).await.unwrap();
     }
-    let error = client.message().send(&kf, &id, Text::new("再").unwrap()).await.unwrap_err();
+    let error = client.messages().send(kf, id, "再").await.unwrap_err();
     assert_eq!(error.code(), Some(ErrCode::MESSAGE_COUNT_LIMIT_EXCEEDED));
 }
 
@@ -197,7 +219,7 @@ async fn a_menu_link_sends_its_text_whatever_it_holds() {
     let sim = Simulator::start().await.unwrap();
     let client = client_of(&sim);
     let customer = sim.customer("小王");
-    let (kf, user) = (customer.open_kfid().into(), customer.external_userid().into());
+    let (kf, user) = (customer.open_kfid(), customer.external_userid());
     let links = [
         ("退款", "我要退款", "q1"),
         ("a</a><b> & \"c\" 'd'", "100% &kefumenuid=x#+\"'> </a>", "q=2&\u{feff}\n"),
@@ -205,15 +227,14 @@ async fn a_menu_link_sends_its_text_whatever_it_holds() {
     ];
     for (label, content, id) in links {
         customer.says("你好");
-        let link = MenuLink::new(label, content, id).unwrap();
-        client.message().send(&kf, &user, Text::new(format!("请选择：{link}，谢谢")).unwrap()).await.unwrap();
+        let link = MenuLink::new(label, content, id);
+        client.messages().send(kf, user, format!("请选择：{link}，谢谢")).await.unwrap();
         customer.taps_link(label).unwrap();
-        let request = wecom_kf::message::SyncRequest::new(&kf).token(sim.sync_token());
-        let page = client.message().sync(request).await.unwrap();
-        let Some(wecom_kf::message::Content::Text(tapped)) = page.messages().last().map(|message| message.content())
+        let page = client.messages().page(kf).token(sim.sync_token()).await.unwrap();
+        let Some(wecom_kf::messages::Content::Text(tapped)) = page.messages().last().map(|message| message.content())
         else {
             panic!("no text")
         };
-        assert_eq!((tapped.content.as_str(), tapped.menu_id.as_deref()), (content, Some(id)));
+        assert_eq!((tapped.content.as_str(), tapped.menu_id.as_ref().map(|id| id.as_str())), (content, Some(id)));
     }
 }

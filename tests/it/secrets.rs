@@ -12,9 +12,9 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use wecom_kf::knowledge::{Answer, AnswerLink, Intent};
 use wecom_kf::media::{MediaType, Upload};
-use wecom_kf::message::{Msgmenu, Outgoing, SyncRequest, Text, outgoing};
+use wecom_kf::messages::{Msgmenu, Outgoing, Text, outgoing};
 use wecom_kf::raw::{Operation, op, types};
-use wecom_kf::{AccessToken, Client, Credentials, Error, IssuedToken, Report, Trans};
+use wecom_kf::{AccessToken, Client, Credentials, Error, ExternalUserId, IssuedToken, OpenKfid, Report, Transition};
 use wecom_kf_sim::{Fault as SimFault, FaultAt, Simulator};
 
 use crate::broken::{BrokenServer, Fault, SECRET, TOKEN, json};
@@ -104,19 +104,20 @@ const CALLED: [Operation; 18] = [
 ];
 
 async fn every_call(client: &Client) -> Vec<Error> {
-    let (kf, customer, too_long) = ("wk".into(), "wm".into(), WORDS.repeat(3));
+    let (kf, customer) = (OpenKfid::from("wk"), ExternalUserId::from("wm"));
+    let too_long = WORDS.repeat(3);
     let raw = op::Gettoken { corpid: "ww".into(), corpsecret: SECRET.into() };
     let (list, send, sync, token, raw, add, update, delete, get, trans) = tokio::join!(
         client.accounts().list(),
-        client.message().send(&kf, &customer, Text::new(WORDS).unwrap()),
-        client.message().sync(SyncRequest::new(&kf).token(CALLBACK)),
+        client.messages().send(&kf, &customer, WORDS),
+        client.messages().page(&kf).token(CALLBACK),
         client.token().get(),
         client.call(&raw),
         client.accounts().add(&too_long, "m"),
         client.accounts().update(&kf).name("x"),
         client.accounts().delete(&kf),
-        client.service_state().get(&kf, &customer),
-        client.service_state().trans(&kf, &customer, Trans::to_queue()),
+        client.sessions().get(&kf, &customer),
+        client.sessions().transition(&kf, &customer, Transition::to_queue()),
     );
     let reads = [list.err(), send.err(), sync.err(), token.err(), raw.err(), add.err(), update.err()];
     let errors = reads.into_iter().chain([delete.err(), get.err(), trans.err()]);
@@ -125,7 +126,7 @@ async fn every_call(client: &Client) -> Vec<Error> {
 
 /// People, knowledge, files: with words where people write some.
 async fn every_other_call(client: &Client) -> Vec<Error> {
-    let kf = "wk".into();
+    let kf = OpenKfid::from("wk");
     let day = wecom_kf::statistics::Date::constant(2024, 6, 10);
     let intent = Intent::new(WORDS, Answer::new(WORDS).link(AnswerLink::new(WORDS, WORDS).desc(WORDS)));
     let file = || Upload::from_bytes(format!("{WORDS}.txt"), WORDS);
@@ -134,7 +135,7 @@ async fn every_other_call(client: &Client) -> Vec<Error> {
         let file = client.media().get("m").await?;
         file.into_bytes(1 << 20).await
     };
-    let (folder, msgid) = (tempfile::TempDir::new().unwrap(), wecom_kf::MsgId::new("m"));
+    let folder = tempfile::TempDir::new().unwrap();
     let (offer, intent, upload, uploadimg, bytes, saved, recall, servicers, figures, batch) = tokio::join!(
         client.upgrades().recommend_member(&kf, "wm", "zhangsan").wording(WORDS),
         client.knowledge().add_intent("kg", intent),
@@ -142,7 +143,7 @@ async fn every_other_call(client: &Client) -> Vec<Error> {
         client.media().upload_image(picture()),
         download,
         client.media().download_into("m", folder.path()),
-        client.message().recall(&kf, &msgid),
+        client.messages().recall(&kf, "m"),
         client.servicers().list(&kf),
         client.statistics().account(&kf, day..=day),
         client.customers().get_many(["wm"]),
@@ -248,13 +249,13 @@ async fn what_a_call_sent_is_cut_out_of_what_wecom_says() {
         _ => None,
     })
     .await;
-    let (kf, customer) = ("wk".into(), "wm".into());
+    let (kf, customer) = (OpenKfid::from("wk"), ExternalUserId::from("wm"));
     let client = server.client();
     let says = |error: Error| error.refusal().unwrap().errmsg.clone();
-    let send = client.message().send(&kf, &customer, Text::new(WORDS).unwrap()).await.unwrap_err();
+    let send = client.messages().send(&kf, &customer, WORDS).await.unwrap_err();
     assert_silent("send_msg", &printed(send.clone()));
     assert_eq!(says(send), "no: ***");
-    let sync = client.message().sync(SyncRequest::new(&kf).token(CALLBACK)).await.unwrap_err();
+    let sync = client.messages().page(&kf).token(CALLBACK).await.unwrap_err();
     assert_silent("sync_msg", &printed(sync.clone()));
     assert_eq!(says(sync), "no: ***");
     // A text of a word or two is not cut out: nothing would be left of the message.
@@ -267,9 +268,9 @@ async fn what_a_call_sent_is_cut_out_of_what_wecom_says() {
 
     // Of every kind, what people wrote; and as it stood in the body.
     let menu = Msgmenu::new("h").click("id", "客户秘密甲");
-    let link = outgoing::Link::new("客户秘密甲", "https://e.example/?phone=13800000000", "m").unwrap();
-    let place = outgoing::Location::new(1.0, 2.0).unwrap().name("客户秘密甲");
-    let lines = Text::new("客户秘密甲\n客户秘密甲").unwrap();
+    let link = outgoing::Link::new("客户秘密甲", "https://e.example/?phone=13800000000", "m");
+    let place = outgoing::Location::new(1.0, 2.0).name("客户秘密甲");
+    let lines = Text::new("客户秘密甲\n客户秘密甲");
     let kinds: [(Outgoing, &str); 5] = [
         (menu.into(), "客户秘密甲"),
         (link.clone().into(), "客户秘密甲"),
@@ -279,7 +280,7 @@ async fn what_a_call_sent_is_cut_out_of_what_wecom_says() {
     ];
     for (message, echoed) in kinds {
         let server = BrokenServer::always(echo(echoed).unwrap()).await;
-        let error = server.client().message().send(&kf, &customer, message).await.unwrap_err();
+        let error = server.client().messages().send(&kf, &customer, message).await.unwrap_err();
         assert_eq!(says(error), "no: ***", "{echoed}");
     }
 
@@ -291,17 +292,19 @@ async fn what_a_call_sent_is_cut_out_of_what_wecom_says() {
 #[test]
 fn no_debug_of_a_public_type_shows_a_secret() {
     let credentials = Credentials::new("ww", SECRET);
-    let builder = Client::builder(credentials.clone());
+    let client = Client::builder(credentials.clone()).build().unwrap();
     let show: Vec<Box<dyn Debug>> = vec![
         Box::new(credentials),
-        Box::new(builder.build().unwrap()),
+        Box::new(client.clone()),
+        Box::new(client.messages().send_on_event(SECRET, WORDS)),
+        Box::new(client.messages().send("wk", "wm", WORDS)),
         Box::new(Client::builder(Credentials::new("ww", SECRET)).base_url(format!("http://u:{SECRET}@h/"))),
         Box::new(Client::builder(Credentials::new("ww", SECRET)).base_url(format!("http://h/?{SECRET}")).build()),
         Box::new(wecom_kf::raw::Client::new(format!("http://u:{SECRET}@h"), Default::default()).unwrap()),
         Box::new(IssuedToken::new(TOKEN, None)),
         Box::new(AccessToken::from(TOKEN)),
-        Box::new(SyncRequest::new("wk").token(CALLBACK)),
-        Box::new(Text::new(WORDS).unwrap()),
+        Box::new(client.messages().page("wk").token(CALLBACK)),
+        Box::new(Text::new(WORDS)),
         Box::new(op::Gettoken { corpid: "ww".into(), corpsecret: SECRET.into() }),
         Box::new(types::GetAccessTokenResponse { access_token: Some(TOKEN.into()), ..Default::default() }),
         Box::new(types::SyncRequest { token: Some(CALLBACK.into()), ..Default::default() }),
@@ -385,7 +388,7 @@ async fn no_span_and_no_event_of_ours_shows_a_secret() {
 async fn the_http_crates_write_no_secret_at_trace_either() {
     let (log, _guard) = log_everything();
     let server = BrokenServer::start(|_, _| None).await;
-    server.client().message().send(&"wk".into(), &"wm".into(), Text::new(WORDS).unwrap()).await.unwrap();
+    server.client().messages().send("wk", "wm", WORDS).await.unwrap();
     let text = log.text();
     assert!(text.contains("hyper"), "the HTTP crates were not heard: {text}");
     assert_silent("the whole log", &text);

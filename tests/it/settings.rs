@@ -87,7 +87,7 @@ async fn what_was_copied_around_the_credentials_is_not_sent() {
     let client = Client::builder(credentials).base_url(format!("{}\n", sim.base_url())).build().unwrap();
     client.token().get().await.unwrap();
     assert_eq!(OpenKfid::new(" wk1\n"), "wk1");
-    let error = client.service_state().get(&"wk\u{200b}1".into(), &"wm".into()).await.unwrap_err();
+    let error = client.sessions().get("wk\u{200b}1", "wm").await.unwrap_err();
     let expected =
         "open_kfid is not as WeCom issued it: character 3 is U+200B ZERO WIDTH SPACE; remove it; nothing was sent";
     assert_eq!(error.to_string(), expected);
@@ -356,21 +356,18 @@ fn every_call_can_be_spawned() {
     fn spawnable<T: Send>(_: T) {}
     let client = build("http://127.0.0.1:1").unwrap();
     shared(&client);
-    let (kf, customer) = ("wk".into(), "wm".into());
+    let (kf, customer) = (OpenKfid::from("wk"), wecom_kf::ExternalUserId::from("wm"));
     spawnable(client.accounts().add("n", "m"));
     spawnable(client.accounts().list());
     spawnable(client.accounts().stream());
     spawnable(client.accounts().update(&kf));
     spawnable(client.accounts().delete(&kf));
-    let text = wecom_kf::message::Text::new("x").unwrap();
-    spawnable(client.message().send(&kf, &customer, text.clone()));
-    spawnable(client.message().send_as(&wecom_kf::MsgId::new("m"), &kf, &customer, text));
-    spawnable(client.message().sync(wecom_kf::message::SyncRequest::new(&kf)));
-    spawnable(client.service_state().get(&kf, &customer));
-    spawnable(client.service_state().trans(&kf, &customer, wecom_kf::Trans::to_queue()));
-    spawnable(client.message().on_event("c", wecom_kf::message::Text::new("x").unwrap()));
-    spawnable(client.message().checking_session().send(&kf, &customer, wecom_kf::message::Text::new("x").unwrap()));
-    spawnable(client.message().recall(&kf, &wecom_kf::MsgId::new("m")));
+    spawnable(client.messages().send(&kf, &customer, "x").msgid("m").checking_session().into_future());
+    spawnable(client.messages().send_on_event("c", "x").into_future());
+    spawnable(client.messages().page(&kf).into_future());
+    spawnable(client.messages().recall(&kf, "m"));
+    spawnable(client.sessions().get(&kf, &customer));
+    spawnable(client.sessions().transition(&kf, &customer, wecom_kf::Transition::to_queue()));
     spawnable(client.accounts().contact_way(&kf).scene("s").into_future());
     spawnable(client.servicers().add(&kf).members(["a"]).into_future());
     spawnable(client.servicers().delete(&kf).departments([1]).into_future());

@@ -7,10 +7,10 @@ mod statistic;
 
 use std::time::Duration;
 
-use wecom_kf::message::{Content, Event, Msgmenu, SyncRequest, Text};
+use wecom_kf::messages::{Content, Event, Msgmenu};
 use wecom_kf::{
     AccessToken, Class, Client, ClientBuilder, Credentials, ErrCode, Error, ExternalUserId, IssuedToken, MsgId,
-    OpenKfid, RetryPolicy, SessionState, Trans,
+    OpenKfid, RetryPolicy, SessionState, Transition,
 };
 use wecom_kf_sim::{Customer, Fault, FaultAt, Simulator, op};
 
@@ -55,14 +55,14 @@ async fn world() -> World {
 
 impl World {
     async fn send(&self, text: &str) -> Result<MsgId, Error> {
-        self.client.message().send(&self.kf, &self.id, Text::new(text)?).await
+        self.client.messages().send(&self.kf, &self.id, text).await
     }
 }
 
 #[tokio::test]
 async fn a_bot_reads_answers_and_hands_over() {
     let world = world().await;
-    let page = world.client.message().sync(SyncRequest::new(&world.kf)).await.unwrap();
+    let page = world.client.messages().page(&world.kf).await.unwrap();
     let [message] = page.messages() else { panic!("{page:?}") };
     assert!(matches!(message.content(), Content::Text(text) if text.content == "在吗"));
     assert_eq!(message.external_userid(), Some(&world.id));
@@ -70,12 +70,15 @@ async fn a_bot_reads_answers_and_hands_over() {
     let msgid = world.send("在的").await.unwrap();
     let heard = world.customer.hears().await.unwrap();
     assert_eq!((heard.text(), heard.msgid.as_str()), (Some("在的"), msgid.as_str()));
-    let states = world.client.service_state();
+    let states = world.client.sessions();
     assert_eq!(states.get(&world.kf, &world.id).await.unwrap().state, SessionState::ASSISTANT);
 
-    states.trans(&world.kf, &world.id, Trans::to_servicer("zhangsan")).await.unwrap();
+    states.transition(&world.kf, &world.id, Transition::to_servicer("zhangsan")).await.unwrap();
     let state = states.get(&world.kf, &world.id).await.unwrap();
-    assert_eq!((state.state, state.servicer_userid.as_deref()), (SessionState::SERVICER, Some("zhangsan")));
+    assert_eq!(
+        (state.state, state.servicer_userid.as_ref().map(|id| id.as_str())),
+        (SessionState::SERVICER, Some("zhangsan"))
+    );
     let error = world.send("还在吗").await.unwrap_err();
     assert_eq!((error.code(), error.class()), (Some(ErrCode::SESSION_STATE_FORBIDS_SENDING), Class::StateConflict));
 }
@@ -105,15 +108,13 @@ async fn a_page_is_read_on_from_its_cursor_even_if_it_is_empty() {
         world.customer.says(&format!("第{number}条"));
     }
     world.sim.empty_page_next();
-    let (mut cursor, mut texts, mut pages) = (None::<String>, Vec::new(), 0);
+    let (mut request, mut texts, mut pages) = (world.client.messages().page(&world.kf).limit(10), Vec::new(), 0);
     loop {
-        let mut request = SyncRequest::new(&world.kf).limit(10);
-        if let Some(cursor) = cursor {
+        let page = request.clone().await.unwrap();
+        texts.extend(page.messages().iter().map(|message| message.content().clone()));
+        if let Some(cursor) = page.next_cursor() {
             request = request.cursor(cursor);
         }
-        let page = world.client.message().sync(request).await.unwrap();
-        texts.extend(page.messages().iter().map(|message| message.content().clone()));
-        cursor = page.next_cursor().map(str::to_owned);
         pages += 1;
         if !page.has_more() {
             break;
@@ -189,41 +190,45 @@ async fn a_welcome_is_sent_once_within_twenty_seconds_and_once_in_48_hours() {
     let sim = Simulator::start().await.unwrap();
     let (client, customer) = (client_of(&sim), sim.customer("小王"));
     customer.enters().unwrap();
-    let page = client.message().sync(SyncRequest::new(sim.open_kfid())).await.unwrap();
+    let page = client.messages().page(sim.open_kfid()).await.unwrap();
     let Content::Event(Event::EnterSession(entered)) = page.messages()[0].content() else { panic!("{page:?}") };
-    let code = entered.welcome_code.as_deref().unwrap();
+    let code = entered.welcome_code.as_ref().unwrap();
     let menu = || Msgmenu::new("您好").click("hours", "营业时间").click("human", "转人工");
-    client.message().on_event(code, menu()).await.unwrap();
+    client.messages().send_on_event(code, menu()).await.unwrap();
     let heard = customer.hears().await.unwrap();
     assert_eq!((heard.msgtype.as_str(), &heard.body["list"][1]["click"]["id"]), ("msgmenu", &"human".into()));
-    let used = client.message().on_event(code, menu()).await.unwrap_err();
+    let used = client.messages().send_on_event(code, menu()).await.unwrap_err();
     assert_eq!(used.code(), Some(ErrCode::INVALID_WELCOME_CODE));
-    assert!(!format!("{used} {used:?}").contains(code));
+    assert!(!format!("{used} {used:?}").contains(code.as_str()));
     assert_eq!(customer.enters(), None, "one welcome in 48 hours");
 
     let other = sim.customer("小李");
     let late = other.enters().unwrap();
     sim.advance(Duration::from_secs(21));
-    assert_eq!(client.message().on_event(&late, menu()).await.unwrap_err().code(), Some(ErrCode::INVALID_WELCOME_CODE));
+    assert_eq!(
+        client.messages().send_on_event(&late, menu()).await.unwrap_err().code(),
+        Some(ErrCode::INVALID_WELCOME_CODE)
+    );
 }
 
 #[tokio::test]
 async fn the_code_of_a_transfer_sends_one_text_while_the_session_stays() {
     let world = world().await;
-    let (states, messages) = (world.client.service_state(), world.client.message());
-    let code = states.trans(&world.kf, &world.id, Trans::to_queue()).await.unwrap().msg_code.unwrap();
-    let menu = messages.on_event(&code, Msgmenu::new("请稍候")).await.unwrap_err();
+    let (states, messages) = (world.client.sessions(), world.client.messages());
+    let code = states.transition(&world.kf, &world.id, Transition::to_queue()).await.unwrap().msg_code.unwrap();
+    let menu = messages.send_on_event(&code, Msgmenu::new("请稍候")).await.unwrap_err();
     assert_eq!(menu.code(), Some(ErrCode::INVALID_PARAMETER), "a text only");
-    messages.on_event(&code, Text::new("正在排队").unwrap()).await.unwrap();
+    messages.send_on_event(&code, "正在排队").await.unwrap();
     assert_eq!(world.customer.hears().await.unwrap().text(), Some("正在排队"));
 
-    let code = states.trans(&world.kf, &world.id, Trans::to_servicer("zhangsan")).await.unwrap().msg_code.unwrap();
-    let closing = states.trans(&world.kf, &world.id, Trans::to_end()).await.unwrap().msg_code.unwrap();
-    let moved_on = messages.on_event(&code, Text::new("已接入").unwrap()).await.unwrap_err();
+    let code =
+        states.transition(&world.kf, &world.id, Transition::to_servicer("zhangsan")).await.unwrap().msg_code.unwrap();
+    let closing = states.transition(&world.kf, &world.id, Transition::to_end()).await.unwrap().msg_code.unwrap();
+    let moved_on = messages.send_on_event(&code, "已接入").await.unwrap_err();
     assert_eq!(moved_on.class(), Class::StateConflict);
     // Lost on the way, and sent again under its own msgid.
     world.sim.fault(op::SEND_MSG_ON_EVENT).status(502);
-    messages.on_event(&closing, Msgmenu::new("满意吗？").click("1", "满意")).await.unwrap();
+    messages.send_on_event(&closing, Msgmenu::new("满意吗？").click("1", "满意")).await.unwrap();
     assert_eq!(world.customer.heard().len(), 2);
 }
 
@@ -233,16 +238,15 @@ async fn what_wecom_refuses_comes_out_with_code_class_and_remedy() {
     let wrong = |corp_id: &str, secret: &str| {
         Client::builder(Credentials::new(corp_id, secret)).base_url(world.sim.base_url()).build().unwrap()
     };
-    let text = || Text::new("x").unwrap();
     let secret = wrong(&world.sim.corp_id(), "wrong").accounts().list().await.unwrap_err();
     assert_eq!((secret.code(), secret.class()), (Some(ErrCode::INVALID_CREDENTIAL), Class::Permission));
     assert!(matches!(secret, Error::NoToken { operation: "account_list", .. }));
     let corp = wrong("wwNobody", &world.sim.secret()).accounts().list().await.unwrap_err();
     assert_eq!(corp.code(), Some(ErrCode::INVALID_CORPID));
-    let customer = world.client.message().send(&world.kf, &"wmNobody".into(), text()).await.unwrap_err();
+    let customer = world.client.messages().send(&world.kf, "wmNobody", "x").await.unwrap_err();
     assert_eq!(customer.code(), Some(ErrCode::INVALID_EXTERNAL_USERID));
     let duplicate = MsgId::new("own-1");
-    let send = || world.client.message().send_as(&duplicate, &world.kf, &world.id, text());
+    let send = || world.client.messages().send(&world.kf, &world.id, "x").msgid(&duplicate);
     send().await.unwrap();
     assert_eq!(send().await.unwrap_err().code(), Some(ErrCode::DUPLICATE_MSGID));
     for _ in 1..5 {

@@ -8,8 +8,8 @@ mod statistic;
 use futures_util::TryStreamExt;
 use httpmock::{Method, Mock, MockServer};
 use serde_json::{Value, json};
-use wecom_kf::message::{Content, Origin, Outgoing, SyncRequest, Text, VoiceFormat, outgoing};
-use wecom_kf::{Client, Credentials, Error, ExternalUserId, MsgId, OpenKfid, Problem, SessionState, Trans, Unit};
+use wecom_kf::messages::{Content, Origin, Outgoing, Text, VoiceFormat, outgoing};
+use wecom_kf::{Client, Credentials, Error, ExternalUserId, MsgId, OpenKfid, Problem, SessionState, Transition, Unit};
 
 use crate::broken::patient;
 use crate::chinese::assert_chinese;
@@ -148,8 +148,11 @@ async fn session_operations() {
         json!({ "errcode": 0, "service_state": 3, "servicer_userid": "zhangsan" }),
     )
     .await;
-    let state = client.service_state().get(&kf, &customer).await.unwrap();
-    assert_eq!((state.state, state.servicer_userid.as_deref()), (SessionState::SERVICER, Some("zhangsan")));
+    let state = client.sessions().get(&kf, &customer).await.unwrap();
+    assert_eq!(
+        (state.state, state.servicer_userid.as_ref().map(|id| id.as_str())),
+        (SessionState::SERVICER, Some("zhangsan"))
+    );
     get.assert_calls_async(1).await;
     get.delete_async().await;
 
@@ -158,20 +161,20 @@ async fn session_operations() {
     body["servicer_userid"] = json!("lisi");
     let trans =
         post(&server, "service_state/trans", body, json!({ "errcode": 0, "errmsg": "ok", "msg_code": "CODE" })).await;
-    let transferred = client.service_state().trans(&kf, &customer, Trans::to_servicer("lisi")).await.unwrap();
-    assert_eq!(transferred.msg_code.as_deref(), Some("CODE"));
+    let transferred = client.sessions().transition(&kf, &customer, Transition::to_servicer("lisi")).await.unwrap();
+    assert_eq!(transferred.msg_code.as_ref().map(|id| id.as_str()), Some("CODE"));
     trans.assert_calls_async(1).await;
 
-    for (to, number) in [(Trans::to_assistant(), 1), (Trans::to_queue(), 2), (Trans::to_end(), 4)] {
+    for (to, number) in [(Transition::to_assistant(), 1), (Transition::to_queue(), 2), (Transition::to_end(), 4)] {
         let mut body = who.clone();
         body["service_state"] = json!(number);
         let state = json!({ "service_state": number, "servicer_userid": "" });
         let get = post(&server, "service_state/get", who.clone(), state).await;
-        let session = client.service_state().get(&kf, &customer).await.unwrap();
+        let session = client.sessions().get(&kf, &customer).await.unwrap();
         assert_eq!((session.state, session.servicer_userid), (SessionState(number), None));
         get.delete_async().await;
         let trans = post(&server, "service_state/trans", body, json!({ "errcode": 0, "msg_code": "" })).await;
-        assert_eq!(client.service_state().trans(&kf, &customer, to).await.unwrap().msg_code, None);
+        assert_eq!(client.sessions().transition(&kf, &customer, to).await.unwrap().msg_code, None);
         trans.assert_calls_async(1).await;
     }
 }
@@ -183,17 +186,16 @@ async fn sending_a_text_under_an_id_of_ours() {
         "touser": CUSTOMER, "open_kfid": KF, "msgid": "own-1", "msgtype": "text", "text": { "content": "您的订单已发货 📦\n\"ok\"" },
     });
     let send = post(&server, "send_msg", body, json!({ "errcode": 0, "errmsg": "ok", "msgid": "own-1" })).await;
-    let text = Text::new("您的订单已发货 📦\n\"ok\"").unwrap();
+    let text = "您的订单已发货 📦\n\"ok\"";
     let own = MsgId::new("own-1");
-    assert_eq!(client.message().send_as(&own, &KF.into(), &CUSTOMER.into(), text).await.unwrap(), own);
+    assert_eq!(client.messages().send(KF, CUSTOMER, text).msgid(&own).await.unwrap(), own);
     send.assert_calls_async(1).await;
     send.delete_async().await;
     // Where WeCom names none, it is ours.
     server
         .mock_async(|when, then| drop((when.path("/cgi-bin/kf/send_msg"), then.json_body(json!({ "msgid": "" })))))
         .await;
-    let text = Text::new("x").unwrap();
-    assert_eq!(client.message().send_as(&own, &KF.into(), &CUSTOMER.into(), text).await.unwrap(), own);
+    assert_eq!(client.messages().send(KF, CUSTOMER, text).msgid(&own).await.unwrap(), own);
     let random = [MsgId::random().unwrap(), MsgId::random().unwrap()];
     assert!(random[0] != random[1] && random[0].as_str().len() == 32 && random[0].check().is_ok());
 }
@@ -213,7 +215,7 @@ async fn a_message_on_an_event_carries_its_code_and_nobodys_name() {
             then.json_body(json!({ "errcode": 0, "errmsg": "ok", "msgid": "own" }));
         })
         .await;
-    let msgid = client.message().on_event("CODE", Text::new("您好").unwrap()).await.unwrap();
+    let msgid = client.messages().send_on_event("CODE", "您好").await.unwrap();
     assert_eq!(msgid.as_str(), "own");
     send.assert_calls_async(1).await;
     let item = json!({ "type": "click", "click": { "id": "1", "content": "满意" } });
@@ -225,13 +227,13 @@ async fn a_message_on_an_event_carries_its_code_and_nobodys_name() {
             then.json_body(json!({ "errcode": 0 }));
         })
         .await;
-    let menu = wecom_kf::message::Msgmenu::new("满意吗？").click("1", "满意").tail("再见");
-    client.message().on_event("C2", menu).await.unwrap();
+    let menu = wecom_kf::messages::Msgmenu::new("满意吗？").click("1", "满意").tail("再见");
+    client.messages().send_on_event("C2", menu).await.unwrap();
     ended.assert_calls_async(1).await;
-    let card = wecom_kf::message::outgoing::BusinessCard::new("lisi").unwrap();
-    let refused = client.message().on_event("CODE", card).await.unwrap_err();
+    let card = wecom_kf::messages::outgoing::BusinessCard::new("lisi");
+    let refused = client.messages().send_on_event("CODE", card).await.unwrap_err();
     assert!(refused.to_string().starts_with("message must be a text or a menu"), "{refused}");
-    assert!(client.message().on_event("", Text::new("x").unwrap()).await.is_err());
+    assert!(client.messages().send_on_event("", "x").await.is_err());
     send.assert_calls_async(1).await;
 }
 
@@ -251,15 +253,15 @@ async fn reading_a_page_in_which_one_message_is_odd() {
             then.header("content-type", "text/plain").body(reply);
         })
         .await;
-    let request = SyncRequest::new(KF).cursor("c1").token("t1").limit(50).voice_format(VoiceFormat::Silk);
-    let page = client.message().sync(request).await.unwrap();
+    let request = client.messages().page(KF).cursor("c1").token("t1").limit(50).voice_format(VoiceFormat::Silk);
+    let page = request.await.unwrap();
     sync.assert_calls_async(1).await;
-    assert_eq!((page.next_cursor(), page.has_more(), page.messages().len()), (Some("c2"), true, 5));
+    assert_eq!((page.next_cursor(), page.has_more(), page.messages().len()), (Some(&"c2".into()), true, 5));
 
     let [first, second, third, number, unknown] = page.messages() else { panic!("{page:?}") };
     assert_eq!(first.raw(), text);
     let Content::Text(received) = first.content() else { panic!("{first:?}") };
-    assert_eq!((received.content.as_str(), received.menu_id.as_deref()), ("在吗", Some("101")));
+    assert_eq!((received.content.as_str(), received.menu_id.as_ref().map(|id| id.as_str())), ("在吗", Some("101")));
     assert_eq!((first.origin(), first.send_time()), (Some(Origin::CUSTOMER), Some(1_718_001_000)));
     // For an event, account and customer are inside.
     assert_eq!(second.open_kfid().map(OpenKfid::as_str), Some("wk"));
@@ -281,7 +283,7 @@ async fn a_success_without_its_substance_is_an_error() {
         json!({ "errcode": 0, "open_kfid": "", "service_state": "", "media_id": "", "url": "", "group_id": "" });
     server.mock_async(|when, then| drop((when.method(Method::POST), then.json_body(empty.clone())))).await;
     let add = client.accounts().add("n", "m").await.unwrap_err();
-    let get = client.service_state().get(&KF.into(), &CUSTOMER.into()).await.unwrap_err();
+    let get = client.sessions().get(KF, CUSTOMER).await.unwrap_err();
     let (media, knowledge) = (client.media(), client.knowledge());
     let picture = || wecom_kf::media::Upload::from_bytes("a.jpg", b"\xff\xd8\xff...".to_vec());
     let upload = media.upload(wecom_kf::media::MediaType::Image, picture()).await.unwrap_err();
@@ -307,7 +309,7 @@ async fn an_empty_cursor_is_no_cursor() {
     let (server, client) = server().await;
     post(&server, "sync_msg", json!({ "open_kfid": KF }), json!({ "errcode": 0, "next_cursor": "", "msg_list": null }))
         .await;
-    let page = client.message().sync(SyncRequest::new(KF)).await.unwrap();
+    let page = client.messages().page(KF).await.unwrap();
     assert_eq!((page.next_cursor(), page.has_more(), page.messages().len()), (None, false, 0));
 }
 
@@ -318,9 +320,8 @@ async fn bad_input_is_refused_before_a_request_is_made() {
     let everything = server.mock_async(|_, then| drop(then.status(500))).await;
     let client = patient(Client::builder(Credentials::new("ww1", "s")).base_url(server.base_url())).build().unwrap();
     let (kf, customer, empty) = (OpenKfid::from(KF), ExternalUserId::from(CUSTOMER), "");
-    let text = || Text::new("x").unwrap();
     let long = |bytes: usize| "x".repeat(bytes);
-    let (account, message, state) = (client.accounts(), client.message(), client.service_state());
+    let (account, message, state) = (client.accounts(), client.messages(), client.sessions());
     let cases = [
         (account.add("", "m").await.err(), "name is empty"),
         (account.add("名".repeat(17), "m").await.err(), "name has 17 characters, at most 16 are allowed"),
@@ -331,31 +332,34 @@ async fn bad_input_is_refused_before_a_request_is_made() {
         (account.update(&kf).await.err(), "update is empty"),
         (account.update(&kf).name("").await.err(), "name is empty"),
         (account.update(&kf).media_id(long(129)).await.err(), "media_id has 129 bytes"),
-        (message.send(&empty.into(), &customer, text()).await.err(), "open_kfid is empty"),
-        (message.send(&kf, &empty.into(), text()).await.err(), "external_userid is empty"),
-        (message.sync(SyncRequest::new("")).await.err(), "open_kfid is empty"),
-        (message.sync(SyncRequest::new(&kf).limit(0)).await.err(), "limit is 0, but must be 1 to 1000"),
-        (message.sync(SyncRequest::new(&kf).limit(1001)).await.err(), "limit is 1001, but must be 1 to 1000"),
-        (message.sync(SyncRequest::new(&kf).cursor(long(65))).await.err(), "cursor has 65 bytes"),
-        (message.sync(SyncRequest::new(&kf).token(long(129))).await.err(), "token has 129 bytes"),
-        (state.get(&kf, &empty.into()).await.err(), "external_userid is empty"),
-        (state.trans(&kf, &customer, Trans::to_servicer("")).await.err(), "servicer_userid is empty"),
-        (Text::new("").err(), "text is empty"),
-        (Text::new("长".repeat(683)).err(), "text has 2049 bytes, at most 2048 are allowed"),
-        (message.send_as(&"".into(), &kf, &customer, text()).await.err(), "msgid is empty"),
+        (message.send(empty, &customer, "x").await.err(), "open_kfid is empty"),
+        (message.send(&kf, empty, "x").await.err(), "external_userid is empty"),
+        (message.send(&kf, &customer, "").await.err(), "text is empty"),
+        (message.send(&kf, &customer, "长".repeat(683)).await.err(), "text has 2049 bytes, at most 2048 are allowed"),
+        (message.send(&kf, &customer, "x").msgid("").await.err(), "msgid is empty"),
+        (message.send(&kf, &customer, "x").msgid(long(33)).await.err(), "msgid has 33 bytes, at most 32 are allowed"),
         (
-            message.send_as(&long(33).into(), &kf, &customer, text()).await.err(),
-            "msgid has 33 bytes, at most 32 are allowed",
-        ),
-        (
-            message.send_as(&"a b".into(), &kf, &customer, text()).await.err(),
+            message.send(&kf, &customer, "x").msgid("a b").await.err(),
             "msgid must be made of 0-9, A-Z, a-z, _ and - only",
         ),
+        (message.send(&kf, &customer, "").checking_session().await.err(), "text is empty"),
+        (message.page("").await.err(), "open_kfid is empty"),
+        (message.page(&kf).limit(0).await.err(), "limit is 0, but must be 1 to 1000"),
+        (message.page(&kf).limit(1001).await.err(), "limit is 1001, but must be 1 to 1000"),
+        (message.page(&kf).cursor(long(65)).await.err(), "cursor has 65 bytes"),
+        (message.page(&kf).token(long(129)).await.err(), "token has 129 bytes"),
+        (state.get(&kf, empty).await.err(), "external_userid is empty"),
+        (state.transition(&kf, &customer, Transition::to_servicer("")).await.err(), "servicer_userid is empty"),
         (account.delete("wk\u{200b}1").await.err(), "open_kfid is not as WeCom issued it: character 3 is U+200B"),
         (
-            message.on_event("code", Outgoing::from(outgoing::Image::new("m").unwrap())).await.err(),
+            message.send_on_event("code", Outgoing::from(outgoing::Image::new("m"))).await.err(),
             "message must be a text",
         ),
+        (message.send_on_event("", "x").await.err(), "code is empty"),
+        (message.send_on_event("code", "").await.err(), "text is empty"),
+        (message.send_on_event("code", "x").msgid("a b").await.err(), "msgid must be made of 0-9"),
+        (message.recall(empty, "m").await.err(), "open_kfid is empty"),
+        (message.recall(&kf, empty).await.err(), "msgid is empty"),
     ];
     for (error, expected) in cases {
         let error = error.unwrap_or_else(|| panic!("{expected} was taken"));
@@ -363,8 +367,8 @@ async fn bad_input_is_refused_before_a_request_is_made() {
         assert!(matches!(error, Error::InvalidInput { .. }) && !error.is_retryable());
         assert_chinese(&error);
     }
-    assert!(Text::new("长".repeat(682)).is_ok() && Text::new("x".repeat(2048)).is_ok());
-    let Err(Error::InvalidInput { problem, .. }) = Text::new("长".repeat(683)) else { panic!("taken") };
+    assert!(Text::new("长".repeat(682)).check().is_ok() && Text::new("x".repeat(2048)).check().is_ok());
+    let Err(Error::InvalidInput { problem, .. }) = Text::new("长".repeat(683)).check() else { panic!("taken") };
     assert_eq!(problem, Problem::TooLong { actual: 2049, limit: 2048, unit: Unit::Bytes });
     everything.assert_calls_async(0).await;
 }

@@ -36,7 +36,7 @@ pub struct KfMsgOrEvent {
     /// `OpenKfId`: the account. `None` with older servers (2021 and 2022): then read every account.
     pub open_kfid: Option<String>,
     /// `Token`: the `token` to pass to `sync_msg`.
-    pub token: SyncToken,
+    pub token: EventToken,
     /// `CreateTime`: Unix seconds.
     pub create_time: i64,
     /// `ToUserName`: the corp id.
@@ -76,7 +76,7 @@ pub struct Unknown {
 ///
 /// `Debug` hides the token; only [`expose`](Self::expose) returns it.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct SyncToken(String);
+pub struct EventToken(String);
 
 impl Event {
     /// Parses the XML that [`Callback::decrypt`](crate::Callback::decrypt) returns.
@@ -101,16 +101,16 @@ impl fmt::Debug for Unknown {
     }
 }
 
-impl SyncToken {
+impl EventToken {
     /// Returns the text of the token. Keep it out of logs and errors.
     pub fn expose(&self) -> &str {
         &self.0
     }
 }
 
-impl fmt::Debug for SyncToken {
+impl fmt::Debug for EventToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SyncToken(***)")
+        f.write_str("EventToken(***)")
     }
 }
 
@@ -152,7 +152,7 @@ impl Fields {
             "kf_msg_or_event" => Some(Event::KfMsgOrEvent(KfMsgOrEvent {
                 // `None` if it occurs twice. Reading every account is also right in that case.
                 open_kfid: self.open_kfid.text().map(str::to_owned),
-                token: SyncToken(self.token.text()?.to_owned()),
+                token: EventToken(self.token.text()?.to_owned()),
                 create_time: self.create_time()?,
                 to_user_name: self.to_user_name.text()?.to_owned(),
             })),

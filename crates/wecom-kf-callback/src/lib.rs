@@ -11,7 +11,7 @@ mod xml;
 
 pub use callback::{Callback, MAX_BODY, MAX_ECHO, Sealed};
 pub use error::{Error, Reason};
-pub use event::{Event, KfAccountAuthChange, KfMsgOrEvent, SyncToken, Unknown};
+pub use event::{Event, EventToken, KfAccountAuthChange, KfMsgOrEvent, Unknown};
 pub use query::{MAX_QUERY, Query};
 pub use replays::Replays;
 pub use settings::{SettingsError, check_encoding_aes_key, check_token};

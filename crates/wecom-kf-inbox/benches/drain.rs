@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use peak_alloc::PeakAlloc;
-use wecom_kf::message::Page;
+use wecom_kf::messages::Page;
 use wecom_kf::{AccessToken, BoxFuture, Client, Credentials, Error, IssuedToken, TokenSource};
 use wecom_kf_inbox::store::{InboxStore, Memory, Redb};
 use wecom_kf_inbox::{ColdStart, Fetched, Inbox, PageRequest, PageSource};
@@ -100,7 +100,7 @@ async fn by_hand(backlog: &Backlog, handler: Duration) -> Duration {
             black_box((message.msgid(), message.content()));
             work(handler);
         }
-        cursor = page.next_cursor().map(str::to_owned);
+        cursor = page.next_cursor().map(ToString::to_string);
         if !page.has_more() {
             return started.elapsed();
         }

@@ -11,7 +11,7 @@
 
 use futures_util::StreamExt;
 use wecom_kf::Settings;
-use wecom_kf::message::{Content, Message};
+use wecom_kf::messages::{Content, Message};
 use wecom_kf_inbox::store::Redb;
 use wecom_kf_inbox::{ColdStart, Inbox, Report};
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::Semaphore;
-use wecom_kf::message::VoiceFormat;
+use wecom_kf::messages::VoiceFormat;
 use wecom_kf::raw::limits::sync_msg as limits;
 use wecom_kf::{Account, Client, OpenKfid};
 

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::OwnedSemaphorePermit;
-use wecom_kf::message::{Content, Event, Message, Origin, Outgoing};
-use wecom_kf::{Bilingual, Client, ErrCode, Error, ExternalUserId, MsgId, OpenKfid};
+use wecom_kf::messages::{Content, Event, Message, Origin, Outgoing};
+use wecom_kf::{Bilingual, BoxFuture, Client, ErrCode, Error, ExternalUserId, MsgId, OpenKfid};
 
 use crate::engine::{HandOut, Letter, Ticket};
 use crate::shared::Shared;
@@ -186,39 +186,39 @@ impl Delivery {
         self.answering.answer(Verdict::Park { reason: reason.into() });
     }
 
-    /// Sends a message to the customer who wrote this one.
+    /// Sends a message to the customer who wrote this one, and returns its msgid.
     ///
-    /// Its msgid is made of the id of the customer's message and the number of the reply, so that handling a message again
-    /// does not answer it again: WeCom refuses a repeated msgid with 95033, which counts as sent here. That WeCom does so
-    /// is said by the errcode list and by the page on sending.
+    /// The message is a text, a menu or another type of [`outgoing`](wecom_kf::messages::outgoing). Await the returned
+    /// request, or [name](Reply::named) it first.
     ///
-    /// The number counts the replies of this delivery that were sent; after an error the next call has the same number.
-    /// A handler that may reply with something else at another try, such as "please wait" first, names its replies by
-    /// [`reply_as`](Self::reply_as) instead: a second, different message under one number is not heard.
+    /// Handling a message again does not answer it again. The msgid of the reply is derived from the id of the customer's
+    /// message and the number of the reply. WeCom refuses a repeated msgid with 95033 (according to the errcode list and
+    /// the page on sending), and the reply then counts as sent.
     ///
-    /// It answers nothing else: [`ack`](Self::ack) the delivery, or return `Ok`, when everything is done.
+    /// The number counts the replies of this delivery that were sent. After an error, the next reply has the same number.
+    /// [Name](Reply::named) the replies if another attempt may reply with something else, such as "please wait" first:
+    /// the customer does not receive a second, different message under one number.
+    ///
+    /// A reply does not settle the message: [`ack`](Self::ack) the delivery, or return `Ok`, when everything is done.
+    ///
+    /// ```no_run
+    /// # use wecom_kf_inbox::{Delivery, Failure};
+    /// # async fn lookup() -> String { String::new() }
+    /// async fn handle(delivery: Delivery) -> Result<(), Failure> {
+    ///     delivery.reply("正在查询，请稍候。").named("wait").await?;
+    ///     let answer = lookup().await;
+    ///     delivery.reply(answer).named("answer").await?;
+    ///     Ok(())
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
-    /// As [`send_as`](wecom_kf::message::Messages::send_as) except for 95033; [`Error::InvalidInput`] if no customer wrote
-    /// the message, such as an event or what a servicer wrote.
-    pub async fn reply(&self, message: impl Into<Outgoing>) -> Result<MsgId, Error> {
-        let mut number = self.numbers.take_smallest();
-        let msgid = reply_msgid(&["reply", self.open_kfid().as_str(), self.id(), &number.number.to_string()]);
-        let sent = self.send(msgid, message.into()).await;
-        number.is_sent = sent.is_ok();
-        sent
-    }
-
-    /// Sends a message to the customer who wrote this one, under a name: however often the message is handled, the
-    /// customer hears one reply per name. See [`reply`](Self::reply).
-    ///
-    /// # Errors
-    ///
-    /// As [`reply`](Self::reply).
-    pub async fn reply_as(&self, name: &str, message: impl Into<Outgoing>) -> Result<MsgId, Error> {
-        let msgid = reply_msgid(&["reply as", self.open_kfid().as_str(), self.id(), name]);
-        self.send(msgid, message.into()).await
+    /// As [`Messages::send`](wecom_kf::messages::Messages::send), except for 95033. [`Error::InvalidInput`]: the message
+    /// exceeds a limit, or no customer wrote the message to reply to: it is an event, or a servicer wrote it. Nothing was
+    /// sent.
+    pub fn reply(&self, message: impl Into<Outgoing>) -> Reply<'_> {
+        Reply { delivery: self, message: message.into(), name: None }
     }
 
     async fn send(&self, msgid: MsgId, message: Outgoing) -> Result<MsgId, Error> {
@@ -234,13 +234,13 @@ impl Delivery {
             }
         };
         let sent_another = self.letter.replies().note(msgid.as_str(), &message);
-        match self.client().message().send_as(&msgid, self.open_kfid(), customer, message).await {
+        match self.client().messages().send(self.open_kfid(), customer, message).msgid(&msgid).await {
             Err(error) if error.code() == Some(ErrCode::DUPLICATE_MSGID) => {
                 let (open_kfid, id) = (self.open_kfid(), self.id());
                 if sent_another {
                     tracing::warn!(
                         %open_kfid, message = %id, %msgid,
-                        "the customer does not hear this reply: another one was sent under the same number or name before (95033); name replies by reply_as"
+                        "the customer does not hear this reply: another one was sent under the same number or name before (95033); name the replies with named()"
                     );
                 } else {
                     tracing::info!(%open_kfid, message = %id, %msgid, "this reply was sent before (95033)");
@@ -251,16 +251,17 @@ impl Delivery {
         }
     }
 
-    /// Spends the welcome code of an `enter_session`, which is good for 20 seconds after the customer entered. Returns
-    /// `None` if there is no code, or if it is too old or spent, perhaps by an earlier try.
+    /// Sends the welcome that an `enter_session` event permits within 20 seconds after the customer entered. The message is
+    /// a text or a menu. Returns `None` if the event has no code, or if the code is too old or was used before, perhaps by
+    /// an earlier attempt.
     ///
     /// # Errors
     ///
-    /// As [`on_event`](wecom_kf::message::Messages::on_event) except for a code that is no longer good.
+    /// As [`send_on_event`](wecom_kf::messages::Messages::send_on_event), except for a code that is no longer valid.
     pub async fn welcome(&self, message: impl Into<Outgoing>) -> Result<Option<MsgId>, Error> {
         let Content::Event(Event::EnterSession(entered)) = self.content() else { return Ok(None) };
         let Some(code) = &entered.welcome_code else { return Ok(None) };
-        match self.client().message().on_event(code, message).await {
+        match self.client().messages().send_on_event(code, message).await {
             Ok(msgid) => Ok(Some(msgid)),
             Err(error) if error.code() == Some(ErrCode::INVALID_WELCOME_CODE) => {
                 tracing::info!(open_kfid = %self.open_kfid(), "the welcome code is spent or too old");
@@ -289,6 +290,45 @@ impl Delivery {
     }
 }
 
+/// A reply to the customer, sent when it is awaited. Returned by [`Delivery::reply`].
+#[derive(Clone, Debug)]
+#[must_use = "the reply is sent when this is awaited"]
+pub struct Reply<'a> {
+    delivery: &'a Delivery,
+    message: Outgoing,
+    name: Option<String>,
+}
+
+impl Reply<'_> {
+    /// Names the reply. However often the message is handled, the customer receives one reply per name.
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    async fn send(self) -> Result<MsgId, Error> {
+        let Self { delivery, message, name } = self;
+        let (account, id) = (delivery.open_kfid().as_str(), delivery.id());
+        if let Some(name) = name {
+            return delivery.send(reply_msgid(&["reply as", account, id, &name]), message).await;
+        }
+        let mut number = delivery.numbers.take_smallest();
+        let msgid = reply_msgid(&["reply", account, id, &number.number.to_string()]);
+        let sent = delivery.send(msgid, message).await;
+        number.is_sent = sent.is_ok();
+        sent
+    }
+}
+
+impl<'a> IntoFuture for Reply<'a> {
+    type Output = Result<MsgId, Error>;
+    type IntoFuture = BoxFuture<'a, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.send())
+    }
+}
+
 impl Verdict {
     fn failed(class: FailureClass, reason: &str) -> Self {
         Self::Failed(Failed { class, reason: reason.to_owned(), then: Then::ByClass, shown: reason.to_owned() })
@@ -297,7 +337,7 @@ impl Verdict {
 
 /// 32 hexadecimal digits, always the same for the same parts.
 fn reply_msgid(parts: &[&str]) -> MsgId {
-    MsgId::new(fingerprint(parts))
+    fingerprint(parts).into()
 }
 
 impl Drop for Delivery {
@@ -320,11 +360,10 @@ mod tests {
 
     #[test]
     fn the_msgid_of_a_reply_depends_on_account_message_and_number() {
-        let msgid = |parts: &[&str]| reply_msgid(parts);
         // WeCom stores it: it must not change from version to version.
-        assert_eq!(msgid(&["reply", "wk1", "m1", "0"]).as_str(), "9e9d42725785a077195145716f289edf");
+        assert_eq!(reply_msgid(&["reply", "wk1", "m1", "0"]).as_str(), "9e9d42725785a077195145716f289edf");
         for other in [["reply", "wk2", "m1", "0"], ["reply", "wk1", "m2", "0"], ["reply as", "wk1", "m1", "0"]] {
-            assert_ne!(msgid(&other), msgid(&["reply", "wk1", "m1", "0"]));
+            assert_ne!(reply_msgid(&other), reply_msgid(&["reply", "wk1", "m1", "0"]));
         }
     }
 

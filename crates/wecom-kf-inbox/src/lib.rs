@@ -21,7 +21,7 @@ pub mod store;
 mod token;
 
 pub use builder::{ColdStart, InboxBuilder};
-pub use delivery::Delivery;
+pub use delivery::{Delivery, Reply};
 pub use engine::RetryPolicy;
 pub use error::{Error, UnreadableThen};
 pub use failure::{Failure, FailureClass};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use wecom_kf::Client;
-use wecom_kf::message::VoiceFormat;
+use wecom_kf::messages::VoiceFormat;
 
 use crate::ColdStart;
 use crate::clock::unix_seconds;

@@ -1,9 +1,9 @@
 //! Where pages come from.
 
 use serde::de::IgnoredAny;
-use wecom_kf::message::{Page, VoiceFormat};
-use wecom_kf::raw::{self, FromJson, Operation, Reply, Request, op, types};
-use wecom_kf::{AccessToken, BoxFuture, Client, Error, OpenKfid, SyncToken};
+use wecom_kf::messages::{Page, VoiceFormat};
+use wecom_kf::raw::{self, FromJson, Reply};
+use wecom_kf::{BoxFuture, Client, Error, OpenKfid, SyncToken};
 
 /// Fetches a page of an account's messages: by default `sync_msg` of the client. A fake for tests is one method.
 pub trait PageSource: Send + Sync + 'static {
@@ -59,47 +59,26 @@ pub(crate) struct ClientSource {
 impl PageSource for ClientSource {
     fn fetch(&self, request: PageRequest) -> BoxFuture<'_, Result<Fetched, Error>> {
         Box::pin(async move {
-            let body = types::SyncRequest {
-                open_kfid: Some(request.open_kfid.to_string()),
-                cursor: request.cursor,
-                token: request.token,
-                limit: request.limit,
-                voice_format: self.voice_format.and_then(number),
-            };
-            Ok(self.client.call(&Pull(body)).await?.0)
+            let mut page = self.client.messages().page(request.open_kfid);
+            if let Some(cursor) = request.cursor {
+                page = page.cursor(cursor);
+            }
+            if let Some(token) = request.token {
+                page = page.token(token);
+            }
+            if let Some(limit) = request.limit {
+                page = page.limit(limit);
+            }
+            if let Some(format) = self.voice_format {
+                page = page.voice_format(format);
+            }
+            Ok(page.decoded_as::<Pulled>().await?.0)
         })
     }
 }
 
-fn number(format: VoiceFormat) -> Option<u32> {
-    match format {
-        VoiceFormat::Amr => Some(0),
-        VoiceFormat::Silk => Some(1),
-        _ => None,
-    }
-}
-
-/// `sync_msg`, answered with what can be made of it.
-struct Pull(types::SyncRequest);
-
+/// A reply of `sync_msg`: a page, or a complete reply that cannot be decoded.
 struct Pulled(Fetched);
-
-impl Request for Pull {
-    type Reply = Pulled;
-    const OPERATION: Operation = op::SYNC_MSG;
-
-    async fn send(&self, client: &raw::Client, access_token: &AccessToken) -> Result<Pulled, raw::Error> {
-        client.post(Self::OPERATION, access_token, &self.0).await
-    }
-
-    fn private(&self) -> Vec<&str> {
-        self.0.token.iter().map(SyncToken::expose).collect()
-    }
-
-    fn has_callback_token(&self) -> bool {
-        self.0.token.is_some()
-    }
-}
 
 impl FromJson for Pulled {
     fn decode(body: &[u8]) -> Result<Self, raw::Error> {

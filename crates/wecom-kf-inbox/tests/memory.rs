@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use peak_alloc::PeakAlloc;
-use wecom_kf::message::Page;
+use wecom_kf::messages::Page;
 use wecom_kf::{AccessToken, BoxFuture, Client, Credentials, Error, IssuedToken, TokenSource};
 use wecom_kf_inbox::store::REMEMBERED;
 use wecom_kf_inbox::{ColdStart, Fetched, Inbox, PageRequest, PageSource};

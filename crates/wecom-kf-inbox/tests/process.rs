@@ -18,7 +18,7 @@ use std::time::Duration;
 use futures_util::stream::BoxStream;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
-use wecom_kf::message::{Content, Text};
+use wecom_kf::messages::Content;
 use wecom_kf::{BoxFuture, ErrCode, Report, Settings};
 use wecom_kf_inbox::store::{
     Acquired, Change, Commit, Committed, InboxKey, InboxStore, Lease, ParkedPage, ParkedQuery, Redb, Renewed,
@@ -137,7 +137,7 @@ async fn answer(delivery: Delivery, life: String, diary: PathBuf) -> Result<(), 
     if text.content == POISON {
         std::process::abort();
     }
-    let outcome = match delivery.reply(Text::new(&text.content)?).await {
+    let outcome = match delivery.reply(&text.content).await {
         // The bot is behind, and five answers without a word of the customer is all there may be.
         Err(error) if error.code() == Some(ErrCode::MESSAGE_COUNT_LIMIT_EXCEEDED) => "refused",
         sent => {

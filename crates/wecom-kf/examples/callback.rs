@@ -13,8 +13,8 @@ use std::collections::HashMap;
 use axum::Router;
 use tokio::net::TcpListener;
 use wecom_kf::callback::{self, Event, KfMsgOrEvent};
-use wecom_kf::message::{Content, SyncRequest};
-use wecom_kf::{Client, ErrCode, Error, OpenKfid, Report, Settings, Variable};
+use wecom_kf::messages::Content;
+use wecom_kf::{Client, Cursor, ErrCode, Error, OpenKfid, Report, Settings, Variable};
 
 #[tokio::main]
 async fn main() -> Result<(), Report> {
@@ -46,7 +46,7 @@ async fn main() -> Result<(), Report> {
     Ok(())
 }
 
-async fn read(client: &Client, news: KfMsgOrEvent, cursors: &mut HashMap<OpenKfid, String>) -> Result<(), Error> {
+async fn read(client: &Client, news: KfMsgOrEvent, cursors: &mut HashMap<OpenKfid, Cursor>) -> Result<(), Error> {
     let Some(kf) = news.open_kfid.map(OpenKfid::from) else {
         println!("news, but not for which account: read them all");
         return Ok(());
@@ -54,10 +54,14 @@ async fn read(client: &Client, news: KfMsgOrEvent, cursors: &mut HashMap<OpenKfi
     // One token is for all pages of this reading.
     let mut token = Some(news.token.expose().to_owned());
     loop {
-        let request = SyncRequest::new(&kf);
-        let request = cursors.get(&kf).into_iter().fold(request, |request, cursor| request.cursor(cursor));
-        let request = token.iter().fold(request, |request, token| request.token(token.as_str()));
-        let page = match client.message().sync(request).await {
+        let mut request = client.messages().page(&kf);
+        if let Some(cursor) = cursors.get(&kf) {
+            request = request.cursor(cursor);
+        }
+        if let Some(token) = &token {
+            request = request.token(token.as_str());
+        }
+        let page = match request.await {
             Ok(page) => page,
             // Older than ten minutes: the same page without it.
             Err(error) if error.code() == Some(ErrCode::INVALID_SYNC_TOKEN) && token.take().is_some() => continue,
@@ -69,7 +73,7 @@ async fn read(client: &Client, news: KfMsgOrEvent, cursors: &mut HashMap<OpenKfi
             println!("{}  {kind}", message.msgid().map_or("–", |msgid| msgid.as_str()));
         }
         if let Some(cursor) = page.next_cursor() {
-            cursors.insert(kf.clone(), cursor.to_owned());
+            cursors.insert(kf.clone(), cursor.clone());
         }
         if !page.has_more() {
             return Ok(());

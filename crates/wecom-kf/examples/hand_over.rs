@@ -9,9 +9,9 @@
 mod stage;
 
 use stage::{Reader, Stage};
-use wecom_kf::message::{Content, Message, Origin, Text};
+use wecom_kf::messages::{Content, Message, Origin};
 use wecom_kf::servicers::Servicer;
-use wecom_kf::{Client, Error, Report, Trans};
+use wecom_kf::{Client, Error, Report, Transition};
 use wecom_kf_sim::Simulator;
 
 #[tokio::main]
@@ -46,15 +46,15 @@ async fn answer(client: &Client, message: &Message) -> Result<(), Error> {
     let Content::Text(text) = message.content() else { return Ok(()) };
     if !text.content.contains("人工") {
         // Where people have the session the bot is silent; the error says who has it.
-        let reply = Text::new("想找真人？发送「人工」。")?;
-        return client.message().checking_session().send(kf, customer, reply).await.map(drop);
+        let reply = "想找真人？发送「人工」。";
+        return client.messages().send(kf, customer, reply).checking_session().await.map(drop);
     }
     let servicers = client.servicers().list(kf).await?;
     let free = servicers.members.into_iter().find(Servicer::is_receiving);
-    let to = free.map_or_else(Trans::to_queue, |servicer| Trans::to_servicer(servicer.userid));
+    let to = free.map_or_else(Transition::to_queue, |servicer| Transition::to_servicer(servicer.userid));
     // From here on `send` is refused; the code is for one more text.
-    if let Some(code) = client.service_state().trans(kf, customer, to).await?.msg_code {
-        client.message().on_event(&code, Text::new("正在为您转接人工，请稍候。")?).await?;
+    if let Some(code) = client.sessions().transition(kf, customer, to).await?.msg_code {
+        client.messages().send_on_event(&code, "正在为您转接人工，请稍候。").await?;
     }
     Ok(())
 }

@@ -15,7 +15,6 @@ use std::time::Duration;
 
 use stage::Stage;
 use wecom_kf::Report;
-use wecom_kf::message::Text;
 use wecom_kf::statistics::{AccountFigures, Date, Day, date_in_china};
 
 #[tokio::main]
@@ -51,8 +50,7 @@ async fn two_days_on_the_simulator(stage: &Stage) -> Result<std::ops::RangeInclu
     for name in ["小王", "小李"] {
         let customer = sim.customer(name);
         customer.says("你好");
-        let customer = customer.external_userid().into();
-        stage.client.message().send(&stage.kf, &customer, Text::new("您好")?).await?;
+        stage.client.messages().send(&stage.kf, customer.external_userid(), "您好").await?;
     }
     // The figures of a day are there after six in the morning of the next.
     sim.advance(Duration::from_secs(2 * 24 * 3600 + 6 * 3600));

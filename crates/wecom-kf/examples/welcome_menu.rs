@@ -9,7 +9,7 @@
 mod stage;
 
 use stage::{Reader, Stage};
-use wecom_kf::message::{Content, Event, Message, Msgmenu, Text};
+use wecom_kf::messages::{Content, Event, Message, Msgmenu};
 use wecom_kf::{Client, Error, Report};
 use wecom_kf_sim::Simulator;
 
@@ -49,15 +49,15 @@ async fn answer(client: &Client, message: &Message) -> Result<(), Error> {
             // WeCom grants one only to who was not welcomed in the last 48 hours.
             let Some(code) = &entered.welcome_code else { return Ok(()) };
             let menu = Msgmenu::new("您好，请选择").click("hours", "营业时间").click("where", "门店地址");
-            client.message().on_event(code, menu.view("https://example.com/help", "自助查询")).await?;
+            client.messages().send_on_event(code, menu.view("https://example.com/help", "自助查询")).await?;
         }
         Content::Text(text) => {
-            let reply = match text.menu_id.as_deref() {
+            let reply = match text.menu_id.as_ref().map(|id| id.as_str()) {
                 Some("hours") => "周一至周五 9:00–18:00",
                 Some("where") => "人民路 1 号，地铁 2 号线旁",
                 _ => "请点菜单里的选项，或直接留言。",
             };
-            client.message().send(kf, customer, Text::new(reply)?).await?;
+            client.messages().send(kf, customer, reply).await?;
         }
         _ => {}
     }

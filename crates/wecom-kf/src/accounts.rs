@@ -123,7 +123,7 @@ impl CreateContactWay<'_> {
     /// Sets a label that says where customers came from: 1 to 32 bytes of `[0-9a-zA-Z_-]`.
     ///
     /// When a customer enters the chat through the link, the label arrives as
-    /// [`EnterSession::scene`](crate::message::event::EnterSession::scene).
+    /// [`EnterSession::scene`](crate::messages::event::EnterSession::scene).
     pub fn scene(mut self, scene: impl Into<String>) -> Self {
         self.scene = Some(scene.into());
         self
@@ -182,7 +182,7 @@ impl ContactWay {
 
     /// Returns the link with a parameter of 1 to 128 bytes, counted before they are encoded. When a customer enters the
     /// chat through the link, the parameter arrives as
-    /// [`EnterSession::scene_param`](crate::message::event::EnterSession::scene_param).
+    /// [`EnterSession::scene_param`](crate::messages::event::EnterSession::scene_param).
     ///
     /// Customers can change the link; WeCom then sends no `enter_session`.
     ///

@@ -10,7 +10,6 @@
 //! use axum::Router;
 //! use wecom_kf::Settings;
 //! use wecom_kf::callback::{self, Event};
-//! use wecom_kf::message::SyncRequest;
 //!
 //! # async fn example(client: wecom_kf::Client) -> Result<(), Box<dyn std::error::Error>> {
 //! let (service, mut events) = callback::service(Settings::from_env().callback()?);
@@ -21,8 +20,7 @@
 //! while let Some(event) = events.recv().await {
 //!     if let Event::KfMsgOrEvent(news) = event {
 //!         let open_kfid = news.open_kfid.unwrap_or_default();
-//!         let request = SyncRequest::new(open_kfid).token(news.token.expose());
-//!         let page = client.message().sync(request).await?; // then continue with its cursor
+//!         let page = client.messages().page(open_kfid).token(news.token.expose()).await?; // then continue with its cursor
 //!     }
 //! }
 //! # Ok(())
@@ -54,7 +52,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 pub use wecom_kf_callback::{
-    Callback, Event, KfAccountAuthChange, KfMsgOrEvent, Replays, SettingsError, SyncToken, Unknown,
+    Callback, Event, EventToken, KfAccountAuthChange, KfMsgOrEvent, Replays, SettingsError, Unknown,
 };
 use wecom_kf_callback::{Error as Refused, Query};
 

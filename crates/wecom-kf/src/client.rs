@@ -17,7 +17,7 @@ use crate::polls::PollSchedule;
 use crate::raw::{self, Request, op};
 use crate::retry::RetryBudget;
 use crate::token::{TokenCache, Tokens};
-use crate::{AccessToken, Bilingual, Error, IssuedToken, Pacing, RetryPolicy, TokenSource, message, service_state};
+use crate::{AccessToken, Bilingual, Error, IssuedToken, Pacing, RetryPolicy, TokenSource};
 
 /// The default limits and waits of a client. Those that have a setter on [`ClientBuilder`] or [`RetryPolicy`] can be
 /// changed there.
@@ -165,16 +165,6 @@ impl Client {
     pub async fn call<R: Request>(&self, request: &R) -> Result<R::Reply, Error> {
         let tokens = R::OPERATION.needs_access_token.then_some(&self.0.tokens);
         self.0.caller.call(request, tokens, self.0.limits).await
-    }
-
-    /// Returns the operations on messages: sending, recalling and reading them.
-    pub fn message(&self) -> message::Messages<'_> {
-        message::Messages::new(self)
-    }
-
-    /// Returns the operations on sessions: reading who serves a customer, and handing the session over.
-    pub fn service_state(&self) -> service_state::SessionStates<'_> {
-        service_state::SessionStates(self)
     }
 
     /// Returns access to the access token itself.

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::client::Client;
 use crate::input::{self, Problem};
-use crate::message::event::{WechatChannels, WechatChannelsScene};
+use crate::messages::event::{WechatChannels, WechatChannelsScene};
 use crate::open_number::open_number;
 use crate::raw::{limits::customer_batchget as limits, op, types};
 use crate::{BoxFuture, Error, ExternalUserId};

@@ -8,7 +8,7 @@ use wecom_kf_text::{MAX_OUTSIDE, shortened};
 
 use crate::input::Problem;
 use crate::raw::{self, BodyKind, Operation};
-use crate::{Bilingual, Class, ErrCode, Lang, ServiceState};
+use crate::{Bilingual, Class, ErrCode, Lang, Session};
 
 /// The error of a call: says what failed, why, and what to do.
 ///
@@ -16,11 +16,10 @@ use crate::{Bilingual, Class, ErrCode, Lang, ServiceState};
 /// the text. An error never holds or prints a URL, an access token, a secret or a customer's text.
 ///
 /// ```no_run
-/// use wecom_kf::message::Text;
 /// use wecom_kf::{Client, ErrCode, Error, ExternalUserId, OpenKfid};
 ///
 /// # async fn example(client: Client, kf: OpenKfid, customer: ExternalUserId) -> Result<(), Error> {
-/// match client.message().send(&kf, &customer, Text::new("您好")?).await {
+/// match client.messages().send(&kf, &customer, "您好").await {
 ///     Ok(msgid) => println!("sent as {msgid}"),
 ///     Err(error) if error.code() == Some(ErrCode::MESSAGE_WINDOW_CLOSED) => println!("the customer has to write first"),
 ///     Err(error) if error.is_retryable() => println!("try again later: {error}"),
@@ -91,11 +90,11 @@ pub enum Error {
     #[error("the token source failed: {}  do: {}", in_one_line(&**.0), self.remedy(Lang::En))]
     TokenSource(#[source] Arc<dyn std::error::Error + Send + Sync>),
 
-    /// The session was read before the send ([`checking_session`](crate::message::Messages::checking_session)), and its
+    /// The session was read before the send ([`checking_session`](crate::messages::SendMessage::checking_session)), and its
     /// state does not allow the bot to send. Nothing was sent. [`code`](Self::code) returns 95018, the code with which
     /// WeCom would have refused the send.
     #[error("send_msg was not sent: the session forbids it, {} (just read)  do: {}", .0, self.remedy(Lang::En))]
-    SessionForbidsSending(ServiceState),
+    SessionForbidsSending(Session),
 
     /// The input breaks a documented limit or form. Nothing was sent.
     #[error("{what} {problem}; nothing was sent")]
@@ -137,7 +136,7 @@ pub struct Refusal {
     pub attempts: u32,
     /// The state of the session, which is read after WeCom refused a send with 95018. `None` for other codes, or if the
     /// state could not be read.
-    pub session: Option<ServiceState>,
+    pub session: Option<Session>,
 }
 
 impl fmt::Display for Refusal {

@@ -213,6 +213,12 @@ id! {
 }
 
 id! {
+    /// The id of a menu item or a [`MenuLink`](crate::messages::MenuLink), which arrives when the customer taps it.
+    shown MenuId = "menu_id", created by unchanged,
+    checked by input::not_empty: "is empty"
+}
+
+id! {
     /// The place in an account's messages at which a page ended and the next one begins.
     shown Cursor = "cursor", created by unchanged,
     checked by cursor: "is empty or has more than 64 bytes"
@@ -334,7 +340,7 @@ mod tests {
 
     #[test]
     fn every_id_converts_from_and_to_text() {
-        every_id!(shown: OpenKfid ExternalUserId UserId MsgId MediaId GroupId IntentId ChatId Cursor);
+        every_id!(shown: OpenKfid ExternalUserId UserId MsgId MediaId GroupId IntentId ChatId MenuId Cursor);
         every_id!(hidden: WelcomeCode MsgCode);
     }
 

@@ -132,6 +132,11 @@ pub(crate) fn bytes(what: impl Into<Bilingual>, text: &str, limit: usize) -> Res
     at_most(what, text.len(), limit, Unit::Bytes)
 }
 
+/// Checks for 1 to `limit` bytes of UTF-8 if there is a text.
+pub(crate) fn optional_bytes(what: impl Into<Bilingual>, text: Option<&str>, limit: usize) -> Result<(), Error> {
+    text.map_or(Ok(()), |text| bytes(what, text, limit))
+}
+
 /// Checks for 1 to `limit` characters.
 pub(crate) fn chars(what: impl Into<Bilingual>, text: &str, limit: usize) -> Result<(), Error> {
     let what = what.into();

@@ -16,7 +16,7 @@ mod ids;
 mod input;
 pub mod knowledge;
 pub mod media;
-pub mod message;
+pub mod messages;
 mod open_number;
 mod pacing;
 pub mod polls;
@@ -25,8 +25,8 @@ pub mod operations {}
 mod redact;
 mod report;
 mod retry;
-mod service_state;
 pub mod servicers;
+mod sessions;
 mod settings;
 pub mod statistics;
 mod token;
@@ -41,7 +41,7 @@ pub use error::{Error, Refusal};
 /// The type of the future that [`TokenSource::fetch`] returns.
 pub use futures_util::future::BoxFuture;
 pub use ids::{
-    ChatId, Cursor, ExternalUserId, GroupId, IntentId, MediaId, MsgCode, MsgId, OpenKfid, UserId, WelcomeCode,
+    ChatId, Cursor, ExternalUserId, GroupId, IntentId, MediaId, MenuId, MsgCode, MsgId, OpenKfid, UserId, WelcomeCode,
 };
 pub use input::{Problem, Unit};
 pub use pacing::Pacing;
@@ -49,7 +49,7 @@ pub use report::{Report, reader_lang};
 /// The HTTP client, re-exported for [`ClientBuilder::http`].
 pub use reqwest;
 pub use retry::RetryPolicy;
-pub use service_state::{ServiceState, SessionState, SessionStates, Trans, Transferred};
+pub use sessions::{Session, SessionState, Sessions, Transition, Transitioned};
 pub use settings::{Settings, Variable};
 pub use token::{IssuedToken, TokenSource, Tokens};
 /// The generated crate that this one builds on: requests for [`Client::call`], types, limits, and raw access.

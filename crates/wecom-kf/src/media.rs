@@ -2,13 +2,13 @@
 //!
 //! ```no_run
 //! use wecom_kf::media::{MediaType, Upload};
-//! use wecom_kf::message::outgoing::Image;
+//! use wecom_kf::messages::outgoing::Image;
 //!
 //! # async fn example(client: wecom_kf::Client, kf: wecom_kf::OpenKfid, customer: wecom_kf::ExternalUserId)
 //! # -> Result<(), wecom_kf::Error> {
 //! let picture = Upload::from_file("menu.png").await?;
 //! let uploaded = client.media().upload(MediaType::Image, picture).await?;
-//! client.message().send(&kf, &customer, Image::new(uploaded.media_id)?).await?;
+//! client.messages().send(&kf, &customer, Image::new(uploaded.media_id)).await?;
 //!
 //! let saved = client.media().download_into("1Gx7…", "downloads").await?; // under the name it was sent with
 //! println!("{} bytes in {}", saved.length, saved.path.display());

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use crate::client::Client;
 use crate::input::{self, Problem};
-use crate::message::event::StopType;
+use crate::messages::event::StopType;
 use crate::open_number::open_number;
 use crate::raw::{limits::servicer_add as limits, op, types};
 use crate::{Bilingual, BoxFuture, ErrCode, Error, OpenKfid, UserId};
@@ -128,7 +128,7 @@ impl Servicer {
 
 open_number! {
     /// Whether a servicer receives customers. The event
-    /// [`ServicerStatusChange`](crate::message::event::ServicerStatusChange) uses different numbers for the same states.
+    /// [`ServicerStatusChange`](crate::messages::event::ServicerStatusChange) uses different numbers for the same states.
     ReceptionStatus {
         /// 接待中.
         RECEIVING = 0,

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wecom_kf::message::{Content, Message, Page};
+use wecom_kf::messages::{Content, Message, Page};
 use wecom_kf::{Error, Lang};
 
 /// The limit of nesting, because forwarded messages may contain forwarded messages.

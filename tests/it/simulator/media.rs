@@ -5,8 +5,8 @@ use std::time::Duration;
 use tempfile::TempDir;
 use wecom_kf::ErrCode;
 use wecom_kf::media::{MediaType, Upload};
-use wecom_kf::message::outgoing::{File, Image};
-use wecom_kf::message::{Content, SyncRequest};
+use wecom_kf::messages::Content;
+use wecom_kf::messages::outgoing::{File, Image};
 
 use super::world;
 
@@ -18,8 +18,8 @@ async fn a_picture_is_uploaded_sent_and_fetched_again_until_it_expires() {
     let media = world.client.media();
     let uploaded = media.upload(MediaType::Image, Upload::from_bytes("菜单.jpg", JPG)).await.unwrap();
     assert_eq!(uploaded.created_at, Some(world.sim.now() as i64));
-    let image = Image::new(&uploaded.media_id).unwrap();
-    world.client.message().send(&world.kf, &world.id, image).await.unwrap();
+    let image = Image::new(&uploaded.media_id);
+    world.client.messages().send(&world.kf, &world.id, image).await.unwrap();
     let file = media.get(&uploaded.media_id).await.unwrap();
     assert_eq!(file.file_name().as_deref(), Some("菜单.jpg"));
     assert_eq!(file.into_bytes(1024).await.unwrap(), JPG);
@@ -32,8 +32,8 @@ async fn a_picture_is_uploaded_sent_and_fetched_again_until_it_expires() {
     let error = media.get(&uploaded.media_id).await.unwrap_err();
     assert_eq!(error.code(), Some(ErrCode::INVALID_MEDIA_ID));
     world.customer.says("还在吗");
-    let late = File::new(&uploaded.media_id).unwrap();
-    let error = world.client.message().send(&world.kf, &world.id, late).await.unwrap_err();
+    let late = File::new(&uploaded.media_id);
+    let error = world.client.messages().send(&world.kf, &world.id, late).await.unwrap_err();
     assert_eq!(error.code(), Some(ErrCode::INVALID_MEDIA_ID));
 }
 
@@ -41,7 +41,7 @@ async fn a_picture_is_uploaded_sent_and_fetched_again_until_it_expires() {
 async fn what_a_customer_sends_is_saved_under_its_name() {
     let world = world().await;
     world.customer.sends_file("报价 单.pdf", b"%PDF-1.7 ...".to_vec());
-    let page = world.client.message().sync(SyncRequest::new(&world.kf)).await.unwrap();
+    let page = world.client.messages().page(&world.kf).await.unwrap();
     let media_id = page.messages().iter().find_map(|message| match message.content() {
         Content::File(file) => Some(file.media_id.clone()),
         _ => None,

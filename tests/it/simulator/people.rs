@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use wecom_kf::message::{Content, Event, Msgmenu, SyncRequest, Text};
-use wecom_kf::{ErrCode, Error, SessionState, Trans};
+use wecom_kf::messages::{Content, Event, Msgmenu, Text};
+use wecom_kf::{ErrCode, Error, SessionState, Transition};
 
 use super::world;
 
@@ -37,7 +37,7 @@ async fn a_customer_who_came_by_a_link_says_so() {
     let visitor = world.sim.customer("小李");
     visitor.set_gender(2);
     visitor.enters_by(&link.url_with_param("a=1&b=二").unwrap()).unwrap();
-    let page = world.client.message().sync(SyncRequest::new(&world.kf)).await.unwrap();
+    let page = world.client.messages().page(&world.kf).await.unwrap();
     let entered = page.messages().iter().find_map(|message| match message.content() {
         Content::Event(Event::EnterSession(entered)) => Some(entered.clone()),
         _ => None,
@@ -87,47 +87,46 @@ async fn an_upgrade_is_offered_taken_and_withdrawn() {
 async fn a_message_is_recalled_within_two_minutes() {
     let world = world().await;
     let (first, second) = (world.send("一").await.unwrap(), world.send("二").await.unwrap());
-    world.client.message().recall(&world.kf, &first).await.unwrap();
+    world.client.messages().recall(&world.kf, &first).await.unwrap();
     world.sim.advance(Duration::from_secs(121));
-    let error = world.client.message().recall(&world.kf, &second).await.unwrap_err();
+    let error = world.client.messages().recall(&world.kf, &second).await.unwrap_err();
     assert_eq!(error.code(), Some(ErrCode::RECALL_WINDOW_CLOSED));
-    let unknown = wecom_kf::MsgId::new("unknown");
-    let error = world.client.message().recall(&world.kf, &unknown).await.unwrap_err();
+    let error = world.client.messages().recall(&world.kf, "unknown").await.unwrap_err();
     assert_eq!(error.code(), Some(ErrCode::RECALL_MESSAGE_NOT_FOUND));
 }
 
 #[tokio::test]
 async fn a_checked_send_takes_a_free_session_and_leaves_a_taken_one() {
     let world = world().await;
-    let text = || Text::new("您好").unwrap();
-    let states = world.client.service_state();
+    let text = || Text::new("您好");
+    let states = world.client.sessions();
     assert_eq!(states.get(&world.kf, &world.id).await.unwrap().state, SessionState::UNTREATED);
-    world.client.message().checking_session().send(&world.kf, &world.id, text()).await.unwrap();
+    world.client.messages().send(&world.kf, &world.id, text()).checking_session().await.unwrap();
     assert_eq!(states.get(&world.kf, &world.id).await.unwrap().state, SessionState::ASSISTANT);
 
-    states.trans(&world.kf, &world.id, Trans::to_servicer("zhangsan")).await.unwrap();
-    let error = world.client.message().checking_session().send(&world.kf, &world.id, text()).await.unwrap_err();
+    states.transition(&world.kf, &world.id, Transition::to_servicer("zhangsan")).await.unwrap();
+    let error = world.client.messages().send(&world.kf, &world.id, text()).checking_session().await.unwrap_err();
     let Error::SessionForbidsSending(session) = &error else { panic!("{error}") };
-    assert_eq!(session.servicer_userid.as_deref(), Some("zhangsan"));
+    assert_eq!(session.servicer_userid.as_ref().map(|id| id.as_str()), Some("zhangsan"));
     let refused = world.send("您好").await.unwrap_err();
     assert_eq!(refused.refusal().unwrap().session.as_ref(), Some(session));
 
     // From its end only the customer's next message leads on.
-    states.trans(&world.kf, &world.id, Trans::to_end()).await.unwrap();
-    let error = world.client.message().checking_session().send(&world.kf, &world.id, text()).await.unwrap_err();
+    states.transition(&world.kf, &world.id, Transition::to_end()).await.unwrap();
+    let error = world.client.messages().send(&world.kf, &world.id, text()).checking_session().await.unwrap_err();
     assert!(matches!(&error, Error::SessionForbidsSending(session) if session.state == SessionState::ENDED), "{error}");
     world.customer.says("又来了");
-    world.client.message().checking_session().send(&world.kf, &world.id, text()).await.unwrap();
+    world.client.messages().send(&world.kf, &world.id, text()).checking_session().await.unwrap();
 }
 
 #[tokio::test]
 async fn the_move_to_a_servicer_yields_a_text_and_the_end_a_menu() {
     let world = world().await;
-    let to_zhangsan = Trans::to_servicer("zhangsan");
-    let code = world.client.service_state().trans(&world.kf, &world.id, to_zhangsan).await.unwrap().msg_code.unwrap();
-    world.client.message().on_event(&code, Text::new("正在为您转接人工").unwrap()).await.unwrap();
+    let to_zhangsan = Transition::to_servicer("zhangsan");
+    let code = world.client.sessions().transition(&world.kf, &world.id, to_zhangsan).await.unwrap().msg_code.unwrap();
+    world.client.messages().send_on_event(&code, "正在为您转接人工").await.unwrap();
     assert_eq!(world.customer.hears().await.unwrap().text(), Some("正在为您转接人工"));
-    let ended = world.client.service_state().trans(&world.kf, &world.id, Trans::to_end()).await.unwrap();
+    let ended = world.client.sessions().transition(&world.kf, &world.id, Transition::to_end()).await.unwrap();
     let menu = Msgmenu::new("您对本次服务满意吗？").click("101", "满意").click("102", "不满意");
-    world.client.message().on_event(&ended.msg_code.unwrap(), menu).await.unwrap();
+    world.client.messages().send_on_event(ended.msg_code.unwrap(), menu).await.unwrap();
 }

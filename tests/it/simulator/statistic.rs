@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wecom_kf::Trans;
+use wecom_kf::Transition;
 use wecom_kf::statistics::{Date, date_in_china};
 
 use super::world;
@@ -12,7 +12,7 @@ async fn yesterdays_figures_are_there_in_the_morning() {
     let world = world().await;
     world.send("您好").await.unwrap();
     let today = date_in_china(world.sim.now() as i64);
-    world.client.service_state().trans(&world.kf, &world.id, Trans::to_servicer("zhangsan")).await.unwrap();
+    world.client.sessions().transition(&world.kf, &world.id, Transition::to_servicer("zhangsan")).await.unwrap();
     // Advance past 06:00 of the next day, whatever the hour is now.
     world.sim.set_token_lifetime(Duration::from_secs(1_000_000));
     world.sim.advance(Duration::from_secs(30 * 3600));

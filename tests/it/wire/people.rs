@@ -2,8 +2,8 @@
 
 use serde_json::json;
 use wecom_kf::customers::Gender;
-use wecom_kf::message::Text;
-use wecom_kf::message::event::{StopType, WechatChannelsScene};
+use wecom_kf::messages::Text;
+use wecom_kf::messages::event::{StopType, WechatChannelsScene};
 use wecom_kf::servicers::{ReceptionStatus, Servicer, ServicerId};
 use wecom_kf::{ErrCode, Error, ExternalUserId, MsgId, OpenKfid, SessionState};
 
@@ -195,7 +195,7 @@ async fn a_message_is_recalled_by_account_and_msgid() {
     let (server, client) = server().await;
     let body = json!({ "open_kfid": KF, "msgid": "own-1" });
     let recall = post(&server, "recall_msg", body, json!({ "errcode": 95029, "errmsg": "too late" })).await;
-    let error = client.message().recall(&KF.into(), &MsgId::new("own-1")).await.unwrap_err();
+    let error = client.messages().recall(KF, &MsgId::new("own-1")).await.unwrap_err();
     assert_eq!(error.code(), Some(ErrCode::RECALL_WINDOW_CLOSED));
     recall.assert_calls_async(1).await;
 }
@@ -214,18 +214,18 @@ async fn a_send_that_the_session_forbids_names_who_has_it() {
             then.json_body(json!({ "errcode": 95018, "errmsg": "session status invalid" }));
         })
         .await;
-    let text = || Text::new("您好").unwrap();
+    let text = || Text::new("您好");
 
-    let refused = client.message().send(&kf, &customer, text()).await.unwrap_err();
+    let refused = client.messages().send(&kf, &customer, text()).await.unwrap_err();
     assert_eq!(refused.refusal().unwrap().session.as_ref().unwrap().state, SessionState::SERVICER);
     let line =
         "send_msg refused: 95018, the session state forbids sending: state 3 servicer, servicer zhangsan (just read)";
     assert!(refused.to_string().starts_with(line), "{refused}");
     assert!(refused.in_lang(wecom_kf::Lang::Zh).contains("由人工接待（3），zhangsan（刚查询）"));
 
-    let checked = client.message().checking_session().send(&kf, &customer, text()).await.unwrap_err();
+    let checked = client.messages().send(&kf, &customer, text()).checking_session().await.unwrap_err();
     assert!(
-        matches!(&checked, Error::SessionForbidsSending(session) if session.servicer_userid.as_deref() == Some("zhangsan"))
+        matches!(&checked, Error::SessionForbidsSending(session) if session.servicer_userid.as_ref().map(|id| id.as_str()) == Some("zhangsan"))
     );
     assert_eq!((checked.code(), checked.class()), (refused.code(), refused.class()));
     assert!(!checked.is_retryable());
@@ -234,7 +234,7 @@ async fn a_send_that_the_session_forbids_names_who_has_it() {
     get.delete_async().await;
 
     // A look that fails costs the refusal nothing.
-    let refused = client.message().send(&kf, &customer, text()).await.unwrap_err();
+    let refused = client.messages().send(&kf, &customer, text()).await.unwrap_err();
     assert_eq!((refused.code(), &refused.refusal().unwrap().session), (Some(ErrCode(95018)), &None));
 }
 
@@ -264,8 +264,8 @@ async fn a_checked_send_moves_a_session_that_nobody_has() {
     for (state, errcode, moves, goes_out) in cases {
         let get = post(&server, "service_state/get", who.clone(), json!({ "service_state": state })).await;
         let trans = post(&server, "service_state/trans", to_assistant.clone(), json!({ "errcode": errcode })).await;
-        let text = Text::new("您好").unwrap();
-        let outcome = client.message().checking_session().send(&kf, &customer, text).await;
+        let text = Text::new("您好");
+        let outcome = client.messages().send(&kf, &customer, text).checking_session().await;
         sent += usize::from(goes_out);
         assert_eq!(outcome.is_ok(), goes_out, "{state} {errcode}: {outcome:?}");
         assert!(outcome.is_ok() || matches!(outcome, Err(Error::SessionForbidsSending(_))));

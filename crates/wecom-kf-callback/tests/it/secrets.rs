@@ -65,7 +65,7 @@ fn an_event_shows_neither_its_token_nor_unknown_words() {
     let printed = format!("{:?}", Event::parse(news).unwrap());
     assert_eq!(
         printed,
-        "KfMsgOrEvent(KfMsgOrEvent { open_kfid: None, token: SyncToken(***), create_time: 1, to_user_name: \"ww1\" })"
+        "KfMsgOrEvent(KfMsgOrEvent { open_kfid: None, token: EventToken(***), create_time: 1, to_user_name: \"ww1\" })"
     );
     let message = "<xml><MsgType>text</MsgType><Content>CanaryOfWords</Content></xml>";
     let printed = format!("{:?}", Event::parse(message).unwrap());

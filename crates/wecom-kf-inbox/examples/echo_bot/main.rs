@@ -17,7 +17,7 @@ use std::path::Path;
 
 use axum::Router;
 use tokio::net::TcpListener;
-use wecom_kf::message::{Content, Text};
+use wecom_kf::messages::Content;
 use wecom_kf::{OpenKfid, Settings, Variable, callback};
 use wecom_kf_inbox::store::Redb;
 use wecom_kf_inbox::{ColdStart, Delivery, Failure, Inbox, InboxHandle, Report, Summary};
@@ -61,7 +61,7 @@ async fn run(
 
 async fn echo(delivery: Delivery) -> Result<(), Failure> {
     if let Content::Text(text) = delivery.content() {
-        delivery.reply(Text::new(&text.content)?).await?; // its msgid is made of the customer's: a repeat is told apart
+        delivery.reply(&text.content).await?; // its msgid is made of the customer's: a repeat is told apart
     }
     Ok(()) // acknowledged; an error: again with waits, then parked
 }

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::sleep;
-use wecom_kf::message::{Content, Text};
+use wecom_kf::messages::Content;
 use wecom_kf::{Pacing, Settings};
 use wecom_kf_inbox::store::Redis;
 use wecom_kf_inbox::{ColdStart, Delivery, Failure, GroupHandle, InboxGroup, Report, SharedToken, Status, defaults};
@@ -63,7 +63,7 @@ async fn work(redis: Redis) -> Result<(), Report> {
 
 async fn answer(delivery: Delivery) -> Result<(), Failure> {
     if let Content::Text(text) = delivery.content() {
-        delivery.reply(Text::new(format!("worker {}: {}", std::process::id(), text.content))?).await?;
+        delivery.reply(format!("worker {}: {}", std::process::id(), text.content)).await?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use wecom_kf::message::{Content, Event, Message, Origin, Outgoing};
+use wecom_kf::messages::{Content, Event, Message, Origin, Outgoing};
 
 use crate::store::fingerprint;
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
-use wecom_kf::message::Page;
+use wecom_kf::messages::Page;
 use wecom_kf::polls::Poller;
 use wecom_kf::{ErrCode, Error, SyncToken};
 
@@ -400,7 +400,7 @@ const MOST: u32 = wecom_kf::raw::limits::sync_msg::LIMIT_MAX;
 fn unpack(fetched: Fetched) -> Pulled {
     match fetched {
         Fetched::Page(page) => Pulled::Page {
-            next_cursor: page.next_cursor().map(str::to_owned),
+            next_cursor: page.next_cursor().map(ToString::to_string),
             has_more: page.has_more(),
             letters: letters(&page),
         },

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use wecom_kf::message::{Message, Page};
+use wecom_kf::messages::{Message, Page};
 
 /// A message that was set aside because handling it failed, or a page that could not be decoded.
 ///

@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
-use wecom_kf::message::Page;
+use wecom_kf::messages::Page;
 use wecom_kf::raw::op;
 use wecom_kf::{
     AccessToken, BoxFuture, Client, Credentials, ErrCode, Error, IssuedToken, OpenKfid, Pacing, TokenSource,

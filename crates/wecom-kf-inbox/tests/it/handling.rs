@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use tokio::time::{Instant, sleep, timeout};
-use wecom_kf::message::Text;
 use wecom_kf::raw::op;
 use wecom_kf::{ErrCode, Error};
 use wecom_kf_inbox::store::Memory;
@@ -273,7 +272,7 @@ async fn what_a_servicer_wrote_is_settled_without_being_delivered() {
         let mut inbox = builder.open().await.unwrap();
         if takes_servicers {
             let delivery = inbox.next().await.unwrap().unwrap();
-            let refused = delivery.reply(Text::new("hi").unwrap()).await.unwrap_err();
+            let refused = delivery.reply("hi").await.unwrap_err();
             assert!(matches!(refused, Error::InvalidInput { .. }), "{refused}");
             delivery.ack();
         }

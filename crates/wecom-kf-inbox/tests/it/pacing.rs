@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use tokio::time::{Instant, sleep};
-use wecom_kf::message::Page;
+use wecom_kf::messages::Page;
 use wecom_kf::raw::op;
 use wecom_kf::{BoxFuture, ErrCode, Pacing};
 use wecom_kf_inbox::store::Memory;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use tokio::time::{Instant, sleep};
 use wecom_kf::ErrCode;
-use wecom_kf::message::Content;
+use wecom_kf::messages::Content;
 use wecom_kf_inbox::store::{Memory, ParkedKind};
 use wecom_kf_inbox::{Error, Status, UnreadableThen};
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
-use wecom_kf::message::{Content, Event, Page, Text};
+use wecom_kf::messages::{Content, Event, Page};
 use wecom_kf::{BoxFuture, Client, Credentials, ErrCode, Lang};
 use wecom_kf_inbox::{
     ColdStart, Error, Failure, Fetched, Inbox, InboxGroup, InboxGroupBuilder, PageRequest, PageSource,
@@ -50,8 +50,8 @@ async fn a_second_try_of_a_handler_does_not_answer_twice() {
     let handle = inbox.handle();
     let run = tokio::spawn(inbox.run(|delivery| async move {
         let Content::Text(text) = delivery.content() else { return Ok(()) };
-        delivery.reply(Text::new(&text.content)?).await?;
-        delivery.reply(Text::new("还有别的吗？")?).await?;
+        delivery.reply(&text.content).await?;
+        delivery.reply("还有别的吗？").await?;
         match delivery.tries() {
             1 | 2 => Err(Failure::retry("after it answered")),
             _ => Ok(()),
@@ -79,10 +79,10 @@ async fn a_reply_that_is_repeated_after_its_answers_were_lost_is_heard_once() {
     let run = tokio::spawn(inbox.run(move |delivery| {
         let counted = counted.clone();
         async move {
-            while delivery.reply(Text::new("您好")?).await.is_err() {
+            while delivery.reply("您好").await.is_err() {
                 counted.fetch_add(1, SeqCst);
             }
-            delivery.reply(Text::new("还有别的吗？")?).await?;
+            delivery.reply("还有别的吗？").await?;
             Ok(())
         }
     }));
@@ -102,11 +102,11 @@ async fn replies_with_names_are_each_heard_once_whatever_the_order() {
     let handle = inbox.handle();
     let run = tokio::spawn(inbox.run(|delivery| async move {
         if delivery.tries() == 1 {
-            delivery.reply_as("wait", Text::new("请稍等")?).await?;
+            delivery.reply("请稍等").named("wait").await?;
             return Err(Failure::retry("the model is busy"));
         }
-        delivery.reply_as("answer", Text::new("答案")?).await?;
-        delivery.reply_as("wait", Text::new("请稍等")?).await?;
+        delivery.reply("答案").named("answer").await?;
+        delivery.reply("请稍等").named("wait").await?;
         Ok(())
     }));
     until(|| handle.metrics().acked == 1).await;
@@ -127,7 +127,7 @@ async fn a_bot_that_was_down_does_not_repeat_what_a_servicer_wrote() {
     let handle = inbox.handle();
     let run = tokio::spawn(inbox.run(|delivery| async move {
         if let Content::Text(text) = delivery.content() {
-            delivery.reply(Text::new(format!("机器人：{}", text.content))?).await?;
+            delivery.reply(format!("机器人：{}", text.content)).await?;
         }
         Ok(())
     }));
@@ -163,7 +163,7 @@ async fn a_welcome_spends_the_code_and_a_second_try_finds_it_spent() {
         let noted = noted.clone();
         async move {
             assert!(matches!(delivery.content(), Content::Event(Event::EnterSession(_))));
-            let welcomed = delivery.welcome(Text::new("欢迎")?).await?;
+            let welcomed = delivery.welcome("欢迎").await?;
             noted.lock().unwrap().push(welcomed.is_some());
             if delivery.tries() == 1 { Err(Failure::retry("once more")) } else { Ok(()) }
         }
@@ -184,7 +184,7 @@ async fn when_people_have_the_session_an_answer_is_refused_and_the_message_ackno
     let handle = inbox.handle();
     let run = tokio::spawn(inbox.run(|delivery| async move {
         if let Content::Text(text) = delivery.content() {
-            delivery.reply(Text::new(&text.content)?).await?;
+            delivery.reply(&text.content).await?;
         }
         Ok(())
     }));

@@ -365,9 +365,9 @@ async fn every_future_of_an_inbox_can_be_spawned() {
         (handle.parked(&ParkedQuery::first(1)).await, handle.replay("").await, handle.replay_all(|_| true).await)
     }));
     drop(spawnable(inbox.run_until(async {}, |delivery| async move {
-        delivery.reply(wecom_kf::message::Text::new("hi")?).await?;
-        delivery.reply_as("answer", wecom_kf::message::Text::new("hi")?).await?;
-        delivery.welcome(wecom_kf::message::Text::new("hi")?).await?;
+        delivery.reply("hi").await?;
+        delivery.reply("hi").named("answer").await?;
+        delivery.welcome("hi").await?;
         Ok(())
     })));
 }

@@ -10,7 +10,7 @@ use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use wecom_kf::Settings;
-use wecom_kf::message::Content;
+use wecom_kf::messages::Content;
 use wecom_kf_inbox::store::Redis;
 use wecom_kf_inbox::{ColdStart, Delivery, Failure, Inbox, SharedToken};
 use wecom_kf_sim::Simulator;

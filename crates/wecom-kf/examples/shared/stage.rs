@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use tokio::time::sleep;
-use wecom_kf::message::{Message, SyncRequest};
-use wecom_kf::{Client, Error, OpenKfid, Report, Settings, Variable};
+use wecom_kf::messages::Message;
+use wecom_kf::{Client, Cursor, Error, OpenKfid, Report, Settings, Variable};
 use wecom_kf_sim::Simulator;
 
 /// The corp that an example uses: the one in the environment, or one on a simulator.
@@ -41,7 +41,7 @@ impl Stage {
 /// Reads the messages that arrive from now on. It does not store its cursor; a real bot does.
 pub(crate) struct Reader<'a> {
     stage: &'a Stage,
-    cursor: Option<String>,
+    cursor: Option<Cursor>,
 }
 
 impl<'a> Reader<'a> {
@@ -67,12 +67,16 @@ impl<'a> Reader<'a> {
 
     async fn page(&mut self) -> Result<(Vec<Message>, bool), Error> {
         let Stage { client, kf, sim } = self.stage;
-        let request = SyncRequest::new(kf);
-        let request = self.cursor.iter().fold(request, |request, cursor| request.cursor(cursor));
+        let mut request = client.messages().page(kf);
+        if let Some(cursor) = &self.cursor {
+            request = request.cursor(cursor);
+        }
         // Without the token of a callback an app may read 10 times a minute, so ask the simulator for one.
-        let request = sim.iter().fold(request, |request, sim| request.token(sim.sync_token()));
-        let page = client.message().sync(request).await?;
-        self.cursor = page.next_cursor().map(str::to_owned).or(self.cursor.take());
+        if let Some(sim) = sim {
+            request = request.token(sim.sync_token());
+        }
+        let page = request.await?;
+        self.cursor = page.next_cursor().cloned().or(self.cursor.take());
         Ok((page.messages().to_vec(), page.has_more()))
     }
 }

@@ -88,7 +88,7 @@ impl FromStr for MediaType {
 
 /// A file to upload: from memory, from a file, or from a stream.
 ///
-/// The customer sees the file name of a [`File`](crate::message::outgoing::File) message. Names may be Chinese.
+/// The customer sees the file name of a [`File`](crate::messages::outgoing::File) message. Names may be Chinese.
 ///
 /// `Debug` shows only the length.
 pub struct Upload {

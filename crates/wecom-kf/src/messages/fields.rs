@@ -70,9 +70,9 @@ impl<'a> Members<'a> {
     }
 }
 
-/// Decodes an optional text. Returns `None` if it is empty or malformed.
-pub(super) fn optional_text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
-    Ok(Text::deserialize(from)?.0.map(Cow::into_owned))
+/// Decodes an optional text or id. Returns `None` if it is empty or malformed.
+pub(super) fn optional_text<'de, D: Deserializer<'de>, T: From<String>>(from: D) -> Result<Option<T>, D::Error> {
+    Ok(Text::deserialize(from)?.0.map(|text| text.into_owned().into()))
 }
 
 /// Decodes an optional integer. Returns `None` if it is malformed.

@@ -12,15 +12,15 @@ use serde_json::value::RawValue;
 use super::Content;
 use super::fields::{Members, place};
 use crate::open_number::open_number;
-use crate::{ExternalUserId, MsgId, OpenKfid};
+use crate::{ExternalUserId, MsgId, OpenKfid, UserId};
 
-/// A received message or event, returned by [`Messages::sync`](super::Messages::sync).
+/// A received message or event, returned by [`Messages::page`](super::Messages::page).
 ///
 /// Decoding never fails: a field that is missing or malformed is `None`, a message of an unknown kind is
 /// [`Content::Unknown`], and [`raw`](Self::raw) returns the original JSON.
 ///
 /// ```
-/// use wecom_kf::message::{Content, Message, Origin};
+/// use wecom_kf::messages::{Content, Message, Origin};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let json = r#"{"msgid": "m1", "origin": 3, "msgtype": "text", "text": {"content": "在吗"}}"#;
@@ -53,7 +53,7 @@ struct Common {
     external_userid: Option<ExternalUserId>,
     send_time: Option<i64>,
     origin: Option<Origin>,
-    servicer_userid: Option<String>,
+    servicer_userid: Option<UserId>,
     msgtype: TextRef,
     /// The part of the message that is its body.
     body: Option<Range<usize>>,
@@ -67,12 +67,12 @@ impl Common {
         let members = Members::of(json);
         let body = members.body(members.msgtype.as_deref().unwrap_or_default()).map(|body| place(body, json));
         Self {
-            msgid: members.msgid.map(|id| MsgId::new(id.into_owned())),
+            msgid: members.msgid.map(|id| id.into_owned().into()),
             open_kfid: members.open_kfid.map(|id| id.into_owned().into()),
             external_userid: members.external_userid.map(|id| id.into_owned().into()),
             send_time: members.send_time,
             origin: members.origin.map(Origin),
-            servicer_userid: members.servicer_userid.map(Cow::into_owned),
+            servicer_userid: members.servicer_userid.map(|id| id.into_owned().into()),
             msgtype: members.msgtype.map(|msgtype| TextRef::of(msgtype, json)).unwrap_or_default(),
             body,
             ..Self::default()
@@ -174,8 +174,8 @@ impl Message {
     }
 
     /// Returns the userid of the servicer who wrote the message, for [`Origin::SERVICER`].
-    pub fn servicer_userid(&self) -> Option<&str> {
-        self.common().servicer_userid.as_deref()
+    pub fn servicer_userid(&self) -> Option<&UserId> {
+        self.common().servicer_userid.as_ref()
     }
 
     /// Returns the msgtype in the message, such as `text`. It is empty if the message has none.

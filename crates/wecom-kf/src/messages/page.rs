@@ -1,6 +1,6 @@
 //! `sync_msg`: its request, and the pages of messages that it returns.
 
-use std::borrow::Cow;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -10,20 +10,10 @@ use serde_json::value::RawValue;
 use super::Message;
 use super::fields::{Integer, Text, place};
 use crate::error::Refusal;
+use crate::input;
 use crate::raw::repair::repaired_body;
-use crate::raw::{self, FromJson, Operation, Reply, Request, lenient, op, types};
-use crate::{AccessToken, ErrCode, Error, OpenKfid, SyncToken};
-
-/// A request for one page of messages, for [`Messages::sync`](super::Messages::sync).
-#[derive(Clone, Debug)]
-#[must_use]
-pub struct SyncRequest {
-    pub(super) open_kfid: OpenKfid,
-    pub(super) cursor: Option<String>,
-    pub(super) token: Option<SyncToken>,
-    pub(super) limit: Option<u32>,
-    pub(super) voice_format: Option<VoiceFormat>,
-}
+use crate::raw::{self, FromJson, Operation, Reply, Request, lenient, limits::sync_msg as limits, op, types};
+use crate::{AccessToken, BoxFuture, Client, Cursor, ErrCode, Error, OpenKfid, SyncToken};
 
 /// The format in which voice messages are returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -36,7 +26,7 @@ pub enum VoiceFormat {
 }
 
 impl VoiceFormat {
-    pub(super) fn number(self) -> u32 {
+    fn number(self) -> u32 {
         match self {
             Self::Amr => 0,
             Self::Silk => 1,
@@ -44,20 +34,31 @@ impl VoiceFormat {
     }
 }
 
-impl SyncRequest {
-    /// Creates a request that begins at the oldest message that WeCom still keeps, which may be three days old.
-    pub fn new(open_kfid: impl Into<OpenKfid>) -> Self {
-        Self { open_kfid: open_kfid.into(), cursor: None, token: None, limit: None, voice_format: None }
+/// A request for one page of messages, sent when it is awaited. Returned by [`Messages::page`](super::Messages::page).
+#[derive(Clone, Debug)]
+#[must_use = "the page is read when this is awaited"]
+pub struct ReadPage<'a> {
+    client: &'a Client,
+    open_kfid: OpenKfid,
+    cursor: Option<Cursor>,
+    token: Option<SyncToken>,
+    limit: Option<u32>,
+    voice_format: Option<VoiceFormat>,
+}
+
+impl<'a> ReadPage<'a> {
+    pub(super) fn new(client: &'a Client, open_kfid: OpenKfid) -> Self {
+        Self { client, open_kfid, cursor: None, token: None, limit: None, voice_format: None }
     }
 
     /// Continues where a page ended: `cursor` is its [`next_cursor`](Page::next_cursor), at most 64 bytes.
-    pub fn cursor(mut self, cursor: impl Into<String>) -> Self {
+    pub fn cursor(mut self, cursor: impl Into<Cursor>) -> Self {
         self.cursor = Some(cursor.into());
         self
     }
 
     /// Sets the `Token` of the callback that announced the messages. It is valid for 10 minutes, for all pages that are
-    /// read because of this callback. Without it, WeCom applies a strict rate limit.
+    /// read because of this callback. Without it, WeCom applies a strict rate limit: about 10 calls a minute.
     pub fn token(mut self, token: impl Into<SyncToken>) -> Self {
         self.token = Some(token.into());
         self
@@ -75,6 +76,52 @@ impl SyncRequest {
         self.voice_format = Some(format);
         self
     }
+
+    /// Checks the options without sending anything. Awaiting the request does so first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`]: the first of them that is empty or exceeds a limit.
+    pub fn check(&self) -> Result<(), Error> {
+        self.open_kfid.check()?;
+        self.cursor.as_ref().map_or(Ok(()), Cursor::check)?;
+        if let Some(token) = &self.token {
+            input::bytes("token", token.expose(), limits::TOKEN_MAX_BYTES)?;
+        }
+        match self.limit {
+            Some(limit) => input::range("limit", limit, limits::LIMIT_MIN, limits::LIMIT_MAX),
+            None => Ok(()),
+        }
+    }
+
+    /// Reads the page and decodes the reply as a type of your own instead of [`Page`].
+    ///
+    /// Use it to keep a reply that cannot be decoded, for example, where awaiting the request returns
+    /// [`Error::NoAnswer`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Messages::page`](super::Messages::page).
+    pub async fn decoded_as<P: FromJson>(self) -> Result<P, Error> {
+        self.check()?;
+        let body = types::SyncRequest {
+            open_kfid: Some(self.open_kfid.into()),
+            cursor: self.cursor.map(String::from),
+            token: self.token,
+            limit: self.limit,
+            voice_format: self.voice_format.map(VoiceFormat::number),
+        };
+        self.client.call(&SyncMsg(body, PhantomData)).await
+    }
+}
+
+impl<'a> IntoFuture for ReadPage<'a> {
+    type Output = Result<Page, Error>;
+    type IntoFuture = BoxFuture<'a, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.decoded_as())
+    }
 }
 
 /// A page of messages, oldest first.
@@ -83,7 +130,7 @@ pub struct Page {
     errcode: i64,
     errmsg: String,
     messages: Vec<Message>,
-    next_cursor: Option<String>,
+    next_cursor: Option<Cursor>,
     has_more: bool,
 }
 
@@ -126,8 +173,8 @@ impl Page {
     }
 
     /// Returns the cursor at which the next page begins. `None` means that the previous cursor remains valid.
-    pub fn next_cursor(&self) -> Option<&str> {
-        self.next_cursor.as_deref()
+    pub fn next_cursor(&self) -> Option<&Cursor> {
+        self.next_cursor.as_ref()
     }
 
     /// Returns whether there are more messages to read now, even if this page is empty.
@@ -150,7 +197,7 @@ impl Page {
             errcode: envelope.errcode,
             errmsg: envelope.errmsg.0.unwrap_or_default().into_owned(),
             messages: messages.into_iter().map(message).collect(),
-            next_cursor: envelope.next_cursor.0.map(Cow::into_owned),
+            next_cursor: envelope.next_cursor.0.map(|cursor| cursor.into_owned().into()),
             has_more: envelope.has_more.0.unwrap_or_default() != 0,
         })
     }
@@ -208,14 +255,14 @@ impl Reply for Page {
     }
 }
 
-/// The `sync_msg` request whose reply is decoded as a [`Page`].
-pub(super) struct Sync(pub(super) types::SyncRequest);
+/// The `sync_msg` request whose reply is decoded as `P`.
+struct SyncMsg<P>(types::SyncRequest, PhantomData<fn() -> P>);
 
-impl Request for Sync {
-    type Reply = Page;
+impl<P: FromJson> Request for SyncMsg<P> {
+    type Reply = P;
     const OPERATION: Operation = op::SYNC_MSG;
 
-    async fn send(&self, client: &raw::Client, access_token: &AccessToken) -> Result<Page, raw::Error> {
+    async fn send(&self, client: &raw::Client, access_token: &AccessToken) -> Result<P, raw::Error> {
         client.post(Self::OPERATION, access_token, &self.0).await
     }
 

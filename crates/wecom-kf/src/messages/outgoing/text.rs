@@ -2,17 +2,21 @@
 
 use std::fmt;
 
-use super::{Outgoing, Problem, Unit, hidden, limits};
-use crate::{Error, input};
+use super::{Outgoing, hidden, limits, menu_link};
+use crate::Error;
+use crate::input::{self, Problem, Unit};
 
 /// A text to send, of 1 to 2048 bytes of UTF-8. A Chinese character has three bytes.
 ///
-/// ```
-/// use wecom_kf::message::Text;
+/// Where a message is wanted, a `&str` or `String` is accepted too: `send(&kf, &customer, "您好")`. Use this type to
+/// [split](Self::split) a long text, or to [check](Self::check) a text before it is sent.
 ///
-/// assert!(Text::new("您好").is_ok());
-/// let error = Text::new("长".repeat(700)).unwrap_err();
-/// assert_eq!(error.to_string(), "text has 2100 bytes, at most 2048 are allowed; nothing was sent");
+/// ```
+/// use wecom_kf::messages::Text;
+///
+/// assert!(Text::new("您好").check().is_ok());
+/// let error = Text::new("长".repeat(700)).check().unwrap_err();
+/// assert!(error.to_string().starts_with("text has 2100 bytes, at most 2048 are allowed"));
 /// ```
 ///
 /// `Debug` shows only the name of the type.
@@ -24,26 +28,32 @@ hidden!(Text);
 const MOST_PIECES: usize = 5;
 
 impl Text {
-    /// Creates a text and checks its length.
+    /// Creates a text.
+    pub fn new(content: impl Into<String>) -> Self {
+        Self(content.into())
+    }
+
+    /// Checks the text without sending it.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidInput`]: the text is empty or longer than 2048 bytes. [`split`](Self::split) splits a longer one.
-    pub fn new(content: impl Into<String>) -> Result<Self, Error> {
-        let content = content.into();
-        input::bytes("text", &content, limits::TEXT_CONTENT_MAX_BYTES)?;
-        Ok(Self(content))
+    /// [`Error::InvalidInput`]: the text is empty or longer than 2048 bytes, or a [`MenuLink`](super::MenuLink) in it has
+    /// an empty part. [`split`](Self::split) splits a longer text.
+    pub fn check(&self) -> Result<(), Error> {
+        input::bytes("text", &self.0, limits::TEXT_CONTENT_MAX_BYTES)?;
+        menu_link::check_in(&self.0)
     }
 
     /// Splits a long text between characters into pieces of at most 2048 bytes.
     ///
-    /// ```
-    /// use wecom_kf::message::Text;
+    /// ```no_run
+    /// use wecom_kf::messages::Text;
     ///
-    /// # fn main() -> Result<(), wecom_kf::Error> {
+    /// # async fn example(client: wecom_kf::Client, kf: wecom_kf::OpenKfid, customer: wecom_kf::ExternalUserId)
+    /// # -> Result<(), wecom_kf::Error> {
     /// let answer = "很长的回答".repeat(300);
     /// for piece in Text::split(&answer)? {
-    ///     // client.message().send(&open_kfid, &external_userid, piece).await?;
+    ///     client.messages().send(&kf, &customer, piece).await?;
     /// }
     /// # Ok(())
     /// # }
@@ -76,6 +86,25 @@ impl Text {
         self.0
     }
 }
+
+/// Declares what can be given where a text or a message is wanted.
+macro_rules! texts {
+    ($($ty:ty)*) => {$(
+        impl From<$ty> for Text {
+            fn from(content: $ty) -> Self {
+                Self::new(content)
+            }
+        }
+
+        impl From<$ty> for Outgoing {
+            fn from(content: $ty) -> Self {
+                Self::Text(Text::new(content))
+            }
+        }
+    )*};
+}
+
+texts!(&str &String String);
 
 /// An iterator over the pieces of a long text, returned by [`Text::split`].
 #[derive(Clone)]

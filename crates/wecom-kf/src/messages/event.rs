@@ -9,10 +9,13 @@ use serde_json::value::RawValue;
 
 use super::fields::{EventType, Text, body, optional_number, optional_text};
 use crate::open_number::open_number;
-use crate::raw::lenient;
+use crate::{MsgCode, MsgId, UserId, WelcomeCode};
 
 /// An event, by kind. The account and the customer are returned by the methods of [`Message`](super::Message).
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// `Serialize` writes an event as WeCom does: its `event_type`, then its fields.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "event_type", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Event {
     /// A customer entered the chat.
@@ -30,6 +33,7 @@ pub enum Event {
     /// A servicer switched "不再接收消息" on or off for a customer.
     RejectCustomerMsgSwitchChange(RejectSwitchChange),
     /// A kind without a variant here, or a malformed event: see [`Message::raw`](super::Message::raw).
+    #[serde(untagged)]
     Unknown {
         /// The `event_type` in the event.
         event_type: String,
@@ -91,21 +95,21 @@ impl<'de> Deserialize<'de> for TypeFirst {
 }
 
 /// A customer entered the chat. `Debug` hides the code, the parameter and the 视频号.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct EnterSession {
     /// The label of the contact way. `None` if the customer came in without one.
-    #[serde(default, deserialize_with = "optional_text")]
+    #[serde(default, deserialize_with = "optional_text", skip_serializing_if = "Option::is_none")]
     pub scene: Option<String>,
     /// The parameter that was appended to the link. Customers can change it.
-    #[serde(default, deserialize_with = "optional_text")]
+    #[serde(default, deserialize_with = "optional_text", skip_serializing_if = "Option::is_none")]
     pub scene_param: Option<String>,
-    /// The code for one welcome message ([`Messages::on_event`](super::Messages::on_event)), valid for 20 seconds. It is
+    /// The code for one welcome message ([`Messages::send_on_event`](super::Messages::send_on_event)), valid for 20 seconds. It is
     /// only set for a customer who received no welcome within 48 hours and has not written yet.
-    #[serde(default, deserialize_with = "optional_text")]
-    pub welcome_code: Option<String>,
+    #[serde(default, deserialize_with = "optional_text", skip_serializing_if = "Option::is_none")]
+    pub welcome_code: Option<WelcomeCode>,
     /// The 视频号 the customer came from.
-    #[serde(default, deserialize_with = "object_if_one")]
+    #[serde(default, deserialize_with = "object_if_one", skip_serializing_if = "Option::is_none")]
     pub wechat_channels: Option<WechatChannels>,
 }
 
@@ -131,47 +135,45 @@ pub struct WechatChannels {
 }
 
 /// A message that the API sent could not be delivered.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct MsgSendFail {
     /// The msgid of the message.
-    #[serde(deserialize_with = "lenient::string")]
-    pub fail_msgid: String,
+    pub fail_msgid: MsgId,
     /// The reason.
     #[serde(default)]
     pub fail_type: FailType,
 }
 
 /// A servicer started or stopped receiving customers.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct ServicerStatusChange {
     /// The userid of the servicer.
-    #[serde(deserialize_with = "lenient::string")]
-    pub servicer_userid: String,
+    pub servicer_userid: UserId,
     /// Whether the servicer is receiving now.
     pub status: ServicerStatus,
     /// How the servicer stopped. Older servers omit it.
-    #[serde(default, deserialize_with = "optional_number")]
+    #[serde(default, deserialize_with = "optional_number", skip_serializing_if = "Option::is_none")]
     pub stop_type: Option<StopType>,
 }
 
 /// A servicer changed a session in the WeCom client. `Debug` hides the code.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct SessionStatusChange {
     /// What happened to the session.
     pub change_type: ChangeType,
     /// The userid of the servicer who had the session before.
-    #[serde(default, deserialize_with = "optional_text")]
-    pub old_servicer_userid: Option<String>,
+    #[serde(default, deserialize_with = "optional_text", skip_serializing_if = "Option::is_none")]
+    pub old_servicer_userid: Option<UserId>,
     /// The userid of the servicer who has the session now.
-    #[serde(default, deserialize_with = "optional_text")]
-    pub new_servicer_userid: Option<String>,
-    /// The code for one message ([`Messages::on_event`](super::Messages::on_event)). It is valid for 48 hours if a servicer
+    #[serde(default, deserialize_with = "optional_text", skip_serializing_if = "Option::is_none")]
+    pub new_servicer_userid: Option<UserId>,
+    /// The code for one message ([`Messages::send_on_event`](super::Messages::send_on_event)). It is valid for 48 hours if a servicer
     /// took the session from the pool, and for 20 seconds if the session ended.
-    #[serde(default, deserialize_with = "optional_text")]
-    pub msg_code: Option<String>,
+    #[serde(default, deserialize_with = "optional_text", skip_serializing_if = "Option::is_none")]
+    pub msg_code: Option<MsgCode>,
 }
 
 impl fmt::Debug for SessionStatusChange {
@@ -185,24 +187,23 @@ impl fmt::Debug for SessionStatusChange {
 }
 
 /// A message was recalled.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Recall {
     /// The msgid of the recalled message.
-    #[serde(deserialize_with = "lenient::string")]
-    pub recall_msgid: String,
+    pub recall_msgid: MsgId,
     /// The userid of the servicer who recalled it. `None` if the customer did.
-    #[serde(default, deserialize_with = "optional_text")]
-    pub servicer_userid: Option<String>,
+    #[serde(default, deserialize_with = "optional_text", skip_serializing_if = "Option::is_none")]
+    pub servicer_userid: Option<UserId>,
 }
 
 /// A servicer switched "不再接收消息" on or off for a customer.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct RejectSwitchChange {
     /// The servicer.
-    #[serde(default, deserialize_with = "optional_text")]
-    pub servicer_userid: Option<String>,
+    #[serde(default, deserialize_with = "optional_text", skip_serializing_if = "Option::is_none")]
+    pub servicer_userid: Option<UserId>,
     /// Whether the customer's messages are rejected now.
     pub reject_switch: RejectSwitch,
 }

@@ -1,10 +1,12 @@
 //! The content of received messages: one type per kind.
 //!
-//! Fields that WeCom may omit are `Option`s. No `Debug` here shows a customer's text.
+//! Fields that WeCom may omit are `Option`s. No `Debug` here shows a customer's text. `Serialize` writes a content as WeCom
+//! does, for exports; [`Message`](super::Message) serializes the whole message as it arrived.
 
 use std::fmt;
 
-use serde::Deserialize;
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::Event;
@@ -12,6 +14,7 @@ use super::fields::{Members, body, optional_integer, optional_text};
 use crate::open_number::open_number;
 use crate::raw::repair::repaired;
 use crate::raw::{lenient, types};
+use crate::{MediaId, MenuId, UserId};
 
 /// The content of a received message, by kind.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,25 +22,25 @@ use crate::raw::{lenient, types};
 pub enum Content {
     /// A text, typed by the customer or sent by tapping a menu item. WeCom also sends a text as a notice instead of media
     /// that are too large.
-    Text(Text),
+    Text(TextContent),
     /// A picture.
-    Image(Media),
-    /// A voice message, in the format that [`SyncRequest::voice_format`](super::SyncRequest::voice_format) asked for.
-    Voice(Media),
+    Image(MediaContent),
+    /// A voice message, in the format that [`ReadPage::voice_format`](super::ReadPage::voice_format) asked for.
+    Voice(MediaContent),
     /// A video.
-    Video(Media),
+    Video(MediaContent),
     /// A file. Its name is only known after the download.
-    File(Media),
+    File(MediaContent),
     /// A location.
-    Location(Location),
+    Location(LocationContent),
     /// A link.
-    Link(Link),
+    Link(LinkContent),
     /// A member's card, sent by a servicer.
-    BusinessCard(BusinessCard),
+    BusinessCard(BusinessCardContent),
     /// A mini program.
-    Miniprogram(Miniprogram),
+    Miniprogram(MiniprogramContent),
     /// A menu that a servicer or WeCom's own bot sent.
-    Msgmenu(Msgmenu),
+    Msgmenu(MsgmenuContent),
     /// A product of a 视频号 shop.
     ChannelsShopProduct(ChannelsShopProduct),
     /// An order of a 视频号 shop.
@@ -68,6 +71,31 @@ impl Content {
         Self::known(msgtype, body).unwrap_or_else(|| Self::Unknown { msgtype: msgtype.to_owned() })
     }
 
+    /// Returns the msgtype, such as `text`.
+    pub fn msgtype(&self) -> &str {
+        match self {
+            Self::Text(_) => "text",
+            Self::Image(_) => "image",
+            Self::Voice(_) => "voice",
+            Self::Video(_) => "video",
+            Self::File(_) => "file",
+            Self::Location(_) => "location",
+            Self::Link(_) => "link",
+            Self::BusinessCard(_) => "business_card",
+            Self::Miniprogram(_) => "miniprogram",
+            Self::Msgmenu(_) => "msgmenu",
+            Self::ChannelsShopProduct(_) => "channels_shop_product",
+            Self::ChannelsShopOrder(_) => "channels_shop_order",
+            Self::MergedMsg(_) => "merged_msg",
+            Self::Channels(_) => "channels",
+            Self::Meeting => "meeting",
+            Self::Schedule => "schedule",
+            Self::Note => "note",
+            Self::Event(_) => "event",
+            Self::Unknown { msgtype } => msgtype,
+        }
+    }
+
     fn known(msgtype: &str, json: Option<&str>) -> Option<Self> {
         Some(match msgtype {
             "text" => Self::Text(body(json)?),
@@ -95,12 +123,39 @@ impl Content {
     }
 }
 
+/// Writes the msgtype and, under its name, the body, as WeCom does.
+impl Serialize for Content {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_map(None)?;
+        let msgtype = self.msgtype();
+        map.serialize_entry("msgtype", msgtype)?;
+        match self {
+            Self::Text(body) => map.serialize_entry(msgtype, body)?,
+            Self::Image(body) | Self::Voice(body) | Self::Video(body) | Self::File(body) => {
+                map.serialize_entry(msgtype, body)?;
+            }
+            Self::Location(body) => map.serialize_entry(msgtype, body)?,
+            Self::Link(body) => map.serialize_entry(msgtype, body)?,
+            Self::BusinessCard(body) => map.serialize_entry(msgtype, body)?,
+            Self::Miniprogram(body) => map.serialize_entry(msgtype, body)?,
+            Self::Msgmenu(body) => map.serialize_entry(msgtype, body)?,
+            Self::ChannelsShopProduct(body) => map.serialize_entry(msgtype, body)?,
+            Self::ChannelsShopOrder(body) => map.serialize_entry(msgtype, body)?,
+            Self::MergedMsg(body) => map.serialize_entry(msgtype, body)?,
+            Self::Channels(body) => map.serialize_entry(msgtype, body)?,
+            Self::Event(body) => map.serialize_entry(msgtype, body)?,
+            Self::Meeting | Self::Schedule | Self::Note | Self::Unknown { .. } => {}
+        }
+        map.end()
+    }
+}
+
 /// Declares the types of bodies. Their `Debug` shows only the name of the type, because the fields contain what people
 /// wrote or looked at.
 macro_rules! bodies {
     ($($(#[$docs:meta])* $name:ident { $($(#[$field:meta])* $field_name:ident: $ty:ty,)* })*) => {$(
         $(#[$docs])*
-        #[derive(Clone, PartialEq, Deserialize)]
+        #[derive(Clone, PartialEq, Deserialize, Serialize)]
         #[non_exhaustive]
         pub struct $name {
             $($(#[$field])* pub $field_name: $ty,)*
@@ -116,24 +171,23 @@ macro_rules! bodies {
 
 bodies! {
     /// A text.
-    Text {
+    TextContent {
         /// The text.
         #[serde(deserialize_with = "lenient::string")]
         content: String,
         /// The id of the menu item that the customer tapped. `None` for typed text.
-        #[serde(default, deserialize_with = "optional_text")]
-        menu_id: Option<String>,
+        #[serde(default, deserialize_with = "optional_text", skip_serializing_if = "Option::is_none")]
+        menu_id: Option<MenuId>,
     }
 
     /// A picture, voice message, video or file.
-    Media {
+    MediaContent {
         /// The id for [`Media::get`](crate::media::Media::get). WeCom keeps the file for 3 days.
-        #[serde(deserialize_with = "lenient::string")]
-        media_id: String,
+        media_id: MediaId,
     }
 
     /// A location.
-    Location {
+    LocationContent {
         /// Degrees, -90 to 90.
         #[serde(deserialize_with = "lenient::number")]
         latitude: f64,
@@ -141,113 +195,112 @@ bodies! {
         #[serde(deserialize_with = "lenient::number")]
         longitude: f64,
         /// The name of the place.
-        #[serde(default, deserialize_with = "optional_text")]
+        #[serde(default, deserialize_with = "optional_text", skip_serializing_if = "Option::is_none")]
         name: Option<String>,
         /// The address of the place.
-        #[serde(default, deserialize_with = "optional_text")]
+        #[serde(default, deserialize_with = "optional_text", skip_serializing_if = "Option::is_none")]
         address: Option<String>,
     }
 
     /// A link. WeCom may omit each part.
-    Link {
+    LinkContent {
         /// The title.
-        #[serde(default, deserialize_with = "optional_text")]
+        #[serde(default, deserialize_with = "optional_text", skip_serializing_if = "Option::is_none")]
         title: Option<String>,
         /// The description.
-        #[serde(default, deserialize_with = "optional_text")]
+        #[serde(default, deserialize_with = "optional_text", skip_serializing_if = "Option::is_none")]
         desc: Option<String>,
         /// The URL.
-        #[serde(default, deserialize_with = "optional_text")]
+        #[serde(default, deserialize_with = "optional_text", skip_serializing_if = "Option::is_none")]
         url: Option<String>,
         /// The URL of the thumbnail.
-        #[serde(default, deserialize_with = "optional_text")]
+        #[serde(default, deserialize_with = "optional_text", skip_serializing_if = "Option::is_none")]
         pic_url: Option<String>,
     }
 
     /// A member's card.
-    BusinessCard {
+    BusinessCardContent {
         /// The userid of the member.
-        #[serde(deserialize_with = "lenient::string")]
-        userid: String,
+        userid: UserId,
     }
 
     /// A mini program.
-    Miniprogram {
+    MiniprogramContent {
         /// The title.
-        #[serde(default, deserialize_with = "optional_text")]
+        #[serde(default, deserialize_with = "optional_text", skip_serializing_if = "Option::is_none")]
         title: Option<String>,
         /// The id of the mini program.
-        #[serde(default, deserialize_with = "optional_text")]
+        #[serde(default, deserialize_with = "optional_text", skip_serializing_if = "Option::is_none")]
         appid: Option<String>,
         /// The page that it opens.
-        #[serde(default, deserialize_with = "optional_text")]
+        #[serde(default, deserialize_with = "optional_text", skip_serializing_if = "Option::is_none")]
         pagepath: Option<String>,
         /// The cover.
-        #[serde(default, deserialize_with = "optional_text")]
-        thumb_media_id: Option<String>,
+        #[serde(default, deserialize_with = "optional_text", skip_serializing_if = "Option::is_none")]
+        thumb_media_id: Option<MediaId>,
     }
 
     /// A menu.
-    Msgmenu {
+    MsgmenuContent {
         /// The text above the items.
-        #[serde(default, deserialize_with = "optional_text")]
+        #[serde(default, deserialize_with = "optional_text", skip_serializing_if = "Option::is_none")]
         head_content: Option<String>,
         /// The items.
         #[serde(default, deserialize_with = "lenient::list")]
         list: Vec<MenuItem>,
         /// The text below the items.
-        #[serde(default, deserialize_with = "optional_text")]
+        #[serde(default, deserialize_with = "optional_text", skip_serializing_if = "Option::is_none")]
         tail_content: Option<String>,
     }
 
     /// A product of a 视频号 shop.
     ChannelsShopProduct {
         /// The id of the product.
-        #[serde(default, deserialize_with = "optional_text")]
+        #[serde(default, deserialize_with = "optional_text", skip_serializing_if = "Option::is_none")]
         product_id: Option<String>,
         /// The picture. Some servers write `head_img`.
-        #[serde(default, deserialize_with = "optional_text")]
+        #[serde(default, deserialize_with = "optional_text", skip_serializing_if = "Option::is_none")]
         head_image: Option<String>,
         /// The title.
-        #[serde(default, deserialize_with = "optional_text")]
+        #[serde(default, deserialize_with = "optional_text", skip_serializing_if = "Option::is_none")]
         title: Option<String>,
         /// The price in fen (分), as digits.
-        #[serde(default, deserialize_with = "optional_text")]
+        #[serde(default, deserialize_with = "optional_text", skip_serializing_if = "Option::is_none")]
         sales_price: Option<String>,
         /// The name of the shop.
-        #[serde(default, deserialize_with = "optional_text")]
+        #[serde(default, deserialize_with = "optional_text", skip_serializing_if = "Option::is_none")]
         shop_nickname: Option<String>,
         /// The picture of the shop. Some servers write `shop_head_img`.
-        #[serde(default, deserialize_with = "optional_text")]
+        #[serde(default, deserialize_with = "optional_text", skip_serializing_if = "Option::is_none")]
         shop_head_image: Option<String>,
     }
 
     /// An order of a 视频号 shop.
     ChannelsShopOrder {
         /// The id of the order.
-        #[serde(default, deserialize_with = "optional_text")]
+        #[serde(default, deserialize_with = "optional_text", skip_serializing_if = "Option::is_none")]
         order_id: Option<String>,
         /// The titles of the products.
-        #[serde(default, deserialize_with = "optional_text")]
+        #[serde(default, deserialize_with = "optional_text", skip_serializing_if = "Option::is_none")]
         product_titles: Option<String>,
         /// The price as it is shown.
-        #[serde(default, deserialize_with = "optional_text")]
+        #[serde(default, deserialize_with = "optional_text", skip_serializing_if = "Option::is_none")]
         price_wording: Option<String>,
         /// The state as it is shown.
-        #[serde(default, deserialize_with = "optional_text")]
+        #[serde(default, deserialize_with = "optional_text", skip_serializing_if = "Option::is_none")]
         state: Option<String>,
         /// The picture.
-        #[serde(default, deserialize_with = "optional_text")]
+        #[serde(default, deserialize_with = "optional_text", skip_serializing_if = "Option::is_none")]
         image_url: Option<String>,
         /// The name of the shop.
-        #[serde(default, deserialize_with = "optional_text")]
+        #[serde(default, deserialize_with = "optional_text", skip_serializing_if = "Option::is_none")]
         shop_nickname: Option<String>,
     }
 
     /// A forwarded chat history.
     MergedMsg {
         /// The title.
-        #[serde(default, deserialize_with = "optional_text")]
+        #[serde(default, deserialize_with = "optional_text", skip_serializing_if = "Option::is_none")]
         title: Option<String>,
         /// The quoted messages.
         #[serde(default, deserialize_with = "lenient::list")]
@@ -259,10 +312,10 @@ bodies! {
         /// Whether it is a post, a live stream or a card.
         sub_type: ChannelsSubType,
         /// The name of the 视频号.
-        #[serde(default, deserialize_with = "optional_text")]
+        #[serde(default, deserialize_with = "optional_text", skip_serializing_if = "Option::is_none")]
         nickname: Option<String>,
         /// The title. Only a post has one.
-        #[serde(default, deserialize_with = "optional_text")]
+        #[serde(default, deserialize_with = "optional_text", skip_serializing_if = "Option::is_none")]
         title: Option<String>,
     }
 }
@@ -284,14 +337,16 @@ impl From<types::MessageChannelsShopProduct> for ChannelsShopProduct {
 }
 
 /// A quoted message of a chat history. `Debug` shows only its kind and time.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct MergedItem {
     /// The time at which the quoted message was sent, in Unix seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub send_time: Option<i64>,
     /// The kind of the quoted message.
     pub msgtype: String,
     /// The name of the author.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub sender_name: Option<String>,
     /// The quoted message as a JSON document in a string. It may be empty or invalid; [`content`](Self::content) decodes
     /// it.
@@ -363,8 +418,8 @@ open_number! {
 pub enum MenuItem {
     /// An item that sends its text back when the customer taps it.
     Click {
-        /// The id, which arrives as [`Text::menu_id`] when the customer taps the item.
-        id: Option<String>,
+        /// The id, which arrives as [`TextContent::menu_id`] when the customer taps the item.
+        id: Option<MenuId>,
         /// The text of the item.
         content: String,
     },
@@ -407,7 +462,9 @@ impl<'de> Deserialize<'de> for MenuItem {
         let kind = body::<Kind>(Some(json.get())).unwrap_or_default().kind.unwrap_or_default();
         let item: types::MessageMenuItem = body(Some(json.get())).unwrap_or_default();
         Ok(match kind.as_str() {
-            "click" => item.click.and_then(|item| Some(Self::Click { id: item.id, content: item.content? })),
+            "click" => {
+                item.click.and_then(|item| Some(Self::Click { id: item.id.map(MenuId::from), content: item.content? }))
+            }
             "view" => item.view.and_then(|item| Some(Self::View { url: item.url, content: item.content? })),
             "miniprogram" => item.miniprogram.and_then(|item| {
                 Some(Self::Miniprogram { appid: item.appid, pagepath: item.pagepath, content: item.content? })
@@ -416,6 +473,34 @@ impl<'de> Deserialize<'de> for MenuItem {
             _ => None,
         }
         .unwrap_or(Self::Unknown { kind }))
+    }
+}
+
+/// Writes the type and, under its name, the item, as WeCom does.
+impl Serialize for MenuItem {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut item = types::MessageMenuItem::default();
+        let kind = match self.clone() {
+            Self::Click { id, content } => {
+                item.click = Some(types::MessageMenuItemClick { id: id.map(String::from), content: Some(content) });
+                "click".to_owned()
+            }
+            Self::View { url, content } => {
+                item.view = Some(types::MessageMenuItemView { url, content: Some(content) });
+                "view".to_owned()
+            }
+            Self::Miniprogram { appid, pagepath, content } => {
+                item.miniprogram = Some(types::MessageMenuItemMiniprogram { appid, pagepath, content: Some(content) });
+                "miniprogram".to_owned()
+            }
+            Self::Text { content } => {
+                item.text = Some(types::MessageMenuItemText { content: Some(content), ..Default::default() });
+                "text".to_owned()
+            }
+            Self::Unknown { kind } => kind,
+        };
+        item.type_ = Some(kind);
+        item.serialize(to)
     }
 }
 
