@@ -2201,7 +2201,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         },
         remedy: Text {
             en: "Start the list again without cursor, then pass next_cursor unchanged. Never use the cursor of another list or another app.",
-            zh: "去掉 cursor 从头列取，之后原样传递 next_cursor，不要混用其他列表或其他应用的 cursor。",
+            zh: "去掉 cursor 从头拉取，之后原样传递 next_cursor，不要混用其他列表或其他应用的 cursor。",
         },
         at: &[
             At {
@@ -2731,7 +2731,7 @@ pub(crate) static TABLE: [Row; 123usize] = [
         },
         remedy: Text {
             en: "Call service_state_get. In state 2 or 3 the staff serve the customer, so send nothing. In state 4, or after 48 h, wait until the customer writes. If the bot is to keep sessions, move them to state 1 at the first message.",
-            zh: "读取 service_state_get：2、3 轮到人工，不要发送；4 或已超 48 小时则等客户再次发言。要让机器人持续接待，首条消息时就转到 1。",
+            zh: "调用 service_state_get：状态 2、3 由人工接待，不要发送；状态 4 或已超过 48 小时，等客户再次发言。若要由机器人持续接待，在首条消息时就把会话转为状态 1。",
         },
         at: &[
             At {
