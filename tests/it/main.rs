@@ -1,4 +1,4 @@
-//! The crates as a stranger uses them: through their public API only.
+//! Tests of the crates through their public API only, as users call it.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod broken;

@@ -1,4 +1,4 @@
-//! Every kind that can be sent: the body WeCom gets, the limits that are checked, and a simulator that takes it.
+//! Every kind of message that can be sent: the body that is sent, the checked limits, and that the simulator accepts it.
 
 use serde_json::{Value, json};
 use wecom_kf::messages::outgoing::{BusinessCard, CaLink, File, Image, Link, Location, Miniprogram, Video, Voice};
@@ -20,7 +20,7 @@ fn menu() -> Msgmenu {
         .tail("欢迎再次光临")
 }
 
-/// Every kind, and the body it becomes.
+/// Returns every kind with its name and the body that is sent.
 fn kinds(media_id: &str) -> Vec<(Outgoing, &'static str, Value)> {
     let media = json!({ "media_id": media_id });
     vec![
@@ -69,7 +69,7 @@ fn kinds(media_id: &str) -> Vec<(Outgoing, &'static str, Value)> {
 }
 
 #[tokio::test]
-async fn every_kind_is_sent_as_one_body_under_its_name() {
+async fn every_kind_is_sent_as_a_body_with_its_name() {
     for (message, msgtype, body) in kinds("m1") {
         let server = BrokenServer::start(|_, _| None).await;
         server.client().messages().send("wk", "wm", message).await.unwrap();
@@ -81,7 +81,7 @@ async fn every_kind_is_sent_as_one_body_under_its_name() {
 }
 
 #[tokio::test]
-async fn every_kind_is_taken_by_the_simulator_and_reaches_the_customer() {
+async fn the_simulator_delivers_every_kind_to_the_customer() {
     let sim = Simulator::start().await.unwrap();
     let client = client_of(&sim);
     for (number, (message, msgtype, _)) in kinds(&sim.media_id()).into_iter().enumerate() {
@@ -205,7 +205,7 @@ async fn five_pieces_arrive_and_the_sixth_is_refused() {
 }
 
 #[test]
-fn no_debug_shows_what_is_sent() {
+fn debug_does_not_show_the_sent_texts() {
     for (message, msgtype, _) in kinds("canary-media") {
         let shown = format!("{message:?}");
         for words in ["您好", "canary", "满意", "example.com", "某某", "lisi", "物流"] {
@@ -215,7 +215,7 @@ fn no_debug_shows_what_is_sent() {
 }
 
 #[tokio::test]
-async fn a_menu_link_sends_its_text_whatever_it_holds() {
+async fn a_menu_link_sends_any_text() {
     let sim = Simulator::start().await.unwrap();
     let client = client_of(&sim);
     let customer = sim.customer("小王");

@@ -1,5 +1,5 @@
-//! Payloads as WeCom sends and takes them (values invented, structure true): every request satisfies its strict schema,
-//! every reply decodes into what it says.
+//! Samples of real payloads, with invented values: every request satisfies its strict schema, and every reply decodes into the
+//! expected value.
 
 use std::fs;
 use std::path::Path;
@@ -31,7 +31,7 @@ fn operation(sample: &str) -> Operation {
 }
 
 #[test]
-fn every_request_satisfies_its_strict_schema_and_none_with_an_unknown_field_does() {
+fn requests_satisfy_strict_schemas_that_refuse_unknown_fields() {
     let mut seen = 0;
     for (name, text) in samples().into_iter().filter(|(name, _)| name.ends_with(".request")) {
         let schema = wecom_kf_raw::document::request_schema(operation(&name)).unwrap();
@@ -45,7 +45,7 @@ fn every_request_satisfies_its_strict_schema_and_none_with_an_unknown_field_does
     assert_eq!(seen, 21);
 }
 
-/// Decodes a reply with the type of its operation, and writes it as JSON again.
+/// Decodes a reply with the type of its operation, and converts it back to JSON.
 pub(crate) fn decoded(operation: Operation, json: &str) -> Value {
     let decode = decoder(operation).unwrap_or_else(|| panic!("{} has no JSON reply", operation.id));
     decode(json.as_bytes())
@@ -63,7 +63,7 @@ fn every_reply_satisfies_its_schema_and_decodes() {
     for (name, text) in samples().into_iter().filter(|(name, _)| !name.ends_with(".request")) {
         let reply: Value = serde_json::from_str(&text).unwrap();
         if name.starts_with("generic") {
-            // What any operation may answer: each must take it.
+            // A reply that any operation may return, so each must accept it.
             for operation in op::ALL.into_iter().filter(|operation| *operation != op::MEDIA_GET) {
                 assert_eq!(decoded(operation, &text)["errcode"], reply["errcode"], "{name} {}", operation.id);
             }
@@ -71,7 +71,7 @@ fn every_reply_satisfies_its_schema_and_decodes() {
         }
         let operation = operation(&name);
         operations.insert(operation.id);
-        // Of media_get, JSON is a refusal: see the tests of files.
+        // The JSON of media_get is a refusal, which the tests of files decode.
         if operation != op::MEDIA_GET {
             assert_eq!(decoded(operation, &text)["errcode"], reply["errcode"], "{name}");
         }
@@ -85,7 +85,7 @@ fn every_reply_satisfies_its_schema_and_decodes() {
     assert_eq!(operations.len(), 20, "{operations:?}");
 }
 
-/// The messages of a sample.
+/// Returns the messages of a sample.
 fn messages(sample: &str) -> Vec<Message> {
     let (_, text) = samples().into_iter().find(|(name, _)| name == sample).unwrap_or_else(|| panic!("no {sample}"));
     let mut reply: Value = serde_json::from_str(&text).unwrap();
@@ -145,7 +145,7 @@ fn a_serialized_content_decodes_to_the_same_content() {
 }
 
 #[test]
-fn each_kind_of_message_says_what_it_holds() {
+fn each_kind_of_message_decodes_to_its_content() {
     let Content::Text(text) = content("sync_msg.text") else { panic!() };
     assert_eq!((text.content.as_str(), text.menu_id), ("你好，我的订单到哪里了？", None));
     assert!(matches!(content("sync_msg.image"), Content::Image(media) if media.media_id.as_str().starts_with("1Gx7")));
@@ -181,7 +181,7 @@ fn each_kind_of_message_says_what_it_holds() {
 }
 
 #[test]
-fn each_kind_of_event_says_what_it_holds() {
+fn each_kind_of_event_decodes_to_its_content() {
     let event = |sample: &str| match content(sample) {
         Content::Event(event) => event,
         other => panic!("{sample}: {other:?}"),
@@ -212,9 +212,9 @@ fn a_mixed_page_keeps_its_order_and_its_origins() {
     assert_eq!(messages("sync_msg.mixed_page")[2].servicer_userid(), Some(&"zhangsan".into()));
 }
 
-/// What the sources disagree on is taken in every form that is reported.
+/// Where sources disagree, every reported form is accepted.
 #[test]
-fn disputed_forms_are_all_taken() {
+fn disputed_forms_are_all_accepted() {
     let content = |json: &str| from_json(json).content().clone();
     let product = |json: &str| match content(json) {
         Content::ChannelsShopProduct(product) => product,
@@ -264,9 +264,9 @@ fn disputed_forms_are_all_taken() {
     }
 }
 
-/// What is odd costs itself and nothing beside it.
+/// A malformed member is dropped, and the members beside it are kept.
 #[test]
-fn an_odd_member_costs_nothing_but_itself() {
+fn a_malformed_member_does_not_affect_the_others() {
     let message = from_json(r#"{"msgid":"m","send_time":1e999,"msgtype":"text","text":{"content":"x"},"origin":[3]}"#);
     assert_eq!((message.msgid().map(|id| id.as_str()), message.send_time(), message.origin()), (Some("m"), None, None));
     assert!(matches!(message.content(), Content::Text(text) if text.content == "x"));
@@ -324,7 +324,7 @@ fn an_odd_member_costs_nothing_but_itself() {
 }
 
 #[test]
-fn whatever_comes_decodes_and_serialises_back_to_what_came() {
+fn any_message_decodes_and_serialises_back_unchanged() {
     let odd = [
         r#"{"msgtype":"hologram","hologram":{}}"#,
         r#"{"msgtype":"text"}"#,
@@ -358,7 +358,7 @@ fn whatever_comes_decodes_and_serialises_back_to_what_came() {
 }
 
 #[test]
-fn no_debug_shows_what_a_customer_wrote() {
+fn debug_does_not_show_customers_texts() {
     for (name, text) in
         samples().into_iter().filter(|(name, _)| name.starts_with("sync_msg.") && !name.contains("request"))
     {

@@ -1,4 +1,4 @@
-//! Token and secret show up nowhere, whatever fails and however it is printed.
+//! No error, log or `Debug` shows a token, a secret or a private text, whatever fails.
 
 use std::error::Error as _;
 use std::fmt::Debug;
@@ -29,7 +29,7 @@ fn assert_silent(what: &str, text: &str) {
     }
 }
 
-/// Everything a program can print of an error.
+/// Returns everything that a program can print of an error.
 fn printed(error: Error) -> String {
     let mut text = format!("{error}\n{error:?}\n{error:#?}\n{error:#}\n");
     let mut source = error.source();
@@ -41,7 +41,7 @@ fn printed(error: Error) -> String {
     text
 }
 
-/// Faults that are made to show what they are given: echoes in errmsg, bodies and headers.
+/// Faults whose replies repeat the token and the secret: in errmsg, bodies and headers.
 fn echoes() -> Vec<(&'static str, Fault)> {
     let location = format!(
         "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/?access_token={TOKEN}&corpsecret={SECRET}\r\ncontent-length: 0\r\n\r\n"
@@ -69,10 +69,10 @@ fn all_faults() -> Vec<(&'static str, Fault)> {
     faults().into_iter().map(|(name, fault, _, _)| (name, fault)).chain(echoes()).collect()
 }
 
-/// A server that breaks at the operations, and one that breaks at gettoken.
+/// Returns a server with the fault at the operations, and one with the fault at gettoken.
 async fn broken_both_ways(fault: Fault) -> [BrokenServer; 2] {
     let at_gettoken = match fault.clone() {
-        // What was never issued cannot be known for a token.
+        // The client cannot recognise a token that was never issued.
         Fault::Bytes(bytes) if bytes.contains("errmsg") => Fault::Bytes(bytes.replace(TOKEN, &"x".repeat(TOKEN.len()))),
         fault => fault,
     };
@@ -124,7 +124,7 @@ async fn every_call(client: &Client) -> Vec<Error> {
     errors.flatten().chain(every_other_call(client).await).collect()
 }
 
-/// People, knowledge, files: with words where people write some.
+/// Calls the operations about people, knowledge and files, with private texts where people write some.
 async fn every_other_call(client: &Client) -> Vec<Error> {
     let kf = OpenKfid::from("wk");
     let day = wecom_kf::statistics::Date::constant(2024, 6, 10);
@@ -167,14 +167,14 @@ async fn no_error_shows_token_secret_or_words_whatever_fails() {
     assert!(seen > 150, "only {seen} errors were seen");
 }
 
-/// How long a client waits for an answer: an attempt that only a time-out ends must not take a minute.
+/// The time limit of an attempt. It is short, because some attempts end only by it.
 #[derive(Clone, Copy)]
 enum Patience {
     Short,
     Long,
 }
 
-/// The simulator's faults, at every operation, gettoken included; what is logged is looked at, too.
+/// Tests the simulator's faults at every operation including gettoken. It also checks the log.
 #[tokio::test]
 async fn no_fault_of_the_simulator_makes_an_error_or_an_event_show_a_secret() {
     type Break = fn(FaultAt<'_>) -> SimFault;
@@ -192,7 +192,7 @@ async fn no_fault_of_the_simulator_makes_an_error_or_an_event_show_a_secret() {
     ];
     let (log, _guard) = log_everything();
     let cases = CALLED.into_iter().flat_map(|at| faults.map(|fault| (at, fault)));
-    // More simulators at once than this, and a small machine answers none of them in time.
+    // A small machine cannot serve more simulators than this at once in time.
     let seen = stream::iter(cases.map(|(at, (fault, patience))| async move {
         let sim = Simulator::builder().corp("ww-corp", SECRET).start().await.unwrap();
         let mut client = crate::simulator::client_of(&sim);
@@ -237,7 +237,7 @@ async fn what_wecom_says_is_kept_but_for_token_and_secret() {
     assert_eq!(error.refusal().unwrap().errmsg, "bad *** and ***, from ip: 203.0.113.7");
 }
 
-/// WeCom may echo what a call sent: the words, the callback's token, a secret passed by hand, the query as it stood.
+/// WeCom may repeat what a call sent: private texts, the callback's token, a secret passed by hand, the query.
 #[tokio::test]
 async fn what_a_call_sent_is_cut_out_of_what_wecom_says() {
     let echo = |text: &str| Some(json(&format!(r#"{{"errcode":40201,"errmsg":"no: {text}"}}"#)));
@@ -258,7 +258,7 @@ async fn what_a_call_sent_is_cut_out_of_what_wecom_says() {
     let sync = client.messages().page(&kf).token(CALLBACK).await.unwrap_err();
     assert_silent("sync_msg", &printed(sync.clone()));
     assert_eq!(says(sync), "no: ***");
-    // A text of a word or two is not cut out: nothing would be left of the message.
+    // A very short text is not removed, because nothing of the message would be left.
     let delete = client.accounts().delete("o").await.unwrap_err();
     assert_eq!(says(delete), "no: ok");
 
@@ -266,7 +266,7 @@ async fn what_a_call_sent_is_cut_out_of_what_wecom_says() {
     let builder = Client::builder(Credentials::new("", "")).base_url(server.url()).token_source(source);
     assert_eq!(says(builder.build().unwrap().accounts().list().await.unwrap_err()), "no: access_token=***, ***");
 
-    // Of every kind, what people wrote; and as it stood in the body.
+    // The private texts of every kind are removed, also in the form in which the body had them.
     let menu = Msgmenu::new("h").click("id", "客户秘密甲");
     let link = outgoing::Link::new("客户秘密甲", "https://e.example/?phone=13800000000", "m");
     let place = outgoing::Location::new(1.0, 2.0).name("客户秘密甲");
@@ -343,9 +343,9 @@ impl Log {
 
 /// Records everything at TRACE. Lines of other crates begin with their names.
 pub(crate) fn log_everything() -> (Log, tracing::subscriber::DefaultGuard) {
-    // With one subscriber in the process, tracing asks the thread that first reaches an event whether anybody listens to it.
-    // A test's thread without a subscriber would switch the event off for the thread that listens. With several
-    // subscribers it asks them all.
+    // With a single subscriber in the process, tracing decides whether an event is enabled on the thread that first reaches it.
+    // The thread of a test without a subscriber would disable the event for the thread with one. With several subscribers,
+    // tracing asks all of them.
     static OTHERS: OnceLock<[tracing::Dispatch; 2]> = OnceLock::new();
     OTHERS.get_or_init(|| [NoSubscriber::default(), NoSubscriber::default()].map(tracing::Dispatch::new));
     let log = Log::default();
@@ -372,7 +372,7 @@ async fn no_span_and_no_event_of_ours_shows_a_secret() {
     for (_, fault) in all_faults() {
         servers.extend(broken_both_ways(fault).await);
     }
-    // All at once, because some of them only end by a time-out.
+    // All at once, because some of them end only by a time-out.
     futures_util::future::join_all(servers.iter().map(|server| async { every_call(&server.impatient_client()).await }))
         .await;
     let text = log.text();
@@ -383,7 +383,7 @@ async fn no_span_and_no_event_of_ours_shows_a_secret() {
     }
 }
 
-/// What the HTTP crates write at TRACE is theirs; the documentation says that this much is known of it.
+/// We do not control what the HTTP crates log at TRACE, but the documentation promises that this test passes.
 #[tokio::test]
 async fn the_http_crates_write_no_secret_at_trace_either() {
     let (log, _guard) = log_everything();

@@ -1,4 +1,4 @@
-//! Building a client: what is refused, and how the environment is read.
+//! Building a client: invalid settings are refused, and the environment is read.
 
 use std::process::Command;
 use std::time::Duration;
@@ -73,7 +73,7 @@ fn a_corp_id_or_secret_that_cannot_be_one_is_refused_when_it_is_needed() {
     assert!(error.starts_with(expected), "{error}");
 }
 
-/// What stands around a value must not be sent: a wrong secret counts towards the lock-out of the IP.
+/// White space around a value must not be sent, because calls with a wrong secret lock this IP out.
 #[tokio::test]
 async fn what_was_copied_around_the_credentials_is_not_sent() {
     let sim = Simulator::builder().corp("ww-corp", "the-secret").start().await.unwrap();
@@ -100,7 +100,7 @@ async fn endless_time_outs_are_taken_for_long_ones() {
     assert!(client.accounts().list().await.is_err());
 }
 
-/// The environment is that of the whole process, so each case is a process of its own: this one, again.
+/// Runs a case in a process of its own, because the environment belongs to the whole process. It starts this program again.
 fn in_environment(variables: &[(&str, &str)]) -> String {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "settings::print_what_the_environment_says", "--ignored", "--nocapture"]);
@@ -189,7 +189,7 @@ fn a_callback_and_an_account_come_of_variables_and_what_is_wrong_is_named_not_sh
     }
 }
 
-/// The fixture of each variable, valid.
+/// A valid value of each variable.
 const VALID: [(&str, &str); 7] = [
     ("WECOM_CORP_ID", "ww0fixture0corp0001"),
     ("WECOM_KF_SECRET", "fixtureSecretOfAnApp"),
@@ -257,7 +257,7 @@ fn one_error_names_all_that_is_missing_or_invalid_with_its_place_in_the_console(
         assert!(zh.starts_with(&format!("{}：未设置（", variable.name())) && zh.contains(place), "{zh}");
         assert!(problem.to_string().contains(variable.place(Lang::En)), "{problem}");
     }
-    // Invalid ones are told although they were not asked for, and with one of the callback's variables set, all are wanted.
+    // Invalid optional variables are reported, too. If one of the callback's variables is set, all of them are required.
     let vars = [("WECOM_KF_CALLBACK_TOKEN", "to ken"), ("WECOM_KF_OPEN_KFID", "“wk”"), ("WECOM_KF_SECRET", "s")];
     let Err(Error::Settings(problems)) = Settings::from_vars(vars).client() else { panic!("it was taken") };
     let named: Vec<_> =
@@ -272,7 +272,7 @@ fn one_error_names_all_that_is_missing_or_invalid_with_its_place_in_the_console(
     assert_eq!(named, expected);
 }
 
-/// Words of English in a text that is to be Chinese, except names that are the same in both languages.
+/// Returns the English words in a Chinese text, except names that are the same in both languages.
 fn english_in(text: &str) -> Vec<&str> {
     let same = [
         "",
@@ -349,7 +349,7 @@ fn every_error_of_settings_is_wholly_chinese() {
     assert!(english_in(line).is_empty(), "{line}");
 }
 
-/// Every public future can be spawned, and the client can be shared: checked by the compiler.
+/// The compiler checks that every public future can be spawned and that the client can be shared.
 #[test]
 fn every_call_can_be_spawned() {
     fn shared<T: Clone + Send + Sync + 'static>(_: &T) {}
@@ -401,7 +401,7 @@ fn every_call_can_be_spawned() {
     spawnable(client.media().download_into("m", "a").into_future());
     spawnable(client.token().get());
     spawnable(client.call(&wecom_kf::raw::op::AccountList::default()));
-    // Spawned in earnest: nothing borrowed but the client itself.
+    // A future that borrows only the client can really be spawned.
     spawnable(async move { client.accounts().list().await });
 }
 

@@ -1,4 +1,4 @@
-//! Client and simulator together: two readings of the same facts, written apart.
+//! Tests of the client against the simulator, which implements the same facts independently.
 
 mod knowledge;
 mod media;
@@ -22,8 +22,8 @@ pub(crate) fn client_of(sim: &Simulator) -> Client {
     builder_of(sim).build().unwrap()
 }
 
-/// A client that gives an attempt up after 200 ms, for faults that only a time-out ends. Nothing it does must succeed. It
-/// has this token, or must fetch one.
+/// Returns a client whose attempts end after 200 ms, for faults that only a time-out ends. Use it only for calls that are
+/// expected to fail. It has this token, or must fetch one.
 pub(crate) fn impatient_client_of(sim: &Simulator, token: Option<AccessToken>) -> Client {
     let builder = builder_of(sim).attempt_timeout(Duration::from_millis(200));
     let Some(token) = token else { return builder.build().unwrap() };
@@ -33,7 +33,7 @@ pub(crate) fn impatient_client_of(sim: &Simulator, token: Option<AccessToken>) -
 
 fn builder_of(sim: &Simulator) -> ClientBuilder {
     let builder = Client::builder(Credentials::new(sim.corp_id(), sim.secret())).base_url(sim.base_url());
-    // Pacing has tests of its own; here its waits would be real ones.
+    // Without pacing, which would cause real waits here and has tests of its own.
     patient(builder).retry(RetryPolicy::default().jitter(|| 0.0)).pacing(wecom_kf::Pacing::unlimited())
 }
 
@@ -45,7 +45,7 @@ struct World {
     id: ExternalUserId,
 }
 
-/// A customer who has just written.
+/// Starts a simulator with a customer who has just written.
 async fn world() -> World {
     let sim = Simulator::builder().seed(7).servicer("zhangsan").start().await.unwrap();
     let (client, customer) = (client_of(&sim), sim.customer("小王"));
@@ -158,7 +158,7 @@ async fn a_message_arrives_once_whatever_happens_to_its_first_try() {
     }
 }
 
-/// Lets time pass only when the fault has hit: as much as the attempt may take, and what a wait of length zero takes.
+/// Advances the stopped clock only after the fault has occurred: by the time limit of the attempt and by a wait of length zero.
 async fn when_the_first_attempt_is_over<T>(fault: &Fault, call: impl Future<Output = T>) -> T {
     let clock = StandingClock::start();
     let time = async {
@@ -171,7 +171,7 @@ async fn when_the_first_attempt_is_over<T>(fault: &Fault, call: impl Future<Outp
     tokio::join!(call, time).0
 }
 
-/// Ours are applied after the user's.
+/// Our time-outs are applied after those of the user.
 #[tokio::test]
 async fn the_users_http_settings_do_not_cut_our_time_outs_short() {
     let sim = Simulator::start().await.unwrap();
@@ -226,7 +226,7 @@ async fn the_code_of_a_transfer_sends_one_text_while_the_session_stays() {
     let closing = states.transition(&world.kf, &world.id, Transition::to_end()).await.unwrap().msg_code.unwrap();
     let moved_on = messages.send_on_event(&code, "已接入").await.unwrap_err();
     assert_eq!(moved_on.class(), Class::StateConflict);
-    // Lost on the way, and sent again under its own msgid.
+    // The reply is lost, and the message is sent again under the same msgid.
     world.sim.fault(op::SEND_MSG_ON_EVENT).status(502);
     messages.send_on_event(&closing, Msgmenu::new("满意吗？").click("1", "满意")).await.unwrap();
     assert_eq!(world.customer.heard().len(), 2);

@@ -1,4 +1,4 @@
-//! What goes over the wire, byte for byte, and what comes of the answers. On a mock server that knows no state.
+//! The exact requests that are sent, and the results of replies. The mock server has no state.
 
 mod knowledge;
 mod media;
@@ -33,7 +33,7 @@ async fn server() -> (MockServer, Client) {
     (server, client)
 }
 
-/// A POST of exactly this body, with the token as the only query parameter.
+/// Mocks a POST with exactly this body, and with the token as the only query parameter.
 async fn post<'a>(server: &'a MockServer, path: &str, body: Value, reply: Value) -> Mock<'a> {
     let path = format!("/cgi-bin/kf/{path}");
     server
@@ -51,7 +51,7 @@ async fn post<'a>(server: &'a MockServer, path: &str, body: Value, reply: Value)
         .await
 }
 
-/// A GET with exactly these parameters and the token in the query.
+/// Mocks a GET with exactly these parameters and the token in the query.
 async fn get<'a>(server: &'a MockServer, path: &str, query: &[(&str, &str)], reply: Value) -> Mock<'a> {
     let path = format!("/cgi-bin/{path}");
     server
@@ -90,7 +90,7 @@ async fn account_operations() {
 }
 
 #[tokio::test]
-async fn listing_accounts_follows_the_pages_to_the_one_that_is_not_full() {
+async fn listing_accounts_ends_at_the_first_page_that_is_not_full() {
     let (server, client) = server().await;
     let account = |number: usize| json!({ "open_kfid": format!("wk{number}"), "name": format!("客服{number}"), "avatar": "", "manage_privilege": true });
     let page = |from: usize, count: usize| json!({ "errcode": 0, "account_list": (from..from + count).map(account).collect::<Vec<_>>() });
@@ -113,7 +113,7 @@ async fn listing_accounts_follows_the_pages_to_the_one_that_is_not_full() {
     for page in [&first, &second, &last] {
         page.assert_calls_async(1).await;
     }
-    // A stream fetches what is asked of it.
+    // A stream fetches only the pages that are needed.
     let mut stream = std::pin::pin!(client.accounts().stream());
     stream.try_next().await.unwrap().unwrap();
     first.assert_calls_async(2).await;
@@ -121,7 +121,7 @@ async fn listing_accounts_follows_the_pages_to_the_one_that_is_not_full() {
 }
 
 #[tokio::test]
-async fn a_server_that_answers_the_same_full_page_for_ever_is_an_error() {
+async fn endlessly_repeated_full_pages_are_an_error() {
     let (server, client) = server().await;
     let page: Vec<_> = (0..100).map(|number| json!({ "open_kfid": format!("wk{number}") })).collect();
     let list = server
@@ -180,7 +180,7 @@ async fn session_operations() {
 }
 
 #[tokio::test]
-async fn sending_a_text_under_an_id_of_ours() {
+async fn sending_a_text_under_our_msgid() {
     let (server, client) = server().await;
     let body = json!({
         "touser": CUSTOMER, "open_kfid": KF, "msgid": "own-1", "msgtype": "text", "text": { "content": "您的订单已发货 📦\n\"ok\"" },
@@ -191,7 +191,7 @@ async fn sending_a_text_under_an_id_of_ours() {
     assert_eq!(client.messages().send(KF, CUSTOMER, text).msgid(&own).await.unwrap(), own);
     send.assert_calls_async(1).await;
     send.delete_async().await;
-    // Where WeCom names none, it is ours.
+    // If the reply has no msgid, the result has ours.
     server
         .mock_async(|when, then| drop((when.path("/cgi-bin/kf/send_msg"), then.json_body(json!({ "msgid": "" })))))
         .await;
@@ -201,7 +201,7 @@ async fn sending_a_text_under_an_id_of_ours() {
 }
 
 #[tokio::test]
-async fn a_message_on_an_event_carries_its_code_and_nobodys_name() {
+async fn a_message_on_an_event_has_a_code_and_no_recipient() {
     let (server, client) = server().await;
     let send = server
         .mock_async(|when, then| {
@@ -238,7 +238,7 @@ async fn a_message_on_an_event_carries_its_code_and_nobodys_name() {
 }
 
 #[tokio::test]
-async fn reading_a_page_in_which_one_message_is_odd() {
+async fn reading_a_page_with_a_malformed_message() {
     let (server, client) = server().await;
     let odd = r#"{"msgid":"m3","send_time":"1718001002","origin":"3","msgtype":"text","text":["no","object"],"open_kfid":"wk"}"#;
     let event = r#"{"msgid":"m2","send_time":1718001001,"origin":4,"msgtype":"event","event":{"event_type":"enter_session","open_kfid":"wk","external_userid":"wm","scene":7}}"#;
@@ -263,10 +263,10 @@ async fn reading_a_page_in_which_one_message_is_odd() {
     let Content::Text(received) = first.content() else { panic!("{first:?}") };
     assert_eq!((received.content.as_str(), received.menu_id.as_ref().map(|id| id.as_str())), ("在吗", Some("101")));
     assert_eq!((first.origin(), first.send_time()), (Some(Origin::CUSTOMER), Some(1_718_001_000)));
-    // For an event, account and customer are inside.
+    // In an event, account and customer are inside the body.
     assert_eq!(second.open_kfid().map(OpenKfid::as_str), Some("wk"));
     assert_eq!(second.external_userid().map(ExternalUserId::as_str), Some("wm"));
-    // A bad body costs neither the msgid nor anything else.
+    // An invalid body does not affect the msgid or other members.
     assert_eq!(third.msgid().map(MsgId::as_str), Some("m3"));
     assert_eq!((third.send_time(), third.origin()), (Some(1_718_001_002), Some(Origin::CUSTOMER)));
     assert_eq!(third.content(), &Content::Unknown { msgtype: "text".into() });
@@ -275,9 +275,9 @@ async fn reading_a_page_in_which_one_message_is_odd() {
     assert!(!format!("{page:?} {first:#?}").contains("在吗"), "Debug shows what the customer wrote");
 }
 
-/// A reply that says success and lacks what makes it one must not pass for a value.
+/// A successful reply without its essential value must be an error.
 #[tokio::test]
-async fn a_success_without_its_substance_is_an_error() {
+async fn a_success_without_its_value_is_an_error() {
     let (server, client) = server().await;
     let empty =
         json!({ "errcode": 0, "open_kfid": "", "service_state": "", "media_id": "", "url": "", "group_id": "" });
@@ -305,7 +305,7 @@ async fn a_success_without_its_substance_is_an_error() {
 }
 
 #[tokio::test]
-async fn an_empty_cursor_is_no_cursor() {
+async fn an_empty_cursor_counts_as_none() {
     let (server, client) = server().await;
     post(&server, "sync_msg", json!({ "open_kfid": KF }), json!({ "errcode": 0, "next_cursor": "", "msg_list": null }))
         .await;
@@ -313,9 +313,9 @@ async fn an_empty_cursor_is_no_cursor() {
     assert_eq!((page.next_cursor(), page.has_more(), page.messages().len()), (None, false, 0));
 }
 
-/// Each is refused with the limit and the actual value, and the server hears nothing.
+/// Each is refused with the limit and the actual value, and no request is sent.
 #[tokio::test]
-async fn bad_input_is_refused_before_a_request_is_made() {
+async fn invalid_input_is_refused_and_not_sent() {
     let server = MockServer::start_async().await;
     let everything = server.mock_async(|_, then| drop(then.status(500))).await;
     let client = patient(Client::builder(Credentials::new("ww1", "s")).base_url(server.base_url())).build().unwrap();

@@ -87,7 +87,7 @@ fn answer(callback: &Callback, events: &SyncSender<Event>, request: &Request) ->
     });
     match outcome {
         Ok((text, None)) => ("200 OK", text),
-        // It waits in the queue; the work comes after the answer.
+        // The event waits in the queue, because the work begins after the answer.
         Ok((text, Some(event))) => match events.try_send(event) {
             Ok(()) => ("200 OK", text),
             // WeCom tries again, three times in all.

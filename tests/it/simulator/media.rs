@@ -1,4 +1,4 @@
-//! Files, up and down.
+//! Upload and download of files with the simulator.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ async fn a_picture_is_uploaded_sent_and_fetched_again_until_it_expires() {
     assert_eq!(file.into_bytes(1024).await.unwrap(), JPG);
     let url = media.upload_image(Upload::from_bytes("a.jpg", JPG)).await.unwrap();
     assert!(url.starts_with("http"), "{url}");
-    // As a voice it is none.
+    // The file is not a valid voice message.
     assert!(media.upload(MediaType::Voice, Upload::from_bytes("a.amr", b"#!AMR\n.".to_vec())).await.is_ok());
 
     world.sim.advance(Duration::from_secs(3 * 86_400 + 1));

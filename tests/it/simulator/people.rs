@@ -1,4 +1,4 @@
-//! Servicers, customers, upgrades, links, recalls, the look at the session.
+//! Servicers, customers, upgrades, links, recalls and the session check, with the simulator.
 
 use std::time::Duration;
 
@@ -111,7 +111,7 @@ async fn a_checked_send_takes_a_free_session_and_leaves_a_taken_one() {
     let refused = world.send("您好").await.unwrap_err();
     assert_eq!(refused.refusal().unwrap().session.as_ref(), Some(session));
 
-    // From its end only the customer's next message leads on.
+    // After the end of a session, only the customer's next message starts a new one.
     states.transition(&world.kf, &world.id, Transition::to_end()).await.unwrap();
     let error = world.client.messages().send(&world.kf, &world.id, text()).checking_session().await.unwrap_err();
     assert!(matches!(&error, Error::SessionForbidsSending(session) if session.state == SessionState::ENDED), "{error}");

@@ -1,4 +1,4 @@
-//! Servicers, customers, upgrades, the corp, links, recalls.
+//! Requests and replies about servicers, customers, upgrades, the corp, links and recalls.
 
 use serde_json::json;
 use wecom_kf::customers::Gender;
@@ -200,7 +200,7 @@ async fn a_message_is_recalled_by_account_and_msgid() {
     recall.assert_calls_async(1).await;
 }
 
-/// What the bot sees when people have the session: who has it, whether WeCom refused or the look before did.
+/// If servicers have the session, the error names who has it, whether WeCom or the check before sending refused it.
 #[tokio::test]
 async fn a_send_that_the_session_forbids_names_who_has_it() {
     let (server, client) = server().await;
@@ -233,7 +233,7 @@ async fn a_send_that_the_session_forbids_names_who_has_it() {
     get.assert_calls_async(2).await;
     get.delete_async().await;
 
-    // A look that fails costs the refusal nothing.
+    // If the check of the session fails, the refusal is still returned.
     let refused = client.messages().send(&kf, &customer, text()).await.unwrap_err();
     assert_eq!((refused.code(), &refused.refusal().unwrap().session), (Some(ErrCode(95018)), &None));
 }
@@ -251,7 +251,7 @@ async fn a_checked_send_moves_a_session_that_nobody_has() {
             then.json_body(json!({ "errcode": 0, "msgid": "m" }));
         })
         .await;
-    // State, answer to the move, calls of the move, whether it is sent.
+    // The state, the answer to the move, the number of moves, and whether the message is sent.
     let cases = [
         (0, 0, 1, true),
         (1, 0, 0, true),
