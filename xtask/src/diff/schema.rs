@@ -302,7 +302,7 @@ pub fn follow<'a>(root: &'a Value, value: &'a Value) -> (Option<String>, &'a Val
     (name, value)
 }
 
-/// Returns the schema with its `allOf` merged. Adds the names that the `allOf` refers to to `met`.
+/// Returns the schema with its `allOf` merged. Adds the names in the `allOf` to `met`.
 fn merged<'a>(root: &Value, schema: &'a Value, met: &mut BTreeSet<String>) -> Cow<'a, Value> {
     match schema["allOf"].is_array() {
         true => Cow::Owned(merged_to(root, schema, met, 32)),
