@@ -19,6 +19,7 @@ export function at(path) {
 }
 
 async function call(method, path, body) {
+  /** @type {RequestInit} */
   const request = { method, cache: 'no-store' };
   if (method !== 'GET' && method !== 'DELETE') {
     const isFile = body instanceof Blob;

@@ -1,18 +1,21 @@
-// What is always in sight: whether it is live, where it is, its clock, the token, and how many faults and findings there are.
+// What is always in sight: whether the simulator is live, how to connect a bot, its clock, the token, and how many faults
+// and findings there are.
 
+import { look } from './address.js';
 import { act, post } from './api.js';
-import { look, lookAtCorp } from './address.js';
-import { ask, button, byId, copyButton, fill, h, icon } from './dom.js';
+import { connect } from './connect.js';
+import { ask } from './dialog.js';
+import { button, byId, fill, h } from './dom.js';
+import { icon } from './icons.js';
 import { help } from './keys.js';
 import { everything, now, on, store, unread } from './store.js';
 import { dayTime, left } from './time.js';
-import { language, speak, store as keep, stored, t } from './words.js';
+import { store as keep, language, speak, stored, t } from './words.js';
 
 const STEPS = ['20s', '10m', '2h', '49h'];
 
 export function bar() {
   on('connection view', renderLive);
-  on('connection', renderCorps);
   on('connection clock token faults findings', renderTools);
   on('people connection', renderIcon);
   setInterval(tick, 1_000);
@@ -29,32 +32,58 @@ function renderLive() {
   stopped.textContent = stopped.hidden ? '' : t('live.trying');
 }
 
-/** Apart from the tools, which change while somebody chooses. With one corp there is nothing to choose. */
-function renderCorps() {
-  const corps = store.info?.corps ?? [];
-  const place = byId('corps');
-  place.hidden = corps.length < 2;
-  const choose = ({ target }) => {
-    lookAtCorp(target.value);
-    // Who comes back finds the corp that this page shows.
-    target.value = store.corpId;
-  };
-  const options = corps.map((corp) => h('option', { value: corp, selected: corp === store.corpId }, corp));
-  fill(place, h('label', { for: 'corp' }, t('corp')), h('select', { id: 'corp', autocomplete: 'off', on: { change: choose }, data: { focus: 'which-corp' } }, options));
-}
-
 function renderTools() {
   const { info, clock, token } = store;
   if (!info || !clock) return;
-  fill(byId('tools'),
-    group('base', h('span', { class: 'sr' }, t('base_url')), h('code', { class: 'base' }, info.base_url.replace(/^https?:\/\//, '')), copyButton(info.base_url, t('base_url'))),
-    group('time', clockFace(), STEPS.map((step) => button(`+${step}`, () => act(post('clock', { advance: step })), { class: 'step', label: t('clock.step', { step }), data: { focus: `step-${step}` } })),
-      button(icon('reset'), reset, { class: 'quiet', label: t('reset'), data: { focus: 'reset' } })),
-    group('counts', tokenButton(token),
-      count('faults', 'bolt', activeFaults()), count('findings', 'flag', store.findings.size)),
-    group('looks', button([icon('language'), h('span', { lang: language === 'en' ? 'zh-CN' : 'en' }, t('language'))], otherLanguage, { class: 'quiet', data: { focus: 'language' } }),
+  fill(
+    byId('connect'),
+    button(
+      [
+        icon('plug'),
+        h('span', {}, t('connect')),
+        h('code', { class: 'base dim' }, info.base_url.replace(/^https?:\/\//, '')),
+      ],
+      connect,
+      { title: t('connect.title'), data: { focus: 'connect' } },
+    ),
+  );
+  fill(
+    byId('tools'),
+    group(
+      'time',
+      clockFace(),
+      h(
+        'span',
+        { class: 'segments steps', role: 'group', 'aria-label': t('clock.steps') },
+        STEPS.map((step) =>
+          button(`+${step}`, () => advance(step), {
+            label: t('clock.step', { step }),
+            data: { focus: `step-${step}` },
+          }),
+        ),
+      ),
+    ),
+    group(
+      'start',
+      button([icon('reset'), t('reset')], reset, { class: 'quiet', title: t('reset.intro'), data: { focus: 'reset' } }),
+    ),
+    group(
+      'counts',
+      tokenButton(token),
+      count('faults', 'bolt', activeFaults()),
+      count('findings', 'flag', store.findings.size),
+    ),
+    group(
+      'looks',
+      button(
+        [icon('language'), h('span', { lang: language === 'en' ? 'zh-CN' : 'en' }, t('language'))],
+        otherLanguage,
+        { class: 'quiet language', data: { focus: 'language' } },
+      ),
       button(icon(themeIcon()), nextTheme, { class: 'quiet', label: t(`theme.${theme()}`), data: { focus: 'theme' } }),
-      button(icon('help'), help, { class: 'quiet', label: t('help'), data: { focus: 'help' } })));
+      button(icon('help'), help, { class: 'quiet', label: t('help'), data: { focus: 'help' } }),
+    ),
+  );
 }
 
 const group = (name, ...children) => h('div', { class: `group ${name}` }, ...children);
@@ -62,20 +91,35 @@ const group = (name, ...children) => h('div', { class: `group ${name}` }, ...chi
 function clockFace() {
   const { clock } = store;
   const label = t(clock.manual ? 'clock.run' : 'clock.stop');
-  return button([icon(clock.manual ? 'play' : 'pause'), h('time', { id: 'time' }, dayTime(now())), clock.manual ? h('span', { class: 'tag' }, t('clock.manual')) : null, h('span', { class: 'sr' }, label)],
-    () => act(post('clock', { manual: !clock.manual })), { class: 'quiet clock', id: 'clock', title: label, data: { focus: 'clock' } });
+  return button(
+    [
+      icon(clock.manual ? 'play' : 'pause'),
+      h('time', { id: 'time' }, dayTime(now())),
+      clock.manual ? h('span', { class: 'tag' }, t('clock.manual')) : null,
+      h('span', { class: 'sr' }, label),
+    ],
+    () => act(post('clock', { manual: !clock.manual })),
+    { class: 'quiet clock', id: 'clock', title: label, data: { focus: 'clock' } },
+  );
 }
 
 function tokenButton(token) {
-  return button([icon('key'), h('span', { id: 'token' }, tokenText(token))], () => look({ tab: 'faults', pane: 'controls', drawer: true }),
-    { class: `quiet token ${token.status}`, title: t('token.title'), data: { focus: 'token' } });
+  return button(
+    [icon('key'), h('span', { class: 'wide' }, t('token.short')), h('span', { id: 'token' }, tokenText(token))],
+    () => look({ tab: 'faults', pane: 'controls' }),
+    { class: `quiet token ${token.status}`, title: t('token.title'), data: { focus: 'token' } },
+  );
 }
 
-const tokenText = (token) => (token.status === 'valid' ? t('token.left', { left: left(token.expires_at - now(), true) }) : t(`token.${token.status}`));
+const tokenText = (token) =>
+  token.status === 'valid' ? left(token.expires_at - now(), true) : t(`token.${token.status}`);
 
 function count(tab, symbol, number) {
-  return button([icon(symbol), h('span', {}, t(`count.${tab}`, { count: number }))], () => look({ tab, pane: tab === 'findings' ? 'journal' : 'controls', drawer: true }),
-    { class: `quiet count ${number > 0 ? 'some' : ''} ${tab}`, data: { focus: `count-${tab}` } });
+  return button(
+    [icon(symbol), h('span', { class: 'wide' }, t(`count.${tab}`)), String(number)],
+    () => look({ tab, pane: tab === 'findings' ? 'journal' : 'controls' }),
+    { class: `quiet count ${number > 0 ? 'some' : ''} ${tab}`, data: { focus: `count-${tab}` } },
+  );
 }
 
 /** Only the two texts that change with each second: nothing else moves, and the focus stays. */
@@ -85,6 +129,19 @@ function tick() {
   if (time && !store.clock.manual) time.textContent = dayTime(now());
   if (token) token.textContent = tokenText(store.token);
 }
+
+/** What ends every session is asked about once: whoever has said yes knows. */
+async function advance(step) {
+  const asked = `advance-${store.instance}`;
+  if (step === STEPS.at(-1) && !agreed.has(asked)) {
+    const sure = await ask(t('clock.step', { step }), [], { send: t('clock.far.do', { step }), intro: t('clock.far') });
+    if (!sure) return;
+    agreed.add(asked);
+  }
+  act(post('clock', { advance: step }));
+}
+
+const agreed = new Set();
 
 async function reset() {
   const sure = await ask(t('reset'), [], { send: t('reset.do'), intro: t('reset.intro') });
@@ -122,7 +179,7 @@ function renderIcon() {
   if (count === painted) return;
   painted = count;
   document.title = `${count > 0 ? `(${count}) ` : ''}wecom-kf-sim`;
-  const link = byId('icon');
+  const link = /** @type {HTMLLinkElement} */ (byId('icon'));
   if (count === 0) {
     link.type = 'image/svg+xml';
     link.href = '/console/icon.svg';

@@ -2,7 +2,10 @@
 
 import { act, path, post, tried } from './api.js';
 import { offerOf } from './bubbles.js';
-import { ask, button, byId, fill, h, icon, show, toggle } from './dom.js';
+import { toEndOfChat } from './chat.js';
+import { ask, show } from './dialog.js';
+import { button, byId, fill, h, toggle } from './dom.js';
+import { icon } from './icons.js';
 import { bodyOf, KINDS } from './kinds.js';
 import { addServicer } from './people.js';
 import { customer, on, servicersOf, view } from './store.js';
@@ -17,7 +20,14 @@ let isComposing = false;
 const drafts = new Map();
 let writtenTo = null;
 
-const box = h('textarea', { id: 'box', rows: 1, enterkeyhint: 'send', autocomplete: 'off', maxlength: 20_000, data: { focus: 'box' } });
+const box = h('textarea', {
+  id: 'box',
+  rows: 1,
+  enterkeyhint: 'send',
+  autocomplete: 'off',
+  maxlength: 20_000,
+  data: { focus: 'box' },
+});
 
 export function compose() {
   box.addEventListener('compositionstart', () => {
@@ -62,10 +72,15 @@ function render() {
   if (!boxLine.isConnected) {
     place.replaceChildren(h('div', { class: 'asked' }), h('div', { class: 'authors' }), boxLine);
     boxLine.append(
-      button(icon('plus'), kinds, { class: 'quiet round', id: 'plus', data: { focus: 'plus' } }), box,
-      button([icon('send'), h('span', {}, '')], send, { class: 'primary send', id: 'send', data: { focus: 'send' } }));
+      button(icon('plus'), kinds, { class: 'quiet round', id: 'plus', data: { focus: 'plus' } }),
+      box,
+      button([icon('send'), h('span', {}, '')], send, { class: 'primary send', id: 'send', data: { focus: 'send' } }),
+    );
   }
-  for (const [id, key] of [['plus', 'kinds'], ['send', 'send']]) {
+  for (const [id, key] of [
+    ['plus', 'kinds'],
+    ['send', 'send'],
+  ]) {
     byId(id).setAttribute('aria-label', t(key));
     byId(id).title = t(key);
   }
@@ -82,28 +97,59 @@ function authors(person) {
     box.focus();
   };
   const serving = servicersOf(person.open_kfid);
-  return h('div', { class: 'segments', role: 'group', 'aria-label': t('author') },
-    button([icon('person'), person.name], choose(null), { 'aria-pressed': String(author === null), data: { focus: 'author-' } }),
-    serving.map(({ userid }) => button([icon('people'), userid], choose(userid), { 'aria-pressed': String(author === userid), data: { focus: `author-${userid}` } })),
-    serving.length === 0 ? button([icon('plus'), t('servicer.add')], addServicer, { data: { focus: 'author-add' } }) : null);
+  return h(
+    'div',
+    { class: 'segments', role: 'group', 'aria-label': t('author') },
+    button([icon('person'), person.name], choose(null), {
+      'aria-pressed': String(author === null),
+      data: { focus: 'author-' },
+    }),
+    serving.map(({ userid }) =>
+      button([icon('people'), userid], choose(userid), {
+        'aria-pressed': String(author === userid),
+        data: { focus: `author-${userid}` },
+      }),
+    ),
+    serving.length === 0
+      ? button([icon('plus'), t('servicer.add')], addServicer, { data: { focus: 'author-add' } })
+      : null,
+  );
 }
 
 /** What waits for the customer's answer, whoever writes at the moment. */
-const question = (symbol, words, answers) => h('div', { class: 'question', role: 'group', 'aria-label': words }, icon(symbol), h('p', {}, words), h('div', { class: 'acts' }, answers));
+const question = (symbol, words, answers) =>
+  h(
+    'div',
+    { class: 'question', role: 'group', 'aria-label': words },
+    icon(symbol),
+    h('p', {}, words),
+    h('div', { class: 'acts' }, answers),
+  );
 
 function offered({ external_userid: id, upgrade_offer: offer }) {
   if (!offer || offer.accepted) return null;
   const words = t('offer.made', { offer: offerOf(offer) });
-  return question('person', offer.wording ? `${words} ${offer.wording}` : words, answer(t('offer.take'), path('customers', id, 'upgrade'), {}, 'offer-take'));
+  return question(
+    'person',
+    offer.wording ? `${words} ${offer.wording}` : words,
+    answer(t('offer.take'), path('customers', id, 'upgrade'), {}, 'offer-take'),
+  );
 }
 
 function askedToRate({ external_userid: id, asked_to_rate_by: servicer }) {
   if (!servicer) return null;
-  return question('star', t('rating.asked', { servicer }), RATINGS.map((rating) => answer(t(`rating.${rating}`), path('customers', id, 'rating'), { rating }, `rate-${rating}`)));
+  return question(
+    'star',
+    t('rating.asked', { servicer }),
+    RATINGS.map((rating) =>
+      answer(t(`rating.${rating}`), path('customers', id, 'rating'), { rating }, `rate-${rating}`),
+    ),
+  );
 }
 
 /** The question goes with its answer, so the focus goes on to the box. */
-const answer = (words, place, body, focus) => button(words, async () => (await act(post(place, body))) && box.focus(), { data: { focus } });
+const answer = (words, place, body, focus) =>
+  button(words, async () => (await act(post(place, body))) && box.focus(), { data: { focus } });
 
 const session = (person, verb) => path('sessions', person.open_kfid, person.external_userid, verb);
 
@@ -112,25 +158,72 @@ function takeOver(person) {
   const serving = servicersOf(person.open_kfid);
   const free = serving.find(({ receiving }) => receiving) ?? serving[0];
   if (person.session.state === 3) {
-    return h('div', { class: 'acts' }, button(t('session.end'), () => act(post(session(person, 'end'))), { class: 'quiet', data: { focus: 'end' } }));
+    return h(
+      'div',
+      { class: 'acts' },
+      button(t('session.end'), () => act(post(session(person, 'end'))), { class: 'small', data: { focus: 'end' } }),
+    );
   }
-  return free ? h('div', { class: 'acts' }, button(t('session.take_by', { servicer: free.userid }), () => act(post(session(person, 'take'), { servicer_userid: free.userid })), { class: 'quiet', data: { focus: 'take' } })) : null;
+  return free
+    ? h(
+        'div',
+        { class: 'acts' },
+        button(
+          t('session.take_by', { servicer: free.userid }),
+          () => act(post(session(person, 'take'), { servicer_userid: free.userid })),
+          { class: 'small', data: { focus: 'take' } },
+        ),
+      )
+    : null;
 }
 
 function servicerActs(person) {
   const { state, servicer_userid: holder, rejecting } = person.session;
-  const others = servicersOf(person.open_kfid).map(({ userid }) => userid).filter((userid) => userid !== holder);
-  return h('div', { class: 'acts' },
-    holder === author ? null : button(t('session.take'), () => act(post(session(person, 'take'), { servicer_userid: author })), { class: 'quiet', data: { focus: 'take' } }),
-    state === 3 && others.length > 0 ? button(t('session.transfer'), () => transfer(person, others), { class: 'quiet', data: { focus: 'transfer' } }) : null,
-    state === 3 ? button(t('session.end'), () => act(post(session(person, 'end'))), { class: 'quiet', data: { focus: 'end' } }) : null,
-    holder === author || state === 4 ? button(t('session.ask_to_rate'), () => act(post(session(person, 'rating'), { servicer_userid: author })), { class: 'quiet', data: { focus: 'ask-to-rate' } }) : null,
-    toggle(t('session.reject'), rejecting, (on) => act(post(session(person, 'reject'), { servicer_userid: author, rejecting: on })), { data: { focus: 'reject' } }));
+  const others = servicersOf(person.open_kfid)
+    .map(({ userid }) => userid)
+    .filter((userid) => userid !== holder);
+  return h(
+    'div',
+    { class: 'acts' },
+    holder === author
+      ? null
+      : button(t('session.take'), () => act(post(session(person, 'take'), { servicer_userid: author })), {
+          class: 'small',
+          data: { focus: 'take' },
+        }),
+    state === 3 && others.length > 0
+      ? button(t('session.transfer'), () => transfer(person, others), { class: 'small', data: { focus: 'transfer' } })
+      : null,
+    state === 3
+      ? button(t('session.end'), () => act(post(session(person, 'end'))), { class: 'small', data: { focus: 'end' } })
+      : null,
+    holder === author || state === 4
+      ? button(t('session.ask_to_rate'), () => act(post(session(person, 'rating'), { servicer_userid: author })), {
+          class: 'small',
+          data: { focus: 'ask-to-rate' },
+        })
+      : null,
+    toggle(
+      t('session.reject'),
+      rejecting,
+      (on) => act(post(session(person, 'reject'), { servicer_userid: author, rejecting: on })),
+      { data: { focus: 'reject' } },
+    ),
+  );
 }
 
 async function transfer(person, others) {
-  const to = { name: 'to', label: t('session.to'), type: 'select', value: others[0], options: others.map((userid) => [userid, userid]) };
-  await ask(t('session.transfer'), [to], { send: t('session.transfer'), perform: (values) => tried(post(session(person, 'transfer'), values)) });
+  const to = {
+    name: 'to',
+    label: t('session.to'),
+    type: 'select',
+    value: others[0],
+    options: others.map((userid) => [userid, userid]),
+  };
+  await ask(t('session.transfer'), [to], {
+    send: t('session.transfer'),
+    perform: (values) => tried(post(session(person, 'transfer'), values)),
+  });
 }
 
 async function send() {
@@ -146,6 +239,7 @@ async function send() {
 }
 
 function write(person, message) {
+  toEndOfChat();
   if (author === null) return post(path('customers', person.external_userid, 'messages'), message);
   return post(session(person, 'reply'), { ...message, servicer_userid: author });
 }
@@ -159,15 +253,33 @@ function kinds() {
     dialog.close();
     writeKind(person, kind);
   };
-  const dialog = h('dialog', { class: 'kinds', 'aria-labelledby': 'kinds-title' },
+  const dialog = h(
+    'dialog',
+    { class: 'kinds', 'aria-labelledby': 'kinds-title' },
     h('h2', { id: 'kinds-title' }, t('kinds')),
-    h('div', { class: 'board' },
-      offered.map((kind) => button([icon(kind.icon), h('span', {}, t(`kind.${kind.msgtype}`))], pick(kind), { data: { kind: kind.msgtype } })),
-      button([icon('code'), h('span', {}, t('kind.any'))], () => {
-        dialog.close();
-        writeAny(person);
-      }, { data: { kind: 'any' } })),
-    h('div', { class: 'actions' }, button(t('cancel'), () => dialog.close(), { class: 'quiet' })));
+    h(
+      'div',
+      { class: 'board' },
+      offered.map((kind) =>
+        button([icon(kind.icon), h('span', {}, t(`kind.${kind.msgtype}`))], pick(kind), {
+          data: { kind: kind.msgtype },
+        }),
+      ),
+      button(
+        [icon('code'), h('span', {}, t('kind.any'))],
+        () => {
+          dialog.close();
+          writeAny(person);
+        },
+        { data: { kind: 'any' } },
+      ),
+    ),
+    h(
+      'div',
+      { class: 'actions' },
+      button(t('cancel'), () => dialog.close(), { class: 'quiet' }),
+    ),
+  );
   show(dialog);
 }
 
@@ -177,7 +289,10 @@ async function writeKind(person, kind) {
   return ask(t(`kind.${msgtype}`), kind.fields.map(asked), {
     send: t('send'),
     validate: (values) => problem(() => bodyOf(kind, values)),
-    perform: (values) => tried(keep(msgtype, bodyOf(kind, values), values.file).then((body) => write(person, { msgtype, [msgtype]: body }))),
+    perform: (values) =>
+      tried(
+        keep(msgtype, bodyOf(kind, values), values.file).then((body) => write(person, { msgtype, [msgtype]: body })),
+      ),
   });
 }
 
@@ -197,12 +312,16 @@ function asked({ name, value, type, accept }) {
 
 async function writeAny(person) {
   const sample = JSON.stringify({ msgtype: 'hologram', hologram: { of: '明天的新消息类型' } }, null, 2);
-  await ask(t('kind.any'), [{ name: 'json', label: 'JSON', type: 'textarea', class: 'code', rows: 10, value: sample }], {
-    send: t('send'),
-    intro: t('kind.any.intro'),
-    validate: ({ json }) => problem(() => JSON.parse(json)),
-    perform: ({ json }) => tried(write(person, JSON.parse(json))),
-  });
+  await ask(
+    t('kind.any'),
+    [{ name: 'json', label: 'JSON', type: 'textarea', class: 'code', rows: 10, value: sample }],
+    {
+      send: t('send'),
+      intro: t('kind.any.intro'),
+      validate: ({ json }) => problem(() => JSON.parse(json)),
+      perform: ({ json }) => tried(write(person, JSON.parse(json))),
+    },
+  );
 }
 
 function problem(parse) {

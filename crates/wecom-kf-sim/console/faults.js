@@ -1,12 +1,14 @@
 // What is broken on purpose: switches for what breaks often, a form for everything else; and the token.
 
 import { act, del, post, tried } from './api.js';
-import { ask, byId, button, fill, h, icon, toggle } from './dom.js';
+import { ask } from './dialog.js';
+import { button, byId, fill, h, toggle } from './dom.js';
+import { icon } from './icons.js';
 import { now, on, store, view } from './store.js';
 import { left } from './time.js';
 import { t } from './words.js';
 
-/** A switch each; on while a fault of it is still to hit. */
+/** A switch each, on while the fault that it added is still to hit. */
 const PRESETS = [
   { name: 'busy', fault: { operation: 'send_msg', effect: 'errcode', errcode: -1, times: 2 } },
   { name: 'slow', fault: { operation: 'send_msg', effect: 'delay', delay: '3s', times: 1 } },
@@ -34,7 +36,23 @@ const VALUES = {
   msg_send_fail: ['fail_type', '10'],
   rate_limited: ['window', '60s'],
 };
-const ON_CALLS = ['errcode', 'status', 'html', 'body', 'delay', 'never_answers', 'reset_before', 'reset_after', 'half_a_body', 'content_type', 'msg_send_fail', 'token_revoked', 'cursors_lost', 'rate_limited', 'pass'];
+const ON_CALLS = [
+  'errcode',
+  'status',
+  'html',
+  'body',
+  'delay',
+  'never_answers',
+  'reset_before',
+  'reset_after',
+  'half_a_body',
+  'content_type',
+  'msg_send_fail',
+  'token_revoked',
+  'cursors_lost',
+  'rate_limited',
+  'pass',
+];
 const ON_CALLBACKS = ['lost', 'late', 'duplicated', 'reordered', 'pass'];
 
 export function faults() {
@@ -45,8 +63,11 @@ export function faults() {
   }, 1_000);
 }
 
-/** The active faults that a preset stands for. */
-const installed = ({ fault }) => store.faults.filter(({ active, operation, effect }) => active && operation === fault.operation && effect === fault.effect);
+/** What the fault of a preset is labelled with, by which the preset knows it. */
+const labelOf = ({ name }) => `preset ${name}`;
+
+/** The faults that a preset added. */
+const addedBy = (preset) => store.faults.filter(({ label }) => label === labelOf(preset));
 
 function render() {
   if (!store.token || view.tab !== 'faults') return;
@@ -54,29 +75,86 @@ function render() {
 }
 
 function presets() {
-  return h('section', { class: 'box' },
+  return h(
+    'section',
+    { class: 'box' },
     h('header', {}, icon('bolt'), h('h2', {}, t('faults.presets'))),
-    h('ul', { class: 'switches' }, PRESETS.map((preset) => {
-      const there = installed(preset);
-      const hits = store.faults.filter(({ operation, effect }) => operation === preset.fault.operation && effect === preset.fault.effect).reduce((sum, { hits }) => sum + hits, 0);
-      const flip = (on) => (on ? act(post('faults', preset.fault)) : there.forEach(({ id }) => act(del(`faults/${id}`))));
-      return h('li', {}, toggle(t(`preset.${preset.name}`), there.length > 0, flip, { data: { focus: `preset-${preset.name}`, preset: preset.name } }),
-        h('span', { class: 'dim' }, h('code', {}, preset.fault.operation), hits > 0 ? ` ${t('faults.hits', { hits })}` : ''));
-    })));
+    h(
+      'ul',
+      { class: 'switches' },
+      PRESETS.map((preset) => {
+        const added = addedBy(preset);
+        const active = added.filter(({ active }) => active);
+        const hits = added.reduce((sum, { hits }) => sum + hits, 0);
+        const flip = (on) => {
+          if (on) act(post('faults', { ...preset.fault, label: labelOf(preset) }));
+          else for (const { id } of active) act(del(`faults/${id}`));
+        };
+        return h(
+          'li',
+          {},
+          toggle(t(`preset.${preset.name}`), active.length > 0, flip, {
+            data: { focus: `preset-${preset.name}`, preset: preset.name },
+          }),
+          h(
+            'span',
+            { class: 'dim' },
+            h('code', {}, preset.fault.operation),
+            hits > 0 ? ` ${t('faults.hits', { hits })}` : '',
+          ),
+        );
+      }),
+    ),
+  );
 }
 
 function list() {
   const all = store.faults;
-  return h('section', { class: 'box' },
-    h('header', {}, icon('list'), h('h2', {}, t('faults.list')),
-      button([icon('plus'), t('faults.add')], add, { class: 'quiet small', data: { focus: 'fault-add' } }),
-      all.length > 0 ? button([icon('trash'), t('faults.clear')], () => act(del('faults')), { class: 'quiet small', data: { focus: 'fault-clear' } }) : null),
-    all.length === 0 ? h('p', { class: 'hint' }, icon('check', 'big ok'), t('faults.none'))
-      : h('ul', { class: 'faults' }, all.map((fault) => h('li', { class: fault.active ? 'active' : 'dim' },
-        h('code', {}, fault.operation), h('span', { class: 'strong' }, fault.shown), fault.probability < 1 ? h('span', {}, `${Math.round(fault.probability * 100)} %`) : null,
-        h('span', { class: 'grow' }, fault.times === null ? t('faults.always', { hits: fault.hits }) : t('faults.of', { hits: fault.hits, times: fault.times })),
-        fault.active ? null : h('span', { class: 'tag' }, t('faults.used')),
-        button(icon('close'), () => act(del(`faults/${fault.id}`)), { class: 'quiet small', label: t('faults.remove'), data: { focus: `fault-${fault.id}` } })))));
+  return h(
+    'section',
+    { class: 'box' },
+    h(
+      'header',
+      {},
+      icon('list'),
+      h('h2', {}, t('faults.list')),
+      button([icon('plus'), t('faults.add')], add, { class: 'small', data: { focus: 'fault-add' } }),
+      all.length > 0
+        ? button([icon('trash'), t('faults.clear')], () => act(del('faults')), {
+            class: 'small',
+            data: { focus: 'fault-clear' },
+          })
+        : null,
+    ),
+    all.length === 0
+      ? h('p', { class: 'hint' }, icon('check', 'big ok'), t('faults.none'))
+      : h(
+          'ul',
+          { class: 'faults' },
+          all.map((fault) =>
+            h(
+              'li',
+              { class: fault.active ? 'active' : 'dim' },
+              h('code', {}, fault.operation),
+              h('span', { class: 'strong' }, fault.shown),
+              fault.probability < 1 ? h('span', {}, `${Math.round(fault.probability * 100)} %`) : null,
+              h(
+                'span',
+                { class: 'grow' },
+                fault.times === null
+                  ? t('faults.always', { hits: fault.hits })
+                  : t('faults.of', { hits: fault.hits, times: fault.times }),
+              ),
+              fault.active ? null : h('span', { class: 'tag' }, t('faults.used')),
+              button(icon('close'), () => act(del(`faults/${fault.id}`)), {
+                class: 'quiet small',
+                label: t('faults.remove'),
+                data: { focus: `fault-${fault.id}` },
+              }),
+            ),
+          ),
+        ),
+  );
 }
 
 const tokenLeft = () => t('token.left', { left: left(store.token.expires_at - now(), true) });
@@ -84,40 +162,102 @@ const tokenLeft = () => t('token.left', { left: left(store.token.expires_at - no
 function tokenBox() {
   const { token } = store;
   const isValid = token.status === 'valid';
-  return h('section', { class: 'box' },
+  return h(
+    'section',
+    { class: 'box' },
     h('header', {}, icon('key'), h('h2', {}, t('token'))),
-    h('dl', { class: 'facts' },
-      h('dt', {}, t('token.state')), h('dd', { id: 'token-left', class: isValid ? '' : 'bad' }, isValid ? tokenLeft() : t(`token.${token.status}`)),
-      h('dt', {}, t('token.shown')), h('dd', {}, h('code', {}, token.shown ?? '–')),
-      h('dt', {}, 'gettoken'), h('dd', {}, t('times', { count: token.gettoken_calls }))),
-    h('div', { class: 'actions' },
-      button(t('token.expire'), () => act(post('tokens/expire')), { class: 'quiet', disabled: !isValid, data: { focus: 'token-expire' } }),
-      button(t('token.revoke'), () => act(post('tokens/revoke')), { class: 'quiet', disabled: !isValid, data: { focus: 'token-revoke' } })));
+    h(
+      'dl',
+      { class: 'facts' },
+      h('dt', {}, t('token.state')),
+      h(
+        'dd',
+        { id: 'token-left', class: ['expired', 'revoked'].includes(token.status) ? 'bad' : '' },
+        isValid ? tokenLeft() : t(`token.${token.status}`),
+      ),
+      h('dt', {}, t('token.shown')),
+      h('dd', {}, h('code', {}, token.shown ?? '–')),
+      h('dt', {}, 'gettoken'),
+      h('dd', {}, t('times', { count: token.gettoken_calls })),
+    ),
+    h(
+      'div',
+      { class: 'actions' },
+      button(t('token.expire'), () => act(post('tokens/expire')), {
+        disabled: !isValid,
+        data: { focus: 'token-expire' },
+      }),
+      button(t('token.revoke'), () => act(post('tokens/revoke')), {
+        disabled: !isValid,
+        data: { focus: 'token-revoke' },
+      }),
+    ),
+  );
 }
 
+/** One form: what is asked for depends on what was chosen before. */
 async function add() {
-  const operations = ['*', 'callback', ...store.info.operations.map(({ id }) => id)];
-  const place = await ask(t('faults.add'), [{ name: 'operation', label: t('faults.operation'), type: 'select', value: 'send_msg', options: operations.map((id) => [id, t(id === '*' ? 'faults.all' : id)]) }], { send: t('next') });
-  if (!place) return;
-  const effects = place.operation === 'callback' ? ON_CALLBACKS : ON_CALLS;
-  const what = await ask(`${t('faults.add')}: ${place.operation}`, [{ name: 'effect', label: t('faults.effect'), type: 'select', value: effects[0], options: effects.map((effect) => [effect, `${effect} – ${t(`effect.${effect}`)}`]) }], { send: t('next') });
-  if (!what) return;
-  const [member, sample] = VALUES[what.effect] ?? [];
-  await ask(`${place.operation}: ${what.effect}`, [
-    ...(member ? [{ name: 'value', label: member, value: sample }] : []),
-    { name: 'times', label: t('faults.times'), type: 'number', value: '1', hint: t('faults.times.hint') },
-    { name: 'probability', label: t('faults.probability'), type: 'number', value: '100' },
-  ], {
-    send: t('add'),
-    intro: t(`effect.${what.effect}`),
-    validate: ({ probability }) => (probability >= 0 && probability <= 100 ? null : t('faults.probability')),
-    perform: (how) => tried(post('faults', { ...place, ...what, ...settings(member, how) })),
-  });
+  const operations = ['*', ...store.info.operations.map(({ id }) => id), 'callback'];
+  const choices = (effects) => effects.map((effect) => [effect, `${t(`effect.${effect}`)} (${effect})`]);
+  const isCallback = ({ operation }) => operation === 'callback';
+  const effectOf = (values) => (isCallback(values) ? values.on_callback : values.on_call);
+  await ask(
+    t('faults.add'),
+    [
+      {
+        name: 'operation',
+        label: t('faults.operation'),
+        type: 'select',
+        value: 'send_msg',
+        options: operations.map((id) => [
+          id,
+          id === '*' ? t('faults.all') : id === 'callback' ? t('faults.callback') : id,
+        ]),
+      },
+      {
+        name: 'on_call',
+        label: t('faults.effect'),
+        type: 'select',
+        value: 'errcode',
+        options: choices(ON_CALLS),
+        when: (values) => !isCallback(values),
+      },
+      {
+        name: 'on_callback',
+        label: t('faults.effect'),
+        type: 'select',
+        value: 'lost',
+        options: choices(ON_CALLBACKS),
+        when: isCallback,
+      },
+      ...Object.entries(VALUES).map(([effect, [member, sample]]) => ({
+        name: `value_${effect}`,
+        label: t(`faults.value.${member}`),
+        value: sample,
+        when: (values) => effectOf(values) === effect,
+      })),
+      { name: 'times', label: t('faults.times'), type: 'number', value: '1', hint: t('faults.times.hint') },
+      { name: 'probability', label: t('faults.probability'), type: 'number', value: '100' },
+    ],
+    {
+      send: t('add'),
+      intro: t('faults.add.intro'),
+      validate: ({ probability }) => (probability >= 0 && probability <= 100 ? null : t('faults.probability')),
+      perform: (values) => tried(post('faults', faultOf(values.operation, effectOf(values), values))),
+    },
+  );
 }
 
-function settings(member, { value, times, probability }) {
-  const fault = times.trim() === '' ? { always: true } : { times: Number(times) };
+function faultOf(operation, effect, values) {
+  /** @type {any} */
+  const fault = {
+    operation,
+    effect,
+    ...(values.times.trim() === '' ? { always: true } : { times: Number(values.times) }),
+  };
+  const [member] = VALUES[effect] ?? [];
+  const value = values[`value_${effect}`];
   if (member) fault[member] = ['errcode', 'status', 'fail_type'].includes(member) ? Number(value) : value;
-  if (Number(probability) < 100) fault.probability = Number(probability) / 100;
+  if (Number(values.probability) < 100) fault.probability = Number(values.probability) / 100;
   return fault;
 }

@@ -22,12 +22,16 @@ export function follow(scroller, button) {
     show();
     toEnd();
   };
-  scroller.addEventListener('scroll', () => {
-    const isNear = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR;
-    if (isNear) fresh = 0;
-    following = isNear;
-    show();
-  }, { passive: true });
+  scroller.addEventListener(
+    'scroll',
+    () => {
+      const isNear = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR;
+      if (isNear) fresh = 0;
+      following = isNear;
+      show();
+    },
+    { passive: true },
+  );
   button.addEventListener('click', () => {
     restart();
     scroller.focus({ preventScroll: true });

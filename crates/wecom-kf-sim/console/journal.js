@@ -1,26 +1,41 @@
-// The journal: every call and callback, as it is done.
+// The journal: what the bot did, turn by turn, and the search in all of it.
 
-import { act, at, path, post } from './api.js';
 import { look } from './address.js';
+import { act, get } from './api.js';
+import { happened } from './bubbles.js';
 import { lightBubbles } from './chat.js';
-import { button, byId, copy, fill, h, icon, keyed } from './dom.js';
+import { button, byId, copy, fill, h, keyed } from './dom.js';
 import { follow } from './follow.js';
-import { json } from './json.js';
-import { customer, nameOf, on, SHOWN_ROWS, store, view } from './store.js';
+import { icon } from './icons.js';
+import { loadOlderRows } from './live.js';
+import { itemNode, keyOf } from './rows.js';
+import { nameOf, on, PAGE, store, view } from './store.js';
 import { clockTime, fullTime } from './time.js';
-import { either, language, t } from './words.js';
+import { customerOf, itemsOf, turnsOf } from './turns.js';
+import { language, t } from './words.js';
+
+/** A search starts this long after the last key, and looks for new rows no more often, in milliseconds. */
+const SEARCH_MS = 150;
 
 let following;
 let newest = 0;
+/** How many rows are shown. */
+let shown = PAGE;
+/** The keys of the items that are open. */
 const open = new Set();
-const search = h('input', { type: 'search', id: 'filter', autocomplete: 'off', spellcheck: 'false', data: { focus: 'filter' } });
+const search = h('input', {
+  type: 'search',
+  id: 'filter',
+  autocomplete: 'off',
+  spellcheck: 'false',
+  data: { focus: 'filter' },
+});
 
 export function journal() {
   following = follow(byId('rows'), byId('rows-new'));
-  search.addEventListener('input', () => {
-    look({ filter: search.value }, false);
-  });
+  search.addEventListener('input', () => look({ filter: search.value }, false));
   on('view connection', renderFilter);
+  on('view journal connection', searchSoon);
   on('journal view names connection', renderRows);
 }
 
@@ -29,172 +44,271 @@ function renderFilter() {
   if (search.value !== view.filter) search.value = view.filter;
   search.placeholder = t('filter');
   search.setAttribute('aria-label', t('filter.label'));
-  if (!search.isConnected) place.append(h('label', { class: 'search' }, icon('search'), search), h('div', { class: 'checks' }));
+  if (!search.isConnected)
+    place.append(h('label', { class: 'search' }, icon('search'), search), h('div', { class: 'checks' }));
   fill(place.lastChild, check('errors', t('filter.errors')), check('mine', t('filter.mine')));
 }
 
 function check(name, label) {
-  const input = h('input', { type: 'checkbox', checked: view[name], data: { focus: `check-${name}` }, on: { change: () => look({ [name]: input.checked }, false) } });
+  const input = h('input', {
+    type: 'checkbox',
+    checked: view[name],
+    data: { focus: `check-${name}` },
+    on: { change: () => look({ [name]: input.checked }, false) },
+  });
   return h('label', { class: 'check' }, input, label);
 }
 
-const failed = (row) => (row.errcode !== null && row.errcode !== 0) || row.status === 0 || row.status >= 400 || row.problem !== null || !row.verdict.ok;
+/**
+ * What the simulator found for the filters; null while there are none.
+ * @type {{ query: string, rows: import('./store.js').Row[], count: number, last: number } | null}
+ */
+let results = null;
+let timer = 0;
+let isSearching = false;
 
-function concerns(row, id) {
-  return row.customer === id || (row.reply?.msg_list ?? []).some((message) => (message.external_userid ?? message.event?.external_userid) === id);
+/** The filters as the control API takes them; empty without one. */
+function queryOf() {
+  const query = new URLSearchParams();
+  if (view.filter.trim() !== '') query.set('q', view.filter);
+  if (view.errors) query.set('trouble', 'true');
+  if (view.mine && view.customer !== null) query.set('involves', view.customer);
+  return query.toString();
 }
 
-const haystacks = new WeakMap();
-
-function haystack(row) {
-  if (!haystacks.has(row)) {
-    const parts = [row.operation, row.errcode, row.path, row.method, row.fault, row.problem, row.kind, row.customer, nameOf(row.customer), ...row.findings, ...row.verdict.problems, JSON.stringify(row.request)];
-    haystacks.set(row, parts.filter((part) => part !== null && part !== undefined).join(' ').toLowerCase());
+function searchSoon() {
+  const query = queryOf();
+  if (query === '') {
+    results = null;
+    return;
   }
-  return haystacks.get(row);
+  const isNew = results?.query !== query;
+  if (!isNew && results.last >= (store.journal.at(-1)?.n ?? 0)) return;
+  clearTimeout(timer);
+  timer = setTimeout(find, SEARCH_MS);
 }
 
-/** The row that says that there is none. */
-const NOTHING = { n: 0 };
-
-/** The newest rows that the filters let through. */
-function matching() {
-  const words = view.filter.toLowerCase().split(/\s+/).filter(Boolean);
-  const mine = view.mine ? view.customer : null;
-  const rows = store.journal.filter((row) => (!view.errors || failed(row) || row.findings.length > 0) && (!mine || concerns(row, mine)) && words.every((word) => haystack(row).includes(word)));
-  return rows.slice(-SHOWN_ROWS);
+/** Searches in the whole journal; of a search that was done already only in what is new. */
+async function find() {
+  if (isSearching) return;
+  isSearching = true;
+  const query = queryOf();
+  const before = results?.query === query ? results : null;
+  try {
+    const { entries, found, last } = await get(
+      `journal?${query}&limit=${PAGE}${before ? `&after=${before.last}` : ''}`,
+    );
+    results = { query, rows: [...(before?.rows ?? []), ...entries], count: (before?.count ?? 0) + found, last };
+    renderRows();
+  } catch {
+    // The next change of the journal or the connection tries again.
+  }
+  isSearching = false;
+  searchSoon();
 }
+
+async function findOlder() {
+  const { query, rows } = results;
+  const reply = await act(get(`journal?${query}&limit=${PAGE}&before=${rows[0].n}`));
+  if (!reply || results?.query !== query) return;
+  results = { ...results, rows: [...reply.entries, ...results.rows] };
+  renderRows();
+}
+
+async function showOlder() {
+  shown += PAGE;
+  if (shown > store.journal.length && store.hasOlderRows) await act(loadOlderRows());
+  renderRows();
+}
+
+/** Whether rows are found by a word or an outcome: then they stand alone, without the turn they belong to. */
+const isFlat = () => view.filter.trim() !== '' || view.errors;
 
 function renderRows() {
-  const list = byId('journal');
-  const rows = matching();
-  keyed(list, rows.length > 0 ? rows : [NOTHING], {
-    key: ({ n }) => n,
-    version: (row) => (row === NOTHING ? `${language}${store.journal.length > 0}${store.info?.base_url}` : `${language}${open.has(row.n)}${row.findings.join()}${row.customer ? nameOf(row.customer) : ''}`),
-    make: (row) => (row === NOTHING ? nothing() : rowNode(row)),
+  const isFiltered = queryOf() !== '';
+  // What was found before stands until the new search is done.
+  if (isFiltered && results === null) return;
+  const rows = isFiltered ? results.rows : store.journal.slice(-shown);
+  const parts = isFlat() ? rows.map(alone) : turnsOf(rows).map(turnPart);
+  const hasOlder = isFiltered ? results.count > rows.length : store.hasOlderRows || store.journal.length > rows.length;
+  if (hasOlder) parts.unshift(olderPart(isFiltered ? findOlder : showOlder));
+  byId('journal-found').textContent = isFiltered && rows.length > 0 ? t('journal.found', { count: results.count }) : '';
+  if (rows.length === 0)
+    parts.push({ key: 'nothing', version: `${store.journal.length > 0}${store.info?.base_url}`, make: nothing });
+  keyed(byId('journal'), parts, {
+    key: ({ key }) => key,
+    version: ({ version }) => language + version,
+    make: ({ make }) => make(),
   });
   const fresh = rows.filter(({ n }) => n > newest).length;
   newest = store.journal.at(-1)?.n ?? 0;
   following.grew(fresh);
+  if (lit !== 0) setTimeout(showLit);
+}
+
+const olderPart = (load) => ({
+  key: 'older',
+  version: '',
+  make: () =>
+    h(
+      'li',
+      { class: 'older' },
+      button([icon('up'), t('journal.older')], load, { class: 'small', data: { focus: 'older-rows' } }),
+    ),
+});
+
+const OPTIONS = { isOpen: (key) => open.has(key), flip };
+
+function alone(row) {
+  const item = /** @type {import('./turns.js').Item} */ ({ key: row.n, kind: 'row', rows: [row] });
+  return { key: `row-${row.n}`, version: versionOf(item), make: () => itemNode(item, { ...OPTIONS, withTime: true }) };
+}
+
+function turnPart(turn) {
+  const items = itemsOf(turn.rows);
+  return {
+    key: `turn-${turn.key}`,
+    version: titleOf(turn) + items.map(versionOf).join(),
+    make: () => turnNode(turn, items),
+  };
+}
+
+function versionOf(item) {
+  const names = item.rows.map(
+    (row) => `${row.n}${open.has(`row-${row.n}`)}${row.findings.join()}${row.customer ? nameOf(row.customer) : ''}`,
+  );
+  return `${keyOf(item)}${open.has(keyOf(item))}${names.join()}`;
+}
+
+function turnNode(turn, items) {
+  const [first] = turn.rows;
+  return h(
+    'li',
+    { class: `turn ${turn.kind}` },
+    h(
+      'div',
+      { class: 'turn-head' },
+      h('time', { class: 'dim', title: fullTime(first.at) }, clockTime(first.at)),
+      h('h2', {}, titleOf(turn)),
+    ),
+    h(
+      'ol',
+      {},
+      items.map((item) => itemNode(item, { ...OPTIONS, withTime: false })),
+    ),
+  );
+}
+
+/** What set the bot going, in the customer's words if there are any. */
+function titleOf(turn) {
+  const said = turn.messages.filter(({ origin }) => origin !== 5);
+  const messages = said.length > 0 ? said : turn.messages;
+  if (messages.length > 0) {
+    const rest = messages.length - 1;
+    return wordsOf(messages[0]) + (rest > 0 ? ` ${t('turn.more', { count: rest })}` : '');
+  }
+  if (turn.kind === 'idle') return t('turn.idle');
+  const [{ kind, operation }] = turn.rows;
+  if (kind !== 'callback') return t('turn.other');
+  return t(
+    operation === 'verify_url'
+      ? 'turn.verify'
+      : operation === 'kf_account_auth_change'
+        ? 'turn.accounts'
+        : 'turn.unread',
+  );
+}
+
+function wordsOf(message) {
+  const id = customerOf(message);
+  const name = id === null ? '' : nameOf(id);
+  if (message.msgtype === 'event') {
+    const event = message.event?.event_type;
+    return event === 'enter_session'
+      ? happened({ body: { event: 'entered', scene: message.event.scene } }, { name })
+      : t('turn.says', { name, text: String(event) });
+  }
+  return t('turn.says', {
+    name,
+    text: String(message.text?.content ?? t('turn.kind', { kind: message.msgtype })).slice(0, 80),
+  });
 }
 
 function nothing() {
   const { info } = store;
   if (store.journal.length > 0) return h('li', { class: 'hint' }, t('journal.no_match'));
-  return h('li', { class: 'hint' }, h('p', {}, t('journal.empty')), info ? h('p', {}, h('code', {}, info.base_url), button([icon('copy'), t('copy')], () => copy(info.base_url, t('base_url')), { class: 'quiet' })) : null);
+  return h(
+    'li',
+    { class: 'hint' },
+    h('p', {}, t('journal.empty')),
+    info
+      ? h(
+          'p',
+          {},
+          h('code', {}, info.base_url),
+          button([icon('copy'), t('copy')], () => copy(info.base_url, t('base_url')), { class: 'quiet' }),
+        )
+      : null,
+  );
 }
 
-function rowNode(row) {
-  const isOpen = open.has(row.n);
-  const outcome = row.kind === 'callback' ? (row.status || '–') : (row.errcode ?? (row.status || '–'));
-  const bad = failed(row);
-  return h('li', { class: `row ${row.kind} ${bad ? 'failed' : ''} ${row.findings.length > 0 ? 'found' : ''}`, data: { n: row.n } },
-    button([
-      h('time', { class: 'dim', title: fullTime(row.at) }, clockTime(row.at)),
-      icon(row.kind === 'call' ? 'right' : 'left', 'arrow'), h('span', { class: 'sr' }, t(`kind_of_row.${row.kind}`)),
-      h('span', { class: 'op' }, row.operation),
-      h('span', { class: 'outcome' }, String(outcome), bad ? h('span', {}, ' ✕') : null),
-      h('span', { class: 'took dim' }, `${row.took_ms} ms`),
-      h('span', { class: 'about dim' }, about(row)),
-      h('span', { class: 'marks' }, row.fault ? h('span', { class: 'mark fault' }, icon('bolt'), row.fault) : null, row.findings.map((name) => h('span', { class: 'mark finding' }, icon('flag'), name))),
-    ], () => flip(row), { class: 'row-head', 'aria-expanded': String(isOpen), data: { focus: `row-${row.n}` } }),
-    isOpen ? details(row) : null);
-}
-
-/** What it was about, in a few words. */
-function about(row) {
-  const request = row.request ?? {};
-  const who = row.customer ? nameOf(row.customer) : '';
-  const said = request.text?.content ?? request.msgmenu?.head_content ?? (request.msgtype ? `[${request.msgtype}]` : '');
-  const parts = [who];
-  if (row.operation === 'sync_msg' && row.reply?.errcode === 0) {
-    parts.push(t('journal.messages', { count: (row.reply.msg_list ?? []).length }), row.reply.has_more ? t('journal.has_more') : '');
-  } else if (row.operation === 'service_state_trans' && request.service_state !== undefined) {
-    parts.push(`→ ${request.service_state} ${t(`state.${request.service_state}`)}`, request.servicer_userid ?? '');
-  } else if (row.kind === 'callback') {
-    parts.push(row.attempt > 1 ? t('journal.attempt', { attempt: row.attempt }) : '', row.problem ?? '');
-  } else if (row.operation === 'unknown_path') {
-    parts.push(`${row.method} ${row.path}`);
-  } else {
-    parts.push(said);
-  }
-  return parts.filter(Boolean).join(' · ').slice(0, 120);
-}
-
-function flip(row) {
+function flip(item) {
   following.pause();
-  if (open.has(row.n)) open.delete(row.n);
-  else open.add(row.n);
+  const key = keyOf(item);
+  const opens = !open.has(key);
+  if (opens) open.add(key);
+  else open.delete(key);
   renderRows();
-  lightBubbles(open.has(row.n) ? row : null);
-  markLit(open.has(row.n) ? row.n : 0);
+  if (item.kind === 'fold') return;
+  lightBubbles(opens ? item.rows : []);
+  markLit(opens ? item.key : 0);
   document.querySelector('.row.lit')?.scrollIntoView({ block: 'nearest' });
-}
-
-function details(row) {
-  const isCallback = row.kind === 'callback';
-  return h('div', { class: 'details' },
-    row.hint ? h('p', { class: 'remedy' }, icon('flag'), `${t('do')} ${either(row.hint)}`) : null,
-    row.problem ? h('p', { class: 'bad' }, icon('warn'), row.problem) : null,
-    row.fault ? h('p', { class: 'bad' }, icon('bolt'), t('journal.fault', { fault: row.fault })) : null,
-    row.verdict.problems.map((problem) => h('p', { class: 'bad' }, icon('warn'), `${t('verdict')} ${problem}`)),
-    findingsOf(row).map((finding) => h('div', { class: 'finding-here' }, h('p', {}, h('strong', {}, finding.name), ` ${either(finding.title)}`), h('p', {}, `${t('do')} ${either(finding.remedy)}`),
-      button(t('finding.show'), () => look({ tab: 'findings' }), { class: 'quiet small' }))),
-    h('p', { class: 'dim' }, h('code', {}, `${row.method} ${row.path}`), ` #${row.n} · HTTP ${row.status || '–'} · ${fullTime(row.at)}`),
-    h('h3', {}, t('request')), json(row.request),
-    h('h3', {}, t('reply')), json(row.reply),
-    h('div', { class: 'actions' },
-      button([icon('copy'), 'curl'], () => copy(curl(row), 'curl'), { class: 'quiet small', data: { focus: `curl-${row.n}` } }),
-      button([icon('copy'), 'JSON'], () => copy(JSON.stringify({ request: row.request, reply: row.reply }, null, 2), 'JSON'), { class: 'quiet small', data: { focus: `json-${row.n}` } }),
-      isCallback && row.operation !== 'verify_url' ? button([icon('repeat'), t('callback.repeat')], () => act(post(`callbacks/${row.n}/repeat`)), { class: 'quiet small', data: { focus: `repeat-${row.n}` } }) : null,
-      row.customer && row.customer !== view.customer && store.customers.has(row.customer) ? button([icon('chat'), nameOf(row.customer)], () => look({ customer: row.customer, pane: 'chat' }), { class: 'quiet small' }) : null));
-}
-
-const findingsOf = (row) => [...store.findings.values()].filter(({ name, entries }) => row.findings.includes(name) && entries.includes(row.n));
-
-const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
-
-/** The call as a command. Token and secret stay in the reader's environment. */
-function curl(row) {
-  const { info } = store;
-  if (row.kind === 'callback') return `curl -X POST ${quoted(info.base_url + at(`callbacks/${row.n}/repeat`))} -H 'Content-Type: application/json' -d '{}'`;
-  if (row.operation === 'gettoken') return `curl "$WECOM_KF_BASE_URL${row.path}?corpid=$WECOM_CORP_ID&corpsecret=$WECOM_KF_SECRET"`;
-  const address = `"$WECOM_KF_BASE_URL${row.path}?access_token=$ACCESS_TOKEN"`;
-  if (row.method === 'GET' || row.request === null) return `curl -X ${row.method} ${address}`;
-  // A callback token is not in the journal, and sync_msg does without.
-  const { token, ...request } = typeof row.request === 'object' ? row.request : {};
-  const body = typeof row.request === 'string' ? row.request : JSON.stringify(request);
-  return `curl ${address} -H 'Content-Type: application/json' -d ${quoted(body)}`;
 }
 
 function markLit(n) {
   for (const node of document.querySelectorAll('.row.lit')) node.classList.remove('lit');
-  document.querySelector(`.row[data-n="${n}"]`)?.classList.add('lit');
+  // The innermost: a row that is folded stands in another one.
+  const rows = document.querySelectorAll(`.row[data-n="${n}"]`);
+  rows[rows.length - 1]?.classList.add('lit');
 }
 
-/** Shows a row, from its bubble. */
+/** Shows a row, from its bubble. One that is not in the page is searched for. */
 export function lightRow(n) {
-  const row = store.journal.find((row) => row.n === n);
-  if (row && !matching().includes(row)) look({ filter: '', errors: false, mine: false }, false);
-  look({ tab: 'journal', pane: 'journal', drawer: true }, false);
+  const isHere = store.journal.slice(-shown).some((row) => row.n === n);
+  look({ tab: 'journal', pane: 'journal', filter: isHere ? '' : `#${n}`, errors: false, mine: false }, false);
   following.pause();
-  open.add(n);
+  lit = n;
   // After the panes are there.
-  setTimeout(() => {
-    renderRows();
-    markLit(n);
-    const node = document.querySelector(`.row[data-n="${n}"]`);
-    node?.scrollIntoView({ block: 'nearest' });
-    node?.querySelector('button')?.focus({ preventScroll: true });
-    lightBubbles(row);
-  }, 50);
+  setTimeout(showLit, 50);
+}
+
+/** The row that is to be shown as soon as it is there. */
+let lit = 0;
+
+function showLit() {
+  if (lit === 0) return;
+  const rows = queryOf() === '' ? store.journal.slice(-shown) : (results?.rows ?? []);
+  const row = rows.find((row) => row.n === lit);
+  if (!row) return;
+  const items = isFlat() ? [] : turnsOf(rows).flatMap((turn) => itemsOf(turn.rows));
+  const item = items.find((item) => item.rows.includes(row));
+  if (item?.kind === 'fold') open.add(keyOf(item));
+  const key = item?.kind === 'delivery' ? item.key : lit;
+  lit = 0;
+  open.add(`row-${key}`);
+  renderRows();
+  markLit(key);
+  const node = document.querySelector('.row.lit');
+  node?.scrollIntoView({ block: 'nearest' });
+  node?.querySelector('button')?.focus({ preventScroll: true });
+  lightBubbles([row]);
 }
 
 /** Goes `step` rows down, or up. */
 export function moveRow(step) {
-  const heads = [...document.querySelectorAll('#journal .row-head')];
+  const heads = /** @type {HTMLElement[]} */ ([...document.querySelectorAll('#journal .row-head')]);
   if (heads.length === 0) return;
-  const at = heads.indexOf(document.activeElement);
+  const at = heads.indexOf(/** @type {HTMLElement} */ (document.activeElement));
   const next = at < 0 ? heads.length - 1 : Math.min(Math.max(at + step, 0), heads.length - 1);
   following.pause();
   heads[next].focus();

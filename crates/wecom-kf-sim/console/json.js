@@ -21,6 +21,7 @@ export function json(value) {
     end = match.index + token.length;
   }
   pre.append(text.slice(end));
-  if (whole.length > SHOWN) pre.append(h('span', { class: 'dim' }, `\n${t('json.more', { count: whole.length - SHOWN })}`));
+  if (whole.length > SHOWN)
+    pre.append(h('span', { class: 'dim' }, `\n${t('json.more', { count: whole.length - SHOWN })}`));
   return pre;
 }

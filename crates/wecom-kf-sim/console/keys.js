@@ -2,7 +2,8 @@
 
 import { look } from './address.js';
 import { focusBox } from './compose.js';
-import { byId, h, show, toggle, button } from './dom.js';
+import { show } from './dialog.js';
+import { button, byId, focused, h, toggle } from './dom.js';
 import { focusFilter, moveRow } from './journal.js';
 import { showPanes } from './panes.js';
 import { addCustomer } from './people.js';
@@ -26,7 +27,14 @@ const areOn = () => stored('keys') !== 'off';
 
 export function keys() {
   addEventListener('keydown', (event) => {
-    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]')) return;
+    if (
+      event.defaultPrevented ||
+      event.ctrlKey ||
+      event.metaKey ||
+      event.altKey ||
+      document.querySelector('dialog[open]')
+    )
+      return;
     if (event.key === 'Escape') return back();
     if (isTyping(event.target) || !areOn()) return;
     const doIt = KEYS[event.key];
@@ -63,7 +71,7 @@ const KEYS = {
 };
 
 function toJournal() {
-  look({ tab: 'journal', pane: 'journal', drawer: true }, false);
+  look({ tab: 'journal', pane: 'journal' }, false);
   // Before the focus goes there, not soon.
   showPanes();
 }
@@ -77,9 +85,8 @@ function step(by) {
 }
 
 function back() {
-  const focused = document.activeElement;
-  if (focused && focused !== document.body) focused.blur();
-  else if (view.drawer) look({ drawer: false }, false);
+  const node = focused();
+  if (node && node !== document.body) node.blur();
   else if (view.pane !== 'people') look({ pane: 'people' });
 }
 
@@ -88,12 +95,35 @@ export function help() {
     keep('keys', on ? null : 'off');
     dialog.querySelector('.switch').setAttribute('aria-checked', String(on));
   };
-  const dialog = h('dialog', { class: 'help', 'aria-labelledby': 'help-title' },
+  const dialog = h(
+    'dialog',
+    { class: 'help', 'aria-labelledby': 'help-title' },
     h('h2', { id: 'help-title' }, t('help')),
     h('p', { class: 'dim' }, t('help.text')),
-    h('dl', { class: 'keys' }, MAP.map(([names, what]) => [h('dt', {}, names.split(' ').map((name) => h('kbd', {}, name))), h('dd', {}, t(what))])),
+    h(
+      'dl',
+      { class: 'keys' },
+      MAP.map(([names, what]) => [
+        h(
+          'dt',
+          {},
+          names.split(' ').map((name) => h('kbd', {}, name)),
+        ),
+        h('dd', {}, t(what)),
+      ]),
+    ),
     toggle(t('keys.switch'), areOn(), () => flip(!areOn())),
-    h('p', { class: 'dim' }, `wecom-kf-sim ${store.info?.version ?? ''} · corp ${store.corpId ?? ''} · seed ${store.info?.seed ?? '–'} · ${store.info?.strictness ?? ''} · `, h('a', { href: '/sim/v1/openapi.yaml', target: '_blank' }, 'openapi.yaml')),
-    h('div', { class: 'actions' }, button(t('close'), () => dialog.close(), { class: 'primary' })));
+    h(
+      'p',
+      { class: 'dim' },
+      `wecom-kf-sim ${store.info?.version ?? ''} · corp ${store.corpId ?? ''} · seed ${store.info?.seed ?? '–'} · ${store.info?.strictness ?? ''} · `,
+      h('a', { href: '/sim/v1/openapi.yaml', target: '_blank' }, 'openapi.yaml'),
+    ),
+    h(
+      'div',
+      { class: 'actions' },
+      button(t('close'), () => dialog.close(), { class: 'primary' }),
+    ),
+  );
   show(dialog);
 }

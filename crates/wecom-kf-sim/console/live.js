@@ -1,10 +1,11 @@
-// The snapshot, and the stream of what changes after it: one stream per tab, numbered. After a break it goes on where it
-// was; where that is not possible, the snapshot is loaded anew.
+// The snapshot, and the events that change it afterwards. They are numbered: after a break the stream continues where it
+// was, and where that is not possible the snapshot is loaded again.
 
 import { look } from './address.js';
 import { at, get, isNotFound, path } from './api.js';
 import { toast } from './dom.js';
-import { addEntry, addRow, changed, chatOf, everything, setClock, SHOWN_ROWS, store, view } from './store.js';
+import { addEntry, addRow, changed, chatOf, everything, PAGE, setClock, store, view } from './store.js';
+import { join, passOn, readOrWait, tellState } from './stream.js';
 import { either, t } from './words.js';
 
 /** Milliseconds until the next try, the first and the longest. */
@@ -13,19 +14,91 @@ const PATIENCE = { first: 500, longest: 4_000 };
 let stream = null;
 let last = 0;
 let wait = PATIENCE.first;
+let isLoaded = false;
+/** What came before the snapshot was there. */
+let early = [];
+/** Whether this tab is one that reads the stream. */
+let reads = false;
 
 /** Loads everything and follows it, until the page is gone. */
 export async function live() {
-  try {
-    await load();
-    listen();
-  } catch {
-    await broken();
+  const name = `wecom-kf-sim ${view.corp ?? ''}`;
+  const reader = {
+    read,
+    event: take,
+    state: heardState,
+    own: () => ({ connection: store.connection, instance: store.instance }),
+  };
+  join(name, reader);
+  await loadUntilDone();
+  readOrWait(name, reader);
+}
+
+function read() {
+  reads = true;
+  listen();
+}
+
+/** The tab that reads says how it is. */
+function heardState({ connection, instance }) {
+  if (reads || !isLoaded) return;
+  if (instance !== null && instance !== store.instance) loadUntilDone();
+  else connected(connection);
+}
+
+/** Takes an event, of this tab's stream or of the other's. */
+function take(event) {
+  if (!isLoaded) return early.push(event);
+  const { number, kind, data, instance } = event;
+  if (instance !== store.instance) return loadUntilDone();
+  if (number <= last) return;
+  const isMissing = kind === 'gap' || number !== last + 1;
+  last = number;
+  if (isMissing) return loadUntilDone();
+  TAKERS[kind]?.(JSON.parse(data));
+}
+
+let loading = null;
+
+/** Loads the snapshot, however long the simulator is away. Whoever asks meanwhile waits for the same. */
+function loadUntilDone() {
+  isLoaded = false;
+  loading ??= loadAgainAndAgain().finally(() => {
+    loading = null;
+  });
+  return loading;
+}
+
+async function loadAgainAndAgain() {
+  for (;;) {
+    try {
+      await load();
+      break;
+    } catch (error) {
+      connected('stopped');
+      if (view.corp !== null && isNotFound(error)) leaveCorp();
+      await pause();
+    }
   }
+  isLoaded = true;
+  const events = early;
+  early = [];
+  if (store.connection === 'stopped' && !reads) connected('live');
+  for (const event of events) if (event.instance === store.instance && event.number > last) take(event);
+}
+
+async function pause() {
+  await new Promise((resolve) => setTimeout(resolve, wait));
+  wait = Math.min(wait * 2, PATIENCE.longest);
 }
 
 async function load() {
-  const [info, state, { beliefs }, { entries }] = await Promise.all([get('info'), get('state'), get('beliefs'), get(`journal?limit=${SHOWN_ROWS}`)]);
+  const [info, state, { beliefs }, { entries, found }] = await Promise.all([
+    get('info'),
+    get('state'),
+    get('beliefs'),
+    get(`journal?limit=${PAGE}`),
+  ]);
   last = state.event;
   store.info = info;
   store.instance = state.instance;
@@ -34,9 +107,17 @@ async function load() {
   store.customers = new Map(state.customers.map((customer) => [customer.external_userid, customer]));
   store.servicers = new Map(state.servicers.map((servicer) => [servicer.userid, servicer]));
   store.findings = new Map(state.findings.map((finding) => [finding.id, finding]));
-  Object.assign(store, { corp: state.corp, token: state.token, faults: state.faults, callback: state.callback, calls: state.calls, beliefs });
+  Object.assign(store, {
+    corp: state.corp,
+    token: state.token,
+    faults: state.faults,
+    callback: state.callback,
+    calls: state.calls,
+    assumptions: beliefs,
+  });
   setClock(state.clock);
   store.journal = [];
+  store.hasOlderRows = found > entries.length;
   store.readBy = new Map();
   entries.forEach(addRow);
   store.chats = new Map();
@@ -50,10 +131,7 @@ export async function loadChat(id) {
   if (chat.loaded) return;
   chat.loaded = true;
   try {
-    const end = store.customers.get(id)?.chat_end ?? 0;
-    const { entries } = await get(`${path('customers', id, 'chat')}?after=${Math.max(0, end - SHOWN_ROWS)}`);
-    const newer = chat.entries;
-    chat.entries = new Map([...entries, ...newer.values()].map((entry) => [entry.n, entry]));
+    await loadPage(id, chat, '');
     chat.isWhole = true;
     changed('chat');
   } catch {
@@ -62,8 +140,46 @@ export async function loadChat(id) {
   }
 }
 
+/** Loads what was said before. */
+export async function loadEarlier(id) {
+  const chat = chatOf(id);
+  if (!chat.isWhole || !chat.hasOlder || chat.isLoading) return;
+  chat.isLoading = true;
+  const [first] = chat.entries.keys();
+  try {
+    await loadPage(id, chat, `&before=${first}`);
+    chat.shown += PAGE;
+    changed('chat');
+  } finally {
+    chat.isLoading = false;
+  }
+}
+
+async function loadPage(id, chat, more) {
+  const { entries, older } = await get(`${path('customers', id, 'chat')}?limit=${PAGE}${more}`);
+  const known = new Map([...entries, ...chat.entries.values()].map((entry) => [entry.n, entry]));
+  chat.entries = new Map([...known].sort(([one], [other]) => one - other));
+  chat.hasOlder = older;
+}
+
+/** The whole chat, whatever part of it is in the page. */
+export async function wholeChat(id) {
+  const { entries } = await get(path('customers', id, 'chat'));
+  return entries;
+}
+
+/** Loads rows of the journal that are older than those in the page. */
+export async function loadOlderRows() {
+  const { entries, found } = await get(`journal?limit=${PAGE}&before=${store.journal[0]?.n ?? 0}`);
+  store.journal.unshift(...entries);
+  store.hasOlderRows = found > entries.length;
+  changed('journal');
+}
+
 function listen() {
+  stream?.close();
   stream = new EventSource(at(`events?after=${last}`));
+  const { instance } = store;
   stream.onopen = () => {
     wait = PATIENCE.first;
     connected('live');
@@ -73,10 +189,11 @@ function listen() {
     stream.close();
     broken();
   };
-  for (const [kind, take] of Object.entries(TAKERS)) {
-    stream.addEventListener(kind, (event) => {
-      last = Math.max(last, Number(event.lastEventId));
-      take(JSON.parse(event.data));
+  for (const kind of [...Object.keys(TAKERS), 'gap']) {
+    stream.addEventListener(kind, ({ lastEventId, data }) => {
+      const event = { number: Number(lastEventId), kind, data, instance };
+      passOn(event);
+      take(event);
     });
   }
 }
@@ -84,16 +201,16 @@ function listen() {
 function connected(connection) {
   store.connection = connection;
   changed('connection');
+  tellState({ connection, instance: store.instance });
 }
 
 async function broken() {
   connected('stopped');
-  await new Promise((resolve) => setTimeout(resolve, wait));
-  wait = Math.min(wait * 2, PATIENCE.longest);
+  await pause();
   try {
     const state = await get('state');
     // Another simulator at the same place has other numbers.
-    if (state.instance !== store.instance) await load();
+    if (state.instance !== store.instance) await loadUntilDone();
     listen();
   } catch (error) {
     if (view.corp !== null && isNotFound(error)) leaveCorp();
@@ -105,11 +222,6 @@ async function broken() {
 function leaveCorp() {
   toast(t('corp.gone', { corp: view.corp }), 'refused');
   look({ corp: null, customer: null }, false);
-}
-
-async function reload() {
-  stream.close();
-  await live();
 }
 
 const TAKERS = {
@@ -158,13 +270,13 @@ const TAKERS = {
     if (entry.operation === 'sync_msg') changed('chat');
   },
   finding(finding) {
-    if (!store.findings.has(finding.id)) toast(t('finding.new', { name: finding.name, title: either(finding.title) }), 'refused');
+    if (!store.findings.has(finding.id))
+      toast(t('finding.new', { name: finding.name, title: either(finding.title) }), 'found');
     store.findings.set(finding.id, finding);
     changed('findings');
   },
-  belief(belief) {
-    store.beliefs = store.beliefs.map((other) => (other.id === belief.id ? belief : other));
-    changed('beliefs');
+  belief(assumption) {
+    store.assumptions = store.assumptions.map((other) => (other.id === assumption.id ? assumption : other));
+    changed('assumptions');
   },
-  gap: reload,
 };

@@ -1,8 +1,8 @@
 // The console of wecom-kf-sim. Plain modules over the control API: no build, nothing from elsewhere.
 
 import { followHistory, readAddress } from './address.js';
+import { assumptions } from './assumptions.js';
 import { bar } from './bar.js';
-import { beliefs } from './beliefs.js';
 import { callbacks } from './callbacks.js';
 import { chat } from './chat.js';
 import { compose } from './compose.js';
@@ -17,6 +17,20 @@ import { everything } from './store.js';
 import { preferred, speak } from './words.js';
 
 await speak(preferred(readAddress()));
-for (const start of [panes, bar, people, chat, compose, journal, findings, faults, callbacks, beliefs, keys, followHistory]) start();
+for (const start of [
+  panes,
+  bar,
+  people,
+  chat,
+  compose,
+  journal,
+  findings,
+  faults,
+  callbacks,
+  assumptions,
+  keys,
+  followHistory,
+])
+  start();
 everything();
 await live();

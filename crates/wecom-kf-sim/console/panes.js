@@ -1,19 +1,23 @@
 // Which pane and which of the right pane's tabs is in sight.
 
 import { look } from './address.js';
-import { button, byId, fill, h, icon } from './dom.js';
+import { button, byId, fill, h } from './dom.js';
+import { icon } from './icons.js';
 import { on, store, unread, view } from './store.js';
 import { t } from './words.js';
 
-const TABS = ['journal', 'findings', 'faults', 'callbacks', 'beliefs'];
+const TABS = ['journal', 'findings', 'faults', 'callbacks', 'assumptions'];
 /** The phone's panes; the last two are parts of the right one. */
-const PANES = [['people', 'people'], ['chat', 'chat'], ['journal', 'list'], ['controls', 'sliders']];
-const OF_PANE = { journal: ['journal', 'findings'], controls: ['faults', 'callbacks', 'beliefs'] };
+const PANES = [
+  ['people', 'people'],
+  ['chat', 'chat'],
+  ['journal', 'list'],
+  ['controls', 'sliders'],
+];
+const OF_PANE = { journal: ['journal', 'findings'], controls: ['faults', 'callbacks', 'assumptions'] };
 
 export function panes() {
   on('view findings faults connection people', showPanes);
-  byId('drawer').addEventListener('click', () => look({ drawer: !view.drawer }, false));
-  byId('drawer-close').addEventListener('click', () => look({ drawer: false }, false));
   byId('side-tabs').addEventListener('keydown', arrows);
 }
 
@@ -22,20 +26,28 @@ export function showPanes() {
   if (!PANES.some(([pane]) => pane === view.pane)) view.pane = 'people';
   document.body.dataset.pane = view.pane;
   document.body.dataset.tab = view.tab;
-  document.body.classList.toggle('drawer', view.drawer);
-  fill(byId('drawer'), icon('list'), t('tab.journal'));
-  byId('drawer').setAttribute('aria-expanded', String(view.drawer));
   fill(byId('side-tabs'), TABS.map(tab));
-  fill(byId('drawer-close'), icon('close'), h('span', { class: 'sr' }, t('close')));
   for (const name of TABS) byId(`panel-${name}`).hidden = name !== view.tab;
   fill(byId('phone-tabs'), PANES.map(phoneTab));
 }
 
 function tab(name) {
   const isOn = name === view.tab;
-  const number = { findings: store.findings.size, faults: store.faults.filter(({ active }) => active).length }[name] ?? 0;
-  return button([t(`tab.${name}`), number > 0 ? h('span', { class: `badge ${name}` }, String(number)) : null], () => look({ tab: name }),
-    { role: 'tab', id: `tab-${name}`, 'aria-selected': String(isOn), 'aria-controls': `panel-${name}`, tabindex: isOn ? 0 : -1, class: OF_PANE.journal.includes(name) ? 'of-journal' : 'of-controls', data: { focus: `tab-${name}`, tab: name } });
+  const number =
+    { findings: store.findings.size, faults: store.faults.filter(({ active }) => active).length }[name] ?? 0;
+  return button(
+    [t(`tab.${name}`), number > 0 ? h('span', { class: `badge ${name}` }, String(number)) : null],
+    () => look({ tab: name }),
+    {
+      role: 'tab',
+      id: `tab-${name}`,
+      'aria-selected': String(isOn),
+      'aria-controls': `panel-${name}`,
+      tabindex: isOn ? 0 : -1,
+      class: OF_PANE.journal.includes(name) ? 'of-journal' : 'of-controls',
+      data: { focus: `tab-${name}`, tab: name },
+    },
+  );
 }
 
 /** Left and right move between tabs, as tablists do. */
@@ -56,6 +68,9 @@ function phoneTab([name, symbol]) {
     const tabs = OF_PANE[name];
     look(tabs && !tabs.includes(view.tab) ? { pane: name, tab: tabs[0] } : { pane: name });
   };
-  return button([icon(symbol), h('span', {}, t(`pane.${name}`)), number > 0 ? h('span', { class: 'badge' }, String(number)) : null], go,
-    { 'aria-current': view.pane === name ? 'page' : null, data: { focus: `pane-${name}` } });
+  return button(
+    [icon(symbol), h('span', {}, t(`pane.${name}`)), number > 0 ? h('span', { class: 'badge' }, String(number)) : null],
+    go,
+    { 'aria-current': view.pane === name ? 'page' : null, data: { focus: `pane-${name}` } },
+  );
 }

@@ -1,101 +1,244 @@
 // The left pane: accounts with their customers, and the servicers.
 
-import { act, path, post, put, patch, del, tried } from './api.js';
-import { look } from './address.js';
+import { look, lookAtCorp } from './address.js';
+import { act, del, patch, path, post, put, tried } from './api.js';
 import { corp } from './corp.js';
-import { ask, button, byId, chip, copyButton, h, icon, keyed, toggle } from './dom.js';
+import { ask } from './dialog.js';
+import { button, byId, chip, copyButton, fill, h, keyed, toggle } from './dom.js';
+import { icon } from './icons.js';
 import { customer, customersOf, now, on, store, view } from './store.js';
 import { shortTime } from './time.js';
 import { language, t } from './words.js';
 
-/** So many customers of an account are listed, those who spoke last; besides, the one who is looked at. */
+/** This many customers of an account are listed, those who spoke last, and as many more each time somebody asks. */
 const LISTED = 200;
+const listed = new Map();
 /** Who was looked at last. */
 let shown;
 const NAMES = ['小王', '小李', '小赵', '老周', '阿梅', '小陈', '林女士', '张先生', '小吴', '阿杰'];
 
+const search = h('input', {
+  type: 'search',
+  id: 'customer-search',
+  autocomplete: 'off',
+  spellcheck: 'false',
+  data: { focus: 'customer-search' },
+});
+
 export function people() {
+  search.addEventListener('input', () => {
+    listed.clear();
+    render();
+  });
+  on('connection', renderHead);
+  on('connection people', renderFoot);
   on('people view connection', render);
+}
+
+/** The search, and the corp where there are several. Both stay while somebody types or chooses. */
+function renderHead() {
+  const head = byId('people-head');
+  search.placeholder = t('customer.search');
+  search.setAttribute('aria-label', t('customer.search'));
+  if (!search.isConnected)
+    head.append(h('div', { class: 'corps', id: 'corps' }), h('label', { class: 'search' }, icon('search'), search));
+  const corps = store.info?.corps ?? [];
+  const place = byId('corps');
+  place.hidden = corps.length < 2;
+  const choose = ({ target }) => {
+    lookAtCorp(target.value);
+    // Who comes back finds the corp that this page shows.
+    target.value = store.corpId;
+  };
+  const options = corps.map((corp) => h('option', { value: corp, selected: corp === store.corpId }, corp));
+  fill(
+    place,
+    h('label', { for: 'corp' }, t('corp')),
+    h('select', { id: 'corp', autocomplete: 'off', on: { change: choose }, data: { focus: 'which-corp' } }, options),
+  );
+}
+
+/** What is seldom needed. */
+function renderFoot() {
+  fill(
+    byId('people-foot'),
+    servicersBox(),
+    h(
+      'div',
+      { class: 'seldom' },
+      button([icon('plus'), t('account.add')], addAccount, { class: 'quiet small', data: { focus: 'account-add' } }),
+      button([icon('gear'), t('corp.settings')], corp, {
+        class: 'quiet small',
+        title: t('corp.intro'),
+        data: { focus: 'corp' },
+      }),
+    ),
+  );
 }
 
 function render() {
   const accounts = [...store.accounts.values()];
   const parts = accounts.map((account) => {
-    const { length } = customersOf(account.open_kfid);
+    const { length } = found(account.open_kfid);
+    const isEmpty = customersOf(account.open_kfid).length === 0;
     const canGo = !account.deleted && accounts.filter(({ deleted }) => !deleted).length > 1;
-    return { key: account.open_kfid, version: JSON.stringify([account, length > 0, canGo]), make: () => accountBox(account, length, canGo) };
+    return {
+      key: account.open_kfid,
+      version: JSON.stringify([account, length > 0, isEmpty, canGo]),
+      make: () => accountBox(account, length, isEmpty, canGo),
+    };
   });
-  parts.push({ key: 'add', version: '', make: () => button([icon('plus'), t('account.add')], addAccount, { class: 'quiet add', data: { focus: 'account-add' } }) });
-  parts.push({ key: 'corp', version: '', make: () => button([icon('corp'), t('corp')], corp, { class: 'quiet add', title: t('corp.intro'), data: { focus: 'corp' } }) });
-  parts.push({ key: 'servicers', version: JSON.stringify([...store.servicers.values()]), make: servicersBox });
-  keyed(byId('people'), parts, { key: ({ key }) => key, version: ({ version }) => language + version, make: ({ make }) => make() });
+  keyed(byId('people-list'), parts, {
+    key: ({ key }) => key,
+    version: ({ version }) => language + version,
+    make: ({ make }) => make(),
+  });
   for (const { open_kfid } of accounts) customerRows(open_kfid);
   showOpen();
 }
 
+/** The customers of an account whose name, id or last message has what is searched for. */
+function found(openKfid) {
+  const wanted = search.value.trim().toLowerCase();
+  const all = customersOf(openKfid);
+  if (wanted === '') return all;
+  return all.filter(({ name, external_userid, last }) =>
+    `${name} ${external_userid} ${last?.text ?? ''}`.toLowerCase().includes(wanted),
+  );
+}
+
 /** Whoever is looked at anew comes into sight in a long list. */
 function showOpen() {
-  const row = byId('people').querySelector('.customer[aria-current]');
+  const row = /** @type {HTMLElement | null} */ (byId('people-list').querySelector('.customer[aria-current]'));
   const id = row?.dataset.customer;
   if (id && id !== shown) row.scrollIntoView({ block: 'nearest' });
   shown = id;
 }
 
-function accountBox(account, customers, canGo) {
-  return h('section', { class: 'account', data: { kf: account.open_kfid } },
-    h('header', {},
-      h('h2', {}, account.name), account.deleted ? h('span', { class: 'tag' }, t('account.deleted')) : null,
+function accountBox(account, customers, isEmpty, canGo) {
+  return h(
+    'section',
+    { class: 'account', data: { kf: account.open_kfid } },
+    h(
+      'header',
+      {},
+      h('h2', {}, account.name),
+      account.deleted ? h('span', { class: 'tag' }, t('account.deleted')) : null,
       h('code', { class: 'dim id', title: account.open_kfid }, account.open_kfid),
       copyButton(account.open_kfid, 'open_kfid'),
-      canGo ? button(icon('trash'), () => withdraw(account), { class: 'quiet small', label: t('account.withdraw'), data: { focus: `withdraw-${account.open_kfid}` } }) : null),
-    customers > 0 ? h('ul', { class: 'customers' }) : h('p', { class: 'empty' }, t('customer.none')),
-    account.deleted ? null : button([icon('plus'), t('customer.add')], () => addCustomer(account.open_kfid), { class: customers > 0 ? 'quiet add' : 'primary add', data: { focus: `add-${account.open_kfid}` } }));
+      canGo
+        ? button(icon('trash'), () => withdraw(account), {
+            class: 'quiet small',
+            label: t('account.withdraw'),
+            data: { focus: `withdraw-${account.open_kfid}` },
+          })
+        : null,
+      account.deleted || isEmpty
+        ? null
+        : button(icon('plus'), () => addCustomer(account.open_kfid), {
+            class: 'quiet small',
+            label: t('customer.add'),
+            data: { focus: `add-${account.open_kfid}` },
+          }),
+    ),
+    customers > 0
+      ? h('ul', { class: 'customers' })
+      : h('p', { class: 'empty' }, t(isEmpty ? 'customer.none' : 'customer.not_found')),
+    account.deleted || !isEmpty
+      ? null
+      : button([icon('plus'), t('customer.add')], () => addCustomer(account.open_kfid), {
+          class: 'primary add',
+          data: { focus: `add-${account.open_kfid}` },
+        }),
+  );
 }
 
 function customerRows(openKfid) {
-  const list = byId('people').querySelector(`[data-kf="${CSS.escape(openKfid)}"] .customers`);
+  const list = byId('people-list').querySelector(`[data-kf="${CSS.escape(openKfid)}"] .customers`);
   if (!list) return;
-  const all = customersOf(openKfid);
-  const rows = all.slice(0, LISTED);
-  const open = all.slice(LISTED).find(({ external_userid }) => external_userid === view.customer);
+  const all = found(openKfid);
+  const rows = all.slice(0, listed.get(openKfid) ?? LISTED);
+  const open = all.slice(rows.length).find(({ external_userid }) => external_userid === view.customer);
   if (open) rows.push(open);
   if (all.length > rows.length) rows.push({ more: all.length - rows.length });
   keyed(list, rows, {
     key: ({ external_userid }) => external_userid,
     version: (row) => `${language}${row.external_userid === view.customer}${JSON.stringify(row)}`,
-    make: (row) => (row.more ? h('li', { class: 'empty' }, t('customer.more', { count: row.more })) : customerRow(row)),
+    make: (row) => (row.more ? moreCustomers(openKfid, row.more) : customerRow(row)),
   });
 }
+
+const moreCustomers = (openKfid, count) =>
+  h(
+    'li',
+    { class: 'more' },
+    button(
+      t('customer.more', { count }),
+      () => {
+        listed.set(openKfid, (listed.get(openKfid) ?? LISTED) + LISTED);
+        render();
+      },
+      { class: 'small', data: { focus: `more-${openKfid}` } },
+    ),
+  );
 
 function customerRow(person) {
   const isOpen = person.external_userid === view.customer;
   const { last } = person;
   const says = last ? `${last.from === 'customer' ? '' : `${t(`from.${last.from}`)}: `}${last.text}` : t('chat.none');
-  return h('li', {},
-    button([
-      avatar(person.name, person.external_userid),
-      h('span', { class: 'name' }, person.name),
-      h('span', { class: 'when dim' }, last ? shortTime(last.at, now()) : ''),
-      h('span', { class: 'says dim' }, says),
-      h('span', { class: 'state' }, chip(person.session)),
-      person.unread > 0 ? h('span', { class: 'unread', 'aria-label': t('unread', { count: person.unread }) }, String(person.unread)) : null,
-    ], () => look({ customer: person.external_userid, pane: 'chat' }), { class: 'customer', 'aria-current': isOpen ? 'true' : null, data: { focus: `customer-${person.external_userid}`, customer: person.external_userid } }));
+  return h(
+    'li',
+    {},
+    button(
+      [
+        avatar(person.name, person.external_userid),
+        h('span', { class: 'name' }, person.name),
+        h('span', { class: 'when dim' }, last ? shortTime(last.at, now()) : ''),
+        h('span', { class: 'says dim' }, says),
+        h('span', { class: 'state' }, chip(person.session)),
+        person.unread > 0
+          ? h('span', { class: 'unread', 'aria-label': t('unread', { count: person.unread }) }, String(person.unread))
+          : null,
+      ],
+      () => look({ customer: person.external_userid, pane: 'chat' }),
+      {
+        class: 'customer',
+        'aria-current': isOpen ? 'true' : null,
+        data: { focus: `customer-${person.external_userid}`, customer: person.external_userid },
+      },
+    ),
+  );
 }
 
 /** One character of a name, on a colour that stays the same: of short Chinese names the last tells more. */
 export function avatar(name, id = name) {
   let hash = 0;
   for (const character of id) hash = (hash * 31 + character.codePointAt(0)) >>> 0;
-  return h('span', { class: 'avatar', 'aria-hidden': 'true', data: { hue: hash % 6 } }, (/^\p{Script=Han}{2}$/u.test(name) ? name.at(-1) : [...name][0]) ?? '?');
+  return h(
+    'span',
+    { class: 'avatar', 'aria-hidden': 'true', data: { hue: hash % 6 } },
+    (/^\p{Script=Han}{2}$/u.test(name) ? name.at(-1) : [...name][0]) ?? '?',
+  );
 }
 
 function servicersBox() {
-  return h('section', { class: 'servicers' },
-    h('header', {}, h('h2', {}, t('servicers'))),
+  return h(
+    'section',
+    { class: 'servicers' },
+    h(
+      'header',
+      {},
+      h('h2', {}, t('servicers')),
+      button(icon('plus'), addServicer, {
+        class: 'quiet small',
+        label: t('servicer.add'),
+        data: { focus: 'servicer-add' },
+      }),
+    ),
     store.servicers.size > 0
       ? h('ul', {}, [...store.servicers.values()].map(servicerRow))
       : h('p', { class: 'empty' }, t('servicer.none')),
-    button([icon('plus'), t('servicer.add')], addServicer, { class: 'quiet add', data: { focus: 'servicer-add' } }));
+  );
 }
 
 /** receiving, suspended or stopped. */
@@ -103,10 +246,25 @@ const statusOf = ({ receiving, suspended }) => (receiving ? 'receiving' : suspen
 
 function servicerRow(servicer) {
   const { userid, receiving, sessions } = servicer;
-  return h('li', { class: 'servicer' },
-    button([avatar(userid), h('span', { class: 'name' }, userid), h('span', { class: 'dim' }, t('servicer.sessions', { count: sessions }))],
-      () => changeServicer(servicer), { class: 'quiet', title: t('servicer.change', { userid }), data: { focus: `settings-${userid}` } }),
-    toggle(t(`servicer.${statusOf(servicer)}`), receiving, (on) => act(put(path('servicers', userid), { receiving: on })), { data: { focus: `servicer-${userid}` } }));
+  return h(
+    'li',
+    { class: 'servicer' },
+    button(
+      [
+        avatar(userid),
+        h('span', { class: 'name' }, userid),
+        h('span', { class: 'dim' }, t('servicer.sessions', { count: sessions })),
+      ],
+      () => changeServicer(servicer),
+      { class: 'quiet', title: t('servicer.change', { userid }), data: { focus: `settings-${userid}` } },
+    ),
+    toggle(
+      t(`servicer.${statusOf(servicer)}`),
+      receiving,
+      (on) => act(put(path('servicers', userid), { receiving: on })),
+      { data: { focus: `servicer-${userid}` } },
+    ),
+  );
 }
 
 async function changeServicer(servicer) {
@@ -114,17 +272,45 @@ async function changeServicer(servicer) {
   const accounts = [...store.accounts.values()].filter(({ deleted }) => !deleted);
   // What a department serves would become the member's own.
   const changed = (serves) => (serves.join() === served.join() ? {} : { open_kfids: serves });
-  await ask(t('servicer.change', { userid }), [
-    { name: 'status', label: t('servicer.status'), type: 'select', value: statusOf(servicer), options: ['receiving', 'suspended', 'stopped'].map((status) => [status, t(`servicer.${status}`)]) },
-    { name: 'served', label: t('servicer.serves'), type: 'checks', value: served, options: accounts.map(({ open_kfid, name }) => [open_kfid, name]), hint: t('servicer.serves.hint') },
-  ], {
-    send: t('save'),
-    perform: ({ status, served: serves }) => tried(put(path('servicers', userid), { receiving: status === 'receiving', suspended: status === 'suspended', ...changed(serves) })),
-  });
+  await ask(
+    t('servicer.change', { userid }),
+    [
+      {
+        name: 'status',
+        label: t('servicer.status'),
+        type: 'select',
+        value: statusOf(servicer),
+        options: ['receiving', 'suspended', 'stopped'].map((status) => [status, t(`servicer.${status}`)]),
+      },
+      {
+        name: 'served',
+        label: t('servicer.serves'),
+        type: 'checks',
+        value: served,
+        options: accounts.map(({ open_kfid, name }) => [open_kfid, name]),
+        hint: t('servicer.serves.hint'),
+      },
+    ],
+    {
+      send: t('save'),
+      perform: ({ status, served: serves }) =>
+        tried(
+          put(path('servicers', userid), {
+            receiving: status === 'receiving',
+            suspended: status === 'suspended',
+            ...changed(serves),
+          }),
+        ),
+    },
+  );
 }
 
 async function addAccount() {
-  await ask(t('account.add'), [{ name: 'name', label: t('name'), maxlength: 16 }], { send: t('add'), validate: named, perform: (values) => tried(post('accounts', values)) });
+  await ask(t('account.add'), [{ name: 'name', label: t('name'), maxlength: 16 }], {
+    send: t('add'),
+    validate: named,
+    perform: (values) => tried(post('accounts', values)),
+  });
 }
 
 async function withdraw(account) {
@@ -143,11 +329,15 @@ export async function addCustomer(openKfid = customer()?.open_kfid ?? [...store.
   const add = async ({ name }) => {
     added = await post('customers', { name: name.trim(), open_kfid: openKfid });
   };
-  const values = await ask(t('customer.add'), [
-    { name: 'name', label: t('name'), value: NAMES.find((name) => !taken.has(name)) ?? '', maxlength: 64 },
-    { name: 'enters', type: 'checkbox', label: t('customer.enters'), value: true },
-    { name: 'scene', label: t('scene'), hint: t('scene.hint'), maxlength: 32 },
-  ], { send: t('add'), validate: named, perform: (values) => tried(add(values)) });
+  const values = await ask(
+    t('customer.add'),
+    [
+      { name: 'name', label: t('name'), value: NAMES.find((name) => !taken.has(name)) ?? '', maxlength: 64 },
+      { name: 'enters', type: 'checkbox', label: t('customer.enters'), value: true },
+      { name: 'scene', label: t('scene'), hint: t('scene.hint'), maxlength: 32 },
+    ],
+    { send: t('add'), validate: named, perform: (values) => tried(add(values)) },
+  );
   if (!values) return;
   store.customers.set(added.external_userid, added);
   look({ customer: added.external_userid, pane: 'chat' });
@@ -158,15 +348,39 @@ export async function addCustomer(openKfid = customer()?.open_kfid ?? [...store.
 export async function profile(person) {
   const { gender, avatar, unionid } = person.profile;
   const given = ({ name, gender, ...others }) => ({ ...others, name: name.trim(), gender: Number(gender) });
-  await ask(t('profile'), [
-    { name: 'name', label: t('name'), value: person.name, maxlength: 64 },
-    { name: 'gender', label: t('gender'), type: 'select', value: String(gender), options: ['0', '1', '2'].map((number) => [number, t(`gender.${number}`)]) },
-    { name: 'avatar', label: t('avatar'), value: avatar, hint: t('avatar.hint') },
-    { name: 'unionid', label: 'unionid', value: unionid, hint: t('unionid.hint') },
-  ], { send: t('save'), intro: t('profile.intro'), validate: named, perform: (values) => tried(patch(path('customers', person.external_userid), given(values))) });
+  await ask(
+    t('profile'),
+    [
+      { name: 'name', label: t('name'), value: person.name, maxlength: 64 },
+      {
+        name: 'gender',
+        label: t('gender'),
+        type: 'select',
+        value: String(gender),
+        options: ['0', '1', '2'].map((number) => [number, t(`gender.${number}`)]),
+      },
+      { name: 'avatar', label: t('avatar'), value: avatar, hint: t('avatar.hint') },
+      { name: 'unionid', label: 'unionid', value: unionid, hint: t('unionid.hint') },
+    ],
+    {
+      send: t('save'),
+      intro: t('profile.intro'),
+      validate: named,
+      perform: (values) => tried(patch(path('customers', person.external_userid), given(values))),
+    },
+  );
 }
 
 export async function addServicer() {
-  const userid = { name: 'name', label: 'userid', value: store.servicers.has('zhangsan') ? '' : 'zhangsan', maxlength: 64 };
-  await ask(t('servicer.add'), [userid], { send: t('add'), validate: named, perform: ({ name }) => tried(put(path('servicers', name.trim()), {})) });
+  const userid = {
+    name: 'name',
+    label: 'userid',
+    value: store.servicers.has('zhangsan') ? '' : 'zhangsan',
+    maxlength: 64,
+  };
+  await ask(t('servicer.add'), [userid], {
+    send: t('add'),
+    validate: named,
+    perform: ({ name }) => tried(put(path('servicers', name.trim()), {})),
+  });
 }

@@ -1,40 +1,97 @@
 // What the page knows. Whoever changes something says which topic it was; those who show the topic are told soon, once
 // for many changes.
 
-const KEPT_ROWS = 2_000;
+/** As many as the simulator keeps. */
+const KEPT_ROWS = 10_000;
 const KEPT_READS = 20_000;
 /** Changes are shown this soon, many of them at once. */
 const SOON_MS = 30;
-/** So many rows are in the page at most, of journal and chat each. */
-export const SHOWN_ROWS = 500;
+/** This many rows are loaded at once, of journal and chat each, and shown until somebody asks for earlier ones. */
+export const PAGE = 500;
+
+/**
+ * @typedef {object} Row A row of the journal: `Entry` of the control API.
+ * @property {number} n
+ * @property {number} begun
+ * @property {'call' | 'callback'} kind
+ * @property {number} at
+ * @property {number} took_ms
+ * @property {string} operation
+ * @property {string} method
+ * @property {string} path
+ * @property {number} status
+ * @property {number | null} errcode
+ * @property {any} request
+ * @property {any} reply
+ * @property {{ ok: boolean, problems: string[] }} verdict
+ * @property {string | null} fault
+ * @property {number | null} attempt
+ * @property {string | null} problem
+ * @property {string | null} open_kfid
+ * @property {string | null} customer
+ * @property {string[]} findings
+ * @property {{ en: string, zh: string } | null} hint
+ */
+
+/**
+ * @typedef {object} ChatPage What the page has of a chat.
+ * @property {Map<number, any>} entries By `n`, in order.
+ * @property {boolean} loaded It was asked for.
+ * @property {boolean} isWhole Its end is there.
+ * @property {boolean} hasOlder The simulator has earlier entries.
+ * @property {boolean} isLoading
+ * @property {number} shown How many entries are shown.
+ */
 
 export const store = {
+  /** @type {any} */
   info: null,
   /** Which simulator it is: another one may come to be at the same place. */
+  /** @type {string | null} */
   instance: null,
+  /** @type {string | null} */
   corpId: null,
   accounts: new Map(),
   customers: new Map(),
   servicers: new Map(),
+  /** @type {any} */
   corp: null,
+  /** @type {any} */
   token: null,
+  /** @type {any} */
   clock: null,
+  /** @type {any[]} */
   faults: [],
+  /** @type {any} */
   callback: null,
   findings: new Map(),
   calls: 0,
-  beliefs: [],
+  /** @type {any[]} */
+  assumptions: [],
+  /** @type {Row[]} */
   journal: [],
+  /** The simulator has rows from before the first of these. */
+  hasOlderRows: false,
   /** By msgid, the row of the first sync_msg that brought it to the bot. */
   readBy: new Map(),
-  /** By external_userid: the entries by `n`, whether they were asked for, and whether they are there. */
+  /** By external_userid. @type {Map<string, ChatPage>} */
   chats: new Map(),
-  /** live, loading or stopped. */
+  /** @type {'live' | 'loading' | 'stopped'} */
   connection: 'loading',
 };
 
-/** What is looked at, without a corp the first; the address has it, but for whether the right pane, where it is a drawer, is open. */
-export const view = { corp: null, customer: null, tab: 'journal', pane: 'people', filter: '', errors: false, mine: false, drawer: false };
+/** What is looked at: without a corp the first. The address has all of it. */
+export const view = {
+  /** @type {string | null} */
+  corp: null,
+  /** @type {string | null} */
+  customer: null,
+  tab: 'journal',
+  pane: 'people',
+  filter: '',
+  errors: false,
+  mine: false,
+};
 
 const listeners = new Map();
 let dirty = new Set();
@@ -72,11 +129,14 @@ export const customer = () => store.customers.get(view.customer) ?? null;
 /** The customers of an account, as they are listed: who spoke last comes first. */
 export function customersOf(openKfid) {
   const there = [...store.customers.values()].filter(({ open_kfid }) => open_kfid === openKfid);
-  return there.sort((one, other) => (other.last?.at ?? 0) - (one.last?.at ?? 0) || one.name.localeCompare(other.name, 'zh'));
+  return there.sort(
+    (one, other) => (other.last?.at ?? 0) - (one.last?.at ?? 0) || one.name.localeCompare(other.name, 'zh'),
+  );
 }
 
 /** Those who serve an account. */
-export const servicersOf = (openKfid) => [...store.servicers.values()].filter(({ open_kfids: served }) => served.includes(openKfid));
+export const servicersOf = (openKfid) =>
+  [...store.servicers.values()].filter(({ open_kfids: served }) => served.includes(openKfid));
 
 export const nameOf = (id) => store.customers.get(id)?.name ?? id;
 export const unread = () => [...store.customers.values()].reduce((sum, { unread }) => sum + unread, 0);
@@ -97,15 +157,25 @@ export function addEntry(entry) {
   const chat = store.chats.get(entry.external_userid);
   if (!chat?.loaded) return;
   chat.entries.set(entry.n, entry);
-  if (chat.entries.size > KEPT_ROWS) chat.entries.delete(chat.entries.keys().next().value);
+  if (chat.entries.size <= KEPT_ROWS) return;
+  chat.entries.delete(chat.entries.keys().next().value);
+  chat.hasOlder = true;
 }
 
 export function chatOf(id) {
-  if (!store.chats.has(id)) store.chats.set(id, { entries: new Map(), loaded: false, isWhole: false });
+  if (!store.chats.has(id))
+    store.chats.set(id, {
+      entries: new Map(),
+      loaded: false,
+      isWhole: false,
+      hasOlder: false,
+      isLoading: false,
+      shown: PAGE,
+    });
   return store.chats.get(id);
 }
 
-/** Rows come in order; one that is there already is replaced. */
+/** Rows come in order; one that is there already is replaced. @param {Row} entry */
 export function addRow(entry) {
   const rows = store.journal;
   const last = rows.at(-1);

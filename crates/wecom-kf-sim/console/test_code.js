@@ -45,7 +45,8 @@ function settings({ upgrade, wechat_channels_bound, departments }, entries) {
   const { userids, department_ids, chat_ids, managed_in_console } = upgrade;
   return [
     ...departments.map(({ department_id, userids }) => `sim.department(${department_id}, ${slice(userids)});`),
-    userids.length + department_ids.length > 0 && `sim.set_upgrade_members(${slice(userids)}, ${slice(department_ids)});`,
+    userids.length + department_ids.length > 0 &&
+      `sim.set_upgrade_members(${slice(userids)}, ${slice(department_ids)});`,
     chat_ids.length > 0 && `sim.set_upgrade_groupchats(${slice(chat_ids)});`,
     managed_in_console && !hasOffers && 'sim.manage_upgrade_in_console();',
     wechat_channels_bound && 'sim.bind_wechat_channels();',
@@ -140,14 +141,20 @@ class Test {
   menu(body) {
     const clicks = (body.list ?? []).filter(({ type }) => type === 'click').map(({ click }) => click);
     for (const { id } of clicks) this.items.add(id);
-    if (clicks.length > 0) this.say(`assert_eq!(customer.hears().await?.labels(), [${clicks.map(({ content }) => rust(content)).join(', ')}]);`);
+    if (clicks.length > 0)
+      this.say(
+        `assert_eq!(customer.hears().await?.labels(), [${clicks.map(({ content }) => rust(content)).join(', ')}]);`,
+      );
     else this.say('assert_eq!(customer.hears().await?.msgtype, "msgmenu");');
   }
 
   servicer(entry) {
     const { msgtype, servicer_userid: userid, body } = entry;
     this.holder = userid;
-    const writes = msgtype === 'text' ? `says(&customer, ${rust(body.content)})` : `writes(&customer, ${rust(msgtype)}, json!(${literal(body)}))`;
+    const writes =
+      msgtype === 'text'
+        ? `says(&customer, ${rust(body.content)})`
+        : `writes(&customer, ${rust(msgtype)}, json!(${literal(body)}))`;
     this.step(`${this.named(entry)}sim.servicer(${rust(userid)}).${writes};`);
   }
 
@@ -160,19 +167,25 @@ class Test {
     if (event === 'asked_to_rate') this.step(`${servicer(userid)}.asks_to_rate(&customer)?;`);
     if (event === 'rated') this.step(`customer.rates(Satisfaction::${rating[0].toUpperCase()}${rating.slice(1)})?;`);
     if (event === 'recalled') this.recall(msgid);
-    if (event === 'rejecting') this.step(`${servicer(userid)}.${rejecting ? 'rejects' : 'stops_rejecting'}(&customer);`);
+    if (event === 'rejecting')
+      this.step(`${servicer(userid)}.${rejecting ? 'rejects' : 'stops_rejecting'}(&customer);`);
     if (event === 'state') this.chosen.set('state', `assert_eq!(customer.state(), ${state});`);
     if (by === 'api') return;
     if (event === 'taken') this.step(`${servicer(userid)}.takes(&customer);`);
-    if (event === 'transferred' && this.holder) this.step(`${servicer(this.holder)}.transfers(&customer, ${rust(userid)})?;`);
+    if (event === 'transferred' && this.holder)
+      this.step(`${servicer(this.holder)}.transfers(&customer, ${rust(userid)})?;`);
     if (event === 'ended') this.step(`${servicer(userid)}.ends(&customer)?;`);
     if (event === 'taken' || event === 'transferred') this.holder = userid;
   }
 
   /** A link of the bot's says no more to it than its scene does, which needs no link to be there. */
   enter({ scene, scene_param: param, wechat_channels: channels }) {
-    if (channels) this.step(`customer.enters_from_channels(${channels.scene}, ${rust(channels.nickname ?? channels.shop_nickname)});`);
-    else if (scene || param !== undefined) this.step(`customer.enters_with(${rust(scene)}, ${param === undefined ? 'None' : `Some(${rust(param)})`})?;`);
+    if (channels)
+      this.step(
+        `customer.enters_from_channels(${channels.scene}, ${rust(channels.nickname ?? channels.shop_nickname)});`,
+      );
+    else if (scene || param !== undefined)
+      this.step(`customer.enters_with(${rust(scene)}, ${param === undefined ? 'None' : `Some(${rust(param)})`})?;`);
     else this.step('customer.enters();');
   }
 
@@ -188,13 +201,21 @@ class Test {
     const name = this.names.get(msgid);
     if (!name) return;
     const { from, servicer_userid: userid } = this.entries.get(msgid);
-    this.step(from === 'customer' ? `customer.recalls(&${name})?;` : `sim.servicer(${rust(userid)}).recalls(&customer, &${name})?;`);
+    this.step(
+      from === 'customer'
+        ? `customer.recalls(&${name})?;`
+        : `sim.servicer(${rust(userid)}).recalls(&customer, &${name})?;`,
+    );
   }
 }
 
 /** A literal of Rust. */
 function rust(text) {
-  const escaped = String(text).replace(/[\\"]/g, '\\$&').replaceAll('\n', '\\n').replaceAll('\r', '\\r').replaceAll('\t', '\\t');
+  const escaped = String(text)
+    .replace(/[\\"]/g, '\\$&')
+    .replaceAll('\n', '\\n')
+    .replaceAll('\r', '\\r')
+    .replaceAll('\t', '\\t');
   // What has no sign of its own could hide what a test says.
   return `"${escaped.replace(/[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, (sign) => `\\u{${sign.codePointAt(0).toString(16)}}`)}"`;
 }
@@ -204,6 +225,8 @@ function literal(value) {
   if (typeof value === 'string') return rust(value);
   if (Array.isArray(value)) return `[${value.map(literal).join(', ')}]`;
   if (value === null || typeof value !== 'object') return String(value);
-  const members = Object.entries(value).map(([name, member]) => `${rust(name)}: ${/media_id$/.test(name) ? 'sim.media_id()' : literal(member)}`);
+  const members = Object.entries(value).map(
+    ([name, member]) => `${rust(name)}: ${/media_id$/.test(name) ? 'sim.media_id()' : literal(member)}`,
+  );
   return members.length > 0 ? `{ ${members.join(', ')} }` : '{}';
 }

@@ -14,7 +14,9 @@ export function clockTime(seconds) {
 export function shortTime(seconds, now) {
   const date = new Date(seconds * 1_000);
   const time = `${two(date.getHours())}:${two(date.getMinutes())}`;
-  return date.toDateString() === new Date(now * 1_000).toDateString() ? time : `${two(date.getMonth() + 1)}-${two(date.getDate())} ${time}`;
+  return date.toDateString() === new Date(now * 1_000).toDateString()
+    ? time
+    : `${two(date.getMonth() + 1)}-${two(date.getDate())} ${time}`;
 }
 
 /** 11-22 14:32:15. */

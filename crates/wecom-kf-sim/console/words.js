@@ -4,9 +4,9 @@ const LANGUAGES = ['en', 'zh-CN'];
 let words = {};
 export let language = 'en';
 
-/** The text of `key`, with `{name}` replaced. */
+/** The text of `key`, with `{name}` replaced. A count of one has a text of its own, if the language has. */
 export function t(key, values = {}) {
-  const text = words[key] ?? key;
+  const text = (values.count === 1 ? words[`${key}.one`] : undefined) ?? words[key] ?? key;
   return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 }
 
@@ -29,8 +29,12 @@ export async function speak(wanted) {
   words = await response.json();
   language = tag;
   document.documentElement.lang = tag;
-  for (const node of document.querySelectorAll('[data-t]')) node.textContent = t(node.dataset.t);
-  for (const node of document.querySelectorAll('[data-t-label]')) node.setAttribute('aria-label', t(node.dataset.tLabel));
+  /** @type {NodeListOf<HTMLElement>} */
+  const texts = document.querySelectorAll('[data-t]');
+  /** @type {NodeListOf<HTMLElement>} */
+  const labels = document.querySelectorAll('[data-t-label]');
+  for (const node of texts) node.textContent = t(node.dataset.t);
+  for (const node of labels) node.setAttribute('aria-label', t(node.dataset.tLabel));
 }
 
 export function stored(name) {

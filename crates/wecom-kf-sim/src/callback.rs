@@ -13,6 +13,7 @@ use wecom_kf_callback::{Callback, Sealed, SettingsError};
 use wecom_kf_text::trimmed;
 
 use crate::fault::Effect;
+use crate::finding::Proof;
 use crate::journal::{Delivery, Row, VERIFY_URL, mask_text};
 use crate::platform::{News, Platform};
 use crate::shared::Shared;
@@ -227,7 +228,9 @@ async fn deliver(shared: Arc<Shared>, job: Job, fault: Option<Effect>) {
     let shown = fault.as_ref().map(Effect::to_string);
     match fault {
         Some(Effect::Lost) => {
-            let lost = Outcome { status: 0, answer: String::new(), problem: Problem::Lost, took: Duration::ZERO };
+            let begun = shared.begin();
+            let lost =
+                Outcome { begun, status: 0, answer: String::new(), problem: Problem::Lost, took: Duration::ZERO };
             record(&shared, &job, 1, shown, lost);
             return;
         }
@@ -281,7 +284,7 @@ pub(crate) async fn verify(shared: &Shared) -> Option<Arc<Row>> {
         (text, query)
     };
     let request = shared.callbacks.http().map(|http| http.get(with_query(&url, &query)));
-    let mut outcome = exchange(request, VERIFY_PATIENCE).await;
+    let mut outcome = exchange(shared.begin(), request, VERIFY_PATIENCE).await;
     if outcome.problem == Problem::None && outcome.answer != text {
         outcome.problem = Problem::WrongEcho(explain_echo(&outcome.answer, &text));
     }
@@ -307,6 +310,8 @@ fn explain_echo(answer: &str, text: &str) -> &'static str {
 
 /// What came of an attempt.
 struct Outcome {
+    /// Its place among all that began.
+    begun: u64,
     status: u16,
     answer: String,
     problem: Problem,
@@ -343,13 +348,14 @@ async fn post(shared: &Shared, job: &Job) -> Outcome {
     let url = with_query(&job.url, &job.sealed.query);
     let request = shared.callbacks.http().map(|http| http.post(url).header(CONTENT_TYPE, "text/xml"));
     let request = request.map(|request| request.body(job.sealed.body.clone()));
-    exchange(request, PATIENCE).await
+    exchange(shared.begin(), request, PATIENCE).await
 }
 
-async fn exchange(request: Option<reqwest::RequestBuilder>, patience: Duration) -> Outcome {
+async fn exchange(begun: u64, request: Option<reqwest::RequestBuilder>, patience: Duration) -> Outcome {
     let started = Instant::now();
     let Some(request) = request else {
-        return Outcome { status: 0, answer: String::new(), problem: Problem::NoConnection, took: Duration::ZERO };
+        let problem = Problem::NoConnection;
+        return Outcome { begun, status: 0, answer: String::new(), problem, took: Duration::ZERO };
     };
     let answered = timeout(patience, async {
         let mut response = request.send().await?;
@@ -366,12 +372,12 @@ async fn exchange(request: Option<reqwest::RequestBuilder>, patience: Duration) 
     let answered = answered.await;
     let took = started.elapsed();
     match answered {
-        Err(_) => Outcome { status: 0, answer: String::new(), problem: Problem::Slow(patience), took },
-        Ok(Err(_)) => Outcome { status: 0, answer: String::new(), problem: Problem::NoConnection, took },
+        Err(_) => Outcome { begun, status: 0, answer: String::new(), problem: Problem::Slow(patience), took },
+        Ok(Err(_)) => Outcome { begun, status: 0, answer: String::new(), problem: Problem::NoConnection, took },
         Ok(Ok((status, answer))) => {
             let problem = if status == 200 { Problem::None } else { Problem::Status(status) };
             let answer = String::from_utf8_lossy(&answer).chars().take(SHOWN_ANSWER_CHARS).collect();
-            Outcome { status, answer, problem, took }
+            Outcome { begun, status, answer, problem, took }
         }
     }
 }
@@ -385,9 +391,15 @@ fn record(shared: &Shared, job: &Job, attempt: u8, fault: Option<String>, outcom
     let problem = outcome.problem.text();
     let slow = match outcome.problem {
         Problem::Slow(patience) => {
+            let (event, seconds) = (job.event, patience.as_secs());
             // A URL is verified once.
-            let which = if job.event == VERIFY_URL { "" } else { &format!(", attempt {attempt} of {ATTEMPTS}") };
-            Some(format!("{}: no answer within {} s{which}", job.event, patience.as_secs()))
+            let [en, zh] = if event == VERIFY_URL {
+                Default::default()
+            } else {
+                [format!(", attempt {attempt} of {ATTEMPTS}"), format!("（第 {attempt} 次，共 {ATTEMPTS} 次）")]
+            };
+            let en = format!("{event}: no answer within {seconds} s{en}");
+            Some(Proof::new(en, format!("{event}：{seconds} 秒内没有应答{zh}")))
         }
         _ => None,
     };
@@ -404,6 +416,7 @@ fn record(shared: &Shared, job: &Job, attempt: u8, fault: Option<String>, outcom
     mask_both(&keys);
     let delivery = Delivery {
         number: 0,
+        begun: outcome.begun,
         corp_id: shared.corp_id.clone(),
         event: job.event,
         url,

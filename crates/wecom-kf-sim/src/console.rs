@@ -1,5 +1,7 @@
 //! The console: what a browser gets at `/`. Plain files, part of the program; what they show comes from the control API.
 
+use std::borrow::Cow;
+
 use axum::Router;
 use axum::http::{HeaderName, header};
 use axum::response::IntoResponse;
@@ -24,31 +26,30 @@ macro_rules! files {
 }
 
 /// Name, content type and content of each file.
-const FILES: [(&str, &str, &str); 32] = files! {
+const FILES: &[(&str, &str, &str)] = &files! {
     HTML: "index.html";
     CSS: "console.css";
     SVG: "icon.svg";
     JSON: "en.json" "zh-CN.json";
-    JS: "address.js" "api.js" "bar.js" "beliefs.js" "bubbles.js" "callbacks.js" "chat.js" "compose.js" "corp.js" "dom.js"
-        "enter.js" "faults.js" "findings.js" "follow.js" "journal.js" "json.js" "keys.js" "kinds.js" "live.js" "main.js"
-        "panes.js" "people.js" "store.js" "test_code.js" "theme.js" "time.js" "words.js";
+    JS: "address.js" "api.js" "assumptions.js" "bar.js" "bubbles.js" "callbacks.js" "chat.js" "compose.js" "connect.js"
+        "corp.js" "dialog.js" "dom.js" "enter.js" "faults.js" "findings.js" "follow.js" "icons.js" "journal.js" "json.js"
+        "keys.js" "kinds.js" "live.js" "main.js" "panes.js" "people.js" "rows.js" "store.js" "stream.js" "test_code.js"
+        "theme.js" "time.js" "turns.js" "words.js";
 };
 
 /// The page at `/`, its files below `/console/`.
 pub(crate) fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
-    let router = FILES.into_iter().fold(Router::new(), |router, (name, content_type, content)| {
-        router.route(&format!("/console/{name}"), get(async move || file(content_type, content)))
+    let router = FILES.iter().fold(Router::new(), |router, (name, ..)| {
+        router.route(&format!("/console/{name}"), get(async move || file(name)))
     });
-    let of = |wanted| FILES.into_iter().find(|(name, ..)| *name == wanted).expect("the table has it");
-    let (_, html, index) = of("index.html");
-    let (_, svg, icon) = of("icon.svg");
     router
-        .route("/", get(async move || file(html, index)))
+        .route("/", get(async || file("index.html")))
         // Browsers ask for it beside pages that name no icon, such as the document; the journal is no place for that.
-        .route("/favicon.ico", get(async move || file(svg, icon)))
+        .route("/favicon.ico", get(async || file("icon.svg")))
 }
 
-fn file(content_type: &'static str, content: &'static str) -> impl IntoResponse {
+fn file(wanted: &str) -> impl IntoResponse + use<> {
+    let (name, content_type, built_in) = FILES.iter().find(|(name, ..)| *name == wanted).expect("the table has it");
     let headers: [(HeaderName, &str); 6] = [
         (header::CONTENT_TYPE, content_type),
         (header::CONTENT_SECURITY_POLICY, POLICY),
@@ -58,7 +59,18 @@ fn file(content_type: &'static str, content: &'static str) -> impl IntoResponse 
         // The next version may be at the same address.
         (header::CACHE_CONTROL, "no-cache"),
     ];
-    (headers, content)
+    (headers, content(name, built_in))
+}
+
+/// What a file contains. A debug build prefers the file in the source folder, so that a change is seen without a build.
+fn content(name: &str, built_in: &'static str) -> Cow<'static, str> {
+    if cfg!(debug_assertions) {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/console/");
+        if let Ok(current) = std::fs::read_to_string(format!("{folder}{name}")) {
+            return current.into();
+        }
+    }
+    built_in.into()
 }
 
 #[cfg(test)]
@@ -70,11 +82,11 @@ mod tests {
     use super::*;
 
     fn content(wanted: &str) -> &'static str {
-        FILES.into_iter().find(|(name, ..)| *name == wanted).unwrap().2
+        FILES.iter().find(|(name, ..)| *name == wanted).unwrap().2
     }
 
     fn scripts() -> impl Iterator<Item = (&'static str, &'static str)> {
-        FILES.into_iter().filter(|(_, content_type, _)| *content_type == JS).map(|(name, _, content)| (name, content))
+        FILES.iter().filter(|(_, content_type, _)| *content_type == JS).map(|(name, _, content)| (*name, *content))
     }
 
     fn words(name: &str) -> BTreeMap<String, String> {
@@ -86,7 +98,7 @@ mod tests {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("console");
         let there: BTreeSet<_> =
             fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
-        assert_eq!(there, FILES.into_iter().map(|(name, ..)| name.to_owned()).collect());
+        assert_eq!(there, FILES.iter().map(|(name, ..)| (*name).to_owned()).collect());
     }
 
     #[test]

@@ -123,6 +123,8 @@ struct Installed {
     quota: Quota,
     probability: f64,
     hits: usize,
+    /// What whoever added it calls it.
+    label: Option<String>,
     rng: Rng,
 }
 
@@ -151,6 +153,7 @@ impl Installed {
             "probability": self.probability,
             "hits": self.hits,
             "active": !self.is_used_up(),
+            "label": self.label,
         })
     }
 }
@@ -201,7 +204,8 @@ impl Faults {
         let id = self.made.fetch_add(1, Ordering::Relaxed) + 1;
         // Each fault draws for itself, so that one does not change what another hits.
         let rng = Rng::with_seed(self.seed ^ id.wrapping_mul(PROBABILITY_STREAM));
-        let installed = Installed { id, target, effect, quota: Quota::Times(1), probability: 1.0, hits: 0, rng };
+        let quota = Quota::Times(1);
+        let installed = Installed { id, target, effect, quota, probability: 1.0, hits: 0, label: None, rng };
         let fault = Arc::new(Mutex::new(installed));
         let mut all = lock(&self.all);
         let used_up = all.iter().filter(|fault| lock(fault).is_used_up()).count();
@@ -413,6 +417,12 @@ impl Fault {
     /// Lets it hit no further call.
     pub fn remove(&self) {
         lock(&self.0).quota = Quota::Times(0);
+    }
+
+    /// Names it, so that whoever added it finds it again.
+    pub(crate) fn label(self, label: Option<String>) -> Self {
+        lock(&self.0).label = label;
+        self
     }
 
     pub(crate) fn show(&self) -> Value {

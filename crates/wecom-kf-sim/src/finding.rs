@@ -276,9 +276,23 @@ pub struct Finding {
     pub entries: Vec<u64>,
     /// When it was found last, in Unix seconds of the simulator's clock.
     pub at: u64,
-    /// What was seen, with numbers.
+    /// What was seen, with numbers, in English.
     pub proof: String,
+    proof_zh: String,
     id: usize,
+}
+
+/// What was seen, with numbers, in both languages.
+#[derive(Clone, Debug)]
+pub(crate) struct Proof {
+    pub(crate) en: String,
+    pub(crate) zh: String,
+}
+
+impl Proof {
+    pub(crate) fn new(en: impl Into<String>, zh: impl Into<String>) -> Self {
+        Self { en: en.into(), zh: zh.into() }
+    }
 }
 
 impl Finding {
@@ -294,7 +308,7 @@ impl Finding {
             "entries": self.entries,
             "at": self.at,
             "title": { "en": title[0], "zh": title[1] },
-            "proof": self.proof,
+            "proof": { "en": self.proof, "zh": self.proof_zh },
             "remedy": { "en": remedy[0], "zh": remedy[1] },
             "source": source,
         })
@@ -411,7 +425,8 @@ impl Findings {
             }
             op::SEND_MSG => self.look_at_sending(seen),
             op::SEND_MSG_ON_EVENT if seen.facts.is_late_welcome && seen.errcode != Some(0) => {
-                self.find(FindingName::WelcomeLate, seen, "its welcome_code was older than 20 s".to_owned());
+                let proof = Proof::new("its welcome_code was older than 20 s", "所用的 welcome_code 已超过 20 秒");
+                self.find(FindingName::WelcomeLate, seen, proof);
             }
             _ => {}
         }
@@ -425,7 +440,7 @@ impl Findings {
         row: u64,
         at: Duration,
         open_kfid: Option<&str>,
-        proof: String,
+        proof: Proof,
     ) -> Vec<FindingName> {
         let place = Place { open_kfid, external_userid: None };
         self.add(FindingName::CallbackSlow, Some(row), at, place, proof);
@@ -451,11 +466,15 @@ impl Findings {
             self.add(FindingName::HasMoreIgnored, Some(more.row), reading.now, place, ignored_proof());
         }
         for customer in unanswered {
-            let proof = format!("wrote at {} and got nothing within 5 min", customer.since.as_secs());
+            let since = customer.since.as_secs();
+            let proof = Proof::new(
+                format!("wrote at {since} and got nothing within 5 min"),
+                format!("客户于 {since} 发言，5 分钟内没有收到回复"),
+            );
             let place =
                 Place { open_kfid: Some(&customer.open_kfid), external_userid: Some(&customer.external_userid) };
             let is_known = |finding: &Finding| {
-                finding.name == FindingName::NeverAnswered && finding.is_at(place) && finding.proof == proof
+                finding.name == FindingName::NeverAnswered && finding.is_at(place) && finding.proof == proof.en
             };
             if !self.found.iter().any(is_known) {
                 self.add(FindingName::NeverAnswered, None, reading.now, place, proof);
@@ -475,7 +494,8 @@ impl Findings {
     fn look_at_fields(&mut self, seen: &Seen<'_>) {
         if !seen.unknown_fields.is_empty() {
             let fields = seen.unknown_fields.join("`, `");
-            self.find(FindingName::UnknownField, seen, format!("{}: `{fields}`", seen.operation.id));
+            let proof = format!("{}: `{fields}`", seen.operation.id);
+            self.find(FindingName::UnknownField, seen, Proof::new(proof.clone(), proof));
         }
     }
 
@@ -483,17 +503,21 @@ impl Findings {
         let was_rejected = self.token.rejected.take().is_some();
         let left = seen.facts.token_left.filter(|left| *left > RENEWAL_IS_EARLY && !was_rejected);
         if let Some(left) = left.filter(|_| seen.errcode == Some(0)) {
-            self.find(
-                FindingName::TokenRefetched,
-                seen,
-                format!("the last one was good for another {} s", left.as_secs()),
+            let left = left.as_secs();
+            let proof = Proof::new(
+                format!("the last one was good for another {left} s"),
+                format!("上一个 token 还有 {left} 秒才过期"),
             );
+            self.find(FindingName::TokenRefetched, seen, proof);
         }
         let fetched = count_within_minute(&mut self.token.fetched, seen.at);
         let is_refused = seen.answer == Answer::Arrived && !matches!(seen.errcode, Some(0) | None);
         let refused = if is_refused { count_within_minute(&mut self.token.refused, seen.at) } else { 0 };
         if fetched >= STORM || refused >= STORM_OF_REFUSALS {
-            let proof = format!("{fetched} gettoken calls in a minute, {refused} of them refused");
+            let proof = Proof::new(
+                format!("{fetched} gettoken calls in a minute, {refused} of them refused"),
+                format!("一分钟内调用 gettoken {fetched} 次，其中 {refused} 次被拒绝"),
+            );
             self.find(FindingName::GettokenStorm, seen, proof);
         }
     }
@@ -514,7 +538,11 @@ impl Findings {
         let is_stale = seen.came.duration_since(first) >= STALE_TOKEN_AFTER || seen.at >= first_at + STALE_TOKEN_AFTER;
         if is_stale {
             let code = seen.errcode.unwrap_or_default();
-            let proof = format!("{} met {code} again, and no gettoken since the first time", seen.operation.id);
+            let operation = seen.operation.id;
+            let proof = Proof::new(
+                format!("{operation} met {code} again, and no gettoken since the first time"),
+                format!("{operation} 再次返回 {code}，首次返回后一直没有调用 gettoken"),
+            );
             self.find(FindingName::TokenNotRenewed, seen, proof);
         }
     }
@@ -530,7 +558,10 @@ impl Findings {
         }
         let reads = count_within_minute(&mut self.tokenless_reads, seen.at);
         if reads > TOKENLESS_READS {
-            let proof = format!("{reads} reads in a minute without a callback's token, over all accounts");
+            let proof = Proof::new(
+                format!("{reads} reads in a minute without a callback's token, over all accounts"),
+                format!("所有账号合计，一分钟内有 {reads} 次读取未带回调的 token"),
+            );
             self.add(FindingName::PollsTooFast, Some(seen.row), seen.at, Place::default(), proof);
         }
     }
@@ -545,7 +576,11 @@ impl Findings {
 
         let mut found = Vec::new();
         if cursor.is_empty() && reader.was_given_cursor {
-            found.push((FindingName::CursorLost, "read without a cursor although one was given before".to_owned()));
+            let proof = Proof::new(
+                "read without a cursor although one was given before",
+                "此前已返回 cursor，读取时却没有带上",
+            );
+            found.push((FindingName::CursorLost, proof));
         }
         if let Some(more) = reader.more.take()
             && more.cursor == cursor
@@ -564,18 +599,24 @@ impl Findings {
     fn look_at_sending(&mut self, seen: &Seen<'_>) {
         match (seen.errcode.map(ErrCode), &seen.facts.session) {
             (Some(ErrCode::SESSION_STATE_FORBIDS_SENDING), Some((3, servicer))) => {
-                let servicer = servicer.as_deref().unwrap_or("a servicer");
-                self.find(FindingName::SentWhileHuman, seen, format!("95018: state 3, {servicer} has the session"));
+                let proof = Proof::new(
+                    format!("95018: state 3, {} has the session", servicer.as_deref().unwrap_or("a servicer")),
+                    format!("95018：会话状态为 3，由 {} 接待", servicer.as_deref().unwrap_or("接待人员")),
+                );
+                self.find(FindingName::SentWhileHuman, seen, proof);
             }
             (Some(ErrCode::SESSION_STATE_FORBIDS_SENDING), Some((2, _))) => {
-                self.find(
-                    FindingName::SentWhileHuman,
-                    seen,
-                    "95018: state 2, the session waits for a servicer".to_owned(),
+                let proof = Proof::new(
+                    "95018: state 2, the session waits for a servicer",
+                    "95018：会话状态为 2，正在排队等待接待人员",
                 );
+                self.find(FindingName::SentWhileHuman, seen, proof);
             }
             (Some(ErrCode::MESSAGE_COUNT_LIMIT_EXCEEDED), _) => {
-                let proof = "95001: five messages were sent since the customer's last".to_owned();
+                let proof = Proof::new(
+                    "95001: five messages were sent since the customer's last",
+                    "95001：客户上次发言后已发送 5 条消息",
+                );
                 self.find(FindingName::SixthMessage, seen, proof);
             }
             _ => {}
@@ -597,16 +638,19 @@ impl Findings {
         }
         self.sends.push_back(Send { digest, at: seen.at, answer: seen.answer });
         if is_repeat {
-            let proof = "the same message again, after an answer that did not arrive".to_owned();
+            let proof = Proof::new(
+                "the same message again, after an answer that did not arrive",
+                "上次发送的响应未到达，随后重发了同一条消息",
+            );
             self.find(FindingName::RetryWithoutMsgid, seen, proof);
         }
     }
 
-    fn find(&mut self, name: FindingName, seen: &Seen<'_>, proof: String) {
+    fn find(&mut self, name: FindingName, seen: &Seen<'_>, proof: Proof) {
         self.add(name, Some(seen.row), seen.at, seen.place, proof);
     }
 
-    fn add(&mut self, name: FindingName, row: Option<u64>, at: Duration, place: Place<'_>, proof: String) {
+    fn add(&mut self, name: FindingName, row: Option<u64>, at: Duration, place: Place<'_>, proof: Proof) {
         let known = self.found.iter().position(|finding| finding.name == name && finding.is_at(place));
         let index = match known {
             Some(index) => index,
@@ -621,6 +665,7 @@ impl Findings {
                     entries: Vec::new(),
                     at: 0,
                     proof: String::new(),
+                    proof_zh: String::new(),
                     id: self.made,
                 });
                 self.found.len() - 1
@@ -629,7 +674,7 @@ impl Findings {
         let finding = &mut self.found[index];
         finding.count += 1;
         finding.at = at.as_secs();
-        finding.proof = proof;
+        (finding.proof, finding.proof_zh) = (proof.en, proof.zh);
         if finding.entries.len() == KEPT_ENTRIES {
             finding.entries.remove(0);
         }
@@ -658,7 +703,7 @@ impl Finding {
 
 impl Reader {
     /// A page that arrived.
-    fn page(&mut self, seen: &Seen<'_>, cursor: &str) -> Option<(FindingName, String)> {
+    fn page(&mut self, seen: &Seen<'_>, cursor: &str) -> Option<(FindingName, Proof)> {
         let next = seen.reply["next_cursor"].as_str().unwrap_or_default();
         self.was_given_cursor |= !next.is_empty();
         let messages = seen.reply["msg_list"].as_array().map_or(0, Vec::len);
@@ -675,12 +720,21 @@ impl Reader {
         self.pages.retain(is_near);
         let is_again = !cursor.is_empty() && self.pages.iter().any(|(known, _, _)| known == cursor);
         self.pages.push_back((cursor.to_owned(), seen.came, seen.at));
-        is_again.then(|| (FindingName::TwoReaders, format!("a page of {messages} was read twice within 5 s")))
+        let proof = || {
+            Proof::new(
+                format!("a page of {messages} was read twice within 5 s"),
+                format!("5 秒内两次读取了同一页（{messages} 条消息）"),
+            )
+        };
+        is_again.then(|| (FindingName::TwoReaders, proof()))
     }
 }
 
-fn ignored_proof() -> String {
-    "has_more was 1, and sync_msg was not called with its next_cursor".to_owned()
+fn ignored_proof() -> Proof {
+    Proof::new(
+        "has_more was 1, and sync_msg was not called with its next_cursor",
+        "has_more 为 1，之后没有用其 next_cursor 调用 sync_msg",
+    )
 }
 
 /// Adds one, and counts those of the last minute.

@@ -26,6 +26,8 @@ const MASK: &str = "***";
 pub struct Call {
     /// Its number in the journal of the corp, from 1; callbacks count too.
     pub number: u64,
+    /// Its place in the order in which calls and callbacks began. Rows are numbered when they are done.
+    pub begun: u64,
     /// The corp whose journal it is in: whose access token it has, or whose corp id `gettoken` names; else the first.
     pub corp_id: String,
     /// The operation, such as `send_msg`; `unknown_path` where there is none.
@@ -67,6 +69,8 @@ pub struct Call {
 pub struct Delivery {
     /// Its number in the journal of the corp, from 1; calls count too.
     pub number: u64,
+    /// Its place in the order in which calls and callbacks began. Rows are numbered when they are done.
+    pub begun: u64,
     /// The corp that sent it.
     pub corp_id: String,
     /// `kf_msg_or_event`, `kf_account_auth_change`, or `verify_url`.
@@ -118,6 +122,72 @@ impl Row {
         }
     }
 
+    /// The customers it is about, those of the messages of a page among them. One may come more than once.
+    pub(crate) fn customers(&self) -> impl Iterator<Item = &str> {
+        let call = if let Self::Call(call) = self { Some(call) } else { None };
+        let named = call.and_then(|call| call.external_userid.as_deref());
+        let page = call.and_then(|call| call.reply["msg_list"].as_array()).into_iter().flatten();
+        named.into_iter().chain(page.filter_map(|message| {
+            let holder = if message["external_userid"].is_string() { message } else { &message["event"] };
+            holder["external_userid"].as_str()
+        }))
+    }
+
+    /// Whether it was refused, failed, is not as documented, or has a finding.
+    pub(crate) fn is_trouble(&self) -> bool {
+        let failed = |status: u16| status == 0 || status >= 400;
+        match self {
+            Self::Call(call) => {
+                failed(call.status)
+                    || call.errcode.is_some_and(|code| code != 0)
+                    || !call.problems.is_empty()
+                    || !call.findings.is_empty()
+            }
+            Self::Callback(delivery) => {
+                failed(delivery.status) || delivery.problem.is_some() || !delivery.findings.is_empty()
+            }
+        }
+    }
+
+    /// All that can be searched for.
+    pub(crate) fn text(&self) -> String {
+        let (parts, findings, [request, reply]) = match self {
+            Self::Call(call) => {
+                let errcode = call.errcode.map(|code| code.to_string());
+                let parts = [
+                    Some(call.operation),
+                    Some(&*call.method),
+                    Some(&*call.path),
+                    errcode.as_deref(),
+                    call.fault.as_deref(),
+                    call.open_kfid.as_deref(),
+                    call.external_userid.as_deref(),
+                ];
+                let parts: Vec<_> =
+                    parts.into_iter().flatten().chain(call.problems.iter().map(String::as_str)).collect();
+                (
+                    format!("call HTTP {} {}", call.status, parts.join(" ")),
+                    &call.findings,
+                    [&call.request, &call.reply].map(searchable),
+                )
+            }
+            Self::Callback(delivery) => {
+                let parts = [
+                    Some(delivery.event),
+                    Some(&*delivery.url),
+                    delivery.problem.as_deref(),
+                    delivery.fault.as_deref(),
+                    delivery.open_kfid.as_deref(),
+                ];
+                let parts: Vec<_> = parts.into_iter().flatten().collect();
+                let texts = [delivery.request.clone(), delivery.answer.clone()];
+                (format!("callback HTTP {} {}", delivery.status, parts.join(" ")), &delivery.findings, texts)
+            }
+        };
+        let findings: Vec<_> = findings.iter().map(|name| name.as_str()).collect();
+        format!("{parts} {} {request} {reply}", findings.join(" "))
+    }
+
     /// An `Entry` of `control.yaml`.
     pub(crate) fn show(&self) -> Value {
         match self {
@@ -131,6 +201,7 @@ impl Call {
     fn show(&self) -> Value {
         json!({
             "n": self.number,
+            "begun": self.begun,
             "kind": "call",
             "at": self.at,
             "took_ms": millis(self.took),
@@ -164,6 +235,7 @@ impl Delivery {
     fn show(&self) -> Value {
         json!({
             "n": self.number,
+            "begun": self.begun,
             "kind": "callback",
             "at": self.at,
             "took_ms": millis(self.took),
@@ -303,6 +375,11 @@ pub(crate) fn mask_sync_token(request: &mut Value) {
     if let Some(token) = request.get_mut("token") {
         *token = MASK.into();
     }
+}
+
+/// A body as a text; a text without its quotes and escapes.
+fn searchable(body: &Value) -> String {
+    body.as_str().map_or_else(|| body.to_string(), str::to_owned)
 }
 
 fn millis(took: Duration) -> u64 {

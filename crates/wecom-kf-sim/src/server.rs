@@ -164,12 +164,12 @@ fn handler(operation: Operation) -> Option<Handler> {
 async fn answer(State(shared): State<Arc<Shared>>, ConnectInfo(peer): ConnectInfo<Peer>, request: Request) -> Response {
     shared.count_request();
     let (parts, body) = request.into_parts();
-    let at = shared.clock.now();
+    let (at, begun) = (shared.clock.now(), shared.begin());
     let operation = op::ALL.into_iter().find(|operation| operation.path == parts.uri.path());
     let handled = operation.and_then(|operation| Some((operation, handler(operation)?)));
     // Held until the answer is made, as the body is.
     let (body, _room) = read(&shared, &parts, body, handled).await;
-    let arrival = Arrival { body, parts, at, started: Instant::now() };
+    let arrival = Arrival { body, parts, at, begun, started: Instant::now() };
     let Some((operation, handler)) = handled else {
         return unknown_path(&shared, &arrival);
     };
@@ -242,6 +242,8 @@ struct Arrival {
     /// None if it was too large, or did not arrive whole.
     body: Option<Bytes>,
     at: Duration,
+    /// Its place among all that began.
+    begun: u64,
     started: Instant,
 }
 
@@ -584,6 +586,7 @@ impl Exchange {
         });
         let call = Call {
             number: 0,
+            begun: self.arrival.begun,
             corp_id: self.shared.corp_id.clone(),
             operation: self.operation.id,
             method: self.arrival.parts.method.to_string(),
@@ -651,6 +654,7 @@ fn unknown_path(shared: &Shared, arrival: &Arrival) -> Response {
     tracing::warn!(call, "no operation has this path");
     let call = Call {
         number: 0,
+        begun: arrival.begun,
         corp_id: shared.corp_id.clone(),
         operation: UNKNOWN_PATH,
         method,

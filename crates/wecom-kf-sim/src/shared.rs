@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::callback::{Callbacks, Job};
 use crate::clock::Clock;
 use crate::corps::Corps;
 use crate::fault::Faults;
-use crate::finding::{Findings, Place, Seen};
+use crate::finding::{Findings, Place, Proof, Seen};
 use crate::hub::Hub;
 use crate::journal::{Call, Delivery, Journal, Row};
 use crate::platform::{Audience, Chat, Platform};
@@ -48,6 +48,8 @@ pub(crate) struct Shared {
     findings: Mutex<Findings>,
     journal: Mutex<Journal>,
     requests: AtomicUsize,
+    /// How many calls and attempts of callbacks began.
+    begun: AtomicU64,
     /// Calls of sync_msg that came and are not answered.
     reads: AtomicUsize,
     listeners: Arc<Listeners>,
@@ -110,6 +112,7 @@ impl Shared {
             findings: Mutex::default(),
             journal: Mutex::default(),
             requests: AtomicUsize::new(0),
+            begun: AtomicU64::new(0),
             reads: AtomicUsize::new(0),
             listeners,
             corps,
@@ -213,7 +216,7 @@ impl Shared {
     }
 
     /// Writes the row of an attempt to deliver a callback. `slow` is the proof, if it was not answered in time.
-    pub(crate) fn record_delivery(&self, mut delivery: Delivery, slow: Option<String>) -> Arc<Row> {
+    pub(crate) fn record_delivery(&self, mut delivery: Delivery, slow: Option<Proof>) -> Arc<Row> {
         let mut journal = self.journal();
         delivery.number = journal.next();
         if let Some(proof) = slow {
@@ -246,6 +249,11 @@ impl Shared {
         let found = findings.found().to_vec();
         findings.take_news().iter().for_each(|finding| self.hub.tell("finding", &finding.show()));
         Report { findings: found, calls, callbacks }
+    }
+
+    /// The place of a call or a callback among all that began.
+    pub(crate) fn begin(&self) -> u64 {
+        self.begun.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     pub(crate) fn count_request(&self) {

@@ -1,11 +1,13 @@
 //! Control API: the journal of calls and the report of findings.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
 use serde_json::{Value, json};
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout_at};
 
 use super::Answer;
@@ -34,18 +36,36 @@ pub(super) async fn journal_entry(State(shared): State<Arc<Shared>>, Segments(n)
 }
 
 pub(super) async fn journal(State(shared): State<Arc<Shared>>, query: Query) -> Answer {
-    let filter = Filter::of(&query)?;
+    let filter = Arc::new(Filter::of(&query)?);
     let count = query.count("count")?.unwrap_or(1);
     let deadline = Instant::now() + query.wait()?.unwrap_or(Duration::ZERO);
     loop {
         // Made before looking: it hears what is recorded in between.
         let recorded = shared.recorded.notified();
-        let (entries, found, last) = filter.select(&shared);
-        let is_complete = found >= count || query.text("wait").is_none();
+        let selected = select(&shared, &filter).await;
+        let is_complete = selected.found >= count || query.text("wait").is_none();
         if is_complete || timeout_at(deadline, recorded).await.is_err() {
-            return Ok(Json(json!({ "entries": entries, "last": last, "complete": is_complete })));
+            let Selected { entries, found, last } = selected;
+            return Ok(Json(json!({ "entries": entries, "found": found, "last": last, "complete": is_complete })));
         }
     }
+}
+
+/// The newest rows that match, how many match in all, and the number of the newest row of all.
+#[derive(Default)]
+struct Selected {
+    entries: Vec<Value>,
+    found: usize,
+    last: u64,
+}
+
+/// A search reads up to 64 MiB, so it runs where it keeps no call waiting.
+async fn select(shared: &Arc<Shared>, filter: &Arc<Filter>) -> Selected {
+    if filter.words.is_empty() {
+        return filter.select(shared);
+    }
+    let (shared, filter) = (shared.clone(), filter.clone());
+    spawn_blocking(move || filter.select(&shared)).await.unwrap_or_default()
 }
 
 /// Which rows are asked for.
@@ -54,14 +74,22 @@ struct Filter {
     op: Option<String>,
     errcode: Option<i32>,
     customer: Option<String>,
+    involves: Option<String>,
     finding: Option<FindingName>,
+    is_trouble: bool,
+    /// In lower case.
+    words: Vec<String>,
     after: u64,
+    before: u64,
     limit: usize,
 }
 
+const PARAMETERS: [&str; 12] =
+    ["kind", "op", "errcode", "customer", "involves", "finding", "trouble", "q", "after", "before", "count", "limit"];
+
 impl Filter {
     fn of(query: &Query) -> Result<Self, Problem> {
-        query.allows(&["kind", "op", "errcode", "customer", "finding", "after", "count", "limit", "wait"])?;
+        query.allows(&[&PARAMETERS[..], &["wait"]].concat())?;
         let text = |name| query.text(name).map(str::to_owned);
         let kind = text("kind");
         if kind.as_deref().is_some_and(|kind| !matches!(kind, "call" | "callback")) {
@@ -71,6 +99,11 @@ impl Filter {
             let known = FindingName::from_name(name);
             known.ok_or_else(|| Problem::bad_request(format!("there is no finding `{name}`")))
         });
+        let is_trouble = match query.text("trouble") {
+            None | Some("false") => false,
+            Some("true") => true,
+            Some(_) => return Err(Problem::bad_request("`trouble` must be true or false")),
+        };
         let limit = query.count("limit")?.unwrap_or(LIMIT);
         if limit > MAX_LIMIT {
             return Err(Problem::bad_request("`limit` must be at most 10000"));
@@ -80,20 +113,26 @@ impl Filter {
             op: text("op"),
             errcode: query.number("errcode")?,
             customer: text("customer"),
+            involves: text("involves"),
             finding: finding.transpose()?,
+            is_trouble,
+            words: query.text("q").unwrap_or_default().split_whitespace().map(str::to_lowercase).collect(),
             after: query.number("after")?.unwrap_or(0),
+            before: query.number("before")?.unwrap_or(u64::MAX),
             limit,
         })
     }
 
-    /// The newest rows that match, how many match in all, and the number of the newest row of all.
-    fn select(&self, shared: &Shared) -> (Vec<Value>, usize, u64) {
+    fn select(&self, shared: &Shared) -> Selected {
+        // Cloned, so that the journal is not locked during a search.
         let (rows, last): (Vec<_>, u64) = {
             let journal = shared.journal();
-            (journal.after(self.after).filter(|row| self.matches(row)).cloned().collect(), journal.last())
+            let rows = journal.after(self.after).take_while(|row| row.number() < self.before);
+            (rows.filter(|row| self.matches(row)).cloned().collect(), journal.last())
         };
+        let rows = if self.words.is_empty() { rows } else { self.search(rows, &shared.platform().0.customer_names()) };
         let newest = rows.len().saturating_sub(self.limit);
-        (rows.iter().skip(newest).map(|row| row.show()).collect(), rows.len(), last)
+        Selected { entries: rows.iter().skip(newest).map(|row| row.show()).collect(), found: rows.len(), last }
     }
 
     fn matches(&self, row: &Row) -> bool {
@@ -105,6 +144,22 @@ impl Filter {
             && self.op.as_deref().is_none_or(|wanted| wanted == op)
             && self.errcode.is_none_or(|wanted| Some(wanted) == errcode)
             && self.customer.as_deref().is_none_or(|wanted| Some(wanted) == customer)
+            && self.involves.as_deref().is_none_or(|wanted| row.customers().any(|customer| customer == wanted))
             && self.finding.is_none_or(|wanted| findings.contains(&wanted))
+            && (!self.is_trouble || row.is_trouble())
+    }
+
+    /// The rows that have all words.
+    fn search(&self, mut rows: Vec<Arc<Row>>, names: &HashMap<String, String>) -> Vec<Arc<Row>> {
+        rows.retain(|row| {
+            let mut text = row.text();
+            row.customers().filter_map(|customer| names.get(customer)).for_each(|name| {
+                text.push(' ');
+                text.push_str(name);
+            });
+            let (text, number) = (text.to_lowercase(), format!("#{}", row.number()));
+            self.words.iter().all(|word| *word == number || text.contains(word.as_str()))
+        });
+        rows
     }
 }

@@ -242,17 +242,20 @@ pub(super) async fn customer_read(
 }
 
 pub(super) async fn chat(State(shared): State<Arc<Shared>>, Segments(id): Segments<String>, query: Query) -> Answer {
-    query.allows(&["after", "count", "wait"])?;
+    query.allows(&["after", "before", "limit", "count", "wait"])?;
     let place = find(&shared, &id)?;
     let after = query.number("after")?.unwrap_or(0);
+    let before = query.number("before")?.unwrap_or(u64::MAX);
+    let limit = query.count("limit")?.unwrap_or(usize::MAX);
     let count = query.count("count")?.unwrap_or(1);
     let deadline = Instant::now() + query.wait()?.unwrap_or(Duration::ZERO);
     loop {
         // Made before looking: it hears what is sent in between.
         let (sent, changed) = (shared.sent.notified(), shared.recorded.notified());
-        let (entries, answers) = {
+        let ((entries, has_older), answers) = {
             let (mut platform, now) = shared.platform();
-            (platform.show_chat(now, place.chat(), after), platform.answers_after(place.chat(), after))
+            let shown = platform.show_chat(now, place.chat(), after..before, limit);
+            (shown, platform.answers_after(place.chat(), after))
         };
         let is_complete = answers >= count || query.text("wait").is_none();
         let news = async {
@@ -262,7 +265,7 @@ pub(super) async fn chat(State(shared): State<Arc<Shared>>, Segments(id): Segmen
             }
         };
         if is_complete || timeout_at(deadline, news).await.is_err() {
-            return Ok(Json(json!({ "entries": entries, "complete": is_complete })));
+            return Ok(Json(json!({ "entries": entries, "older": has_older, "complete": is_complete })));
         }
     }
 }

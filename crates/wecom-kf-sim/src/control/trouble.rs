@@ -23,6 +23,7 @@ use crate::shared::Shared;
 /// A fault keeps nobody waiting longer.
 const MAX_DELAY: Duration = Duration::from_secs(600);
 const MAX_FAULTS: usize = 1_000;
+const MAX_LABEL_CHARS: usize = 64;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -59,6 +60,7 @@ struct NewFault {
     #[serde(default)]
     always: bool,
     probability: Option<f64>,
+    label: Option<String>,
 }
 
 /// Whether a rule holds.
@@ -199,6 +201,9 @@ impl NewFault {
         if self.times == Some(0) || self.probability.is_some_and(|probability| !(0.0..=1.0).contains(&probability)) {
             return Err(Problem::bad_request("`times` must be at least 1, `probability` from 0 to 1"));
         }
+        if self.label.as_ref().is_some_and(|label| label.chars().count() > MAX_LABEL_CHARS) {
+            return Err(Problem::bad_request(format!("`label` must have at most {MAX_LABEL_CHARS} characters")));
+        }
         Ok((target, effect))
     }
 
@@ -226,7 +231,7 @@ impl NewFault {
     }
 
     fn limit(&self, fault: Fault) -> Fault {
-        let fault = fault.probability(self.probability.unwrap_or(1.0));
+        let fault = fault.probability(self.probability.unwrap_or(1.0)).label(self.label.clone());
         if self.always { fault.always() } else { fault.times(self.times.unwrap_or(1)) }
     }
 

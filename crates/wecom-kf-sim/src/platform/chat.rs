@@ -1,6 +1,7 @@
 //! What a customer sees: the chat, and a line for what happened besides.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -134,6 +135,11 @@ impl History {
     pub(crate) fn after(&self, n: u64) -> impl Iterator<Item = &Entry> {
         let start = self.entries.partition_point(|entry| entry.n <= n);
         self.entries.range(start..)
+    }
+
+    /// Those whose numbers are in `range`.
+    pub(crate) fn within(&self, range: Range<u64>) -> impl Iterator<Item = &Entry> {
+        self.after(range.start).take_while(move |entry| entry.n < range.end)
     }
 
     /// Newest first.

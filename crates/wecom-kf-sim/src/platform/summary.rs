@@ -1,5 +1,7 @@
 //! The platform as whoever watches it sees it: the schemas of `control.yaml`.
 
+use std::collections::HashMap;
+use std::ops::Range;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -121,11 +123,26 @@ impl Platform {
         })
     }
 
-    /// `ChatEntry`s of a chat, of the last three days.
-    pub(crate) fn show_chat(&mut self, now: Duration, chat: Chat<'_>, after: u64) -> Vec<Value> {
-        let Some(customer) = self.customer_at(chat) else { return Vec::new() };
+    /// `ChatEntry`s of a chat, of the last three days: the newest `limit` whose numbers are in `range`. Tells also
+    /// whether there are older ones in it.
+    pub(crate) fn show_chat(
+        &mut self,
+        now: Duration,
+        chat: Chat<'_>,
+        range: Range<u64>,
+        limit: usize,
+    ) -> (Vec<Value>, bool) {
+        let Some(customer) = self.customer_at(chat) else { return Default::default() };
         customer.history.forget(now);
-        customer.history.after(after).map(|entry| entry.show(chat)).collect()
+        let entries: Vec<_> = customer.history.within(range).collect();
+        let (older, newest) = entries.split_at(entries.len().saturating_sub(limit));
+        (newest.iter().map(|entry| entry.show(chat)).collect(), !older.is_empty())
+    }
+
+    /// The name of every customer, by `external_userid`.
+    pub(crate) fn customer_names(&self) -> HashMap<String, String> {
+        let all = self.accounts.iter().flat_map(|account| &account.customers);
+        all.map(|(external_userid, customer)| (external_userid.clone(), customer.name.clone())).collect()
     }
 
     /// How many messages the bot or a servicer wrote after an entry, whose call is in the journal.
