@@ -105,7 +105,7 @@ function clockFace() {
 
 function tokenButton(token) {
   return button(
-    [icon('key'), h('span', { class: 'wide' }, t('token.short')), h('span', { id: 'token' }, tokenText(token))],
+    [icon('key'), h('span', { class: 'wide' }, `${t('token.short')} `), h('span', { id: 'token' }, tokenText(token))],
     () => look({ tab: 'faults', pane: 'controls' }),
     { class: `quiet token ${token.status}`, title: t('token.title'), data: { focus: 'token' } },
   );
@@ -116,7 +116,7 @@ const tokenText = (token) =>
 
 function count(tab, symbol, number) {
   return button(
-    [icon(symbol), h('span', { class: 'wide' }, t(`count.${tab}`)), String(number)],
+    [icon(symbol), h('span', { class: 'wide' }, `${t(`count.${tab}`)} `), String(number)],
     () => look({ tab, pane: tab === 'findings' ? 'journal' : 'controls' }),
     { class: `quiet count ${number > 0 ? 'some' : ''} ${tab}`, data: { focus: `count-${tab}` } },
   );

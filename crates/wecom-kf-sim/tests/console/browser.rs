@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use fantoccini::key::Key;
-use fantoccini::wd::WebDriverCompatibleCommand;
+use fantoccini::wd::{WebDriverCompatibleCommand, WindowHandle};
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use reqwest::{Method, Url};
@@ -219,6 +219,27 @@ impl Page {
         self.click("#box").await;
         self.keys(text).await;
         self.press(Key::Enter).await;
+    }
+
+    /// Opens the address in a tab of its own, which is in front then, and gives its handle.
+    pub(crate) async fn open_tab(&self, address: &str) -> WindowHandle {
+        let tab = self.0.new_window(true).await.unwrap().handle;
+        self.show_tab(&tab).await;
+        self.open(address).await;
+        tab
+    }
+
+    pub(crate) async fn tab(&self) -> WindowHandle {
+        self.0.window().await.unwrap()
+    }
+
+    pub(crate) async fn show_tab(&self, tab: &WindowHandle) {
+        self.0.switch_to_window(tab.clone()).await.unwrap();
+    }
+
+    /// Closes the tab that is in front.
+    pub(crate) async fn close_tab(&self) {
+        self.0.close_window().await.unwrap();
     }
 
     pub(crate) async fn focused(&self) -> String {

@@ -87,7 +87,7 @@ async fn a_corp_that_is_not_there_is_left_for_the_first() {
     let sim = two().await;
     play(format!("{}/?lang=en&corp_id=ww-gone", sim.base_url()), |page| async move {
         page.sees("#people h2", "一店").await;
-        page.sees(".toast", "There is no corp ww-gone here").await;
+        page.sees(".toast", "There is no corp ww-gone on this simulator").await;
         assert_eq!(page.eval("return location.search").await, "?lang=en");
         drop(sim);
     })

@@ -29,9 +29,9 @@ async fn a_customer_comes_in_by_a_scene_by_a_link_of_the_bots_and_from_channels(
     play(address, |page| async move {
         page.click("[data-focus=enter]").await;
         page.fill("by", "url").await;
-        page.sees("dialog .field", "The bot has made no link to this account yet").await;
+        page.sees("dialog .field", "The bot has not created a link to this account yet").await;
         page.click("dialog [type=submit]").await;
-        page.sees("dialog .error", "The bot has made no link to this account yet").await;
+        page.sees("dialog .error", "The bot has not created a link to this account yet").await;
         page.press(Key::Escape).await;
         assert_eq!(page.focused().await, "enter");
 
@@ -185,15 +185,15 @@ async fn an_offer_is_taken_and_a_rating_is_given_where_they_are_asked_for() {
         let mut offer = whose.clone();
         (offer["type"], offer["groupchat"]) = (json!(2), groupchat);
         assert_eq!(call(&sim, op::UPGRADE_SERVICE, offer).await["errcode"], 0);
-        page.sees(".note", "the bot offers the group wrGroup").await;
-        page.sees(".question", "The bot offers the group wrGroup. <i>进群</i>").await;
+        page.sees(".note", "the bot offered group wrGroup").await;
+        page.sees(".question", "The bot offers group wrGroup. <i>进群</i>").await;
         page.click("[data-focus=offer-take]").await;
-        page.sees(".note", "小王 takes the offer").await;
-        page.sees("#meters", "took the group wrGroup").await;
+        page.sees(".note", "小王 accepted the offer").await;
+        page.sees("#meters", "accepted group wrGroup").await;
         page.until("the question is gone, the box has the focus", GONE).await;
         assert!(matches!(wang.upgrade_offer(), Some(UpgradeOffer::Groupchat { .. })));
         call(&sim, op::CANCEL_UPGRADE_SERVICE, whose).await;
-        page.sees(".note", "the bot withdraws the offer").await;
+        page.sees(".note", "the bot withdrew the offer").await;
 
         page.click("[data-focus=author-zhangsan]").await;
         page.click("[data-focus=take]").await;
@@ -201,7 +201,7 @@ async fn an_offer_is_taken_and_a_rating_is_given_where_they_are_asked_for() {
         // The customer's answer, whoever writes.
         page.sees(".question", "zhangsan asks for a rating.").await;
         page.click("[data-focus=rate-middling]").await;
-        page.sees(".note", "小王 rates: middling").await;
+        page.sees(".note", "小王 rated: neutral").await;
         page.until("the question is gone, the box has the focus", GONE).await;
         page.click("[data-focus=end]").await;
         page.sees("#meters .chip", "4 ended").await;
@@ -227,7 +227,7 @@ async fn the_corps_settings_are_shown_checked_and_changed() {
         assert_eq!(page.eval(shown).await, json!(["zhangsan", "2: lisi"]));
         page.fill("department_ids", "2 x").await;
         page.click("dialog [type=submit]").await;
-        page.sees("dialog .error", "This cannot be read: x").await;
+        page.sees("dialog .error", "Cannot read this: x").await;
         page.fill("userids", "").await;
         page.fill("department_ids", "2，7").await;
         page.fill("chat_ids", "wrGroup, wrOther wrGroup").await;
@@ -315,18 +315,18 @@ async fn what_says_that_there_is_nothing_never_stands_beside_something() {
             let customer = sim.customer(name);
             let row = format!("[data-customer={}]", customer.external_userid());
             page.click(&row).await;
-            page.sees("#entries .hint", "Nothing was said yet.").await;
+            page.sees("#entries .hint", "No messages yet.").await;
             // Shown once more with nothing, for other reasons.
             page.click("[data-focus=language]").await;
             page.sees("#entries .hint", "还没有消息").await;
             page.click("[data-focus=language]").await;
-            page.sees("#entries .hint", "Nothing was said yet.").await;
+            page.sees("#entries .hint", "No messages yet.").await;
             customer.enters();
             customer.says("在吗");
             page.sees(".entry.bot .bubble", "你说：在吗").await;
             assert_eq!(page.count("#entries .hint").await, 0);
             page.eval(&filter(&format!("no such row {number}"))).await;
-            page.sees("#journal .hint", "No row matches.").await;
+            page.sees("#journal .hint", "No rows match.").await;
             page.eval(&filter("")).await;
             page.sees("#journal .op", "send_msg").await;
         }
@@ -338,7 +338,7 @@ async fn what_says_that_there_is_nothing_never_stands_beside_something() {
         bot.abort();
         tokio::time::sleep(std::time::Duration::from_millis(300)).await;
         sim.reset();
-        page.sees("#journal", "No call yet.").await;
+        page.sees("#journal", "No calls yet.").await;
         sim.customer("小王").says("又来");
         page.sees(".customer .says", "又来").await;
         assert_eq!(page.eval("return window.beside").await, json!([]));

@@ -13,6 +13,10 @@ mod corps;
 #[cfg(test)]
 mod dialogs;
 #[cfg(test)]
+mod journal;
+#[cfg(test)]
+mod layout;
+#[cfg(test)]
 mod my_bot;
 #[cfg(test)]
 mod pages;
@@ -20,5 +24,7 @@ mod pages;
 mod people;
 #[cfg(test)]
 mod reading;
+#[cfg(test)]
+mod tabs;
 #[cfg(test)]
 mod trouble;

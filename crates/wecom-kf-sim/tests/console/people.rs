@@ -15,7 +15,7 @@ async fn a_customer_is_added_and_writes_and_the_bots_answer_appears() {
     let sim = Arc::new(Simulator::start().await.unwrap());
     let address = format!("{}/?lang=en", sim.base_url());
     play(address, |page| async move {
-        page.sees(".welcome", "No bot yet. Start one:").await;
+        page.sees(".welcome", "No bot is connected yet. Start one:").await;
         page.sees("#journal", &sim.base_url()).await;
         let bot = tokio::spawn(my_bot::run(sim.vars()));
         page.until("the first gettoken has come", "return !document.querySelector('.no-bot')").await;
@@ -31,7 +31,7 @@ async fn a_customer_is_added_and_writes_and_the_bots_answer_appears() {
         page.sees(".entry.customer .bubble", "你们周末开门吗？😊").await;
         page.sees(".entry.bot .bubble", "你说：你们周末开门吗？😊").await;
         page.sees("#journal .op", "send_msg").await;
-        page.sees("#meters", "sent 1/5").await;
+        page.sees("#meters", "1/5 sent").await;
         assert_eq!(page.eval("return document.querySelector('#box').value").await, "");
         assert_eq!(page.text(".customer .says").await, "bot: 你说：你们周末开门吗？😊");
         assert_eq!((sim.calls(op::SEND_MSG), sim.calls(op::SEND_MSG_ON_EVENT)), (1, 1));
@@ -99,7 +99,7 @@ async fn a_servicer_takes_over_replies_and_ends() {
         page.click("[data-focus=author-zhangsan]").await;
         page.write("您好，我是张三").await;
         page.sees(".entry.servicer .bubble", "您好，我是张三").await;
-        page.sees(".servicer", "1 now").await;
+        page.sees(".servicer", "1 active").await;
         assert_eq!((wang.state(), wang.servicer_userid().as_deref()), (3, Some("zhangsan")));
         page.click("[data-focus=end]").await;
         page.sees("#meters .chip", "4 ended").await;
@@ -276,7 +276,38 @@ async fn who_is_looked_at_is_in_sight_among_hundreds() {
              return row !== undefined && row.top >= pane.top && row.bottom <= pane.bottom";
         page.until("the customer is in sight", is_in_sight).await;
         assert_eq!(page.count("#people .customer").await, 201);
-        page.sees("#people", "and 49 more").await;
+        page.sees("#people", "Show more (49 left)").await;
+
+        // Everybody can be found, and reached.
+        page.click("#customer-search").await;
+        page.keys("客户23").await;
+        page.until("ten are found", "return document.querySelectorAll('#people .customer').length === 10").await;
+        page.click(&format!("[data-customer={}]", customers[234].external_userid())).await;
+        page.sees(".chat-head h2", "客户234").await;
+        page.eval("const search = document.querySelector('#customer-search'); search.value = '没有这个人'; search.dispatchEvent(new Event('input'))").await;
+        page.sees("#people .empty", "No customer matches.").await;
+        page.eval("const search = document.querySelector('#customer-search'); search.value = ''; search.dispatchEvent(new Event('input'))").await;
+        page.click("#people .more button").await;
+        page.until("all are there", "return document.querySelectorAll('#people .customer').length === 250").await;
+        assert_eq!(page.count("#people .more").await, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs chromedriver"]
+async fn a_tick_says_that_a_message_arrived_and_two_that_the_bot_read_it() {
+    let sim = Arc::new(Simulator::start().await.unwrap());
+    let wang = sim.customer("小王");
+    wang.says("在吗");
+    let address = format!("{}/?lang=en&customer={}", sim.base_url(), wang.external_userid());
+    play(address, |page| async move {
+        page.sees(".entry.customer .tick", "Delivered. The bot has not read it yet.").await;
+        let bot = tokio::spawn(my_bot::run(sim.vars()));
+        page.sees(".entry.customer .meta button", "Read by the bot.").await;
+        page.sees(".entry.bot .meta button", "Sent by the bot.").await;
+        assert_eq!(page.count(".entry .tick").await, 0);
+        bot.abort();
     })
     .await;
 }

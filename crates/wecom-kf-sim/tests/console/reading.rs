@@ -55,7 +55,7 @@ async fn a_chat_becomes_the_test_that_is_compiled_beside_this_one() {
     sim.manage_upgrade_in_console();
     let address = format!("{}/?lang=en&customer={}", sim.base_url(), wang.external_userid());
     play(address, |page| async move {
-        page.sees(".note", "小王 rates: satisfied").await;
+        page.sees(".note", "小王 rated: satisfied").await;
         page.eval("navigator.clipboard.writeText = async (text) => { window.copied = text }").await;
         page.click("[data-focus=copy-test]").await;
         let copied = page.until("it is copied", "return window.copied").await;
@@ -111,9 +111,13 @@ async fn the_keyboard_is_enough_and_is_off_while_typing() {
         page.press(Key::Escape).await;
         page.keys("k").await;
         let row = page.focused().await;
-        assert!(row.starts_with("row-"), "{row}");
+        assert!(row.starts_with("row-") || row.starts_with("fold-"), "{row}");
         page.keys("k").await;
         assert_ne!(page.focused().await, row);
+        // A line of repeats opens to more lines.
+        while !page.focused().await.starts_with("row-") {
+            page.keys("k").await;
+        }
         page.press(Key::Enter).await;
         page.sees(".details", "Request").await;
         page.keys("/").await;
@@ -127,7 +131,7 @@ async fn the_keyboard_is_enough_and_is_off_while_typing() {
         assert_eq!(page.eval("return new URLSearchParams(location.search).get('filter')").await, "send_msg");
         page.press(Key::Escape).await;
         page.keys("?").await;
-        page.sees("dialog", "next and previous row").await;
+        page.sees("dialog", "next or previous row").await;
         page.click("dialog .switch").await;
         page.press(Key::Escape).await;
         page.keys("n").await;
@@ -185,7 +189,7 @@ async fn on_a_phone_there_is_room_for_why_a_callback_failed() {
         let room = page
             .eval(
                 "const panel = document.querySelector('#panel-callbacks');
-                 const why = [...panel.querySelectorAll('.callback-rows .grow')].map((node) => node.clientWidth);
+                 const why = [...panel.querySelectorAll('.callback-rows p.bad')].map((node) => node.clientWidth);
                  return panel.scrollWidth === panel.clientWidth && why.length === 3 && Math.min(...why) > 200",
             )
             .await;
@@ -267,6 +271,82 @@ async fn only_panes_scroll_and_a_jump_within_one_leaves_the_page_where_it_is() {
         page.eval("document.querySelector('a[href$=\"#log\"]').click()").await;
         page.eval("document.querySelector('.entry .bubble').scrollIntoView({ block: 'start' })").await;
         assert_eq!(page.eval("return document.documentElement.scrollTop").await, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs chromedriver"]
+async fn sending_scrolls_to_the_own_message() {
+    let sim = Arc::new(Simulator::start().await.unwrap());
+    let wang = sim.customer("小王");
+    (0..60).for_each(|number| drop(wang.says(&format!("第 {number} 条"))));
+    let address = format!("{}/?lang=en&customer={}", sim.base_url(), wang.external_userid());
+    play(address, |page| async move {
+        page.sees(".entry .bubble", "第 59 条").await;
+        page.eval("document.querySelector('#log').scrollTop = 100").await;
+        page.until("it stays there", "return document.querySelector('#log').scrollTop === 100").await;
+        page.write("我在这里").await;
+        let is_in_sight = "
+            const own = [...document.querySelectorAll('.entry.customer')].at(-1);
+            const log = document.querySelector('#log').getBoundingClientRect();
+            const { top, bottom } = own.getBoundingClientRect();
+            return own.textContent.includes('我在这里') && top >= log.top && bottom <= log.bottom";
+        page.until("the own message is in sight", is_in_sight).await;
+        drop(sim);
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs chromedriver"]
+async fn earlier_messages_are_loaded_and_a_test_has_the_whole_chat() {
+    let sim = Arc::new(Simulator::builder().seed(7).manual_clock().start().await.unwrap());
+    let wang = sim.customer("小王");
+    (0..1100).for_each(|number| drop(wang.says(&format!("第 {number} 条"))));
+    let address = format!("{}/?lang=en&customer={}", sim.base_url(), wang.external_userid());
+    play(address, |page| async move {
+        page.sees(".entry .bubble", "第 1099 条").await;
+        assert_eq!(page.count(".entry").await, 500);
+        page.eval("navigator.clipboard.writeText = async (text) => { window.copied = text }").await;
+        page.click("[data-focus=copy-test]").await;
+        let copied = page.until("it is copied", "return window.copied").await;
+        assert_eq!(copied.as_str().unwrap().matches("customer.says(").count(), 1100);
+
+        // Whoever reads at the top stays at the message that was there.
+        let before = "const first = document.querySelector('.entry'); window.first = first; window.top_ = first.getBoundingClientRect().top; return 1";
+        page.eval("document.querySelector('#log').scrollTop = 200").await;
+        page.until("it is there", "return document.querySelector('#log').scrollTop === 200").await;
+        page.eval(before).await;
+        page.eval("document.querySelector('.earlier button').click()").await;
+        page.until("they are there", "return document.querySelectorAll('.entry').length === 1000").await;
+        let moved = page.eval("return Math.abs(window.first.getBoundingClientRect().top - window.top_)").await;
+        assert!(moved.as_f64().unwrap() < 2.0, "{moved}");
+        page.eval("document.querySelector('.earlier button').click()").await;
+        page.until("all are there", "return document.querySelectorAll('.entry').length === 1100").await;
+        page.until("nothing is earlier", "return !document.querySelector('.earlier')").await;
+        drop(sim);
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs chromedriver"]
+async fn assumptions_are_searched_and_stand_in_groups() {
+    let sim = Arc::new(Simulator::start().await.unwrap());
+    play(format!("{}/?lang=en&tab=assumptions", sim.base_url()), |page| async move {
+        page.sees("#panel-assumptions details h2", "Unverified, can be switched").await;
+        page.sees("#panel-assumptions details h2", "Sessions").await;
+        let open = "return [...document.querySelectorAll('#panel-assumptions details[open]')].map((node) => node.dataset.group)";
+        assert_eq!(page.eval(open).await, json!(["switchable"]));
+        page.click("#assumption-search").await;
+        page.keys("95016").await;
+        page.sees("#panel-assumptions", "rules found").await;
+        let all = "return [...document.querySelectorAll('.assumptions li')].every((rule) => rule.textContent.includes('95016'))";
+        page.until("only those are left", all).await;
+        assert_ne!(page.count(".assumptions li").await, 0);
+        assert_eq!(page.focused().await, "assumption-search");
+        drop(sim);
     })
     .await;
 }

@@ -20,7 +20,7 @@ async fn a_fault_is_switched_on_and_its_hit_is_in_the_journal() {
     let wang = sim.customer("小王");
     let address = format!("{}/?lang=en&customer={}&tab=faults", sim.base_url(), wang.external_userid());
     play(address, |page| async move {
-        page.sees("#panel-faults", "All calls behave.").await;
+        page.sees("#panel-faults", "No faults: every call works normally.").await;
         page.click("[data-preset=busy]").await;
         page.sees(".tools .count.faults", "faults 1").await;
         page.write("有货吗").await;
@@ -29,11 +29,11 @@ async fn a_fault_is_switched_on_and_its_hit_is_in_the_journal() {
         page.sees(".row.failed .mark.fault", "errcode -1").await;
         page.sees(".row.failed .outcome", "-1").await;
         page.click(".row.failed .row-head").await;
-        page.sees(".details", "Hit by a fault: errcode -1").await;
+        page.sees(".details", "Fault injected: errcode -1").await;
         page.sees(".details .json", "\"errmsg\"").await;
         page.click("[data-tab=faults]").await;
         page.click("[data-preset=busy]").await;
-        page.sees("#panel-faults", "All calls behave.").await;
+        page.sees("#panel-faults", "No faults: every call works normally.").await;
         assert_eq!(page.eval("return document.querySelector('[data-preset=busy]').ariaChecked").await, "false");
         assert_eq!(sim.calls(op::SEND_MSG), 1);
     })
@@ -53,7 +53,9 @@ async fn after_48_hours_a_send_is_refused_and_seen_so() {
         page.click("#clock").await;
         page.sees("#clock", "manual").await;
         page.click("[data-focus=step-49h]").await;
-        page.sees("#meters", "48 h are over").await;
+        page.sees("dialog", "More than 48 hours pass at once").await;
+        page.submit().await;
+        page.sees("#meters", "48 h have passed").await;
         page.sees("#meters .chip", "4 ended").await;
 
         let message = json!({ "touser": wang.external_userid(), "open_kfid": wang.open_kfid(), "msgtype": "text", "text": { "content": "还在吗" } });
@@ -82,7 +84,7 @@ async fn a_stop_keeps_the_page_and_another_start_is_found() {
     play(address, move |page| async move {
         page.sees(".entry.customer .bubble", "在吗").await;
         drop(sim);
-        page.sees("#stopped", "Simulator stopped, trying again.").await;
+        page.sees("#stopped", "The simulator has stopped. Reconnecting…").await;
         page.sees("#live", "stopped").await;
         page.sees(".entry.customer .bubble", "在吗").await;
 
@@ -152,7 +154,7 @@ async fn another_start_with_the_same_seed_is_found_too() {
 
 #[tokio::test]
 #[ignore = "needs chromedriver"]
-async fn a_callback_is_seen_and_delivered_again_and_a_belief_is_switched() {
+async fn a_callback_is_seen_and_delivered_again_and_an_assumption_is_switched() {
     let sim = Arc::new(Simulator::start().await.unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/callback", listener.local_addr().unwrap());
@@ -162,7 +164,7 @@ async fn a_callback_is_seen_and_delivered_again_and_a_belief_is_switched() {
     let wang = sim.customer("小王");
     let address = format!("{}/?lang=en&customer={}&tab=callbacks", sim.base_url(), wang.external_userid());
     play(address, |page| async move {
-        page.sees("#panel-callbacks", "No callbacks are sent.").await;
+        page.sees("#panel-callbacks", "No callback URL is set").await;
         page.click("[data-focus=callback-set]").await;
         page.until(
             "it is asked",
@@ -174,16 +176,16 @@ async fn a_callback_is_seen_and_delivered_again_and_a_belief_is_switched() {
         page.sees("#panel-callbacks code", &url).await;
         page.write("在吗").await;
         callbacks.recv().await.unwrap();
-        page.sees(".callback-rows", "200 ✓").await;
+        page.sees(".callback-rows", "ok").await;
         page.click(".callback-rows [data-focus^=again-]").await;
         callbacks.recv().await.unwrap();
         page.until("both are there", "return document.querySelectorAll('.callback-rows li').length === 2").await;
         assert_eq!(sim.callbacks().len(), 2);
 
-        page.click("[data-tab=beliefs]").await;
-        let belief =
-            page.until("they are there", "return document.querySelector('.beliefs .switch')?.dataset.focus").await;
-        let switch = format!("[data-focus={}]", belief.as_str().unwrap());
+        page.click("[data-tab=assumptions]").await;
+        let assumption =
+            page.until("they are there", "return document.querySelector('.assumptions .switch')?.dataset.focus").await;
+        let switch = format!("[data-focus={}]", assumption.as_str().unwrap());
         assert_eq!(page.text(&switch).await, "holds");
         page.click(&switch).await;
         page.sees(&switch, "does not hold").await;
@@ -191,4 +193,103 @@ async fn a_callback_is_seen_and_delivered_again_and_a_belief_is_switched() {
     })
     .await;
     receiver.abort();
+}
+
+#[tokio::test]
+#[ignore = "needs chromedriver"]
+async fn a_preset_is_on_for_its_own_fault_and_off_removes_only_that() {
+    let sim = Arc::new(Simulator::start().await.unwrap());
+    play(format!("{}/?lang=en&tab=faults", sim.base_url()), |page| async move {
+        page.sees("#panel-faults", "No faults: every call works normally.").await;
+        // The same operation and effect, by somebody else.
+        let own = sim.fault(op::SEND_MSG).errcode(45009);
+        page.sees("#panel-faults .faults", "errcode 45009").await;
+        let is_on = "return document.querySelector('[data-preset=busy]').ariaChecked";
+        assert_eq!(page.eval(is_on).await, "false");
+        page.click("[data-preset=busy]").await;
+        page.sees("#panel-faults .faults", "errcode -1").await;
+        assert_eq!(page.eval(is_on).await, "true");
+        // Another page knows it too.
+        page.open(&format!("{}/?lang=en&tab=faults", sim.base_url())).await;
+        page.until("it is on", "return document.querySelector('[data-preset=busy]')?.ariaChecked === 'true'").await;
+        page.click("[data-preset=busy]").await;
+        page.until("one is left", "return document.querySelectorAll('#panel-faults .faults li').length === 1").await;
+        page.sees("#panel-faults .faults", "errcode 45009").await;
+        assert_eq!(own.hits(), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs chromedriver"]
+async fn a_fault_is_added_with_one_form() {
+    let sim = Arc::new(Simulator::start().await.unwrap());
+    play(format!("{}/?lang=en&tab=faults", sim.base_url()), |page| async move {
+        page.click("[data-focus=fault-add]").await;
+        page.fill("operation", "sync_msg").await;
+        page.fill("on_call", "delay").await;
+        page.fill("value_delay", "3s").await;
+        page.fill("times", "4").await;
+        page.fill("probability", "50").await;
+        page.submit().await;
+        page.sees("#panel-faults .faults", "delay 3s").await;
+        page.sees("#panel-faults .faults", "hit 0 of 4").await;
+        page.sees("#panel-faults .faults", "50 %").await;
+        page.click("[data-focus=fault-add]").await;
+        page.fill("operation", "callback").await;
+        page.fill("on_callback", "duplicated").await;
+        let shown = "return [...document.querySelectorAll('dialog [name]')].filter((node) => node.checkVisibility()).map(({ name }) => name)";
+        assert_eq!(page.eval(shown).await, json!(["operation", "on_callback", "times", "probability"]));
+        page.submit().await;
+        page.sees("#panel-faults .faults", "duplicated").await;
+        // What is refused stays in the form, with the reason.
+        page.click("[data-focus=fault-add]").await;
+        page.fill("on_call", "delay").await;
+        page.fill("value_delay", "soon").await;
+        page.click("dialog [type=submit]").await;
+        page.sees("dialog .error", "`delay`").await;
+        drop(sim);
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs chromedriver"]
+async fn the_step_past_48_hours_asks_once() {
+    let sim = Arc::new(Simulator::builder().manual_clock().start().await.unwrap());
+    let start = sim.now();
+    play(format!("{}/?lang=en", sim.base_url()), |page| async move {
+        page.sees("[data-focus=reset]", "Start over").await;
+        page.click("[data-focus=step-49h]").await;
+        page.sees("dialog", "More than 48 hours pass at once").await;
+        page.press(Key::Escape).await;
+        page.until("it is closed", "return !document.querySelector('dialog')").await;
+        assert_eq!(sim.now(), start);
+        page.click("[data-focus=step-49h]").await;
+        page.submit().await;
+        page.click("[data-focus=step-49h]").await;
+        page.click("[data-focus=step-20s]").await;
+        let advanced = 2 * 49 * 3600 + 20;
+        let is_there = format!("return fetch('/sim/v1/clock').then((reply) => reply.json()).then((clock) => clock.advanced_s === {advanced})");
+        page.until("both steps are done", &is_there).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs chromedriver"]
+async fn why_a_callback_failed_has_the_whole_width() {
+    let builder = Simulator::builder().callback_url("http://127.0.0.1:9/nobody-listens");
+    let sim = Arc::new(builder.start().await.unwrap());
+    sim.customer("小王").says("在吗");
+    play(format!("{}/?lang=en&tab=callbacks", sim.base_url()), |page| async move {
+        page.sees(".callback-rows", "attempt 3").await;
+        page.sees(".callback-rows .outcome", "no answer").await;
+        let widths = "
+            const width = (node) => node.getBoundingClientRect().width;
+            return [...document.querySelectorAll('.callback-rows li')].every((row) => width(row.querySelector('p.bad')) === width(row))";
+        assert_eq!(page.eval(widths).await, true);
+        drop(sim);
+    })
+    .await;
 }

@@ -699,3 +699,112 @@ async fn what_changes_is_streamed_numbered_and_resumed() {
     let mut behind = Events::open(control.request(Method::GET, &format!("/events?after={middle}"))).await;
     assert_eq!(behind.next().await.1, "gap");
 }
+
+fn numbers(journal: &Value) -> Vec<u64> {
+    journal["entries"].as_array().unwrap().iter().map(|entry| entry["n"].as_u64().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn the_whole_journal_is_searched_in_pages() {
+    let (sim, control, bot) = with_control().await;
+    let (wang, li) = (sim.customer("小王"), sim.customer("小李"));
+    wang.says("周末开门吗");
+    li.says("Invoice please");
+    // Rows: 1 gettoken, 2 a page with both messages, 3 to 12 lists of accounts, 13 a refused send, 14 a send.
+    bot.ok(op::SYNC_MSG, json!({ "open_kfid": sim.open_kfid() })).await;
+    for _ in 0..10 {
+        bot.ok(op::ACCOUNT_LIST, json!({})).await;
+    }
+    sim.servicer("zhangsan").takes(&wang);
+    assert_eq!(bot.errcode(op::SEND_MSG, bot.text(&wang, "您好")).await, 95018);
+    bot.ok(op::SEND_MSG, bot.text(&li, "稍等")).await;
+
+    for (query, rows) in [
+        // Words of a reply, of a request, names of customers, the number of a row, in any case.
+        ("q=invoice", &[2][..]),
+        ("q=%E7%A8%8D%E7%AD%89", &[14]),
+        ("q=%E5%B0%8F%E7%8E%8B", &[2, 13]),
+        ("q=%E5%B0%8F%E7%8E%8B%20SEND_MSG%2095018", &[13]),
+        ("q=sent_while_human", &[13]),
+        ("q=%2312", &[12]),
+        ("q=nothing%20like%20this", &[]),
+        ("trouble=true", &[13]),
+        ("trouble=true&q=account_list", &[]),
+        (&*format!("involves={}", li.external_userid()), &[2, 14]),
+        ("before=4", &[1, 2, 3]),
+        ("after=4&before=7", &[5, 6]),
+    ] {
+        let found = control.get(&format!("/journal?{query}")).await;
+        assert_eq!((numbers(&found), &found["found"]), (rows.to_vec(), &json!(rows.len())), "{query}");
+    }
+    let newest = control.get("/journal?q=account_list&limit=3").await;
+    assert_eq!((numbers(&newest), &newest["found"], &newest["last"]), (vec![10, 11, 12], &json!(10), &json!(14)));
+    let older = control.get("/journal?q=account_list&limit=3&before=10").await;
+    assert_eq!((numbers(&older), &older["found"]), (vec![7, 8, 9], &json!(7)));
+    let (status, error) = control.refused(Method::GET, "/journal?trouble=maybe", None).await;
+    assert_eq!((status, &*error), (400, "`trouble` must be true or false"));
+}
+
+#[tokio::test]
+async fn a_row_says_when_it_began() {
+    let (sim, control, bot) = with_control().await;
+    sim.fault(op::ACCOUNT_LIST).delay(Duration::from_millis(300));
+    let (slow, fast) = tokio::join!(bot.ok(op::ACCOUNT_LIST, json!({})), async {
+        // The slow call has come once its fault has hit it.
+        while control.get("/faults").await["faults"][0]["active"] == true {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        bot.ok(op::SERVICER_LIST, json!({ "open_kfid": sim.open_kfid() })).await
+    });
+    assert_eq!((&slow["errcode"], &fast["errcode"]), (&json!(0), &json!(0)));
+    let journal = control.get("/journal").await;
+    let rows = journal["entries"].as_array().unwrap();
+    let shown: Vec<_> =
+        rows.iter().map(|row| (row["operation"].as_str().unwrap(), row["begun"].as_u64().unwrap())).collect();
+    assert_eq!(shown, [("gettoken", 1), ("servicer_list", 3), ("account_list", 2)]);
+}
+
+#[tokio::test]
+async fn a_chat_is_read_in_pages_from_its_end() {
+    let (_sim, control, _bot) = with_control().await;
+    let (_, id) = add(&control, "小王").await;
+    for number in 1..=5 {
+        let message = json!({ "msgtype": "text", "text": format!("第 {number} 条") });
+        control.post(&format!("/customers/{id}/messages"), message).await;
+    }
+    for (query, wanted, has_older) in [
+        ("", &[1, 2, 3, 4, 5][..], false),
+        ("?limit=2", &[4, 5], true),
+        ("?limit=2&before=4", &[2, 3], true),
+        ("?limit=2&before=2", &[1], false),
+        ("?after=1&before=4&limit=2", &[2, 3], false),
+    ] {
+        let chat = control.get(&format!("/customers/{id}/chat{query}")).await;
+        assert_eq!((numbers(&chat), &chat["older"]), (wanted.to_vec(), &json!(has_older)), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_fault_keeps_the_label_it_was_given() {
+    let (_sim, control, _bot) = with_control().await;
+    let new = json!({ "operation": "send_msg", "effect": "errcode", "errcode": -1, "label": "mine" });
+    assert_eq!(control.post("/faults", new).await["faults"][0]["label"], "mine");
+    control.post("/faults", json!({ "operation": "send_msg", "effect": "html" })).await;
+    let faults = control.get("/faults").await;
+    assert_eq!((&faults["faults"][0]["label"], &faults["faults"][1]["label"]), (&json!("mine"), &Value::Null));
+    let long = json!({ "operation": "*", "effect": "html", "label": "x".repeat(65) });
+    assert_eq!(control.refused(Method::POST, "/faults", Some(long)).await.0, 400);
+}
+
+#[tokio::test]
+async fn what_a_finding_saw_is_said_in_both_languages() {
+    let (sim, control, bot) = with_control().await;
+    let wang = sim.customer("小王");
+    wang.says("在吗");
+    sim.servicer("zhangsan").takes(&wang);
+    assert_eq!(bot.errcode(op::SEND_MSG, bot.text(&wang, "您好")).await, 95018);
+    let proof = &control.get("/report").await["findings"][0]["proof"];
+    let expected =
+        json!({ "en": "95018: state 3, zhangsan has the session", "zh": "95018：会话状态为 3，由 zhangsan 接待" });
+    assert_eq!(*proof, expected);
+}
