@@ -105,7 +105,11 @@ function clockFace() {
 
 function tokenButton(token) {
   return button(
-    [icon('key'), h('span', { class: 'wide' }, `${t('token.short')} `), h('span', { id: 'token' }, tokenText(token))],
+    [
+      icon('key'),
+      token.status === 'valid' ? h('span', { class: 'wide' }, `${t('token.short')} `) : null,
+      h('span', { id: 'token' }, tokenText(token)),
+    ],
     () => look({ tab: 'faults', pane: 'controls' }),
     { class: `quiet token ${token.status}`, title: t('token.title'), data: { focus: 'token' } },
   );

@@ -69,7 +69,11 @@ function phoneTab([name, symbol]) {
     look(tabs && !tabs.includes(view.tab) ? { pane: name, tab: tabs[0] } : { pane: name });
   };
   return button(
-    [icon(symbol), h('span', {}, t(`pane.${name}`)), number > 0 ? h('span', { class: `badge ${name === 'journal' ? 'findings' : ''}` }, String(number)) : null],
+    [
+      icon(symbol),
+      h('span', {}, t(`pane.${name}`)),
+      number > 0 ? h('span', { class: `badge ${name === 'journal' ? 'findings' : ''}` }, String(number)) : null,
+    ],
     go,
     { 'aria-current': view.pane === name ? 'page' : null, data: { focus: `pane-${name}` } },
   );

@@ -30,8 +30,9 @@ export function people() {
     listed.clear();
     render();
   });
+  byId('people-list').addEventListener('scroll', scrolled, { passive: true });
+  new ResizeObserver(keepOpenInSight).observe(byId('people-list'));
   on('connection', renderHead);
-  on('connection people', renderFoot);
   on('people view connection', render);
 }
 
@@ -58,25 +59,35 @@ function renderHead() {
   );
 }
 
-/** What is seldom needed. */
+/** Servicers, and what is seldom needed. */
 function renderFoot() {
-  fill(
-    byId('people-foot'),
-    servicersBox(),
-    h(
-      'div',
-      { class: 'seldom' },
-      button([icon('plus'), t('account.add')], addAccount, { class: 'quiet small', data: { focus: 'account-add' } }),
-      button([icon('gear'), t('corp.settings')], corp, {
-        class: 'quiet small',
-        title: t('corp.intro'),
-        data: { focus: 'corp' },
-      }),
-    ),
-  );
+  const parts = [
+    { key: 'servicers', version: JSON.stringify([...store.servicers.values()]), make: servicersBox },
+    { key: 'seldom', version: '', make: seldom },
+  ];
+  keyed(byId('people-foot'), parts, {
+    key: ({ key }) => key,
+    version: ({ version }) => language + version,
+    make: ({ make }) => make(),
+  });
 }
 
+const seldom = () =>
+  h(
+    'div',
+    { class: 'seldom' },
+    button([icon('plus'), t('account.add')], addAccount, { class: 'quiet small', data: { focus: 'account-add' } }),
+    button([icon('gear'), t('corp.settings')], corp, {
+      class: 'quiet small',
+      title: t('corp.intro'),
+      data: { focus: 'corp' },
+    }),
+  );
+
 function render() {
+  // What is above and below the list comes first: only then it has its height, and the open row can come into sight.
+  if (!search.isConnected) renderHead();
+  renderFoot();
   const accounts = [...store.accounts.values()];
   const parts = accounts.map((account) => {
     const { length } = found(account.open_kfid);
@@ -107,11 +118,37 @@ function found(openKfid) {
   );
 }
 
+/** @returns {HTMLElement | null} */
+const openRow = () => byId('people-list').querySelector('.customer[aria-current]');
+
+/** Whether the row of whoever is looked at is in sight: then it stays so when the list gets smaller. */
+let isInSight = false;
+/** How high the list was when that was seen. */
+let height = 0;
+
+function seeOpen() {
+  const row = openRow()?.getBoundingClientRect();
+  const list = byId('people-list').getBoundingClientRect();
+  height = byId('people-list').clientHeight;
+  isInSight = row !== undefined && row.top >= list.top - 1 && row.bottom <= list.bottom + 1;
+}
+
+/** A list that became smaller tells of its scrolling first. */
+function scrolled() {
+  if (byId('people-list').clientHeight === height) seeOpen();
+}
+
+function keepOpenInSight() {
+  height = byId('people-list').clientHeight;
+  if (isInSight) openRow()?.scrollIntoView({ block: 'nearest' });
+}
+
 /** Whoever is looked at anew comes into sight in a long list. */
 function showOpen() {
-  const row = /** @type {HTMLElement | null} */ (byId('people-list').querySelector('.customer[aria-current]'));
+  const row = openRow();
   const id = row?.dataset.customer;
   if (id && id !== shown) row.scrollIntoView({ block: 'nearest' });
+  if (id !== shown) seeOpen();
   shown = id;
 }
 

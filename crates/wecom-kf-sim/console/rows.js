@@ -64,6 +64,7 @@ export function itemNode(item, options) {
         h('span', { class: 'about dim' }, about(item)),
         h('span', { class: 'outcome' }, outcomeOf(last)),
         h('span', { class: 'took dim' }, `${rows.reduce((sum, { took_ms }) => sum + took_ms, 0)} ms`),
+        last.problem ? h('span', { class: 'why bad' }, last.problem) : null,
         marks(last, findings),
       ],
       () => options.flip(item),

@@ -104,7 +104,7 @@ async fn refusals_are_red_findings_amber_remedies_and_a_missing_token_neither() 
     wang.says("在吗");
     let address = format!("{}/?lang=en&customer={}&tab=faults", sim.base_url(), wang.external_userid());
     play(address, |page| async move {
-        page.sees("#token-left", "none yet").await;
+        page.sees("#token-left", "no token yet").await;
         assert_eq!(page.eval(&hue("#token-left", "color")).await, "plain");
         assert_eq!(page.eval(&hue(".tools .token", "color")).await, "plain");
         page.click("[data-tab=journal]").await;

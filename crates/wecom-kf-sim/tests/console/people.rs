@@ -272,7 +272,7 @@ async fn who_is_looked_at_is_in_sight_among_hundreds() {
     play(address, |page| async move {
         let is_in_sight =
             "const row = document.querySelector('#people .customer[aria-current]')?.getBoundingClientRect();
-             const pane = document.querySelector('#people').getBoundingClientRect();
+             const pane = document.querySelector('#people-list').getBoundingClientRect();
              return row !== undefined && row.top >= pane.top && row.bottom <= pane.bottom";
         page.until("the customer is in sight", is_in_sight).await;
         assert_eq!(page.count("#people .customer").await, 201);
