@@ -96,7 +96,7 @@ function row(rule) {
       'div',
       { class: 'grow' },
       h('p', {}, either(rule.rule)),
-      h('p', { class: 'dim' }, `${t('source')} ${rule.source} · `, h('code', {}, rule.id)),
+      h('p', { class: 'dim' }, `${t('source', { source: rule.source })} · `, h('code', {}, rule.id)),
     ),
     rule.switchable
       ? toggle(

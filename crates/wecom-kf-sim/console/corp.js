@@ -10,7 +10,7 @@ const DEPARTMENT = /^\s*(\d{1,15})\s*[:：](.*)$/;
 export async function corp() {
   const { upgrade, wechat_channels_bound, departments } = store.corp;
   await ask(
-    t('corp'),
+    t('corp.settings'),
     [
       { title: t('corp.upgrade') },
       { name: 'userids', label: t('corp.userids'), value: upgrade.userids.join(' '), hint: t('corp.list.hint') },

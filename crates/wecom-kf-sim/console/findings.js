@@ -39,11 +39,11 @@ function card(finding) {
     ),
     h('p', { class: 'strong' }, either(finding.title)),
     h('p', { class: 'dim' }, either(finding.proof)),
-    h('p', { class: 'remedy' }, icon('check'), `${t('do')} ${either(finding.remedy)}`),
+    h('p', { class: 'remedy' }, icon('check'), t('do', { what: either(finding.remedy) })),
     h(
       'footer',
       {},
-      h('span', { class: 'dim' }, `${t('source')} ${finding.source}`),
+      h('span', { class: 'dim' }, t('source', { source: finding.source })),
       finding.entries.slice(-4).map((n) =>
         button(`#${n}`, () => lightRow(n), {
           class: 'quiet small',

@@ -128,14 +128,14 @@ function details(rows) {
   return h(
     'div',
     { class: 'details' },
-    row.hint ? h('p', { class: 'remedy' }, icon('check'), `${t('do')} ${either(row.hint)}`) : null,
+    row.hint ? h('p', { class: 'remedy' }, icon('check'), t('do', { what: either(row.hint) })) : null,
     rows.length > 1
       ? h('ol', { class: 'attempts' }, rows.map(attempt))
       : row.problem
         ? h('p', { class: 'bad' }, icon('warn'), row.problem)
         : null,
     row.fault ? h('p', { class: 'on-purpose' }, icon('bolt'), t('journal.fault', { fault: row.fault })) : null,
-    row.verdict.problems.map((problem) => h('p', { class: 'found-here' }, icon('warn'), `${t('verdict')} ${problem}`)),
+    row.verdict.problems.map((problem) => h('p', { class: 'found-here' }, icon('warn'), t('verdict', { problem }))),
     findingsOf(rows).map(findingHere),
     h(
       'p',
@@ -166,7 +166,7 @@ function findingHere(finding) {
     'div',
     { class: 'found-here' },
     h('p', {}, h('strong', {}, finding.name), ` ${either(finding.title)}`),
-    h('p', {}, `${t('do')} ${either(finding.remedy)}`),
+    h('p', {}, t('do', { what: either(finding.remedy) })),
     button(t('finding.show'), () => look({ tab: 'findings' }), { class: 'small' }),
   );
 }

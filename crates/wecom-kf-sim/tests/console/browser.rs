@@ -185,7 +185,8 @@ impl Page {
     pub(crate) async fn keys(&self, keys: &str) {
         let end = Instant::now() + PATIENCE;
         while let Err(error) = self.0.active_element().await.unwrap().send_keys(keys).await {
-            assert!(error.is_stale_element_reference() && Instant::now() < end, "cannot type {keys:?}: {error}");
+            let is_gone = error.is_stale_element_reference() || error.is_element_not_interactable();
+            assert!(is_gone && Instant::now() < end, "cannot type {keys:?}: {error}");
         }
     }
 

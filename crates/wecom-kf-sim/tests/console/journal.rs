@@ -87,6 +87,25 @@ async fn a_callback_what_was_read_and_what_was_sent_are_one_turn() {
     receiver.abort();
 }
 
+#[tokio::test]
+#[ignore = "needs chromedriver"]
+async fn reads_that_bring_nothing_are_one_line() {
+    let sim = Arc::new(Simulator::start().await.unwrap());
+    let bot = tokio::spawn(crate::my_bot::run(sim.vars()));
+    let wang = sim.customer("小王");
+    play(format!("{}/?lang=en", sim.base_url()), |page| async move {
+        page.sees("#journal .turn.idle h2", "Reads without messages").await;
+        page.sees("#journal .turn.idle .times", "×").await;
+        assert_eq!(page.count("#journal .turn.idle .row").await, 1);
+        wang.says("在吗");
+        page.sees("#journal .turn:not(.idle) h2", "小王: 在吗").await;
+        page.sees("#journal .turn:not(.idle) .op", "send_msg").await;
+        page.until("the bot reads on", "return document.querySelectorAll('#journal .turn.idle').length === 2").await;
+    })
+    .await;
+    bot.abort();
+}
+
 /// The hue of a colour of an element: red, amber, or the name of nothing in particular.
 fn hue(css: &str, property: &str) -> String {
     format!(
