@@ -87,7 +87,7 @@ type Phase<T> = Result<T, Break>;
 pub(crate) async fn run(shared: Arc<Shared>) {
     let changes = shared.store.changes(&shared.key);
     let engine = Engine {
-        reader: Reader::new(shared.client.poll_schedule().join()),
+        reader: Reader::new(shared.client.poll_schedule().join(), shared.settings.remembered()),
         store_backoff: Backoff::default(),
         changes,
         write: None,

@@ -34,8 +34,8 @@ pub enum Error {
         then: UnreadableThen,
     },
 
-    /// The cursors of empty pages go round in a circle. The inbox polls at its usual pace and says this once.
-    #[error("sync_msg returns empty pages whose cursors repeat  do: {}", CURSOR_CIRCLE.0)]
+    /// The cursors of pages without a new message go round in a circle. The inbox polls at its usual pace and says this once.
+    #[error("sync_msg returns pages without a new message whose cursors repeat  do: {}", CURSOR_CIRCLE.0)]
     CursorCircle,
 
     /// The app has no such account.
@@ -116,7 +116,7 @@ impl Error {
                 format!("sync_msg 返回的 {bytes} 字节不是一页消息（{tries} 次），{}", then.in_lang(lang))
             }
             (Lang::Zh, Self::CursorCircle) => {
-                format!("sync_msg 返回的空页游标循环往复。处理：{}", CURSOR_CIRCLE.1)
+                format!("sync_msg 返回的页没有新消息，游标循环往复。处理：{}", CURSOR_CIRCLE.1)
             }
             (Lang::Zh, Self::NoSuchAccount { open_kfid }) => {
                 format!("本应用没有客服账号 {open_kfid}。处理：{}", NO_ACCOUNT.1)

@@ -122,24 +122,51 @@ pub(super) struct Step {
     pub(super) is_circle: bool,
 }
 
-/// Notices that pages go by without anything in them.
-#[derive(Debug, Default)]
+/// What a page holds, for whoever watches over the progress of reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Holds {
+    News,
+    /// Messages that are passed over: this many repeats, and others that are too old or of servicers.
+    Known {
+        repeats: usize,
+    },
+    Nothing,
+}
+
+/// Notices that pages go by without anything new in them.
+#[derive(Debug)]
 struct LoopGuard {
     empty_pages: u32,
-    /// The cursors of this reading since the last message.
+    repeats: usize,
+    /// Pages with more repeats than this in a row count as empty.
+    repeats_at_once: usize,
+    /// The cursors of this reading since the last new message.
     cursors: HashSet<String>,
     has_told: bool,
 }
 
 impl LoopGuard {
+    fn new(repeats_at_once: usize) -> Self {
+        Self { empty_pages: 0, repeats: 0, repeats_at_once, cursors: HashSet::new(), has_told: false }
+    }
+
+    fn again(&self) -> Self {
+        Self::new(self.repeats_at_once)
+    }
+
     /// Notes a page. Returns whether its cursor closes a circle.
-    fn note(&mut self, cursor: Option<&str>, is_empty: bool) -> bool {
-        if !is_empty {
-            *self = Self { has_told: self.has_told, ..Self::default() };
-            self.cursors.extend(cursor.map(str::to_owned));
-            return false;
+    fn note(&mut self, cursor: Option<&str>, holds: Holds) -> bool {
+        match holds {
+            Holds::News => *self = Self { has_told: self.has_told, ..self.again() },
+            Holds::Nothing => self.empty_pages = self.empty_pages.saturating_add(1),
+            Holds::Known { repeats } => {
+                self.repeats += repeats;
+                // A start may repeat all that is remembered. What is behind that does not wait.
+                if self.repeats > self.repeats_at_once {
+                    self.empty_pages = self.empty_pages.saturating_add(1);
+                }
+            }
         }
-        self.empty_pages = self.empty_pages.saturating_add(1);
         if self.cursors.len() >= defaults::CURSORS_REMEMBERED {
             self.cursors.clear();
         }
@@ -155,7 +182,8 @@ impl LoopGuard {
 }
 
 impl Reader {
-    pub(super) fn new(poller: Poller) -> Self {
+    /// `repeats_at_once`: how many messages that were settled before may come in a row at most, as after a start.
+    pub(super) fn new(poller: Poller, repeats_at_once: usize) -> Self {
         Self {
             state: Reading::Due,
             poller,
@@ -166,7 +194,7 @@ impl Reader {
             unreadable: 0,
             cause: Cause::default(),
             backoff: Backoff::default(),
-            guard: LoopGuard::default(),
+            guard: LoopGuard::new(repeats_at_once),
             suspects_lost_callbacks: Suspicion::default(),
         }
     }
@@ -176,7 +204,7 @@ impl Reader {
         self.cursor = cursor;
         self.limit = None;
         self.unreadable = 0;
-        self.guard = LoopGuard::default();
+        self.guard = self.guard.again();
         self.state = Reading::Due;
     }
 
@@ -304,18 +332,18 @@ impl Reader {
     }
 
     /// A page came. The next one follows at once, or after `poll`.
-    pub(super) fn advance(&mut self, next: Option<String>, has_more: bool, is_empty: bool, poll: Duration) -> Step {
+    pub(super) fn advance(&mut self, next: Option<String>, has_more: bool, holds: Holds, poll: Duration) -> Step {
         self.backoff.succeed();
         self.unreadable = 0;
         let cursor = next.filter(|next| self.moves_to(next));
-        let closes_circle = self.guard.note(cursor.as_deref(), is_empty);
+        let closes_circle = self.guard.note(cursor.as_deref(), holds);
         // Without a cursor that moves there is no next page, whatever has_more says: it would be this one for ever.
         let is_end = closes_circle || !has_more || cursor.is_none();
         if is_end {
             self.token = None;
             self.limit = None;
             if !closes_circle {
-                self.guard = LoopGuard::default();
+                self.guard = self.guard.again();
             }
         }
         // A callback does not wait for the end of that.
@@ -420,16 +448,16 @@ mod tests {
 
     const POLL: Duration = Duration::from_secs(30);
 
-    /// Reads empty pages that all say there is more. Returns when the next pull is due after each, in milliseconds, and
-    /// which of them tell of a circle.
-    async fn read(cursors: impl IntoIterator<Item = String>) -> (Vec<u128>, Vec<bool>) {
+    /// Reads pages that hold nothing new and all say there is more. Returns when the next pull is due after each, in
+    /// milliseconds, and which of them tell of a circle.
+    async fn read(holds: Holds, cursors: impl IntoIterator<Item = String>) -> (Vec<u128>, Vec<bool>) {
         let builder = Client::builder(Credentials::new("ww1", "secret")).base_url("http://127.0.0.1:9");
         let client = builder.pacing(Pacing::unlimited()).build().unwrap();
-        let mut reader = Reader::new(client.poll_schedule().join());
+        let mut reader = Reader::new(client.poll_schedule().join(), 5000);
         let mut pages = (Vec::new(), Vec::new());
         for cursor in cursors {
             let now = Instant::now();
-            pages.1.push(reader.advance(Some(cursor), true, true, POLL).is_circle);
+            pages.1.push(reader.advance(Some(cursor), true, holds, POLL).is_circle);
             pages.0.push(match reader.state {
                 Reading::IsCaughtUp { until } | Reading::BacksOff { until } => (until - now).as_millis(),
                 _ => 0,
@@ -441,15 +469,27 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn empty_pages_with_new_cursors_back_off_after_a_few() {
-        let (waits, circles) = read((0..10).map(|number| format!("c{number}"))).await;
+        let (waits, circles) = read(Holds::Nothing, (0..10).map(|number| format!("c{number}"))).await;
         assert_eq!(waits, [0, 0, 0, 800, 1600, 3200, 6400, 12_800, 25_600, 30_000]);
         assert!(circles.iter().all(|is_circle| !is_circle));
     }
 
     #[tokio::test(start_paused = true)]
+    async fn pages_of_known_messages_do_not_wait_unless_there_are_more_than_a_start_repeats() {
+        let cursors = || (0..30).map(|number| format!("c{number}"));
+        let (waits, _) = read(Holds::Known { repeats: 0 }, cursors()).await;
+        assert!(waits.iter().all(|wait| *wait == 0), "{waits:?}");
+        let (waits, _) = read(Holds::Known { repeats: 1000 }, cursors()).await;
+        let at_once = waits.iter().take_while(|wait| **wait == 0).count();
+        assert_eq!((at_once, waits[29]), (5 + 3, 30_000), "{waits:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_circle_of_cursors_is_told_once_and_waits_for_the_poll() {
-        let (waits, circles) = read(["A", "B", "A", "B", "A"].map(str::to_owned)).await;
-        assert_eq!(waits, [0, 0, 30_000, 30_000, 30_000]);
-        assert_eq!(circles, [false, false, true, false, false]);
+        for holds in [Holds::Nothing, Holds::Known { repeats: 0 }, Holds::Known { repeats: 2 }] {
+            let (waits, circles) = read(holds, ["A", "B", "A", "B", "A"].map(str::to_owned)).await;
+            assert_eq!(waits, [0, 0, 30_000, 30_000, 30_000]);
+            assert_eq!(circles, [false, false, true, false, false]);
+        }
     }
 }

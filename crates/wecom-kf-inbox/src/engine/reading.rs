@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 
 use super::letter::Letter;
-use super::reader::{Progress, Pulled};
+use super::reader::{Holds, Progress, Pulled};
 use super::state::Sieve;
 use super::{Break, Engine, Phase, in_time, seconds};
 use crate::clock::unix_seconds;
@@ -69,9 +69,13 @@ impl Engine {
         let count = letters.len();
         let moves_to = next_cursor.clone().filter(|next| self.reader.moves_to(next));
         let pushed = state.push_page(letters, moves_to, sieve, now);
-        let is_new = count > pushed.duplicates;
+        let holds = match count {
+            0 => Holds::Nothing,
+            _ if pushed.new == 0 => Holds::Known { repeats: pushed.duplicates },
+            _ => Holds::News,
+        };
         let poll = self.reader.poll_interval(settings);
-        let step = self.reader.advance(next_cursor, has_more, !is_new, poll);
+        let step = self.reader.advance(next_cursor, has_more, holds, poll);
         desk.metrics.has_more = has_more;
         desk.metrics.duplicates += pushed.duplicates as u64;
         desk.metrics.skipped += pushed.older as u64;
