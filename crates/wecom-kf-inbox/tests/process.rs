@@ -39,11 +39,17 @@ fn setting(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(otherwise)
 }
 
-/// Fails so often, in percent.
+/// Fails so often, in percent, and notes when each commit that it wrote was begun and written, in milliseconds since the
+/// epoch.
 #[derive(Clone)]
-struct Hiccups(Redb, u64);
+struct Hiccups(Redb, u64, PathBuf);
 
 impl Hiccups {
+    fn note_commit(&self, begun: u64) {
+        let line = format!("{begun} {}\n", now_in_ms());
+        OpenOptions::new().create(true).append(true).open(&self.2).unwrap().write_all(line.as_bytes()).unwrap();
+    }
+
     fn fails(&self) -> Result<(), StoreError> {
         match fastrand::u64(..100) < self.1 {
             true => Err(StoreError::down("a hiccup that the test wants")),
@@ -83,7 +89,9 @@ impl InboxStore for Hiccups {
     fn commit<'a>(&'a self, lease: &'a Lease, commit: &'a Commit) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
             self.fails()?;
+            let begun = now_in_ms();
             self.0.commit(lease, commit).await?;
+            self.note_commit(begun);
             // The answer may be lost as well.
             self.fails()
         })
@@ -119,7 +127,7 @@ async fn bot() -> Result<(), Report> {
     // The bot reads without callbacks, much more often than WeCom allows.
     let builder = Settings::from_env().client_builder()?.pacing(wecom_kf::Pacing::unlimited());
     let client = builder.http(|http| http.no_proxy()).build()?;
-    let store = Hiccups(Redb::open(folder.join("inbox.redb"))?, setting(HICCUPS, 0));
+    let store = Hiccups(Redb::open(folder.join("inbox.redb"))?, setting(HICCUPS, 0), folder.join("commits"));
     let inbox = Inbox::builder(client, std::env::var("WECOM_KF_OPEN_KFID")?)
         .store(store)
         .cold_start(ColdStart::Everything)
@@ -241,6 +249,16 @@ impl Stage {
         text.lines().map(parse).collect()
     }
 
+    /// When each commit was begun and written.
+    fn commits(&self) -> Vec<(u64, u64)> {
+        let text = std::fs::read_to_string(self.folder.path().join("commits")).unwrap_or_default();
+        let number = |word: &str| word.parse::<u64>().unwrap();
+        text.lines()
+            .filter_map(|line| line.split_once(' '))
+            .map(|(begun, written)| (number(begun), number(written)))
+            .collect()
+    }
+
     fn key(&self) -> InboxKey {
         let host = self.sim.base_url().replace("http://", "");
         InboxKey::new(format!("{host}/{}", self.sim.corp_id()), self.sim.open_kfid().into())
@@ -321,11 +339,15 @@ fn parse(line: &str) -> Handled {
 async fn crash_after_crash_loses_nothing_and_repeats_nothing_that_was_committed() {
     let crashes = setting("WECOM_KF_CRASHES", 40);
     let mut stage = Stage::new().await;
-    let (mut repeated, mut most_repeated, mut oldest_repeated, mut killed_at_work) = (0, 0, 0, 0);
-    let mut handled_at: HashMap<String, u64> = HashMap::new();
+    let (mut repeated, mut most_repeated, mut killed_at_work) = (0, 0, 0);
+    // In milliseconds before the kill, and before the last commit that was written began.
+    let (mut oldest_repeated, mut missed_by_commit) = (0, 0);
+    // Of each message: the last life that handled it, and when.
+    let mut handled_at: HashMap<String, (u64, u64)> = HashMap::new();
     let mut committed: BTreeSet<String> = BTreeSet::new();
     let mut handled_before: BTreeSet<String> = BTreeSet::new();
-    let mut last_kill = 0;
+    // Of each life: when it was killed, and when the last commit that it wrote began.
+    let mut ends: Vec<(u64, u64)> = Vec::new();
     for life in 0..=crashes {
         stage.says(30);
         let is_last = life == crashes;
@@ -342,7 +364,7 @@ async fn crash_after_crash_loses_nothing_and_repeats_nothing_that_was_committed(
             stage.let_it_work(life).await;
         }
         bot.kill().await.unwrap();
-        let killed_at = std::mem::replace(&mut last_kill, now_in_ms());
+        ends.push((now_in_ms(), stage.commits().last().map_or(0, |(begun, _)| *begun)));
 
         // What this life handled although an earlier one had.
         let this_life: Vec<String> =
@@ -351,20 +373,30 @@ async fn crash_after_crash_loses_nothing_and_repeats_nothing_that_was_committed(
         let again: Vec<&String> = this_life.iter().filter(|msgid| handled_before.contains(*msgid)).collect();
         assert!(again.iter().all(|msgid| !committed.contains(*msgid)), "life {life}: what was committed was repeated");
         (repeated, most_repeated) = (repeated + again.len(), most_repeated.max(again.len()));
-        // How long before the kill they had been handled.
-        let ages = again.iter().map(|msgid| killed_at.saturating_sub(handled_at[*msgid]));
-        oldest_repeated = oldest_repeated.max(ages.max().unwrap_or(0));
-        handled_at.extend(stage.diary().into_iter().map(|handled| (handled.msgid, handled.at)));
+        for (life, at) in again.iter().map(|msgid| handled_at[*msgid]) {
+            let (killed_at, last_commit) = ends[life as usize];
+            oldest_repeated = oldest_repeated.max(killed_at.saturating_sub(at));
+            missed_by_commit = missed_by_commit.max(last_commit.saturating_sub(at));
+        }
+        handled_at.extend(stage.diary().into_iter().map(|handled| (handled.msgid, (handled.life, handled.at))));
         handled_before.extend(this_life);
         committed = stage.settled().await;
     }
     stage.assert_order();
     let answers = stage.assert_answered_once();
     let lost = stage.msgids.difference(&handled_before).count();
+    let mut commits: Vec<u64> = stage.commits().into_iter().map(|(begun, written)| written - begun).collect();
+    commits.sort_unstable();
     println!(
         "{crashes} kills ({killed_at_work} of them at work), {} messages: {lost} lost, {repeated} repeated, at most \
-         {most_repeated} after one kill, handled at most {oldest_repeated} ms before it; {answers} answers heard, none twice; {} calls of sync_msg, {} of send_msg",
+         {most_repeated} after one kill, handled at most {oldest_repeated} ms before it, and at most \
+         {missed_by_commit} ms before the last commit began; {} commits took {} ms, one in a hundred {} ms or more, at \
+         most {} ms; {answers} answers heard, none twice; {} calls of sync_msg, {} of send_msg",
         stage.said,
+        commits.len(),
+        commits[commits.len() / 2],
+        commits[commits.len() - 1 - commits.len() / 100],
+        commits[commits.len() - 1],
         stage.sim.calls(op::SYNC_MSG),
         stage.sim.calls(op::SEND_MSG),
     );

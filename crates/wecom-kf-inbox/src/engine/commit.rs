@@ -71,4 +71,4 @@ impl Pending {
 
 /// How long settled messages may wait to be stored before nothing more is handed out, so that a crash repeats little even
 /// while the store is slow or down.
-pub(crate) const LATE: Duration = defaults::COMMIT_EVERY.saturating_mul(2);
+pub(crate) const LATE: Duration = Duration::from_secs(1);

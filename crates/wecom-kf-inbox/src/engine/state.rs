@@ -637,7 +637,7 @@ mod tests {
     }
 
     #[test]
-    fn settled_messages_are_stored_at_once_and_then_every_half_second() {
+    fn settled_messages_are_stored_at_once_and_then_every_quarter_second() {
         let now = Instant::now();
         let (mut state, mut stored) = begin(&["a", "b", "c"], now);
         for _ in 0..3 {
@@ -652,6 +652,32 @@ mod tests {
         let late = now + Duration::from_secs(60);
         state.settle(2, Outcome::Acked, late);
         assert_eq!(write(&mut state, &mut stored, late).len(), 1);
+    }
+
+    #[test]
+    fn what_is_not_stored_is_at_most_as_old_as_the_interval_and_a_commit() {
+        let (every, step) = (defaults::COMMIT_EVERY, Duration::from_millis(10));
+        for takes in [Duration::ZERO, step, every / 2, every] {
+            let start = Instant::now();
+            let (mut state, mut stored) = begin(&[], start);
+            let ids: Vec<String> = (0..500).map(|number| number.to_string()).collect();
+            push(&mut state, &ids.iter().map(String::as_str).collect::<Vec<_>>(), "c", start);
+            let (mut in_flight, mut oldest) = (None::<(Commit, Instant)>, Duration::ZERO);
+            for now in (1..500).map(|number| start + step * number) {
+                if let Some((commit, _)) = in_flight.take_if(|(_, begun)| now >= *begun + takes) {
+                    stored = Some(Committed::after(stored.take(), &commit));
+                    state.written();
+                }
+                state.prepare(now);
+                in_flight = in_flight.or(state.next_commit(now).map(|commit| (commit, now)));
+                oldest = oldest.max(state.uncommitted_since().map_or(Duration::ZERO, |since| now - since));
+                if let Some((number, _)) = take(&mut state, now) {
+                    state.settle(number, Outcome::Acked, now);
+                }
+            }
+            assert!(oldest >= every && oldest <= every + takes + step, "{oldest:?} with commits that take {takes:?}");
+            assert!(state.window.unsettled() < 10, "almost all were handled");
+        }
     }
 
     #[test]

@@ -212,6 +212,7 @@ pub(crate) struct FakeStore {
     load_failures: Arc<AtomicUsize>,
     /// Fails after it wrote, so that only the answer is lost.
     loses_answers: Arc<AtomicUsize>,
+    commits_take: Duration,
     is_corrupt: Arc<AtomicBool>,
     is_silent: Arc<AtomicBool>,
 }
@@ -223,6 +224,10 @@ impl FakeStore {
 
     pub(crate) fn fail_next_loads(&self, times: usize) {
         self.load_failures.store(times, SeqCst);
+    }
+
+    pub(crate) fn commits_take(self, commits_take: Duration) -> Self {
+        Self { commits_take, ..self }
     }
 
     /// From now on nobody is told of changes.
@@ -310,6 +315,9 @@ impl InboxStore for FakeStore {
     fn commit<'a>(&'a self, lease: &'a Lease, commit: &'a Commit) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
             Self::fails(&self.failures)?;
+            if !self.commits_take.is_zero() {
+                sleep(self.commits_take).await;
+            }
             self.memory.commit(lease, commit).await?;
             self.commits.lock().unwrap().push(commit.clone());
             match self.loses_answers.swap(0, SeqCst) {
