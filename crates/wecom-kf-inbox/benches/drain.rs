@@ -1,5 +1,5 @@
-//! Draining a backlog: against the bound, the larger of fetching and handling, and against a loop by hand. How much
-//! memory a backlog takes.
+//! Draining a backlog: against the bound, the larger of fetching alone and handling alone as measured in the same run, and
+//! against a loop by hand. How much memory a backlog takes.
 //!
 //! `cargo bench -p wecom-kf-inbox --bench drain`; `-- 1000000` adds the memory of this many messages.
 //!
@@ -12,6 +12,9 @@
 //! done
 //! grep -H ^summary /tmp/drain.20000-01 /tmp/drain.40000-01
 //! ```
+//!
+//! `-- run 20000` gives this many to a handler that does nothing; the difference of two runs under `perf stat` is what `run`
+//! costs per message.
 //!
 //! `-- idle 200` runs this many idle accounts for a minute and prints the CPU time of a second, in memory and redb.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods, reason = "a bench talks and may panic")]
@@ -91,15 +94,32 @@ fn work(how_long: Duration) {
     }
 }
 
-async fn by_hand(backlog: &Backlog, handler: Duration) -> Duration {
+/// Only fetches: the pages are decoded as far as a loop by hand needs it to go on.
+async fn fetch_alone(backlog: &Backlog) -> Duration {
+    by_hand(backlog, |page| _ = black_box(page.messages().len())).await
+}
+
+fn handle_alone(messages: usize, handler: Duration) -> Duration {
+    let started = Instant::now();
+    for _ in 0..messages {
+        work(handler);
+    }
+    started.elapsed()
+}
+
+fn decode_and_work(page: &Page, handler: Duration) {
+    for message in page.messages() {
+        black_box((message.msgid(), message.content()));
+        work(handler);
+    }
+}
+
+async fn by_hand(backlog: &Backlog, handle: impl Fn(&Page)) -> Duration {
     let started = Instant::now();
     let mut cursor = None;
     loop {
         let page = backlog.page(cursor.as_deref()).await;
-        for message in page.messages() {
-            black_box((message.msgid(), message.content()));
-            work(handler);
-        }
+        handle(&page);
         cursor = page.next_cursor().map(ToString::to_string);
         if !page.has_more() {
             return started.elapsed();
@@ -138,16 +158,17 @@ async fn by_run(backlog: &Backlog, store: impl InboxStore, handler: Duration) ->
 }
 
 async fn drain(folder: &std::path::Path) {
-    println!("100,000 messages, 20 ms per page of 1,000; seconds (of the bound, the larger of fetching and handling)");
-    println!("handler      bound   by hand        stream, memory  stream, redb    run, memory     run, redb");
+    println!("100,000 messages, 20 ms per page of 1,000; seconds (÷ the larger of fetching alone and handling alone)");
+    println!("handler   fetch  handle   by hand        stream, memory  stream, redb    run, memory    run, redb");
     for handler in [Duration::ZERO, Duration::from_micros(20), Duration::from_millis(1)] {
         // The long one with fewer, and then by proportion.
         let scale = if handler >= Duration::from_millis(1) { 10 } else { 1 };
         let backlog = Backlog { messages: 100_000 / scale, pull: PULL };
-        let bound = (PULL * (backlog.messages / PAGE) as u32).max(handler * backlog.messages as u32);
+        let (fetching, handling) = (fetch_alone(&backlog).await, handle_alone(backlog.messages, handler));
+        let bound = fetching.max(handling);
         let redb = |name: &str| Redb::open(folder.join(format!("{name}{}", handler.as_micros()))).unwrap();
         let took = [
-            by_hand(&backlog, handler).await,
+            by_hand(&backlog, |page| decode_and_work(page, handler)).await,
             as_stream(&backlog, Memory::new(), handler).await,
             as_stream(&backlog, redb("stream"), handler).await,
             by_run(&backlog, Memory::new(), handler).await,
@@ -160,7 +181,8 @@ async fn drain(folder: &std::path::Path) {
                 format!("{seconds:6.2} ({:.2})", took.as_secs_f64() / bound.as_secs_f64())
             })
             .collect();
-        println!("{handler:>8.0?}  {:>7.2}   {}", bound.as_secs_f64() * scale as f64, cells.join("  "));
+        let alone = [fetching, handling].map(|took| format!("{:6.2}", took.as_secs_f64() * scale as f64));
+        println!("{handler:>7.0?}  {}   {}", alone.join("  "), cells.join("  "));
     }
 }
 
@@ -210,6 +232,10 @@ async fn main() {
     if let Some(messages) = number("consume") {
         let backlog = Backlog { messages, pull: Duration::ZERO };
         as_stream(&backlog, Memory::new(), Duration::ZERO).await;
+        return;
+    }
+    if let Some(messages) = number("run") {
+        by_run(&Backlog { messages, pull: Duration::ZERO }, Memory::new(), Duration::ZERO).await;
         return;
     }
     if let Some(accounts) = number("idle") {

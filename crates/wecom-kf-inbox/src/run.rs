@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
@@ -70,7 +71,7 @@ impl Inbox {
     /// # Errors
     ///
     /// One that [is final](Error::is_final).
-    pub async fn run_until<S, H, F>(mut self, stop: S, handler: H) -> Result<Summary, Error>
+    pub async fn run_until<S, H, F>(self, stop: S, handler: H) -> Result<Summary, Error>
     where
         S: Future,
         H: Fn(Delivery) -> F + Send + Sync + 'static,
@@ -79,15 +80,37 @@ impl Inbox {
         let concurrency = self.shared().settings.concurrency.min(Semaphore::MAX_PERMITS);
         // A group has set them already.
         self.shared().slots.get_or_init(|| Arc::new(Semaphore::new(concurrency)));
-        let (handle, handler) = (self.handle(), Arc::new(handler));
-        // Those that are left when it returns are aborted.
-        let mut running = JoinSet::new();
-        let mut stop = Box::pin(stop.fuse());
-        let mut ended_by = None;
+        let handle = self.handle();
+        // On a task of its own, beside those of the handlers: a thread that waits elsewhere, such as that of `main`, is
+        // not woken for each message. Whoever drops this aborts it, and it its handlers.
+        let mut dispatcher = JoinSet::new();
+        dispatcher.spawn(self.dispatch(handler));
+        let mut stop = pin!(stop.fuse());
         loop {
             tokio::select! {
                 biased;
                 _ = &mut stop => handle.stop(),
+                Some(ended) = dispatcher.join_next() => return match ended {
+                    Ok(summary) => summary,
+                    Err(error) => std::panic::resume_unwind(error.into_panic()),
+                },
+            }
+        }
+    }
+
+    /// Spawns the handler on each message, until the inbox ends.
+    async fn dispatch<H, F>(mut self, handler: H) -> Result<Summary, Error>
+    where
+        H: Fn(Delivery) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<(), Failure>> + Send + 'static,
+    {
+        let handler = Arc::new(handler);
+        // Those that are left when it returns are aborted.
+        let mut running = JoinSet::new();
+        let mut ended_by = None;
+        loop {
+            tokio::select! {
+                biased;
                 Some(_) = running.join_next() => {}
                 item = self.next() => match item {
                     Some(Ok(delivery)) => drop(running.spawn(handle_one(handler.clone(), delivery))),

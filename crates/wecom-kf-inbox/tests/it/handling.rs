@@ -289,7 +289,7 @@ async fn what_a_servicer_wrote_is_settled_without_being_delivered() {
         let mut inbox = builder.open().await.unwrap();
         if takes_servicers {
             let delivery = inbox.next().await.unwrap().unwrap();
-            for refused in [delivery.reply("hi").await, delivery.reply_as("answer", "hi").await] {
+            for refused in [delivery.reply("hi").await, delivery.reply("hi").named("answer").await] {
                 assert!(matches!(refused, Err(Error::InvalidInput { .. })), "{refused:?}");
             }
             delivery.ack();
