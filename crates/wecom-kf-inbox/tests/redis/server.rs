@@ -70,7 +70,7 @@ impl Server {
     pub(crate) async fn connection(&self) -> redis::aio::MultiplexedConnection {
         let client = redis::Client::open(self.url()).unwrap();
         // Half a second, as it would be, is not much on a busy machine.
-        let patient = redis::AsyncConnectionConfig::new().set_response_timeout(Some(Duration::from_secs(20)));
+        let patient = redis::AsyncConnectionConfig::new().set_response_timeout(Some(PATIENCE));
         client.get_multiplexed_async_connection_with_config(&patient).await.unwrap()
     }
 
@@ -115,7 +115,7 @@ impl Server {
 }
 
 /// No test depends on how fast this machine is.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 
 pub(crate) fn new_folder() -> PathBuf {
     let folder = std::env::temp_dir().join(format!("wecom-kf-redis-{}-{:x}", std::process::id(), fastrand::u64(..)));

@@ -88,7 +88,8 @@ async fn an_inbox_survives_the_failover_of_a_watched_primary() {
     let mut watched = Watched::start().await;
     let mut scene = Scene::start(watched.builder().replicas(1).open().await.unwrap()).await;
     scene.write(100).await;
-    watched.fail_over().await;
+    watched.kill_primary();
+    watched.take_over().await;
     scene.write(100).await;
     scene.all_is_settled_once().await;
 }
@@ -99,7 +100,9 @@ async fn an_inbox_survives_the_end_of_a_node_of_its_cluster() {
     let mut cluster = Cluster::start_with_replicas().await;
     let mut scene = Scene::start(cluster.builder().replicas(1).open().await.unwrap()).await;
     scene.write(100).await;
-    cluster.fail_over(cluster.node_of(&scene.key()).await).await;
+    let node = cluster.node_of(&scene.key()).await;
+    cluster.kill(node);
+    cluster.take_over(node).await;
     scene.write(100).await;
     scene.all_is_settled_once().await;
 }

@@ -19,6 +19,8 @@ const LEASE: Duration = Duration::from_secs(600);
 /// the handlers.
 pub(crate) struct Reader {
     settled: Arc<AtomicUsize>,
+    /// How often the store was down.
+    down: Arc<AtomicUsize>,
     ends: Arc<AtomicBool>,
     task: JoinHandle<Outcome>,
 }
@@ -28,24 +30,31 @@ pub(crate) struct Reader {
 pub(crate) struct Outcome {
     /// How many messages it settled.
     pub(crate) settled: usize,
-    /// How often the store was down.
-    pub(crate) down: usize,
     /// How often the store had lost what was committed.
     pub(crate) wrote_back: usize,
 }
 
 impl Reader {
     pub(crate) fn start(store: &Redis, key: InboxKey) -> Self {
-        let (settled, ends) = (Arc::<AtomicUsize>::default(), Arc::<AtomicBool>::default());
-        let task = tokio::spawn(read(store.clone(), key, settled.clone(), ends.clone()));
-        Self { settled, ends, task }
+        let (settled, down, ends) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default(), Arc::default());
+        let task = tokio::spawn(read(store.clone(), key, settled.clone(), down.clone(), Arc::clone(&ends)));
+        Self { settled, down, ends, task }
     }
 
     /// Waits until it has settled this many more messages.
     pub(crate) async fn goes_on_for(&self, messages: usize) {
-        let upto = self.settled.load(Ordering::SeqCst) + messages;
+        self.counts(&self.settled, messages).await;
+    }
+
+    /// Waits until it meets a store that is down.
+    pub(crate) async fn meets_it_down(&self) {
+        self.counts(&self.down, 1).await;
+    }
+
+    async fn counts(&self, counter: &AtomicUsize, more: usize) {
+        let upto = counter.load(Ordering::SeqCst) + more;
         let until = Instant::now() + PATIENCE;
-        while self.settled.load(Ordering::SeqCst) < upto {
+        while counter.load(Ordering::SeqCst) < upto {
             assert!(!self.task.is_finished(), "the reader has ended");
             assert!(Instant::now() < until, "the reader does not go on");
             sleep(Duration::from_millis(10)).await;
@@ -58,7 +67,13 @@ impl Reader {
     }
 }
 
-async fn read(store: Redis, key: InboxKey, settled: Arc<AtomicUsize>, ends: Arc<AtomicBool>) -> Outcome {
+async fn read(
+    store: Redis,
+    key: InboxKey,
+    settled: Arc<AtomicUsize>,
+    down: Arc<AtomicUsize>,
+    ends: Arc<AtomicBool>,
+) -> Outcome {
     let mut outcome = Outcome::default();
     let mut lease = acquire(&store, &key).await;
     let mut known = Committed::new(Generation::random());
@@ -73,7 +88,7 @@ async fn read(store: Redis, key: InboxKey, settled: Arc<AtomicUsize>, ends: Arc<
             match store.commit(&lease, &commit).await {
                 Ok(()) => break,
                 Err(StoreError::Down(_)) => {
-                    outcome.down += 1;
+                    down.fetch_add(1, Ordering::SeqCst);
                     sleep(Duration::from_millis(50)).await;
                 }
                 Err(StoreError::StaleLease) => lease = acquire(&store, &key).await,
