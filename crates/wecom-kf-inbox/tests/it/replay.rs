@@ -210,3 +210,34 @@ async fn a_stop_renews_the_wishes_that_it_did_not_fulfil() {
     assert_eq!(drain(&mut inbox, SECOND).await.0, ["m1"]);
     assert_eq!(store.parked().await, []);
 }
+
+#[tokio::test(start_paused = true)]
+async fn wishes_of_a_time_without_a_reader_are_fulfilled_once_unless_they_are_dropped() {
+    for reader_is in ["stopped", "killed"] {
+        let wecom = FakeWeCom::new(10, (0..4).map(|number| text(&format!("m{number}"), &format!("wm{number}"))));
+        let store = FakeStore::default();
+        let mut first = opened(&wecom, &store).await;
+        let mut second = opened(&wecom, &store).await;
+        for _ in 0..4 {
+            first.next().await.unwrap().unwrap().park("no");
+        }
+        assert!(timeout(SECOND, futures_util::future::join(first.next(), second.next())).await.is_err());
+        let standby = second.handle();
+        match reader_is {
+            "stopped" => first.handle().stop(),
+            _ => drop(store.steal().await),
+        }
+        // While the one that read is about to end, wishes come from both, and one is taken back.
+        assert!(standby.replay("m0").await.unwrap() && first.handle().replay("m1").await.unwrap());
+        assert!(standby.replay("m2").await.unwrap() && standby.drop_parked("m2").await.unwrap());
+        assert!(standby.replay("m0").await.unwrap(), "again");
+        if reader_is == "stopped" {
+            assert!(first.next().await.is_none());
+        } else {
+            drop(first);
+        }
+        assert_eq!(drain(&mut second, SECOND * 70).await.0, ["m0", "m1"], "the reader was {reader_is}");
+        assert_eq!(parked(&standby).await, ["m3"]);
+        assert!(!standby.replay("m2").await.unwrap(), "it was dropped");
+    }
+}

@@ -1,17 +1,19 @@
 //! The inbox with a real client, against the simulator: answers, welcomes, accounts, settings that are wrong.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use wecom_kf::messages::{Content, Event, Page};
 use wecom_kf::{BoxFuture, Client, Credentials, ErrCode, Lang};
 use wecom_kf_inbox::{
-    ColdStart, Error, Failure, Fetched, Inbox, InboxGroup, InboxGroupBuilder, PageRequest, PageSource,
+    ColdStart, Error, Failure, Fetched, Inbox, InboxGroup, InboxGroupBuilder, PageRequest, PageSource, Status,
+    store::Memory,
 };
-use wecom_kf_sim::{Simulator, op};
+use wecom_kf_sim::{Customer, Simulator, op};
 
 use crate::fake::{callback, now};
 
@@ -91,6 +93,37 @@ async fn a_reply_that_is_repeated_after_its_answers_were_lost_is_heard_once() {
     let heard: Vec<String> = wang.heard().iter().map(|heard| heard.text().unwrap().to_owned()).collect();
     assert_eq!(heard, ["您好", "还有别的吗？"]);
     assert!(failed.load(SeqCst) > 0, "an answer was lost");
+}
+
+#[tokio::test]
+async fn a_second_try_whose_answers_are_lost_too_is_heard_once() {
+    let sim = Simulator::start().await.unwrap();
+    let wang = sim.customer("小王");
+    wang.says("你好");
+    let sim = Arc::new(sim);
+    let inbox = opened(&sim).await;
+    let (handle, faults) = (inbox.handle(), sim.clone());
+    let run = tokio::spawn(inbox.run(move |delivery| {
+        let sim = faults.clone();
+        async move {
+            delivery.reply("您好").await?;
+            if delivery.tries() == 1 {
+                return Err(Failure::retry("after the first reply"));
+            }
+            if delivery.tries() == 2 {
+                // More often than the client repeats by itself.
+                sim.fault(op::SEND_MSG).reset_after().times(3);
+            }
+            delivery.reply("还有别的吗？").await?;
+            delivery.reply("再见").named("bye").await?;
+            Ok(())
+        }
+    }));
+    until(|| handle.metrics().acked == 1).await;
+    run.abort();
+    let heard: Vec<String> = wang.heard().iter().map(|heard| heard.text().unwrap().to_owned()).collect();
+    assert_eq!(heard, ["您好", "还有别的吗？", "再见"]);
+    assert!(handle.metrics().retries >= 2, "the second try failed");
 }
 
 #[tokio::test]
@@ -296,6 +329,46 @@ async fn a_group_handles_no_more_at_once_than_was_said_for_all_accounts_together
 }
 
 #[tokio::test]
+async fn of_two_groups_on_one_store_the_other_continues_when_one_is_stopped() {
+    // They read without callbacks, more often than WeCom allows.
+    let builder = Simulator::builder().account("一店").account("二店").account("三店");
+    let sim = builder.doubt("tokenless_reads_are_limited").unwrap().start().await.unwrap();
+    let store = Memory::new();
+    let handled = Arc::new(Mutex::new(Vec::new()));
+    let mut groups = Vec::new();
+    for _ in 0..2 {
+        let (group, noted) = (group(&sim).store(store.clone()).open().await.unwrap(), handled.clone());
+        let handle = group.handle();
+        let run = tokio::spawn(group.run(move |delivery| {
+            noted.lock().unwrap().push(delivery.id().to_owned());
+            async { Ok(()) }
+        }));
+        until(|| handle.each().len() == 3).await;
+        groups.push((handle, run));
+    }
+    let write = |round: usize| {
+        for kf in sim.open_kfids() {
+            sim.customer_of(&kf, &format!("customer {round}")).unwrap().says("你好");
+        }
+    };
+    write(0);
+    until(|| handled.lock().unwrap().len() == 3).await;
+    let (first, run) = groups.remove(0);
+    first.stop();
+    write(1);
+    run.await.unwrap();
+    let (second, run) = groups.remove(0);
+    until(|| handled.lock().unwrap().len() >= 6).await;
+    write(2);
+    until(|| handled.lock().unwrap().len() >= 9).await;
+    let readers = second.metrics().values().filter(|metrics| metrics.status != Status::StandsBy).count();
+    second.stop();
+    run.await.unwrap();
+    let distinct: BTreeSet<String> = handled.lock().unwrap().iter().cloned().collect();
+    assert_eq!((distinct.len(), handled.lock().unwrap().len(), readers), (9, 9, 3), "each once");
+}
+
+#[tokio::test]
 async fn a_group_whose_settings_cannot_be_is_refused() {
     let sim = Simulator::start().await.unwrap();
     let refused = group(&sim).each(|inbox| inbox.poll(Duration::ZERO)).open().await;
@@ -335,4 +408,50 @@ async fn an_inbox_of_a_group_that_panics_is_opened_again() {
     until(|| fetched.load(SeqCst) > 1).await;
     handle.stop();
     timeout(Duration::from_secs(60), run).await.expect("it ends").unwrap();
+}
+
+/// The clock of the simulator stands still while anything is going on, so that nothing depends on this machine's speed.
+#[tokio::test]
+async fn two_customers_a_second_with_5_s_answers_hear_them_within_5_and_a_half() {
+    const STEP: Duration = Duration::from_millis(500);
+    const ANSWER_TAKES: u32 = 10;
+    let sim = Simulator::builder().manual_clock().start().await.unwrap();
+    let (time, begun) = (watch::Sender::new(0_u32), Arc::new(AtomicUsize::new(0)));
+    let (clock, counted) = (time.subscribe(), begun.clone());
+    let inbox = opened(&sim).await;
+    let handle = inbox.handle();
+    let run = tokio::spawn(inbox.run(move |delivery| {
+        let (mut clock, counted) = (clock.clone(), counted.clone());
+        async move {
+            let Content::Text(text) = delivery.content() else { return Ok(()) };
+            let ready_at = *clock.borrow() + ANSWER_TAKES;
+            counted.fetch_add(1, SeqCst);
+            clock.wait_for(|now| *now >= ready_at).await.expect("the test holds it");
+            delivery.reply(&text.content).await?;
+            Ok(())
+        }
+    }));
+    let mut longest = Duration::ZERO;
+    let mut waiting: VecDeque<(Customer, u32)> = VecDeque::new();
+    for step in 0..60 {
+        if step < 40 {
+            let customer = sim.customer(&format!("customer {step}"));
+            customer.says("你好");
+            waiting.push_back((customer, step));
+            handle.wake(&callback(&sim.open_kfid(), &sim.sync_token(), now()));
+            // It begins at once, whatever else is in progress.
+            until(|| begun.load(SeqCst) == step as usize + 1).await;
+        }
+        while let Some((customer, said_at)) = waiting.front().filter(|(_, said_at)| said_at + ANSWER_TAKES <= step) {
+            until(|| customer.heard().len() == 1).await;
+            longest = longest.max(STEP * (step - said_at));
+            waiting.pop_front();
+        }
+        sim.advance(STEP);
+        time.send_replace(step + 1);
+    }
+    handle.stop();
+    run.await.unwrap().unwrap();
+    println!("two customers a second, 5 s answers, through the simulator: {longest:?}");
+    assert!(waiting.is_empty() && longest <= Duration::from_millis(5500), "{longest:?}");
 }

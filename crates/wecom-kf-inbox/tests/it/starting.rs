@@ -371,3 +371,62 @@ async fn every_future_of_an_inbox_can_be_spawned() {
         Ok(())
     })));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_ends_at_once_wherever_the_engine_waits() {
+    for wherever in
+        ["paused", "stands by", "cannot load", "store is down", "waits for a stray", "gives time to another"]
+    {
+        let wecom = FakeWeCom::new(1, (0..3).map(|number| text(&format!("m{number}"), &format!("wm{number}"))));
+        let store = FakeStore::default();
+        let other = (wherever == "stands by" || wherever == "gives time to another")
+            .then_some(opened(&wecom, &store, ColdStart::Everything).await);
+        let mut other = other;
+        if let Some(other) = &mut other {
+            other.next().await.unwrap().unwrap().ack();
+            sleep(SECOND).await;
+        }
+        if wherever == "cannot load" {
+            store.fail_next_loads(1000);
+        }
+        let mut inbox = opened(&wecom, &store, ColdStart::Everything).await;
+        let handle = inbox.handle();
+        let mut held = None;
+        match wherever {
+            "stands by" => {}
+            "gives time to another" => {
+                assert!(timeout(SECOND, inbox.next()).await.is_err());
+                drop(other.take());
+                store.memory.forget();
+            }
+            "cannot load" => assert!(inbox.next().await.unwrap().is_err()),
+            _ => held = Some(inbox.next().await.unwrap().unwrap()),
+        }
+        match wherever {
+            "paused" => {
+                handle.pause();
+                drop(held.take());
+            }
+            "store is down" => {
+                store.fail_next(1000);
+                held.take().unwrap().ack();
+            }
+            "waits for a stray" => {
+                let thief = store.steal().await;
+                store.moves_on(&thief, None).await;
+                sleep(SECOND * 11).await;
+                store.memory.release(&thief).await.unwrap();
+            }
+            _ => {}
+        }
+        while let Ok(item) = timeout(SECOND * 3, inbox.next()).await {
+            assert!(item.unwrap().is_err(), "{wherever}: nothing is handed out");
+        }
+        let (stopped_at, status) = (Instant::now(), handle.metrics().status);
+        handle.stop();
+        while inbox.next().await.is_some() {}
+        let limit = if wherever == "store is down" { SECOND * 20 } else { SECOND / 10 };
+        assert!(stopped_at.elapsed() <= limit, "{wherever}, {status:?}: {:?}", stopped_at.elapsed());
+        assert_eq!(handle.metrics().status, Status::Stopped);
+    }
+}

@@ -241,8 +241,17 @@ async fn a_path_to_anything_but_a_regular_file_is_refused() {
     std::os::unix::fs::symlink(&target, &path).unwrap();
     let dangling = folder.path().join("dangling.redb");
     std::os::unix::fs::symlink(folder.path().join("nothing"), &dangling).unwrap();
+    let chain = folder.path().join("chain.redb");
+    std::os::unix::fs::symlink(&path, &chain).unwrap();
+    let fifo = folder.path().join("fifo.redb");
+    rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0).unwrap();
+    let socket = folder.path().join("socket.redb");
+    let _listens = std::os::unix::net::UnixListener::bind(&socket).unwrap();
     let zero = mode(Path::new("/dev/zero"));
     for (path, why) in [
+        (&*chain, "a symbolic link"),
+        (&fifo, "not a regular file"),
+        (&socket, "not a regular file"),
         (&*path, "a symbolic link"),
         (&dangling, "a symbolic link"),
         (folder.path(), "not a regular file"),
@@ -399,7 +408,8 @@ fn told(error: &StoreError) -> String {
     }
 }
 
-/// Copies of a file with a zeroed block, a random block, or four flipped bits, and cut ones.
+/// Copies of a file with a zeroed block, a random block, or four flipped bits; shorter ones, longer ones, and blocks in
+/// other places.
 fn damaged(good: &[u8]) -> Vec<Vec<u8>> {
     let is_used = |at: &usize| good[at * 4096..][..4096].iter().any(|byte| *byte != 0);
     let used: Vec<usize> = (0..good.len() / 4096).filter(is_used).collect();
@@ -415,8 +425,15 @@ fn damaged(good: &[u8]) -> Vec<Vec<u8>> {
         }
         files.push(damaged);
     }
-    let cuts = [9, 320, 4096, 8192, good.len() / 4, good.len() / 2, good.len() - 4096];
+    let cuts = [9, 320, 4096, 8192, good.len() / 4, good.len() / 2, good.len() - 4096, 1, 4095, 4097, good.len() - 1];
     files.extend(cuts.map(|cut| good[..cut].to_vec()));
+    // Longer than it was, with zeros and with something else; twice the same; its ends changed for each other.
+    for (more, byte) in [(1, 0), (4096, 0), (8 << 20, 0), (1, 7), (4096, 7), (1 << 20, 7)] {
+        files.push([good, &vec![byte; more]].concat());
+    }
+    files.push([good, good].concat());
+    let (head, tail) = good.split_at(good.len() / 8192 * 4096);
+    files.extend([[tail, head].concat(), [head, head].concat(), [&good[..4096], tail].concat()]);
     files
 }
 
