@@ -115,7 +115,7 @@ fn renamed(field: &syn::Field) -> Option<String> {
     name
 }
 
-/// Returns the names of all types in `ty`: those of `Option<Vec<MessageText>>` are Option, Vec and MessageText.
+/// Returns the names of all types in `ty`: those of `Option<Vec<MessageText>>` are `Option`, `Vec` and `MessageText`.
 fn named(ty: &Type) -> impl Iterator<Item = String> {
     fn collect(ty: &Type, names: &mut Vec<String>) {
         let Type::Path(path) = ty else { return };

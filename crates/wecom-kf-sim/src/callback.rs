@@ -74,7 +74,7 @@ pub enum CallbackError {
     /// The URL is none, or not of this machine.
     #[error("{0}")]
     Url(String),
-    /// Token or EncodingAESKey have another form than they must have.
+    /// Token or `EncodingAESKey` have another form than they must have.
     #[error(transparent)]
     Settings(#[from] SettingsError),
 }

@@ -25,7 +25,7 @@ const STALE_TOKEN_AFTER: Duration = Duration::from_secs(1);
 const TOKENLESS_READS: usize = 10;
 /// A page that is read again so soon is read by somebody else.
 const SAME_PAGE_WITHIN: Duration = Duration::from_secs(5);
-/// has_more calls for reading on; an empty page for doing so at once.
+/// `has_more` calls for reading on; an empty page for doing so at once.
 const READ_ON_WITHIN: Duration = Duration::from_secs(5);
 const READ_ON_AT_ONCE_WITHIN: Duration = Duration::from_secs(1);
 /// A repeat comes soon.
@@ -353,7 +353,7 @@ pub(crate) struct Facts {
     pub(crate) is_late_welcome: bool,
     /// What was left of the token handed out last.
     pub(crate) token_left: Option<Duration>,
-    /// Whether sync_msg counts among those that WeCom limits: without the token of a callback, or with a wrong one.
+    /// Whether `sync_msg` counts among those that WeCom limits: without the token of a callback, or with a wrong one.
     pub(crate) is_limited_read: bool,
 }
 

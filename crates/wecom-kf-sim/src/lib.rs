@@ -56,6 +56,7 @@ pub mod docs {
     pub mod other_languages {}
     #[doc = include_str!("../docs/beliefs.md")]
     #[allow(rustdoc::broken_intra_doc_links, reason = "[94670] is the number of an official page")]
+    #[allow(clippy::doc_markdown, reason = "the program prints the same texts")]
     pub mod beliefs {}
 }
 

@@ -66,21 +66,21 @@ impl fmt::Debug for Media {
 }
 
 impl Simulator {
-    /// The media_id of a temporary picture, good for 3 days of the simulator's clock. Unlike an uploaded one it also fits
+    /// The `media_id` of a temporary picture, good for 3 days of the simulator's clock. Unlike an uploaded one it also fits
     /// where a voice, a video or a file is asked for.
     pub fn media_id(&self) -> String {
         let (mut platform, now) = self.shared.platform();
         platform.media_id(now)
     }
 
-    /// The media_id of a temporary file, good for 3 days of the simulator's clock. It may be larger, or of another format,
+    /// The `media_id` of a temporary file, good for 3 days of the simulator's clock. It may be larger, or of another format,
     /// than `media/upload` allows.
     pub fn upload(&self, kind: MediaKind, file_name: &str, bytes: impl Into<Vec<u8>>) -> String {
         let (mut platform, now) = self.shared.platform();
         platform.store(now, kind, file_name, bytes.into().into())
     }
 
-    /// The temporary file with this media_id, whoever uploaded it; None if there is none, or if it has expired.
+    /// The temporary file with this `media_id`, whoever uploaded it; None if there is none, or if it has expired.
     pub fn media(&self, media_id: &str) -> Option<Media> {
         let (platform, now) = self.shared.platform();
         let Contents { kind, file_name, bytes } = platform.media(now, media_id)?;

@@ -81,10 +81,10 @@ pub(crate) struct Platform {
     members: BTreeMap<String, Receiving>,
     /// The departments of the corp, likewise, and who is in them.
     departments: BTreeMap<u64, BTreeSet<String>>,
-    /// By their media_id.
+    /// By their `media_id`.
     files: Aging<Stored>,
     knowledge: Knowledge,
-    /// By their enc_scene. Links do not expire, and no operation deletes one [94665].
+    /// By their `enc_scene`. Links do not expire, and no operation deletes one [94665].
     contact_ways: HashMap<String, ContactWay>,
     pub(crate) upgrade_range: UpgradeRange,
     pub(crate) is_wechat_channels_bound: bool,

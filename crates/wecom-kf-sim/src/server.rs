@@ -340,7 +340,7 @@ struct Exchange {
     place: (Option<String>, Option<String>),
     facts: Facts,
     verdict: OnceLock<Verdict>,
-    /// How many calls of sync_msg were in progress when it came, itself among them; 0 for others.
+    /// How many calls of `sync_msg` were in progress when it came, itself among them; 0 for others.
     reads: usize,
 }
 

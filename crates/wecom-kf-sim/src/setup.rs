@@ -28,7 +28,7 @@ pub struct Corp {
 #[derive(Clone)]
 pub(crate) struct CallbackSetup {
     pub(crate) url: String,
-    /// Token and EncodingAESKey, instead of invented ones.
+    /// Token and `EncodingAESKey`, instead of invented ones.
     pub(crate) keys: Option<(String, String)>,
 }
 

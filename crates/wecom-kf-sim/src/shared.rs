@@ -50,7 +50,7 @@ pub(crate) struct Shared {
     requests: AtomicUsize,
     /// How many calls and attempts of callbacks began.
     begun: AtomicU64,
-    /// Calls of sync_msg that came and are not answered.
+    /// Calls of `sync_msg` that came and are not answered.
     reads: AtomicUsize,
     listeners: Arc<Listeners>,
     /// Those of the simulator, this one among them.
@@ -260,7 +260,7 @@ impl Shared {
         self.requests.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// One more call of sync_msg. Returns how many there are with it.
+    /// One more call of `sync_msg`. Returns how many there are with it.
     pub(crate) fn begin_read(&self) -> usize {
         self.reads.fetch_add(1, Ordering::Relaxed) + 1
     }

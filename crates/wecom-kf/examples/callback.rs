@@ -4,8 +4,8 @@
 //! cargo run --features axum --example callback
 //! ```
 //!
-//! To verify the URL it needs WECOM_CORP_ID, WECOM_KF_CALLBACK_TOKEN, WECOM_KF_CALLBACK_AES_KEY and WECOM_KF_LISTEN. WeCom
-//! issues the secret afterwards. With WECOM_KF_SECRET it also reads messages.
+//! To verify the URL it needs `WECOM_CORP_ID`, `WECOM_KF_CALLBACK_TOKEN`, `WECOM_KF_CALLBACK_AES_KEY` and
+//! `WECOM_KF_LISTEN`. WeCom issues the secret afterwards. With `WECOM_KF_SECRET` it also reads messages.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program talks")]
 
 use std::collections::HashMap;

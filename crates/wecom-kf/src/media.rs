@@ -152,7 +152,7 @@ impl<'a> Media<'a> {
     /// [`download_to`](Self::download_to).
     ///
     /// No existing file is replaced: a second file with the same name gets a number, `menu (2).pdf`. If WeCom returns no
-    /// name, the file is named after its media_id. A name of more than 255 bytes is shortened.
+    /// name, the file is named after its `media_id`. A name of more than 255 bytes is shortened.
     ///
     /// # Errors
     ///

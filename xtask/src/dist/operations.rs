@@ -96,7 +96,7 @@ fn own_errcodes(root: &mut Value, errcodes: &Errcodes) -> usize {
     count
 }
 
-/// Drops the `default` reply, because generators would type every reply as "the reply or an ErrorModel". WeCom refuses
+/// Drops the `default` reply, because generators would type every reply as "the reply or an `ErrorModel`". WeCom refuses
 /// with status 200; another status comes from a proxy and is not an `ErrorModel`. The reply stays beside bytes, where the
 /// refusal has no other schema.
 fn drop_default_replies(root: &mut Value) -> usize {

@@ -6,8 +6,8 @@
 //! ```
 //!
 //! Against WeCom it answers what is written from its start on, keeps its place in `echo.redb` (or the second argument), and
-//! waits for callbacks if WECOM_KF_LISTEN, WECOM_KF_CALLBACK_TOKEN and WECOM_KF_CALLBACK_AES_KEY say how. Without them it
-//! only polls, every 30 s.
+//! waits for callbacks if `WECOM_KF_LISTEN`, `WECOM_KF_CALLBACK_TOKEN` and `WECOM_KF_CALLBACK_AES_KEY` say how. Without
+//! them it only polls, every 30 s.
 #![allow(clippy::print_stdout, reason = "a program talks")]
 
 mod stage;

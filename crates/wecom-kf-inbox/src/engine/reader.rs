@@ -422,7 +422,7 @@ fn may_succeed_without_token(code: ErrCode) -> bool {
     matches!(code, ErrCode::INVALID_SYNC_TOKEN | ErrCode::JOINT_SECRET_IN_STANDALONE_MODE)
 }
 
-/// As many messages as sync_msg returns at most.
+/// As many messages as `sync_msg` returns at most.
 const MOST: u32 = wecom_kf::raw::limits::sync_msg::LIMIT_MAX;
 
 fn unpack(fetched: Fetched) -> Pulled {

@@ -19,7 +19,7 @@ use crate::refusal::Refusal;
 const MAX_ACCOUNTS: usize = 5_000;
 
 impl Platform {
-    /// Adds an account as the console would, without a picture to upload. Gives its open_kfid.
+    /// Adds an account as the console would, without a picture to upload. Gives its `open_kfid`.
     pub(crate) fn open_account(&mut self, name: &str) -> String {
         let open_kfid = self.ids.next("account", "wk", 30);
         self.accounts.push(Account::new(&open_kfid, name));

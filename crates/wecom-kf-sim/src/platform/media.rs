@@ -17,7 +17,7 @@ use crate::media::MediaKind;
 use crate::multipart::Part;
 use crate::refusal::Refusal;
 
-/// A temporary media_id is valid for 3 days [90253].
+/// A temporary `media_id` is valid for 3 days [90253].
 pub(super) const LIFETIME: Duration = KEPT;
 /// unverified: that a megabyte is that of computers.
 const MEGABYTE: usize = 1024 * 1024;

@@ -61,7 +61,7 @@ pub(crate) struct Chat<'a> {
 }
 
 impl Platform {
-    /// The external_userid of the customer with this name at an account, who comes into being if new.
+    /// The `external_userid` of the customer with this name at an account, who comes into being if new.
     pub(crate) fn meet_customer(&mut self, open_kfid: &str, name: &str) -> Result<String, NotPossible> {
         let external_userid = self.ids.named("customer", &format!("{open_kfid} {name}"), "wm", 30);
         let account = self.any_account(open_kfid);
@@ -71,7 +71,7 @@ impl Platform {
         Ok(external_userid)
     }
 
-    /// unverified: servers of 2021 and 2022 leave OpenKfId out [96238].
+    /// unverified: servers of 2021 and 2022 leave `OpenKfId` out [96238].
     pub(crate) fn callbacks_name_account(&self) -> bool {
         self.beliefs.hold(Belief::CallbackNamesAccount)
     }
@@ -204,7 +204,7 @@ impl Platform {
         self.log_chat_event(now, chat, event);
     }
 
-    /// A customer opens the chat. Gives the welcome_code, if there is one.
+    /// A customer opens the chat. Gives the `welcome_code`, if there is one.
     pub(crate) fn customer_enters(&mut self, now: Duration, chat: Chat<'_>) -> Option<String> {
         self.customer_enters_by(now, chat, Entrance::default())
     }

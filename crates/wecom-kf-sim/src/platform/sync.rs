@@ -42,7 +42,7 @@ impl Platform {
         }))
     }
 
-    /// has_more may be 1 though the list is empty [94670, seen in practice]. The cursor differs, so a reader that stops at
+    /// `has_more` may be 1 though the list is empty [94670, seen in practice]. The cursor differs, so a reader that stops at
     /// one it has seen goes on.
     fn empty_page(&mut self, open_kfid: &str, from: u64) -> Value {
         self.empty_pages.due -= 1;

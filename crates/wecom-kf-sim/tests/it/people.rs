@@ -5,7 +5,7 @@ use wecom_kf_sim::{Simulator, op};
 
 use crate::bot::Bot;
 
-/// The messages since the last time, without msgid and send_time.
+/// The messages since the last time, without `msgid` and `send_time`.
 struct Reader(Bot, String, Value);
 
 impl Reader {
@@ -26,7 +26,7 @@ impl Reader {
         messages
     }
 
-    /// The one event since the last time, and its msg_code.
+    /// The one event since the last time, and its `msg_code`.
     async fn event(&mut self) -> (Value, Option<Value>) {
         let mut news = self.news().await;
         assert_eq!(news.len(), 1, "{news:?}");
