@@ -134,7 +134,7 @@ function tick() {
   if (token) token.textContent = tokenText(store.token);
 }
 
-/** What ends every session is asked about once: whoever has said yes knows. */
+/** The step that ends every session asks for consent, the first time. */
 async function advance(step) {
   const asked = `advance-${store.instance}`;
   if (step === STEPS.at(-1) && !agreed.has(asked)) {

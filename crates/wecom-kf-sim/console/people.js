@@ -133,7 +133,7 @@ function seeOpen() {
   isInSight = row !== undefined && row.top >= list.top - 1 && row.bottom <= list.bottom + 1;
 }
 
-/** A list that became smaller tells of its scrolling first. */
+/** Ignores the scroll event of a list that has just become smaller: it comes before that of the new size. */
 function scrolled() {
   if (byId('people-list').clientHeight === height) seeOpen();
 }

@@ -1,8 +1,8 @@
 // One stream of events for all tabs of a corp. A browser opens six connections to an address: with a stream for each tab
-// the seventh tab would wait for ever. The tab that holds the lock reads the stream and passes the events on; when it is
-// closed, the browser gives the lock to another one. Where there are no locks, each tab reads for itself.
+// the seventh tab would wait forever. The tab that holds the lock reads the stream and passes the events on; when it is
+// closed, the browser gives the lock to another one. Where there are no locks, each tab reads a stream of its own.
 
-/** So long a tab waits for a sign of the one that reads, in milliseconds, before it reads for itself. */
+/** How long a tab waits for the tab that reads, in milliseconds, before it reads the stream itself. */
 const PATIENCE_MS = 10_000;
 
 /**

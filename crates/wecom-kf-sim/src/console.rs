@@ -62,7 +62,7 @@ fn file(wanted: &str) -> impl IntoResponse + use<> {
     (headers, content(name, built_in))
 }
 
-/// What a file contains. A debug build prefers the file in the source folder, so that a change is seen without a build.
+/// Returns the content of a file. A debug build reads it from the source folder, so that a change shows without a build.
 fn content(name: &str, built_in: &'static str) -> Cow<'static, str> {
     if cfg!(debug_assertions) {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/console/");

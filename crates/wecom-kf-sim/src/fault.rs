@@ -419,7 +419,7 @@ impl Fault {
         lock(&self.0).quota = Quota::Times(0);
     }
 
-    /// Names it, so that whoever added it finds it again.
+    /// Labels the fault, so that whoever added it can find it again.
     pub(crate) fn label(self, label: Option<String>) -> Self {
         lock(&self.0).label = label;
         self

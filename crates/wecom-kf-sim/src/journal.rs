@@ -122,7 +122,7 @@ impl Row {
         }
     }
 
-    /// The customers it is about, those of the messages of a page among them. One may come more than once.
+    /// Returns the customers it is about, including those of a page's messages. A customer may occur more than once.
     pub(crate) fn customers(&self) -> impl Iterator<Item = &str> {
         let call = if let Self::Call(call) = self { Some(call) } else { None };
         let named = call.and_then(|call| call.external_userid.as_deref());
@@ -133,7 +133,7 @@ impl Row {
         }))
     }
 
-    /// Whether it was refused, failed, is not as documented, or has a finding.
+    /// Returns whether it was refused, failed, is not as documented, or has a finding.
     pub(crate) fn is_trouble(&self) -> bool {
         let failed = |status: u16| status == 0 || status >= 400;
         match self {
@@ -149,7 +149,7 @@ impl Row {
         }
     }
 
-    /// All that can be searched for.
+    /// Returns the text that a search reads.
     pub(crate) fn text(&self) -> String {
         let (parts, findings, [request, reply]) = match self {
             Self::Call(call) => {
@@ -377,7 +377,7 @@ pub(crate) fn mask_sync_token(request: &mut Value) {
     }
 }
 
-/// A body as a text; a text without its quotes and escapes.
+/// Returns a body as JSON, or a text as it is, without quotes and escapes.
 fn searchable(body: &Value) -> String {
     body.as_str().map_or_else(|| body.to_string(), str::to_owned)
 }

@@ -251,7 +251,7 @@ impl Shared {
         Report { findings: found, calls, callbacks }
     }
 
-    /// The place of a call or a callback among all that began.
+    /// Returns the place of a call or a callback in the order in which all of them began.
     pub(crate) fn begin(&self) -> u64 {
         self.begun.fetch_add(1, Ordering::Relaxed) + 1
     }

@@ -59,7 +59,7 @@ struct Selected {
     last: u64,
 }
 
-/// A search reads up to 64 MiB, so it runs where it keeps no call waiting.
+/// Selects the rows. A search reads up to 64 MiB, so it runs on a thread where it blocks no call.
 async fn select(shared: &Arc<Shared>, filter: &Arc<Filter>) -> Selected {
     if filter.words.is_empty() {
         return filter.select(shared);
@@ -149,7 +149,7 @@ impl Filter {
             && (!self.is_trouble || row.is_trouble())
     }
 
-    /// The rows that have all words.
+    /// Returns the rows that contain all words.
     fn search(&self, mut rows: Vec<Arc<Row>>, names: &HashMap<String, String>) -> Vec<Arc<Row>> {
         rows.retain(|row| {
             let mut text = row.text();

@@ -137,7 +137,7 @@ impl History {
         self.entries.range(start..)
     }
 
-    /// Those whose numbers are in `range`.
+    /// Returns the entries whose numbers are in `range`.
     pub(crate) fn within(&self, range: Range<u64>) -> impl Iterator<Item = &Entry> {
         self.after(range.start).take_while(move |entry| entry.n < range.end)
     }

@@ -123,8 +123,8 @@ impl Platform {
         })
     }
 
-    /// `ChatEntry`s of a chat, of the last three days: the newest `limit` whose numbers are in `range`. Tells also
-    /// whether there are older ones in it.
+    /// Returns the newest `limit` entries (`ChatEntry`) of a chat whose numbers are in `range`, and whether the range
+    /// has older ones. A chat keeps three days.
     pub(crate) fn show_chat(
         &mut self,
         now: Duration,
@@ -139,7 +139,7 @@ impl Platform {
         (newest.iter().map(|entry| entry.show(chat)).collect(), !older.is_empty())
     }
 
-    /// The name of every customer, by `external_userid`.
+    /// Returns the name of every customer, by `external_userid`.
     pub(crate) fn customer_names(&self) -> HashMap<String, String> {
         let all = self.accounts.iter().flat_map(|account| &account.customers);
         all.map(|(external_userid, customer)| (external_userid.clone(), customer.name.clone())).collect()
