@@ -13,7 +13,7 @@ use crate::document::{self, Document};
 use crate::errcodes::{self, Errcodes};
 use crate::lower::{Lowered, Step};
 use crate::render::{json_file, pretty};
-use crate::{check, client, dist, limits, lower, operations, requests, strict};
+use crate::{check, client, control, dist, limits, lower, operations, requests, strict};
 
 const GENERATED: &str = "crates/wecom-kf-raw/src/generated";
 const LOWERED: &str = "tests/it/lowered.json";
@@ -74,7 +74,12 @@ fn list(paths: &[PathBuf]) -> String {
 
 impl Rendered {
     fn from_documents(root: &Path) -> Result<Self> {
-        Self::of(&Inputs::read(root)?, &operations::typed_methods(root)?)
+        let mut rendered = Self::of(&Inputs::read(root)?, &operations::typed_methods(root)?)?;
+        let control =
+            fs::read_to_string(root.join(control::FILE)).with_context(|| format!("reading {}", control::FILE))?;
+        let clients = control::clients(&control, &header(&[control::FILE]));
+        rendered.files.extend(clients.with_context(|| format!("{} cannot be generated from", control::FILE))?);
+        Ok(rendered)
     }
 
     fn of(inputs: &Inputs, typed: &operations::TypedMethods) -> Result<Self> {

@@ -6,6 +6,7 @@ mod adapt;
 mod check;
 mod client;
 mod codegen;
+mod control;
 mod diff;
 mod dist;
 mod docs;
@@ -19,6 +20,7 @@ mod lower;
 mod names;
 mod normal;
 mod operations;
+mod packages;
 mod problems;
 mod render;
 mod requests;
@@ -36,11 +38,20 @@ use clap::Parser;
 #[command(bin_name = "cargo xtask", about = "Maintenance tasks of this workspace.")]
 enum Task {
     /// Generates the code of crates/wecom-kf-raw, the table of operations of crates/wecom-kf, files for the tests, and
-    /// spec/dist from the documents in spec/.
+    /// spec/dist from the documents in spec/, and clients in Python and TypeScript from crates/wecom-kf-sim/control.yaml.
     Codegen {
         /// Write nothing, and fail if a generated file is out of date.
         #[arg(long)]
         check: bool,
+    },
+    /// Builds the simulator, and from it a Python wheel and an npm package, below target/dist. Publishes nothing.
+    Dist {
+        /// Profile of cargo to build with.
+        #[arg(long, default_value = "release")]
+        profile: String,
+        /// Target triple to build for [default: the host].
+        #[arg(long)]
+        target: Option<String>,
     },
     /// Lists what changed in the documents of spec/ since a commit, and what each change means for users.
     Diff {
@@ -56,6 +67,9 @@ fn main() -> ExitCode {
     let result = match Task::parse() {
         Task::Codegen { check: true } => codegen::check(&codegen::workspace_root()),
         Task::Codegen { check: false } => codegen::write(&codegen::workspace_root()),
+        Task::Dist { profile, target } => {
+            packages::build(&codegen::workspace_root(), &packages::Options { profile, target })
+        }
         Task::Diff { reference, fail_on_breaking } => diff(&reference, fail_on_breaking),
     };
     match result {

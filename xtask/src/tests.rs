@@ -16,6 +16,7 @@ use tempfile::TempDir;
 use crate::check;
 use crate::client;
 use crate::codegen::{self, workspace_root};
+use crate::control;
 use crate::document::Document;
 use crate::errcodes::Errcodes;
 use crate::lower;
@@ -25,7 +26,7 @@ const ERRCODES: &str = "spec/errcodes.yaml";
 const CALLBACK: &str = "spec/wecom-kf-callback.yaml";
 const CHINESE: &str = "spec/zh-CN.yaml";
 
-fn read(path: &str) -> String {
+pub(crate) fn read(path: &str) -> String {
     fs::read_to_string(workspace_root().join(path)).unwrap()
 }
 
@@ -40,7 +41,7 @@ fn generated_files_are_what_the_documents_make() {
 /// Copies the documents to another folder and generates everything there.
 fn copy() -> TempDir {
     let root = TempDir::new().unwrap();
-    for path in [DOCUMENT, ERRCODES, CALLBACK, CHINESE] {
+    for path in [DOCUMENT, ERRCODES, CALLBACK, CHINESE, control::FILE] {
         let target = root.path().join(path);
         fs::create_dir_all(target.parent().unwrap()).unwrap();
         fs::copy(workspace_root().join(path), target).unwrap();
@@ -80,6 +81,9 @@ fn check_names_each_file_that_is_out_of_date() {
         (DOCUMENT.into(), "x-max-chars: 16", "x-max-chars: 17", "limits.rs"),
         (DOCUMENT.into(), "        next_cursor: {", "        next_curser: {", "client.rs"),
         (ERRCODES.into(), "name: SYSTEM_BUSY", "name: TOO_BUSY", "errcodes.rs"),
+        (control::FILE.into(), "operationId: info", "operationId: about", "control.py"),
+        (control::FILE.into(), "operationId: info", "operationId: about", "control.js"),
+        (control::FILE.into(), "operationId: info", "operationId: about", "control.d.ts"),
     ];
     let root = copy();
     for (path, from, to, stale) in cases {

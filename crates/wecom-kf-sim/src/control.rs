@@ -137,7 +137,7 @@ async fn openapi() -> Response {
 }
 
 async fn info(State(shared): State<Arc<Shared>>, axum::Extension(address): axum::Extension<SocketAddr>) -> Answer {
-    let base_url = point::base_url(address);
+    let base_url = point::base_url(&shared.setup, address);
     let vars = point::vars(&shared, &base_url);
     let points = point::CLIENTS
         .iter()

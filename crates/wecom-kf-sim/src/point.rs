@@ -4,6 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use wecom_kf_text::is_invisible;
 
+use crate::platform::NotPossible;
+use crate::setup::Setup;
 use crate::shared::Shared;
 
 /// What lines can be had for, and their titles.
@@ -16,8 +18,28 @@ pub(crate) const CLIENTS: [(&str, &str); 6] = [
     ("skit", "C#, SKIT.FlurlHttpClient.Wechat.Work"),
 ];
 
+/// Returns where bots find a simulator that listens on this address: by its public URL, or from this machine.
+pub(crate) fn base_url(setup: &Setup, address: SocketAddr) -> String {
+    setup.public_url.clone().unwrap_or_else(|| local_url(address))
+}
+
+/// Checks a public URL. Returns it without a slash at its end, and its host.
+pub(crate) fn public_url(url: &str) -> Result<(String, String), NotPossible> {
+    let problem = || NotPossible("a public URL is http, a host and a port at most, such as http://sim:9500".to_owned());
+    let parsed = reqwest::Url::parse(url).map_err(|_| problem())?;
+    let host = parsed.host_str().ok_or_else(problem)?;
+    let port = parsed.port().map(|port| format!(":{port}")).unwrap_or_default();
+    let plain = format!("http://{host}{port}");
+    // Whatever else a URL may have, such as a path or a name of a user, is not in the plain one.
+    if parsed.as_str().trim_end_matches('/') != plain {
+        return Err(problem());
+    }
+    let name = host.trim_matches(['[', ']']).to_owned();
+    Ok((plain, name))
+}
+
 /// Where a simulator that listens on this address is found from this machine.
-pub(crate) fn base_url(mut address: SocketAddr) -> String {
+fn local_url(mut address: SocketAddr) -> String {
     match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
         IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
@@ -213,10 +235,22 @@ mod tests {
 
     #[test]
     fn who_listens_everywhere_is_found_on_loopback() {
-        let base_url = |address: &str| base_url(address.parse().unwrap());
-        assert_eq!(base_url("0.0.0.0:1"), "http://127.0.0.1:1");
-        assert_eq!(base_url("[::]:1"), "http://[::1]:1");
-        assert_eq!(base_url("127.0.0.1:1"), "http://127.0.0.1:1");
+        let local_url = |address: &str| local_url(address.parse().unwrap());
+        assert_eq!(local_url("0.0.0.0:1"), "http://127.0.0.1:1");
+        assert_eq!(local_url("[::]:1"), "http://[::1]:1");
+        assert_eq!(local_url("127.0.0.1:1"), "http://127.0.0.1:1");
+    }
+
+    #[test]
+    fn a_public_url_is_a_host_and_a_port_at_most() {
+        let public_url = |url| public_url(url).ok();
+        let sim = || ("http://sim:9500".to_owned(), "sim".to_owned());
+        assert_eq!(public_url("http://sim:9500"), Some(sim()));
+        assert_eq!(public_url("http://sim:9500/"), Some(sim()));
+        assert_eq!(public_url("http://[::1]:1"), Some(("http://[::1]:1".to_owned(), "::1".to_owned())));
+        for url in ["https://sim", "http://sim/x", "http://me@sim", "http://sim?x", "http://sim#x", "sim:9500", ""] {
+            assert_eq!(public_url(url), None, "{url}");
+        }
     }
 
     #[test]

@@ -27,6 +27,10 @@ const POINT_PATIENCE: Duration = Duration::from_secs(2);
 struct Args {
     #[command(flatten)]
     options: Options,
+    /// For a program that starts this one: prints one line of JSON when it is ready, writes calls to standard error, and
+    /// ends when its standard input is closed
+    #[arg(long)]
+    child: bool,
     #[command(subcommand)]
     command: Option<Task>,
 }
@@ -106,6 +110,9 @@ struct Options {
     /// Rule that is not to hold, see `beliefs`; repeatable
     #[arg(long, value_name = "ID", global = true)]
     doubt: Vec<String>,
+    /// URL by which bots reach it, such as http://sim:9500 between containers; its host is allowed too
+    #[arg(long, value_name = "URL", global = true)]
+    public_url: Option<String>,
     /// Host name that is answered besides those of loopback, and callbacks may go to; repeatable
     #[arg(long, value_name = "NAME", global = true)]
     allow_host: Vec<String>,
@@ -117,9 +124,13 @@ pub(crate) async fn run() -> ExitCode {
     let terminal = match args.command {
         // The command's own output stays alone on stdout.
         Some(Task::Run { .. }) => Terminal::on_stderr(),
+        // The parent reads stdout.
+        None if args.child => Terminal::on_stderr(),
         _ => Terminal::on_stdout(),
     };
     let outcome = match args.command {
+        Some(_) if args.child => Err("--child starts the simulator alone: leave the command out".to_owned()),
+        None if args.child => serve_parent(&terminal, args.options).await,
         Some(Task::Beliefs) => {
             terminal.say(beliefs_page().trim_end());
             Ok(ExitCode::SUCCESS)
@@ -138,6 +149,15 @@ async fn serve(terminal: &Terminal, options: Options, started: Instant) -> Resul
     let simulator = start(terminal, options).await?;
     terminal.say(&terminal::greeting(&simulator, started.elapsed()));
     terminal::until_told_to_stop(&simulator).await.map_err(|error| format!("cannot wait for Ctrl-C: {error}"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Serves until the parent closes standard input, which its end does too, however it comes.
+async fn serve_parent(terminal: &Terminal, options: Options) -> Result<ExitCode, String> {
+    let started = start(terminal, options).await;
+    Terminal::on_stdout().say(&terminal::ready_line(started.as_ref()));
+    let _simulator = started?;
+    terminal::until_input_ends().await;
     Ok(ExitCode::SUCCESS)
 }
 

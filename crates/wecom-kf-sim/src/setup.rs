@@ -96,6 +96,8 @@ pub(crate) struct Setup {
     pub(crate) strictness: Strictness,
     /// Names and addresses besides those of loopback, for `Host` and `Origin` and for callbacks.
     pub(crate) allowed_hosts: Vec<String>,
+    /// Where bots reach the simulator, if not at the address it listens on.
+    pub(crate) public_url: Option<String>,
 }
 
 /// What becomes of a field that the document does not know.

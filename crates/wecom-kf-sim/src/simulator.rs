@@ -69,9 +69,9 @@ impl Simulator {
         Builder::new()
     }
 
-    /// Where it listens: `http://127.0.0.1:PORT`.
+    /// Where it listens: `http://127.0.0.1:PORT`, unless [`Builder::public_url`] says otherwise.
     pub fn base_url(&self) -> String {
-        point::base_url(self.running.address)
+        point::base_url(&self.shared.setup, self.running.address)
     }
 
     /// The corp with this id, if the simulator has it.
@@ -369,6 +369,7 @@ impl Builder {
                 manual_from: None,
                 strictness: Strictness::Strict,
                 allowed_hosts: Vec::new(),
+                public_url: None,
             },
             others: Vec::new(),
             listeners: Listeners::default(),
@@ -392,6 +393,18 @@ impl Builder {
     pub fn allow_host(mut self, name: impl Into<String>) -> Self {
         self.setup.allowed_hosts.push(name.into());
         self
+    }
+
+    /// Sets the URL by which bots reach it, such as `http://sim:9500` between containers: [`Simulator::base_url`] and the
+    /// variables have it, and its host is [allowed](Self::allow_host).
+    ///
+    /// # Errors
+    ///
+    /// The URL is not `http`, or has more than a host and a port.
+    pub fn public_url(mut self, url: &str) -> Result<Self, NotPossible> {
+        let (url, host) = point::public_url(url)?;
+        self.setup.public_url = Some(url);
+        Ok(self.allow_host(host))
     }
 
     /// What becomes of fields that the document does not know; strict by default.

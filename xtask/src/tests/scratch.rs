@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 use super::{CALLBACK, CHINESE, DOCUMENT, ERRCODES, read};
 use crate::codegen::{self, workspace_root};
+use crate::control;
 
 /// Dependencies of the tests in the copy that the crate itself does not have.
 const FOR_TESTS: &str = "tokio = { workspace = true, features = [\"macros\", \"net\", \"rt\", \"time\"] }\n";
@@ -28,7 +29,7 @@ impl Scratch {
         });
         scratch.write("Cargo.toml", &workspace.collect::<Vec<_>>().join("\n"));
         scratch.write("Cargo.lock", &read("Cargo.lock"));
-        for path in [ERRCODES, CALLBACK, CHINESE] {
+        for path in [ERRCODES, CALLBACK, CHINESE, control::FILE] {
             scratch.write(path, &read(path));
         }
         scratch.write(DOCUMENT, document);

@@ -287,7 +287,11 @@ impl NewFault {
             "late" => Effect::Late(self.delay()?.ok_or_else(|| missing("delay"))?),
             "duplicated" => Effect::Duplicated,
             "reordered" => Effect::Reordered,
-            other => return Err(Problem::bad_request(format!("there is no effect `{other}`"))),
+            other => {
+                return Err(Problem::bad_request(format!(
+                    "there is no effect `{other}`: see FaultEffect in /sim/v1/openapi.yaml"
+                )));
+            }
         })
     }
 

@@ -44,6 +44,7 @@ pub(super) enum StrictnessKind {
 pub(super) struct Config {
     pub(super) port: Option<u16>,
     listen: Option<IpAddr>,
+    public_url: Option<String>,
     seed: Option<u64>,
     corp: Option<Corp>,
     #[serde(default)]
@@ -105,6 +106,7 @@ impl Config {
         config.refuse_flags_of_one_corp(&options)?;
         config.port = options.port.or(config.port);
         config.listen = options.listen.or(config.listen);
+        config.public_url = options.public_url.or(config.public_url);
         config.seed = options.seed.or(config.seed);
         if let (Some(id), Some(secret)) = (options.corp_id, options.secret) {
             config.corp = Some(Corp { id, secret });
@@ -202,6 +204,9 @@ impl Config {
         builder = self.listen.into_iter().fold(builder, Builder::listen);
         builder = self.seed.into_iter().fold(builder, Builder::seed);
         builder = self.allow_hosts.iter().fold(builder, Builder::allow_host);
+        if let Some(url) = &self.public_url {
+            builder = builder.public_url(pasted("the public URL", url)?).map_err(|error| error.to_string())?;
+        }
         builder = match self.clock.unwrap_or_default() {
             ClockKind::Real => builder,
             ClockKind::Manual => builder.manual_clock(),

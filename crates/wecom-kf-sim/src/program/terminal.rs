@@ -4,7 +4,8 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use serde_json::json;
+use tokio::sync::{mpsc, oneshot};
 use wecom_kf_sim::{Call, Delivery, FindingName, Report, Simulator};
 
 use super::PORT;
@@ -63,7 +64,7 @@ pub(super) fn greeting(simulator: &Simulator, took: Duration) -> String {
     let clock = if simulator.has_manual_clock() { "manual" } else { "real" };
     let keys = if io::stdin().is_terminal() { "o Enter opens it, q Enter quits" } else { "Ctrl-C ends it" };
     // `point` looks at the usual one.
-    let port = base_url.rsplit(':').next().filter(|port| *port != PORT.to_string());
+    let port = base_url.rsplit(':').next().filter(|port| port.parse().is_ok_and(|port: u16| port != PORT));
     let port = port.map(|port| format!(" --port {port}")).unwrap_or_default();
     format!(
         "wecom-kf-sim {version}  ready in {took} ms   state in memory   clock {clock}   seed {seed}\n  \
@@ -84,6 +85,26 @@ pub(super) fn greeting(simulator: &Simulator, took: Duration) -> String {
 pub(super) fn short_greeting(simulator: &Simulator) -> String {
     let seed = simulator.seed().map(|seed| format!("   seed {seed}")).unwrap_or_default();
     format!("wecom-kf-sim {}  console  {}/{seed}", env!("CARGO_PKG_VERSION"), simulator.base_url())
+}
+
+/// Returns what the parent reads: where the simulator listens, or why it did not start.
+pub(super) fn ready_line(started: Result<&Simulator, &String>) -> String {
+    let line = match started {
+        Ok(simulator) => json!({ "base_url": simulator.base_url(), "version": env!("CARGO_PKG_VERSION") }),
+        Err(error) => json!({ "error": error }),
+    };
+    line.to_string()
+}
+
+/// Waits until standard input is closed.
+pub(super) async fn until_input_ends() {
+    let (sender, ended) = oneshot::channel();
+    // A thread of its own, which ends with the process: nothing else can interrupt a read.
+    std::thread::spawn(move || {
+        let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+        let _ = sender.send(());
+    });
+    let _ = ended.await;
 }
 
 /// A corp, as the greeting lists it.

@@ -77,6 +77,27 @@ fn the_files_are_taken() {
 }
 
 #[test]
+fn the_flags_of_image_and_compose_file_are_taken() {
+    let read = |name| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap();
+    let compose: Value = yaml_serde::from_str(&read("compose.yaml")).unwrap();
+    let command = compose["services"]["sim"]["command"].as_array().unwrap().iter().filter_map(Value::as_str);
+    let image = read("Dockerfile");
+    let entry: Vec<String> = serde_json::from_str(image.split("ENTRYPOINT ").nth(1).unwrap().trim()).unwrap();
+    let mut words: Vec<_> = entry.iter().map(String::as_str).chain(command).collect();
+    // The port may be taken here.
+    let port = words.iter().position(|word| *word == "9500").unwrap();
+    words[port] = "0";
+    let output =
+        shell(&folder("docs-compose"), &format!("{} run -- sh -c 'echo $WECOM_KF_BASE_URL; env'", words.join(" ")));
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(printed.starts_with("http://sim:9500\n"), "{printed}");
+    // The bot is told the same as what `run` would set.
+    for (name, value) in compose["services"]["bot"]["environment"].as_object().unwrap() {
+        assert!(printed.lines().any(|line| line == format!("{name}={}", value.as_str().unwrap())), "{name}: {printed}");
+    }
+}
+
+#[test]
 fn the_recipe_for_ci_runs() {
     let folder = folder("docs-ci");
     for (head, body) in blocks("ci.md") {

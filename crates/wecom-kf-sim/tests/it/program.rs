@@ -78,6 +78,29 @@ async fn it_prints_what_a_bot_needs_and_then_each_call() {
 }
 
 #[tokio::test]
+async fn a_child_says_where_it_is_and_ends_with_its_input() {
+    let mut child = program(&["--child", "--port", "0"]).stdin(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let ready: Value = serde_json::from_str(&lines.next_line().await.unwrap().unwrap()).unwrap();
+    let info = reqwest::get(format!("{}/sim/v1/info", ready["base_url"].as_str().unwrap())).await.unwrap();
+    assert_eq!(info.json::<Value>().await.unwrap()["version"], ready["version"]);
+    assert_eq!(child.try_wait().unwrap(), None);
+    drop(child.stdin.take());
+    assert_eq!(child.wait().await.unwrap().code(), Some(0));
+    assert_eq!(lines.next_line().await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_child_says_why_it_did_not_start() {
+    let output = program(&["--child", "--port", "0", "--account", " "]).output().await.unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let line: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(line["error"].as_str().unwrap().contains("the name of an account"), "{line}");
+    let complaint = complaint(&["--child", "--port", "0", "run", "--", "true"], 1).await;
+    assert!(complaint.contains("leave the command out"), "{complaint}");
+}
+
+#[tokio::test]
 async fn it_shows_callbacks_refusals_and_findings() {
     let bot = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap(); // nobody listens
     let url = format!("http://{bot}/callback");

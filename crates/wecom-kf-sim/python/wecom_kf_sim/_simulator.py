@@ -1,0 +1,437 @@
+"""The simulator and its people, as tests use them."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from . import control
+from ._program import Process, StartError
+
+# pytest shows the line of the test that failed, and no line of this file.
+__tracebackhide__ = True
+
+# How long to wait for the bot unless the test says otherwise. A machine that is busy must still pass.
+PATIENCE_S = 60.0
+# The simulator answers a waiting request after this time at the latest.
+_LONGEST_WAIT_S = 60.0
+# How often a bot that starts is asked whether it listens: the system has no event for that.
+_KNOCK_S = 0.05
+# How many of the bot's calls an error shows.
+_SHOWN_CALLS = 10
+
+Duration = str | float | timedelta
+
+
+class Heard:
+    """A message that a customer got from the bot or a servicer."""
+
+    def __init__(self, entry: control.ChatEntry) -> None:
+        self.entry = entry
+        self.msgtype: str = entry["msgtype"]
+        self.body: dict[str, Any] = entry["body"]
+        self.msgid: str | None = entry["msgid"]
+        # None if the bot wrote it.
+        self.servicer_userid: str | None = entry["servicer_userid"]
+
+    @property
+    def text(self) -> str | None:
+        """The content of a text, or None for another kind."""
+        return self.body.get("content") if self.msgtype == "text" else None
+
+    def __repr__(self) -> str:
+        return f"<{self.entry['from']}: {self.text if self.text is not None else f'[{self.msgtype}] {self.body}'}>"
+
+
+class Customer:
+    """A customer at one account. The test says what the customer does."""
+
+    def __init__(self, corp: Corp, told: control.Customer) -> None:
+        self._corp = corp
+        self._heard = 0
+        self.external_userid: str = told["external_userid"]
+        self.open_kfid: str = told["open_kfid"]
+        self.name: str = told["name"]
+
+    def says(self, message: str | Mapping[str, Any]) -> str:
+        """Writes a text, or a message such as `{"msgtype": "image"}`. Returns its msgid."""
+        return self._corp.control.customer_write(self.external_userid, _message(message))["msgid"]
+
+    def hears(self, expected: str | re.Pattern[str] | None = None, *, within: float = PATIENCE_S) -> Heard:
+        """Waits for the next message of the bot or a servicer, and returns it.
+
+        With `expected` the message must be this text, or match this pattern somewhere. Fails after `within` seconds.
+        """
+        heard = self._next(within)
+        if expected is None:
+            return heard
+        is_it = expected.search(heard.text or "") if isinstance(expected, re.Pattern) else heard.text == expected
+        if not is_it:
+            wanted = expected.pattern if isinstance(expected, re.Pattern) else expected
+            raise AssertionError(f"{self.name} heard {heard.text or heard!r} instead of {wanted!r}")
+        return heard
+
+    def _next(self, within: float) -> Heard:
+        for wait in _waits(within):
+            chat = self._corp.control.chat(self.external_userid, after=self._heard, wait=wait)
+            for entry in chat["entries"]:
+                if entry["from"] in ("bot", "servicer"):
+                    self._heard = entry["n"]
+                    return Heard(entry)
+        raise AssertionError(f"{self.name} heard nothing within {within:g} s. {self._corp._last_calls()}")
+
+    def chat(self) -> list[control.ChatEntry]:
+        """Returns the chat as the customer sees it, oldest entry first."""
+        return self._corp.control.chat(self.external_userid)["entries"]
+
+    def enters(
+        self,
+        *,
+        scene: str | None = None,
+        scene_param: str | None = None,
+        url: str | None = None,
+        channels: control.CustomerEnterChannels | None = None,
+    ) -> str | None:
+        """Opens the chat, as from a link or a 视频号. Returns the welcome_code, or None if the rules grant none."""
+        entered = self._corp.control.customer_enter(
+            self.external_userid, scene=scene, scene_param=scene_param, url=url, channels=channels
+        )
+        return entered["welcome_code"]
+
+    def taps(self, menu_id: str, *, content: str | None = None) -> str:
+        """Taps an item of a menu. Returns the msgid of the text that this sends."""
+        return self._corp.control.customer_tap(self.external_userid, menu_id=menu_id, content=content)["msgid"]
+
+    def recalls(self, msgid: str) -> None:
+        """Recalls an own message."""
+        self._corp.control.customer_recall(self.external_userid, msgid=msgid)
+
+    def rates(self, rating: Literal["satisfied", "middling", "dissatisfied"]) -> None:
+        """Rates the servicer who asked for it."""
+        self._corp.control.customer_rate(self.external_userid, rating=rating)
+
+    def takes_offer(self) -> None:
+        """Accepts what the bot offered by upgrade_service."""
+        self._corp.control.upgrade_accept(self.external_userid)
+
+    @property
+    def session(self) -> control.Session:
+        """The session as it is now."""
+        return self._corp.control.customer(self.external_userid)["session"]
+
+    @property
+    def state(self) -> int:
+        """The state of the session: 0 untreated, 1 assistant, 2 queue, 3 servicer, 4 ended or never begun."""
+        return self.session["state"]
+
+
+class Servicer:
+    """A servicer. The test says what the servicer does in the WeCom client."""
+
+    def __init__(self, corp: Corp, userid: str) -> None:
+        self._corp = corp
+        self.userid = userid
+
+    def takes(self, customer: Customer) -> None:
+        """Takes the customer's session."""
+        self._corp.control.session_take(customer.open_kfid, customer.external_userid, servicer_userid=self.userid)
+
+    def writes(self, customer: Customer, message: str | Mapping[str, Any]) -> str:
+        """Writes to the customer, and takes the session first if somebody else has it. Returns the msgid."""
+        body = {**_message(message), "servicer_userid": self.userid}
+        return self._corp.control.session_reply(customer.open_kfid, customer.external_userid, body)["msgid"]
+
+    def transfers(self, customer: Customer, to: Servicer | str) -> None:
+        """Transfers the customer's session to another servicer."""
+        userid = to.userid if isinstance(to, Servicer) else to
+        self._corp.control.session_transfer(customer.open_kfid, customer.external_userid, to=userid)
+
+    def ends(self, customer: Customer) -> None:
+        """Ends the customer's session."""
+        self._corp.control.session_end(customer.open_kfid, customer.external_userid)
+
+    def asks_to_rate(self, customer: Customer) -> None:
+        """Asks the customer for a rating."""
+        self._corp.control.rating_ask(customer.open_kfid, customer.external_userid, servicer_userid=self.userid)
+
+    def receives(self) -> None:
+        """Receives customers again."""
+        self._corp.control.servicer_set(self.userid, receiving=True)
+
+    def stops(self) -> None:
+        """Stops receiving customers."""
+        self._corp.control.servicer_set(self.userid, receiving=False)
+
+
+class Fault:
+    """A fault that was added."""
+
+    def __init__(self, corp: Corp, told: control.Fault) -> None:
+        self._corp = corp
+        self.id: int = told["id"]
+
+    @property
+    def hits(self) -> int:
+        """The number of calls or callbacks that it hit."""
+        faults = self._corp.control.faults()["faults"]
+        return next((fault["hits"] for fault in faults if fault["id"] == self.id), 0)
+
+    def remove(self) -> None:
+        """Removes the fault."""
+        self._corp.control.fault_remove(self.id)
+
+
+class Corp:
+    """One corp of a simulator: its people, its faults and what its bot did."""
+
+    def __init__(self, base_url: str, corp_id: str | None = None) -> None:
+        # The whole control API.
+        self.control = control.Control(base_url, corp_id)
+        self.base_url = base_url
+        self._customers: dict[str, Customer] = {}
+        # Names of findings that `check` does not report.
+        self.allowed: set[control.FindingName] = set()
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The variables of the bot's environment, `WECOM_…`, with those of the callback if one is set."""
+        return {variable["name"]: variable["value"] for variable in self.control.info()["vars"]}
+
+    @property
+    def corp_id(self) -> str:
+        """The corp id."""
+        return self.control.info()["corp_id"]
+
+    @property
+    def open_kfids(self) -> list[str]:
+        """The accounts."""
+        return [account["open_kfid"] for account in self.control.accounts()["accounts"] if not account["deleted"]]
+
+    def customer(self, name: str, *, open_kfid: str | None = None) -> Customer:
+        """Returns the customer of this name at an account, the first one unless it is named."""
+        told = self.control.customer_add(name=name, open_kfid=open_kfid)
+        return self._customers.setdefault(told["external_userid"], Customer(self, told))
+
+    def servicer(self, userid: str) -> Servicer:
+        """Returns the servicer of this userid, who is added if new and then serves every account."""
+        if all(known["userid"] != userid for known in self.control.servicers()["servicers"]):
+            self.control.servicer_set(userid)
+        return Servicer(self, userid)
+
+    def fault(self, operation: str, effect: control.FaultEffect, **members: Any) -> Fault:
+        """Adds a fault, such as `fault("send_msg", "errcode", errcode=-1, times=2)`.
+
+        `operation` may be `*` for every call, or `callback`. The faults of an operation queue.
+        """
+        body = {"operation": operation, "effect": effect, **members}
+        return Fault(self, self.control.fault_add(body)["faults"][0])  # type: ignore[arg-type]
+
+    def set_callback(self, url: str, *, token: str | None = None, aes_key: str | None = None) -> None:
+        """Sends callbacks to this URL from now on. `env` has the callback's token and key then."""
+        self.control.callback_set(url=url, token=token, encoding_aes_key=aes_key)
+
+    def verify_callback(self) -> None:
+        """Verifies the callback's URL as WeCom does when its settings are saved. Fails if the bot answers wrongly."""
+        problem = self.control.callback_verify()["problem"]
+        if problem is not None:
+            raise AssertionError(f"the verification of the callback's URL failed: {problem}")
+
+    def called(
+        self, operation: str, *, times: int = 1, errcode: int | None = None, within: float = PATIENCE_S
+    ) -> list[control.Entry]:
+        """Waits until the bot has made so many calls of an operation since the start, and returns their journal rows."""
+        for wait in _waits(within):
+            journal = self.control.journal(op=operation, errcode=errcode, count=times, wait=wait)
+            if journal["complete"]:
+                return journal["entries"]
+        answer = "" if errcode is None else f" with errcode {errcode}"
+        made = len(journal["entries"])
+        raise AssertionError(
+            f"the bot made {made} instead of {times} calls of {operation}{answer} within {within:g} s. {self._last_calls()}"
+        )
+
+    def calls(self, operation: str | None = None) -> list[control.Entry]:
+        """Returns the rows of the bot's calls so far, of one operation or of all."""
+        return self.control.journal(kind="call", op=operation, limit=10_000)["entries"]
+
+    def report(self) -> control.Report:
+        """Returns what is wrong with the bot, as far as it was seen."""
+        return self.control.report()
+
+    def check(self, *, allow: Iterable[control.FindingName] = ()) -> None:
+        """Fails if there are findings other than those that are allowed, here or by `allowed`."""
+        allowed = self.allowed.union(allow)
+        found = [finding for finding in self.report()["findings"] if finding["name"] not in allowed]
+        if found:
+            raise AssertionError("\n".join(["the simulator found mistakes of the bot:", *map(_finding, found)]))
+
+    def reset(self) -> None:
+        """Starts over: no customers, faults, calls and findings."""
+        self.control.reset()
+        self._customers.clear()
+
+    def _last_calls(self) -> str:
+        entries = self.control.journal(limit=_SHOWN_CALLS)["entries"]
+        if not entries:
+            return "The bot made no call, and got no callback."
+        return "\n".join(["The last calls and callbacks:", *map(_row, entries)])
+
+
+class Bot:
+    """A bot that was started as a process."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self.process = process
+
+    def stop(self) -> None:
+        """Ends the bot, and kills it if it does not end by itself."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+
+class Simulator(Corp):
+    """A simulator that runs as a child process. As a corp, it is the first one."""
+
+    def __init__(self, process: Process) -> None:
+        super().__init__(process.base_url)
+        self._process = process
+        self._bots: list[Bot] = []
+
+    @classmethod
+    def start(
+        cls,
+        *,
+        seed: int | None = None,
+        clock: Literal["real", "manual"] | None = None,
+        accounts: Sequence[str] = (),
+        servicers: Sequence[str] = (),
+        strictness: Literal["strict", "lenient"] | None = None,
+        doubt: Sequence[str] = (),
+        config: str | Path | None = None,
+    ) -> Simulator:
+        """Starts a simulator on a free port. `config` is a TOML file, which other arguments override."""
+        flags = {"--seed": seed, "--clock": clock, "--strictness": strictness, "--config": config}
+        arguments = ["--port=0", *(f"{flag}={value}" for flag, value in flags.items() if value is not None)]
+        for flag, values in (("--account", accounts), ("--servicer", servicers), ("--doubt", doubt)):
+            arguments.extend(f"{flag}={value}" for value in values)
+        return cls(Process(arguments))
+
+    def corp(self, corp_id: str) -> Corp:
+        """Returns another corp of the same simulator."""
+        return Corp(self.base_url, corp_id)
+
+    @property
+    def now(self) -> int:
+        """Unix seconds of the simulator's clock."""
+        return self.control.clock()["now"]
+
+    def advance(self, duration: Duration) -> None:
+        """Puts the clock forward, by seconds, a timedelta, or a text such as `49h`."""
+        self.control.clock_set(advance=_duration(duration))
+
+    def start_bot(
+        self, command: Sequence[str | Path], *, callback: str | None = None, env: Mapping[str, str] | None = None
+    ) -> Bot:
+        """Starts a bot with the simulator's variables in its environment. It ends with the simulator.
+
+        With `callback`, a path such as `/callback`, callbacks go to a free port of 127.0.0.1. `WECOM_KF_LISTEN` tells the
+        bot address and port, and this method returns when the bot listens there.
+        """
+        port = _free_port()
+        if callback is not None:
+            self.set_callback(f"http://127.0.0.1:{port}{callback}")
+        try:
+            process = subprocess.Popen([str(part) for part in command], env={**os.environ, **self.env, **(env or {})})
+        except OSError as error:
+            raise StartError(f"the bot cannot be started: {error}") from error
+        bot = Bot(process)
+        self._bots.append(bot)
+        if callback is not None:
+            _wait_until_it_listens(process, port)
+        return bot
+
+    def _last_calls(self) -> str:
+        ended = [bot.process.returncode for bot in self._bots if bot.process.poll() is not None]
+        return "".join([*(f"The bot has ended with {code}. " for code in ended), super()._last_calls()])
+
+    def stop(self) -> None:
+        """Ends the bots, then the simulator."""
+        for bot in self._bots:
+            bot.stop()
+        self._process.stop()
+
+    def __enter__(self) -> Simulator:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def _message(message: str | Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"msgtype": "text", "text": message} if isinstance(message, str) else message
+
+
+def _duration(duration: Duration) -> str:
+    if isinstance(duration, timedelta):
+        duration = duration.total_seconds()
+    return duration if isinstance(duration, str) else f"{round(duration * 1000)}ms"
+
+
+def _waits(within: float) -> Iterable[str]:
+    """Returns the waits that make up this time, none longer than the simulator takes."""
+    end = time.monotonic() + within
+    while True:
+        left = end - time.monotonic()
+        yield _duration(max(0.0, min(left, _LONGEST_WAIT_S)))
+        if left <= _LONGEST_WAIT_S:
+            return
+
+
+def _finding(finding: control.Finding) -> str:
+    lines = [f"{finding['name']} ×{finding['count']}: {finding['title']['en']}", finding["proof"]["en"], finding["remedy"]["en"]]
+    return "  " + "\n    ".join(lines)
+
+
+def _row(entry: control.Entry) -> str:
+    arrow = "<--" if entry["kind"] == "call" else "-->"
+    outcome = f"HTTP {entry['status']}" if entry["errcode"] is None else f"errcode {entry['errcode']}"
+    remarks = (entry["problem"], entry["fault"] and f"fault: {entry['fault']}", _errmsg(entry), *entry["findings"])
+    return "  ".join([f"  {arrow} {entry['operation']}", outcome, *(remark for remark in remarks if remark)])
+
+
+def _errmsg(entry: control.Entry) -> str | None:
+    """Returns why a call was refused, without WeCom's own hints at its end."""
+    if not entry["errcode"] or not isinstance(entry["reply"], dict):
+        return None
+    return str(entry["reply"].get("errmsg", "")).split(", hint: ")[0]
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def _wait_until_it_listens(process: subprocess.Popen[bytes], port: int) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            raise StartError(f"the bot ended with {process.returncode} before it listened on 127.0.0.1:{port}")
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S).close()
+            return
+        except OSError:
+            time.sleep(_KNOCK_S)
+    raise StartError(f"the bot did not listen on 127.0.0.1:{port} within {PATIENCE_S:g} s: does it read WECOM_KF_LISTEN?")

@@ -1,0 +1,39 @@
+//! What npm calls the platform of a target triple.
+
+use anyhow::{Context, Result, bail};
+
+/// A platform that packages are made for.
+#[derive(Debug)]
+pub struct Platform {
+    pub triple: String,
+    /// As `process.platform` of Node says it.
+    pub os: &'static str,
+    /// As `process.arch` of Node says it.
+    pub cpu: &'static str,
+    /// On Linux only.
+    pub libc: Option<&'static str>,
+}
+
+impl Platform {
+    pub fn of(triple: &str) -> Result<Self> {
+        let (arch, system) = triple.split_once('-').with_context(|| format!("{triple} is not a target triple"))?;
+        let cpu = match arch {
+            "x86_64" => "x64",
+            "aarch64" => "arm64",
+            _ => bail!("no package is made for the processor {arch}: add it to xtask/src/packages/platform.rs"),
+        };
+        let (os, libc) = match system {
+            "unknown-linux-gnu" => ("linux", Some("glibc")),
+            "unknown-linux-musl" => ("linux", Some("musl")),
+            "apple-darwin" => ("darwin", None),
+            "pc-windows-msvc" => ("win32", None),
+            _ => bail!("no package is made for the system {system}: add it to xtask/src/packages/platform.rs"),
+        };
+        Ok(Self { triple: triple.to_owned(), os, cpu, libc })
+    }
+
+    /// Returns the file name of the program.
+    pub fn program(&self) -> &'static str {
+        if self.os == "win32" { "wecom-kf-sim.exe" } else { "wecom-kf-sim" }
+    }
+}
