@@ -27,7 +27,7 @@ __tracebackhide__ = True
 pub fn render(api: &Api) -> String {
     let mut text = HEAD.to_owned();
     for alias in &api.aliases {
-        text.push_str(&format!("\n{}{} = {}\n", comment(&alias.doc, ""), alias.name, ty(&alias.ty)));
+        text.push_str(&format!("\n{}{} = {}\n\n", comment(&alias.doc, ""), alias.name, ty(&alias.ty)));
     }
     for found in ordered(&api.structs) {
         text.push_str(&render_struct(found));

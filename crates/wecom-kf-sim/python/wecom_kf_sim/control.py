@@ -30,7 +30,9 @@ __tracebackhide__ = True
 # A member that belongs to another effect is refused.
 FaultEffect = Literal["errcode", "status", "html", "body", "delay", "never_answers", "reset_before", "reset_after", "half_a_body", "content_type", "msg_send_fail", "token_revoked", "cursors_lost", "rate_limited", "pass", "lost", "late", "duplicated", "reordered"]
 
+
 FindingName = Literal["has_more_ignored", "cursor_lost", "token_refetched", "gettoken_storm", "token_not_renewed", "callback_slow", "two_readers", "polls_too_fast", "sent_while_human", "sixth_message", "welcome_late", "retry_without_msgid", "unknown_field", "never_answered"]
+
 
 class Error(TypedDict):
     # What is wrong, and what to do.

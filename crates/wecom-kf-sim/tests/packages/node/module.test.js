@@ -44,7 +44,7 @@ test("failures say why", async (t) => {
   await assert.rejects(wang.hears(undefined, { within: 0 }), /小王 heard nothing within 0 s. The bot made no call/);
   await assert.rejects(sim.called("send_msg", { within: 0 }), /the bot made 0 instead of 1 calls of send_msg within 0 s/);
   await fetch(`${sim.baseUrl}/cgi-bin/kf/send_msg?access_token=x`, { method: "POST", body: "{}" });
-  await assert.rejects(wang.hears(undefined, { within: 0 }), /<-- send_msg {2}errcode 40014 {2}invalid access_token/);
+  await assert.rejects(wang.hears(undefined, { within: 0 }), /<-- send_msg {2}errcode 40014 {2}the access token/);
   await (await sim.servicer("zhangsan")).writes(wang, "好");
   await assert.rejects(wang.hears("你好"), /小王 heard 好 instead of 你好/);
   await sim.setCallback("http://127.0.0.1:9/");

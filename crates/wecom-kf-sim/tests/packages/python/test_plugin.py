@@ -88,7 +88,7 @@ def test_it(kf_sim):
         ("kf_sim.start_bot(['/no/such/bot'])", "*the bot cannot be started*"),
         ("kf_sim.start_bot(['false']).process.wait(); wang.hears(within=0)", "*within 0 s. The bot has ended with 1. *"),
         ("kf_sim.fault('send_msg', 'errorcode')", "*there is no effect `errorcode`: see FaultEffect*"),
-        ("sends_wrongly(kf_sim.env); wang.hears(within=0)", "*<-- send_msg*errcode 40014*invalid access_token*"),
+        ("sends_wrongly(kf_sim.env); wang.hears(within=0)", "*<-- send_msg*errcode 40014*the access token is no longer accepted*"),
     ],
 )
 def test_failures_say_why(pytester, line, expected):
