@@ -42,6 +42,7 @@ def test_it(kf_sim):
     result = pytester.runpytest_subprocess()
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*the simulator found mistakes of the bot:*", "*token_refetched*"])
+    assert result.stdout.str().count("  token_refetched ×1") == 1
     # The line of each call helps to find out why.
     result.stdout.fnmatch_lines(["*Captured stderr call*", "*<-- gettoken*! token_refetched*"])
 
@@ -87,6 +88,8 @@ def test_it(kf_sim):
         ("kf_sim.start_bot(['false'], callback='/')", "*the bot ended with 1 before it listened on 127.0.0.1*"),
         ("kf_sim.start_bot(['/no/such/bot'])", "*the bot cannot be started*"),
         ("kf_sim.start_bot(['false']).process.wait(); wang.hears(within=0)", "*within 0 s. The bot has ended with 1. *"),
+        ("kf_sim.called('sendmsg')", "*there is no operation sendmsg: the operations are *send_msg*"),
+        ("kf_sim.calls('sendmsg')", "*there is no operation sendmsg: the operations are *send_msg*"),
         ("kf_sim.fault('send_msg', 'errorcode')", "*there is no effect `errorcode`: see FaultEffect*"),
         ("sends_wrongly(kf_sim.env); wang.hears(within=0)", "*<-- send_msg*errcode 40014*the access token is no longer accepted*"),
     ],
