@@ -1,13 +1,13 @@
 //! Checks that the Chinese text of an error contains no English.
 
-use wecom_kf::{Error, Lang};
+use wecom_kf::{Error, Lang, Report};
 
 /// Names that are the same in Chinese. Words with a digit, a sign or only capitals are names, too, and so are fields.
 const NAMES: [&str; 6] = ["cursor", "gettoken", "msgid", "offset", "secret", "url"];
 
 /// Asserts that the Chinese text of an error contains no English words except names.
 pub(crate) fn assert_chinese(error: &Error) {
-    let text = error.in_lang(Lang::Zh);
+    let text = Report::line(error, Lang::Zh);
     let field = match error {
         Error::InvalidInput { what, .. } if what.in_lang(Lang::Zh) == what.in_lang(Lang::En) => what.in_lang(Lang::Zh),
         _ => "",

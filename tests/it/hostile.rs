@@ -7,6 +7,7 @@ use wecom_kf::raw::{self, op};
 use wecom_kf::{Client, Error};
 
 use crate::broken::{BrokenServer, Fault, SECRET, TOKEN, json};
+use crate::line;
 
 const MIB: usize = 1024 * 1024;
 
@@ -29,7 +30,7 @@ async fn an_endless_reply_ends_at_the_limit_and_is_not_repeated() {
     let server = BrokenServer::always(endless("")).await;
     let error = server.client().accounts().list().await.unwrap_err();
     assert_eq!(limit_in(&error), Some(32 * MIB as u64), "{error}");
-    assert!(error.to_string().contains("longer than the limit of 33554432 bytes"), "{error}");
+    assert!(line(&error).contains("longer than the limit of 33554432 bytes"), "{error}");
     assert_eq!(server.requests("/cgi-bin/kf/account/list"), 1);
 
     // The same limit applies to gettoken and to announced lengths.

@@ -14,7 +14,9 @@ use wecom_kf::knowledge::{Answer, AnswerLink, Intent};
 use wecom_kf::media::{MediaType, Upload};
 use wecom_kf::messages::{Msgmenu, Outgoing, Text, outgoing};
 use wecom_kf::raw::{Operation, op, types};
-use wecom_kf::{AccessToken, Client, Credentials, Error, ExternalUserId, IssuedToken, OpenKfid, Report, Transition};
+use wecom_kf::{
+    AccessToken, Client, Credentials, Error, ExternalUserId, IssuedToken, Lang, OpenKfid, Report, Transition,
+};
 use wecom_kf_sim::{Fault as SimFault, FaultAt, Simulator};
 
 use crate::broken::{BrokenServer, Fault, SECRET, TOKEN, json};
@@ -37,7 +39,8 @@ fn printed(error: Error) -> String {
         text.push_str(&format!("{cause}\n{cause:?}\n{cause:#?}\n{cause:#}\n"));
         source = cause.source();
     }
-    text.push_str(&format!("{:?}", Report::from(error)));
+    let in_chinese = Report::line(&error, Lang::Zh);
+    text.push_str(&format!("{in_chinese}\n{:?}", Report::from(error)));
     text
 }
 

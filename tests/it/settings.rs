@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use wecom_kf::{Client, Credentials, Error, Lang, OpenKfid, Report, Settings, Variable, reader_lang};
+use wecom_kf::{Client, Credentials, Error, Lang, OpenKfid, Report, Settings, Variable};
 use wecom_kf_sim::Simulator;
 
 fn build(base_url: &str) -> Result<Client, Error> {
@@ -117,8 +117,7 @@ fn in_environment(variables: &[(&str, &str)]) -> String {
 fn print_what_the_environment_says() {
     match Settings::from_env().client() {
         Ok(client) => println!("{client:?}"),
-        Err(error) if reader_lang() == Lang::Zh => println!("{:?}", Report::from(error)),
-        Err(error) => println!("{error}"),
+        Err(error) => println!("{}", Report::from(error)),
     }
 }
 

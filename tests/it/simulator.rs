@@ -265,6 +265,9 @@ async fn what_wecom_refuses_comes_out_with_code_class_and_remedy() {
         for lang in [wecom_kf::Lang::En, wecom_kf::Lang::Zh] {
             assert!(!error.remedy(lang).is_empty());
         }
-        assert!(error.to_string().contains(error.remedy(wecom_kf::Lang::En)), "{error}");
+        assert!(
+            wecom_kf::Report::line(&error, wecom_kf::Lang::En).ends_with(error.remedy(wecom_kf::Lang::En)),
+            "{error}"
+        );
     }
 }

@@ -13,6 +13,7 @@ use wecom_kf::{
 };
 
 use crate::fake::{FakeCall, FakeSource};
+use crate::line;
 
 const HOURS_2: Duration = Duration::from_secs(7200);
 
@@ -185,7 +186,7 @@ async fn if_the_renewal_fails_all_calls_fail_with_its_cause() {
     let call = FakeCall::answering(Repeat::Safe, &[42001]);
     for _ in 0..10 {
         let error = client.call(&call).await.unwrap_err();
-        assert!(error.to_string().contains("the one cause"), "{error}");
+        assert!(line(&error).contains("the one cause"), "{error}");
     }
     assert_eq!((source.loads(), call.sent()), (2, 1));
 }

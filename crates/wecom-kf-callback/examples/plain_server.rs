@@ -18,7 +18,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use wecom_kf_callback::{Callback, Event, Query};
+use wecom_kf_callback::{Callback, Event, Lang, Query};
 
 const MAX_HEAD: usize = 16 * 1024;
 /// WeCom's bodies have about 700 bytes.
@@ -94,7 +94,7 @@ fn answer(callback: &Callback, events: &SyncSender<Event>, request: &Request) ->
             Err(_) => ("503 Service Unavailable", String::new()),
         },
         Err(error) => {
-            eprintln!("{error}: {}  do: {}", error.reason(), error.reason().remedy());
+            eprintln!("{error}: {}  do: {}", error.reason(), error.reason().remedy(Lang::En));
             ("403 Forbidden", String::new())
         }
     }

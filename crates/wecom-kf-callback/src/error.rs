@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{MAX_BODY, MAX_QUERY, XmlProblem};
+use crate::{Lang, MAX_BODY, MAX_QUERY, XmlProblem};
 
 /// A refused request: answer 403 and nothing else.
 ///
@@ -30,7 +30,8 @@ impl From<Reason> for Error {
 
 /// The reason why a request was refused, for logs and metrics. Do not send it as an answer.
 ///
-/// `Display` describes the reason, [`remedy`](Self::remedy) says what to do, and [`zh`](Self::zh) does both in Chinese.
+/// `Display` describes the reason in English, [`in_lang`](Self::in_lang) in either language.
+/// [`remedy`](Self::remedy) says what to do.
 ///
 /// The variants are in the order of the checks. Up to [`SignatureDiffers`](Self::SignatureDiffers) nothing was decrypted,
 /// and anybody may have sent the request. After it, the request was signed with your `Token`.
@@ -134,8 +135,23 @@ const REPORT: &str =
 const REPORT_ZH: &str = "签名与密钥均正确，应为企业微信所发：请提 issue 反馈（勿附内容）";
 
 impl Reason {
+    /// Describes the reason in one language. In English it is the text of `Display`.
+    pub fn in_lang(&self, lang: Lang) -> String {
+        match lang {
+            Lang::En => self.to_string(),
+            Lang::Zh => self.meaning_zh(),
+        }
+    }
+
     /// Returns the remedy: what the person on call should do.
-    pub fn remedy(&self) -> &'static str {
+    pub fn remedy(&self, lang: Lang) -> &'static str {
+        match lang {
+            Lang::En => self.remedy_en(),
+            Lang::Zh => self.remedy_zh(),
+        }
+    }
+
+    fn remedy_en(&self) -> &'static str {
         match self {
             Self::ParameterMissing { .. } => {
                 "pass the unchanged query of the URL, for GET to verify_url, for POST to decrypt or event; if you already do, the request is not from WeCom"
@@ -169,11 +185,6 @@ impl Reason {
             }
             Self::MessageNotUtf8 | Self::MessageNotXml { .. } => REPORT,
         }
-    }
-
-    /// Describes the reason and the remedy in Chinese.
-    pub fn zh(&self) -> String {
-        format!("{}。处理：{}", self.meaning_zh(), self.remedy_zh())
     }
 
     fn meaning_zh(&self) -> String {

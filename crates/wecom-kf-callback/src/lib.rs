@@ -15,4 +15,5 @@ pub use event::{Event, EventToken, KfAccountAuthChange, KfMsgOrEvent, Unknown};
 pub use query::{MAX_QUERY, Query};
 pub use replays::Replays;
 pub use settings::{SettingsError, check_encoding_aes_key, check_token};
+pub use wecom_kf_text::Lang;
 pub use xml::{MAX_DEPTH, XmlProblem};

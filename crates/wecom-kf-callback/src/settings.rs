@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use wecom_kf_text::{Flaw, checked};
+use wecom_kf_text::{Flaw, Lang, checked};
 
 use crate::frame::Key;
 
@@ -74,12 +74,27 @@ pub enum SettingsError {
 }
 
 impl SettingsError {
-    /// Describes the problem and the remedy in Chinese.
-    pub fn zh(&self) -> String {
+    /// Describes the problem in one language. In English it is the text of `Display`.
+    pub fn in_lang(&self, lang: Lang) -> String {
+        match lang {
+            Lang::En => self.to_string(),
+            Lang::Zh => self.in_chinese(),
+        }
+    }
+
+    /// Returns the remedy: what the person on call should do.
+    pub fn remedy(&self, lang: Lang) -> &'static str {
+        match lang {
+            Lang::En => "copy the setting again from the admin console",
+            Lang::Zh => "从管理后台重新复制该配置项",
+        }
+    }
+
+    fn in_chinese(&self) -> String {
         match self {
             Self::Character { setting, flaw } => {
                 let setting = if *setting == RECEIVER_ID { "receiveid" } else { setting };
-                format!("{setting}：{}", flaw.zh())
+                format!("{setting}：{}", flaw.in_lang(Lang::Zh))
             }
             Self::TokenLength { actual } => format!("Token 有 {actual} 个字符，后台的为 1 到 {MAX_TOKEN} 个"),
             Self::TokenAlphabet { position } => format!("Token 的第 {position} 个字符不是字母 A-Z、a-z 或数字"),

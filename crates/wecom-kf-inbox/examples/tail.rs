@@ -35,7 +35,7 @@ async fn main() -> Result<(), Report> {
                 delivery.ack();
             }
             Err(error) if error.is_final() => return Err(error.into()),
-            Err(error) => println!("-- {error}"),
+            Err(error) => println!("-- {}", Report::from(error)),
         }
     }
     Ok(())

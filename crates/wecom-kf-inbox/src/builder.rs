@@ -12,6 +12,7 @@ use wecom_kf::{Account, Client, OpenKfid};
 use crate::delivery::Delivery;
 use crate::failure::Retries;
 use crate::inbox::Inbox;
+use crate::report::in_one_line;
 use crate::shared::{Settings, Shared};
 use crate::source::PageSource;
 use crate::store::{InboxKey, InboxStore, Memory};
@@ -271,7 +272,7 @@ impl InboxBuilder {
         let key = InboxKey::new(scope, self.open_kfid);
         match store.load(&key).await {
             Err(error) if error.is_retryable() => {
-                tracing::warn!(inbox = %key, %error, "opening the inbox although its store is down");
+                tracing::warn!(inbox = %key, error = %in_one_line(&error), "opening the inbox although its store is down");
             }
             loaded => drop(loaded?),
         }
@@ -300,7 +301,7 @@ async fn check(client: &Client, open_kfid: &OpenKfid) -> Result<(), Error> {
         Ok(accounts) if accounts.iter().any(|account| account.open_kfid == *open_kfid && may_read(account)) => Ok(()),
         Ok(_) => Err(Error::NoSuchAccount { open_kfid: open_kfid.clone() }),
         Err(error) if error.is_retryable() => {
-            tracing::warn!(%open_kfid, %error, "opening the inbox although its account cannot be checked now");
+            tracing::warn!(%open_kfid, error = %in_one_line(&error), "opening the inbox although its account cannot be checked now");
             Ok(())
         }
         Err(error) => Err(Error::Read(error)),

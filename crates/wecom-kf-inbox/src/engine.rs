@@ -27,6 +27,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use wecom_kf::BoxFuture;
 
 use crate::metrics::{LastError, Status};
+use crate::report::in_one_line;
 use crate::shared::Shared;
 use crate::store::{Change, ParkedPage, StoreError};
 use crate::{Error, defaults};
@@ -166,8 +167,8 @@ impl Engine {
     }
 
     fn report(&self, error: Error) {
-        tracing::warn!(inbox = %self.shared.key, %error, "inbox");
-        self.desk().metrics.last_error = Some(LastError::now(error.to_string()));
+        tracing::warn!(inbox = %self.shared.key, error = %in_one_line(&error), "inbox");
+        self.desk().metrics.last_error = Some(LastError::now(in_one_line(&error)));
         self.shared.exchange.report(error);
     }
 

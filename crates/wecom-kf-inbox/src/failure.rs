@@ -8,7 +8,7 @@ use wecom_kf::{Class, ErrCode, Error};
 use crate::RetryPolicy;
 use crate::defaults;
 use crate::delivery::{Failed, Then, Verdict};
-use crate::store::in_one_line;
+use crate::report::in_one_line;
 
 /// Why a handler failed, and what becomes of the message.
 ///
@@ -204,7 +204,7 @@ impl<E: Into<Box<dyn StdError + Send + Sync>>> From<E> for Failure {
         while let Some(inner) = cause {
             if let Some(wecom) = inner.downcast_ref::<Error>() {
                 let (class, then) = class_of(wecom);
-                let reason = wecom.to_string();
+                let reason = in_one_line(wecom);
                 return Self { class, then, reason, type_name: None, error: Some(error) };
             }
             cause = inner.source();

@@ -19,6 +19,7 @@ use crate::delivery::Delivery;
 use crate::engine::Backoff;
 use crate::inbox::{Inbox, InboxHandle};
 use crate::metrics::Metrics;
+use crate::report::in_one_line;
 use crate::run::Summary;
 use crate::store::{InboxStore, Memory};
 use crate::{ColdStart, Error, Failure, defaults};
@@ -94,7 +95,7 @@ impl InboxGroupBuilder {
         let looked_at = unix_seconds();
         let found = match self.look().await {
             Err(Error::Read(error)) if error.is_retryable() => {
-                tracing::warn!(%error, "opening the group although its accounts cannot be listed now");
+                tracing::warn!(error = %in_one_line(&error), "opening the group although its accounts cannot be listed now");
                 None
             }
             found => Some(found?),
@@ -256,7 +257,7 @@ impl Running {
             Ok(found) => found,
             Err(error) => {
                 look.again_soon();
-                return tracing::warn!(%error, "cannot look for accounts");
+                return tracing::warn!(error = %in_one_line(&error), "cannot look for accounts");
             }
         };
         for (open_kfid, inbox) in &*self.handle.inboxes() {
@@ -292,7 +293,7 @@ impl Running {
             let inbox = match self.builder.open_one(&open_kfid, start, self.slots.clone()).await {
                 Ok(inbox) => inbox,
                 Err(error) => {
-                    tracing::warn!(%open_kfid, %error, "cannot open the inbox; at the next look again");
+                    tracing::warn!(%open_kfid, error = %in_one_line(&error), "cannot open the inbox; at the next look again");
                     opened = Opened::NotAll;
                     continue;
                 }
@@ -312,7 +313,7 @@ impl Running {
         match outcome {
             Some(Ok(summary)) => self.summary += summary,
             Some(Err(error)) => {
-                tracing::error!(%open_kfid, %error, "the inbox has ended; at the next look it is opened again")
+                tracing::error!(%open_kfid, error = %in_one_line(&error), "the inbox has ended; at the next look it is opened again")
             }
             // Not one of a handler: of a store or a source that is the program's own.
             None => tracing::error!(%open_kfid, "the inbox panicked; at the next look it is opened again"),

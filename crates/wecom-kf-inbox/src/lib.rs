@@ -28,7 +28,7 @@ pub use failure::{Failure, FailureClass};
 pub use group::{GroupHandle, InboxGroup, InboxGroupBuilder};
 pub use inbox::{Inbox, InboxHandle};
 pub use metrics::{LastError, LastFailure, Metrics, Status};
-pub use report::Report;
+pub use report::{InboxErrors, Report};
 pub use run::Summary;
 pub use source::{Fetched, PageRequest, PageSource, Unreadable};
 pub use token::SharedToken;

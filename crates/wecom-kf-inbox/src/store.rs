@@ -15,7 +15,7 @@ mod committed;
 #[cfg(any(test, feature = "conformance"))]
 #[cfg_attr(docsrs, doc(cfg(feature = "conformance")))]
 pub mod conformance;
-mod error;
+pub(crate) mod error;
 mod inbox;
 mod memory;
 mod parked;
@@ -34,7 +34,6 @@ pub use self::redb::Redb;
 pub use self::redis::{Redis, RedisAddress, RedisBuilder};
 pub use committed::{Commit, Committed, FORMAT, Generation, REMEMBERED, Writes};
 pub use error::StoreError;
-pub(crate) use error::in_one_line;
 pub use inbox::{Acquired, Change, InboxKey, InboxStore, Lease, Renewed};
 pub use memory::Memory;
 pub use parked::{Parked, ParkedKind, ParkedOnly, ParkedPage, ParkedQuery};

@@ -7,6 +7,7 @@ use tokio::time::{Instant, sleep, timeout};
 use wecom_kf::raw::op;
 use wecom_kf::{AccessToken, BoxFuture, Client, Credentials, Error, IssuedToken, TokenSource};
 
+use crate::report::in_one_line;
 use crate::store::{
     Refresh, StoreError, StoredToken, TokenFailure, TokenKey, TokenOutcome, TokenStore, TokenTurn, TokenWish,
 };
@@ -69,10 +70,10 @@ impl SharedToken {
         rejected: Option<&AccessToken>,
     ) -> Result<StoredToken, Error> {
         if let Some(stored) = self.remembered(rejected) {
-            tracing::warn!(%error, "going on with the access token this process has");
+            tracing::warn!(error = %in_one_line(error), "going on with the access token this process has");
             return Ok(stored);
         }
-        tracing::warn!(%error, "the access token is not shared: fetching one for this process");
+        tracing::warn!(error = %in_one_line(error), "the access token is not shared: fetching one for this process");
         self.fetch().await
     }
 
@@ -94,13 +95,13 @@ impl SharedToken {
             Ok(token) => TokenOutcome::Token { token: token.clone(), hold: hold_of(token, rejected) },
             Err(error) => {
                 // The rest of a refusal follows from its code wherever it is told.
-                let message = error.refusal().map_or_else(|| error.to_string(), |refusal| refusal.errmsg.clone());
+                let message = error.refusal().map_or_else(|| in_one_line(error), |refusal| refusal.errmsg.clone());
                 let failure = TokenFailure { code: error.code(), message };
                 TokenOutcome::Failed { failure, hold: hold_after(refresh.failures) }
             }
         };
         if let Err(error) = in_time(self.store.finish(refresh, &outcome)).await {
-            tracing::warn!(%error, "what came of gettoken is not shared");
+            tracing::warn!(error = %in_one_line(&error), "what came of gettoken is not shared");
         }
         fetched
     }

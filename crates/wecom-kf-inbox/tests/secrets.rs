@@ -10,8 +10,8 @@ use futures_util::StreamExt;
 use tokio::time::timeout;
 use tracing_subscriber::filter::LevelFilter;
 use wecom_kf::Lang;
-use wecom_kf_inbox::Failure;
 use wecom_kf_inbox::store::ParkedQuery;
+use wecom_kf_inbox::{Failure, Report};
 
 #[path = "it/fake.rs"]
 #[allow(dead_code, reason = "other tests use more of it")]
@@ -67,7 +67,11 @@ async fn neither_words_nor_tokens_are_shown_anywhere() {
                 shown.push_str(&format!("{delivery:?} {inbox:?} {:?}", inbox.handle()));
                 break delivery.ack();
             }
-            Err(error) => shown.push_str(&format!("{error} {error:?} {}", error.in_lang(Lang::Zh))),
+            Err(error) => shown.push_str(&format!(
+                "{error} {error:?} {} {}",
+                Report::line(&error, Lang::En),
+                Report::line(&error, Lang::Zh)
+            )),
         }
     }
     let handle = inbox.handle();

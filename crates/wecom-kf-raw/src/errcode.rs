@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::Lang;
 use crate::generated::TABLE;
 
 /// An `errcode` of WeCom, which tells the outcome of a call. (The HTTP status is always 200.)
@@ -45,15 +46,6 @@ pub enum Class {
     StateConflict,
     /// The code is unknown: report it.
     Unknown,
-}
-
-/// The language of a meaning or a remedy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Lang {
-    /// English.
-    En,
-    /// Chinese.
-    Zh,
 }
 
 /// A row of `spec/errcodes.yaml`.

@@ -5,37 +5,31 @@ use std::io;
 
 use reqwest::StatusCode;
 
+use crate::Lang;
+
 /// The reason why a call has no usable reply. It never contains or prints a URL, a token, a secret or a body.
 #[derive(Debug, thiserror::Error)]
+#[error("{}", self.in_lang(Lang::En))]
 #[non_exhaustive]
 pub enum Error {
     /// The base URL is invalid. The text says why.
-    #[error("the base URL {0}")]
     BaseUrl(&'static str),
     /// The request could not be built, so nothing was sent. The text says why.
-    #[error("the request cannot be built: {0}")]
     InvalidRequest(&'static str),
     /// The reply did not arrive, or was incomplete.
-    #[error("no reply")]
     Transport(#[source] TransportError),
     /// The file to upload could not be read, so nothing was sent.
-    #[error("the file to upload could not be read")]
     Unreadable(#[source] io::Error),
     /// The HTTP status is not 200. WeCom also refuses calls with 200, so the reply came from a proxy in between, or the base
     /// URL is not WeCom's.
-    #[error("HTTP status {}", .0.as_u16())]
     Status(StatusCode),
     /// The reply is longer than the limit, and was not read to its end.
-    #[error("the reply is longer than the limit of {limit} bytes")]
     #[non_exhaustive]
     TooLong {
         /// The limit, in bytes.
         limit: u64,
     },
     /// The body is not a JSON object of the expected shape.
-    #[error(
-        "the reply is {kind} ({length} bytes), not what the API documents: {problem} at line {line} column {column}"
-    )]
     Undecodable {
         /// What the body looks like.
         kind: BodyKind,
@@ -64,20 +58,52 @@ pub enum BodyKind {
     Other,
 }
 
+impl BodyKind {
+    fn in_lang(self, lang: Lang) -> &'static str {
+        let (en, zh) = match self {
+            Self::Empty => ("empty", "空"),
+            Self::Html => ("an HTML page", "HTML 页面"),
+            Self::Json => ("other JSON", "其他 JSON"),
+            Self::Other => ("not JSON", "非 JSON"),
+        };
+        if lang == Lang::Zh { zh } else { en }
+    }
+}
+
 impl fmt::Display for BodyKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Empty => "empty",
-            Self::Html => "an HTML page",
-            Self::Json => "other JSON",
-            Self::Other => "not JSON",
-        })
+        f.write_str(self.in_lang(Lang::En))
     }
 }
 
 impl Error {
     /// The `problem` of an incomplete body.
     pub const BROKE_OFF: &str = "an early end";
+
+    /// Describes the error in one language, without its source. In English it is the text of `Display`.
+    pub fn in_lang(&self, lang: Lang) -> String {
+        match (self, lang) {
+            (Self::BaseUrl(why), Lang::En) => format!("the base URL {why}"),
+            (Self::BaseUrl(_), Lang::Zh) => "base URL 无效".to_owned(),
+            (Self::InvalidRequest(why), Lang::En) => format!("the request cannot be built: {why}"),
+            (Self::InvalidRequest(_), Lang::Zh) => "无法构造请求".to_owned(),
+            (Self::Transport(_), Lang::En) => "no reply".to_owned(),
+            (Self::Transport(_), Lang::Zh) => "没有应答".to_owned(),
+            (Self::Unreadable(_), Lang::En) => "the file to upload could not be read".to_owned(),
+            (Self::Unreadable(_), Lang::Zh) => "无法读取要上传的文件".to_owned(),
+            (Self::Status(status), Lang::En) => format!("HTTP status {}", status.as_u16()),
+            (Self::Status(status), Lang::Zh) => format!("HTTP 状态码 {}", status.as_u16()),
+            (Self::TooLong { limit }, Lang::En) => format!("the reply is longer than the limit of {limit} bytes"),
+            (Self::TooLong { limit }, Lang::Zh) => format!("应答超过上限 {limit} 字节"),
+            (Self::Undecodable { kind, length, problem, line, column }, Lang::En) => format!(
+                "the reply is {kind} ({length} bytes), not what the API documents: {problem} at line {line} column {column}"
+            ),
+            (Self::Undecodable { kind, length, line, column, .. }, Lang::Zh) => {
+                let kind = kind.in_lang(lang);
+                format!("应答不是接口文档所述的内容（{kind}，{length} 字节），问题在第 {line} 行第 {column} 列")
+            }
+        }
+    }
 
     /// Creates the error for a reply that is longer than `limit` bytes.
     pub fn too_long(limit: u64) -> Self {
@@ -133,6 +159,20 @@ impl TransportError {
     }
 }
 
+impl TransportError {
+    /// Describes the error in one language, without its source. In English it is the text of `Display`, the words of the
+    /// HTTP client.
+    pub fn in_lang(&self, lang: Lang) -> String {
+        match lang {
+            Lang::En => self.to_string(),
+            Lang::Zh if self.is_timeout() => "超时".to_owned(),
+            Lang::Zh if self.is_connect() => "无法建立连接".to_owned(),
+            Lang::Zh if self.is_builder() => "无法构造请求".to_owned(),
+            Lang::Zh => "连接中断".to_owned(),
+        }
+    }
+}
+
 impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -148,5 +188,76 @@ impl fmt::Debug for TransportError {
 impl std::error::Error for TransportError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.0.source()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as StdError;
+
+    use super::*;
+
+    /// One of each variant. The match makes a new variant a compile error here.
+    fn samples() -> Vec<Error> {
+        let request = reqwest::Client::new().get("http://127.0.0.1/?corpsecret=CANARY").header("\n", "CANARY");
+        let undecodable = serde_json::from_slice::<u8>(b"[\"CANARY\"]").unwrap_err();
+        let samples = vec![
+            Error::BaseUrl("has a query"),
+            Error::InvalidRequest("a path parameter is missing"),
+            Error::from(request.build().unwrap_err()),
+            Error::Unreadable(io::Error::from_raw_os_error(2)),
+            Error::Status(StatusCode::BAD_GATEWAY),
+            Error::too_long(7),
+            Error::undecodable(b"[\"CANARY\"]", &undecodable),
+        ];
+        for sample in &samples {
+            match sample {
+                Error::BaseUrl(_)
+                | Error::InvalidRequest(_)
+                | Error::Transport(_)
+                | Error::Unreadable(_)
+                | Error::Status(_)
+                | Error::TooLong { .. }
+                | Error::Undecodable { .. } => {}
+            }
+        }
+        samples
+    }
+
+    #[test]
+    fn display_does_not_repeat_the_source_and_shows_no_secret() {
+        for error in samples() {
+            let mut level: &dyn StdError = &error;
+            while let Some(source) = level.source() {
+                assert!(!level.to_string().contains(&source.to_string()), "{level}: {source}");
+                level = source;
+            }
+            let shown = format!("{error} {error:?} {}", error.in_lang(Lang::Zh));
+            assert!(!shown.contains("CANARY"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn texts_in_both_languages() {
+        let lines = |lang| samples().iter().map(|error| error.in_lang(lang) + "\n").collect::<String>();
+        let en = "\
+the base URL has a query
+the request cannot be built: a path parameter is missing
+no reply
+the file to upload could not be read
+HTTP status 502
+the reply is longer than the limit of 7 bytes
+the reply is other JSON (10 bytes), not what the API documents: a wrong type at line 1 column 0
+";
+        let zh = "\
+base URL 无效
+无法构造请求
+没有应答
+无法读取要上传的文件
+HTTP 状态码 502
+应答超过上限 7 字节
+应答不是接口文档所述的内容（其他 JSON，10 字节），问题在第 1 行第 0 列
+";
+        assert_eq!((lines(Lang::En), lines(Lang::Zh)), (en.to_owned(), zh.to_owned()));
     }
 }

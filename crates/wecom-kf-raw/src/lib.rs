@@ -21,7 +21,7 @@ mod request;
 mod secret;
 
 pub use client::http_client;
-pub use errcode::{Class, ErrCode, Lang};
+pub use errcode::{Class, ErrCode};
 pub use error::{BodyKind, Error, TransportError};
 pub use exchange::REPLY_LIMIT;
 #[doc(hidden)]
@@ -32,3 +32,4 @@ pub use message_json::MessageJson;
 pub(crate) use parameter::Parameter;
 pub use request::{FromJson, Operation, Repeat, Reply, Request};
 pub use secret::{AccessToken, CorpSecret, SyncToken};
+pub use wecom_kf_text::Lang;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::Lang;
 use crate::characters::{self, Row};
 
 /// Removes white space and byte order marks around `text`, which come from line ends of files, from tables and from
@@ -56,8 +57,8 @@ fn is_plain(text: &str) -> bool {
     !is_quoted && bytes.iter().all(u8::is_ascii_graphic)
 }
 
-/// A character that a value must not contain. `Display` describes it in English, [`zh`](Self::zh) in Chinese; neither
-/// shows the value.
+/// A character that a value must not contain. `Display` describes it in English, [`in_lang`](Self::in_lang) in either
+/// language; neither shows the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Flaw {
@@ -80,8 +81,15 @@ pub enum FlawKind {
 }
 
 impl Flaw {
-    /// Describes the problem and the remedy in Chinese.
-    pub fn zh(&self) -> String {
+    /// Describes the problem and the remedy in one language. In English it is the text of `Display`.
+    pub fn in_lang(&self, lang: Lang) -> String {
+        match lang {
+            Lang::En => self.to_string(),
+            Lang::Zh => self.in_chinese(),
+        }
+    }
+
+    fn in_chinese(&self) -> String {
         let (position, code) = (self.position, u32::from(self.character));
         let name = self.row().map(|row| row.zh).unwrap_or_default();
         match self.kind {

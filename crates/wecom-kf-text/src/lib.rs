@@ -3,9 +3,11 @@
 mod characters;
 mod file_name;
 mod flaw;
+mod lang;
 
 pub use file_name::safe_file_name;
 pub use flaw::{Flaw, FlawKind, checked, trimmed};
+pub use lang::Lang;
 
 /// The maximum length of a text from outside that is kept, shown or logged, in bytes. WeCom's longest errmsg is far
 /// shorter.

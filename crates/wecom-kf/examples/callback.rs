@@ -28,7 +28,7 @@ async fn main() -> Result<(), Report> {
     let client = match settings.client() {
         Ok(client) => Some(client),
         Err(error) => {
-            println!("no reading yet: {error}");
+            println!("no reading yet: {}", Report::from(error));
             None
         }
     };
@@ -39,7 +39,7 @@ async fn main() -> Result<(), Report> {
             continue;
         };
         if let Err(error) = read(client, news, &mut cursors).await {
-            eprintln!("{error}");
+            eprintln!("{}", Report::from(error));
         }
     }
     server.abort();

@@ -23,7 +23,7 @@ async fn main() -> Result<(), Report> {
         loop {
             for message in reader.next().await? {
                 if let Err(error) = answer(&client, &message).await {
-                    eprintln!("{error}");
+                    eprintln!("{}", Report::from(error));
                 }
             }
         }

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use wecom_kf::raw::{Operation, Request, op};
-use wecom_kf::{Client, Report, Settings};
+use wecom_kf::{Client, Lang, Report, Settings};
 use wecom_kf_sim::Simulator;
 
 /// The operations that the model may call. Offer as few as possible, because customers' texts reach the model.
@@ -143,6 +143,6 @@ async fn send<B: DeserializeOwned, R: Request<Reply: Serialize>>(
 }
 
 async fn answer<R: Request<Reply: Serialize>>(client: &Client, request: &R) -> Result<Value, String> {
-    let reply = client.call(request).await.map_err(|error| error.to_string())?;
+    let reply = client.call(request).await.map_err(|error| Report::line(&error, Lang::En))?;
     serde_json::to_value(reply).map_err(|error| error.to_string())
 }

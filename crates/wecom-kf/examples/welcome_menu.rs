@@ -24,7 +24,7 @@ async fn main() -> Result<(), Report> {
             let (entered, others): (Vec<_>, Vec<_>) = reader.next().await?.into_iter().partition(is_event);
             for message in entered.iter().chain(&others) {
                 if let Err(error) = answer(&client, message).await {
-                    eprintln!("{error}");
+                    eprintln!("{}", Report::from(error));
                 }
             }
         }

@@ -5,6 +5,8 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
+use wecom_kf_text::Flaw;
+
 use crate::Lang;
 
 /// A text for people, in English and Chinese. `Display` shows the English text.
@@ -31,6 +33,11 @@ impl Bilingual {
     pub fn io(error: &io::Error) -> Self {
         let number = error.raw_os_error().map(|number| format!("（系统错误 {number}）")).unwrap_or_default();
         Self::new(error.to_string(), format!("{}{number}", io_kind_in_chinese(error.kind())))
+    }
+
+    /// Describes a character that a pasted value must not contain.
+    pub(crate) fn flaw(flaw: &Flaw) -> Self {
+        Self::new(flaw.to_string(), flaw.in_lang(Lang::Zh))
     }
 
     /// Returns the text in one language.

@@ -11,6 +11,7 @@ use crate::error::{Refusal, may_pass};
 use crate::pacing::{Gates, Kind, Pass};
 use crate::raw::{self, Operation, Repeat, Reply, Request, op};
 use crate::redact::scrub;
+use crate::report::in_one_line;
 use crate::retry::{Cost, RetryBudget, RetryPolicy};
 use crate::token::TokenCache;
 use crate::{AccessToken, Class, CorpSecret, ErrCode, Error};
@@ -103,8 +104,10 @@ impl Caller {
         match &outcome {
             Ok(_) => tracing::debug!(duration_ms = duration_ms(), "answered"),
             // Of which gettoken told already, once for all who wait.
-            Err(error @ Error::NoToken { .. }) => tracing::debug!(duration_ms = duration_ms(), %error, "failed"),
-            Err(error) => tracing::warn!(duration_ms = duration_ms(), %error, "failed"),
+            Err(error @ Error::NoToken { .. }) => {
+                tracing::debug!(duration_ms = duration_ms(), error = %in_one_line(error), "failed")
+            }
+            Err(error) => tracing::warn!(duration_ms = duration_ms(), error = %in_one_line(error), "failed"),
         }
         outcome
     }
@@ -363,7 +366,7 @@ impl<'a, R: Request> Call<'a, R> {
             return Err(error);
         }
         self.last_cost = Some(cost);
-        tracing::info!(attempt = self.attempts, wait_ms = wait.as_millis() as u64, %error, "trying again");
+        tracing::info!(attempt = self.attempts, wait_ms = wait.as_millis() as u64, error = %in_one_line(&error), "trying again");
         sleep(wait).await;
         Ok(())
     }

@@ -56,6 +56,8 @@ pub use wecom_kf_callback::{
 };
 use wecom_kf_callback::{Error as Refused, Query};
 
+use crate::Lang;
+
 /// How many events the channel holds. Further ones are answered with 503, and WeCom sends them again.
 pub const WAITING_EVENTS: usize = 1024;
 
@@ -202,7 +204,7 @@ impl Endpoint {
     /// Logs the reason of a refusal. The answer does not contain it, because it would help an attacker.
     fn refuse(&self, method: &'static str, error: &Refused) -> StatusCode {
         if let Some(count) = self.log.refused.count() {
-            tracing::warn!(method, count, reason = %error.reason(), remedy = error.reason().remedy(), "callback refused");
+            tracing::warn!(method, count, reason = %error.reason(), remedy = error.reason().remedy(Lang::En), "callback refused");
         }
         StatusCode::FORBIDDEN
     }

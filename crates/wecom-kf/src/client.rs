@@ -11,10 +11,10 @@ use wecom_kf_text::checked;
 
 use crate::call::{Caller, Limits, Timer};
 use crate::credentials::Credentials;
-use crate::error::in_one_line;
 use crate::pacing::Gates;
 use crate::polls::PollSchedule;
 use crate::raw::{self, Request, op};
+use crate::report::in_one_line;
 use crate::retry::RetryBudget;
 use crate::token::{TokenCache, Tokens};
 use crate::{AccessToken, Bilingual, Error, IssuedToken, Pacing, RetryPolicy, TokenSource};
@@ -373,7 +373,7 @@ fn no_http_client(error: &raw::Error) -> Bilingual {
 /// URL may contain a password.
 pub(crate) fn checked_base_url(base_url: &str) -> Result<String, Bilingual> {
     let refuse = |en: &'static str, zh: &'static str| Err(Bilingual::new(en, zh));
-    let base_url = checked(base_url).map_err(|flaw| Bilingual::new(flaw.to_string(), flaw.zh()))?;
+    let base_url = checked(base_url).map_err(|flaw| Bilingual::flaw(&flaw))?;
     if base_url.is_empty() {
         return refuse(
             "empty; unset it, or write a URL such as https://qyapi.weixin.qq.com",

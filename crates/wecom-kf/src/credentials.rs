@@ -32,7 +32,7 @@ impl Credentials {
         let problem = |text: &str| match checked(text) {
             Ok("") => Some(Bilingual::new("empty", "为空")),
             Ok(_) => None,
-            Err(flaw) => Some(Bilingual::new(flaw.to_string(), flaw.zh())),
+            Err(flaw) => Some(Bilingual::flaw(&flaw)),
         };
         values.iter().filter_map(|(what, text)| Some(problem(text)?.about(what))).collect()
     }

@@ -1,6 +1,5 @@
 //! The error of a call: what failed, WeCom's code, its class, the remedy, and whether a repeat may help.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,19 +28,18 @@ use crate::{Bilingual, Class, ErrCode, Lang, Session};
 /// # }
 /// ```
 ///
-/// `Display` prints one line for logs. The line already contains the sources and the remedy, so a program that prints it
-/// need not walk the chain of sources. [`in_lang`](Self::in_lang) prints the same in Chinese.
+/// `Display` says what failed, [`source`](std::error::Error::source) returns the cause, and [`remedy`](Self::remedy) says
+/// what to do. A [`Report`](crate::Report) prints all three in one line, for people and for logs.
 ///
 /// The error can be cloned, because all calls that wait for the same access token share its failure.
 #[derive(Clone, Debug, thiserror::Error)]
+#[error("{}", self.in_lang(Lang::En))]
 #[non_exhaustive]
 pub enum Error {
     /// WeCom refused the call: it answered with an errcode other than 0.
-    #[error("{}", refused(.0, Lang::En))]
-    Refused(#[source] Refusal),
+    Refused(Refusal),
 
     /// No usable answer arrived: the connection failed, or the reply was not one of the KF API. The source says which.
-    #[error("{operation} got no usable answer: {} ({attempts} sent)  do: {}", in_one_line(&**source), self.remedy(Lang::En))]
     #[non_exhaustive]
     NoAnswer {
         /// The operation that was called.
@@ -53,7 +51,6 @@ pub enum Error {
     },
 
     /// No answer arrived within the time limit. A call that changes something may or may not have taken effect.
-    #[error("{operation} got no answer within {} ms ({attempts} sent)  do: {}", after.as_millis(), self.remedy(Lang::En))]
     #[non_exhaustive]
     TimedOut {
         /// The operation that was called.
@@ -66,7 +63,6 @@ pub enum Error {
 
     /// The call was not sent because no access token could be obtained. All calls that waited for that token share the
     /// source.
-    #[error("{operation} was not sent, there is no access token: {source}")]
     #[non_exhaustive]
     NoToken {
         /// The operation that was called.
@@ -77,7 +73,6 @@ pub enum Error {
 
     /// WeCom answered with errcode 0, but the reply is invalid, for example because a required field is missing. The call
     /// may have taken effect.
-    #[error("{operation} returned an invalid reply: {problem}  do: {}", self.remedy(Lang::En))]
     #[non_exhaustive]
     BadReply {
         /// The operation that was called.
@@ -87,17 +82,14 @@ pub enum Error {
     },
 
     /// A custom [`TokenSource`](crate::TokenSource) failed. Created with [`Error::token_source`](Self::token_source).
-    #[error("the token source failed: {}  do: {}", in_one_line(&**.0), self.remedy(Lang::En))]
     TokenSource(#[source] Arc<dyn std::error::Error + Send + Sync>),
 
     /// The session was read before the send ([`checking_session`](crate::messages::SendMessage::checking_session)), and its
     /// state does not allow the bot to send. Nothing was sent. [`code`](Self::code) returns 95018, the code with which
     /// WeCom would have refused the send.
-    #[error("send_msg was not sent: the session forbids it, {} (just read)  do: {}", .0, self.remedy(Lang::En))]
     SessionForbidsSending(Session),
 
     /// The input breaks a documented limit or form. Nothing was sent.
-    #[error("{what} {problem}; nothing was sent")]
     #[non_exhaustive]
     InvalidInput {
         /// The input: the name of its field, or a description.
@@ -107,17 +99,15 @@ pub enum Error {
     },
 
     /// A local file could not be read or written.
-    #[error("{what}: {source}  do: {}", self.remedy(Lang::En))]
     #[non_exhaustive]
     File {
         /// What failed.
-        what: &'static str,
+        what: Bilingual,
         /// The error of the operating system.
         source: Arc<std::io::Error>,
     },
 
     /// The settings are invalid. Lists every problem, never a value.
-    #[error("bad settings: {}  do: {}", listed(.0, Lang::En), self.remedy(Lang::En))]
     Settings(Vec<Bilingual>),
 }
 
@@ -139,38 +129,27 @@ pub struct Refusal {
     pub session: Option<Session>,
 }
 
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "errcode {}: {:?}", self.code, self.errmsg)
-    }
-}
-
-impl std::error::Error for Refusal {}
-
-/// Describes a refusal in one line.
-fn refused(refusal: &Refusal, lang: Lang) -> String {
-    let Refusal { operation, code, errmsg, attempts, session } = refusal;
-    let (meaning, remedy) = (code.meaning_at(operation, lang), code.remedy_at(operation, lang));
-    let (comma, sent) = match (lang, attempts) {
-        (Lang::En, 1) => (", ", String::new()),
-        (Lang::En, _) => (", ", format!(" ({attempts} sent)")),
-        (Lang::Zh, 1) => ("，", String::new()),
-        (Lang::Zh, _) => ("，", format!("（已发送 {attempts} 次）")),
-    };
-    let session = match (lang, session) {
-        (_, None) => String::new(),
-        (Lang::En, Some(session)) => format!(": {session} (just read)"),
-        (Lang::Zh, Some(session)) => format!("：{}（刚查询）", session.in_chinese()),
-    };
-    let comma = if meaning.is_empty() { "" } else { comma };
-    match lang {
-        Lang::En => {
-            format!("{operation} refused: {code}{comma}{meaning}{session}{sent}. WeCom said: {errmsg:?}  do: {remedy}")
-        }
-        Lang::Zh => {
-            format!(
-                "{operation} 被拒：{code}{comma}{meaning}{session}{sent}。企业微信的说明：{errmsg:?}  处理：{remedy}"
-            )
+impl Refusal {
+    fn in_lang(&self, lang: Lang) -> String {
+        let Self { operation, code, errmsg, attempts, session } = self;
+        let meaning = match (code.meaning_at(operation, lang), lang) {
+            ("", _) => String::new(),
+            (meaning, Lang::En) => format!(", {meaning}"),
+            (meaning, Lang::Zh) => format!("，{meaning}"),
+        };
+        let session = match (session, lang) {
+            (None, _) => String::new(),
+            (Some(session), Lang::En) => format!(": {session} (just read)"),
+            (Some(session), Lang::Zh) => format!("：{}（刚查询）", session.in_chinese()),
+        };
+        let sent = match (attempts, lang) {
+            (1, _) => String::new(),
+            (_, Lang::En) => format!(" ({attempts} sent)"),
+            (_, Lang::Zh) => format!("（已发送 {attempts} 次）"),
+        };
+        match lang {
+            Lang::En => format!("{operation} refused: {code}{meaning}{session}{sent}. WeCom said: {errmsg:?}"),
+            Lang::Zh => format!("{operation} 被拒：{code}{meaning}{session}{sent}。企业微信的说明：{errmsg:?}"),
         }
     }
 }
@@ -280,34 +259,48 @@ impl Error {
         }
     }
 
-    /// Returns the error in one line in the given language, with the remedy. In English it is the text of `Display`.
+    /// Describes the error in one language, without its source and its remedy. In English it is the text of `Display`.
     pub fn in_lang(&self, lang: Lang) -> String {
-        if lang == Lang::En {
-            return self.to_string();
-        }
-        let what = match self {
-            Self::Refused(refusal) => return refused(refusal, lang),
-            Self::NoAnswer { operation, attempts, source } => {
-                format!("{operation} 没有得到可用的应答（已发送 {attempts} 次）：{}", in_one_line(&**source))
+        match (self, lang) {
+            (Self::Refused(refusal), _) => refusal.in_lang(lang),
+            (Self::NoAnswer { operation, attempts, .. }, Lang::En) => {
+                format!("{operation} got no usable answer ({attempts} sent)")
             }
-            Self::TimedOut { operation, attempts, after } => {
+            (Self::NoAnswer { operation, attempts, .. }, Lang::Zh) => {
+                format!("{operation} 没有得到可用的应答（已发送 {attempts} 次）")
+            }
+            (Self::TimedOut { operation, attempts, after }, Lang::En) => {
+                format!("{operation} got no answer within {} ms ({attempts} sent)", after.as_millis())
+            }
+            (Self::TimedOut { operation, attempts, after }, Lang::Zh) => {
                 format!("{operation} 在 {} 毫秒内没有应答（已发送 {attempts} 次）", after.as_millis())
             }
-            Self::NoToken { operation, source } => {
-                return format!("{operation} 未发送，没有 access_token：{}", source.in_lang(lang));
+            (Self::NoToken { operation, .. }, Lang::En) => {
+                format!("{operation} was not sent, there is no access token")
             }
-            Self::BadReply { operation, problem } => format!("{operation} 的应答有误：{}", problem.in_lang(lang)),
-            Self::SessionForbidsSending(session) => {
+            (Self::NoToken { operation, .. }, Lang::Zh) => format!("{operation} 未发送，没有 access_token"),
+            (Self::BadReply { operation, problem }, Lang::En) => {
+                format!("{operation} returned an invalid reply: {problem}")
+            }
+            (Self::BadReply { operation, problem }, Lang::Zh) => {
+                format!("{operation} 的应答有误：{}", problem.in_lang(lang))
+            }
+            (Self::SessionForbidsSending(session), Lang::En) => {
+                format!("send_msg was not sent: the session forbids it, {session} (just read)")
+            }
+            (Self::SessionForbidsSending(session), Lang::Zh) => {
                 format!("send_msg 未发送：会话状态不允许，{}（刚查询）", session.in_chinese())
             }
-            Self::TokenSource(source) => format!("access_token 的来源出错：{}", in_one_line(&**source)),
-            Self::InvalidInput { what, problem } => {
+            (Self::TokenSource(_), Lang::En) => "the token source failed".to_owned(),
+            (Self::TokenSource(_), Lang::Zh) => "access_token 的来源出错".to_owned(),
+            (Self::InvalidInput { what, problem }, Lang::En) => format!("{what} {problem}; nothing was sent"),
+            (Self::InvalidInput { what, problem }, Lang::Zh) => {
                 format!("参数有误，未发送：{} {}", what.in_lang(lang), problem.in_lang(lang))
             }
-            Self::File { source, .. } => format!("本机文件读写失败：{}", Bilingual::io(source).in_lang(lang)),
-            Self::Settings(problems) => format!("配置有误：{}", listed(problems, lang)),
-        };
-        format!("{what}  处理：{}", self.remedy(lang))
+            (Self::File { what, .. }, _) => what.in_lang(lang).to_owned(),
+            (Self::Settings(problems), Lang::En) => format!("bad settings: {}", listed(problems, lang)),
+            (Self::Settings(problems), Lang::Zh) => format!("配置有误：{}", listed(problems, lang)),
+        }
     }
 
     /// Returns the remedy: what the person on call should do.
@@ -359,18 +352,6 @@ fn listed(problems: &[Bilingual], lang: Lang) -> String {
             lines.collect::<Vec<_>>().join(between)
         }
     }
-}
-
-/// Joins an error and its sources with ": ".
-pub(crate) fn in_one_line(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 /// Returns whether another attempt may have another outcome. An HTML page is no such case: either the base URL is wrong,

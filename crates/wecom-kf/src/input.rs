@@ -91,7 +91,7 @@ impl Problem {
             }
             Self::OutOfRange { actual, min, max } => format!("为 {actual}，允许的范围是 {min} 到 {max}"),
             Self::Size { actual, min, max } => format!("有 {actual} 字节，允许的范围是 {min} 到 {max}"),
-            Self::Character(flaw) => format!("不是企业微信发放的原样：{}", flaw.zh()),
+            Self::Character(flaw) => format!("不是企业微信发放的原样：{}", flaw.in_lang(lang)),
             Self::Malformed { expected } => format!("必须{}", expected.in_lang(lang)),
         }
     }

@@ -23,7 +23,7 @@ pub mod polls;
 #[doc = include_str!("../OPERATIONS.md")]
 pub mod operations {}
 mod redact;
-mod report;
+pub mod report;
 mod retry;
 pub mod servicers;
 mod sessions;

@@ -254,7 +254,7 @@ impl Settings {
         let [token, aes_key, corp_id] =
             self.required([Variable::CallbackToken, Variable::CallbackAesKey, Variable::CorpId])?;
         crate::callback::Callback::new(token, aes_key, corp_id)
-            .map_err(|error| Error::settings(Bilingual::new(error.to_string(), error.zh())))
+            .map_err(|error| Error::settings(refused_setting(&error)))
     }
 
     /// Returns the address to receive callbacks at.
@@ -280,7 +280,7 @@ impl Settings {
             Some(Value::NotUtf8) => return Err(Bilingual::new("not UTF-8", "不是 UTF-8 文本")),
             Some(Value::Text(text)) => text,
         };
-        let text = checked(text).map_err(|flaw| Bilingual::new(flaw.to_string(), flaw.zh()))?;
+        let text = checked(text).map_err(|flaw| Bilingual::flaw(&flaw))?;
         match (variable, text) {
             // An empty value is probably a mistake; do not silently fall back to production.
             (Variable::BaseUrl, text) => checked_base_url(text).map(drop)?,
@@ -308,7 +308,12 @@ fn no_address() -> Bilingual {
 
 #[cfg(feature = "axum")]
 fn callback_check(outcome: Result<(), wecom_kf_callback::SettingsError>) -> Result<(), Bilingual> {
-    outcome.map_err(|error| Bilingual::new(error.to_string(), error.zh()))
+    outcome.map_err(|error| refused_setting(&error))
+}
+
+#[cfg(feature = "axum")]
+fn refused_setting(error: &wecom_kf_callback::SettingsError) -> Bilingual {
+    Bilingual::new(error.to_string(), error.in_lang(Lang::Zh))
 }
 
 /// Adds to a problem the name of its variable and the place where people find the value.

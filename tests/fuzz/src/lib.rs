@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use wecom_kf_callback::{Callback, Error};
+use wecom_kf_callback::{Callback, Error, Lang};
 
 /// The `Token` of [`CALLBACK`], invented.
 pub const TOKEN: &str = "FixtureCallbackTok01";
@@ -28,5 +28,5 @@ pub static CALLBACK: LazyLock<Callback> = LazyLock::new(|| {
 pub fn show(error: &Error) {
     assert_eq!(error.to_string(), "callback refused");
     let reason = error.reason();
-    let _ = (reason.to_string(), reason.zh(), reason.remedy(), format!("{error:?}"));
+    let _ = (reason.to_string(), reason.in_lang(Lang::Zh), reason.remedy(Lang::En), reason.remedy(Lang::Zh), format!("{error:?}"));
 }

@@ -14,6 +14,7 @@ use crate::broken::{ATTEMPT, patient};
 use crate::chinese::assert_chinese;
 use crate::clock::StandingClock;
 use crate::fake::FakeSource;
+use crate::line;
 
 const JPG: &[u8] = b"\xff\xd8\xff\xe0 a picture";
 const UPLOADED: &str = r#"{"errcode":0,"errmsg":"","type":"image","media_id":"m1","created_at":"1718001000"}"#;
@@ -104,7 +105,7 @@ fn answer(status: &str, headers: &str, body: &[u8], length: usize) -> Vec<u8> {
 /// Returns whether the call failed because the reply exceeds the limit, and whether the error names this limit.
 fn is_too_long<T: std::fmt::Debug>(outcome: Result<T, Error>, expected: u64) -> bool {
     let error = outcome.unwrap_err();
-    let is_named = error.to_string().contains(&format!("longer than the limit of {expected} bytes"));
+    let is_named = line(&error).contains(&format!("longer than the limit of {expected} bytes"));
     is_named
         && !error.is_retryable()
         && matches!(&error, Error::NoAnswer { source, .. } if matches!(**source, raw::Error::TooLong { limit, .. } if limit == expected))
@@ -269,7 +270,7 @@ async fn an_upload_is_repeated_only_if_it_can_be_read_again() {
             let outcome = server.client.media().upload(MediaType::Image, upload).await;
             assert_eq!((server.requests().len(), outcome.is_ok()), (requests, requests == 2), "{outcome:?}");
             // The error is the first failure, and not that the stream was already read.
-            assert!(!outcome.is_err_and(|error| error.to_string().contains("could not be read")));
+            assert!(!outcome.is_err_and(|error| line(&error).contains("could not be read")));
             let bodies: Vec<_> = server.requests().iter().map(|request| request.body.len()).collect();
             assert!(bodies.iter().all(|length| *length == bodies[0]), "the repeat sent another body");
         }
@@ -281,10 +282,10 @@ async fn a_missing_file_or_a_failing_stream_is_named_in_the_error() {
     let server = Server::start(|_, _| json(UPLOADED)).await;
     let missing = Upload::from_file("no/such/file.jpg").await.unwrap_err();
     assert!(matches!(missing, Error::File { .. }) && !missing.is_retryable());
-    let line = missing.to_string();
+    let line = crate::line(&missing);
     assert!(line.starts_with("the file to upload cannot be read: ") && line.contains("  do: Check the path"), "{line}");
     assert!(!line.contains("no/such"));
-    let folder = Upload::from_file(std::env::temp_dir()).await.unwrap_err().to_string();
+    let folder = crate::line(&Upload::from_file(std::env::temp_dir()).await.unwrap_err());
     assert!(folder.contains("it is not a file"), "{folder}");
 
     let dir = TempDir::new().unwrap();
@@ -434,7 +435,7 @@ async fn files_and_refusals_are_distinguished() {
 
     let gateway = Server::start(|_, _| answer("404 Not Found", ATTACHED, JPG, JPG.len())).await;
     let error = gateway.client.media().get("m1").await.unwrap_err();
-    assert!(error.to_string().contains("HTTP status 404"), "{error}");
+    assert!(line(&error).contains("HTTP status 404"), "{error}");
 
     // A refusal is never a part, so this is a customer's file that looks like one.
     let folder = TempDir::new().unwrap();
@@ -488,7 +489,7 @@ async fn a_download_gets_the_senders_name_and_replaces_no_file() {
     assert_eq!(media.download_to("m1", &path).await.unwrap().path, path);
     assert_eq!(std::fs::read(&path).unwrap(), JPG);
     let error = media.download_to("m1", folder.path().join("no/such/folder/a")).await.unwrap_err();
-    assert!(error.to_string().starts_with("the download cannot be written: "), "{error}");
+    assert!(line(&error).starts_with("the download cannot be written: "), "{error}");
 }
 
 const FILE: &[u8] = b"0123456789abcdef";
@@ -593,7 +594,7 @@ async fn a_range_that_was_not_requested_is_an_error() {
     })
     .await;
     let error = server.client.media().download_to("m1", folder.path().join("a")).await.unwrap_err();
-    assert!(error.to_string().contains("it contains another range than requested"), "{error}");
+    assert!(line(&error).contains("it contains another range than requested"), "{error}");
     assert!(names_in(&folder).is_empty());
 }
 

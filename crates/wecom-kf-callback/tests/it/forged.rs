@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use cbc::cipher::{Array, BlockModeEncrypt, KeyIvInit};
 use proptest::prelude::*;
-use wecom_kf_callback::{Callback, Query, Reason};
+use wecom_kf_callback::{Callback, Lang, Query, Reason};
 
 use crate::{KEY, NONCE, RECEIVER, TIMESTAMP, TOKEN, callback, envelope, query_of, reason, signed};
 
@@ -239,7 +239,7 @@ fn another_key_or_token_is_refused() {
     let other_key = Callback::new(TOKEN, KEY.replace('B', "C"), RECEIVER).unwrap();
     let refusal = reason(other_key.decrypt(&query, sealed.body.as_bytes()));
     assert!(matches!(refusal, Reason::Padding | Reason::MessageLength), "{refusal}");
-    assert!(refusal.remedy().starts_with("compare EncodingAESKey with the one in the admin console"));
+    assert!(refusal.remedy(Lang::En).starts_with("compare EncodingAESKey with the one in the admin console"));
     let other_token = Callback::new("another", KEY, RECEIVER).unwrap();
     assert!(is_signature(&reason(other_token.decrypt(&query, sealed.body.as_bytes()))));
 }

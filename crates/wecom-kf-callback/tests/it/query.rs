@@ -1,7 +1,7 @@
 //! Parsing queries: which ones are accepted, and the errors of the others.
 
 use proptest::prelude::*;
-use wecom_kf_callback::{MAX_QUERY, Query, Reason};
+use wecom_kf_callback::{Lang, MAX_QUERY, Query, Reason};
 
 use crate::{NONCE, TIMESTAMP, callback, reason};
 
@@ -100,10 +100,10 @@ fn an_echostr_decoded_like_a_form_has_its_own_remedy() {
     assert_eq!(refusal(&raw.replace("%2B", " ")), refusal(&raw.replace("%2B", "%20")));
     let spoiled = refusal(&raw.replace("%2B", "%20"));
     assert_eq!(spoiled.to_string(), "signature differs; echostr has 3 spaces, probably decoded from '+'");
-    assert_eq!(spoiled.remedy(), "pass the raw query to Query::parse: a framework or a proxy decoded '+'");
+    assert_eq!(spoiled.remedy(Lang::En), "pass the raw query to Query::parse: a framework or a proxy decoded '+'");
     assert_eq!(
-        spoiled.zh(),
-        "签名不符，echostr 有 3 个空格，多半是 '+' 被解码。处理：把原始 query 交给 Query::parse：框架或代理解码了 '+'"
+        (spoiled.in_lang(Lang::Zh).as_str(), spoiled.remedy(Lang::Zh)),
+        ("签名不符，echostr 有 3 个空格，多半是 '+' 被解码", "把原始 query 交给 Query::parse：框架或代理解码了 '+'")
     );
     assert_eq!(
         refusal(&raw.replacen("%2B", "%20", 1)).to_string(),
@@ -112,11 +112,15 @@ fn an_echostr_decoded_like_a_form_has_its_own_remedy() {
 
     let twice = refusal(&raw.replace('%', "%25"));
     assert!(matches!(twice, Reason::SignatureDiffers { spaces: 0, percents: 3.., .. }), "{twice}");
-    assert_eq!(twice.remedy(), "pass the raw query to Query::parse: a proxy encoded it a second time");
+    assert_eq!(twice.remedy(Lang::En), "pass the raw query to Query::parse: a proxy encoded it a second time");
 
     let foreign = refusal(&raw.replace("nonce=9", "nonce=8"));
     assert_eq!(foreign.to_string(), "signature differs");
-    assert!(foreign.remedy().starts_with("compare Token with the one in the admin console"), "{}", foreign.remedy());
+    assert!(
+        foreign.remedy(Lang::En).starts_with("compare Token with the one in the admin console"),
+        "{}",
+        foreign.remedy(Lang::En)
+    );
 }
 
 proptest! {

@@ -5,7 +5,7 @@ use std::fmt::{Debug, Display};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use wecom_kf_callback::{Callback, Event, Query, Reason, XmlProblem};
+use wecom_kf_callback::{Callback, Event, Lang, Query, Reason, XmlProblem};
 
 use crate::{NONCE, RECEIVER, TIMESTAMP, envelope, query_of, reason, signed};
 
@@ -105,7 +105,7 @@ fn a_refusal_says_one_thing_outside_and_shows_nothing_inside() {
         assert!(error.source().is_none(), "a source would be printed outside with the chain");
         prints(&error).iter().for_each(|printed| assert_clean(printed, &[&right, &whole]));
         prints(error.reason()).iter().for_each(|printed| assert_clean(printed, &[&right, &whole]));
-        assert_clean(&error.reason().zh(), &[&right, &whole]);
+        assert_clean(&error.reason().in_lang(Lang::Zh), &[&right, &whole]);
     }
 }
 
@@ -116,7 +116,7 @@ fn reason_reads_well_in_both_languages() {
     assert!(matches!(refusal, Reason::MessageNotXml { problem: XmlProblem::Malformed, .. }));
     assert_eq!(refusal.to_string(), "message is refused as XML: not well-formed");
     assert_eq!(
-        refusal.zh(),
-        "消息不是可接受的 XML：格式不完整。处理：签名与密钥均正确，应为企业微信所发：请提 issue 反馈（勿附内容）"
+        (refusal.in_lang(Lang::Zh).as_str(), refusal.remedy(Lang::Zh)),
+        ("消息不是可接受的 XML：格式不完整", "签名与密钥均正确，应为企业微信所发：请提 issue 反馈（勿附内容）")
     );
 }

@@ -1,7 +1,7 @@
 //! The checks of the settings, with common mistakes in pasting.
 
 use proptest::prelude::*;
-use wecom_kf_callback::{Callback, Query, SettingsError};
+use wecom_kf_callback::{Callback, Lang, Query, SettingsError};
 
 use crate::{KEY, NONCE, RECEIVER, TIMESTAMP, TOKEN, callback};
 
@@ -123,7 +123,7 @@ fn every_mistake_is_told_in_chinese_too() {
         Callback::new(TOKEN, KEY.replacen('g', "-", 1), RECEIVER),
         Callback::new(TOKEN, KEY, "\"ww1\""),
     ];
-    for zh in errors.map(|result| result.unwrap_err().zh()) {
+    for zh in errors.map(|result| result.unwrap_err().in_lang(Lang::Zh)) {
         let words = zh.split(|char: char| !char.is_ascii_alphabetic());
         let known = ["", "Token", "EncodingAESKey", "receiveid", "A", "Z", "a", "z", "U"];
         let english: Vec<_> = words.filter(|word| !known.contains(word)).collect();

@@ -7,6 +7,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use super::lease::LeaseKeeper;
 use super::{Engine, done, in_time};
 use crate::defaults;
+use crate::report::in_one_line;
 use crate::store::{Commit, StoreError};
 
 impl Engine {
@@ -17,7 +18,7 @@ impl Engine {
         if let Some(keeper) = lease {
             let by = self.stop_by.unwrap_or_else(Instant::now);
             if let Err(error) = self.write_rest(&keeper, by).await {
-                tracing::warn!(inbox = %self.shared.key, %error, "what is not stored will be repeated at the next start");
+                tracing::warn!(inbox = %self.shared.key, error = %in_one_line(&error), "what is not stored will be repeated at the next start");
             }
             self.renew_wishes().await;
             keeper.release().await;

@@ -8,36 +8,34 @@ use wecom_kf::{Bilingual, Lang};
 
 /// An error of a store.
 ///
+/// `Display` says what failed, the source of [`Down`](Self::Down) is the cause, and [`remedy`](Self::remedy) says what to
+/// do. A [`Report`](crate::Report) prints all three.
+///
 /// Keep secrets and customers' words out of the sources: they are printed and logged.
 #[derive(Clone, Debug, thiserror::Error)]
+#[error("{}", self.in_lang(Lang::En))]
 #[non_exhaustive]
 pub enum StoreError {
     /// The store could not be reached, or did not answer in time. It is unknown whether it wrote something. The error may
     /// pass: the inbox keeps its place, waits and asks again.
-    #[error("the store is down: {}  do: {}", in_one_line(&**.0), self.remedy(Lang::En))]
     Down(#[source] Arc<dyn StdError + Send + Sync>),
 
     /// The lease has ended, or another holder has it; nothing was written. The inbox drops its window and asks for the
     /// lease again.
-    #[error("the lease is no longer ours, so nothing was written  do: {}", self.remedy(Lang::En))]
     StaleLease,
 
     /// The stored state is not the one that the commit builds on; nothing was written. The inbox loads what is stored and
     /// continues from there.
-    #[error("the stored state is not the one that this commit builds on, so nothing was written  do: {}", self.remedy(Lang::En))]
     OutOfStep,
 
     /// The stored data is damaged, of another program, or of another version. Repeating does not help: a person must
     /// look at it. The store has not changed it.
-    #[error("the data of the store cannot be used: {what}  do: {}", self.remedy(Lang::En), what = .0)]
     Corrupt(Bilingual),
 
     /// The store is in use by another process, and can serve only one.
-    #[error("the store is in use: {what}  do: {}", self.remedy(Lang::En), what = .0)]
     InUse(Bilingual),
 
     /// The store cannot be opened with these settings.
-    #[error("bad settings of the store: {what}  do: {}", self.remedy(Lang::En), what = .0)]
     Settings(Bilingual),
 }
 
@@ -88,18 +86,28 @@ impl StoreError {
         }
     }
 
-    /// Returns the error with its remedy in one line, in the reader's language. In English it is the same as `Display`.
+    /// Describes the error in one language, without its source and its remedy. In English it is the text of `Display`.
     pub fn in_lang(&self, lang: Lang) -> String {
-        let what = match (lang, self) {
-            (Lang::En, _) => return self.to_string(),
-            (Lang::Zh, Self::Down(source)) => format!("存储不可用：{}", in_chinese(&**source)),
-            (Lang::Zh, Self::StaleLease) => "租约已失效，未写入".to_owned(),
-            (Lang::Zh, Self::OutOfStep) => "存储的状态与本次提交不衔接，未写入".to_owned(),
-            (Lang::Zh, Self::Corrupt(what)) => format!("存储内容有误：{}", what.in_lang(lang)),
-            (Lang::Zh, Self::InUse(what)) => format!("存储正被占用：{}", what.in_lang(lang)),
-            (Lang::Zh, Self::Settings(what)) => format!("存储配置有误：{}", what.in_lang(lang)),
+        let ((en, zh), what) = match self {
+            Self::Down(_) => (("the store is down", "存储不可用"), None),
+            Self::StaleLease => (("the lease is no longer ours, so nothing was written", "租约已失效，未写入"), None),
+            Self::OutOfStep => (
+                (
+                    "the stored state is not the one that this commit builds on, so nothing was written",
+                    "存储的状态与本次提交不衔接，未写入",
+                ),
+                None,
+            ),
+            Self::Corrupt(what) => (("the data of the store cannot be used", "存储内容有误"), Some(what)),
+            Self::InUse(what) => (("the store is in use", "存储正被占用"), Some(what)),
+            Self::Settings(what) => (("bad settings of the store", "存储配置有误"), Some(what)),
         };
-        format!("{what}。处理：{}", self.remedy(lang))
+        match (what, lang) {
+            (None, Lang::En) => en.to_owned(),
+            (None, Lang::Zh) => zh.to_owned(),
+            (Some(what), Lang::En) => format!("{en}: {what}"),
+            (Some(what), Lang::Zh) => format!("{zh}：{}", what.in_lang(lang)),
+        }
     }
 
     /// Returns whether asking again may help.
@@ -133,37 +141,13 @@ pub(crate) struct While {
     pub(crate) source: Arc<dyn StdError + Send + Sync>,
 }
 
-/// An error and its sources in Chinese. The words of other crates have no translation; they are quoted.
-fn in_chinese(error: &(dyn StdError + 'static)) -> String {
-    if let Some(text) = error.downcast_ref::<Bilingual>() {
-        text.in_lang(Lang::Zh).to_owned()
-    } else if let Some(While { what, source }) = error.downcast_ref() {
-        format!("{}：{}", what.in_lang(Lang::Zh), in_chinese(&**source))
-    } else if let Some(error) = error.downcast_ref() {
-        Bilingual::io(error).in_lang(Lang::Zh).to_owned()
-    } else {
-        format!("{:?}", in_one_line(error))
-    }
-}
-
-/// An error and its sources.
-pub(crate) fn in_one_line(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
     use std::path::Path;
     use std::{fs, io};
 
     use super::*;
+    use crate::Report;
 
     /// Names that are the same in Chinese. What has a digit, a sign or only capitals is a name, too.
     const NAMES: [&str; 4] = ["Cluster", "Redis", "Sentinel", "redb"];
@@ -180,9 +164,9 @@ pub(crate) mod tests {
         words.filter(|word| !word.is_empty() && !is_name(word)).map(str::to_owned).collect()
     }
 
-    /// Asserts that an error is wholly Chinese.
+    /// Asserts that an error and its causes are wholly Chinese.
     pub(crate) fn assert_chinese(error: &StoreError) {
-        let text = error.in_lang(Lang::Zh);
+        let text = Report::line(error, Lang::Zh);
         assert_eq!(english_words(&text), [""; 0], "{text}");
         assert!(text.contains("。处理："), "{text}");
         assert_eq!(error.in_lang(Lang::En), error.to_string());
@@ -204,11 +188,11 @@ pub(crate) mod tests {
         ] {
             assert_chinese(&error);
         }
-        let text = StoreError::down(doing(denied())).in_lang(Lang::Zh);
+        let text = Report::line(&StoreError::down(doing(denied())), Lang::Zh);
         assert!(text.starts_with("存储不可用：无法打开 /a：没有权限。处理："), "{text}");
         // Nobody has translated these.
-        let text = StoreError::down("words of another crate").in_lang(Lang::Zh);
-        assert!(text.starts_with("存储不可用：\"words of another crate\"。"), "{text}");
+        let text = Report::line(&StoreError::down("words of another crate"), Lang::Zh);
+        assert!(text.starts_with("存储不可用：words of another crate。"), "{text}");
     }
 
     /// Texts of errors of stores, wherever they are made: each has a Chinese one, and in that nothing is English.

@@ -19,6 +19,7 @@ use super::{
     Acquired, Change, Commit, Committed, InboxKey, InboxStore, Lease, ParkedPage, ParkedQuery, Renewed, StoreError,
     TokenKey,
 };
+use crate::report::in_one_line;
 
 mod commits;
 mod error;
@@ -131,7 +132,7 @@ impl Inner {
     fn close(&mut self) {
         let closed = self.database.take().map(|database| guarded(&self.path, || database.close().map_err(failed)));
         if let Some(Err(error)) = closed {
-            tracing::warn!(%error, "the file of the store was not closed well, and is repaired when it is opened");
+            tracing::warn!(error = %in_one_line(&error), "the file of the store was not closed well, and is repaired when it is opened");
         }
     }
 }

@@ -10,7 +10,7 @@ use tokio::time::{sleep, timeout};
 use wecom_kf::messages::{Content, Event, Page};
 use wecom_kf::{BoxFuture, Client, Credentials, ErrCode, Lang};
 use wecom_kf_inbox::{
-    ColdStart, Error, Failure, Fetched, Inbox, InboxGroup, InboxGroupBuilder, PageRequest, PageSource, Status,
+    ColdStart, Error, Failure, Fetched, Inbox, InboxGroup, InboxGroupBuilder, PageRequest, PageSource, Report, Status,
     store::Memory,
 };
 use wecom_kf_sim::{Customer, Simulator, op};
@@ -233,8 +233,8 @@ async fn wrong_settings_end_the_opening_with_what_to_do() {
     let sim = Simulator::start().await.unwrap();
     let wrong_secret = Inbox::builder(client_with(&sim, "wrong"), sim.open_kfid()).open().await.unwrap_err();
     assert!(matches!(&wrong_secret, Error::Read(error) if error.code() == Some(ErrCode::INVALID_CREDENTIAL)));
-    assert!(wrong_secret.to_string().contains("do:"), "{wrong_secret}");
-    assert!(wrong_secret.in_lang(Lang::Zh).contains("处理："));
+    assert!(Report::line(&wrong_secret, Lang::En).contains("do:"), "{wrong_secret}");
+    assert!(Report::line(&wrong_secret, Lang::Zh).contains("处理："));
     let no_account = Inbox::builder(client(&sim), "wkNone").open().await.unwrap_err();
     assert!(matches!(&no_account, Error::NoSuchAccount { .. }));
     assert!(no_account.to_string().contains("wkNone"), "{no_account}");

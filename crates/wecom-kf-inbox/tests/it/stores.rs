@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use tokio::time::{Instant, advance, sleep, timeout};
+use wecom_kf::Lang;
 use wecom_kf_inbox::store::{Acquired, Commit, Committed, Generation, InboxStore, StoreError};
-use wecom_kf_inbox::{ColdStart, Error, Inbox, Status};
+use wecom_kf_inbox::{ColdStart, Error, Inbox, Report, Status};
 
 use crate::fake::{Answer, FakeStore, FakeWeCom, builder, drain, key, text};
 
@@ -317,8 +318,8 @@ async fn a_corrupt_store_ends_the_inbox_with_an_error() {
     store.corrupt();
     let ended = timeout(SECOND, inbox.run(|_| async { Ok(()) })).await.unwrap();
     let error = ended.unwrap_err();
-    assert!(error.is_final() && error.to_string().contains("do:"), "{error}");
-    assert!(error.in_lang(wecom_kf::Lang::Zh).contains("处理："));
+    assert!(error.is_final() && Report::line(&error, Lang::En).contains("do:"), "{error}");
+    assert!(Report::line(&error, Lang::Zh).contains("处理："));
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use wecom_kf::raw::op;
-use wecom_kf::{AccessToken, BoxFuture, Client, ClientBuilder, CorpSecret, Credentials, ErrCode, TokenSource};
-use wecom_kf_inbox::SharedToken;
+use wecom_kf::{AccessToken, BoxFuture, Client, ClientBuilder, CorpSecret, Credentials, ErrCode, Lang, TokenSource};
 use wecom_kf_inbox::store::{
     Memory, Refresh, StoreError, TokenFailure, TokenKey, TokenOutcome, TokenStore, TokenTurn, TokenWish,
 };
+use wecom_kf_inbox::{Report, SharedToken};
 use wecom_kf_sim::Simulator;
 
 /// A store that can be taken down.
@@ -87,11 +87,12 @@ async fn a_gettoken_that_fails_is_made_once_for_all_who_get_its_cause_with_the_r
     }
     let answers = join_all(clients.iter().map(|client| client.accounts().list())).await;
     assert_eq!(sim.calls(op::GETTOKEN), 1);
-    let mut texts: Vec<String> = answers.into_iter().map(|answer| answer.unwrap_err().to_string()).collect();
+    let mut texts: Vec<String> =
+        answers.into_iter().map(|answer| Report::line(&answer.unwrap_err(), Lang::En)).collect();
     texts.dedup();
     assert_eq!(texts.len(), 1, "whoever fetched says the same as who waited: {texts:#?}");
     assert_eq!(texts[0].matches("gettoken refused: 40001").count(), 1, "{}", texts[0]);
-    assert!(texts[0].contains(ErrCode(40001).remedy_at("gettoken", wecom_kf::Lang::En)), "{}", texts[0]);
+    assert!(texts[0].contains(ErrCode(40001).remedy_at("gettoken", Lang::En)), "{}", texts[0]);
 }
 
 #[tokio::test]

@@ -7,7 +7,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
-use wecom_kf::{AccessToken, CorpSecret};
+use wecom_kf::{AccessToken, CorpSecret, Lang};
+use wecom_kf_inbox::Report;
 use wecom_kf_inbox::store::{
     Acquired, Commit, Committed, Generation, InboxKey, InboxStore, Lease, Parked, ParkedKind, Redis, StoreError,
     StoredToken, TokenKey, TokenOutcome, TokenStore, TokenTurn, TokenWish, conformance,
@@ -132,7 +133,7 @@ async fn a_redis_that_stands_still_is_down_after_five_seconds_and_heard_again_wh
     let waited = asked_at.elapsed();
     signal(server.pid(), "CONT");
     let Err(error @ StoreError::Down(_)) = answer else { panic!("{answer:?}") };
-    assert!(error.to_string().contains("within 5 s"), "{error}");
+    assert!(Report::line(&error, Lang::En).contains("within 5 s"), "{error}");
     assert!(waited >= Redis::ANSWER_TIMEOUT, "{waited:?}");
     // Whether it was written is unknown, and the same once more is written once.
     store.commit(&lease, &first).await.unwrap();

@@ -97,7 +97,7 @@ async fn certificates_of_the_builder_are_used() {
     ];
     for store in refused {
         let error = store.check().await.unwrap_err();
-        assert!(!error.to_string().contains(PASSWORD), "{error}");
+        assert!(!format!("{error:?}").contains(PASSWORD), "{error}");
     }
     let plain = format!("redis://127.0.0.1:{port}/");
     let error = Redis::builder(&plain).ca_certificate(certificate).open().await.unwrap_err();

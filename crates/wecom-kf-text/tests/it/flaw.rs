@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use unicode_general_category::{GeneralCategory, get_general_category};
-use wecom_kf_text::{FlawKind, checked, is_invisible, shortened, trimmed};
+use wecom_kf_text::{FlawKind, Lang, checked, is_invisible, shortened, trimmed};
 
 const AROUND: [&str; 12] = [
     " ",
@@ -57,7 +57,7 @@ fn an_error_names_the_character_but_not_the_value() {
         let flaw = checked(text).unwrap_err();
         assert_eq!((flaw.position, flaw.kind), (position, FlawKind::Invisible), "{text:?}");
         assert_eq!(flaw.to_string(), format!("character {position} is {en}; remove it"));
-        assert_eq!(flaw.zh(), format!("第 {position} 个字符是 {zh}，请删除"));
+        assert_eq!(flaw.in_lang(Lang::Zh), format!("第 {position} 个字符是 {zh}，请删除"));
     }
 }
 
@@ -89,12 +89,12 @@ fn quotes_around_a_value_are_named() {
             let flaw = checked(&text).unwrap_err();
             assert_eq!((flaw.position, flaw.kind), (position, FlawKind::Quote), "{text:?}");
             assert!(flaw.to_string().ends_with("leave out the quotes around the value"), "{flaw}");
-            assert!(!flaw.to_string().contains("ww0") && !flaw.zh().contains("ww0"), "{flaw}");
+            assert!(!flaw.to_string().contains("ww0") && !flaw.in_lang(Lang::Zh).contains("ww0"), "{flaw}");
         }
     }
     let flaw = checked("\"ww0\"").unwrap_err();
     assert_eq!(flaw.to_string(), "character 1 is U+0022 QUOTATION MARK; leave out the quotes around the value");
-    assert_eq!(flaw.zh(), "第 1 个字符是引号 U+0022（双引号），请去掉两端的引号");
+    assert_eq!(flaw.in_lang(Lang::Zh), "第 1 个字符是引号 U+0022（双引号），请去掉两端的引号");
     assert_eq!(checked("\"").unwrap_err().position, 1);
     // Quotes inside a value are accepted; the caller may refuse them.
     assert_eq!(checked("w\"w"), Ok("w\"w"));
@@ -110,7 +110,7 @@ fn every_invisible_character_is_refused_by_name() {
         assert!(is_invisible(character), "{}", character.escape_unicode());
         let flaw = checked(&format!("a{character}b")).unwrap_err();
         assert_eq!((flaw.character, flaw.position), (character, 2));
-        let (en, zh) = (flaw.to_string(), flaw.zh());
+        let (en, zh) = (flaw.to_string(), flaw.in_lang(Lang::Zh));
         assert!(!en.contains(" ;") && !zh.contains("（）"), "it has no name: {en} {zh}");
         seen += 1;
     }

@@ -20,6 +20,7 @@ use super::Media;
 use super::pause::{PauseLimit, TooLong};
 use crate::raw::media::{Download as RawDownload, Range};
 use crate::raw::{self, limits::media_upload, op};
+use crate::report::in_one_line;
 use crate::{Bilingual, ErrCode, Error, MediaId, defaults};
 
 /// A download in progress: a stream of bytes, and the file's name, type and length as far as WeCom returned them.
@@ -299,7 +300,7 @@ impl<'a> Fetch<'a> {
             if failures >= retry.attempts() {
                 return Err(error);
             }
-            tracing::info!(written = self.written, resumes = self.resumes, %error, "a download broke off, continuing");
+            tracing::info!(written = self.written, resumes = self.resumes, error = %in_one_line(&error), "a download broke off, continuing");
             tokio::time::sleep(retry.wait(failures - 1, None)).await;
         }
         self.file.sync_all().await.map_err(cannot_write)?;
@@ -387,7 +388,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send
 fn cannot_write(error: io::Error) -> Error {
     // Only the kind is kept: tempfile adds the path to its errors, and the path may contain a customer's name.
     let source = Arc::new(io::Error::from(error.kind()));
-    Error::File { what: "the download cannot be written", source }
+    Error::File { what: Bilingual::fixed("the download cannot be written", "无法写入下载的文件"), source }
 }
 
 #[cfg(test)]

@@ -125,9 +125,10 @@ impl Upload {
     pub async fn from_file(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let file_name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Self::opened(path, file_name)
-            .await
-            .map_err(|error| Error::File { what: "the file to upload cannot be read", source: Arc::new(error) })
+        Self::opened(path, file_name).await.map_err(|error| {
+            let what = Bilingual::fixed("the file to upload cannot be read", "无法读取要上传的文件");
+            Error::File { what, source: Arc::new(error) }
+        })
     }
 
     async fn opened(path: &Path, file_name: String) -> std::io::Result<Self> {

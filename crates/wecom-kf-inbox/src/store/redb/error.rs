@@ -71,6 +71,7 @@ fn damaged(what: &(impl fmt::Display + ?Sized)) -> StoreError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Report;
     use crate::store::error::tests::assert_chinese;
 
     #[test]
@@ -92,7 +93,7 @@ mod tests {
             assert_chinese(&guarded::<()>(path, || Err(failed(error))).unwrap_err());
         }
         let full = guarded::<()>(Path::new("/a.redb"), || Err(failed(io(io::ErrorKind::StorageFull)))).unwrap_err();
-        let text = full.in_lang(Lang::Zh);
+        let text = Report::line(&full, Lang::Zh);
         assert!(text.starts_with("存储不可用：无法使用 /a.redb：磁盘空间不足。"), "{text}");
     }
 }

@@ -13,6 +13,7 @@ use wecom_kf::{AccessToken, CorpSecret};
 
 use super::*;
 use crate::clock::unix_seconds;
+use crate::report::in_one_line;
 use crate::store::{
     FORMAT, Generation, Parked, ParkedKind, StoredToken, TokenKey, TokenOutcome, TokenStore, TokenTurn, TokenWish,
     Writes, conformance,
@@ -114,7 +115,7 @@ async fn after_a_disk_error_the_file_is_opened_again() {
     fill(&store, 1).await;
     let fails = |inner: &mut Inner| inner.with(|_| Err::<(), _>(StoreError::down("full")));
     let error = store.blocking(fails).await.unwrap_err();
-    assert!(matches!(error, StoreError::Down(_)) && error.to_string().contains("inbox.redb: full"), "{error}");
+    assert!(matches!(error, StoreError::Down(_)) && in_one_line(&error).contains("inbox.redb: full"), "{error}");
     let is_closed = |inner: &mut Inner| Ok(inner.database.is_none());
     assert!(store.blocking(is_closed).await.unwrap());
     assert_eq!(cursor(&store).await.as_deref(), Some("c1"));
@@ -133,7 +134,7 @@ async fn a_file_that_is_gone_is_not_created_while_the_store_is_open() {
     let fails = |inner: &mut Inner| inner.with(|_| Err::<(), _>(StoreError::down("full")));
     store.blocking(fails).await.unwrap_err();
     let error = store.load(&key()).await.unwrap_err();
-    assert!(error.is_retryable() && error.to_string().contains("the file is gone"), "{error}");
+    assert!(error.is_retryable() && in_one_line(&error).contains("the file is gone"), "{error}");
     assert_eq!(names(folder.path()), ["moved"]);
     fs::rename(&moved, &path).unwrap();
     assert_eq!(cursor(&store).await.as_deref(), Some("c1"));
@@ -158,7 +159,7 @@ async fn a_file_that_is_open_already_is_in_use() {
     let _first = Redb::open(&path).unwrap();
     let error = Redb::open(&path).unwrap_err();
     assert!(matches!(error, StoreError::InUse(_)), "{error:?}");
-    assert!(error.to_string().contains("inbox.redb") && error.to_string().contains("do: stop the other process"));
+    assert!(error.to_string().contains("inbox.redb") && in_one_line(&error).contains("do: stop the other process"));
 }
 
 #[tokio::test]
@@ -332,7 +333,7 @@ async fn a_file_of_others_is_refused_and_one_of_our_group_is_used() {
 async fn a_path_that_cannot_be_created_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let error = Redb::open(folder.path().join("missing/inbox.redb")).unwrap_err();
-    assert!(error.to_string().contains("missing/inbox.redb"), "{error}");
+    assert!(in_one_line(&error).contains("missing/inbox.redb"), "{error}");
 }
 
 #[tokio::test]

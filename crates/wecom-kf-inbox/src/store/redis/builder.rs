@@ -8,6 +8,7 @@ use super::address::{Certificates, RedisAddress};
 use super::keys::{Keys, PREFIX};
 use super::link::Link;
 use super::{Inner, Redis};
+use crate::report::in_one_line;
 use crate::store::StoreError;
 
 /// Settings of a [`Redis`]: [`Redis::builder`].
@@ -77,7 +78,9 @@ impl RedisBuilder {
     pub async fn open(self) -> Result<Redis, StoreError> {
         let redis = self.build()?;
         match redis.check().await {
-            Err(error @ StoreError::Down(_)) => tracing::warn!(%error, "continuing without the Redis until it answers"),
+            Err(error @ StoreError::Down(_)) => {
+                tracing::warn!(error = %in_one_line(&error), "continuing without the Redis until it answers")
+            }
             outcome => outcome?,
         }
         Ok(redis)

@@ -202,6 +202,7 @@ pub(super) fn without_arguments(words: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Report;
     use crate::store::error::tests::assert_chinese;
 
     fn server(code: &str, detail: &str) -> RedisError {
@@ -243,7 +244,7 @@ mod tests {
         }
         assert_chinese(&Failure::silence("10.0.0.7:6379").error);
         assert_chinese(&Failure::nonsense("10.0.0.7:6379").error);
-        let text = Failure::of(&RedisError::from(refused()), "10.0.0.7:6379").error.in_lang(Lang::Zh);
+        let text = Report::line(&Failure::of(&RedisError::from(refused()), "10.0.0.7:6379").error, Lang::Zh);
         assert!(text.contains("无法连接 Redis（10.0.0.7:6379）：连接被拒绝"), "{text}");
         let text = Failure::of(&server("NOPERM", "no"), "r").at_start().in_lang(Lang::Zh);
         assert!(text.contains("（NOPERM）；请授予该用户"), "{text}");
