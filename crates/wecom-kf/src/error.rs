@@ -1,5 +1,6 @@
 //! The error of a call: what failed, WeCom's code, its class, the remedy, and whether a repeat may help.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,8 +33,7 @@ use crate::{Bilingual, Class, ErrCode, Lang, Session};
 /// what to do. A [`Report`](crate::Report) prints all three in one line, for people and for logs.
 ///
 /// The error can be cloned, because all calls that wait for the same access token share its failure.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{}", self.in_lang(Lang::En))]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Error {
     /// WeCom refused the call: it answered with an errcode other than 0.
@@ -82,7 +82,7 @@ pub enum Error {
     },
 
     /// A custom [`TokenSource`](crate::TokenSource) failed. Created with [`Error::token_source`](Self::token_source).
-    TokenSource(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    TokenSource(Arc<dyn std::error::Error + Send + Sync>),
 
     /// The session was read before the send ([`checking_session`](crate::messages::SendMessage::checking_session)), and its
     /// state does not allow the bot to send. Nothing was sent. [`code`](Self::code) returns 95018, the code with which
@@ -127,6 +127,30 @@ pub struct Refusal {
     /// The state of the session, which is read after WeCom refused a send with 95018. `None` for other codes, or if the
     /// state could not be read.
     pub session: Option<Session>,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.in_lang(Lang::En))
+    }
+}
+
+impl std::error::Error for Error {
+    /// Returns the cause itself and not the `Arc` that shares it, so that `downcast_ref` finds it.
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::NoAnswer { source, .. } => Some(&**source),
+            Self::NoToken { source, .. } => Some(&**source),
+            Self::TokenSource(source) => Some(&**source),
+            Self::File { source, .. } => Some(&**source),
+            Self::Refused(_)
+            | Self::TimedOut { .. }
+            | Self::BadReply { .. }
+            | Self::SessionForbidsSending(_)
+            | Self::InvalidInput { .. }
+            | Self::Settings(_) => None,
+        }
+    }
 }
 
 impl Refusal {

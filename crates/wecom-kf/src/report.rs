@@ -3,7 +3,6 @@
 
 use std::error::Error as StdError;
 use std::marker::PhantomData;
-use std::sync::Arc;
 use std::{env, fmt, io};
 
 use crate::{Bilingual, Error, Lang, raw};
@@ -121,10 +120,9 @@ impl Known for ClientErrors {
     }
 }
 
-/// Returns `error` if it is a `T`, or an `Arc` of one, as a shared source is.
+/// Returns `error` if it is a `T`.
 pub fn find_as<'a, T: Explain + StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a dyn Explain> {
-    let found = error.downcast_ref::<T>().or_else(|| error.downcast_ref::<Arc<T>>().map(|shared| &**shared));
-    found.map(|error| error as _)
+    error.downcast_ref::<T>().map(|error| error as _)
 }
 
 impl Explain for Error {
@@ -252,6 +250,7 @@ pub fn reader_lang() -> Lang {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::Duration;
 
     use super::*;
@@ -397,6 +396,14 @@ send_msg 未发送：会话状态不允许，由人工接待（3），zhangsan�
 配置有误：未设置 WECOM_CORP_ID
 ";
         assert_eq!(lines(|error| chain(error, Lang::Zh)), expected);
+    }
+
+    #[test]
+    fn a_shared_source_can_be_downcast() {
+        let source = |error: &Error| error.source().map(|source| (source.is::<raw::Error>(), source.is::<Error>()));
+        assert_eq!(source(&no_answer(raw::Error::too_long(7))), Some((true, false)));
+        let cause = Arc::new(Error::lacks("gettoken", "access_token"));
+        assert_eq!(source(&Error::NoToken { operation: "send_msg", source: cause }), Some((false, true)));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The errors of stores.
 
 use std::error::Error as StdError;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,13 +13,12 @@ use wecom_kf::{Bilingual, Lang};
 /// do. A [`Report`](crate::Report) prints all three.
 ///
 /// Keep secrets and customers' words out of the sources: they are printed and logged.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{}", self.in_lang(Lang::En))]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum StoreError {
     /// The store could not be reached, or did not answer in time. It is unknown whether it wrote something. The error may
     /// pass: the inbox keeps its place, waits and asks again.
-    Down(#[source] Arc<dyn StdError + Send + Sync>),
+    Down(Arc<dyn StdError + Send + Sync>),
 
     /// The lease has ended, or another holder has it; nothing was written. The inbox drops its window and asks for the
     /// lease again.
@@ -37,6 +37,22 @@ pub enum StoreError {
 
     /// The store cannot be opened with these settings.
     Settings(Bilingual),
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.in_lang(Lang::En))
+    }
+}
+
+impl StdError for StoreError {
+    /// Returns the cause itself and not the `Arc` that shares it, so that `downcast_ref` finds it.
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Down(source) => Some(&**source),
+            Self::StaleLease | Self::OutOfStep | Self::Corrupt(_) | Self::InUse(_) | Self::Settings(_) => None,
+        }
+    }
 }
 
 impl StoreError {
@@ -133,12 +149,22 @@ pub(crate) fn unwritable() -> StoreError {
 }
 
 /// What was being done when another error came.
-#[derive(Debug, thiserror::Error)]
-#[error("{what}")]
+#[derive(Debug)]
 pub(crate) struct While {
     pub(crate) what: Bilingual,
-    #[source]
     pub(crate) source: Arc<dyn StdError + Send + Sync>,
+}
+
+impl fmt::Display for While {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.what.fmt(f)
+    }
+}
+
+impl StdError for While {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&*self.source)
+    }
 }
 
 #[cfg(test)]
