@@ -10,10 +10,9 @@
 #![allow(clippy::print_stdout, reason = "a program talks")]
 
 use futures_util::StreamExt;
-use wecom_kf::Settings;
-use wecom_kf::messages::{Content, Message};
+use wecom_kf_inbox::messages::{Content, Message};
 use wecom_kf_inbox::store::Redb;
-use wecom_kf_inbox::{ColdStart, Inbox, Report};
+use wecom_kf_inbox::{ColdStart, Inbox, Report, Settings};
 
 #[tokio::main]
 async fn main() -> Result<(), Report> {

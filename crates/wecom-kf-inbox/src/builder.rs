@@ -223,7 +223,9 @@ impl InboxBuilder {
         self
     }
 
-    /// Sets the source of the random part of waits, 0.0 to 1.0; for tests.
+    /// Sets the function that returns the random part of each wait, 0.0 to 1.0. It is meant for tests.
+    #[cfg(feature = "test-util")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
     pub fn jitter(mut self, jitter: fn() -> f64) -> Self {
         self.settings.jitter = jitter;
         self

@@ -32,4 +32,10 @@ pub use report::{InboxErrors, Report};
 pub use run::Summary;
 pub use source::{Fetched, PageRequest, PageSource, Unreadable};
 pub use token::SharedToken;
+/// The client that this crate builds on. What a bot needs first is also at the root of this crate.
+pub use wecom_kf;
+#[cfg(feature = "axum")]
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+pub use wecom_kf::callback;
+pub use wecom_kf::{Client, ErrCode, ExternalUserId, Lang, MsgId, OpenKfid, Settings, Variable, messages};
 pub use wecom_kf_callback::Event as CallbackEvent;

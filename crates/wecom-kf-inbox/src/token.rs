@@ -149,8 +149,8 @@ fn hold_of(fetched: &StoredToken, rejected: Option<&AccessToken>) -> Duration {
 
 /// 1 s, doubling up to 30 s, as within one process.
 fn hold_after(failures: u32) -> Duration {
-    let wait = wecom_kf::defaults::TOKEN_BACKOFF_BASE.saturating_mul(2_u32.saturating_pow(failures.min(16)));
-    wait.min(wecom_kf::defaults::TOKEN_GAP)
+    use wecom_kf::defaults::{TOKEN_BACKOFF_BASE, TOKEN_GAP};
+    wecom_kf::__private::Backoff::new(TOKEN_BACKOFF_BASE, TOKEN_GAP).wait(failures)
 }
 
 /// What WeCom said to another process, with the class and the remedy it has here.

@@ -2,11 +2,12 @@
 //!
 //! WeCom does all of this, and changes between these forms without notice.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, Unexpected, Visitor};
+use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor};
 
 use crate::{AccessToken, CorpSecret, MessageJson, SyncToken};
 
@@ -160,11 +161,11 @@ impl Lenient for f32 {
 
 impl Lenient for u64 {
     fn optional<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Self>, D::Error> {
-        match from.deserialize_any(Scalar)? {
-            Value::Null => Ok(None),
+        match Scalar::deserialize(from)? {
+            Scalar::Null => Ok(None),
             // `Scalar` also passes a number that is too large for i64 as text.
-            Value::Text(text) if text.is_empty() => Ok(None),
-            Value::Text(text) => text.trim().parse().map(Some).map_err(|_| not_a_number()),
+            Scalar::Text(text) if text.is_empty() => Ok(None),
+            Scalar::Text(text) => text.trim().parse().map(Some).map_err(|_| not_a_number()),
             value => u64::try_from(whole_number::<D::Error>(value)?).map(Some).map_err(|_| not_a_number()),
         }
     }
@@ -182,82 +183,85 @@ fn number_or_zero<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
     Ok(optional_number(from)?.unwrap_or_default())
 }
 
+/// Decodes a list. Null is an empty list.
 pub fn list<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Vec<T>, D::Error> {
     Ok(Option::deserialize(from)?.unwrap_or_default())
 }
 
+/// Decodes a text. Null is an empty text.
 pub fn string<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     Ok(optional_string(from)?.unwrap_or_default())
 }
 
 /// Decodes an errcode. Null is 0, but an empty string is an error.
 pub fn integer<'de, D: Deserializer<'de>>(from: D) -> Result<i64, D::Error> {
-    match from.deserialize_any(Scalar)? {
-        Value::Null => Ok(0),
+    match Scalar::deserialize(from)? {
+        Scalar::Null => Ok(0),
         value => whole_number(value),
     }
 }
 
-pub fn optional_string<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
-    Ok(match from.deserialize_any(Scalar)? {
-        Value::Null => None,
-        Value::Text(text) => Some(text),
-        Value::Integer(number) => Some(number.to_string()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(value) => Some(value.to_string()),
+pub(crate) fn optional_string<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    Ok(match Scalar::deserialize(from)? {
+        Scalar::Null => None,
+        Scalar::Text(text) => Some(text.into_owned()),
+        Scalar::Integer(number) => Some(number.to_string()),
+        Scalar::Number(number) => Some(number.to_string()),
+        Scalar::Bool(value) => Some(value.to_string()),
+        Scalar::Other => return Err(D::Error::invalid_type(Unexpected::Other("something else"), &"a string")),
     })
 }
 
-pub fn optional_integer<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
-    match from.deserialize_any(Scalar)? {
-        Value::Null => Ok(None),
-        Value::Text(text) if text.is_empty() => Ok(None),
+pub(crate) fn optional_integer<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
+    match Scalar::deserialize(from)? {
+        Scalar::Null => Ok(None),
+        Scalar::Text(text) if text.is_empty() => Ok(None),
         value => whole_number(value).map(Some),
     }
 }
 
-fn whole_number<E: Error>(value: Value) -> Result<i64, E> {
+fn whole_number<E: Error>(value: Scalar<'_>) -> Result<i64, E> {
     match value {
-        Value::Integer(number) => Ok(number),
-        Value::Bool(value) => Ok(i64::from(value)),
-        // A whole number that is written with a decimal point. `i64::MAX as f64` is i64::MAX + 1, hence `<`.
-        Value::Number(number) if number.fract() == 0.0 && number.abs() < i64::MAX as f64 => Ok(number as i64),
+        Scalar::Bool(value) => Ok(i64::from(value)),
         // The error does not show the text, which may be a secret or a customer's text.
-        Value::Text(text) => text.trim().parse().map_err(|_| not_a_number()),
-        Value::Number(_) | Value::Null => Err(not_a_number()),
+        Scalar::Text(text) => text.trim().parse().map_err(|_| not_a_number()),
+        value => value.whole().ok_or_else(not_a_number),
     }
 }
 
-pub fn optional_number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
-    match from.deserialize_any(Scalar)? {
-        Value::Null => Ok(None),
-        Value::Integer(number) => Ok(Some(number as f64)),
-        Value::Number(number) => Ok(Some(number)),
-        Value::Bool(_) => Err(not_a_number()),
-        Value::Text(text) if text.is_empty() => Ok(None),
-        Value::Text(text) => match text.trim().parse::<f64>() {
+pub(crate) fn optional_number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
+    match Scalar::deserialize(from)? {
+        Scalar::Null => Ok(None),
+        Scalar::Integer(number) => Ok(Some(number as f64)),
+        Scalar::Number(number) => Ok(Some(number)),
+        Scalar::Bool(_) | Scalar::Other => Err(not_a_number()),
+        Scalar::Text(text) if text.is_empty() => Ok(None),
+        Scalar::Text(text) => match text.trim().parse::<f64>() {
             Ok(number) if number.is_finite() => Ok(Some(number)),
             _ => Err(not_a_number()),
         },
     }
 }
 
+/// Decodes a number. Null and an empty string are errors.
 pub fn number<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
     optional_number(from)?.ok_or_else(not_a_number)
 }
 
-pub fn optional_bool<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>, D::Error> {
-    match from.deserialize_any(Scalar)? {
-        Value::Null => Ok(None),
-        Value::Bool(value) => Ok(Some(value)),
-        Value::Integer(number) => Ok(Some(number != 0)),
-        Value::Text(text) => match text.as_str() {
+pub(crate) fn optional_bool<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>, D::Error> {
+    match Scalar::deserialize(from)? {
+        Scalar::Null => Ok(None),
+        Scalar::Bool(value) => Ok(Some(value)),
+        Scalar::Integer(number) => Ok(Some(number != 0)),
+        Scalar::Text(text) => match &*text {
             "" => Ok(None),
             "true" | "1" => Ok(Some(true)),
             "false" | "0" => Ok(Some(false)),
             _ => Err(D::Error::invalid_type(Unexpected::Other("another text"), &"true or false")),
         },
-        Value::Number(_) => Err(D::Error::invalid_type(Unexpected::Other("a fraction"), &"true or false")),
+        Scalar::Number(_) | Scalar::Other => {
+            Err(D::Error::invalid_type(Unexpected::Other("something else"), &"true or false"))
+        }
     }
 }
 
@@ -265,50 +269,91 @@ fn not_a_number<E: Error>() -> E {
     E::invalid_type(Unexpected::Other("something else"), &"a number")
 }
 
-enum Value {
+/// What a field may be: a scalar, or something else whose content is skipped.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Scalar<'a> {
+    /// null
     Null,
+    /// true or false
     Bool(bool),
+    /// A whole number.
     Integer(i64),
+    /// A number with a fraction or an exponent.
     Number(f64),
-    Text(String),
+    /// A text, borrowed unless it has escapes, or a number that is too large for `Integer`.
+    Text(Cow<'a, str>),
+    /// A list or an object.
+    Other,
 }
 
-struct Scalar;
+impl<'de: 'a, 'a> Deserialize<'de> for Scalar<'a> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(ScalarVisitor)
+    }
+}
 
-impl<'de> Visitor<'de> for Scalar {
-    type Value = Value;
+impl Scalar<'_> {
+    /// Returns a number that is whole, however it is written.
+    pub fn whole(&self) -> Option<i64> {
+        match self {
+            Self::Integer(number) => Some(*number),
+            // `i64::MAX as f64` is i64::MAX + 1, hence `<`.
+            Self::Number(number) if number.fract() == 0.0 && number.abs() < i64::MAX as f64 => Some(*number as i64),
+            _ => None,
+        }
+    }
+}
+
+struct ScalarVisitor;
+
+impl<'de> Visitor<'de> for ScalarVisitor {
+    type Value = Scalar<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a string, a number, a boolean or null")
     }
 
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
+    fn visit_unit<E>(self) -> Result<Scalar<'de>, E> {
+        Ok(Scalar::Null)
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
+    fn visit_bool<E>(self, value: bool) -> Result<Scalar<'de>, E> {
+        Ok(Scalar::Bool(value))
     }
 
-    fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
-        Ok(Value::Integer(number))
+    fn visit_i64<E>(self, number: i64) -> Result<Scalar<'de>, E> {
+        Ok(Scalar::Integer(number))
     }
 
-    fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
+    fn visit_u64<E>(self, number: u64) -> Result<Scalar<'de>, E> {
         // A large number may be an id, whose last digits must not be lost.
-        Ok(i64::try_from(number).map_or_else(|_| Value::Text(number.to_string()), Value::Integer))
+        Ok(i64::try_from(number).map_or_else(|_| Scalar::Text(number.to_string().into()), Scalar::Integer))
     }
 
-    fn visit_f64<E>(self, number: f64) -> Result<Value, E> {
-        Ok(Value::Number(number))
+    fn visit_f64<E>(self, number: f64) -> Result<Scalar<'de>, E> {
+        Ok(Scalar::Number(number))
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
-        Ok(Value::Text(text.to_owned()))
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Scalar<'de>, E> {
+        Ok(Scalar::Text(text.into()))
     }
 
-    fn visit_string<E>(self, text: String) -> Result<Value, E> {
-        Ok(Value::Text(text))
+    fn visit_str<E>(self, text: &str) -> Result<Scalar<'de>, E> {
+        Ok(Scalar::Text(text.to_owned().into()))
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Scalar<'de>, E> {
+        Ok(Scalar::Text(text.into()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Scalar<'de>, A::Error> {
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Scalar::Other)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Scalar<'de>, A::Error> {
+        while members.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Scalar::Other)
     }
 }
 

@@ -7,13 +7,12 @@
 //! does not need the secret.
 //!
 //! ```no_run
-//! use axum::Router;
 //! use wecom_kf::Settings;
 //! use wecom_kf::callback::{self, Event};
 //!
 //! # async fn example(client: wecom_kf::Client) -> Result<(), Box<dyn std::error::Error>> {
 //! let (service, mut events) = callback::service(Settings::from_env().callback()?);
-//! let app = Router::new().route("/callback", service);
+//! let app = callback::Router::new().route("/callback", service);
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
 //! tokio::spawn(callback::serve(listener, app));
 //!
@@ -39,7 +38,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use axum::Router;
+/// The router that [`serve`] takes.
+pub use axum::Router;
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{RawQuery, Request, State};
 use axum::http::StatusCode;

@@ -350,6 +350,10 @@ impl Error {
             Self::InvalidInput { .. } => {
                 ("Fix the input: WeCom would refuse it.", "修正该参数，否则会被企业微信拒绝。")
             }
+            Self::File { source, .. } if source.kind() == std::io::ErrorKind::AlreadyExists => (
+                "Move that file away, choose another folder, or call overwrite() on the download.",
+                "移走该文件，换一个文件夹，或对下载调用 overwrite()。",
+            ),
             Self::File { .. } => {
                 ("Check the path, its permissions and the free disk space.", "检查路径、权限和磁盘空间。")
             }

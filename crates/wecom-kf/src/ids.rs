@@ -13,7 +13,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use wecom_kf_text::trimmed;
 
 use crate::input;
-use crate::raw::{lenient, limits};
+use crate::raw::__private::lenient;
+use crate::raw::limits;
 use crate::{Bilingual, Error};
 
 /// Declares the type of an id, with the check of it and all its conversions. `shown` ids have `Display` and a `Debug` that

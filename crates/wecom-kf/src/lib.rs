@@ -11,6 +11,7 @@ mod client;
 mod corp;
 mod credentials;
 pub mod customers;
+pub mod defaults;
 mod error;
 mod ids;
 mod input;
@@ -34,7 +35,7 @@ pub mod upgrades;
 
 pub use accounts::{Account, Accounts, ContactWay, CreateContactWay, UpdateAccount};
 pub use bilingual::Bilingual;
-pub use client::{Client, ClientBuilder, defaults};
+pub use client::{Client, ClientBuilder};
 pub use corp::{Corp, Qualification};
 pub use credentials::Credentials;
 pub use error::{Error, Refusal};
@@ -55,3 +56,9 @@ pub use token::{IssuedToken, TokenSource, Tokens};
 /// The generated crate that this one builds on: requests for [`Client::call`], types, limits, and raw access.
 pub use wecom_kf_raw as raw;
 pub use wecom_kf_raw::{AccessToken, Class, CorpSecret, ErrCode, Lang, SyncToken};
+
+/// What `wecom-kf-inbox` shares with this crate. It may change in any version.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::retry::Backoff;
+}

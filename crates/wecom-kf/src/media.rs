@@ -151,12 +151,13 @@ impl<'a> Media<'a> {
     /// Downloads a temporary file into a folder, under the name with which it was sent. Otherwise it is the same as
     /// [`download_to`](Self::download_to).
     ///
-    /// No existing file is replaced: a second file with the same name gets a number, `menu (2).pdf`. If WeCom returns no
-    /// name, the file is named after its `media_id`. A name of more than 255 bytes is shortened.
+    /// If WeCom returns no name, the file is named after its `media_id`. A name of more than 255 bytes is shortened.
     ///
     /// # Errors
     ///
-    /// As [`download_to`](Self::download_to).
+    /// As [`download_to`](Self::download_to). [`Error::File`] with the kind `AlreadyExists`: the folder already has a file
+    /// with that name, and [`overwrite`](ToFile::overwrite) was not called. Many customers send files with the same name:
+    /// use a folder per message, or [`download_to`](Self::download_to) with a name of your own.
     pub fn download_into(self, media_id: impl Into<MediaId>, folder: impl AsRef<Path>) -> ToFile<'a> {
         ToFile::folder(self, media_id.into(), folder.as_ref())
     }

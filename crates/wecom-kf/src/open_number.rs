@@ -65,7 +65,7 @@ macro_rules! open_number {
 
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-                $crate::raw::lenient::integer(from).map(Self)
+                $crate::raw::__private::lenient::integer(from).map(Self)
             }
         }
     };

@@ -53,6 +53,8 @@ impl RetryPolicy {
     }
 
     /// Sets the function that returns the random factor of each wait, 0.0 to 1.0. It is meant for tests.
+    #[cfg(any(test, feature = "test-util"))]
+    #[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
     pub fn jitter(mut self, jitter: fn() -> f64) -> Self {
         self.jitter = jitter;
         self
@@ -76,8 +78,28 @@ impl RetryPolicy {
             Some(ErrCode::CONCURRENCY_LIMIT_EXCEEDED) => defaults::BACKOFF_BASE_CONCURRENCY,
             _ => defaults::BACKOFF_BASE,
         };
-        let ceiling = base.saturating_mul(2_u32.saturating_pow(repeat)).min(defaults::BACKOFF_CAP);
-        ceiling.mul_f64(fraction((self.jitter)()))
+        Backoff::new(base, defaults::BACKOFF_CAP).wait(repeat).mul_f64(fraction((self.jitter)()))
+    }
+}
+
+/// Waits that double: the rule of every wait after a failure in this crate and the inbox. Random parts are added by the
+/// caller.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backoff {
+    first: Duration,
+    longest: Duration,
+}
+
+impl Backoff {
+    /// Creates waits that begin with `first` and double up to `longest`.
+    pub const fn new(first: Duration, longest: Duration) -> Self {
+        Self { first, longest }
+    }
+
+    /// Returns the wait after failure number `failures`, counted from 0.
+    pub fn wait(self, failures: u32) -> Duration {
+        self.first.saturating_mul(2_u32.saturating_pow(failures)).min(self.longest)
     }
 }
 

@@ -469,19 +469,24 @@ fn names_in(folder: &TempDir) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_download_gets_the_senders_name_and_replaces_no_file() {
+async fn a_download_takes_the_senders_name_and_replaces_a_file_only_when_asked() {
     let folder = TempDir::new().unwrap();
     let reply = answer("200 OK", ATTACHED, JPG, JPG.len());
     let server = Server::start(move |_, _| reply.clone()).await;
     let media = server.client.media();
     let first = media.download_into("m1", folder.path()).await.unwrap();
-    let second = media.download_into("m1", folder.path()).await.unwrap();
     assert_eq!((first.length, first.file_name.as_deref()), (JPG.len() as u64, Some("报价 单.pdf")));
-    assert_eq!(names_in(&folder), ["报价 单 (2).pdf", "报价 单.pdf"]);
-    assert_eq!(
-        (std::fs::read(&first.path).unwrap(), std::fs::read(&second.path).unwrap()),
-        (JPG.to_vec(), JPG.to_vec())
-    );
+    assert_eq!(std::fs::read(&first.path).unwrap(), JPG);
+    std::fs::write(&first.path, "mine").unwrap();
+    let refused = media.download_into("m1", folder.path()).await.unwrap_err();
+    assert!(matches!(&refused, Error::File { source, .. } if source.kind() == std::io::ErrorKind::AlreadyExists));
+    let text = line(&refused);
+    assert!(text.starts_with("the folder has a file with the name of the download: "), "{text}");
+    assert!(text.ends_with("or call overwrite() on the download.") && !text.contains("报价"), "{text}");
+    assert_eq!(std::fs::read(&first.path).unwrap(), b"mine");
+    let again = media.download_into("m1", folder.path()).overwrite().await.unwrap();
+    assert_eq!((&again, std::fs::read(&first.path).unwrap()), (&first, JPG.to_vec()));
+    assert_eq!(names_in(&folder), ["报价 单.pdf"]);
     assert_eq!(format!("{first:?}"), "Saved { length: 14, .. }");
     // `download_to`, however, replaces a file at its path.
     let path = folder.path().join("报价 单.pdf");
@@ -637,13 +642,11 @@ async fn a_long_name_is_cut_on_disk_but_not_in_the_result() {
     let name = "长".repeat(300) + ".pdf";
     let headers = format!("content-disposition: attachment; filename=\"{name}\"\r\n");
     let server = Server::start(move |_, _| answer("200 OK", &headers, JPG, JPG.len())).await;
-    for number in ["", " (2)"] {
-        let saved = server.client.media().download_into("m1", folder.path()).await.unwrap();
-        assert_eq!(saved.file_name.as_deref(), Some(name.as_str()));
-        let saved_as = saved.path.file_name().unwrap().to_str().unwrap();
-        assert!(saved_as.ends_with(&format!("长{number}.pdf")) && saved_as.len() <= 255, "{saved_as}");
-        assert_eq!(std::fs::read(&saved.path).unwrap(), JPG);
-    }
+    let saved = server.client.media().download_into("m1", folder.path()).await.unwrap();
+    assert_eq!(saved.file_name.as_deref(), Some(name.as_str()));
+    let saved_as = saved.path.file_name().unwrap().to_str().unwrap();
+    assert!(saved_as.ends_with("长.pdf") && saved_as.len() <= 255, "{saved_as}");
+    assert_eq!(std::fs::read(&saved.path).unwrap(), JPG);
 }
 
 /// File names are a customer's text.

@@ -15,12 +15,12 @@ mod stage;
 use std::future::Future;
 use std::path::Path;
 
-use axum::Router;
 use tokio::net::TcpListener;
-use wecom_kf::messages::Content;
-use wecom_kf::{OpenKfid, Settings, Variable, callback};
+use wecom_kf_inbox::messages::Content;
 use wecom_kf_inbox::store::Redb;
-use wecom_kf_inbox::{ColdStart, Delivery, Failure, Inbox, InboxHandle, Report, Summary};
+use wecom_kf_inbox::{
+    ColdStart, Delivery, Failure, Inbox, InboxHandle, OpenKfid, Report, Settings, Summary, Variable, callback,
+};
 
 #[tokio::main]
 async fn main() -> Result<(), Report> {
@@ -70,7 +70,7 @@ async fn echo(delivery: Delivery) -> Result<(), Failure> {
 async fn listen(settings: &Settings, inbox: InboxHandle) -> Result<(), Report> {
     let (service, mut events) = callback::service(settings.callback()?);
     let listener = TcpListener::bind(settings.listen()?).await?;
-    tokio::spawn(callback::serve(listener, Router::new().route("/callback", service)));
+    tokio::spawn(callback::serve(listener, callback::Router::new().route("/callback", service)));
     tokio::spawn(async move {
         while let Some(event) = events.recv().await {
             inbox.wake(&event);

@@ -6,8 +6,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::time::sleep;
-use wecom_kf::Settings;
-use wecom_kf_inbox::Report;
+use wecom_kf_inbox::{Report, Settings};
 use wecom_kf_sim::{Simulator, op};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);

@@ -15,10 +15,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::sleep;
-use wecom_kf::messages::Content;
-use wecom_kf::{Pacing, Settings};
+use wecom_kf_inbox::messages::Content;
 use wecom_kf_inbox::store::Redis;
-use wecom_kf_inbox::{ColdStart, Delivery, Failure, GroupHandle, InboxGroup, Report, SharedToken, Status, defaults};
+use wecom_kf_inbox::wecom_kf::Pacing;
+use wecom_kf_inbox::{
+    ColdStart, Delivery, Failure, GroupHandle, InboxGroup, Report, Settings, SharedToken, Status, defaults,
+};
 
 /// When a worker dies, another takes over after so long at most.
 const LEASE: Duration = Duration::from_secs(5);

@@ -6,6 +6,10 @@ use tokio::time::Instant;
 
 use crate::defaults;
 
+/// The waits without their random part.
+pub(super) const WAITS: wecom_kf::__private::Backoff =
+    wecom_kf::__private::Backoff::new(defaults::BACKOFF_BASE, defaults::BACKOFF_CAP);
+
 /// Waits after errors. They double, with up to a fifth more at random, so that callers that failed together do not come
 /// back together. After some time without an error they begin again.
 #[derive(Debug, Default)]
@@ -21,7 +25,7 @@ impl Backoff {
         if healthy_for.is_some_and(|healthy| healthy >= defaults::BACKOFF_RESET) {
             self.doublings = 0;
         }
-        let wait = defaults::BACKOFF_BASE.saturating_mul(2_u32.saturating_pow(self.doublings));
+        let wait = WAITS.wait(self.doublings);
         self.doublings = self.doublings.saturating_add(1);
         wait.mul_f64(1.0 + 0.2 * jitter.clamp(0.0, 1.0)).min(defaults::BACKOFF_CAP)
     }

@@ -176,8 +176,7 @@ impl LoopGuard {
     /// How long to wait before the next page.
     fn wait(&self) -> Option<Duration> {
         let beyond = self.empty_pages.checked_sub(defaults::EMPTY_PAGES_AT_ONCE + 1)?;
-        let wait = defaults::BACKOFF_BASE.saturating_mul(1 << beyond.min(16));
-        Some(wait.min(defaults::BACKOFF_CAP))
+        Some(super::backoff::WAITS.wait(beyond))
     }
 }
 

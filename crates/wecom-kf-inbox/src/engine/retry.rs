@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use wecom_kf::__private::Backoff;
+
 use crate::defaults;
 
 /// How often and for how long a message whose handler failed is tried again before it is parked.
@@ -51,8 +53,7 @@ impl RetryPolicy {
         if self.most.is_some_and(|most| tries >= most) {
             return None;
         }
-        let doublings = tries.saturating_sub(1).min(31);
-        let wait = self.first_wait.saturating_mul(1 << doublings).min(self.longest_wait);
+        let wait = Backoff::new(self.first_wait, self.longest_wait).wait(tries.saturating_sub(1));
         Some(wait).filter(|wait| failing_for.saturating_add(*wait) <= self.within)
     }
 }

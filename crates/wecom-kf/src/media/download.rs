@@ -14,7 +14,7 @@ use tempfile::NamedTempFile;
 use tokio::fs::File;
 use tokio::io::{AsyncSeekExt, AsyncWriteExt};
 use tokio::task::spawn_blocking;
-use wecom_kf_text::safe_file_name;
+use wecom_kf_text::{safe_file_name, shortened};
 
 use super::Media;
 use super::pause::{PauseLimit, TooLong};
@@ -141,6 +141,14 @@ enum Target {
 struct Limits {
     at_most: u64,
     mode: u32,
+    existing: Existing,
+}
+
+/// What happens to a file in the folder that has the name of the download.
+#[derive(Clone, Copy)]
+enum Existing {
+    Refused,
+    Replaced,
 }
 
 impl<'a> ToFile<'a> {
@@ -153,7 +161,8 @@ impl<'a> ToFile<'a> {
     }
 
     fn new(media: Media<'a>, media_id: MediaId, target: Target) -> Self {
-        let limits = Limits { at_most: defaults::DOWNLOAD_LIMIT, mode: defaults::DOWNLOAD_MODE };
+        let limits =
+            Limits { at_most: defaults::DOWNLOAD_LIMIT, mode: defaults::DOWNLOAD_MODE, existing: Existing::Refused };
         Self { media, media_id, target, limits }
     }
 
@@ -169,6 +178,13 @@ impl<'a> ToFile<'a> {
     /// systems.
     pub fn mode(mut self, mode: u32) -> Self {
         self.limits.mode = mode;
+        self
+    }
+
+    /// Replaces a file in the folder that has the name of the download. By default [`Media::download_into`] refuses it,
+    /// because the sender chose the name. [`Media::download_to`] always replaces the file at its path.
+    pub fn overwrite(mut self) -> Self {
+        self.limits.existing = Existing::Replaced;
         self
     }
 
@@ -213,20 +229,20 @@ async fn to_path(media: Media<'_>, media_id: &MediaId, path: &Path, limits: Limi
 }
 
 async fn into_folder(media: Media<'_>, media_id: &MediaId, folder: &Path, limits: Limits) -> Result<Saved, Error> {
-    let (mut part, file_name, length) = Fetch::start(media, media_id, folder, limits).await?.finish().await?;
+    let (part, file_name, length) = Fetch::start(media, media_id, folder, limits).await?.finish().await?;
     let of_media_id = || safe_file_name(&media_id.as_str().replace(['/', '\\'], "_"));
     let name = file_name.clone().or_else(of_media_id).unwrap_or_else(|| "file".to_owned());
-    for number in 1.. {
-        let path = folder.join(numbered(&name, number));
-        let target = path.clone();
-        let outcome = blocking(move || Ok(part.persist_noclobber(target))).await?;
-        match outcome {
-            Ok(_) => return Ok(Saved { path, length, file_name }),
-            Err(taken) if taken.error.kind() == io::ErrorKind::AlreadyExists => part = taken.file,
-            Err(failed) => return Err(cannot_write(failed.error)),
-        }
-    }
-    unreachable!("a folder has room for one more name")
+    let path = folder.join(shortened_name(&name));
+    let target = path.clone();
+    blocking(move || {
+        let persisted = match limits.existing {
+            Existing::Refused => part.persist_noclobber(target),
+            Existing::Replaced => part.persist(target),
+        };
+        persisted.map_err(|failed| failed.error)
+    })
+    .await?;
+    Ok(Saved { path, length, file_name })
 }
 
 /// The longest file name that most systems allow, in bytes. The sender's name may be longer.
@@ -235,16 +251,11 @@ const LONGEST_NAME: usize = 255;
 /// The longest file extension in bytes, including its dot. A longer one counts as part of the name.
 const LONGEST_ENDING: usize = 32;
 
-/// Returns `menu.pdf`, `menu (2).pdf` and so on. A name that is too long is cut before its extension.
-fn numbered(name: &str, number: u32) -> String {
+/// Cuts a name that is too long before its extension.
+fn shortened_name(name: &str) -> String {
     let dot = name.rfind('.').filter(|dot| *dot > 0 && name.len() - dot <= LONGEST_ENDING);
     let (stem, ending) = name.split_at(dot.unwrap_or(name.len()));
-    let number = if number == 1 { String::new() } else { format!(" ({number})") };
-    let mut end = stem.len().min(LONGEST_NAME - ending.len() - number.len());
-    while !stem.is_char_boundary(end) {
-        end -= 1;
-    }
-    format!("{}{number}{ending}", &stem[..end])
+    format!("{}{ending}", shortened(stem, LONGEST_NAME - ending.len()))
 }
 
 /// A download into a temporary file, which is in the folder of the final file so that it can be renamed.
@@ -388,30 +399,26 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send
 fn cannot_write(error: io::Error) -> Error {
     // Only the kind is kept: tempfile adds the path to its errors, and the path may contain a customer's name.
     let source = Arc::new(io::Error::from(error.kind()));
-    Error::File { what: Bilingual::fixed("the download cannot be written", "无法写入下载的文件"), source }
+    let what = match error.kind() {
+        io::ErrorKind::AlreadyExists => {
+            Bilingual::fixed("the folder has a file with the name of the download", "文件夹中已有与下载同名的文件")
+        }
+        _ => Bilingual::fixed("the download cannot be written", "无法写入下载的文件"),
+    };
+    Error::File { what, source }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::numbered;
-
-    #[test]
-    fn a_second_file_gets_a_number_before_its_extension() {
-        let names =
-            [("menu.pdf", "menu (2).pdf"), ("menu", "menu (2)"), (".env", ".env (2)"), ("a.tar.gz", "a.tar (2).gz")];
-        for (name, second) in names {
-            assert_eq!((numbered(name, 1).as_str(), numbered(name, 2).as_str()), (name, second));
-        }
-    }
+    use super::shortened_name;
 
     #[test]
     fn a_name_that_is_too_long_is_cut_before_its_extension() {
         let long = "长".repeat(300);
-        assert_eq!(numbered(&format!("{long}.pdf"), 1), format!("{}.pdf", "长".repeat(83)));
-        assert_eq!(numbered(&format!("{long}.pdf"), 12), format!("{} (12).pdf", "长".repeat(82)));
-        assert_eq!(numbered(&long, 1), "长".repeat(85));
-        assert_eq!(numbered(&format!("a.{long}"), 1), format!("a.{}", "长".repeat(84)));
+        assert_eq!(shortened_name(&format!("{long}.pdf")), format!("{}.pdf", "长".repeat(83)));
+        assert_eq!(shortened_name(&long), "长".repeat(85));
+        assert_eq!(shortened_name(&format!("a.{long}")), format!("a.{}", "长".repeat(84)));
         let whole = format!("{}.pdf", "x".repeat(251));
-        assert_eq!(numbered(&whole, 1), whole);
+        assert_eq!(shortened_name(&whole), whole);
     }
 }

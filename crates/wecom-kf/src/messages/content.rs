@@ -12,8 +12,8 @@ use serde_json::value::RawValue;
 use super::Event;
 use super::fields::{Members, body, optional_integer, optional_text};
 use crate::open_number::open_number;
-use crate::raw::repair::repaired;
-use crate::raw::{lenient, types};
+use crate::raw::__private::{lenient, repaired};
+use crate::raw::types;
 use crate::{MediaId, MenuId, UserId};
 
 /// The content of a received message, by kind.

@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
-use std::marker::PhantomData;
 use std::ops::Range;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
+
+use crate::raw::__private::lenient::Scalar;
 
 /// The members that messages and events have in common, and the JSON of all other members that are objects. Decoded in
 /// one pass; members of the wrong type are ignored.
@@ -129,30 +130,16 @@ impl<'de> Visitor<'de> for MembersVisitor {
     }
 }
 
-/// A value that is decoded from a text or an integer. Anything else decodes as the default.
-trait Scalar<'a>: Default {
-    fn text(text: Cow<'a, str>) -> Self;
-    fn integer(number: i64) -> Self;
-}
-
 /// A text that is not empty, or a number that is taken as text. Borrowed unless it has escapes. Anything else is `None`.
 #[derive(Default)]
 pub(super) struct Text<'a>(pub(super) Option<Cow<'a, str>>);
 
-impl<'a> Scalar<'a> for Text<'a> {
-    #[inline]
-    fn text(text: Cow<'a, str>) -> Self {
-        Self((!text.is_empty()).then_some(text))
-    }
-
-    fn integer(number: i64) -> Self {
-        Self(Some(number.to_string().into()))
-    }
-}
-
 impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_any(ScalarVisitor::<Text<'de>>(PhantomData))
+        Ok(Self(match Scalar::deserialize(from)? {
+            Scalar::Text(text) => (!text.is_empty()).then_some(text),
+            other => other.whole().map(|number| number.to_string().into()),
+        }))
     }
 }
 
@@ -160,71 +147,12 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
 #[derive(Default)]
 pub(super) struct Integer(pub(super) Option<i64>);
 
-impl Scalar<'_> for Integer {
-    #[inline]
-    fn text(text: Cow<'_, str>) -> Self {
-        Self(text.trim().parse().ok())
-    }
-
-    #[inline]
-    fn integer(number: i64) -> Self {
-        Self(Some(number))
-    }
-}
-
 impl<'de> Deserialize<'de> for Integer {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_any(ScalarVisitor(PhantomData))
-    }
-}
-
-struct ScalarVisitor<T>(PhantomData<T>);
-
-impl<'de, T: Scalar<'de>> Visitor<'de> for ScalarVisitor<T> {
-    type Value = T;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("anything")
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<T, E> {
-        Ok(T::text(text.into()))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<T, E> {
-        Ok(T::text(text.to_owned().into()))
-    }
-
-    fn visit_i64<E>(self, number: i64) -> Result<T, E> {
-        Ok(T::integer(number))
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<T, E> {
-        // Ids may exceed `i64`, so a larger number is kept as text.
-        Ok(i64::try_from(number).map_or_else(|_| T::text(number.to_string().into()), T::integer))
-    }
-
-    fn visit_f64<E>(self, number: f64) -> Result<T, E> {
-        let is_whole = number.fract() == 0.0 && number.abs() < i64::MAX as f64;
-        Ok(if is_whole { T::integer(number as i64) } else { T::default() })
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<T, E> {
-        Ok(T::default())
-    }
-
-    fn visit_unit<E>(self) -> Result<T, E> {
-        Ok(T::default())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<T, A::Error> {
-        while items.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(T::default())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<T, A::Error> {
-        while members.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(T::default())
+        Ok(Self(match Scalar::deserialize(from)? {
+            Scalar::Text(text) => text.trim().parse().ok(),
+            other => other.whole(),
+        }))
     }
 }
 

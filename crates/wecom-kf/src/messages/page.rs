@@ -11,8 +11,8 @@ use super::Message;
 use super::fields::{Integer, Text, place};
 use crate::error::Refusal;
 use crate::input;
-use crate::raw::repair::repaired_body;
-use crate::raw::{self, FromJson, Operation, Reply, Request, lenient, limits::sync_msg as limits, op, types};
+use crate::raw::__private::{lenient, refusal_in, repaired_body};
+use crate::raw::{self, FromJson, Operation, Reply, Request, limits::sync_msg as limits, op, types};
 use crate::{AccessToken, BoxFuture, Client, Cursor, ErrCode, Error, OpenKfid, SyncToken};
 
 /// The format in which voice messages are returned.
@@ -237,7 +237,7 @@ impl FromJson for Page {
         // Without a repair, the body is used as it arrived.
         let text = repaired.as_deref().or(whole).unwrap_or_default();
         Self::split(text)
-            .or_else(|error| raw::refusal_in(text.as_bytes()).ok_or_else(|| raw::Error::undecodable(body, &error)))
+            .or_else(|error| refusal_in(text.as_bytes()).ok_or_else(|| raw::Error::undecodable(body, &error)))
     }
 }
 

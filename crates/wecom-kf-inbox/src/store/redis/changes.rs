@@ -12,12 +12,13 @@ use tokio::time::{sleep, timeout};
 
 use super::Redis;
 use super::link::Link;
+use wecom_kf::__private::Backoff;
+
 use crate::store::memory::Changes;
 use crate::store::{Change, InboxKey};
 
-/// How long to wait before listening again, after it failed. It doubles, since a proxy may never allow it.
-const AGAIN_AFTER: Duration = Duration::from_secs(1);
-const AGAIN_AFTER_AT_MOST: Duration = Duration::from_secs(60);
+/// The waits before listening again, after it failed. They double, since a proxy may never allow it.
+const AGAIN_AFTER: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(60));
 /// After so much silence, the other side is asked whether it is still there.
 const PING_AFTER: Duration = Duration::from_secs(30);
 
@@ -82,14 +83,14 @@ impl Drop for Listeners {
 }
 
 async fn hear(link: Arc<Link>, shared: Arc<Shared>) {
-    let mut wait = AGAIN_AFTER;
+    let mut failures = 0_u32;
     loop {
         let mut has_listened = false;
         if let Err(error) = hear_until_it_fails(&link, &shared, &mut has_listened).await {
             tracing::debug!(code = error.code(), "not hearing what other processes tell through Redis");
         }
-        wait = if has_listened { AGAIN_AFTER } else { (2 * wait).min(AGAIN_AFTER_AT_MOST) };
-        sleep(wait).await;
+        failures = if has_listened { 0 } else { failures.saturating_add(1) };
+        sleep(AGAIN_AFTER.wait(failures)).await;
     }
 }
 
