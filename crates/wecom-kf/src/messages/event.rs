@@ -9,7 +9,6 @@ use serde_json::value::RawValue;
 
 use super::fields::{EventType, Text, body, optional_number, optional_text};
 use crate::open_number::open_number;
-use crate::raw::__private::lenient;
 use crate::{MsgCode, MsgId, UserId, WelcomeCode};
 
 /// An event, by kind. The account and the customer are returned by the methods of [`Message`](super::Message).
