@@ -272,7 +272,7 @@ mod tests {
 
     /// One of each variant. The match makes a new variant a compile error here.
     fn samples() -> Vec<Error> {
-        let servicer = Session { state: SessionState::SERVICER, servicer_userid: Some("zhangsan".to_owned()) };
+        let servicer = Session { state: SessionState::SERVICER, servicer_userid: Some("zhangsan".into()) };
         let refused = || Error::refused(op::GETTOKEN, ErrCode::INVALID_CREDENTIAL, "invalid credential");
         let samples = vec![
             refused(),

@@ -295,7 +295,7 @@ async fn a_missing_file_or_a_failing_stream_is_named_in_the_error() {
     std::fs::remove_file(&path).unwrap();
     let gone = server.client.media().upload(MediaType::Image, upload).await.unwrap_err();
     assert!(
-        gone.to_string().contains("media_upload got no usable answer: the file to upload could not be read"),
+        crate::line(&gone).contains("media_upload got no usable answer: the file to upload could not be read"),
         "{gone}"
     );
     for length in [JPG.len() - 1, JPG.len() + 1] {
@@ -303,7 +303,7 @@ async fn a_missing_file_or_a_failing_stream_is_named_in_the_error() {
         let upload = Upload::from_file(&path).await.unwrap();
         std::fs::write(&path, vec![b'x'; length]).unwrap();
         let changed = server.client.media().upload(MediaType::Image, upload).await.unwrap_err();
-        assert!(changed.to_string().contains("could not be read: the size of the file has changed"), "{changed}");
+        assert!(crate::line(&changed).contains("could not be read: the size of the file has changed"), "{changed}");
     }
     assert_eq!(server.requests().len(), 0);
 

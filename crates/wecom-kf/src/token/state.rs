@@ -250,6 +250,12 @@ mod tests {
         }
     }
 
+    /// Returns an empty state and a moment, which the tests only add to.
+    #[expect(clippy::disallowed_methods, reason = "nothing waits for this clock")]
+    fn start() -> (State, Instant) {
+        (State::default(), Instant::now())
+    }
+
     fn issue(state: &mut State, token: &str, now: Instant) -> Arc<AccessToken> {
         state.settle(Ok(IssuedToken::new(token, Some(7200))), now, || 300 * SECOND).unwrap()
     }
@@ -265,7 +271,7 @@ mod tests {
 
     #[test]
     fn one_load_is_in_flight_and_others_wait() {
-        let (mut state, now) = (State::default(), Instant::now());
+        let (mut state, now) = start();
         assert_eq!(load(state.decide(None, now)), None);
         assert!(matches!(state.decide(None, now), Next::Wait));
         let token = issue(&mut state, "T1", now);
@@ -274,7 +280,7 @@ mod tests {
 
     #[test]
     fn a_renewal_is_started_once_while_the_token_serves() {
-        let (mut state, now) = (State::default(), Instant::now());
+        let (mut state, now) = start();
         load(state.decide(None, now));
         issue(&mut state, "T1", now);
         let due = now + 6900 * SECOND;
@@ -285,7 +291,7 @@ mod tests {
 
     #[test]
     fn failures_hold_back_the_next_load_for_1_to_30_s() {
-        let (mut state, mut now) = (State::default(), Instant::now());
+        let (mut state, mut now) = start();
         let mut waits = Vec::new();
         for _ in 0..7 {
             load(state.decide(None, now));
@@ -300,7 +306,7 @@ mod tests {
 
     #[test]
     fn a_late_rejection_of_an_older_token_changes_nothing() {
-        let (mut state, now) = (State::default(), Instant::now());
+        let (mut state, now) = start();
         load(state.decide(None, now));
         let old = issue(&mut state, "T1", now);
         assert_eq!(load(state.decide(Some(&old), now)), Some(old.clone()));
@@ -310,7 +316,7 @@ mod tests {
 
     #[test]
     fn the_same_token_again_after_its_rejection_is_not_loaded_for_30_s() {
-        let (mut state, now) = (State::default(), Instant::now());
+        let (mut state, now) = start();
         load(state.decide(None, now));
         let token = issue(&mut state, "T1", now);
         load(state.decide(Some(&token), now));
@@ -320,7 +326,7 @@ mod tests {
 
     #[test]
     fn an_accepted_token_is_no_longer_rejected_unless_a_load_is_in_flight() {
-        let (mut state, now) = (State::default(), Instant::now());
+        let (mut state, now) = start();
         load(state.decide(None, now));
         let token = issue(&mut state, "T1", now);
         state.reject(&token, now);
@@ -333,7 +339,7 @@ mod tests {
 
     #[test]
     fn a_stale_token_is_refreshed_at_most_once_in_30_s() {
-        let (mut state, now) = (State::default(), Instant::now());
+        let (mut state, now) = start();
         load(state.decide(None, now));
         let token = issue(&mut state, "T1", now);
         assert!(matches!(state.decide_refresh(&token, now), Refresh::Load(Replace(Some(suspect))) if suspect == token));
