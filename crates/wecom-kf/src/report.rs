@@ -347,7 +347,7 @@ mod tests {
     #[test]
     fn display_is_one_level() {
         let expected = "\
-gettoken refused: 40001, the secret is wrong, does not fit the corp id, or its app is stopped. WeCom said: \"invalid credential\"
+gettoken refused: 40001, the secret is wrong, belongs to another corp id, or its app is disabled. WeCom said: \"invalid credential\"
 send_msg got no usable answer (2 sent)
 send_msg got no usable answer (2 sent)
 send_msg got no answer within 5000 ms (1 sent)
@@ -365,11 +365,11 @@ bad settings: WECOM_CORP_ID is not set
     #[test]
     fn a_report_in_english_has_the_causes() {
         let expected = "\
-gettoken refused: 40001, the secret is wrong, does not fit the corp id, or its app is stopped. WeCom said: \"invalid credential\"
+gettoken refused: 40001, the secret is wrong, belongs to another corp id, or its app is disabled. WeCom said: \"invalid credential\"
 send_msg got no usable answer (2 sent): HTTP status 502
 send_msg got no usable answer (2 sent): no reply: builder error: invalid HTTP header name
 send_msg got no answer within 5000 ms (1 sent)
-send_msg was not sent, there is no access token: gettoken refused: 40001, the secret is wrong, does not fit the corp id, or its app is stopped. WeCom said: \"invalid credential\"
+send_msg was not sent, there is no access token: gettoken refused: 40001, the secret is wrong, belongs to another corp id, or its app is disabled. WeCom said: \"invalid credential\"
 send_msg returned an invalid reply: no msgid
 the token source failed: Connection refused (os error 111)
 send_msg was not sent: the session forbids it, state 3 servicer, servicer zhangsan (just read)

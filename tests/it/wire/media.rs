@@ -295,7 +295,7 @@ async fn a_missing_file_or_a_failing_stream_is_named_in_the_error() {
     std::fs::remove_file(&path).unwrap();
     let gone = server.client.media().upload(MediaType::Image, upload).await.unwrap_err();
     assert!(
-        crate::line(&gone).contains("media_upload got no usable answer: the file to upload could not be read"),
+        crate::line(&gone).contains("media_upload got no usable answer (1 sent): the file to upload could not be read"),
         "{gone}"
     );
     for length in [JPG.len() - 1, JPG.len() + 1] {
