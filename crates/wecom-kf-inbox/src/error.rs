@@ -110,7 +110,9 @@ impl Error {
             (Self::Unreadable { bytes, tries, then }, Lang::Zh) => {
                 format!("sync_msg 返回的 {bytes} 字节不是一页消息（{tries} 次），{}", then.in_lang(lang))
             }
-            (Self::CursorCircle, Lang::En) => "sync_msg returns pages without a new message whose cursors repeat".to_owned(),
+            (Self::CursorCircle, Lang::En) => {
+                "sync_msg returns pages without a new message whose cursors repeat".to_owned()
+            }
             (Self::CursorCircle, Lang::Zh) => "sync_msg 返回的页没有新消息，游标循环往复".to_owned(),
             (Self::NoSuchAccount { open_kfid }, Lang::En) => format!("the app has no account {open_kfid}"),
             (Self::NoSuchAccount { open_kfid }, Lang::Zh) => format!("本应用没有客服账号 {open_kfid}"),

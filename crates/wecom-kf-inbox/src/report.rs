@@ -162,7 +162,7 @@ the inbox cannot read
 sync_msg answered 7 bytes that are no page (3 times), asking again for fewer messages
 sync_msg answered 7 bytes that are no page (3 times), parked the whole answer and continued behind it
 sync_msg answered 7 bytes that are no page (3 times), it does not tell where the next page begins
-sync_msg returns empty pages whose cursors repeat
+sync_msg returns pages without a new message whose cursors repeat
 the app has no account wk1
 bad settings of the inbox: the lease must be longer than 0
 ";
@@ -178,7 +178,7 @@ the inbox cannot read: sync_msg refused: 60020, the calling IP is not trusted. W
 sync_msg answered 7 bytes that are no page (3 times), asking again for fewer messages
 sync_msg answered 7 bytes that are no page (3 times), parked the whole answer and continued behind it
 sync_msg answered 7 bytes that are no page (3 times), it does not tell where the next page begins
-sync_msg returns empty pages whose cursors repeat
+sync_msg returns pages without a new message whose cursors repeat
 the app has no account wk1
 bad settings of the inbox: the lease must be longer than 0
 the inbox cannot keep its place: the store is down: cannot open /a: Permission denied (os error 13)
@@ -198,7 +198,7 @@ the inbox cannot keep its place: bad settings of the store: cannot open /a
 sync_msg 返回的 7 字节不是一页消息（3 次），减少条数后重试
 sync_msg 返回的 7 字节不是一页消息（3 次），已整页暂存并继续
 sync_msg 返回的 7 字节不是一页消息（3 次），且无法得知下一页的位置
-sync_msg 返回的空页游标循环往复
+sync_msg 返回的页没有新消息，游标循环往复
 本应用没有客服账号 wk1
 收件箱配置有误：并发数、未完成消息的上限、次数、租约和轮询间隔、查看账号的间隔都必须大于 0
 收件箱无法保存进度：存储不可用：无法打开 /a：没有权限（系统错误 13）
