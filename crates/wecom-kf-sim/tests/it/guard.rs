@@ -36,6 +36,19 @@ async fn raw(sim: &Simulator, request: &str) -> (u16, String) {
 const TARGETS: [&str; 5] = ["/", "/console/main.js", "/cgi-bin/gettoken?corpid=x", "/sim/v1/info", "/unknown"];
 
 #[tokio::test]
+async fn a_public_url_is_told_to_bots_and_answered() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let url = format!("http://sim.test:{}", free.port());
+    let sim = Simulator::builder().port(free.port()).public_url(&url).unwrap().start().await.unwrap();
+    assert_eq!(sim.base_url(), url);
+    let http = reqwest::Client::builder().no_proxy().resolve("sim.test", free).build().unwrap();
+    let info = http.get(format!("{url}/sim/v1/info")).send().await.unwrap();
+    let info: Value = info.json().await.unwrap();
+    assert_eq!(info["base_url"], url);
+    assert!(info["vars"].as_array().unwrap().contains(&json!({ "name": "WECOM_KF_BASE_URL", "value": url })));
+}
+
+#[tokio::test]
 async fn every_route_checks_host_and_origin() {
     let sim = Simulator::builder().allow_host("sim.test").start().await.unwrap();
     for target in TARGETS {
