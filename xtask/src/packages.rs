@@ -21,7 +21,7 @@ const PACKAGE: &str = "wecom-kf-sim";
 const CRATE: &str = "crates/wecom-kf-sim";
 const OUTPUT: &str = "target/dist";
 
-/// What to build, as the command line says it.
+/// The options of the command.
 pub struct Options {
     /// A profile of cargo, such as `release`.
     pub profile: String,

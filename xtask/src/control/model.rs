@@ -1,4 +1,4 @@
-//! What a client of the control API consists of: operations and types, free of any language.
+//! The operations and types of a client of the control API, in no particular language.
 
 /// All that a client is generated from.
 pub struct Api {
@@ -88,7 +88,7 @@ impl Api {
 }
 
 impl Operation {
-    /// Returns the arguments besides those of the path: of the query, then the members of the body.
+    /// Returns the arguments that are not in the path: those of the query, then the members of the body.
     pub fn named_arguments(&self) -> impl Iterator<Item = &Field> {
         let members = match &self.body {
             Body::Members(members) => members.as_slice(),

@@ -7,11 +7,11 @@ use yaml_serde::Value;
 use super::model::{Api, Body, Field, Operation, Reply, Segment, Struct, Type};
 
 const BASE_PATH: &str = "/sim/v1/";
-/// The client is told once which corp it is for.
+/// A parameter of every operation. The client gets it once, when it is made.
 const OF_THE_CLIENT: &str = "corp_id";
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
-/// What a schema may say. Limits and defaults are the simulator's business.
+/// The keywords that a schema may have. The simulator checks limits, so the clients leave them out.
 const KEYWORDS: [&str; 21] = [
     "$ref",
     "additionalProperties",

@@ -1,4 +1,4 @@
-//! What npm calls the platform of a target triple.
+//! Converts a target triple to the names that npm has for the platform.
 
 use anyhow::{Context, Result, bail};
 

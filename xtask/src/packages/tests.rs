@@ -1,4 +1,4 @@
-//! Tests of what `cargo xtask dist` computes.
+//! Tests of the values that `cargo xtask dist` computes.
 
 use std::path::PathBuf;
 use std::process::Command;
