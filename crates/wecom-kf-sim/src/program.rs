@@ -110,7 +110,7 @@ struct Options {
     /// Rule that is not to hold, see `beliefs`; repeatable
     #[arg(long, value_name = "ID", global = true)]
     doubt: Vec<String>,
-    /// URL by which bots reach it, such as http://sim:9500 between containers; its host is allowed too
+    /// URL by which bots in other containers reach it: a host and a port; the host is allowed too
     #[arg(long, value_name = "URL", global = true)]
     public_url: Option<String>,
     /// Host name that is answered besides those of loopback, and callbacks may go to; repeatable

@@ -11,7 +11,7 @@ pub struct Api {
 }
 
 pub struct Operation {
-    /// In snake_case, as in the document.
+    /// In `snake_case`, as in the document.
     pub id: String,
     /// In capitals.
     pub method: String,
