@@ -28,5 +28,11 @@ pub static CALLBACK: LazyLock<Callback> = LazyLock::new(|| {
 pub fn show(error: &Error) {
     assert_eq!(error.to_string(), "callback refused");
     let reason = error.reason();
-    let _ = (reason.to_string(), reason.in_lang(Lang::Zh), reason.remedy(Lang::En), reason.remedy(Lang::Zh), format!("{error:?}"));
+    let _ = (
+        reason.to_string(),
+        reason.in_lang(Lang::Zh),
+        reason.remedy(Lang::En),
+        reason.remedy(Lang::Zh),
+        format!("{error:?}"),
+    );
 }
