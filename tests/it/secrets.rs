@@ -179,7 +179,7 @@ enum Patience {
 
 /// Tests the simulator's faults at every operation including gettoken. It also checks the log.
 #[tokio::test]
-async fn no_fault_of_the_simulator_makes_an_error_or_an_event_show_a_secret() {
+async fn no_fault_makes_an_error_or_an_event_show_a_secret() {
     type Break = fn(FaultAt<'_>) -> SimFault;
     let faults: [(Break, Patience); 10] = [
         (|at| at.errcode(48002), Patience::Long),

@@ -48,7 +48,7 @@ fn a_base_url_that_cannot_be_one_is_refused_with_the_reason() {
 }
 
 #[test]
-fn a_corp_id_or_secret_that_cannot_be_one_is_refused_when_it_is_needed() {
+fn an_invalid_corp_id_or_secret_is_refused_when_it_is_needed() {
     let cases: [(&str, &str, &[&str]); 5] = [
         ("", "s", &["the corp id: empty"]),
         ("ww", " \n", &["the secret: empty"]),
@@ -122,7 +122,7 @@ fn print_what_the_environment_says() {
 }
 
 #[test]
-fn the_environment_says_where_and_who_and_what_is_missing_is_named() {
+fn missing_variables_are_named() {
     let (corp_id, secret) = (("WECOM_CORP_ID", "ww"), ("WECOM_KF_SECRET", "secret"));
     let cases: [(&[(&str, &str)], &str); 8] = [
         (&[corp_id, secret], "base_url: \"https://qyapi.weixin.qq.com\""),
@@ -154,7 +154,7 @@ fn the_environment_says_where_and_who_and_what_is_missing_is_named() {
 }
 
 #[test]
-fn a_callback_and_an_account_come_of_variables_and_what_is_wrong_is_named_not_shown() {
+fn invalid_variables_are_named_and_their_values_not_shown() {
     let key = "BwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyAhIiMkJSY";
     let all = [
         ("WECOM_CORP_ID", "ww1"),
@@ -238,7 +238,7 @@ fn every_variable_may_have_white_space_around_and_nothing_else() {
 }
 
 #[test]
-fn one_error_names_all_that_is_missing_or_invalid_with_its_place_in_the_console() {
+fn one_error_names_all_missing_settings_with_their_place() {
     let places = [
         "企业ID",
         "企业内部接入",

@@ -326,7 +326,7 @@ async fn a_late_rejection_of_an_old_token_keeps_the_new_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn if_gettoken_returns_the_rejected_token_it_rests_for_30_seconds() {
+async fn a_rejected_token_that_gettoken_returns_rests_for_30_s() {
     let source = FakeSource::new(|_| async { Ok(IssuedToken::new("same", Some(7200))) });
     let client = source.client();
     let call = FakeCall::answering(Repeat::Safe, &[42001]);

@@ -470,7 +470,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_account_that_cannot_be_opened_is_tried_again_soon_and_begins_where_it_would_have() {
+    async fn an_account_that_could_not_be_opened_is_tried_again() {
         let sim = Simulator::start().await.unwrap();
         let client = Client::builder(Credentials::new(sim.corp_id(), sim.secret())).base_url(sim.base_url());
         let client = client.http(|http| http.no_proxy()).build().unwrap();

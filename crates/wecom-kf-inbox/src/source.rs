@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_that_is_whole_and_no_json_is_unreadable_and_tells_its_cursor() {
+    fn an_unreadable_answer_still_yields_its_cursor() {
         let body = br#"{"errcode":0,"next_cursor" : "c2","has_more":1,"msg_list":[{"msgid":"m" oops}]}"#;
         let Fetched::Unreadable(unreadable) = Pulled::decode(body).unwrap().0 else { panic!("it is no page") };
         assert_eq!(unreadable.next_cursor.as_deref(), Some("c2"));

@@ -98,7 +98,7 @@ fn without_an_account_it_plays_a_conversation_to_its_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_answers_nothing_older_than_its_start_and_what_came_while_it_was_down() {
+async fn it_answers_what_came_while_it_was_down() {
     let sim = a_day_ago().servicer("zhangsan").start().await.unwrap();
     let (customer, other) = (sim.customer("小王"), sim.customer("小李"));
     // More than one page of history.
@@ -145,7 +145,7 @@ fn with_half_of_the_settings_it_names_what_is_missing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn half_of_the_callbacks_settings_and_a_wrong_secret_end_it_with_the_remedy() {
+async fn wrong_settings_end_it_with_the_remedy() {
     let sim = Simulator::start().await.unwrap();
     let run = |name: &str, value: &str| {
         let folder = TempDir::new().unwrap();

@@ -62,7 +62,7 @@ async fn peak(messages: usize) -> usize {
 }
 
 #[tokio::test]
-async fn a_history_of_a_thousand_pages_takes_no_more_memory_than_one_that_fills_what_is_remembered() {
+async fn memory_does_not_grow_with_the_number_of_pages() {
     let enough_to_remember = peak(REMEMBERED + 20 * PAGE).await;
     let thousand_pages = peak(1000 * PAGE).await;
     println!("{} messages: {enough_to_remember} bytes; {}: {thousand_pages}", REMEMBERED + 20 * PAGE, 1000 * PAGE);

@@ -482,7 +482,7 @@ const EXPIRY: Duration = Duration::from_secs(40);
 
 /// 50 seconds unless `WECOM_KF_SOAK` says how many; the long one is 600.
 #[tokio::test]
-async fn soak_under_five_percent_faults_token_expiry_and_store_hiccups_loses_nothing_and_stays_flat() {
+async fn soak_with_faults_loses_nothing_and_memory_stays_flat() {
     let seconds = setting("WECOM_KF_SOAK", 50);
     let mut stage = Stage::new().await;
     let mut bot = stage.start(0, 5);

@@ -418,7 +418,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_sync_with_a_token_passes_while_tokenless_ones_wait_even_after_45009() {
+    async fn a_sync_with_a_token_does_not_wait_behind_tokenless_ones() {
         let gates = Arc::new(Gates::new(Pacing::default()));
         for _ in 0..10 {
             gates.try_enter(Kind::TokenlessSync).unwrap();

@@ -469,7 +469,7 @@ fn names_in(folder: &TempDir) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_download_takes_the_senders_name_and_replaces_a_file_only_when_asked() {
+async fn a_download_replaces_a_file_only_when_asked() {
     let folder = TempDir::new().unwrap();
     let reply = answer("200 OK", ATTACHED, JPG, JPG.len());
     let server = Server::start(move |_, _| reply.clone()).await;

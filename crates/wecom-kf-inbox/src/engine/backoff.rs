@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn waits_double_from_800_ms_to_30_s_and_begin_again_after_120_s_without_an_error() {
+    async fn waits_double_from_800_ms_to_30_s_and_reset_after_120_s() {
         let mut backoff = Backoff::default();
         let waits: Vec<_> = (0..8).map(|_| next_millis(&mut backoff)).collect();
         assert_eq!(waits, [800, 1600, 3200, 6400, 12_800, 25_600, 30_000, 30_000]);

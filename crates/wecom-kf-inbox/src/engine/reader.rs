@@ -474,7 +474,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn pages_of_known_messages_do_not_wait_unless_there_are_more_than_a_start_repeats() {
+    async fn pages_of_known_messages_are_read_without_waiting() {
         let cursors = || (0..30).map(|number| format!("c{number}"));
         let (waits, _) = read(Holds::Known { repeats: 0 }, cursors()).await;
         assert!(waits.iter().all(|wait| *wait == 0), "{waits:?}");

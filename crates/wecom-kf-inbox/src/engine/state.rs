@@ -619,7 +619,7 @@ mod tests {
     }
 
     #[test]
-    fn a_commit_holds_the_cursor_behind_the_settled_prefix_and_the_ids_beyond_it() {
+    fn a_commit_has_the_cursor_and_the_ids_settled_beyond_it() {
         let now = Instant::now();
         let (mut state, mut stored) = begin(&["a", "b", "c"], now);
         for _ in 0..3 {
@@ -746,7 +746,7 @@ mod tests {
     }
 
     #[test]
-    fn from_the_third_start_on_messages_are_handled_one_at_a_time_and_noted_before() {
+    fn from_the_third_start_on_messages_run_one_at_a_time() {
         let now = Instant::now();
         let (_, mut stored) = begin(&[], now);
         for start in 2..=4 {

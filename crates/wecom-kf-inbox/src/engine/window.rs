@@ -442,7 +442,7 @@ mod tests {
     }
 
     #[test]
-    fn replays_come_after_live_messages_and_never_beside_one_of_their_customer() {
+    fn replays_run_after_live_messages_of_the_same_customer() {
         let now = Instant::now();
         let mut window = window("ab");
         let first = window.push_replay(letter("p0", "a"));

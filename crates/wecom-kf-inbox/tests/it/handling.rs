@@ -327,7 +327,7 @@ async fn a_full_window_parks_the_oldest_message_that_waits_for_a_retry() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn customers_are_handled_side_by_side_each_in_order_and_no_more_at_once_than_was_said() {
+async fn customers_run_concurrently_each_in_order_up_to_the_limit() {
     let wecom = FakeWeCom::new(100, (0..40).map(|number| text(&format!("m{number:02}"), &format!("wm{}", number % 8))));
     let diary = Diary::new();
     let running = Arc::new(Mutex::new((0, 0)));
@@ -376,7 +376,7 @@ async fn a_panic_is_a_failed_try_of_that_message_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_of_wecom_is_tried_again_parked_or_acknowledged_by_its_class() {
+async fn the_class_of_a_wecom_failure_decides_what_happens() {
     let codes = ["-1", "95018", "95001", "60020"];
     let wecom = FakeWeCom::new(10, codes.iter().map(|code| text(code, code)));
     let store = FakeStore::default();
@@ -415,7 +415,7 @@ async fn an_answer_within_the_handler_counts_and_its_result_no_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fresh_welcome_overtakes_other_customers_and_never_its_own_earlier_messages() {
+async fn a_fresh_welcome_overtakes_only_other_customers() {
     let log = [
         text("a0", "wmA"),
         text("b0", "wmB"),

@@ -78,7 +78,7 @@ async fn a_message_that_kills_its_process_is_parked_after_three_deaths() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_that_kills_its_process_is_parked_although_others_keep_coming() {
+async fn a_killer_is_parked_although_others_keep_coming() {
     let (wecom, store, begun) = (FakeWeCom::new(10, log()), FakeStore::default(), Begun::default());
     let mut deaths = 0;
     loop {

@@ -340,7 +340,7 @@ async fn a_crash_at_any_await_loses_nothing_with_acknowledgements() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_crash_at_any_await_loses_nothing_with_retries_parks_and_panics() {
+async fn a_crash_at_any_await_loses_nothing() {
     crash_at_every_await(Mix::AcksRetriesParksPanics).await;
 }
 

@@ -153,7 +153,7 @@ async fn thirty_accounts_are_never_refused_and_a_callback_never_waits() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn accounts_poll_every_six_seconds_times_their_number_if_that_is_more_than_the_setting() {
+async fn polls_are_at_least_six_seconds_times_accounts_apart() {
     for (accounts, expected) in [(1, 30), (5, 30), (8, 48), (30, 180)] {
         let (app, client) = (App::default(), client_with(Pacing::default()));
         let mut runs = Vec::new();

@@ -65,7 +65,7 @@ async fn one_odd_message_among_many_costs_itself_only_and_the_cursor_moves_on() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn errors_are_items_and_the_same_page_is_asked_for_again_after_800_ms_doubling_to_30_s() {
+async fn an_error_is_an_item_and_the_page_is_read_again_with_backoff() {
     let wecom = FakeWeCom::new(1, [text("m0", "wmA")]).delay(Duration::ZERO);
     let mut inbox = builder(&wecom, Memory::new()).open().await.unwrap();
     inbox.next().await.unwrap().unwrap().ack();
@@ -122,7 +122,7 @@ async fn a_callback_is_read_at_once_with_its_token_on_all_pages_of_that_reading(
 }
 
 #[tokio::test(start_paused = true)]
-async fn fifty_callbacks_at_once_are_one_pull_that_runs_and_one_that_is_queued_and_nothing_is_missed() {
+async fn fifty_callbacks_at_once_cause_two_reads_and_miss_nothing() {
     let wecom = FakeWeCom::new(100, []).delay(Duration::from_millis(100));
     let inbox = builder(&wecom, Memory::new()).open().await.unwrap();
     let handle = inbox.handle();
@@ -144,7 +144,7 @@ async fn fifty_callbacks_at_once_are_one_pull_that_runs_and_one_that_is_queued_a
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_callbacks_token_that_is_refused_is_dropped_and_the_same_page_read_without_it() {
+async fn a_page_is_read_without_the_callbacks_token_if_it_is_refused() {
     for errcode in [95007, 95012] {
         the_same_page_is_read_without_a_token_refused_with(errcode).await;
     }
@@ -289,7 +289,7 @@ async fn pages_of_what_was_settled_before_do_not_delay_what_comes_behind_them() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_page_that_cannot_be_decoded_is_asked_for_by_fewer_then_parked_whole_and_passed() {
+async fn an_undecodable_page_is_read_in_parts_then_parked_whole() {
     let wecom = FakeWeCom::new(1000, (0..2).map(|number| text(&format!("m{number}"), "wmA"))).delay(Duration::ZERO);
     for _ in 0..6 {
         wecom.fault(Answer::Unreadable(Some("c1")));
@@ -317,7 +317,7 @@ async fn a_page_that_cannot_be_decoded_is_asked_for_by_fewer_then_parked_whole_a
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_page_whose_end_cannot_be_told_holds_the_inbox_up_and_says_so_until_it_can_be_read() {
+async fn a_page_without_a_readable_cursor_stops_the_inbox_visibly() {
     let wecom = FakeWeCom::new(1000, [text("m0", "wmA")]).delay(Duration::ZERO);
     for _ in 0..9 {
         wecom.fault(Answer::Unreadable(None));
@@ -332,7 +332,7 @@ async fn a_page_whose_end_cannot_be_told_holds_the_inbox_up_and_says_so_until_it
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_page_that_cannot_be_decoded_and_whose_cursor_stands_still_is_not_passed() {
+async fn an_undecodable_page_with_the_same_cursor_is_not_passed() {
     let wecom = FakeWeCom::new(1000, [text("m0", "wmA")]).delay(Duration::ZERO);
     let store = FakeStore::default();
     let mut inbox = builder(&wecom, store.clone()).open().await.unwrap();

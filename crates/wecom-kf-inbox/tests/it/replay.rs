@@ -22,7 +22,7 @@ async fn opened(wecom: &FakeWeCom, store: &FakeStore) -> Inbox {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_parked_message_is_replayed_and_stays_parked_until_it_is_acknowledged() {
+async fn a_replayed_message_stays_parked_until_it_is_acknowledged() {
     let wecom = FakeWeCom::new(10, [text("m0", "wmA"), text("m1", "wmB")]);
     let store = FakeStore::default();
     let mut inbox = opened(&wecom, &store).await;
@@ -54,7 +54,7 @@ async fn a_parked_message_is_replayed_and_stays_parked_until_it_is_acknowledged(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_replay_asked_of_a_standby_is_executed_by_the_reader_at_once_and_only_once() {
+async fn a_replay_asked_of_a_standby_is_executed_once_by_the_reader() {
     let wecom = FakeWeCom::new(10, [text("m0", "wmA")]);
     let store = FakeStore::default();
     let log = Arc::new(Mutex::new(Vec::new()));
@@ -212,7 +212,7 @@ async fn a_stop_renews_the_wishes_that_it_did_not_fulfil() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn wishes_of_a_time_without_a_reader_are_fulfilled_once_unless_they_are_dropped() {
+async fn replays_asked_for_without_a_reader_are_executed_once() {
     for reader_is in ["stopped", "killed"] {
         let wecom = FakeWeCom::new(10, (0..4).map(|number| text(&format!("m{number}"), &format!("wm{number}"))));
         let store = FakeStore::default();

@@ -68,7 +68,7 @@ async fn a_second_try_of_a_handler_does_not_answer_twice() {
 }
 
 #[tokio::test]
-async fn a_reply_that_is_repeated_after_its_answers_were_lost_is_heard_once() {
+async fn a_reply_repeated_after_lost_answers_is_heard_once() {
     let sim = Simulator::start().await.unwrap();
     let wang = sim.customer("小王");
     wang.says("你好");
@@ -208,7 +208,7 @@ async fn a_welcome_spends_the_code_and_a_second_try_finds_it_spent() {
 }
 
 #[tokio::test]
-async fn when_people_have_the_session_an_answer_is_refused_and_the_message_acknowledged() {
+async fn a_refused_answer_in_a_human_session_is_acknowledged() {
     let sim = Simulator::builder().servicer("zhangsan").start().await.unwrap();
     let wang = sim.customer("小王");
     wang.says("你好");
@@ -275,7 +275,7 @@ async fn a_group_serves_all_accounts_and_picks_up_one_that_is_added() {
 }
 
 #[tokio::test]
-async fn callbacks_of_an_account_that_is_not_known_yet_lead_to_one_look_and_to_what_they_told_of() {
+async fn callbacks_of_an_unknown_account_list_the_accounts_once() {
     let sim = Simulator::start().await.unwrap();
     let never = Duration::from_secs(3600);
     let group = InboxGroup::builder(client(&sim)).each(move |inbox| inbox.poll(never)).look_every(never);
@@ -302,7 +302,7 @@ async fn callbacks_of_an_account_that_is_not_known_yet_lead_to_one_look_and_to_w
 }
 
 #[tokio::test]
-async fn a_group_handles_no_more_at_once_than_was_said_for_all_accounts_together() {
+async fn the_concurrency_limit_of_a_group_is_for_all_its_accounts() {
     let sim = Simulator::builder().account("一店").account("二店").account("三店").start().await.unwrap();
     for kf in sim.open_kfids() {
         for name in ["小王", "小李", "小赵"] {
@@ -412,7 +412,7 @@ async fn an_inbox_of_a_group_that_panics_is_opened_again() {
 
 /// The clock of the simulator stands still while anything is going on, so that nothing depends on this machine's speed.
 #[tokio::test]
-async fn two_customers_a_second_with_5_s_answers_hear_them_within_5_and_a_half() {
+async fn two_customers_a_second_hear_5_s_answers_within_5_500_ms() {
     const STEP: Duration = Duration::from_millis(500);
     const ANSWER_TAKES: u32 = 10;
     let sim = Simulator::builder().manual_clock().start().await.unwrap();

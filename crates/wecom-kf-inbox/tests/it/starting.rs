@@ -22,7 +22,7 @@ async fn opened(wecom: &FakeWeCom, store: &FakeStore, cold_start: ColdStart) -> 
 }
 
 #[tokio::test(start_paused = true)]
-async fn from_now_passes_over_what_is_older_than_a_minute_and_everything_passes_over_nothing() {
+async fn from_now_skips_older_messages_and_everything_skips_none() {
     let minute_ago = UNIX_EPOCH + Duration::from_secs((now() - 300) as u64);
     for (cold_start, expected) in [
         (ColdStart::FromNow, vec!["m30", "m0"]),
@@ -39,7 +39,7 @@ async fn from_now_passes_over_what_is_older_than_a_minute_and_everything_passes_
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_a_cold_start_began_is_kept_so_that_a_crash_in_the_middle_moves_nothing() {
+async fn a_crash_during_a_cold_start_does_not_move_its_beginning() {
     let wecom = FakeWeCom::new(2, ago(&[4000, 3000, 2000, 1000, 30]));
     let store = FakeStore::default();
     let mut inbox = opened(&wecom, &store, ColdStart::FromNow).await;
@@ -80,7 +80,7 @@ async fn the_message_that_woke_a_new_bot_is_delivered_however_late_the_bot_was()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_start_that_reaches_back_does_so_too_when_the_lease_goes_before_that_is_written() {
+async fn a_start_reaches_back_although_the_lease_is_lost_meanwhile() {
     let wecom = FakeWeCom::new(2, ago(&[4000, 630, 600, 10]));
     let store = FakeStore::default();
     let mut inbox = opened(&wecom, &store, ColdStart::FromNow).await;
@@ -94,7 +94,7 @@ async fn a_start_that_reaches_back_does_so_too_when_the_lease_goes_before_that_i
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_inbox_that_is_opened_right_after_another_was_dropped_reads_within_a_second() {
+async fn an_inbox_opened_after_a_drop_reads_within_a_second() {
     let wecom = FakeWeCom::new(2, [text("m0", "wmA")]);
     let store = FakeStore::default();
     let mut inbox = opened(&wecom, &store, ColdStart::Everything).await;
@@ -194,7 +194,7 @@ async fn a_stop_does_not_wait_for_a_message_that_waits_for_a_retry() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_waits_for_a_handler_in_progress_and_not_for_a_retry_that_comes_due_meanwhile() {
+async fn a_stop_waits_for_a_running_handler_and_not_for_a_due_retry() {
     let wecom = FakeWeCom::new(4, [text("slow", "wmA"), text("fails", "wmB"), text("m2", "wmB")]);
     let store = FakeStore::default();
     let inbox = opened(&wecom, &store, ColdStart::Everything).await;
@@ -266,7 +266,7 @@ async fn what_a_stop_cannot_wait_for_is_repeated_and_nothing_else() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_keeps_what_was_parked_and_replayed_while_another_message_is_not_answered() {
+async fn a_stop_keeps_parked_messages_and_replays() {
     let wecom = FakeWeCom::new(4, [text("m0", "wmA"), text("m1", "wmB")]);
     let store = FakeStore::default();
     let mut inbox = opened(&wecom, &store, ColdStart::Everything).await;

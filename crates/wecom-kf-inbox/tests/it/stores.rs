@@ -21,7 +21,7 @@ fn messages(count: usize) -> impl Iterator<Item = String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_is_down_makes_the_inbox_wait_and_lose_nothing_and_it_goes_on_by_itself() {
+async fn the_inbox_waits_for_a_store_that_is_down_and_continues() {
     let wecom = FakeWeCom::new(2, messages(6));
     let store = FakeStore::default();
     let mut inbox = opened(&wecom, &store).await;
@@ -56,7 +56,7 @@ async fn a_commit_whose_answer_was_lost_is_repeated_and_counts_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_two_inboxes_on_one_account_one_reads_and_the_other_takes_over_when_it_dies() {
+async fn of_two_inboxes_one_reads_and_the_other_takes_over() {
     let wecom = FakeWeCom::new(1, messages(3));
     let store = FakeStore::default();
     let mut first = opened(&wecom, &store).await;
@@ -119,7 +119,7 @@ async fn a_stale_reader_moves_nothing_drops_what_it_had_and_stands_by() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_before_the_place_was_looked_at_writes_nothing_over_what_another_reader_did() {
+async fn a_stop_before_loading_overwrites_nothing() {
     let wecom = FakeWeCom::new(2, messages(6));
     let store = FakeStore::default();
     let mut inbox = opened(&wecom, &store).await;
@@ -141,7 +141,7 @@ async fn a_stop_before_the_place_was_looked_at_writes_nothing_over_what_another_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_start_that_could_not_be_written_is_not_written_over_the_place_of_who_read_meanwhile() {
+async fn a_late_start_does_not_overwrite_a_newer_place() {
     let wecom = FakeWeCom::new(2, messages(4));
     let store = FakeStore::default();
     let mut inbox = opened(&wecom, &store).await;
@@ -210,7 +210,7 @@ async fn the_file_of_a_store_can_be_opened_anew_as_soon_as_its_inbox_has_ended()
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_standstill_beyond_the_lease_nothing_is_handed_out_before_the_lease_is_had_again() {
+async fn after_a_standstill_the_lease_is_acquired_before_handing_out() {
     let wecom = FakeWeCom::new(2, [text("m0", "wmA"), text("m1", "wmB")]);
     let store = FakeStore::default();
     let mut inbox = opened(&wecom, &store).await;
@@ -221,7 +221,7 @@ async fn after_a_standstill_beyond_the_lease_nothing_is_handed_out_before_the_le
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_from_before_the_lease_was_lost_settles_nothing_that_came_after() {
+async fn an_answer_from_an_earlier_lease_settles_nothing() {
     let wecom = FakeWeCom::new(2, messages(2));
     let store = FakeStore::default();
     let mut inbox = opened(&wecom, &store).await;
@@ -256,7 +256,7 @@ async fn a_store_that_has_forgotten_gets_back_what_the_running_inbox_knows() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_the_store_forgets_whoever_stands_by_gives_way_to_the_one_who_read_and_begins_anew_if_that_is_gone() {
+async fn when_the_store_forgets_a_standby_yields_to_the_reader() {
     for first_is in ["alive", "gone"] {
         let wecom = FakeWeCom::new(2, messages(6));
         let store = FakeStore::default();
@@ -283,7 +283,7 @@ async fn when_the_store_forgets_whoever_stands_by_gives_way_to_the_one_who_read_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_former_reader_does_not_write_its_old_place_over_that_of_the_living_one() {
+async fn a_former_reader_does_not_overwrite_the_place() {
     let wecom = FakeWeCom::new(2, messages(3));
     let store = FakeStore::default();
     let poll = SECOND * 5;

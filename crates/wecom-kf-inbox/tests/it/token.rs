@@ -61,7 +61,7 @@ fn clients(sim: &Simulator, store: &Tokens) -> Vec<Client> {
 }
 
 #[tokio::test]
-async fn clients_that_share_a_store_cost_one_gettoken_and_one_more_when_the_token_is_rejected() {
+async fn clients_that_share_a_store_share_one_gettoken() {
     let (sim, store) = (Simulator::start().await.unwrap(), Tokens::default());
     let clients = clients(&sim, &store);
     for gettokens in 1..=3 {
@@ -73,7 +73,7 @@ async fn clients_that_share_a_store_cost_one_gettoken_and_one_more_when_the_toke
 }
 
 #[tokio::test]
-async fn a_gettoken_that_fails_is_made_once_for_all_who_get_its_cause_with_the_remedy() {
+async fn a_failed_gettoken_is_shared_with_its_cause_and_remedy() {
     let (sim, store) = (Simulator::start().await.unwrap(), Tokens::default());
     sim.fault(op::GETTOKEN).errcode(40001).times(1);
     let clients = clients(&sim, &store);
@@ -96,7 +96,7 @@ async fn a_gettoken_that_fails_is_made_once_for_all_who_get_its_cause_with_the_r
 }
 
 #[tokio::test]
-async fn while_the_store_is_down_the_token_goes_on_from_memory_and_a_rejected_one_is_fetched_by_each() {
+async fn while_the_store_is_down_each_client_uses_its_own_token() {
     let (sim, store) = (Simulator::start().await.unwrap(), Tokens::default());
     let token = shared(&sim, &store);
     token.fetch(None).await.unwrap();

@@ -21,7 +21,7 @@ fn worker() -> Command {
 
 #[tokio::test]
 #[ignore = "needs redis-server"]
-async fn without_an_account_the_example_kills_a_worker_and_the_other_answers_the_rest() {
+async fn the_example_kills_a_worker_and_the_other_answers_the_rest() {
     let server = Server::start(Persistence::Nothing).await;
     let output = worker().env("REDIS_URL", server.url()).output().await.unwrap();
     let transcript = String::from_utf8(output.stdout).unwrap();

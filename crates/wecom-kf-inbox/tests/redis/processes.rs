@@ -224,7 +224,7 @@ fn taken_over_after(ended: Duration, lease_until: Duration, taken_at: Duration) 
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs redis-server"]
-async fn when_the_reader_is_killed_another_process_takes_over_and_nothing_is_lost() {
+async fn after_a_kill_another_process_takes_over_without_loss() {
     let mut scene = Scene::with(2, Persistence::Nothing).await;
     let writing = scene.write(1200);
     let (mut gone, mut released) = (Vec::new(), Vec::new());
@@ -356,7 +356,7 @@ impl Holders {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs redis-server"]
-async fn with_an_append_only_file_a_redis_that_is_killed_and_started_again_loses_nothing() {
+async fn a_restarted_redis_with_append_only_file_loses_nothing() {
     let mut scene = Scene::with(2, Persistence::Always).await;
     let writing = scene.write(900);
     for _ in 0..2 {
@@ -393,7 +393,7 @@ impl Scene {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs redis-server"]
-async fn a_redis_that_has_forgotten_gets_its_place_back_from_a_running_process_and_a_cold_one_obeys_its_cold_start() {
+async fn a_redis_that_forgot_gets_the_place_from_a_running_process() {
     let mut scene = Scene::with(1, Persistence::Nothing).await;
     let writing = scene.write(300);
     scene.other_than(&[]).await;
@@ -423,7 +423,7 @@ async fn a_redis_that_has_forgotten_gets_its_place_back_from_a_running_process_a
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs redis-server"]
-async fn whoever_stands_by_when_redis_forgets_does_not_begin_anew_in_place_of_the_reader() {
+async fn a_standby_does_not_start_over_when_redis_forgets() {
     let mut scene = Scene::with(3, Persistence::Nothing).await;
     let writing = scene.write(500);
     let (pid, _) = scene.other_than(&[]).await;
@@ -491,7 +491,7 @@ async fn a_redis_that_is_gone_takes_no_token_away_and_fetches_go_on_without_it()
 
 #[tokio::test]
 #[ignore = "needs redis-server"]
-async fn whoever_died_while_fetching_a_token_holds_up_the_others_for_ten_seconds() {
+async fn a_death_during_gettoken_delays_the_others_by_ten_seconds() {
     let (sim, server) = (simulator().await, Server::start(Persistence::Nothing).await);
     let store = server.store().await;
     let (dies, clients) = (shared(&sim, store.clone()), [client(&sim, store.clone()), client(&sim, store)]);

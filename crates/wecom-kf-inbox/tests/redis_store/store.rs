@@ -69,7 +69,7 @@ async fn redis_passes_the_token_conformance_suite() {
 
 #[tokio::test]
 #[ignore = "needs redis-server"]
-async fn a_redis_with_an_append_only_file_that_is_killed_has_all_that_was_committed_and_who_reads() {
+async fn a_killed_redis_with_append_only_file_keeps_every_commit() {
     let mut server = Server::start(Persistence::Always).await;
     let store = server.store().await;
     let lease = acquire(&store, "a").await;
@@ -90,7 +90,7 @@ async fn a_redis_with_an_append_only_file_that_is_killed_has_all_that_was_commit
 
 #[tokio::test]
 #[ignore = "needs redis-server"]
-async fn a_redis_that_forgets_refuses_the_old_lease_and_goes_on_with_greater_fences() {
+async fn a_redis_that_forgot_refuses_the_old_lease() {
     let mut server = Server::start(Persistence::Nothing).await;
     let store = server.store().await;
     let lease = acquire(&store, "a").await;
@@ -122,7 +122,7 @@ async fn a_connection_that_was_cut_costs_nobody_anything() {
 
 #[tokio::test]
 #[ignore = "needs redis-server"]
-async fn a_redis_that_stands_still_is_down_after_five_seconds_and_heard_again_when_it_goes_on() {
+async fn a_redis_that_hangs_is_down_after_five_seconds_and_recovers() {
     let server = Server::start(Persistence::Nothing).await;
     let store = server.store().await;
     let lease = acquire(&store, "a").await;
@@ -270,7 +270,7 @@ async fn fences_go_up_whoever_asks_however_fast() {
 
 #[tokio::test]
 #[ignore = "needs redis-server"]
-async fn what_another_program_keeps_under_our_keys_is_told_apart_from_a_redis_that_is_down() {
+async fn foreign_data_under_our_keys_is_not_reported_as_down() {
     let server = Server::start(Persistence::Nothing).await;
     let store = server.store().await;
     let mut other = server.connection().await;
@@ -306,7 +306,7 @@ async fn a_wrong_password_is_told_without_it() {
 }
 
 #[tokio::test]
-async fn a_redis_that_is_not_there_is_down_and_the_error_says_where_and_not_the_password() {
+async fn an_absent_redis_is_named_without_its_password() {
     let url = format!("redis://u:CANARY@127.0.0.1:{}/3", free_port());
     // A network that is down at the start is waited for.
     let store = Redis::open(&url).await.unwrap();
