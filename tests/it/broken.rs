@@ -184,7 +184,7 @@ pub(crate) fn client_of(base_url: &str) -> Client {
 fn builder_of(base_url: &str) -> ClientBuilder {
     let builder = Client::builder(Credentials::new("ww-corp", SECRET)).base_url(base_url);
     let builder = patient(builder);
-    // Without pacing, which would cause real waits here and has tests of its own.
+    // Pacing is off: it would cause real waits here, and it has tests of its own.
     builder.retry(RetryPolicy::default().jitter(|| 0.0)).pacing(wecom_kf::Pacing::unlimited())
 }
 

@@ -54,8 +54,8 @@ async fn a_duplicate_msgid_counts_as_sent_only_after_an_unclear_attempt() {
     let client = FakeSource::numbered().client();
     // The first answer is "busy", so the message may have been sent.
     client.call(&FakeCall::answering(Repeat::Keyed, &[-1, 95033])).await.unwrap();
-    // Our attempt is the first one, or the earlier one was certainly not executed: it was refused for its token, or because
-    // of too many concurrent calls. So the msgid was used for another message.
+    // Either this is the first attempt, or WeCom did not execute the earlier one: it refused the token, or there were
+    // too many calls at once. So the msgid was used for another message.
     for errcodes in [&[95033][..], &[42001, 95033], &[45033, 95033]] {
         let client = FakeSource::numbered().client();
         let error = client.call(&FakeCall::answering(Repeat::Keyed, Box::leak(errcodes.into()))).await.unwrap_err();

@@ -24,7 +24,7 @@ mod simulator;
 mod token;
 mod wire;
 
-/// The error, its causes and its remedy in one line.
+/// Returns the error, its causes and its remedy in one line.
 fn line(error: &wecom_kf::Error) -> String {
     wecom_kf::Report::line(error, wecom_kf::Lang::En)
 }

@@ -1,5 +1,5 @@
-//! Pacing: a platform that counts calls, as WeCom does according to the official forum, never has to refuse one. With a paused
-//! clock and without sockets.
+//! Tests of pacing: a platform that counts calls as WeCom does (according to the official forum) never has to refuse
+//! one. With a paused clock and without sockets.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -72,7 +72,7 @@ impl Counts {
     }
 }
 
-/// One `sync_msg`.
+/// A call of `sync_msg`.
 struct Sync {
     platform: Platform,
     has_token: bool,
@@ -93,7 +93,7 @@ impl Request for Sync {
     }
 }
 
-/// One call of another operation.
+/// A call of another operation.
 struct Other(Platform);
 
 impl Request for Other {

@@ -177,7 +177,8 @@ enum Patience {
     Long,
 }
 
-/// Tests the simulator's faults at every operation including gettoken. It also checks the log.
+/// Tests the simulator's faults at every operation including gettoken. Neither the errors nor the log may show a
+/// secret.
 #[tokio::test]
 async fn no_fault_makes_an_error_or_an_event_show_a_secret() {
     type Break = fn(FaultAt<'_>) -> SimFault;

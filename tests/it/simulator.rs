@@ -22,8 +22,8 @@ pub(crate) fn client_of(sim: &Simulator) -> Client {
     builder_of(sim).build().unwrap()
 }
 
-/// Returns a client whose attempts end after 200 ms, for faults that only a time-out ends. Use it only for calls that are
-/// expected to fail. It has this token, or must fetch one.
+/// Returns a client whose attempts end after 200 ms, for faults that only a time-out ends. Use it only for calls that
+/// are expected to fail. It uses `token`, or fetches one if that is `None`.
 pub(crate) fn impatient_client_of(sim: &Simulator, token: Option<AccessToken>) -> Client {
     let builder = builder_of(sim).attempt_timeout(Duration::from_millis(200));
     let Some(token) = token else { return builder.build().unwrap() };
@@ -33,7 +33,7 @@ pub(crate) fn impatient_client_of(sim: &Simulator, token: Option<AccessToken>) -
 
 fn builder_of(sim: &Simulator) -> ClientBuilder {
     let builder = Client::builder(Credentials::new(sim.corp_id(), sim.secret())).base_url(sim.base_url());
-    // Without pacing, which would cause real waits here and has tests of its own.
+    // Pacing is off: it would cause real waits here, and it has tests of its own.
     patient(builder).retry(RetryPolicy::default().jitter(|| 0.0)).pacing(wecom_kf::Pacing::unlimited())
 }
 

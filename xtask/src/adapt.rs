@@ -284,7 +284,8 @@ fn rewrite(function: &mut ImplItemFn, generated: &GeneratedFunction, operation: 
     };
     let reply = &generated.reply;
     function.sig.output = parse_quote!(-> Result<#reply, crate::Error>);
-    // progenitor gives all arguments the same lifetime. With elided lifetimes, each argument has its own.
+    // progenitor gives all arguments the same lifetime. Without the named lifetime, each argument has a lifetime of its
+    // own.
     function.sig.generics = syn::Generics::default();
     if let Some(receiver) = function.sig.inputs.first_mut() {
         *receiver = parse_quote!(&self);

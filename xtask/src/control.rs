@@ -1,5 +1,5 @@
-//! Reads the document of the simulator's control API, for clients in Python and TypeScript. The document is ours and small, so
-//! whatever the reader does not know is refused.
+//! Generates the clients of the simulator's control API, in Python and TypeScript. A document with a keyword that the
+//! generator does not know is refused.
 
 mod model;
 mod python;
@@ -29,12 +29,12 @@ pub fn clients(document: &str, header: &str) -> Result<BTreeMap<PathBuf, String>
     ]))
 }
 
-/// Returns what the class of each client says about itself.
+/// Returns the documentation of the class of each client.
 fn class_doc(api: &model::Api) -> String {
     format!("The operations of the control API, for one corp. A stream is not among them: {}.", api.streams.join(", "))
 }
 
-/// Breaks a text into lines of at most [`MAX_COMMENT_CHARS`] characters, where it has blanks. Keeps its own line breaks.
+/// Breaks a text at spaces into lines of at most [`MAX_COMMENT_CHARS`] characters. Line breaks in the text are kept.
 fn wrapped(text: &str) -> Vec<String> {
     let mut lines = Vec::new();
     for paragraph in text.trim().lines() {

@@ -31,7 +31,7 @@ const CHINESE: &str = "spec/zh-CN.yaml";
 struct Documents {
     document: Value,
     errcodes: Value,
-    /// `None` for commits before the file was added. The same holds for `chinese`.
+    /// The callback document and the Chinese texts are `None` in commits from before these files were added.
     callback: Option<Value>,
     chinese: Option<Value>,
 }

@@ -31,10 +31,11 @@ const CLIENT_SOURCES: &str = "crates/wecom-kf/src";
 /// A public method of the client that calls an operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TypedMethod {
-    /// The accessor of `Client` that returns the method's type, such as `message`. `None` for a method of `Client` itself.
+    /// The accessor of `Client` that returns the method's type, such as `messages`. `None` for a method of `Client`
+    /// itself.
     pub accessor: Option<String>,
     pub name: String,
-    /// The path for rustdoc, such as `crate::message::Messages::send`. `None` if other crates cannot name its type.
+    /// The path for rustdoc, such as `crate::messages::Messages::send`. `None` if other crates cannot name its type.
     link: Option<String>,
 }
 
@@ -154,7 +155,7 @@ pub fn typed_methods(root: &Path) -> Result<TypedMethods> {
     Ok(found)
 }
 
-/// Returns the endpoints with which lines of the documentation begin.
+/// Returns the endpoints in the documentation of a method. An endpoint is at the beginning of a line.
 fn endpoints(attributes: &[Attribute]) -> BTreeSet<String> {
     let lines = attributes.iter().filter_map(doc_text);
     lines
@@ -167,7 +168,8 @@ fn endpoints(attributes: &[Attribute]) -> BTreeSet<String> {
         .collect()
 }
 
-/// The parsed files of a crate, each with the path of its module. That of `message/event.rs` is `["message", "event"]`.
+/// The parsed files of a crate, each with the path of its module. That of `messages/event.rs` is `["messages",
+/// "event"]`.
 struct Sources(Vec<(Vec<String>, syn::File)>);
 
 impl Sources {
@@ -210,7 +212,7 @@ impl Sources {
             })
     }
 
-    /// Returns the accessors of `Client` by the type that they return, such as `message` for `Messages`.
+    /// Returns the accessors of `Client` by the type that they return, such as `messages` for `Messages`.
     fn accessors(&self) -> BTreeMap<String, String> {
         self.public_methods()
             .filter(|(ty, _)| ty == "Client")
@@ -262,7 +264,7 @@ fn use_tree_names(tree: &UseTree, ty: &str) -> bool {
     }
 }
 
-/// Returns the last segment of a path: `message::Messages<'_>` becomes `Messages`.
+/// Returns the last segment of a path: `messages::Messages<'_>` becomes `Messages`.
 fn last_segment(ty: &Type) -> Option<String> {
     match ty {
         Type::Path(path) => path.path.segments.last().map(|segment| segment.ident.to_string()),

@@ -1,5 +1,5 @@
-//! `cargo xtask dist`: builds the simulator, and from it a Python wheel and an npm package, for developers without Rust.
-//! Nothing is published.
+//! `cargo xtask dist`: builds the simulator, and packs it into a Python wheel and an npm package, for developers
+//! without Rust. Nothing is published.
 
 mod npm;
 mod platform;
@@ -23,9 +23,9 @@ const OUTPUT: &str = "target/dist";
 
 /// The options of the command.
 pub struct Options {
-    /// A profile of cargo, such as `release`.
+    /// The profile of cargo, such as `release`.
     pub profile: String,
-    /// A target triple. The host without it.
+    /// The target triple. `None` means this machine.
     pub target: Option<String>,
 }
 
@@ -34,14 +34,15 @@ pub fn build(root: &Path, options: &Options) -> Result<String> {
     let host = host()?;
     let platform = Platform::of(options.target.as_deref().unwrap_or(&host))?;
     let version = version(root)?;
-    // Both are looked for before the build, which takes minutes.
+    // Check for both programs before the build, because it takes minutes.
     wheel::expect_maturin(root)?;
     npm::expect_npm()?;
 
     let output = root.join(OUTPUT);
     fs::create_dir_all(&output).with_context(|| format!("creating {}", output.display()))?;
     let program = build_program(root, options, &platform)?;
-    // In this order: maturin strips the program in its place, so that the npm package gets it without symbols too.
+    // The wheel comes first: maturin strips the symbols from the program file itself, so the npm package gets the
+    // smaller file.
     let packages = [wheel::build(root, options, &output)?, npm::build(root, &version, &platform, &program, &output)?];
     let mut report = format!("{PACKAGE} {version} for {}, profile {}:", platform.triple, options.profile);
     for path in packages {
@@ -56,7 +57,7 @@ fn build_program(root: &Path, options: &Options, platform: &Platform) -> Result<
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["build", "--locked", "--package", PACKAGE, "--bin", PACKAGE, "--profile", &options.profile]);
     cargo.args(options.target.iter().flat_map(|target| ["--target", target.as_str()]));
-    // Where cargo put it is known from cargo alone: the environment may say another folder.
+    // cargo prints the path of the program. The environment may change it, so it cannot be guessed.
     cargo.arg("--message-format=json-render-diagnostics").current_dir(root);
     let output = cargo.stderr(std::process::Stdio::inherit()).output().context("cargo cannot be started")?;
     ensure!(output.status.success(), "cargo could not build {PACKAGE}");
@@ -66,7 +67,7 @@ fn build_program(root: &Path, options: &Options, platform: &Platform) -> Result<
     Ok(program)
 }
 
-/// Finds the program in what cargo printed.
+/// Returns the path of the program from the messages that cargo printed.
 fn executable(messages: &str) -> Option<PathBuf> {
     let artifacts = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let mut executables = artifacts.filter_map(|artifact| artifact["executable"].as_str().map(PathBuf::from));
@@ -80,7 +81,7 @@ fn host() -> Result<String> {
     Ok(host.context("`rustc -vV` names no host")?.to_owned())
 }
 
-/// Returns the version of the simulator, as its Cargo.toml has it.
+/// Returns the version in the simulator's Cargo.toml.
 fn version(root: &Path) -> Result<String> {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["metadata", "--no-deps", "--format-version", "1"]).current_dir(root);
@@ -90,7 +91,7 @@ fn version(root: &Path) -> Result<String> {
     Ok(version.with_context(|| format!("the workspace has no package {PACKAGE}"))?.to_owned())
 }
 
-/// Runs a program and returns what it printed. `remedy` is for a program that is not installed.
+/// Runs a program and returns its output. `remedy` says what to do if it is not installed.
 fn run(command: &mut Command, name: &str, remedy: &str) -> Result<String> {
     let output = match command.output() {
         Ok(output) => output,

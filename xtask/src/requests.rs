@@ -364,8 +364,8 @@ fn reply(normal: &Document, name: &str) -> Result<TokenStream> {
     })
 }
 
-/// The texts of requests that must not be printed: secrets, and texts that the document marks with `x-private`. For each
-/// struct, it has the properties that are such texts or contain some.
+/// The texts of requests that must not be printed: secrets, and texts that the document marks with `x-private`. Maps
+/// the name of each struct to those of its properties that are such texts or contain some.
 struct PrivateTexts(BTreeMap<String, Vec<PrivateProperty>>);
 
 struct PrivateProperty {
@@ -376,7 +376,7 @@ struct PrivateProperty {
 enum Privacy {
     Secret,
     Text,
-    /// The struct with this name may contain some.
+    /// The property is a struct with this name, which may contain private texts.
     Inside(String),
 }
 

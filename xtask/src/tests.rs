@@ -30,7 +30,7 @@ pub(crate) fn read(path: &str) -> String {
     fs::read_to_string(workspace_root().join(path)).unwrap()
 }
 
-/// So `cargo test` also notices generated files that are out of date.
+/// Checks in `cargo test` too that the generated files are up to date.
 #[test]
 fn generated_files_are_what_the_documents_make() {
     if let Err(error) = codegen::check(&workspace_root()) {
@@ -99,7 +99,7 @@ fn check_names_each_file_that_is_out_of_date() {
     codegen::check(root.path()).unwrap();
 }
 
-/// The bot of the READMEs at the root is the one that is compiled as documentation of the crate.
+/// The READMEs at the root show the same bot as the documentation of the crate, which is compiled.
 #[test]
 fn the_readmes_show_one_bot() {
     let bot = |path: &str| {

@@ -61,7 +61,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Prints the event. A bot would read the messages of the account here, with the token.
+/// Prints the event. A real bot would read the messages of the account here, with the token of the event.
 fn work(event: &Event) {
     match event {
         Event::KfMsgOrEvent(news) => println!("news for {}", news.open_kfid.as_deref().unwrap_or("every account")),

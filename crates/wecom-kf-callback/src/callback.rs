@@ -1,4 +1,5 @@
-//! `Callback`: checks the signature of WeCom's requests and decrypts them. Also the opposite, for tests and simulators.
+//! `Callback`: checks the signature of WeCom's requests and decrypts them. It also creates such requests, for tests and
+//! simulators.
 
 use std::fmt;
 use std::fmt::Write as _;
@@ -153,7 +154,7 @@ impl Callback {
     ///
     /// # Errors
     ///
-    /// As [`event`](Self::event), and [`Reason::OutsideTimeWindow`].
+    /// Those of [`event`](Self::event), and [`Reason::OutsideTimeWindow`].
     pub fn event_once(
         &self,
         query: &Query,
@@ -167,10 +168,11 @@ impl Callback {
         Ok(replays.is_first(&encrypt).then_some(event))
     }
 
-    /// Creates the `POST` that WeCom would send for the event `xml`, for tests and simulators.
+    /// Creates the `POST` that WeCom would send for the event `xml`, for tests and simulators. `timestamp` must have
+    /// ten digits, because the receiver refuses any other.
     ///
-    /// Pass real random bytes as `random` if the text is worth encrypting: with the same bytes, texts that begin alike have
-    /// ciphertexts that begin alike. A test may pass any bytes.
+    /// If the text is confidential, pass real random bytes as `random`: with the same bytes, texts that begin alike
+    /// have ciphertexts that begin alike. A test may pass any bytes.
     pub fn seal(&self, xml: &str, timestamp: &str, nonce: &str, random: [u8; 16]) -> Sealed {
         let encrypt = self.encrypt(xml, random);
         let msg_signature = self.sign(timestamp, nonce, &encrypt);
@@ -197,8 +199,8 @@ impl Callback {
         ])
     }
 
-    /// Encrypts a message in the way of WeCom, and returns the value of `echostr` or `Encrypt`. [`seal`](Self::seal)
-    /// explains `random`.
+    /// Encrypts a message like WeCom, and returns the value of `echostr` or `Encrypt`. [`seal`](Self::seal) explains
+    /// `random`.
     pub fn encrypt(&self, message: &str, random: [u8; 16]) -> String {
         STANDARD.encode(frame::seal(&self.key, random, message.as_bytes(), self.receiver_id.as_bytes()))
     }

@@ -150,7 +150,8 @@ impl Fields {
         }
         match self.event.text()? {
             "kf_msg_or_event" => Some(Event::KfMsgOrEvent(KfMsgOrEvent {
-                // `None` if it occurs twice. Reading every account is also right in that case.
+                // If the account occurs twice, this is `None`, so the bot reads every account, which is right in that
+                // case too.
                 open_kfid: self.open_kfid.text().map(str::to_owned),
                 token: EventToken(self.token.text()?.to_owned()),
                 create_time: self.create_time()?,

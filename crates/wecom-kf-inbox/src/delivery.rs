@@ -214,9 +214,9 @@ impl Delivery {
     ///
     /// # Errors
     ///
-    /// As [`Messages::send`](wecom_kf::messages::Messages::send), except for 95033. [`Error::InvalidInput`]: the message
-    /// exceeds a limit, or no customer wrote the message to reply to: it is an event, or a servicer wrote it. Nothing was
-    /// sent.
+    /// Those of [`Messages::send`](wecom_kf::messages::Messages::send), except for 95033. [`Error::InvalidInput`]: the
+    /// message exceeds a limit, or no customer wrote the message to reply to: it is an event, or a servicer wrote it.
+    /// Nothing was sent.
     pub fn reply(&self, message: impl Into<Outgoing>) -> Reply<'_> {
         Reply { delivery: self, message: message.into(), name: None }
     }
@@ -257,7 +257,8 @@ impl Delivery {
     ///
     /// # Errors
     ///
-    /// As [`send_on_event`](wecom_kf::messages::Messages::send_on_event), except for a code that is no longer valid.
+    /// Those of [`send_on_event`](wecom_kf::messages::Messages::send_on_event), except for a code that is no longer
+    /// valid.
     pub async fn welcome(&self, message: impl Into<Outgoing>) -> Result<Option<MsgId>, Error> {
         let Content::Event(Event::EnterSession(entered)) = self.content() else { return Ok(None) };
         let Some(code) = &entered.welcome_code else { return Ok(None) };

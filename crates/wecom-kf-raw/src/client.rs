@@ -30,7 +30,7 @@ pub fn http_client(settings: ClientBuilder) -> Result<reqwest::Client, Error> {
     Ok(settings.redirect(redirect::Policy::none()).referer(false).retry(retry::never()).build()?)
 }
 
-/// Shows nothing, because the base URL may contain a password.
+/// Omits all fields, because the base URL may contain a password.
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").finish_non_exhaustive()

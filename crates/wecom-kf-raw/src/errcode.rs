@@ -5,7 +5,7 @@ use std::fmt;
 use crate::Lang;
 use crate::generated::TABLE;
 
-/// An `errcode` of WeCom, which tells the outcome of a call. (The HTTP status is always 200.)
+/// An `errcode` of WeCom, which tells the outcome of a call. The HTTP status is always 200.
 ///
 /// The known codes are constants and have a class, a meaning and a remedy. WeCom adds codes without notice, so any other
 /// number is a valid value, too.
@@ -141,8 +141,9 @@ impl ErrCode {
 
     /// Returns whether a new access token may help, although the class is not [`Class::Token`].
     ///
-    /// WeCom may return such a code because the token was issued before a change in the admin console. Fetch a new token and
-    /// repeat the call once. If the code stays, its [`remedy`](Self::remedy) names the other causes.
+    /// WeCom may return such a code because the token was issued before a change in the admin console. Fetch a new
+    /// token and repeat the call once. If WeCom returns the same code again, the token was not the cause:
+    /// [`remedy`](Self::remedy) names the others.
     pub fn may_come_from_stale_token(self) -> bool {
         self.row().is_some_and(|row| row.stale_token)
     }

@@ -197,7 +197,7 @@ mod tests {
 
     use super::*;
 
-    /// One of each variant. The match makes a new variant a compile error here.
+    /// Returns one error of each variant. The match below does not compile until it lists a new variant.
     fn samples() -> Vec<Error> {
         let request = reqwest::Client::new().get("http://127.0.0.1/?corpsecret=CANARY").header("\n", "CANARY");
         let undecodable = serde_json::from_slice::<u8>(b"[\"CANARY\"]").unwrap_err();

@@ -62,7 +62,8 @@ enum Half {
     Low,
 }
 
-/// Returns which half of a surrogate pair the escape at the start of `bytes` is, if it is one.
+/// Returns the half of a surrogate pair that the escape at the start of `bytes` is. Returns `None` if it is neither
+/// half.
 fn surrogate(bytes: &[u8]) -> Option<Half> {
     let digits = bytes.strip_prefix(b"\\u")?.get(..4)?;
     match u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()? {

@@ -24,7 +24,8 @@ pub trait Request: Sync {
         access_token: &AccessToken,
     ) -> impl Future<Output = Result<Self::Reply, Error>> + Send;
 
-    /// Returns whether this request may be repeated. One of a keyed operation may only be repeated if it has the key.
+    /// Returns whether this request may be repeated. A request of a keyed operation may only be repeated if it has the
+    /// key.
     fn repeat(&self) -> Repeat {
         Self::OPERATION.repeat
     }

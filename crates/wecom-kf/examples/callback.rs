@@ -32,7 +32,7 @@ async fn main() -> Result<(), Report> {
             None
         }
     };
-    let mut cursors = HashMap::new(); // A bot in earnest keeps them in a store.
+    let mut cursors = HashMap::new(); // a real bot keeps them in a store
     while let Some(event) = events.recv().await {
         let (Event::KfMsgOrEvent(news), Some(client)) = (event, &client) else {
             println!("an event");
@@ -51,7 +51,7 @@ async fn read(client: &Client, news: KfMsgOrEvent, cursors: &mut HashMap<OpenKfi
         println!("news, but not for which account: read them all");
         return Ok(());
     };
-    // One token is for all pages of this reading.
+    // The token of the callback is valid for all pages that are read because of it.
     let mut token = Some(news.token.expose().to_owned());
     loop {
         let mut request = client.messages().page(&kf);
@@ -63,12 +63,12 @@ async fn read(client: &Client, news: KfMsgOrEvent, cursors: &mut HashMap<OpenKfi
         }
         let page = match request.await {
             Ok(page) => page,
-            // Older than ten minutes: the same page without it.
+            // The token is older than ten minutes, so read the same page without it.
             Err(error) if error.code() == Some(ErrCode::INVALID_SYNC_TOKEN) && token.take().is_some() => continue,
             Err(error) => return Err(error),
         };
         for message in page.messages() {
-            // What customers write does not belong on a screen in earnest.
+            // Customers' texts do not belong in a log, so print only the kind of the message.
             let kind = if matches!(message.content(), Content::Event(_)) { "event" } else { message.msgtype() };
             println!("{}  {kind}", message.msgid().map_or("–", |msgid| msgid.as_str()));
         }

@@ -45,21 +45,21 @@ async fn answer(client: &Client, message: &Message) -> Result<(), Error> {
     };
     let Content::Text(text) = message.content() else { return Ok(()) };
     if !text.content.contains("人工") {
-        // Where people have the session the bot is silent; the error says who has it.
+        // If a servicer has the session, the bot stays silent, and the error says who has it.
         let reply = "想找真人？发送「人工」。";
         return client.messages().send(kf, customer, reply).checking_session().await.map(drop);
     }
     let servicers = client.servicers().list(kf).await?;
     let free = servicers.members.into_iter().find(Servicer::is_receiving);
     let to = free.map_or_else(Transition::to_queue, |servicer| Transition::to_servicer(servicer.userid));
-    // From here on `send` is refused; the code is for one more text.
+    // WeCom now refuses `send`. The code allows one more text.
     if let Some(code) = client.sessions().transition(kf, customer, to).await?.msg_code {
         client.messages().send_on_event(&code, "正在为您转接人工，请稍候。").await?;
     }
     Ok(())
 }
 
-/// Plays on the simulator: a customer asks for a human, and a servicer answers.
+/// Simulates a customer who asks for a human, and a servicer who answers.
 async fn play(sim: &Simulator) -> Result<(), Report> {
     let customer = sim.customer("小王");
     for text in ["你好", "转人工"] {

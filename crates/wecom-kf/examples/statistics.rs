@@ -35,7 +35,7 @@ fn line(Day { date, figures, .. }: &Day<AccountFigures>) -> String {
     let Some(figures) = figures else {
         return format!("{date}         –          –         –           –          –");
     };
-    // None: it cannot be computed, which is not the same as none of them.
+    // `None` means that WeCom could not compute the rate. It does not mean 0 %.
     let transferred = figures.ai_transfer_rate.map_or("–".to_owned(), |rate| format!("{:.0} %", 100.0 * rate));
     format!(
         "{date}  {:>8}  {:>9}  {:>8}  {:>10}  {transferred:>9}",
@@ -43,7 +43,7 @@ fn line(Day { date, figures, .. }: &Day<AccountFigures>) -> String {
     )
 }
 
-/// Plays on the simulator: a day with two customers, and a day without any.
+/// Simulates a day with two customers, and a day without any.
 async fn two_days_on_the_simulator(stage: &Stage) -> Result<std::ops::RangeInclusive<Date>, Report> {
     let Some(sim) = &stage.sim else { return Err("which days? statistics -- <first> <last>".into()) };
     let first = date_in_china(sim.now() as i64);
@@ -52,7 +52,7 @@ async fn two_days_on_the_simulator(stage: &Stage) -> Result<std::ops::RangeInclu
         customer.says("你好");
         stage.client.messages().send(&stage.kf, customer.external_userid(), "您好").await?;
     }
-    // The figures of a day are there after six in the morning of the next.
+    // The figures of a day are available after 06:00 of the next day.
     sim.advance(Duration::from_secs(2 * 24 * 3600 + 6 * 3600));
     Ok(first..=first.tomorrow()?)
 }

@@ -36,7 +36,7 @@ async fn main() -> Result<(), Report> {
         println!("model     {name} {arguments}");
         match call(&client, &tools, name, arguments).await {
             Ok(reply) => println!("  tool    {reply}"),
-            // The model reads why, and tries again.
+            // A real model would read the reason and try again.
             Err(problem) => println!("  refused {problem}"),
         }
     }

@@ -20,7 +20,7 @@ async fn main() -> Result<(), Report> {
     let client = stage.client.clone();
     let bot = async move {
         loop {
-            // Entering first: a welcome code is good for 20 seconds.
+            // Handle events first, because a welcome code is valid for only 20 seconds.
             let (entered, others): (Vec<_>, Vec<_>) = reader.next().await?.into_iter().partition(is_event);
             for message in entered.iter().chain(&others) {
                 if let Err(error) = answer(&client, message).await {
@@ -46,7 +46,7 @@ async fn answer(client: &Client, message: &Message) -> Result<(), Error> {
     let (Some(kf), Some(customer)) = (message.open_kfid(), message.external_userid()) else { return Ok(()) };
     match message.content() {
         Content::Event(Event::EnterSession(entered)) => {
-            // WeCom grants one only to who was not welcomed in the last 48 hours.
+            // WeCom sends a code only for a customer who was not welcomed in the last 48 hours.
             let Some(code) = &entered.welcome_code else { return Ok(()) };
             let menu = Msgmenu::new("您好，请选择").click("hours", "营业时间").click("where", "门店地址");
             client.messages().send_on_event(code, menu.view("https://example.com/help", "自助查询")).await?;
@@ -64,7 +64,7 @@ async fn answer(client: &Client, message: &Message) -> Result<(), Error> {
     Ok(())
 }
 
-/// Plays on the simulator: a customer enters the chat and taps an item.
+/// Simulates a customer who enters the chat and taps an item.
 async fn play(sim: &Simulator) -> Result<(), Report> {
     let customer = sim.customer("小王");
     customer.enters();

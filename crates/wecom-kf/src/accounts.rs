@@ -71,7 +71,7 @@ impl UpdateAccount<'_> {
         self
     }
 
-    /// Checks the change without sending anything. Awaiting it does so first.
+    /// Checks the change without sending anything. Awaiting it runs the same check first.
     ///
     /// # Errors
     ///
@@ -129,7 +129,7 @@ impl CreateContactWay<'_> {
         self
     }
 
-    /// Checks the id and the label without sending anything. Awaiting the link does so first.
+    /// Checks the id and the label without sending anything. Awaiting the link runs the same check first.
     ///
     /// # Errors
     ///
@@ -244,7 +244,7 @@ impl<'a> Accounts<'a> {
     ///
     /// # Errors
     ///
-    /// As [`list`](Self::list); the stream ends with the error.
+    /// Those of [`list`](Self::list); the stream ends with the error.
     pub fn stream(self) -> impl Stream<Item = Result<Account, Error>> + Send + 'a {
         let client = self.0;
         try_unfold(Some((0, None)), move |state| async move {
@@ -280,8 +280,8 @@ impl<'a> Accounts<'a> {
     /// # Errors
     ///
     /// [`OPEN_KFID_NOT_FOUND`](crate::ErrCode::OPEN_KFID_NOT_FOUND) or
-    /// [`INVALID_OPEN_KFID`](crate::ErrCode::INVALID_OPEN_KFID): the app has no such account.
-    /// [`Error::InvalidInput`]: as [`UpdateAccount::check`].
+    /// [`INVALID_OPEN_KFID`](crate::ErrCode::INVALID_OPEN_KFID): the app has no such account. [`Error::InvalidInput`]:
+    /// see [`UpdateAccount::check`].
     pub fn update(self, open_kfid: impl Into<OpenKfid>) -> UpdateAccount<'a> {
         UpdateAccount { client: self.0, open_kfid: open_kfid.into(), name: None, media_id: None }
     }
@@ -301,7 +301,7 @@ impl<'a> Accounts<'a> {
     ///
     /// # Errors
     ///
-    /// As [`update`](Self::update). [`Error::InvalidInput`]: as [`CreateContactWay::check`].
+    /// Those of [`update`](Self::update). [`Error::InvalidInput`]: see [`CreateContactWay::check`].
     pub fn contact_way(self, open_kfid: impl Into<OpenKfid>) -> CreateContactWay<'a> {
         CreateContactWay { client: self.0, open_kfid: open_kfid.into(), scene: None }
     }
@@ -313,7 +313,7 @@ impl<'a> Accounts<'a> {
     ///
     /// # Errors
     ///
-    /// As [`update`](Self::update).
+    /// Those of [`update`](Self::update).
     pub async fn delete(self, open_kfid: impl Into<OpenKfid>) -> Result<(), Error> {
         let open_kfid = open_kfid.into();
         open_kfid.check()?;

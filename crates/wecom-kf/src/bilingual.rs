@@ -29,7 +29,7 @@ impl Bilingual {
         Self { en: Cow::Borrowed(en), zh: Cow::Borrowed(zh) }
     }
 
-    /// Describes an error of the operating system. The Chinese text names the kind of the error and its number.
+    /// Describes an error of the operating system. The Chinese text contains the kind of the error and its number.
     pub fn io(error: &io::Error) -> Self {
         let number = error.raw_os_error().map(|number| format!("（系统错误 {number}）")).unwrap_or_default();
         Self::new(error.to_string(), format!("{}{number}", io_kind_in_chinese(error.kind())))
@@ -54,7 +54,7 @@ impl Bilingual {
     }
 }
 
-/// A name that is the same in both languages, such as that of a field.
+/// Creates the text from a name that is the same in both languages, such as that of a field.
 impl From<&'static str> for Bilingual {
     fn from(name: &'static str) -> Self {
         Self::fixed(name, name)

@@ -1,4 +1,5 @@
-//! The one way in: token, send, errcode, and then the reply, a renewed token, a repeat, or an error.
+//! Sends a call: waits for its turn, adds the token, reads the errcode, and then returns, renews the token, repeats or
+//! fails.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -16,32 +17,33 @@ use crate::retry::{Cost, RetryBudget, RetryPolicy};
 use crate::token::TokenCache;
 use crate::{AccessToken, Class, CorpSecret, ErrCode, Error};
 
-/// What sends calls. Shared by a client, its clones and its own `gettoken`.
+/// The parts of a client that sending a call needs. A client and its clones share them, also for their own `gettoken`.
 pub(crate) struct Caller {
     pub(crate) raw: raw::Client,
     pub(crate) timer: Timer,
     pub(crate) retry: RetryPolicy,
     pub(crate) budget: RetryBudget,
     pub(crate) gates: Gates,
-    /// Cut out of what WeCom says, as is the token.
+    /// The secret of the app, which is removed from WeCom's messages, as the token is.
     pub(crate) secret: CorpSecret,
 }
 
-/// Which timer ends an attempt. An attempt has one for its own limit, and with HTTP settings of the user another one for
-/// reads, which reqwest starts in any case.
+/// The timer that ends an attempt. If the user changed the HTTP settings, reqwest always starts a second timer, for
+/// reads.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Timer {
-    /// One of ours. Without settings of the user, reqwest starts none.
+    /// A timer of this crate. It is the only one, because without settings of the user reqwest starts none.
     Own,
-    /// That of reqwest, which may have a time-out of the user's: ours replaces it, so that one timer is enough. Calls that
-    /// move files still need one of ours, because the file may take longer than its first bytes.
+    /// The timer of reqwest. The user may have set a time-out there; this crate replaces its value and starts no timer
+    /// of its own. Calls that move files still need one, because a file may take longer than its first bytes.
     OfHttpClient {
-        /// What it is set to. Another limit is an extension of the request, which costs as much as a timer.
+        /// The time limit to which reqwest's timer is set. Another limit needs an extension of the request, which costs
+        /// as much as a timer.
         limit: Duration,
     },
 }
 
-/// How long a call may take.
+/// The time limits of an attempt and of a whole call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub(crate) attempt: Duration,
@@ -49,7 +51,7 @@ pub(crate) struct Limits {
 }
 
 impl Caller {
-    /// Sends `request` until it is answered for good. `tokens` may be None for an operation that needs none.
+    /// Sends `request` until there is a final answer. `tokens` is `None` for an operation that needs no token.
     pub(crate) async fn call<R: Request>(
         &self,
         request: &R,
@@ -79,7 +81,7 @@ impl Caller {
             may_have_landed: false,
             last_cost: None,
         };
-        // A span that nobody listens to is not worth entering at each poll.
+        // Entering the span at each poll costs time, so do it only if somebody records the span.
         let outcome = {
             let run = pin!(call.run());
             match span.is_disabled() {
@@ -99,11 +101,11 @@ impl Caller {
             }
             span.record("errcode", errcode);
         }
-        // Called only by an event that somebody listens to.
+        // Runs only if somebody records the event.
         let duration_ms = || started.elapsed().as_millis() as u64;
         match &outcome {
             Ok(_) => tracing::debug!(duration_ms = duration_ms(), "answered"),
-            // Of which gettoken told already, once for all who wait.
+            // The call of `gettoken` has already logged the failure, once for all callers that wait.
             Err(error @ Error::NoToken { .. }) => {
                 tracing::debug!(duration_ms = duration_ms(), error = %in_one_line(error), "failed")
             }
@@ -119,20 +121,21 @@ struct Call<'a, R> {
     tokens: Option<&'a TokenCache>,
     limits: Limits,
     deadline: Instant,
-    /// How often it was sent.
+    /// The number of attempts so far.
     attempts: u32,
-    /// How long the attempts waited at the gates.
+    /// The time that the attempts waited for their turn at the gates.
     waited: Duration,
-    /// An earlier attempt may have gone through, so that a "repeated" answer speaks of our own one.
+    /// Whether an earlier attempt may have reached WeCom. Then "repeated" as an answer means that the earlier attempt
+    /// succeeded.
     may_have_landed: bool,
     last_cost: Option<Cost>,
 }
 
-/// What came of one attempt.
+/// The outcome of one attempt.
 enum Attempt<T> {
     Answered(T),
     Refused(Refusal),
-    /// There was no answer; whether the request left is said by the flag.
+    /// No answer arrived. `surely_not_sent` says whether the request was certainly not sent.
     Lost {
         error: Error,
         surely_not_sent: bool,
@@ -149,7 +152,7 @@ impl<'a, R: Request> Call<'a, R> {
             let waited = self.waited;
             let mut pass = self.pass().await?;
             if self.waited > waited && !renewed {
-                // Meanwhile the token may have been renewed.
+                // The token may have been renewed during the wait.
                 token = self.token().await?;
             }
             self.attempts += 1;
@@ -199,8 +202,8 @@ impl<'a, R: Request> Call<'a, R> {
         }
     }
 
-    /// Waits until WeCom's limits leave room for one more call. `gettoken` has none to wait for: it is made once at a
-    /// time, and other calls wait for it.
+    /// Waits until WeCom's limits allow one more call. `gettoken` never waits: a client makes one at a time, and other
+    /// calls wait for it.
     async fn pass(&mut self) -> Result<Option<Pass<'a>>, Error> {
         if self.tokens.is_none() {
             return Ok(None);
@@ -220,7 +223,7 @@ impl<'a, R: Request> Call<'a, R> {
         pass.map(Some)
     }
 
-    /// Waits for `work` until the call's deadline. Its timer is started only if `work` is not ready at once.
+    /// Waits for `work` until the deadline of the call. The timer is only started if `work` is not ready at once.
     async fn in_time<T>(&self, work: impl Future<Output = T>) -> Result<T, Error> {
         timeout_at(self.deadline, work).await.map_err(|_| self.timed_out(self.limits.call))
     }
@@ -232,7 +235,7 @@ impl<'a, R: Request> Call<'a, R> {
     async fn attempt(&self, token: &AccessToken) -> Attempt<R::Reply> {
         let operation = Self::OPERATION.id;
         let attempts = self.attempts;
-        // One timer for both limits: the attempt's, or the call's if that comes first.
+        // One timer serves both limits: it ends at the limit of the attempt or of the call, whichever is earlier.
         let now = Instant::now();
         let limit = now + self.limits.attempt;
         let after = if limit < self.deadline { self.limits.attempt } else { self.limits.call };
@@ -244,7 +247,7 @@ impl<'a, R: Request> Call<'a, R> {
             }
             _ => (false, None),
         };
-        // Pinned here, so that it is not copied into the timer's future.
+        // The future is pinned here, so that it is not copied into the future of the timer.
         let send = pin!(self.request.send(limited.as_ref().unwrap_or(&self.caller.raw), token));
         let outcome = if has_timer { Ok(send.await) } else { timeout_at(limit, send).await };
         match outcome {
@@ -280,7 +283,7 @@ impl<'a, R: Request> Call<'a, R> {
         }
     }
 
-    /// WeCom's words without secrets and what people wrote.
+    /// Returns WeCom's message without secrets and without texts that people wrote.
     fn scrubbed(&self, errmsg: &str, token: &AccessToken) -> String {
         scrub(errmsg, [token.expose(), self.caller.secret.expose()], self.request.private())
     }
@@ -289,7 +292,8 @@ impl<'a, R: Request> Call<'a, R> {
         self.tokens.is_some() && refusal.code.class_at(refusal.operation) == Class::Token
     }
 
-    /// A token in place of `rejected`, or the refusal if there is none to be had or no attempt left.
+    /// Returns a token that replaces `rejected`. Fails with the refusal if no other token is available or no attempt is
+    /// left.
     async fn renew(&self, rejected: &Arc<AccessToken>, refusal: Refusal) -> Result<Arc<AccessToken>, Error> {
         let Some(tokens) = self.tokens.filter(|_| self.attempts < self.caller.retry.attempts()) else {
             self.reject(rejected);
@@ -303,8 +307,9 @@ impl<'a, R: Request> Call<'a, R> {
         }
     }
 
-    /// A fresh token in place of `suspect`, which may be older than a change in the admin console; or the refusal if
-    /// there is none or no attempt is left. The token stays in use for other calls: the refusal may have another cause.
+    /// Returns a token that is newer than `suspect`, which may be older than a change in the admin console. Fails with
+    /// the refusal if there is no newer token or no attempt is left. Other calls continue to use `suspect`, because the
+    /// refusal may have another cause.
     async fn refresh(&self, suspect: &Arc<AccessToken>, refusal: Refusal) -> Result<Arc<AccessToken>, Error> {
         let tokens = self.tokens.filter(|_| self.attempts < self.caller.retry.attempts());
         let fresh = match tokens {
@@ -316,7 +321,8 @@ impl<'a, R: Request> Call<'a, R> {
         Ok(fresh)
     }
 
-    /// Tells the cache, without waiting for a new token: this call has had its renewal.
+    /// Reports the rejection to the cache and does not wait for another token, because this call has already renewed
+    /// its token once.
     fn reject(&self, token: &Arc<AccessToken>) {
         if let Some(tokens) = self.tokens {
             tokens.mark_rejected(token);
@@ -330,7 +336,7 @@ impl<'a, R: Request> Call<'a, R> {
         if !may_pass || !self.may_repeat() {
             return Err(error);
         }
-        // "Busy" does not say that nothing happened; "too many at once" does.
+        // After "busy", WeCom may have executed the call. After "too many at once", it certainly has not.
         self.may_have_landed |= code != ErrCode::CONCURRENCY_LIMIT_EXCEEDED;
         self.wait(error, Some(code), Cost::Throttled).await
     }
@@ -347,7 +353,7 @@ impl<'a, R: Request> Call<'a, R> {
         self.wait(error, None, Cost::Lost).await
     }
 
-    /// Whether this call may be sent again although it may have gone through.
+    /// Returns whether the call may be sent again although WeCom may have executed it.
     fn may_repeat(&self) -> bool {
         match self.request.repeat() {
             Repeat::Safe => true,
@@ -356,7 +362,7 @@ impl<'a, R: Request> Call<'a, R> {
         }
     }
 
-    /// Waits for the next attempt; `error` if there is none left, in number, in budget or in time.
+    /// Waits for the time of the next attempt. Returns `error` if no attempt, no budget or no time is left.
     async fn wait(&mut self, error: Error, code: Option<ErrCode>, cost: Cost) -> Result<(), Error> {
         if self.attempts >= self.caller.retry.attempts() || self.request.is_spent() {
             return Err(error);

@@ -179,7 +179,7 @@ impl Endpoint {
         }
     }
 
-    /// Verifies and decrypts a request. Returns `None` for a repeated one.
+    /// Verifies and decrypts a request. Returns `None` if it is a repeated one.
     #[allow(clippy::disallowed_methods, reason = "WeCom's timestamp can only be compared with the wall clock")]
     fn event(&self, query: &Query, body: &[u8]) -> Result<Option<Event>, Refused> {
         match &self.replays {

@@ -252,8 +252,8 @@ impl ClientBuilder {
         let Credentials { corp_id, secret } = self.credentials;
         let mut http = self.http.connect_timeout(self.connect_timeout).pool_idle_timeout(defaults::POOL_IDLE_TIMEOUT);
         if self.has_http_settings {
-            // A time-out that the user set cannot be removed. That of a read is set too long to matter; that of a request is
-            // replaced by ours, see `Timer`.
+            // A time-out that the user set cannot be removed. So the time-out of reads is set to a year, and that of
+            // the request to our limit, see `Timer`.
             http = http.timeout(limits.attempt).read_timeout(LONGEST);
         }
         let raw = raw::Client::new(base_url.clone(), http)

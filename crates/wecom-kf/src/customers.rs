@@ -124,7 +124,7 @@ impl GetCustomers<'_> {
         self
     }
 
-    /// Checks the ids without sending anything. Awaiting the request does so first.
+    /// Checks the ids without sending anything. Awaiting the request runs the same check first.
     ///
     /// # Errors
     ///
@@ -176,7 +176,7 @@ impl<'a> Customers<'a> {
     ///
     /// Ids without a profile are not an error: they are returned in [`CustomerBatch::invalid`].
     /// [`INSUFFICIENT_MEMBER_ACTIVITY`](crate::ErrCode::INSUFFICIENT_MEMBER_ACTIVITY): WeCom withholds the profiles.
-    /// [`Error::InvalidInput`]: as [`GetCustomers::check`].
+    /// [`Error::InvalidInput`]: see [`GetCustomers::check`].
     pub fn get_many(self, ids: impl IntoIterator<Item = impl Into<ExternalUserId>>) -> GetCustomers<'a> {
         GetCustomers { client: self.0, ids: ids.into_iter().map(Into::into).collect(), session_context: false }
     }

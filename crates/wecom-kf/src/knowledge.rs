@@ -61,7 +61,7 @@ impl<'a> ListGroups<'a> {
         self
     }
 
-    /// Checks the id without sending anything. The request does so first.
+    /// Checks the id without sending anything. The request runs the same check first.
     ///
     /// # Errors
     ///
@@ -121,7 +121,7 @@ impl<'a> ListIntents<'a> {
         self
     }
 
-    /// Checks the ids without sending anything. The request does so first.
+    /// Checks the ids without sending anything. The request runs the same check first.
     ///
     /// # Errors
     ///
@@ -199,7 +199,7 @@ impl<'a> Knowledge<'a> {
     ///
     /// # Errors
     ///
-    /// As [`add_group`](Self::add_group) and [`delete_group`](Self::delete_group).
+    /// Those of [`add_group`](Self::add_group) and [`delete_group`](Self::delete_group).
     pub async fn rename_group(self, group_id: impl Into<GroupId>, name: impl Into<String>) -> Result<(), Error> {
         let (group_id, name) = (group_id.into(), name.into());
         group_id.check()?;
@@ -239,7 +239,7 @@ impl<'a> Knowledge<'a> {
     ///
     /// [`INVALID_PARAMETER`](crate::ErrCode::INVALID_PARAMETER): the group does not exist or is full, or the question
     /// already exists. [`INVALID_MEDIA_ID`](crate::ErrCode::INVALID_MEDIA_ID): an image or video is older than 3 days.
-    /// [`Error::InvalidInput`]: as [`Intent::check`].
+    /// [`Error::InvalidInput`]: see [`Intent::check`].
     pub async fn add_intent(self, group_id: impl Into<GroupId>, intent: Intent) -> Result<IntentId, Error> {
         let group_id = group_id.into();
         group_id.check()?;
@@ -263,7 +263,7 @@ impl<'a> Knowledge<'a> {
     ///
     /// # Errors
     ///
-    /// As [`add_intent`](Self::add_intent). [`Error::InvalidInput`]: as [`UpdateIntent::check`].
+    /// Those of [`add_intent`](Self::add_intent). [`Error::InvalidInput`]: see [`UpdateIntent::check`].
     pub fn update_intent(self, intent_id: impl Into<IntentId>) -> UpdateIntent<'a> {
         UpdateIntent::new(self.0, intent_id.into())
     }
@@ -298,7 +298,7 @@ impl<'a> Knowledge<'a> {
     ///
     /// # Errors
     ///
-    /// As [`list_groups`](Self::list_groups). [`Error::InvalidInput`]: as [`ListIntents::check`].
+    /// Those of [`list_groups`](Self::list_groups). [`Error::InvalidInput`]: see [`ListIntents::check`].
     pub fn list_intents(self) -> ListIntents<'a> {
         ListIntents { client: self.0, group_id: None, intent_id: None }
     }

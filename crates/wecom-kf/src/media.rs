@@ -98,7 +98,7 @@ impl<'a> Media<'a> {
     ///
     /// # Errors
     ///
-    /// As [`upload`](Self::upload).
+    /// Those of [`upload`](Self::upload).
     pub async fn upload_image(self, upload: Upload) -> Result<String, Error> {
         let reply = self.0.call(&op::MediaUploadimg { media: upload.checked_for_upload_image()? }).await?;
         let missing = Error::lacks("media_uploadimg", "url");
@@ -143,7 +143,7 @@ impl<'a> Media<'a> {
     ///
     /// # Errors
     ///
-    /// As [`get`](Self::get). [`Error::File`]: the file could not be written.
+    /// Those of [`get`](Self::get). [`Error::File`]: the file could not be written.
     pub fn download_to(self, media_id: impl Into<MediaId>, path: impl AsRef<Path>) -> ToFile<'a> {
         ToFile::path(self, media_id.into(), path.as_ref())
     }
@@ -155,9 +155,9 @@ impl<'a> Media<'a> {
     ///
     /// # Errors
     ///
-    /// As [`download_to`](Self::download_to). [`Error::File`] with the kind `AlreadyExists`: the folder already has a file
-    /// with that name, and [`overwrite`](ToFile::overwrite) was not called. Many customers send files with the same name:
-    /// use a folder per message, or [`download_to`](Self::download_to) with a name of your own.
+    /// Those of [`download_to`](Self::download_to). [`Error::File`] with the kind `AlreadyExists`: the folder already
+    /// has a file with that name, and [`overwrite`](ToFile::overwrite) was not called. Many customers send files with
+    /// the same name: use a folder per message, or [`download_to`](Self::download_to) with a name of your own.
     pub fn download_into(self, media_id: impl Into<MediaId>, folder: impl AsRef<Path>) -> ToFile<'a> {
         ToFile::folder(self, media_id.into(), folder.as_ref())
     }

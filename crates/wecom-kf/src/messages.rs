@@ -1,4 +1,5 @@
-//! Messages: the accessor of their operations. The types of received and sent messages are in the modules below.
+//! The operations on messages: sending, recalling and reading. The types of sent and received messages are in the
+//! modules below.
 
 pub mod content;
 pub mod event;

@@ -78,7 +78,7 @@ mod tests {
     use crate::Lang;
 
     open_number! {
-        /// For these tests.
+        /// A type for these tests.
         Fruit {
             /// One.
             RED_APPLE = 1,

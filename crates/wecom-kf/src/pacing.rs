@@ -1,8 +1,8 @@
-//! Pacing: how a client stays below WeCom's limits on calls at once and calls a minute.
+//! Pacing: how a client stays below WeCom's limits on calls at the same time and on calls in a minute.
 //!
-//! Three gates, shared by a client and its clones: `sync_msg` calls at once, `sync_msg` calls without a callback's token
-//! in a minute, and all other calls at once. Who waits at a gate is let in in order; a wait ends with the call's
-//! deadline, and dropping the call ends it, too.
+//! A client and its clones share three gates: for `sync_msg` calls at the same time, for `sync_msg` calls without a
+//! callback's token in a minute, and for all other calls at the same time. Calls pass a gate in the order in which they
+//! arrive. A call stops waiting at its deadline, or when it is dropped.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::polls::PollSchedule;
 use crate::{ErrCode, defaults};
 
-/// How fast a client may call: [`ClientBuilder::pacing`](crate::ClientBuilder::pacing).
+/// The limits on how fast a client calls WeCom, for [`ClientBuilder::pacing`](crate::ClientBuilder::pacing).
 ///
 /// The defaults are WeCom's limits as far as they are known. Lower them if several processes call for one app.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,33 +38,35 @@ impl Default for Pacing {
 }
 
 impl Pacing {
-    /// Sets how many `sync_msg` calls may be under way at once; 5 ([`defaults::SYNCS_AT_ONCE`]), at least 1.
+    /// Sets how many `sync_msg` calls may be in progress at the same time. The default is 5
+    /// ([`defaults::SYNCS_AT_ONCE`]). 0 means 1.
     pub fn syncs_at_once(mut self, count: usize) -> Self {
         self.syncs_at_once = count.max(1);
         self
     }
 
-    /// Sets how many `sync_msg` calls without a callback's token may be made within `window`; 10
-    /// ([`defaults::TOKENLESS_SYNCS`]) in 60 s ([`defaults::TOKENLESS_WINDOW`]), at least 1.
+    /// Sets how many `sync_msg` calls without a callback's token may be made within `window`. The default is 10
+    /// ([`defaults::TOKENLESS_SYNCS`]) in 60 s ([`defaults::TOKENLESS_WINDOW`]). A count of 0 means 1, and a window of
+    /// more than a day means a day.
     ///
-    /// Calls with a token never wait for this.
+    /// This limit does not apply to calls with a callback's token.
     pub fn tokenless_syncs(mut self, count: usize, window: Duration) -> Self {
         self.tokenless_syncs = count.max(1);
         self.tokenless_window = window.min(LONGEST_WINDOW);
         self
     }
 
-    /// Sets how many calls of all other operations may be under way at once; 64 ([`defaults::CALLS_AT_ONCE`]), at least
-    /// 1.
+    /// Sets how many calls of all other operations may be in progress at the same time. The default is 64
+    /// ([`defaults::CALLS_AT_ONCE`]). 0 means 1.
     ///
-    /// When WeCom answers 45033, too many at once, the limit falls to half of what is under way, and rises by one every
-    /// 10 s ([`defaults::CALLS_AT_ONCE_RECOVERY`]) after that.
+    /// When WeCom refuses a call with 45033 (too many at once), the limit becomes half of the calls that were in
+    /// progress. Then it rises by one every 10 s ([`defaults::CALLS_AT_ONCE_RECOVERY`]).
     pub fn calls_at_once(mut self, count: usize) -> Self {
         self.calls_at_once = count.max(1);
         self
     }
 
-    /// Lets every call pass at once, such as for tests against a simulator that has no limits.
+    /// Creates a pacing without limits, for example for tests against a simulator that has none.
     pub fn unlimited() -> Self {
         Self {
             syncs_at_once: usize::MAX,
@@ -81,10 +83,10 @@ impl Pacing {
     }
 }
 
-/// A day; longer ones would leave the range of the clock.
+/// The longest window: a day. A much longer one would overflow the clock.
 const LONGEST_WINDOW: Duration = Duration::from_secs(86_400);
 
-/// What a call is to the gates.
+/// The kind of a call, which decides on the gates that it must pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// `sync_msg` with a callback's token.
@@ -95,14 +97,14 @@ pub(crate) enum Kind {
     Other,
 }
 
-/// The gates of a client.
+/// The gates of a client, shared by its clones.
 pub(crate) struct Gates {
     syncs: Gate<AtOnce>,
     tokenless: Gate<Window>,
     others: Gate<AtOnce>,
 }
 
-/// A call that is under way. Dropping it tells the gates that the call is over.
+/// The right to make a call. Dropping it reports to the gates that the call has ended.
 pub(crate) struct Pass<'a> {
     at_once: Entered<'a, AtOnce>,
     window: Option<Entered<'a, Window>>,
@@ -117,7 +119,7 @@ impl Gates {
         }
     }
 
-    /// Lets a call in at once. None if it has to wait.
+    /// Lets a call pass immediately. Returns `None` if it has to wait.
     pub(crate) fn try_enter(&self, kind: Kind) -> Option<Pass<'_>> {
         let at_once = self.at_once(kind).try_enter()?;
         let window = match kind {
@@ -129,7 +131,7 @@ impl Gates {
 
     /// Waits until the call may be made.
     pub(crate) async fn enter(&self, kind: Kind) -> Pass<'_> {
-        // The window first: who waits for it must not hold up calls that need none.
+        // Wait at the window first, so that a call that waits there does not take the place of a call that need not.
         let window = match kind {
             Kind::TokenlessSync => Some(self.tokenless.enter().await),
             Kind::Sync | Kind::Other => None,
@@ -152,7 +154,7 @@ impl<'a> Pass<'a> {
         Self { at_once, window }
     }
 
-    /// Notes that WeCom refused the call, which may say that the gates are too wide.
+    /// Records that WeCom refused the call. With some errcodes this means that the gates let too many calls pass.
     pub(crate) fn refused(&mut self, code: ErrCode) {
         match code {
             ErrCode::CONCURRENCY_LIMIT_EXCEEDED => self.at_once.change(AtOnce::cut),
@@ -166,22 +168,24 @@ impl<'a> Pass<'a> {
     }
 }
 
-/// Who may pass a gate.
+/// The rule of a gate: which calls may pass, and when.
 trait Rule: Send {
-    /// What a call carries while it is under way.
+    /// The value that a call keeps while it is in progress.
     type Mark: Copy + Send + Sync;
 
-    /// Lets one call in. Or says when to ask again; None: once a call that is under way is over.
+    /// Lets one call pass. Otherwise returns the time at which to try again, or `None` if that is when a call in
+    /// progress ends.
     fn enter(&mut self, now: Instant) -> Result<Self::Mark, Option<Instant>>;
 
-    /// A call is over, or was not made: another gate was shut.
+    /// Records that a call has ended, or that it was not made because another gate was closed (`is_used` is false).
     fn leave(&mut self, now: Instant, is_used: bool);
 }
 
-/// A gate that lets calls in in the order in which they came.
+/// A gate that calls pass in the order in which they arrive.
 struct Gate<R> {
     state: Mutex<State<R>>,
-    /// Held by the first who waits. Fair: tokio's mutex is handed on in order.
+    /// Locked by the first call in the queue. tokio's mutex is fair, so the calls get it in the order in which they
+    /// arrived.
     turn: tokio::sync::Mutex<()>,
     changed: Notify,
 }
@@ -200,7 +204,7 @@ impl<R: Rule> Gate<R> {
         }
     }
 
-    /// None if the call would have to wait, or others wait already.
+    /// Lets a call pass immediately. Returns `None` if it has to wait, or if other calls are waiting already.
     fn try_enter(&self) -> Option<Entered<'_, R>> {
         let mut state = self.lock();
         match state.waiting {
@@ -228,7 +232,7 @@ impl<R: Rule> Gate<R> {
     }
 }
 
-/// Counts somebody who waits, until that is over or given up.
+/// Counts a waiting call until it passes the gate or is dropped.
 struct Waiting<'a, R: Rule>(&'a Gate<R>);
 
 impl<'a, R: Rule> Waiting<'a, R> {
@@ -244,11 +248,11 @@ impl<R: Rule> Drop for Waiting<'_, R> {
     }
 }
 
-/// A call that passed a gate.
+/// A call that has passed a gate.
 struct Entered<'a, R: Rule> {
     gate: &'a Gate<R>,
     mark: R::Mark,
-    /// Whether the call is made.
+    /// Whether the call is made. It is not if another gate was closed.
     is_used: bool,
 }
 
@@ -268,20 +272,22 @@ impl<R: Rule> Drop for Entered<'_, R> {
         state.rule.leave(Instant::now(), self.is_used);
         if state.waiting > 0 {
             drop(state);
-            // Only the first who waits listens; the permit is kept for it if it is not listening yet.
+            // Only the first call in the queue is notified. `notify_one` keeps the notification if that call is not
+            // listening yet.
             self.gate.changed.notify_one();
         }
     }
 }
 
-/// So many calls at once. Adapts when WeCom says that there were too many.
+/// The rule of calls at the same time. It lowers its limit when WeCom says that there were too many.
 struct AtOnce {
     most: usize,
     limit: usize,
     under_way: usize,
-    /// How often the limit was cut. A refusal of a call that was let in before the last cut says nothing new.
+    /// The number of times that the limit was lowered. A refusal only counts if its call was let in after the last
+    /// time.
     cuts: u32,
-    /// When the limit rises next.
+    /// The time at which the limit rises by one.
     rises_at: Option<Instant>,
 }
 
@@ -324,17 +330,17 @@ impl Rule for AtOnce {
     }
 }
 
-/// So many calls within a time.
+/// The rule of calls within a window of time.
 ///
-/// A call counts from when it is let in until `window` after its end: WeCom took it in some time between, so whatever
-/// the network's delays, WeCom never sees more in a window of its own.
+/// A call counts from the time at which it passes until `window` after its end. WeCom receives it at an unknown time in
+/// between, so WeCom never counts more calls in a window, whatever the delay of the network.
 struct Window {
     most: usize,
     window: Duration,
     under_way: usize,
-    /// When each call of the last `window` ended, the oldest first.
+    /// The end of each call within the last `window`, oldest first.
     ended: VecDeque<Instant>,
-    /// WeCom refused a call for its number: nobody passes until then.
+    /// The time until which no call passes, because WeCom refused one for too many calls (45009).
     closed_until: Option<Instant>,
 }
 
@@ -387,7 +393,7 @@ mod tests {
         Duration::from_secs(seconds)
     }
 
-    /// Makes `count` calls, each of which takes `takes`. Returns when each was let in.
+    /// Makes `count` calls that last `takes` each. Returns the time at which each one passed.
     async fn let_in(gates: &Arc<Gates>, kind: Kind, count: usize, takes: Duration) -> Vec<Instant> {
         let calls = (0..count).map(|_| {
             let gates = gates.clone();

@@ -1,7 +1,8 @@
-//! When many accounts of one app may read without a callback's token, so that together they stay below WeCom's limit.
+//! The poll schedule: when each account of an app may read without a callback's token, so that together they stay below
+//! WeCom's limit.
 //!
-//! [`Pacing`](crate::Pacing) holds such reads back one by one, which is the safety net: an account that waits there
-//! cannot do anything else. Whoever polls asks here first and waits by itself, so that a callback can cut the wait short.
+//! [`Pacing`](crate::Pacing) also delays such reads, as a safety net, but an account that waits there cannot do
+//! anything else. A program that polls should reserve a time here and wait by itself. Then a callback can end the wait.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -10,22 +11,23 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// A little more than the window in which WeCom counts, since a read takes time.
+/// The time that is added to WeCom's window, because a read takes some time.
 const MARGIN: Duration = Duration::from_secs(5);
 
-/// The poll schedule of a client and its clones: [`Client::poll_schedule`](crate::Client::poll_schedule).
+/// The poll schedule of a client and its clones, returned by [`Client::poll_schedule`](crate::Client::poll_schedule).
 #[derive(Clone)]
 pub struct PollSchedule(Arc<Mutex<Schedule>>);
 
 impl PollSchedule {
-    /// A schedule of at most `most` reads within `window`, of which one is left to others.
+    /// Creates a schedule of at most `most` reads within `window`. One of them is not given out, so that other calls of
+    /// the app can use it.
     pub(crate) fn new(most: usize, window: Duration) -> Self {
         let schedule =
             Schedule { most: most.saturating_sub(1).max(1), window, accounts: 0, next_id: 0, slots: BTreeSet::new() };
         Self(Arc::new(Mutex::new(schedule)))
     }
 
-    /// Adds an account that polls, until the [`Poller`] is dropped.
+    /// Adds an account that polls. It is removed when the [`Poller`] is dropped.
     pub fn join(&self) -> Poller {
         self.lock().accounts += 1;
         Poller { schedule: self.clone(), slot: None }
@@ -42,7 +44,8 @@ impl fmt::Debug for PollSchedule {
     }
 }
 
-/// An account's place in a [`PollSchedule`]. It has at most one reserved time that lies ahead.
+/// An account in a [`PollSchedule`], returned by [`PollSchedule::join`]. It has at most one reserved time in the
+/// future.
 #[derive(Debug)]
 pub struct Poller {
     schedule: PollSchedule,
@@ -50,10 +53,11 @@ pub struct Poller {
 }
 
 impl Poller {
-    /// Reserves the time of this account's next read without a token: `earliest`, or later if other accounts read then.
-    /// A time that was reserved before and has not come is given back.
+    /// Reserves and returns the time of this account's next read without a callback's token. It is `earliest` or, if
+    /// other accounts read then, later. An earlier reservation that lies in the future is cancelled.
     ///
-    /// Before each such read, the first one included; wait until then where a callback can end the wait.
+    /// Call this before each such read, including the first, and wait until the returned time or until a callback
+    /// arrives.
     pub fn reserve(&mut self, now: Instant, earliest: Instant) -> Instant {
         self.release(now);
         let slot = self.schedule.lock().reserve(now, earliest.max(now));
@@ -61,15 +65,16 @@ impl Poller {
         slot.0
     }
 
-    /// Gives the reserved time back if it has not come: a callback came, and the account reads with its token.
+    /// Cancels the reservation if its time is in the future. Call this when a callback arrives, because the account
+    /// then reads with the token of the callback.
     pub fn release(&mut self, now: Instant) {
         if let Some(slot) = self.slot.take().filter(|(time, _)| *time > now) {
             self.schedule.lock().slots.remove(&slot);
         }
     }
 
-    /// Returns how long to wait from one read to the next poll: `poll`, or longer if there are many accounts, and up to a
-    /// tenth more by `jitter` (0.0 to 1.0), so that they do not all poll at the same moment.
+    /// Returns how long to wait from a read to the next poll. It is at least `poll`, and longer if there are many
+    /// accounts. `jitter` (0.0 to 1.0) adds up to a tenth, so that the accounts do not all poll at the same moment.
     pub fn interval(&self, poll: Duration, jitter: f64) -> Duration {
         let shared = self.schedule.lock().interval();
         poll.max(shared).mul_f64(1.0 + 0.1 * crate::retry::fraction(jitter))
@@ -83,7 +88,7 @@ impl Drop for Poller {
     }
 }
 
-/// A reserved time, and a number that tells it from others at the same time.
+/// A reserved time, with a number that distinguishes reservations of the same time.
 type Slot = (Instant, u64);
 
 struct Schedule {
@@ -91,12 +96,12 @@ struct Schedule {
     window: Duration,
     accounts: u32,
     next_id: u64,
-    /// The reserved times; those that came stay for as long as WeCom counts them.
+    /// The reserved times. Past ones are kept as long as WeCom counts them.
     slots: BTreeSet<Slot>,
 }
 
 impl Schedule {
-    /// What each account's polls may take of the window if all share it evenly.
+    /// Returns the time between two polls of an account if all accounts share the window evenly.
     fn interval(&self) -> Duration {
         let share = u32::try_from(self.most.saturating_add(1)).unwrap_or(u32::MAX);
         self.window.saturating_mul(self.accounts) / share
@@ -117,7 +122,8 @@ impl Schedule {
         slot
     }
 
-    /// The first time of a full window that a read at `time` would fall into. None if there is none.
+    /// Returns the time of the first read in a full window that a read at `time` would exceed. Returns `None` if there
+    /// is no such window.
     fn blocking(&self, time: Instant, window: Duration) -> Option<Instant> {
         if self.slots.len() < self.most {
             return None;
@@ -126,7 +132,7 @@ impl Schedule {
         let own = times.partition_point(|other| *other <= time);
         times.insert(own, time);
         let first = own.saturating_sub(self.most);
-        // A window that holds `most` others and this one.
+        // Each candidate is a window that contains `most` other reads and this one.
         (first..=own)
             .filter_map(|first| Some((first, *times.get(first.checked_add(self.most)?)?)))
             .find(|(first, last)| *last - times[*first] < window)

@@ -1,9 +1,9 @@
-//! What WeCom says, without what must not be printed, should a reply ever echo it.
+//! Removes secrets and private texts from WeCom's messages, in case a reply repeats them.
 //!
-//! A reply may echo a secret as it was sent or in some encoding, whole or cut short. So the text is decoded in every way
-//! that servers and proxies encode text, every view of it is searched for the beginnings of what is private, and what is
-//! found is cut out of the text itself. The text has at most [`MAX_OUTSIDE`] bytes and the number of views is bounded, so
-//! that a hostile reply costs no time worth mentioning.
+//! A reply may contain a secret unchanged or encoded, complete or shortened. Therefore the text is decoded in every way
+//! in which servers and proxies encode texts. Each decoded view is searched for the beginnings of secrets, and each
+//! match is removed from the original text. The text has at most [`MAX_OUTSIDE`] bytes and the number of views is
+//! limited, so a hostile reply costs little time.
 
 #[cfg(test)]
 mod tests;
@@ -16,16 +16,16 @@ use wecom_kf_text::{MAX_OUTSIDE, shortened};
 
 use view::{Decoder, View};
 
-/// How many characters of a secret, from its beginning, must not be shown.
+/// The number of characters at the beginning of a secret that must not be shown.
 const SHORTEST_PREFIX: usize = 8;
 
-/// How often a text is decoded at most, one way after another: a URL in JSON in a URL.
+/// The maximum number of nested decodings, as for a URL in JSON in a URL.
 const MOST_DECODINGS: usize = 3;
 
-/// The first 2 KiB of `text`. `secrets` are cut out, and so are `words`, which people wrote; both also as their first 8
-/// or more characters, and in percent-encoding, as HTML, as JSON and in Base64.
+/// Returns the first 2 KiB of `text` without `secrets` and without `words`, which are texts that people wrote. Also
+/// removes their beginnings of 8 or more characters, and their percent-encoded, HTML, JSON and Base64 forms.
 ///
-/// A word of fewer than 8 bytes stays: it gives nothing away, and without such words no message would be left.
+/// Words of fewer than 8 bytes are kept: they reveal nothing, and removing them would leave little of any message.
 pub(crate) fn scrub<'a>(
     text: &str,
     secrets: impl IntoIterator<Item = &'a str>,
@@ -43,25 +43,25 @@ pub(crate) fn scrub<'a>(
     without(text, found)
 }
 
-/// A text that must not be shown.
+/// A secret or a private text that must not be shown.
 struct Private<'a> {
     whole: &'a [u8],
-    /// The part of it that gives it away.
+    /// The first characters, which are searched for.
     beginning: Finder<'a>,
-    /// Text that short occurs in the Base64 of anything.
+    /// Whether the text has fewer than 8 characters. So short a text occurs by chance in the Base64 of other data.
     is_short: bool,
 }
 
 impl<'a> Private<'a> {
     fn new(whole: &'a str) -> Self {
-        // Every URL begins with its scheme.
+        // The scheme of a URL is not counted, because every URL begins with one.
         let scheme = whole.find("://").map_or(0, |at| at + "://".len());
         let end = whole[scheme..].char_indices().nth(SHORTEST_PREFIX).map_or(whole.len(), |(at, _)| scheme + at);
         let is_short = whole.chars().count() < SHORTEST_PREFIX;
         Self { whole: whole.as_bytes(), beginning: Finder::new(&whole.as_bytes()[..end]), is_short }
     }
 
-    /// The places in `view` where it is, or begins.
+    /// Returns the places in `view` at which the text or its beginning is.
     fn places<'v>(&'v self, view: &'v View) -> impl Iterator<Item = Range<usize>> + 'v {
         self.beginning.find_iter(view.bytes()).map(|start| {
             let shared = view.bytes()[start..].iter().zip(self.whole).take_while(|(seen, own)| seen == own).count();
@@ -70,7 +70,7 @@ impl<'a> Private<'a> {
     }
 }
 
-/// Searches `view` and what it decodes to.
+/// Searches `view` and all views that are decoded from it.
 fn search(view: &View, private: &[Private<'_>], found: &mut Vec<Range<usize>>, decoded: usize) {
     for private in private.iter().filter(|private| !(private.is_short && view.is_of_base64())) {
         found.extend(private.places(view));
@@ -84,7 +84,7 @@ fn search(view: &View, private: &[Private<'_>], found: &mut Vec<Range<usize>>, d
     }
 }
 
-/// `text` with three asterisks in place of each part that was found, those that touch taken as one.
+/// Returns `text` with three asterisks instead of each range in `found`. Ranges that overlap or touch become one.
 fn without(text: &str, mut found: Vec<Range<usize>>) -> String {
     found.sort_unstable_by_key(|range| range.start);
     let mut scrubbed = String::with_capacity(text.len());

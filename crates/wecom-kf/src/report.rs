@@ -33,8 +33,8 @@ use crate::{Bilingual, Error, Lang, raw};
 /// ```
 pub type Report = ReportOf<ClientErrors>;
 
-/// The generic [`Report`]. `K` finds the errors that can be explained in both languages. A crate that builds on this one and
-/// has error types of its own makes its own `K`.
+/// The generic form of [`Report`]. `K` finds the errors that can be explained in both languages. A crate that builds on
+/// this one and has its own error types defines its own `K`, as `wecom-kf-inbox` does.
 pub struct ReportOf<K> {
     error: Box<dyn StdError + Send + Sync>,
     known: PhantomData<fn() -> K>,
@@ -45,7 +45,8 @@ pub trait Explain {
     /// Describes the error without its source and its remedy.
     fn in_lang(&self, lang: Lang) -> String;
 
-    /// Returns what the person on call should do. `None` if the source knows better.
+    /// Returns what the person on call should do. Returns `None` if the remedy of the error's source should be printed
+    /// instead.
     fn remedy(&self, lang: Lang) -> Option<&'static str>;
 }
 
@@ -165,7 +166,7 @@ impl Explain for Bilingual {
     }
 }
 
-/// In Chinese, an error that another crate wrapped keeps its own words.
+/// An error that another crate created with a text of its own is not translated: the Chinese report shows its text.
 impl Explain for io::Error {
     fn in_lang(&self, lang: Lang) -> String {
         match (self.get_ref(), lang) {
@@ -189,7 +190,8 @@ fn callback_error<'a>(_: &'a (dyn StdError + 'static)) -> Option<&'a dyn Explain
     None
 }
 
-/// A report is for the person on call, who may know the reason. What `Display` shows to the sender has none.
+/// Shows the reason of the refusal, because a report is for the person on call. `Display` omits it, because its text
+/// may reach the sender.
 #[cfg(feature = "callback")]
 impl Explain for wecom_kf_callback::Error {
     fn in_lang(&self, lang: Lang) -> String {
@@ -259,7 +261,7 @@ mod tests {
 
     const CANARY: &str = "CANARY-SECRET";
 
-    /// A refusal whose URL holds a secret, which no text may show.
+    /// Returns an error of the HTTP client whose URL contains a secret. No text may show the secret.
     fn no_reply() -> raw::Error {
         let url = format!("http://127.0.0.1:0/?corpsecret={CANARY}");
         let request = reqwest::Client::new().get(url).header("\n", CANARY).build();
@@ -270,7 +272,7 @@ mod tests {
         Error::NoAnswer { operation: "send_msg", attempts: 2, source: Arc::new(source) }
     }
 
-    /// One of each variant. The match makes a new variant a compile error here.
+    /// Returns one error of each variant. The match below does not compile until it lists a new variant.
     fn samples() -> Vec<Error> {
         let servicer = Session { state: SessionState::SERVICER, servicer_userid: Some("zhangsan".into()) };
         let refused = || Error::refused(op::GETTOKEN, ErrCode::INVALID_CREDENTIAL, "invalid credential");
@@ -337,7 +339,7 @@ mod tests {
         samples().iter().map(|error| text(error) + "\n").collect()
     }
 
-    /// The line of a report up to the remedy.
+    /// Returns the line of a report up to the remedy.
     fn chain(error: &Error, lang: Lang) -> String {
         let line = Report::line(error, lang);
         let follows = if lang == Lang::En { "  do: " } else { "。处理：" };

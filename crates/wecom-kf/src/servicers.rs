@@ -167,7 +167,7 @@ macro_rules! request {
                 self
             }
 
-            /// Checks the request without sending anything. Awaiting it does so first.
+            /// Checks the request without sending anything. Awaiting it runs the same check first.
             ///
             /// # Errors
             ///
@@ -230,7 +230,8 @@ impl<'a> Servicers<'a> {
     ///
     /// The call succeeds even if single entries fail, so check each [`ServicerResult`]. Its usual codes are 60111 (the
     /// member is unknown), 60030 (the member is outside the app's visible range) and 95020 (the account has too many
-    /// servicers: the limits are 2,000 members and 20 departments). [`Error::InvalidInput`]: as [`AddServicers::check`].
+    /// servicers: the limits are 2,000 members and 20 departments). [`Error::InvalidInput`]: see
+    /// [`AddServicers::check`].
     #[allow(clippy::should_implement_trait, reason = "it adds servicers, no numbers")]
     pub fn add(self, open_kfid: impl Into<OpenKfid>) -> AddServicers<'a> {
         AddServicers::new(self.0, open_kfid.into())
@@ -250,7 +251,7 @@ impl<'a> Servicers<'a> {
     ///
     /// # Errors
     ///
-    /// As [`add`](Self::add).
+    /// Those of [`add`](Self::add).
     pub fn delete(self, open_kfid: impl Into<OpenKfid>) -> DeleteServicers<'a> {
         DeleteServicers::new(self.0, open_kfid.into())
     }

@@ -200,7 +200,7 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// As [`require`](Self::require).
+    /// Those of [`require`](Self::require).
     pub fn credentials(&self) -> Result<Credentials, Error> {
         let [corp_id, secret] = self.required([Variable::CorpId, Variable::Secret])?;
         Ok(Credentials::new(corp_id, secret))
@@ -210,7 +210,7 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// As [`client_builder`](Self::client_builder) and [`ClientBuilder::build`].
+    /// Those of [`client_builder`](Self::client_builder) and [`ClientBuilder::build`].
     pub fn client(&self) -> Result<Client, Error> {
         self.client_builder()?.build()
     }
@@ -219,7 +219,7 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// As [`require`](Self::require), also for a base URL that is set but invalid.
+    /// Those of [`require`](Self::require), also for a base URL that is set but invalid.
     pub fn client_builder(&self) -> Result<ClientBuilder, Error> {
         if self.0.contains_key(&Variable::BaseUrl) {
             let [corp_id, secret, base_url] = self.required([Variable::CorpId, Variable::Secret, Variable::BaseUrl])?;
@@ -232,7 +232,7 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// As [`require`](Self::require).
+    /// Those of [`require`](Self::require).
     pub fn open_kfid(&self) -> Result<OpenKfid, Error> {
         let [open_kfid] = self.required([Variable::OpenKfid])?;
         Ok(open_kfid.into())
@@ -247,7 +247,7 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// As [`require`](Self::require).
+    /// Those of [`require`](Self::require).
     #[cfg(feature = "axum")]
     #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
     pub fn callback(&self) -> Result<crate::callback::Callback, Error> {
@@ -261,7 +261,7 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// As [`require`](Self::require).
+    /// Those of [`require`](Self::require).
     pub fn listen(&self) -> Result<SocketAddr, Error> {
         let [listen] = self.required([Variable::Listen])?;
         listen.parse().map_err(|_| Error::settings(no_address()))

@@ -169,7 +169,7 @@ impl GetServicerStatistics<'_> {
         self
     }
 
-    /// Checks the ids and the days without sending anything. Awaiting the request does so first.
+    /// Checks the ids and the days without sending anything. Awaiting the request runs the same check first.
     ///
     /// # Errors
     ///
@@ -232,8 +232,8 @@ impl<'a> Statistics<'a> {
     ///
     /// # Errors
     ///
-    /// As [`account`](Self::account). [`INVALID_PARAMETER`](crate::ErrCode::INVALID_PARAMETER) may also mean that WeCom
-    /// does require an account.
+    /// Those of [`account`](Self::account). [`INVALID_PARAMETER`](crate::ErrCode::INVALID_PARAMETER) may also mean that
+    /// WeCom does require an account.
     pub async fn corp(self, days: RangeInclusive<Date>) -> Result<Vec<Day<AccountFigures>>, Error> {
         self.get_corp_statistic(None, days).await
     }
@@ -271,7 +271,7 @@ impl<'a> Statistics<'a> {
     ///
     /// # Errors
     ///
-    /// As [`account`](Self::account).
+    /// Those of [`account`](Self::account).
     pub fn servicers(self, open_kfid: impl Into<OpenKfid>, days: RangeInclusive<Date>) -> GetServicerStatistics<'a> {
         GetServicerStatistics { client: self.0, open_kfid: open_kfid.into(), servicer: None, days }
     }

@@ -1,5 +1,5 @@
-//! The access token: its sources (`source`), the rules when it is fetched, shared and held back (`state`, pure), and the
-//! cache that lets all callers share one fetch (`cache`).
+//! The access token: its sources (`source`), the rules that decide when it is fetched, shared and withheld (`state`,
+//! without I/O), and the cache that lets all callers share one fetch (`cache`).
 
 mod cache;
 mod source;

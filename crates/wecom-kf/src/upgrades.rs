@@ -60,7 +60,7 @@ impl Recommend<'_> {
         self
     }
 
-    /// Checks the ids without sending anything. Awaiting the recommendation does so first.
+    /// Checks the ids without sending anything. Awaiting the recommendation runs the same check first.
     ///
     /// # Errors
     ///
@@ -158,9 +158,9 @@ impl<'a> Upgrades<'a> {
     ///
     /// [`UPGRADE_TARGET_NOT_CONFIGURED`](crate::ErrCode::UPGRADE_TARGET_NOT_CONFIGURED): the member is not one of
     /// [`config`](Self::config).
-    /// [`UPGRADE_SERVICE_CONFIGURED_IN_CONSOLE`](crate::ErrCode::UPGRADE_SERVICE_CONFIGURED_IN_CONSOLE): upgrades are set
-    /// up in the admin console, so the API cannot make them. Both codes are known from a single source.
-    /// [`Error::InvalidInput`]: as [`Recommend::check`].
+    /// [`UPGRADE_SERVICE_CONFIGURED_IN_CONSOLE`](crate::ErrCode::UPGRADE_SERVICE_CONFIGURED_IN_CONSOLE): upgrades are
+    /// set up in the admin console, so the API cannot make them. Both codes are known from a single source.
+    /// [`Error::InvalidInput`]: see [`Recommend::check`].
     pub fn recommend_member(
         self,
         open_kfid: impl Into<OpenKfid>,
@@ -177,7 +177,7 @@ impl<'a> Upgrades<'a> {
     ///
     /// # Errors
     ///
-    /// As [`recommend_member`](Self::recommend_member).
+    /// Those of [`recommend_member`](Self::recommend_member).
     pub fn recommend_group(
         self,
         open_kfid: impl Into<OpenKfid>,

@@ -1,4 +1,4 @@
-//! The callback's example, asked as WeCom asks: before there is a secret, and with one.
+//! Sends requests like WeCom's to the example `callback`: first without a secret, then with one.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -12,7 +12,7 @@ use wecom_kf_sim::Simulator;
 const TOKEN: &str = "TOKEN1";
 const AES_KEY: &str = "BwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyAhIiMkJSY";
 
-/// Killed in the end, also when an assertion fails.
+/// The example in a process of its own. Dropping this kills the process, also if an assertion fails.
 struct Bot {
     process: Child,
     output: BufReader<ChildStdout>,
@@ -93,7 +93,7 @@ async fn with_one_it_reads_what_the_callback_tells_of_once() {
     let first = customer.says("你好");
     tell(&sim.sync_token());
     let second = customer.says("在吗");
-    // A token that is too old, or none of WeCom's, costs nothing but itself.
+    // With an invalid token, the example reads the same page without the token.
     tell("too-old");
     assert_eq!([bot.line(), bot.line()], [first, second].map(|msgid| format!("{msgid}  text")));
 }

@@ -1,10 +1,11 @@
-//! The short examples as people run them: each in a process of its own, without an account.
+//! Runs the short examples as users do: each in a process of its own, without an account.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::path::PathBuf;
 use std::process::Command;
 
-/// What it prints. Cargo builds the examples of a package together with its tests, side by side.
+/// Runs an example and returns its output. Cargo builds the examples of a package together with its tests, into
+/// neighbouring folders.
 fn run(example: &str, arguments: &[&str]) -> String {
     let test = std::env::current_exe().unwrap();
     let target: PathBuf = test.ancestors().nth(2).unwrap().into();

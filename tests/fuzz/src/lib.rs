@@ -19,7 +19,7 @@ pub const TIMESTAMP: &str = "1718000001";
 /// The nonce of requests that the targets sign.
 pub const NONCE: &str = "9988776655";
 
-/// Returns a callback with the settings above.
+/// A receiver of callbacks with the settings above.
 pub static CALLBACK: LazyLock<Callback> = LazyLock::new(|| {
     Callback::new(TOKEN, ENCODING_AES_KEY, RECEIVER_ID).expect("the settings have the form that the console makes")
 });

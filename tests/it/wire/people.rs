@@ -309,7 +309,7 @@ async fn bad_input_is_refused_before_a_request_is_made() {
         assert!(error.to_string().starts_with(expected), "{error} / {expected}");
         assert_chinese(&error);
     }
-    // `check` says the same without a call.
+    // `check` returns the same errors without a call.
     let checked = [
         (client.servicers().add(&kf).check().err(), "servicers is empty"),
         (client.servicers().delete(&kf).members([""]).check().err(), "userid is empty"),

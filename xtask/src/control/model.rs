@@ -1,10 +1,10 @@
 //! The operations and types of a client of the control API, in no particular language.
 
-/// All that a client is generated from.
+/// The operations and types of a client.
 pub struct Api {
     pub operations: Vec<Operation>,
     pub structs: Vec<Struct>,
-    /// Types that are not objects and have a name, such as a closed list.
+    /// Named types that are not objects, such as closed lists.
     pub aliases: Vec<Field>,
     /// The ids of operations whose reply is a stream, which the clients leave out.
     pub streams: Vec<String>,
@@ -13,7 +13,7 @@ pub struct Api {
 pub struct Operation {
     /// In `snake_case`, as in the document.
     pub id: String,
-    /// In capitals.
+    /// The HTTP method, in capitals.
     pub method: String,
     /// The parts of the path below `/sim/v1`.
     pub path: Vec<Segment>,
@@ -33,9 +33,9 @@ pub enum Body {
     None,
     /// An object without members.
     Empty,
-    /// A closed object: its members are arguments.
+    /// An object that allows no other members. Each member is an argument of the method.
     Members(Vec<Field>),
-    /// A value that the caller builds.
+    /// A value that the caller passes as a whole.
     Value(Type),
     Bytes,
 }
@@ -49,10 +49,10 @@ pub enum Reply {
 pub struct Struct {
     pub name: String,
     pub doc: String,
-    /// The struct whose fields it has too.
+    /// The name of the struct from which it inherits fields.
     pub base: Option<String>,
     pub fields: Vec<Field>,
-    /// It may have further members.
+    /// Whether it may have members that the document does not name.
     pub is_open: bool,
 }
 
@@ -75,7 +75,7 @@ pub enum Type {
     Object,
     Named(String),
     List(Box<Type>),
-    /// One of these values, as JSON writes them.
+    /// One of these values, written as JSON.
     Literals(Vec<String>),
     OneOf(Vec<Type>),
     OrNull(Box<Type>),

@@ -3,7 +3,7 @@
 use super::model::{Api, Body, Field, Operation, Reply, Segment, Struct, Type};
 use super::{class_doc, wrapped};
 
-/// Words that cannot name an attribute.
+/// Keywords of Python, which cannot be names of attributes.
 const KEYWORDS: [&str; 35] = [
     "False", "None", "True", "and", "as", "assert", "async", "await", "break", "class", "continue", "def", "del",
     "elif", "else", "except", "finally", "for", "from", "global", "if", "import", "in", "is", "lambda", "nonlocal",
@@ -41,7 +41,7 @@ pub fn render(api: &Api) -> String {
     text
 }
 
-/// Returns a base before what derives from it.
+/// Sorts the structs so that each base comes before the structs that inherit from it.
 fn ordered(structs: &[Struct]) -> Vec<&Struct> {
     let (derived, others): (Vec<_>, Vec<_>) = structs.iter().partition(|found| found.base.is_some());
     others.into_iter().chain(derived).collect()
@@ -67,7 +67,7 @@ fn by_class(found: &Struct) -> String {
     text
 }
 
-/// Renders a type that has a member such as `from`, which a class cannot declare.
+/// Renders a type by a call of `TypedDict`, because it has a member, such as `from`, that a class cannot declare.
 fn by_call(found: &Struct) -> String {
     let mut text =
         format!("\n{}{} = TypedDict(\n    \"{}\",\n    {{\n", comment(&found.doc, ""), found.name, found.name);
@@ -100,7 +100,7 @@ fn ty(of: &Type) -> String {
     }
 }
 
-/// Returns the type of an argument, which is wider than that of a reply.
+/// Returns the type of an argument. It accepts more values than the type of a reply.
 fn argument(api: &Api, of: &Type) -> String {
     match of {
         Type::List(item) => format!("Sequence[{}]", ty(item)),

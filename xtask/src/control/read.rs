@@ -66,7 +66,7 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Adds a schema of the components.
+    /// Adds a schema of `components.schemas` to the model.
     fn component(&mut self, name: &str, schema: &'a Value) -> Result<()> {
         if schema.get("enum").is_some() {
             let (ty, doc) = (self.ty(name, schema)?, text(schema, "description"));
@@ -234,7 +234,7 @@ impl<'a> Reader<'a> {
         Ok(Reply::Json(name.to_owned()))
     }
 
-    /// Follows a `$ref`, if this is one.
+    /// Returns the target of `value` if it is a `$ref`, and otherwise `value`.
     fn resolved(&self, value: &'a Value) -> Result<&'a Value> {
         let Some(target) = value.get("$ref").and_then(Value::as_str) else { return Ok(value) };
         let found = target.split('/').skip(1).try_fold(self.root, |place, part| place.get(part));

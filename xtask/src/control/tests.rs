@@ -3,7 +3,7 @@
 use super::clients;
 use crate::codegen::workspace_root;
 
-/// A document with one of everything that the generator knows.
+/// A document that uses each feature of the generator once.
 const DOCUMENT: &str = r##"
 paths:
   /sim/v1/events:

@@ -49,7 +49,7 @@ fn javascript_method(operation: &Operation) -> String {
     )
 }
 
-/// Renders the declarations.
+/// Renders the declarations for TypeScript.
 pub fn types(api: &Api) -> String {
     let mut text =
         "//! Types of the simulator's control API.\n\nimport { Transport } from \"./transport.js\";\n".to_owned();
@@ -114,7 +114,7 @@ fn ty(of: &Type) -> String {
         Type::String => "string".to_owned(),
         Type::Integer | Type::Number => "number".to_owned(),
         Type::Boolean => "boolean".to_owned(),
-        // Unlike `unknown` it can be read without a cast: these are messages and replies, which tests look into.
+        // Tests read messages and replies, and values of `any` need no cast, unlike those of `unknown`.
         Type::Any => "any".to_owned(),
         Type::Object => "Record<string, any>".to_owned(),
         Type::Named(name) => name.clone(),

@@ -54,7 +54,7 @@ impl Place {
         self.extended("[]", "")
     }
 
-    /// Returns the place of one of several forms.
+    /// Returns the place of one alternative of a `oneOf`.
     pub fn form(&self, name: &str) -> Self {
         self.extended(&format!("<{name}>"), "")
     }

@@ -53,7 +53,8 @@ fn compare_code(code: i64, old: &Map<String, Value>, new: &Map<String, Value>, c
     compare_rest(&place, old, new, &handled, changes);
 }
 
-/// Compares the texts and the class at one operation. An operation without a class of its own has the class of the code.
+/// Compares the texts and the class that a code has at one operation. An operation without a class of its own has the
+/// class of the code.
 fn compare_at(
     place: &Place,
     operation: &str,

@@ -340,7 +340,7 @@ fn merge(whole: &mut Map<String, Value>, part: Value) {
     }
 }
 
-/// Compares the types. Returns whether they are similar enough for comparing the rest.
+/// Compares the types. Returns whether it makes sense to compare the other keywords too.
 fn compare_type(
     side: Side,
     place: &Place,

@@ -25,7 +25,7 @@ pub fn build(root: &Path, version: &str, platform: &Platform, program: &Path, ou
     let source = root.join(CRATE).join("node");
     for entry in fs::read_dir(&source).with_context(|| format!("reading {}", source.display()))? {
         let entry = entry?;
-        // The licences are links.
+        // The licences are symbolic links to files; `is_file` and `copy` follow them.
         if entry.path().is_file() {
             copy(&entry.path(), &stage.join(entry.file_name()))?;
         }
@@ -44,7 +44,7 @@ pub fn build(root: &Path, version: &str, platform: &Platform, program: &Path, ou
     Ok(output.join(format!("{PACKAGE}-{version}.tgz")))
 }
 
-/// Adds to the `package.json` of the repository what depends on version and platform.
+/// Adds the members that depend on the version and the platform to the `package.json` of the repository.
 pub fn manifest(source: &str, version: &str, platform: &Platform) -> Result<String> {
     let mut manifest: Value = serde_json::from_str(source).context("package.json cannot be read")?;
     let members = manifest.as_object_mut().context("package.json is not an object")?;

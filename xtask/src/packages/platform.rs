@@ -2,15 +2,15 @@
 
 use anyhow::{Context, Result, bail};
 
-/// A platform that packages are made for.
+/// A platform for which packages can be made.
 #[derive(Debug)]
 pub struct Platform {
     pub triple: String,
-    /// As `process.platform` of Node says it.
+    /// The operating system, in the words of Node's `process.platform`.
     pub os: &'static str,
-    /// As `process.arch` of Node says it.
+    /// The processor, in the words of Node's `process.arch`.
     pub cpu: &'static str,
-    /// On Linux only.
+    /// The C library, on Linux only.
     pub libc: Option<&'static str>,
 }
 

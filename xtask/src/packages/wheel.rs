@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 
 use super::{CRATE, OUTPUT, Options, run};
 
-/// Fails unless the version of maturin that `pyproject.toml` names is installed.
+/// Fails unless the version of maturin that `pyproject.toml` requires is installed.
 pub fn expect_maturin(root: &Path) -> Result<()> {
     let path = root.join(CRATE).join("python/pyproject.toml");
     let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
@@ -24,7 +24,7 @@ pub fn pinned_maturin(pyproject: &str) -> Option<&str> {
     rest.split_once('"').map(|(version, _)| version)
 }
 
-/// Compares what `maturin --version` printed with the version that is wanted.
+/// Fails unless `printed`, the output of `maturin --version`, is the version `wanted`.
 pub fn compare(printed: &str, wanted: &str, remedy: &str) -> Result<()> {
     let found = printed.trim().strip_prefix("maturin ").unwrap_or("an unknown version");
     if found != wanted {
@@ -33,10 +33,10 @@ pub fn compare(printed: &str, wanted: &str, remedy: &str) -> Result<()> {
     Ok(())
 }
 
-/// Builds the wheel and returns its path. maturin finds the program that cargo has built already.
+/// Builds the wheel and returns its path. maturin uses the program that cargo has already built.
 pub fn build(root: &Path, options: &Options, output: &Path) -> Result<PathBuf> {
     let made = output.join("wheel");
-    // Only the new wheel may be there: its name is maturin's choice.
+    // maturin chooses the file name, so the folder must contain only the new wheel.
     let _ = fs::remove_dir_all(&made);
     let mut maturin = Command::new("maturin");
     maturin.args(["build", "--locked", "--profile", &options.profile, "--out"]).arg(&made);

@@ -17,7 +17,8 @@ use crate::exchange::refusal_in;
 use crate::repair::repaired_body;
 use crate::request::Reply;
 
-/// The length limit of a refusal, in bytes. It contains a code, a message, a hint, an address and a link, which are shorter.
+/// The length limit of a refusal, in bytes. A refusal contains a code, a message, a hint, an address and a link, which
+/// together are shorter.
 const LONGEST_REFUSAL: usize = 16 * 1024;
 
 /// The default size limit of a download, in bytes. Files that were uploaded through the API have at most 20 MiB. Files from
@@ -86,7 +87,7 @@ impl MediaGetResponse {
         Ok(Self { file: Some(file), ..Self::default() })
     }
 
-    /// Reads a response like the client, for the fuzz targets.
+    /// Reads a response in the same way as the client, for the fuzz targets.
     #[cfg(fuzzing)]
     pub async fn fuzz(response: Response) -> Result<Self, Error> {
         Self::of(response).await

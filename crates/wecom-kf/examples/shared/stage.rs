@@ -11,7 +11,7 @@ use wecom_kf_sim::Simulator;
 pub(crate) struct Stage {
     pub(crate) client: Client,
     pub(crate) kf: OpenKfid,
-    /// `None` with a real corp.
+    /// The simulator. `None` with a real corp.
     pub(crate) sim: Option<Simulator>,
 }
 
@@ -71,7 +71,7 @@ impl<'a> Reader<'a> {
         if let Some(cursor) = &self.cursor {
             request = request.cursor(cursor);
         }
-        // Without the token of a callback an app may read 10 times a minute, so ask the simulator for one.
+        // Without a callback's token an app may only read 10 times a minute, so the simulator supplies one.
         if let Some(sim) = sim {
             request = request.token(sim.sync_token());
         }

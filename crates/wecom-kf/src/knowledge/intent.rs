@@ -39,7 +39,8 @@ impl Intent {
         self
     }
 
-    /// Checks the intent without sending it. [`Knowledge::add_intent`](super::Knowledge::add_intent) does so first.
+    /// Checks the intent without sending it. [`Knowledge::add_intent`](super::Knowledge::add_intent) runs the same
+    /// check first.
     ///
     /// # Errors
     ///
@@ -97,7 +98,7 @@ impl<'a> UpdateIntent<'a> {
         self
     }
 
-    /// Checks the change without sending anything. Awaiting it does so first.
+    /// Checks the change without sending anything. Awaiting it runs the same check first.
     ///
     /// # Errors
     ///
@@ -179,12 +180,13 @@ impl Answer {
         })
     }
 
-    /// Attaches a link.
+    /// Attaches a link. An answer has at most four attachments.
     pub fn link(self, link: AnswerLink) -> Self {
         self.attached("link", |attachment| attachment.link = Some(link.0))
     }
 
-    /// Attaches a mini program. `thumb_media_id` is its cover, which was uploaded within the last 3 days.
+    /// Attaches a mini program. `pagepath` is the page to open. `thumb_media_id` is the cover, which was uploaded
+    /// within the last 3 days. No part may be empty.
     pub fn miniprogram(
         self,
         title: impl Into<String>,
@@ -225,7 +227,7 @@ impl Answer {
 pub struct AnswerLink(types::KnowledgeAttachmentInputLink);
 
 impl AnswerLink {
-    /// Creates a link from its title and its URL.
+    /// Creates a link from its title and its URL, which must not be empty.
     pub fn new(title: impl Into<String>, url: impl Into<String>) -> Self {
         let (title, url) = (title.into(), url.into());
         Self(types::KnowledgeAttachmentInputLink { title, url, desc: None, pic_url: None })

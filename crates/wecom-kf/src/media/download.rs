@@ -188,7 +188,7 @@ impl<'a> ToFile<'a> {
         self
     }
 
-    /// Checks the `media_id` without sending anything. Awaiting the download does so first.
+    /// Checks the `media_id` without sending anything. Awaiting the download runs the same check first.
     ///
     /// # Errors
     ///

@@ -13,7 +13,7 @@ pub(super) struct PauseLimit {
     is_running: bool,
 }
 
-/// The pause exceeded the limit, which is carried.
+/// The error of a pause that exceeded the limit, with the limit.
 pub(super) struct TooLong(pub(super) Duration);
 
 impl PauseLimit {

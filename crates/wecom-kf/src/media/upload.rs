@@ -19,11 +19,11 @@ use crate::{Bilingual, Error};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MediaType {
-    /// A JPG or PNG.
+    /// A JPG or PNG image.
     Image,
-    /// An AMR of up to 60 seconds.
+    /// An AMR recording of up to 60 seconds.
     Voice,
-    /// An MP4.
+    /// An MP4 video.
     Video,
     /// Any file.
     File,
@@ -162,7 +162,7 @@ impl Upload {
     }
 
     /// Checks the file for an upload as `media_type` without sending anything. [`Media::upload`](super::Media::upload)
-    /// does so first.
+    /// runs the same check first.
     ///
     /// # Errors
     ///

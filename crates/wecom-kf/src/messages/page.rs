@@ -77,7 +77,7 @@ impl<'a> ReadPage<'a> {
         self
     }
 
-    /// Checks the options without sending anything. Awaiting the request does so first.
+    /// Checks the options without sending anything. Awaiting the request runs the same check first.
     ///
     /// # Errors
     ///
@@ -101,7 +101,7 @@ impl<'a> ReadPage<'a> {
     ///
     /// # Errors
     ///
-    /// As [`Messages::page`](super::Messages::page).
+    /// Those of [`Messages::page`](super::Messages::page).
     pub async fn decoded_as<P: FromJson>(self) -> Result<P, Error> {
         self.check()?;
         let body = types::SyncRequest {

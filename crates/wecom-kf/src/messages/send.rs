@@ -58,7 +58,8 @@ impl<'a> SendMessage<'a> {
         self
     }
 
-    /// Checks the ids, the msgid and the message without sending anything. Awaiting the request does so first.
+    /// Checks the ids, the msgid and the message without sending anything. Awaiting the request runs the same check
+    /// first.
     ///
     /// # Errors
     ///
@@ -122,7 +123,8 @@ impl<'a> SendOnEvent<'a> {
         self
     }
 
-    /// Checks the code, the msgid and the message without sending anything. Awaiting the request does so first.
+    /// Checks the code, the msgid and the message without sending anything. Awaiting the request runs the same check
+    /// first.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Encodings of secrets, whole and cut, in what WeCom might say.
+//! Tests that secrets in every encoding, complete and shortened, are removed from WeCom's messages.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
@@ -87,7 +87,7 @@ fn base64_is_cut_out_wherever_the_secret_begins_in_it() {
         for engine in [&STANDARD, &STANDARD_NO_PAD, &URL_SAFE, &URL_SAFE_NO_PAD] {
             let encoded = engine.encode(format!("{before}{SECRET}\"}}"));
             let core = &encoded[before.len() * 4 / 3 + 2..][..8];
-            // It may stand beside characters of the same alphabet, be cut short, or be encoded once more.
+            // The Base64 may be next to characters of its alphabet, be shortened, or be encoded once more.
             let cut = &encoded[..before.len() * 4 / 3 + 14];
             let texts = [
                 encoded.clone(),
@@ -113,9 +113,9 @@ fn a_beginning_of_eight_characters_is_cut_out_and_one_of_seven_is_not() {
     assert_eq!(scrubbed(&format!("no: {}", &SECRET[..8])), "no: ***");
     assert_eq!(scrubbed(&format!("no: {}!", &SECRET[..12])), "no: ***!");
     assert_eq!(scrubbed(&format!("no: {}", &SECRET[..7])), format!("no: {}", &SECRET[..7]));
-    // A secret as short as that is cut out as a whole only.
+    // A secret of fewer than eight characters is removed only if all of it is there.
     assert_eq!(scrub("the pass and the passw", ["passw"], []), "the pass and the ***");
-    // Two beside one another are one hole.
+    // Two adjacent secrets become one group of asterisks.
     assert_eq!(scrubbed(&format!("{SECRET}{SECRET} {SECRET}")), "*** ***");
 }
 
@@ -150,7 +150,7 @@ fn a_long_text_is_cut_between_characters() {
     assert!(scrubbed(&text).ends_with("x***"), "the beginning that is left is cut out, too");
 }
 
-/// A text of escapes within escapes must not take long: the number of views is bounded.
+/// Nested escapes must not take long to search, because the number of views is limited.
 #[test]
 fn a_hostile_text_has_few_views() {
     let escapes = "%2525%26amp;%26%2338;\\u0025\\u0026+%2B%255cu0041&#37;41QUJDREVGR0hJSktMTU5P";
@@ -174,7 +174,8 @@ fn escape() -> impl Strategy<Value = Escape> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
-    /// Each character encoded on its own, as servers encode only what they must, and once more as a whole; cut anywhere.
+    /// Each character is encoded alone, because servers encode only the characters that need it. The result is encoded
+    /// once more and shortened.
     #[test]
     fn a_secret_in_any_two_encodings_is_cut_out_whole_or_cut_short(
         secret in "[!-~]{8,40}|[!-~您🙂é]{8,40}",
@@ -198,7 +199,7 @@ proptest! {
     ) {
         let engine = if is_url_safe { &URL_SAFE } else { &STANDARD };
         let encoded = engine.encode(format!("{before}{secret}{after}"));
-        // What the first eight characters alone decide.
+        // The characters of Base64 that depend only on the first eight characters of the secret.
         let (first, last) = ((before.len() * 4).div_ceil(3), (before.len() + 8) * 4 / 3);
         let core = escape.of_text(&encoded[first..last]);
         let scrubbed = scrub(&format!("no: {}", escape.of_text(&encoded)), [&*secret], []);

@@ -1,37 +1,38 @@
-//! Decoded views of a text, each byte of which knows which part of the text it comes from.
+//! Decoded views of a text. For each byte, a view knows the part of the original text from which it was decoded.
 
 use std::ops::Range;
 
-/// A byte and the part of the text it was made of.
+/// The part of the original text from which a byte was decoded.
 #[derive(Clone, Copy)]
 struct Origin {
     start: usize,
     end: usize,
 }
 
-/// A text, as it is or decoded.
+/// A text, unchanged or decoded.
 pub(super) struct View {
     bytes: Vec<u8>,
     origins: Vec<Origin>,
     is_of_base64: bool,
 }
 
-/// One way to decode a text.
+/// A way to decode a text.
 #[derive(Clone, Copy)]
 pub(super) enum Decoder {
     /// `%2B`, in either case, and `%u002B`.
     Percent,
-    /// The same, with `+` for a space, as forms have it.
+    /// Like `Percent`, but `+` is a space, as in forms.
     Form,
     /// `&amp;`, `&#43;`, `&#x2b;`.
     Html,
     /// `\u002b`, `\x2b`, `\/`, `\n`.
     Json,
-    /// Base64 in either alphabet, from this character of each run on: a run may begin within what it is part of.
+    /// Base64 in either alphabet. The number says how many characters at the beginning of each run are skipped, because
+    /// a run may begin in the middle of a group of four.
     Base64(usize),
 }
 
-/// A shorter run of characters of Base64 holds no 8 characters.
+/// The length of the shortest run of Base64 that is decoded. A shorter one contains fewer than 8 bytes.
 const SHORTEST_RUN: usize = 11;
 
 impl Decoder {
@@ -48,7 +49,7 @@ impl Decoder {
 }
 
 impl View {
-    /// The text as it is.
+    /// Creates the view of the unchanged text.
     pub(super) fn of(text: &str) -> Self {
         let origins = text.char_indices().flat_map(|(start, character)| {
             let end = start + character.len_utf8();
@@ -61,20 +62,20 @@ impl View {
         &self.bytes
     }
 
-    /// Whether Base64 was decoded on the way here.
+    /// Returns whether the view was decoded from Base64, directly or before other decodings.
     pub(super) fn is_of_base64(&self) -> bool {
         self.is_of_base64
     }
 
-    /// The part of the text that these bytes, of which there is at least one, were made of.
+    /// Returns the part of the original text from which these bytes were decoded. `range` must not be empty.
     pub(super) fn source(&self, range: Range<usize>) -> Range<usize> {
         self.origins[range.start].start..self.origins[range.end - 1].end
     }
 
-    /// The text decoded in this way; `None` if that changes nothing.
+    /// Returns the view that `decoder` makes of this one. Returns `None` if it would change nothing.
     pub(super) fn decoded(&self, decoder: Decoder) -> Option<Self> {
         if let Decoder::Base64(skipped) = decoder {
-            // Once is enough, and keeps the number of views small.
+            // Base64 is decoded at most once, which limits the number of views.
             return (!self.is_of_base64).then(|| self.of_base64(skipped)).filter(|view| !view.bytes.is_empty());
         }
         let mut decoded = Self { bytes: Vec::new(), origins: Vec::new(), is_of_base64: self.is_of_base64 };
@@ -93,7 +94,7 @@ impl View {
                 }
             }
         }
-        // A plus sign makes the difference between the two.
+        // Without a plus sign, `Form` and `Percent` make the same view.
         let is_new = is_changed && (!matches!(decoder, Decoder::Form) || self.bytes.contains(&b'+'));
         is_new.then_some(decoded)
     }
@@ -112,7 +113,7 @@ impl View {
         self.origins.extend(bytes.iter().map(|_| origin));
     }
 
-    /// What the long runs of Base64 hold, one after another. Line ends inside a run are none of it.
+    /// Returns the decoded content of all long runs of Base64. Line ends inside a run are ignored.
     fn of_base64(&self, skipped: usize) -> Self {
         let mut view = Self { bytes: Vec::new(), origins: Vec::new(), is_of_base64: true };
         let mut run: Vec<(u8, Origin)> = Vec::new();
@@ -141,19 +142,19 @@ impl View {
                 self.origins.push(Origin { start: first.start, end: last.end });
             }
         }
-        // Nothing goes on from one run into the next.
+        // A zero byte separates the runs, so that no match extends from one into the next.
         self.bytes.push(0);
         self.origins.push(run[run.len() - 1].1);
     }
 }
 
-/// What an escape stands for.
+/// The character or byte that an escape represents.
 enum Decoded {
     Byte(u8),
     Character(char),
 }
 
-/// The escape that `bytes` begin with, and its length.
+/// Decodes the escape at the start of `bytes`. Returns it with its length.
 fn escape(decoder: Decoder, bytes: &[u8]) -> Option<(Decoded, usize)> {
     match (decoder, bytes) {
         (Decoder::Form, [b'+', ..]) => Some((Decoded::Byte(b' '), 1)),
@@ -189,7 +190,7 @@ fn escape(decoder: Decoder, bytes: &[u8]) -> Option<(Decoded, usize)> {
     }
 }
 
-/// Names in HTML of ASCII characters. A longer name comes before one that it begins with.
+/// The HTML names of ASCII characters.
 const NAMED: [(&str, char); 34] = [
     ("amp", '&'),
     ("lt", '<'),
@@ -227,10 +228,11 @@ const NAMED: [(&str, char); 34] = [
     ("Tab", '\t'),
 ];
 
-/// `digits` of a character reference, after the `before` characters that begin it; a semicolon may end it.
+/// Decodes a numeric character reference from its `digits`. `before` is the number of characters before the digits; the
+/// semicolon at the end is optional.
 fn character_reference(digits: &[u8], radix: u32, before: usize) -> Option<(Decoded, usize)> {
     let count = digits.iter().take_while(|digit| char::from(**digit).is_digit(radix)).count();
-    // Leading zeros may be many; the number has at most seven digits.
+    // There may be many leading zeros. The number itself has at most seven digits.
     let text = std::str::from_utf8(&digits[..count]).ok()?.trim_start_matches('0');
     let number = u32::from_str_radix(text.get(..text.len().min(8))?, radix).ok()?;
     let length = before + count;
@@ -238,7 +240,7 @@ fn character_reference(digits: &[u8], radix: u32, before: usize) -> Option<(Deco
     Some((Decoded::Character(char::from_u32(number)?), length + usize::from(has_end)))
 }
 
-/// `\uXXXX`, after its first two characters; two of them where they are the halves of one character.
+/// Decodes `\uXXXX` from the text after `\u`. Two of them may be the halves of a surrogate pair.
 fn json_unit(digits: &[u8]) -> Option<(Decoded, usize)> {
     let unit = hexadecimal(digits.get(..4)?)?;
     if let Some(character) = char::from_u32(unit) {
@@ -254,7 +256,7 @@ fn hexadecimal(digits: &[u8]) -> Option<u32> {
     digits.iter().try_fold(0, |number, digit| Some(number * 16 + char::from(*digit).to_digit(16)?))
 }
 
-/// The six bits of a character of Base64, in either alphabet.
+/// Returns the six bits that a character of Base64 represents, in either alphabet.
 fn sextet(byte: u8) -> Option<u8> {
     match byte {
         b'A'..=b'Z' => Some(byte - b'A'),

@@ -100,7 +100,8 @@ impl TokenCache {
         decided
     }
 
-    /// As `decide`, for a token that may be stale. `None` if `suspect` must do.
+    /// Decides like `decide`, but for a token that may be stale. Returns `None` if the caller must continue with
+    /// `suspect`.
     fn decide_refresh(&self, suspect: &Arc<AccessToken>) -> Option<Decided> {
         let mut locked = self.0.lock();
         let load = match locked.state.decide_refresh(suspect, now()) {

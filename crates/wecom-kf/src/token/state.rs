@@ -11,7 +11,7 @@ use crate::{AccessToken, Error, defaults};
 /// The outcome of a load, shared by all callers that wait for it.
 pub(super) type Outcome = Result<Arc<AccessToken>, Arc<Error>>;
 
-/// What is known of the token of a client.
+/// The state of a client's token.
 #[derive(Default)]
 pub(super) struct State {
     current: Option<Current>,
@@ -264,7 +264,7 @@ mod tests {
         state.settle(Err(Error::lacks("gettoken", "access_token")), now, || Duration::ZERO).unwrap_err();
     }
 
-    /// How long no load starts, to the second.
+    /// Returns the number of seconds for which no load starts.
     fn held_for(state: &mut State, now: Instant) -> u64 {
         (0..).find(|wait| !matches!(state.decide(None, now + *wait as u32 * SECOND), Next::TooEarly(_))).unwrap()
     }
