@@ -154,7 +154,7 @@ mod tests {
     fn a_panic_of_progenitor_names_the_operation() {
         let text = std::fs::read_to_string(codegen::workspace_root().join(document::FILE)).unwrap();
         let mut lowered = lower::lower(&check::check(&Document::read(&text).unwrap()).unwrap()).unwrap();
-        // Two replies of different types, which the checks would refuse.
+        // Give one operation two replies of different types. The checks would refuse this.
         let mut api = lowered.document.api.clone();
         crate::schema::each_operation_mut(&mut api, &mut |_, operation| {
             if operation.operation_id.as_deref() == Some("send_msg") {

@@ -12,8 +12,8 @@ use crate::{Query, Reason};
 
 /// The default time window. It is long enough for WeCom's three attempts and for clocks that differ.
 const DEFAULT_WINDOW: Duration = Duration::from_secs(10 * 60);
-/// How many requests are remembered by default. They take about 1 MB. Exceeding this within 20 minutes, the longest time
-/// for which one request passes the time window, takes 13 requests a second.
+/// How many requests are remembered by default. They take about 1 MB. A request passes the time window for at most 20
+/// minutes. Only more than 13 requests a second would exceed this number in that time.
 const DEFAULT_CAPACITY: usize = 16_384;
 
 /// A memory of recent requests that detects repeats, for [`Callback::event_once`](crate::Callback::event_once).

@@ -1,4 +1,4 @@
-//! Reads `control.yaml` into the model. Every keyword of a schema is known here, or refused with its place.
+//! Reads `control.yaml` into the model. A schema with a keyword that is not known here is refused, with its place.
 
 use anyhow::{Context, Result, bail, ensure};
 use heck::ToUpperCamelCase;

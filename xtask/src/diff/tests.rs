@@ -1,4 +1,4 @@
-//! Tests of each kind of change with small documents, and of the real documents: every difference is reported.
+//! Tests that every difference is reported: each kind of change in small documents, and edits of the real documents.
 
 use std::collections::BTreeMap;
 use std::fs;

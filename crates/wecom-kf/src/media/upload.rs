@@ -201,7 +201,7 @@ impl Upload {
 
     /// Checks the name and the format, and returns the content type.
     fn checked_content_type(&self, media_type: MediaType) -> Result<&'static str, Error> {
-        // The name is written into a header, in quotes.
+        // The name is written into a header, which cannot contain control characters.
         if self.file_name.is_empty() || self.file_name.chars().any(char::is_control) {
             return Err(input::malformed(
                 Bilingual::fixed("file name", "文件名"),
