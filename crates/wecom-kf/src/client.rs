@@ -156,7 +156,7 @@ impl ClientBuilder {
     /// Sets the base URL of the API, for example that of your own proxy or of a simulator. The default is
     /// [`defaults::BASE_URL`].
     ///
-    /// A path is kept. White space around the URL and a trailing slash are removed. [`build`](Self::build) refuses
+    /// A path in the URL is kept. White space around the URL and a trailing slash are removed. [`build`](Self::build) refuses
     /// schemes other than http and https, a query, a fragment, user info, and invisible characters.
     pub fn base_url(mut self, base_url: impl AsRef<str>) -> Self {
         self.base_url = checked_base_url(base_url.as_ref());

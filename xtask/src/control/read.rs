@@ -255,7 +255,7 @@ fn known_keywords(schema: &Value) -> Result<()> {
     ensure!(schema.is_mapping(), "a schema is missing");
     let unknown = members(schema).map(|(keyword, _)| keyword).find(|keyword| !KEYWORDS.contains(keyword));
     match unknown {
-        Some(keyword) => bail!("the keyword `{keyword}` is not known: teach it to xtask/src/control/read.rs"),
+        Some(keyword) => bail!("the keyword `{keyword}` is not known: add it to xtask/src/control/read.rs"),
         None => Ok(()),
     }
 }
