@@ -97,7 +97,7 @@ impl Client {
         self.0.caller.call(request, tokens, self.0.limits).await
     }
 
-    /// Returns access to the access token itself.
+    /// Returns the operation on the access token: reading the current one.
     pub fn token(&self) -> Tokens<'_> {
         Tokens(self)
     }
@@ -193,14 +193,16 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets how often and when calls are repeated.
+    /// Sets how often and when calls are repeated. The default is `RetryPolicy::default()`: 3 attempts in all, with a
+    /// random wait before each repeat.
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.retry = policy;
         self
     }
 
     /// Sets how many calls may be in progress at once, and how many `sync_msg` calls without a callback's token may be
-    /// made in a minute. The time that a call waits for its turn counts towards [`call_timeout`](Self::call_timeout).
+    /// made in a minute. The default is `Pacing::default()`: WeCom's limits as far as they are known. The time that a
+    /// call waits for its turn counts towards [`call_timeout`](Self::call_timeout).
     pub fn pacing(mut self, pacing: Pacing) -> Self {
         self.pacing = pacing;
         self
@@ -229,7 +231,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Builds the client. Nothing is sent yet.
+    /// Builds the client. Sends nothing: the first call fetches the access token.
     ///
     /// # Errors
     ///

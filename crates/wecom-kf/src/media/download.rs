@@ -54,7 +54,7 @@ impl Download {
         Self(self.0.at_most(bytes), self.1)
     }
 
-    /// Reads the whole file into memory.
+    /// Reads the whole file into memory, at most `at_most` bytes.
     ///
     /// # Errors
     ///
