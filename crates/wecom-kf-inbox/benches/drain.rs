@@ -1,10 +1,10 @@
-//! Draining a backlog: against the bound, the larger of fetching alone and handling alone as measured in the same run, and
-//! against a loop by hand. How much memory a backlog takes.
+//! Measures how long it takes to drain a backlog. The figures are compared with a bound, which is the larger of
+//! fetching alone and handling alone, and with a loop written by hand. Also measures how much memory a backlog takes.
 //!
-//! `cargo bench -p wecom-kf-inbox --bench drain`; `-- 1000000` adds the memory of this many messages.
+//! `cargo bench -p wecom-kf-inbox --bench drain`; with `-- 1000000` it also shows the memory of this many messages.
 //!
-//! `-- consume 20000` only drains this many messages on the main thread, while pulls and the engine run on another one. The
-//! difference of two runs under callgrind is the number of instructions per message on the consumer's thread:
+//! `-- consume 20000` only drains this many messages on the main thread, while pulls and the engine run on another one.
+//! The difference of two runs under callgrind is the number of instructions per message on the consumer's thread:
 //!
 //! ```text
 //! for n in 20000 40000; do
@@ -13,10 +13,11 @@
 //! grep -H ^summary /tmp/drain.20000-01 /tmp/drain.40000-01
 //! ```
 //!
-//! `-- run 20000` gives this many to a handler that does nothing; the difference of two runs under `perf stat` is what `run`
-//! costs per message.
+//! `-- run 20000` passes this many messages to a handler that does nothing. The difference of two runs under `perf
+//! stat` is what `run` costs per message.
 //!
-//! `-- idle 200` runs this many idle accounts for a minute and prints the CPU time of a second, in memory and redb.
+//! `-- idle 200` runs this many idle accounts for a minute, in memory and with redb, and prints the CPU time per
+//! second.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods, reason = "a bench talks and may panic")]
 
 use std::hint::black_box;
@@ -35,7 +36,7 @@ static ALLOCATED: PeakAlloc = PeakAlloc;
 const PAGE: usize = 1000;
 const PULL: Duration = Duration::from_millis(20);
 
-/// So many messages of a thousand customers, by the page, 20 ms each.
+/// A backlog of messages of a thousand customers, returned page by page, 20 ms each.
 #[derive(Clone)]
 struct Backlog {
     messages: usize,
@@ -94,7 +95,7 @@ fn work(how_long: Duration) {
     }
 }
 
-/// Only fetches: the pages are decoded as far as a loop by hand needs it to go on.
+/// Only fetches. The pages are decoded as far as a loop written by hand needs it to continue.
 async fn fetch_alone(backlog: &Backlog) -> Duration {
     by_hand(backlog, |page| _ = black_box(page.messages().len())).await
 }
@@ -161,7 +162,7 @@ async fn drain(folder: &std::path::Path) {
     println!("100,000 messages, 20 ms per page of 1,000; seconds (÷ the larger of fetching alone and handling alone)");
     println!("handler   fetch  handle   by hand        stream, memory  stream, redb    run, memory    run, redb");
     for handler in [Duration::ZERO, Duration::from_micros(20), Duration::from_millis(1)] {
-        // The long one with fewer, and then by proportion.
+        // The slowest handler gets fewer messages, and its time is scaled up.
         let scale = if handler >= Duration::from_millis(1) { 10 } else { 1 };
         let backlog = Backlog { messages: 100_000 / scale, pull: PULL };
         let (fetching, handling) = (fetch_alone(&backlog).await, handle_alone(backlog.messages, handler));

@@ -1,12 +1,12 @@
-//! Shows what customers write to an account, as it comes; answers nothing.
+//! Shows what customers write to an account, as it arrives. Answers nothing.
 //!
 //! ```text
 //! cargo run -p wecom-kf-inbox --example tail -- <open_kfid> [file]
 //! ```
 //!
-//! With `WECOM_CORP_ID` and `WECOM_KF_SECRET` set. It keeps its place in the file, `tail.redb` unless said: start it again
-//! and it goes on where it was. Another program that reads the account with a store of its own is not disturbed. Ids and
-//! kinds are shown, and what was written only with `WECOM_KF_SHOW_TEXT=1`.
+//! It needs `WECOM_CORP_ID` and `WECOM_KF_SECRET`. It keeps its place in a file, by default `tail.redb`, and continues
+//! there at the next start. Another program that reads the account with a store of its own is not disturbed. Ids and
+//! kinds are shown; the text is shown only with `WECOM_KF_SHOW_TEXT=1`.
 #![allow(clippy::print_stdout, reason = "a program talks")]
 
 use futures_util::StreamExt;

@@ -21,18 +21,18 @@ use crate::{Error, Failure, FailureClass, RetryPolicy, defaults};
 /// The longest time that a setting may have: `Duration::MAX`, which means "never", is beyond the range of clocks.
 pub(crate) const LONGEST: Duration = Duration::from_secs(10 * 365 * 86_400);
 
-/// Where to begin when the store holds nothing of the account. WeCom keeps messages for three days.
+/// Where an inbox begins to read when the store holds nothing of its account. WeCom keeps messages for three days.
 ///
 /// Once something is stored, this setting is ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ColdStart {
-    /// With messages sent from now on: at or after the opening, or the first callback if that was created earlier; less
-    /// 60 seconds, so that the message that woke a new bot is not passed over.
+    /// Begins with the messages sent since the inbox was opened or since the first callback was created, whichever is
+    /// earlier, less 60 seconds. So the message that started a new bot is not skipped.
     FromNow,
-    /// With messages sent at that time or after it.
+    /// Begins with the messages sent at that time or later.
     Since(SystemTime),
-    /// With the oldest message that WeCom keeps.
+    /// Begins with the oldest message that WeCom keeps.
     Everything,
 }
 
@@ -100,8 +100,8 @@ impl InboxBuilder {
         self
     }
 
-    /// Sets up to how many unsettled messages it reads ahead; 1,000 by default ([`defaults::MAX_UNSETTLED`]). It may be
-    /// exceeded by one page. When the window is full and there is more to read, the oldest message that waits for a retry
+    /// Sets up to how many unsettled messages the inbox reads ahead; 1,000 by default ([`defaults::MAX_UNSETTLED`]).
+    /// One page more may be read. When the window is full and WeCom has more, the oldest message that waits for a retry
     /// is parked.
     pub fn max_unsettled(mut self, messages: usize) -> Self {
         self.settings.max_unsettled = messages;
@@ -124,15 +124,15 @@ impl InboxBuilder {
         self
     }
 
-    /// Sets how long a handler of [`run`](Inbox::run) may take; no limit by default. After it the handler is dropped and
-    /// the try has failed.
+    /// Sets how long a handler of [`run`](Inbox::run) may take; no limit by default. After that time the handler is
+    /// dropped, and the attempt counts as failed.
     pub fn handler_timeout(mut self, limit: Duration) -> Self {
         self.settings.handler_timeout = Some(limit.min(LONGEST));
         self
     }
 
-    /// Sets what is called with each failure of a handler of [`run`](Inbox::run), such as a counter or an alert. The
-    /// error may hold what customers wrote.
+    /// Sets a function that is called with each failure of a handler of [`run`](Inbox::run), for example to count
+    /// failures or to raise an alert. The error may hold what customers wrote.
     ///
     /// ```no_run
     /// # use wecom_kf_inbox::InboxBuilder;
@@ -152,8 +152,8 @@ impl InboxBuilder {
         self
     }
 
-    /// Delivers what servicers wrote, too. By default it is settled without being delivered, so that a bot does not take
-    /// it for a customer's words.
+    /// Also delivers what servicers wrote. By default those messages are settled without being delivered, so that a bot
+    /// does not take them for a customer's words.
     pub fn deliver_servicer_messages(mut self) -> Self {
         self.settings.takes_servicers = true;
         self
@@ -171,19 +171,19 @@ impl InboxBuilder {
         self
     }
 
-    /// Sets the time from the end of a reading to the next poll, which no callback asked for; 30 s by default
-    /// ([`defaults::POLL`]), and up to a tenth more at random.
+    /// Sets the time from the end of a reading to the next poll, a read that no callback announced; 30 s by default
+    /// ([`defaults::POLL`]). Up to a tenth is added at random.
     ///
     /// WeCom answers 45009 to an app that reads without a callback's token more than 10 times a minute. So the accounts
-    /// that share a client take turns, with 6 s for each if there are many, whatever is set here: see
-    /// [`Pacing`](wecom_kf::Pacing). A callback never waits for that.
+    /// that share a client take turns. With many accounts, the time between two polls is at least 6 s for each of them,
+    /// whatever is set here: see [`Pacing`](wecom_kf::Pacing). A read for a callback never waits for its turn.
     pub fn poll(mut self, poll: Duration) -> Self {
         self.settings.poll = poll;
         self
     }
 
-    /// Sets how long the lease lasts that keeps other processes from reading; 30 s by default ([`defaults::LEASE`]). When
-    /// a process dies, another one takes over within that time.
+    /// Sets how long a lease lasts. While a process holds it, no other process reads the account; 30 s by default
+    /// ([`defaults::LEASE`]). When a process dies, another one takes over within that time.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.settings.lease = lease;
         self
@@ -195,8 +195,8 @@ impl InboxBuilder {
         self
     }
 
-    /// Sets the name that other processes see when they ask who reads, such as that of the host. A random number is
-    /// added, since no two inboxes may have the same name.
+    /// Sets the name under which other processes see the holder of the lease, such as the name of the host. A random
+    /// number is added, since no two inboxes may have the same name.
     pub fn holder(mut self, name: impl fmt::Display) -> Self {
         self.settings.holder = format!("{name}-{:08x}", fastrand::u32(..));
         self
@@ -208,16 +208,16 @@ impl InboxBuilder {
         self
     }
 
-    /// Sets what distinguishes corps and places in the store; by default host and corp id of the client. Two clients of
-    /// one app that use different addresses, such as a proxy, need the same scope.
+    /// Sets the scope, which tells corps and addresses apart in the store; by default the host and the corp id of the
+    /// client. Two clients of one app that use different addresses, such as a proxy, need the same scope.
     pub fn scope(mut self, scope: impl Into<String>) -> Self {
         self.scope = Some(scope.into());
         self
     }
 
-    /// Takes pages from `source` instead of `sync_msg`. [`open`](Self::open) then does not call WeCom. Polls are paced as
-    /// always, but pages that follow one another are read without a wait; a test that wants no pacing at all builds its
-    /// client with [`Pacing::unlimited`](wecom_kf::Pacing::unlimited).
+    /// Takes pages from `source` instead of `sync_msg`. [`open`](Self::open) then does not call WeCom. Polls are paced
+    /// as usual, but pages that follow one another are read without a wait. A test that wants no pacing at all builds
+    /// its client with [`Pacing::unlimited`](wecom_kf::Pacing::unlimited).
     pub fn source(mut self, source: impl PageSource) -> Self {
         self.source = Some(Arc::new(source));
         self
@@ -237,15 +237,15 @@ impl InboxBuilder {
         self
     }
 
-    /// Opens the inbox. Wrong settings end the opening with an error that says what to do. A network or a store that is
-    /// down does not: the running inbox waits for it, and its [status](crate::Status) says so. Nothing is read before its
+    /// Opens the inbox. Invalid settings are an error that says what to do. A network or a store that is down is not an
+    /// error: the running inbox waits for it, and its [status](crate::Status) says so. Nothing is read before the
     /// stream is polled.
     ///
     /// # Errors
     ///
     /// [`Error::Read`]: WeCom refuses the credentials, or the app may not list its accounts. [`Error::NoSuchAccount`]:
-    /// the app has no such account. [`Error::Store`]: what is stored is damaged, or belongs to another program or
-    /// version. [`Error::Settings`]: a limit of 0.
+    /// the app has no such account. [`Error::Store`]: the stored data is damaged, or belongs to another program or
+    /// version. [`Error::Settings`]: a limit is 0.
     pub async fn open(self) -> Result<Inbox, Error> {
         self.check_settings()?;
         if self.source.is_none() {
@@ -286,18 +286,18 @@ impl InboxBuilder {
     }
 }
 
-/// Host and corp, without the scheme.
+/// Returns the host and the corp id, without the scheme.
 pub(crate) fn scope_of(client: &Client) -> String {
     let place = client.base_url().split_once("://").map_or(client.base_url(), |(_, place)| place);
     format!("{place}/{}", client.corp_id())
 }
 
-/// Whether the app may read the account; older servers do not say.
+/// Returns whether the app may read the account. Older servers do not say, which counts as yes.
 pub(crate) fn may_read(account: &Account) -> bool {
     account.manage_privilege != Some(false)
 }
 
-/// Checks that the account can be read. The running inbox waits for what may pass.
+/// Checks that the account can be read. Errors that may pass are left to the running inbox, which waits.
 async fn check(client: &Client, open_kfid: &OpenKfid) -> Result<(), Error> {
     match client.accounts().list().await {
         Ok(accounts) if accounts.iter().any(|account| account.open_kfid == *open_kfid && may_read(account)) => Ok(()),

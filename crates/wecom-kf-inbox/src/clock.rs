@@ -1,10 +1,10 @@
-//! The wall clock, for times that others wrote down.
+//! The wall clock, for comparing times that WeCom or other processes wrote.
 
 use std::time::SystemTime;
 
-/// Unix seconds of this machine, to compare with the times that WeCom and other processes say. Nothing is measured with
-/// it: waits and limits are the business of tokio's clock, which never jumps.
-#[allow(clippy::disallowed_methods)] // The one place; see above.
+/// Returns the Unix seconds of this machine, to compare with times from WeCom and other processes. Nothing is measured
+/// with them: waits and limits use tokio's clock, which never jumps.
+#[allow(clippy::disallowed_methods)] // The only place that reads the wall clock.
 pub(crate) fn unix_seconds() -> i64 {
     let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX)

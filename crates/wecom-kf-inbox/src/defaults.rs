@@ -1,4 +1,5 @@
-//! The figures of an inbox. Those that have a setter on [`InboxBuilder`](crate::InboxBuilder) can be changed there.
+//! The default figures of an inbox. Those that have a setter on [`InboxBuilder`](crate::InboxBuilder) can be changed
+//! there.
 
 use std::time::Duration;
 
@@ -10,9 +11,9 @@ pub const MAX_UNSETTLED: usize = 1000;
 pub const SETTLED_AHEAD: usize = 3000;
 /// How many messages `sync_msg` returns at most.
 pub(crate) const MOST_PER_PAGE: usize = wecom_kf::raw::limits::sync_msg::LIMIT_MAX as usize;
-/// For how long after its first failure a message is tried again, if nothing is known about the failure.
+/// How long after its first failure a message is tried again, if nothing is known about the failure.
 pub const RETRY_FOR: Duration = Duration::from_secs(600);
-/// The same if WeCom or the network is not available.
+/// How long after its first failure a message is tried again, if WeCom or the network is not available.
 pub const RETRY_UNAVAILABLE_FOR: Duration = Duration::from_secs(3600);
 /// The wait before the second try of a message; it doubles with each try, up to [`RETRY_CAP`].
 pub const RETRY_BASE: Duration = Duration::from_millis(500);
@@ -28,12 +29,11 @@ pub const REPLAYS_AT_ONCE: usize = 8;
 pub const COMMIT_EVERY: Duration = Duration::from_millis(250);
 /// A commit does not wait any longer when this many messages are settled and not stored.
 pub const UNCOMMITTED_MOST: usize = 1000;
-/// From this start without progress on, messages are handled one at a time, and the message that ends the process is
-/// parked at the next start.
+/// At the third start in a row without progress, messages are handled one at a time. The message that then ends the
+/// process is parked at the next start.
 ///
-/// With 2, a message that was in progress twice when the process was killed from outside is parked, since nothing tells it
-/// from one that kills: at the first death everything that was handed out was in progress, and at the second one some
-/// message was alone. Processes that were killed at random 200 times parked 12 of 6,000 innocent messages; with 3, none.
+/// With 2, a message that was in progress twice when the process was killed from outside would be parked, since it
+/// looks like one that kills. In 200 kills at random 12 of 6,000 innocent messages were parked that way; with 3, none.
 pub const SUSPECT_STARTS: u32 = 3;
 /// How long a parked message is kept.
 pub const KEEP_PARKED: Duration = Duration::from_secs(30 * 86_400);
@@ -41,7 +41,7 @@ pub const KEEP_PARKED: Duration = Duration::from_secs(30 * 86_400);
 /// The time from the end of a reading to the next poll, if there are few accounts; with many it is longer, since they
 /// share [`TOKENLESS_SYNCS`](wecom_kf::defaults::TOKENLESS_SYNCS).
 pub const POLL: Duration = Duration::from_secs(30);
-/// After an error, before the same page is asked for again; doubles with each, up to [`BACKOFF_CAP`].
+/// The wait after an error, before the same page is requested again. It doubles with each error, up to [`BACKOFF_CAP`].
 pub const BACKOFF_BASE: Duration = Duration::from_millis(800);
 /// The longest wait after an error.
 pub const BACKOFF_CAP: Duration = Duration::from_secs(30);
@@ -49,25 +49,26 @@ pub const BACKOFF_CAP: Duration = Duration::from_secs(30);
 pub const BACKOFF_RESET: Duration = Duration::from_secs(120);
 /// The wait after 45009, too many calls.
 pub const RATE_LIMIT_WAIT: Duration = Duration::from_secs(60);
-/// An answer that cannot be decoded is asked for again by a tenth of the messages, down to one, and that so often before
-/// it is parked.
+/// After an answer that cannot be decoded, the inbox requests a tenth of the messages, and again a tenth, down to one.
+/// When a single message cannot be decoded this many times, the answer is parked.
 pub const UNREADABLE_TRIES: u32 = 3;
-/// How many empty pages in a row are followed by the next one at once. After that the waits are those after an error.
+/// How many empty pages in a row are followed by the next read at once. After that, the waits are those after errors.
 pub const EMPTY_PAGES_AT_ONCE: u32 = 3;
-/// How many cursors of empty pages are remembered, to notice a circle.
+/// How many cursors of empty pages are remembered, to notice a circle of cursors.
 pub(crate) const CURSORS_REMEMBERED: usize = 1000;
 
-/// How long a lease lasts; it is renewed after a third of that.
+/// How long a lease lasts. It is renewed each time a third of that has passed.
 pub const LEASE: Duration = Duration::from_secs(30);
 /// How long a store may take to answer.
 pub const STORE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a stop waits for the handlers in progress.
 pub const STOP_WITHIN: Duration = Duration::from_secs(20);
 
-/// How far `FromNow` reaches back: clocks differ, and a message is older than the callback that announces it.
+/// How far [`FromNow`](crate::ColdStart::FromNow) reaches back, since clocks differ and a message is older than the
+/// callback that announces it.
 pub const FROM_NOW_REACHES_BACK: Duration = Duration::from_secs(60);
-/// A welcome code is good for so long after the customer entered.
+/// How long a welcome code is valid after the customer entered.
 pub const WELCOME_WITHIN: Duration = Duration::from_secs(20);
 
-/// Between two looks for accounts that are new; a group.
+/// How often a group searches for new accounts.
 pub const LOOK_FOR_ACCOUNTS: Duration = Duration::from_secs(600);

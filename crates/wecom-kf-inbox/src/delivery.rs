@@ -14,7 +14,7 @@ use crate::shared::Shared;
 use crate::store::fingerprint;
 use crate::{FailureClass, RetryPolicy};
 
-/// A message to handle, and the means to say what became of it.
+/// A message to handle, with the methods to answer it.
 ///
 /// Answer it by [`ack`](Self::ack), [`retry_later`](Self::retry_later) or [`park`](Self::park). A delivery that is dropped
 /// without an answer counts as a failed try, unless it went to the handler of [`run`](crate::Inbox::run): there the
@@ -27,15 +27,15 @@ pub struct Delivery {
     tries: u32,
     numbers: Arc<Numbers>,
     when_dropped: WhenDropped,
-    /// Held while it is handled; it limits how many messages are handled at the same time.
+    /// Held while the message is handled. It limits how many messages are handled at the same time.
     permit: Option<OwnedSemaphorePermit>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum WhenDropped {
-    /// Nobody will answer any more.
+    /// A delivery that is dropped without an answer is a failed attempt.
     CountsAsFailed,
-    /// Whoever runs the handler answers.
+    /// The code that runs the handler gives the answer.
     IsAnsweredElsewhere,
 }
 
@@ -59,10 +59,10 @@ pub(crate) enum Verdict {
 #[derive(Debug)]
 pub(crate) struct Failed {
     pub(crate) class: FailureClass,
-    /// Stored with the message if it is parked.
+    /// The reason, which is stored with the message if it is parked.
     pub(crate) reason: String,
     pub(crate) then: Then,
-    /// What may be shown of it.
+    /// The text for logs and metrics, without anything private.
     pub(crate) shown: String,
 }
 
@@ -73,7 +73,7 @@ pub(crate) enum Then {
 }
 
 impl Answering {
-    /// The first answer counts. An inbox that is gone needs none.
+    /// Gives the answer. Only the first answer counts, and an inbox that has ended needs none.
     pub(crate) fn answer(&self, verdict: Verdict) {
         if !self.is_answered.swap(true, Relaxed) {
             self.shared.exchange.answer(self.ticket, verdict, &self.shared.settings);
@@ -85,11 +85,11 @@ impl Answering {
     }
 }
 
-/// The numbers of the replies to one delivery. A reply that failed gives its number back.
+/// The numbers of the replies to one delivery. The number of a reply that failed is used again.
 #[derive(Debug, Default)]
 struct Numbers(Mutex<BTreeSet<u32>>);
 
-/// A number that is given back unless its reply was sent.
+/// A number of a reply, which becomes free again unless the reply was sent.
 struct NumberInUse {
     numbers: Arc<Numbers>,
     number: u32,
@@ -140,7 +140,7 @@ impl Delivery {
         &self.letter.message
     }
 
-    /// Returns what it says.
+    /// Returns the content of the message.
     pub fn content(&self) -> &Content {
         self.message().content()
     }
@@ -150,7 +150,7 @@ impl Delivery {
         &self.letter.id
     }
 
-    /// Returns which try of this message this is, from 1. Tries before the last start of the process are not counted.
+    /// Returns the number of this attempt, from 1. Attempts before the last start of the process are not counted.
     pub fn tries(&self) -> u32 {
         self.tries
     }
@@ -181,7 +181,7 @@ impl Delivery {
         self.answering.answer(Verdict::failed(FailureClass::Unknown, "the handler asked for another try"));
     }
 
-    /// Parks the message. The reason is stored with it, for whoever looks at it later, and logged nowhere.
+    /// Parks the message. The reason is stored with it for the people who look at it later. It is not logged.
     pub fn park(self, reason: impl Into<String>) {
         self.answering.answer(Verdict::Park { reason: reason.into() });
     }
@@ -195,9 +195,9 @@ impl Delivery {
     /// message and the number of the reply. WeCom refuses a repeated msgid with 95033 (according to the errcode list and
     /// the page on sending), and the reply then counts as sent.
     ///
-    /// The number counts the replies of this delivery that were sent. After an error, the next reply has the same number.
-    /// [Name](Reply::named) the replies if another attempt may reply with something else, such as "please wait" first:
-    /// the customer does not receive a second, different message under one number.
+    /// The number counts the replies of this delivery that were sent. After an error, the next reply has the same
+    /// number. If another attempt may reply with a different text, for example with "please wait" first,
+    /// [name](Reply::named) the replies: of two different replies with one number the customer receives only the first.
     ///
     /// A reply does not settle the message: [`ack`](Self::ack) the delivery, or return `Ok`, when everything is done.
     ///
@@ -215,8 +215,8 @@ impl Delivery {
     /// # Errors
     ///
     /// Those of [`Messages::send`](wecom_kf::messages::Messages::send), except for 95033. [`Error::InvalidInput`]: the
-    /// message exceeds a limit, or no customer wrote the message to reply to: it is an event, or a servicer wrote it.
-    /// Nothing was sent.
+    /// message exceeds a limit, or the delivery is not a customer's message but an event or a servicer's message. Then
+    /// nothing was sent.
     pub fn reply(&self, message: impl Into<Outgoing>) -> Reply<'_> {
         Reply { delivery: self, message: message.into(), name: None }
     }
@@ -224,7 +224,7 @@ impl Delivery {
     async fn send(&self, msgid: MsgId, message: Outgoing) -> Result<MsgId, Error> {
         let customer = match (self.message().external_userid(), self.message().origin()) {
             (Some(customer), Some(Origin::CUSTOMER)) => customer,
-            // WeCom says where a message comes from; one of a customer may lack it, an event does not count.
+            // WeCom says who wrote a message. If it does not, anything that is not an event counts as a customer's.
             (Some(customer), None) if self.message().msgtype() != "event" => customer,
             _ => {
                 return Err(Error::invalid_input(
@@ -272,13 +272,13 @@ impl Delivery {
         }
     }
 
-    /// For a handler whose result is the answer: how to answer, and the permit to handle.
+    /// Splits off the right to answer and the permit, for a handler whose result is the answer.
     pub(crate) fn answered_elsewhere(&mut self) -> (Arc<Answering>, Option<OwnedSemaphorePermit>) {
         self.when_dropped = WhenDropped::IsAnsweredElsewhere;
         (self.answering.clone(), self.permit.take())
     }
 
-    /// The same delivery for the failure hook, after the handler had it.
+    /// Returns the same delivery for the failure hook, since the handler has consumed its own.
     pub(crate) fn for_hook(&self) -> Self {
         Self {
             answering: self.answering.clone(),
@@ -301,7 +301,7 @@ pub struct Reply<'a> {
 }
 
 impl Reply<'_> {
-    /// Names the reply. However often the message is handled, the customer receives one reply per name.
+    /// Names the reply. However often the message is handled, the customer receives only one reply per name.
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
@@ -336,7 +336,7 @@ impl Verdict {
     }
 }
 
-/// 32 hexadecimal digits, always the same for the same parts.
+/// Returns 32 hexadecimal digits, always the same for the same parts.
 fn reply_msgid(parts: &[&str]) -> MsgId {
     fingerprint(parts).into()
 }
@@ -361,7 +361,7 @@ mod tests {
 
     #[test]
     fn the_msgid_of_a_reply_depends_on_account_message_and_number() {
-        // WeCom stores it: it must not change from version to version.
+        // WeCom remembers these ids, so they must not change from version to version.
         assert_eq!(reply_msgid(&["reply", "wk1", "m1", "0"]).as_str(), "9e9d42725785a077195145716f289edf");
         for other in [["reply", "wk2", "m1", "0"], ["reply", "wk1", "m2", "0"], ["reply as", "wk1", "m1", "0"]] {
             assert_ne!(reply_msgid(&other), reply_msgid(&["reply", "wk1", "m1", "0"]));

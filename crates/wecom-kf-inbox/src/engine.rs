@@ -1,4 +1,4 @@
-//! The engine of an inbox: one task per account that gets the lease, loads the state, and serves until it is stopped.
+//! The engine of an inbox: one task per account, which gets the lease, loads the state, and serves until it is stopped.
 //!
 //! ```text
 //!  acquire ──lease──► load ──state──► serve ──stop──► shutdown
@@ -46,18 +46,19 @@ struct Engine {
     reader: Reader,
     store_backoff: Backoff,
     changes: BoxStream<'static, Change>,
-    /// The write of the commit that the state has in flight; none while it waits to be repeated.
+    /// The write of the commit in flight; `None` while it waits to be repeated.
     write: Option<BoxFuture<'static, Result<(), StoreError>>>,
     /// Set while the store is down.
     write_again_at: Option<Instant>,
     store_is_down: bool,
     wishes: Option<BoxFuture<'static, Result<ParkedPage, StoreError>>>,
     first_wake: FirstWake,
-    /// The messages that were last noted before the lease was lost. This process did not end during their handlers.
+    /// The messages that were last noted in the store before the lease was lost. This process is alive, so none of them
+    /// ended it.
     noted: [Option<String>; 2],
-    /// When it asked for the lease last, another process had it.
+    /// Whether another process had the lease when this one last asked for it.
     another_reads: bool,
-    /// Set once a stop was asked for: no later than this.
+    /// When the inbox must have ended; set once a stop was asked for.
     stop_by: Option<Instant>,
 }
 
@@ -65,17 +66,17 @@ struct Engine {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum FirstWake {
     Counts,
-    /// It came, and announces messages sent since then. This stays to be done until it is stored, whatever happens in
-    /// between.
+    /// The first callback came, and it announces messages sent since this time. The value stays until the earlier start
+    /// is stored.
     ReachesBackTo(i64),
     DoesNotCount,
 }
 
 /// Why a phase ended.
 enum Break {
-    /// The lease is lost: from the beginning.
+    /// The lease is lost. The engine acquires it again.
     Lost(StoreError),
-    /// What is stored is not what was expected: load it again.
+    /// The stored state is not the expected one. The engine loads it again.
     OutOfStep(StoreError),
     Stopped,
     /// A person must look.
@@ -127,7 +128,8 @@ impl Engine {
         }
     }
 
-    /// Acquires, loads and serves, until something ends it. Leaves the lease, if it is still held.
+    /// Acquires the lease, loads the state and serves, until something ends that. If the lease is still held, it stays
+    /// in `lease`.
     async fn live(&mut self, lease: &mut Option<LeaseKeeper>) -> Break {
         loop {
             let keeper = match self.acquire().await {
@@ -137,7 +139,7 @@ impl Engine {
             match self.load_and_serve(keeper).await {
                 Err(ended) => return ended,
                 Ok(()) => {
-                    // Another process has the first right to the account.
+                    // Another process goes first, so this one gives up its lease.
                     if let Some(keeper) = lease.take() {
                         keeper.release().await;
                     }
@@ -176,7 +178,7 @@ impl Engine {
         self.desk().metrics.status = status;
     }
 
-    /// Notices a stop. Returns an error if it came.
+    /// Checks whether a stop was asked for. Returns `Err` if so.
     fn check_stop(&mut self) -> Phase<()> {
         if self.desk().asked.stop {
             self.stop_by.get_or_insert_with(|| Instant::now() + self.shared.settings.stop_within);
@@ -185,7 +187,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Waits until then, or for a stop.
+    /// Waits until `at`, or for a stop.
     async fn pause_until(&mut self, at: Instant) -> Phase<()> {
         loop {
             self.check_stop()?;
@@ -196,8 +198,8 @@ impl Engine {
         }
     }
 
-    /// Nothing is handed out from now on. What is in progress continues, and its answers count if nobody else reads
-    /// meanwhile.
+    /// Stops handing out messages after the lease was lost. Handlers in progress continue. Their answers count unless
+    /// another process reads meanwhile.
     fn lose(&mut self, error: StoreError) {
         let mut desk = self.desk();
         desk.close();
@@ -214,7 +216,7 @@ impl Engine {
         self.report(error.into());
     }
 
-    /// After a failure of the store that may pass: reports it and returns when to ask again.
+    /// Reports a failure of the store that may pass, and returns when to try again.
     fn store_failed(&mut self, error: StoreError) -> Phase<Instant> {
         self.desk().metrics.store_failures += 1;
         match error {
@@ -274,7 +276,7 @@ impl Engine {
         }
     }
 
-    /// What handles asked for.
+    /// Does what the handles asked for.
     fn hear(&mut self) {
         let mut desk = self.shared.exchange.desk();
         if desk.asked.stop || desk.is_paused {
@@ -329,7 +331,7 @@ impl Engine {
                 let reached_back = state.reaches_back();
                 state.written();
                 if reached_back && !state.reaches_back() {
-                    // The earlier start is stored now: what was passed over is read.
+                    // The earlier start is stored now, so the messages that were skipped are read.
                     self.first_wake = FirstWake::DoesNotCount;
                     self.reader.restart(None);
                 }
@@ -351,7 +353,7 @@ impl Engine {
         }
     }
 
-    /// Asks for the commits that deliveries wait for, and says when to look again.
+    /// Prepares the commits that must come before more is handed out. Returns when to look again.
     fn prepare(&mut self, now: Instant) -> Option<Instant> {
         let mut desk = self.shared.exchange.desk();
         let wants_room = self.reader.is_due();
@@ -390,7 +392,7 @@ fn unix(time: std::time::SystemTime) -> i64 {
     time.duration_since(std::time::UNIX_EPOCH).map_or(0, seconds)
 }
 
-/// A store that does not answer in time is down.
+/// Waits for a store. If it does not answer in time, it counts as down.
 async fn in_time<T>(asked: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
     match timeout(defaults::STORE_TIMEOUT, asked).await {
         Ok(answer) => answer,
@@ -405,7 +407,7 @@ async fn until(time: Option<Instant>) {
     }
 }
 
-/// Waits for what is in progress, and empties its place.
+/// Waits for the future in the slot, and empties the slot.
 async fn done<T>(future: &mut Option<BoxFuture<'static, T>>) -> T {
     let Some(running) = future else { return std::future::pending().await };
     let outcome = running.await;

@@ -4,7 +4,8 @@ use wecom_kf::Lang;
 
 use crate::store::StoreError;
 
-/// An error of an inbox, for the person on call. The stream continues after it, except after a [final](Self::is_final) one.
+/// An error of an inbox, for the person on call. The stream continues after it, unless the error [is
+/// final](Self::is_final).
 ///
 /// `Display` says what failed, the source is the cause, and [`remedy`](Self::remedy) says what to do. A
 /// [`Report`](crate::Report) prints all three. Nothing here holds a secret or a customer's words.
@@ -12,24 +13,25 @@ use crate::store::StoreError;
 #[error("{}", self.in_lang(Lang::En))]
 #[non_exhaustive]
 pub enum Error {
-    /// WeCom could not be asked for messages. The same page is asked for again after a while.
+    /// A request for messages failed. The same page is requested again after a while.
     Read(#[source] wecom_kf::Error),
 
     /// The store failed. While it is down, the inbox waits and keeps its place.
     Store(#[from] StoreError),
 
-    /// WeCom returned a complete answer that cannot be decoded.
+    /// WeCom returned a complete reply that cannot be decoded.
     #[non_exhaustive]
     Unreadable {
-        /// The length of the answer.
+        /// The length of the reply.
         bytes: usize,
-        /// How often it came.
+        /// How often the reply came.
         tries: u32,
-        /// What the inbox does about it.
+        /// What the inbox does next.
         then: UnreadableThen,
     },
 
-    /// The cursors of pages without a new message go round in a circle. The inbox polls at its usual pace and says this once.
+    /// The cursors of pages without a new message go round in a circle. The inbox continues at the pace of polls, and
+    /// reports each circle once.
     CursorCircle,
 
     /// The app has no such account.
@@ -43,18 +45,18 @@ pub enum Error {
     Settings(&'static str),
 }
 
-/// All of these settings have one rule.
+/// One text for all invalid settings, since they share one rule.
 const SETTINGS_ZH: &str = "并发数、未完成消息的上限、次数、租约和轮询间隔、查看账号的间隔都必须大于 0";
 
-/// What the inbox does about a page that cannot be decoded.
+/// What the inbox does after a page that cannot be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum UnreadableThen {
-    /// It asks again, for fewer messages at a time.
+    /// It requests fewer messages at a time.
     AsksAgain,
-    /// It parked the whole answer and continued behind it.
+    /// It parked the whole reply and continued with the next page.
     Parked,
-    /// It asks again, and cannot continue: the answer does not tell where the next page begins.
+    /// It keeps requesting the page and cannot continue, since the reply does not say where the next page begins.
     Stuck,
 }
 
@@ -85,7 +87,7 @@ impl UnreadableThen {
 }
 
 impl Error {
-    /// Returns whether nothing comes after this error: a person must look first.
+    /// Returns whether the stream ends with this error. A person must then find the cause.
     pub fn is_final(&self) -> bool {
         match self {
             Self::Store(error) => match error {
@@ -97,7 +99,7 @@ impl Error {
         }
     }
 
-    /// Describes the error in one language, without its source and its remedy. In English it is the text of `Display`.
+    /// Describes the error in one language, without its source and its remedy. The English text is that of `Display`.
     pub fn in_lang(&self, lang: Lang) -> String {
         match (self, lang) {
             (Self::Read(_), Lang::En) => "the inbox cannot read".to_owned(),

@@ -12,19 +12,20 @@ use crate::report::in_one_line;
 
 /// Why a handler failed, and what becomes of the message.
 ///
-/// `?` turns any error into one, and looks inside for an error of [`wecom_kf`]. Its [class](FailureClass) decides:
+/// `?` turns any error into a failure, and looks inside it for an error of [`wecom_kf`]. The [class](FailureClass)
+/// decides:
 ///
 /// | what failed | the message |
 /// |---|---|
 /// | network, no answer, WeCom is busy, too many calls, no access token | is tried again for an hour |
-/// | 95018: a servicer has the session, or it is over | is acknowledged, since no repeat helps |
+/// | 95018: a servicer has the session, or the session is over | is acknowledged, since another attempt does not help |
 /// | permission, bad input, not found, quota, another state | is parked at once |
 /// | an unknown errcode, an error that is not WeCom's, a panic, a time limit | is tried again for 10 minutes |
 ///
 /// The times can be set for an inbox ([`InboxBuilder::retry`](crate::InboxBuilder::retry)) and for one failure
-/// ([`policy`](Self::policy)). A message that was tried for long enough is parked. Customers never see an error.
+/// ([`policy`](Self::policy)). When the time is over, the message is parked. Customers never see an error.
 ///
-/// It does not implement `Error`, so that it can be made from anything that does.
+/// A failure does not implement `Error`, so that `From` can accept every type that does.
 pub struct Failure {
     class: FailureClass,
     then: Fate,
@@ -154,8 +155,8 @@ impl Failure {
         Self { class: FailureClass::TimedOut, ..Self::retry(format!("the handler did not end within {limit:?}")) }
     }
 
-    /// What may be shown of it: an error of this project holds no secret and no customer's words; of another error only
-    /// the type, unless the user asked for more.
+    /// Returns the text for logs and metrics. Errors of this project hold no secret and no customer's words. Of another
+    /// error only the type is shown, unless the user asked for the text.
     pub(crate) fn shown(&self, shows_handler_errors: bool) -> String {
         let is_ours = matches!(self.class, FailureClass::Panic | FailureClass::TimedOut | FailureClass::Unanswered);
         match self.type_name {
@@ -180,7 +181,7 @@ impl Failure {
 
 fn class_of(error: &Error) -> (FailureClass, Fate) {
     match error {
-        // Whatever keeps the token away passes or is repaired, and is not the fault of this message.
+        // Whatever prevents a token passes or is repaired by people. It is not the fault of this message.
         Error::NoToken { .. } => (FailureClass::Unavailable, Fate::ByClass),
         Error::Refused(refusal) if refusal.code == ErrCode::SESSION_STATE_FORBIDS_SENDING => {
             (FailureClass::Rejected, Fate::Ack)
@@ -214,7 +215,7 @@ impl<E: Into<Box<dyn StdError + Send + Sync>>> From<E> for Failure {
     }
 }
 
-/// Shows what WeCom said, and only the type of the handler's own error.
+/// Shows WeCom's refusal, and only the type of the handler's own error.
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.shown(false), self.class)

@@ -24,10 +24,11 @@ use crate::run::Summary;
 use crate::store::{InboxStore, Memory};
 use crate::{ColdStart, Error, Failure, defaults};
 
-/// The inboxes of all accounts that the app may read; one that is added is picked up, one that goes is left.
+/// The inboxes of all accounts that the app may read. Accounts that are added later are picked up, accounts that are
+/// removed are dropped.
 ///
-/// An account that is found later, with [`ColdStart::FromNow`], begins where the group last looked without finding it,
-/// so that who wrote in between is not passed over.
+/// An account that is found later, with [`ColdStart::FromNow`], begins at the time of the last search that did not find
+/// it. So customers who wrote in between are not skipped.
 pub struct InboxGroup {
     builder: InboxGroupBuilder,
     /// `None` if they could not be listed yet.
@@ -49,44 +50,45 @@ pub struct InboxGroupBuilder {
 }
 
 impl InboxGroupBuilder {
-    /// Where all of them keep their place; in memory unless said.
+    /// Sets the store of all inboxes. Without one they keep their place in memory.
     pub fn store(mut self, store: impl InboxStore) -> Self {
         self.store = Arc::new(store);
         self
     }
 
-    /// Where to begin with an account of which nothing is stored; [`ColdStart::FromNow`] unless said.
+    /// Sets where to begin with an account of which nothing is stored; [`ColdStart::FromNow`] by default.
     pub fn cold_start(mut self, cold_start: ColdStart) -> Self {
         self.cold_start = cold_start;
         self
     }
 
-    /// How many messages are handled at once, of all accounts together; 16 ([`defaults::CONCURRENCY`]).
+    /// Sets how many messages of all accounts together are handled at the same time; 16 by default
+    /// ([`defaults::CONCURRENCY`]).
     pub fn concurrency(mut self, concurrency: usize) -> Self {
         self.concurrency = concurrency;
         self
     }
 
-    /// How often to look for new accounts; every 10 minutes ([`defaults::LOOK_FOR_ACCOUNTS`]). A callback that announces
-    /// one makes it look at once.
+    /// Sets how often the group searches for new accounts; every 10 minutes by default
+    /// ([`defaults::LOOK_FOR_ACCOUNTS`]). A callback that announces an account starts a search at once.
     pub fn look_every(mut self, interval: Duration) -> Self {
         self.look_every = interval.min(LONGEST);
         self
     }
 
-    /// Other settings, for each inbox.
+    /// Sets a function that adds other settings to each inbox.
     pub fn each(mut self, settings: impl Fn(InboxBuilder) -> InboxBuilder + Send + Sync + 'static) -> Self {
         self.each = Arc::new(settings);
         self
     }
 
-    /// Lists the accounts. Wrong settings end the opening with an error that says what to do. A network that is down does
-    /// not: the running group lists the accounts as soon as it can. Nothing is read yet.
+    /// Lists the accounts. Invalid settings are an error that says what to do. A network that is down is not an error:
+    /// the running group lists the accounts as soon as it can. Nothing is read yet.
     ///
     /// # Errors
     ///
-    /// [`Error::Read`]: WeCom refuses the credentials, or the app may not list its accounts. [`Error::Settings`]: a limit
-    /// of 0.
+    /// [`Error::Read`]: WeCom refuses the credentials, or the app may not list its accounts. [`Error::Settings`]: a
+    /// limit is 0.
     pub async fn open(self) -> Result<InboxGroup, Error> {
         if self.concurrency == 0 || self.look_every.is_zero() {
             return Err(Error::Settings("concurrency and the interval of looking are more than 0"));
@@ -115,7 +117,7 @@ impl InboxGroupBuilder {
 }
 
 impl InboxGroup {
-    /// Starts a group of all accounts.
+    /// Starts to build a group of all accounts.
     pub fn builder(client: Client) -> InboxGroupBuilder {
         InboxGroupBuilder {
             client,
@@ -127,7 +129,7 @@ impl InboxGroup {
         }
     }
 
-    /// A handle, to wake, watch and stop it while it runs.
+    /// Returns a handle, to wake, watch and stop the group while it runs.
     pub fn handle(&self) -> GroupHandle {
         self.handle.clone()
     }
@@ -141,9 +143,10 @@ impl InboxGroup {
         self.run_until(std::future::pending::<()>(), handler).await
     }
 
-    /// Handles the messages of all accounts until `stop` ends, each as [`Inbox::run_until`] does, then ends as that
-    /// does. An inbox that ends with an error of its own is opened again at the next look; the others continue. A look
-    /// that fails, or after which an inbox cannot be opened, is repeated after 0.8 s, doubling to 30 s.
+    /// Handles the messages of all accounts until `stop` ends, each account as [`Inbox::run_until`] does. Then all
+    /// inboxes end in order. An inbox that ends with a final error is opened again at the next search for accounts; the
+    /// others continue. A search that fails, or after which an inbox cannot be opened, is repeated after 0.8 s,
+    /// doubling to 30 s.
     pub async fn run_until<S, H, F>(self, stop: S, handler: H) -> Summary
     where
         S: Future,
@@ -187,7 +190,7 @@ impl InboxGroup {
                     () = running.look(&mut look, &handler) => {}
                 },
                 () = running.handle.0.look.notified() => {
-                    // Callbacks of an account that the app may not read must not lead to a call each.
+                    // Callbacks of an account that the app may not read must not cause a call each.
                     look.at = look.at.min(Instant::now() + LOOK_GAP);
                 }
             }
@@ -202,13 +205,13 @@ impl InboxGroup {
     }
 }
 
-/// A look that a callback asked for comes after this.
+/// The shortest time between two searches that callbacks asked for.
 const LOOK_GAP: Duration = Duration::from_secs(2);
 
-/// When to look for accounts.
+/// When to search for accounts.
 struct Look {
-    /// When that last succeeded and all inboxes could be opened, in Unix seconds: accounts that are found later begin
-    /// there.
+    /// The time of the last search that succeeded and after which all inboxes could be opened, in Unix seconds.
+    /// Accounts that are found later begin there.
     last: i64,
     at: Instant,
     backoff: Backoff,
@@ -221,7 +224,7 @@ impl Default for Look {
 }
 
 impl Look {
-    /// It failed, or an inbox could not be opened: again after 0.8 s, doubling to 30 s.
+    /// Repeats a search that failed, or after which an inbox could not be opened, after 0.8 s, doubling to 30 s.
     fn again_soon(&mut self) {
         self.at = self.at.min(Instant::now() + self.backoff.next(fastrand::f64()));
     }
@@ -234,7 +237,7 @@ enum Opened {
     NotAll,
 }
 
-/// Whose inbox has ended, and with what; None after a panic.
+/// The account whose inbox has ended, and its result; `None` after a panic.
 type Ended = (OpenKfid, Option<Result<Summary, Error>>);
 
 struct Running {
@@ -279,7 +282,7 @@ impl Running {
         }
     }
 
-    /// Opens the inboxes of those that have none.
+    /// Opens inboxes for the accounts that have none.
     async fn serve<H, F>(&mut self, found: Vec<OpenKfid>, start: ColdStart, handler: &Arc<H>) -> Opened
     where
         H: Fn(Delivery) -> F + Send + Sync + 'static,
@@ -307,7 +310,7 @@ impl Running {
     }
 
     fn take(&mut self, ended: Result<Ended, tokio::task::JoinError>) {
-        // It is never aborted, and panics do not come this far.
+        // The task is never aborted, and it catches panics.
         let Ok((open_kfid, outcome)) = ended else { return };
         self.handle.inboxes().remove(&open_kfid);
         match outcome {
@@ -315,7 +318,7 @@ impl Running {
             Some(Err(error)) => {
                 tracing::error!(%open_kfid, error = %in_one_line(&error), "the inbox has ended; at the next look it is opened again")
             }
-            // Not one of a handler: of a store or a source that is the program's own.
+            // The panic is not one of a handler. It comes from a store or a source that the program supplied.
             None => tracing::error!(%open_kfid, "the inbox panicked; at the next look it is opened again"),
         }
     }
@@ -333,13 +336,13 @@ pub struct GroupHandle(Arc<InGroup>);
 #[derive(Default)]
 struct InGroup {
     inboxes: Mutex<BTreeMap<OpenKfid, InboxHandle>>,
-    /// Callbacks of accounts that are not found yet: the last of each.
+    /// The last callback of each account that is not found yet.
     early: Mutex<HashMap<String, Event>>,
     look: Notify,
     stop: Notify,
 }
 
-/// So many accounts may send callbacks before they are found.
+/// How many accounts may send callbacks before they are found.
 const EARLY: usize = 100;
 
 impl GroupHandle {
@@ -359,9 +362,9 @@ impl GroupHandle {
         inboxes.insert(open_kfid, inbox);
     }
 
-    /// Tells it of a callback: the inbox of that account reads at once, each of them if the callback names none. One of
-    /// an account that is not known yet, or that announces accounts, leads to a look for them. Returns whether it was one
-    /// of these. It never waits: answer WeCom right after it.
+    /// Passes a callback to the inbox of its account, which reads at once, or to all inboxes if the callback names no
+    /// account. If the account is not known yet, or the callback announces accounts, the group searches for accounts.
+    /// Returns whether one of these was the case. This never waits, so answer WeCom right after it.
     pub fn wake(&self, event: &Event) -> bool {
         match event {
             Event::KfMsgOrEvent(news) => {
@@ -384,17 +387,17 @@ impl GroupHandle {
         }
     }
 
-    /// The handle of each inbox that runs.
+    /// Returns the handle of each running inbox.
     pub fn each(&self) -> BTreeMap<OpenKfid, InboxHandle> {
         self.inboxes().clone()
     }
 
-    /// How each of them does.
+    /// Returns the metrics of each running inbox.
     pub fn metrics(&self) -> BTreeMap<OpenKfid, Metrics> {
         self.inboxes().iter().map(|(open_kfid, inbox)| (open_kfid.clone(), inbox.metrics())).collect()
     }
 
-    /// Ends all of them in order: see [`InboxHandle::stop`].
+    /// Ends all inboxes in order: see [`InboxHandle::stop`].
     pub fn stop(&self) {
         self.0.stop.notify_one();
     }
@@ -428,7 +431,7 @@ mod tests {
     use super::*;
     use crate::store::{Acquired, Commit, Committed, InboxKey, Lease, ParkedPage, ParkedQuery, Renewed, StoreError};
 
-    /// A store that is damaged until it is repaired; nobody gets its lease.
+    /// A store that is damaged until it is repaired. Until then nobody gets its lease.
     #[derive(Clone, Default)]
     struct Store(Arc<AtomicBool>);
 

@@ -26,12 +26,12 @@ use crate::store::{InboxKey, Parked, ParkedPage, ParkedQuery, StoreError};
 /// Poll it, or give it a handler: [`run`](Self::run), [`run_until`](Self::run_until). It ends after
 /// [`stop`](InboxHandle::stop), and after an error that [is final](Error::is_final).
 ///
-/// Deliveries of one customer come one after the other: the next one when the one before is answered. So a caller that
-/// collects deliveries without answering them waits for ever.
+/// The deliveries of one customer come one after the other: the next one comes when the one before has been answered.
+/// So a caller that collects deliveries without answering them waits for ever.
 pub struct Inbox {
     engine: Running,
     handle: InboxHandle,
-    /// A permit to handle one more message, and the wait for one.
+    /// A permit to handle one more message, and the future that waits for it.
     permit: Option<OwnedSemaphorePermit>,
     permit_wait: Option<BoxFuture<'static, Option<OwnedSemaphorePermit>>>,
 }
@@ -66,17 +66,17 @@ impl Inbox {
         Self { engine: Running::NotYet, handle: InboxHandle(shared), permit: None, permit_wait: None }
     }
 
-    /// Returns a handle, to wake, watch and stop it while it runs.
+    /// Returns a handle, to wake, watch and stop the inbox while it runs.
     pub fn handle(&self) -> InboxHandle {
         self.handle.clone()
     }
 
-    /// Tells it of a callback: see [`InboxHandle::wake`].
+    /// Passes a callback to the inbox: see [`InboxHandle::wake`].
     pub fn wake(&self, event: &Event) -> bool {
         self.handle.wake(event)
     }
 
-    /// Returns what it does and has done.
+    /// Returns the state of the inbox and its counters.
     pub fn metrics(&self) -> Metrics {
         self.handle.metrics()
     }
@@ -87,14 +87,14 @@ impl Inbox {
 
     fn poll_delivery(&mut self, context: &mut Context<'_>) -> Poll<Option<Item>> {
         if !self.shared().exchange.is_ready(context.waker()) {
-            // Others may share the permits.
+            // Other inboxes may share the permits.
             self.permit = None;
             self.permit_wait = None;
             return Poll::Pending;
         }
         ready!(self.poll_permit(context));
         let Some((ticket, handed_out)) = self.shared().exchange.take() else {
-            // The lease was lost, or a stop came, while it waited for the permit.
+            // The lease was lost, or the inbox was stopped, while this waited for the permit.
             context.waker().wake_by_ref();
             return Poll::Pending;
         };
@@ -136,7 +136,7 @@ impl Stream for Inbox {
                 return Poll::Ready(Some(Err(error)));
             }
             let Running::Runs(task) = &mut self.engine else { return Poll::Ready(None) };
-            // An engine that has ended hands out nothing more, and its last errors are there.
+            // An engine that has ended hands out nothing more, and its last errors are in the queue.
             match task.poll_unpin(context) {
                 Poll::Ready(ended) => {
                     self.engine = Running::Ended;
@@ -174,13 +174,14 @@ pub struct InboxHandle(Arc<Shared>);
 const PARKED_AT_ONCE: usize = 100;
 
 impl InboxHandle {
-    /// Returns which inbox of the store it is.
+    /// Returns the key of this inbox in the store.
     pub fn key(&self) -> &InboxKey {
         &self.0.key
     }
 
-    /// Tells it of a callback: it reads at once, with the callback's token. However many come while it reads, it reads
-    /// once more. Returns whether the event concerns this account. It never waits: answer WeCom right after it.
+    /// Passes a callback to the inbox, which reads at once with the callback's token. However many callbacks come while
+    /// it reads, it reads once more. Returns whether the event concerns this account. This never waits, so answer WeCom
+    /// right after it.
     pub fn wake(&self, event: &Event) -> bool {
         let Event::KfMsgOrEvent(callback) = event else { return false };
         if callback.open_kfid.as_deref().is_some_and(|open_kfid| open_kfid != self.0.key.open_kfid().as_str()) {
@@ -190,20 +191,20 @@ impl InboxHandle {
         true
     }
 
-    /// Returns what it does and has done.
+    /// Returns the state of the inbox and its counters.
     pub fn metrics(&self) -> Metrics {
         self.0.exchange.desk().snapshot()
     }
 
-    /// Ends it: nothing more is handed out, handlers in progress may end (within 20 s unless set otherwise), what they
-    /// answered is stored, and the lease is released at once. Then its stream ends, and [`run`](Inbox::run) returns. What
-    /// is not answered, or waits for a retry, is delivered at the next start.
+    /// Ends the inbox. Nothing more is handed out, handlers in progress may end (within 20 s unless set otherwise),
+    /// their answers are stored, and the lease is released at once. Then the stream ends, and [`run`](Inbox::run)
+    /// returns. Messages that are not answered, or wait for a retry, are delivered at the next start.
     pub fn stop(&self) {
         self.0.exchange.stop();
     }
 
-    /// Reads and hands out nothing until [`resume`](Self::resume). Handlers in progress continue, and the lease is kept.
-    /// WeCom keeps messages for three days.
+    /// Pauses the inbox until [`resume`](Self::resume): it reads nothing and hands out nothing. Handlers in progress
+    /// continue, and the lease is kept. WeCom keeps messages for only three days.
     pub fn pause(&self) {
         self.0.exchange.pause(true);
     }
@@ -238,12 +239,12 @@ impl InboxHandle {
         self.0.store.parked(&self.0.key, query).await
     }
 
-    /// Wishes that a parked message or page be delivered again. Returns whether there is one with this id.
+    /// Asks for a parked message or page to be delivered again. Returns whether there is one with this id.
     ///
-    /// The wish is kept in the store. Whichever process reads the account fulfils it, at a bounded rate and after live
-    /// messages. A message that is dropped before that is not delivered. It stays parked until it is acknowledged. If the
-    /// process is killed while it handles the message, the message stays parked and the wish has ended. The messages of a
-    /// page are delivered if this version can decode it.
+    /// The wish is kept in the store. Whichever process reads the account fulfils it, at a bounded rate and after
+    /// live messages. A message that is dropped before that is not delivered. A replayed message stays parked until it
+    /// is acknowledged. If the process is killed while it handles the message, the message stays parked and the wish
+    /// has ended. The messages of a page are delivered if this version can decode the page.
     ///
     /// # Errors
     ///
@@ -252,12 +253,12 @@ impl InboxHandle {
         Ok(self.wish(&[id.to_owned()]).await? > 0)
     }
 
-    /// Wishes that all parked messages and pages which `is_meant` be delivered again: see [`replay`](Self::replay).
-    /// Returns how many those are.
+    /// Asks for all parked messages and pages for which `is_meant` returns true to be delivered again: see
+    /// [`replay`](Self::replay). Returns the number of these.
     ///
     /// # Errors
     ///
-    /// Those of the store; some wishes may have been noted then.
+    /// Those of the store. Some of the wishes may have been stored by then.
     pub async fn replay_all(&self, is_meant: impl Fn(&Parked) -> bool + Send) -> Result<usize, StoreError> {
         let (mut count, mut query) = (0, ParkedQuery::first(PARKED_AT_ONCE));
         loop {

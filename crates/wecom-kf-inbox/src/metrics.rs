@@ -1,17 +1,17 @@
-//! What an inbox shows of itself.
+//! The state of an inbox, its counters, and its last errors.
 
 use std::collections::BTreeMap;
 
 use crate::FailureClass;
 use crate::clock::unix_seconds;
 
-/// The state of an inbox, from [`InboxHandle::metrics`](crate::InboxHandle::metrics). Counts begin when it was opened.
+/// The state of an inbox, from [`InboxHandle::metrics`](crate::InboxHandle::metrics). All counts begin at its opening.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Metrics {
-    /// What it does right now.
+    /// What the inbox does right now.
     pub status: Status,
-    /// How often it asked WeCom for a page.
+    /// How often the inbox asked WeCom for a page.
     pub pulls: u64,
     /// How many of those failed.
     pub failed_pulls: u64,
@@ -33,16 +33,16 @@ pub struct Metrics {
     pub parked: u64,
     /// How many of those were parked because the window was full while they waited for a retry.
     pub parked_when_full: u64,
-    /// How many messages came that were settled before.
+    /// How many messages came again after they were settled.
     pub duplicates: u64,
-    /// How many messages were passed over because they are older than the cold start.
+    /// How many messages were skipped because they are older than the cold start.
     pub skipped: u64,
     /// How many messages of servicers were settled without being delivered.
     pub servicer_messages: u64,
     /// How often the store failed.
     pub store_failures: u64,
-    /// How many messages are read and not settled; after the end, how many the next start delivers because they are not
-    /// settled or their settling could not be stored.
+    /// How many messages are read and not settled. After the end: how many the next start delivers, because they are
+    /// not settled or because this could not be stored.
     pub lag_messages: usize,
     /// How many messages are settled behind one that is not, so that the cursor cannot pass them.
     pub settled_ahead: usize,
@@ -52,9 +52,9 @@ pub struct Metrics {
     pub replays: usize,
     /// When the oldest message that is not settled was sent, in Unix seconds.
     pub oldest_send_time: Option<i64>,
-    /// WeCom has more than what is read.
+    /// Whether WeCom has more messages than the inbox has read.
     pub has_more: bool,
-    /// Messages are handled one at a time, because earlier starts made no progress.
+    /// Whether messages are handled one at a time, because earlier starts made no progress.
     pub is_suspicious: bool,
     /// The last error of the inbox itself.
     pub last_error: Option<LastError>,
@@ -70,7 +70,7 @@ pub struct LastError {
     pub at: i64,
 }
 
-/// A handler's failed try.
+/// A failed attempt of a handler.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LastFailure {
@@ -89,27 +89,27 @@ pub struct LastFailure {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Status {
-    /// It is open, and nobody has polled its stream yet.
+    /// The inbox is open, and nobody has polled its stream yet.
     #[default]
     Opened,
-    /// Another process reads the account, or the store has not said yet that this one may.
+    /// Another process reads the account, or the store has not granted the lease yet.
     StandsBy,
-    /// It reads, or hands out.
+    /// The inbox reads or hands out messages.
     Reads,
-    /// There is nothing to read: it waits for a callback or the next poll.
+    /// There is nothing to read. The inbox waits for a callback or for the next poll.
     CaughtUp,
-    /// It is paused: nothing is read or handed out.
+    /// The inbox is paused. Nothing is read or handed out.
     Paused,
-    /// WeCom could not be asked: it waits before it asks again.
+    /// A request to WeCom failed. The inbox waits before the next one.
     BacksOff,
-    /// The store is down: it keeps its place and waits.
+    /// The store is down. The inbox keeps its place and waits.
     StoreIsDown,
-    /// It has ended.
+    /// The inbox has ended.
     Stopped,
 }
 
 impl Metrics {
-    /// Returns how old the oldest message is that is read and not settled, in seconds; 0 if there is none.
+    /// Returns the age in seconds of the oldest message that is read and not settled; 0 if there is none.
     pub fn lag_seconds(&self) -> u64 {
         let age = self.oldest_send_time.map_or(0, |sent| unix_seconds().saturating_sub(sent));
         u64::try_from(age).unwrap_or(0)

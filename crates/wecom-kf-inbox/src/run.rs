@@ -25,8 +25,8 @@ pub struct Summary {
     pub parked: u64,
     /// How many tries failed and were followed by another.
     pub retries: u64,
-    /// How many messages the next start delivers, of those that were read: they are not settled, or their settling could
-    /// not be stored.
+    /// How many of the messages that were read come again at the next start. They are not settled, or this could not be
+    /// stored.
     pub left: u64,
 }
 
@@ -50,8 +50,8 @@ impl Inbox {
     ///
     /// # Errors
     ///
-    /// One that [is final](Error::is_final), such as a corrupt store. All others pass; they go to `tracing` and
-    /// [`metrics`](Self::metrics).
+    /// One that [is final](Error::is_final), such as that of a corrupt store. All other errors pass; they go to
+    /// `tracing` and [`metrics`](Self::metrics).
     pub async fn run<H, F>(self, handler: H) -> Result<Summary, Error>
     where
         H: Fn(Delivery) -> F + Send + Sync + 'static,
@@ -60,8 +60,8 @@ impl Inbox {
         self.run_until(std::future::pending::<()>(), handler).await
     }
 
-    /// Handles messages until `stop` ends, such as a signal. Then it hands out nothing more, lets the handlers in progress
-    /// end, stores what they answered, and returns.
+    /// Handles messages until the future `stop` ends, such as a signal. Then it hands out nothing more, lets the
+    /// handlers in progress end, stores their answers, and returns.
     ///
     /// Messages of different customers are handled at the same time, [16](crate::defaults::CONCURRENCY) unless set
     /// otherwise; those of one customer one after the other. A handler that returns `Ok` acknowledges its message; after
@@ -78,11 +78,12 @@ impl Inbox {
         F: Future<Output = Result<(), Failure>> + Send + 'static,
     {
         let concurrency = self.shared().settings.concurrency.min(Semaphore::MAX_PERMITS);
-        // A group has set them already.
+        // A group sets the permits before it runs its inboxes.
         self.shared().slots.get_or_init(|| Arc::new(Semaphore::new(concurrency)));
         let handle = self.handle();
-        // On a task of its own, beside those of the handlers: a thread that waits elsewhere, such as that of `main`, is
-        // not woken for each message. Whoever drops this aborts it, and it its handlers.
+        // The dispatcher has a task of its own, beside those of the handlers. So a thread that waits elsewhere, such as
+        // that of `main`, is not woken for each message. Dropping the `JoinSet` aborts the dispatcher, which aborts its
+        // handlers.
         let mut dispatcher = JoinSet::new();
         dispatcher.spawn(self.dispatch(handler));
         let mut stop = pin!(stop.fuse());
@@ -105,7 +106,7 @@ impl Inbox {
         F: Future<Output = Result<(), Failure>> + Send + 'static,
     {
         let handler = Arc::new(handler);
-        // Those that are left when it returns are aborted.
+        // Handlers that are still running when this returns are aborted.
         let mut running = JoinSet::new();
         let mut ended_by = None;
         loop {
@@ -147,7 +148,7 @@ where
     let (answering, _permit) = delivery.answered_elsewhere();
     let settings = &answering.shared().settings;
     let kept = delivery.for_hook();
-    // The call itself may panic too.
+    // The call that creates the future may panic too.
     let handling = AssertUnwindSafe(async { handler(delivery).await }).catch_unwind();
     let outcome = match settings.handler_timeout {
         None => handling.await,
@@ -156,7 +157,7 @@ where
     let failure = match outcome {
         Ok(Ok(())) => return answering.answer(Verdict::Ack),
         Ok(Err(failure)) => failure,
-        // What the panic says may hold a customer's words; the panic hook has shown it already.
+        // The text of a panic may hold a customer's words. The panic hook has already printed it.
         Err(_) => Failure::of_panic(),
     };
     let shown = failure.shown(settings.shows_handler_errors);

@@ -21,18 +21,18 @@ pub(crate) struct Shared {
     pub(crate) key: InboxKey,
     pub(crate) client: Client,
     pub(crate) source: Arc<dyn PageSource>,
-    /// The source is `sync_msg` of the client, not one of the caller's own.
+    /// Whether the source is `sync_msg` of the client and not one that the caller supplied.
     pub(crate) reads_wecom: bool,
     pub(crate) store: Arc<dyn InboxStore>,
     pub(crate) settings: Settings,
-    /// When it was opened, in Unix seconds.
+    /// When the inbox was opened, in Unix seconds.
     pub(crate) opened_at: i64,
-    /// How many messages may be handled at the same time; no limit unless somebody sets one.
+    /// How many messages may be handled at the same time; no limit unless `run` or a group sets one.
     pub(crate) slots: OnceLock<Arc<Semaphore>>,
     pub(crate) exchange: Exchange,
 }
 
-/// Is called with each failure of a handler.
+/// A function that is called with each failure of a handler.
 pub(crate) type FailureHook = Arc<dyn Fn(&Delivery, &Failure) + Send + Sync>;
 
 #[derive(Clone)]
@@ -55,15 +55,15 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// How many ids must be remembered so that every message settled beyond the cursor is among them. While a message
-    /// waits to be passed by the cursor, others can settle: those before it in the window, and those that come behind.
+    /// Returns how many ids must be remembered so that they include every message settled beyond the cursor. While the
+    /// cursor waits for one message, messages before it in the window and messages that come later may settle.
     pub(crate) fn remembered(&self) -> usize {
         let window = self.max_unsettled + defaults::SETTLED_AHEAD + defaults::MOST_PER_PAGE;
         REMEMBERED.max(2 * window)
     }
 
-    /// How many parked messages are replayed at the same time: half of what may be handled, so that live messages always
-    /// have room.
+    /// Returns how many parked messages are replayed at the same time: half of what may be handled, so that there is
+    /// always room for live messages.
     pub(crate) fn replays_at_once(&self) -> usize {
         (self.concurrency / 2).clamp(1, defaults::REPLAYS_AT_ONCE)
     }

@@ -17,30 +17,30 @@ pub trait PageSource: Send + Sync + 'static {
 pub struct PageRequest {
     /// The account.
     pub open_kfid: OpenKfid,
-    /// Where the page before ended; None for the oldest page there is.
+    /// Where the page before ended; `None` for the oldest page.
     pub cursor: Option<String>,
-    /// The token of the callback that gave rise to this.
+    /// The token of the callback that caused this read.
     pub token: Option<SyncToken>,
-    /// How many messages at most; None for as many as there are.
+    /// How many messages to return at most; `None` for the most that WeCom allows.
     pub limit: Option<u32>,
 }
 
-/// What was fetched.
+/// The result of a fetch.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Fetched {
     /// A page.
     Page(Page),
-    /// An answer that is whole and no page.
+    /// A complete answer that is not a page.
     Unreadable(Unreadable),
 }
 
-/// An answer of `sync_msg` that is whole and cannot be decoded. Its Debug does not show it.
+/// A complete answer of `sync_msg` that cannot be decoded. Its `Debug` does not show the answer.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Unreadable {
     /// The answer as it came.
     pub body: String,
-    /// Where the next page begins, if that can be told.
+    /// Where the next page begins, if the answer says so.
     pub next_cursor: Option<String>,
 }
 
@@ -50,7 +50,7 @@ impl std::fmt::Debug for Unreadable {
     }
 }
 
-/// `sync_msg` by a client.
+/// Fetches pages with `sync_msg` of a client.
 pub(crate) struct ClientSource {
     pub(crate) client: Client,
     pub(crate) voice_format: Option<VoiceFormat>,
@@ -112,7 +112,8 @@ impl Reply for Pulled {
     }
 }
 
-/// What WeCom itself must have sent, and whole: not a proxy's page, and nothing that broke off.
+/// Returns the answer if WeCom itself must have sent it and it is complete. A proxy's page or an answer that broke off
+/// does not count.
 fn unreadable(body: &[u8]) -> Option<Unreadable> {
     let text = String::from_utf8_lossy(body);
     let trimmed = text.trim();
@@ -123,7 +124,8 @@ fn unreadable(body: &[u8]) -> Option<Unreadable> {
     Some(Unreadable { next_cursor: find_cursor(trimmed), body: text.into_owned() })
 }
 
-/// The cursor in what is no JSON. None if there are several that could be it: a customer may have written one of them.
+/// Finds the cursor in text that is not JSON. Returns `None` if several values could be the cursor, since a customer
+/// may have written one of them.
 fn find_cursor(text: &str) -> Option<String> {
     const NAME: &str = "\"next_cursor\"";
     let mut found = text.match_indices(NAME);

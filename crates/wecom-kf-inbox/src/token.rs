@@ -12,10 +12,10 @@ use crate::store::{
     Refresh, StoreError, StoredToken, TokenFailure, TokenKey, TokenOutcome, TokenStore, TokenTurn, TokenWish,
 };
 
-/// An access token that all processes share through a store: one fetches, the others wait for its outcome.
+/// An access token that all processes share through a store. One of them fetches it, the others wait for the outcome.
 ///
-/// While the store is down each process goes on with the token it has; once that is rejected or has less than a minute
-/// left, it fetches for itself.
+/// While the store is down, each process continues with the token it has. When that token is rejected, or has less than
+/// a minute left, the process fetches one for itself.
 ///
 /// ```no_run
 /// use wecom_kf::{Error, Settings};
@@ -33,12 +33,13 @@ pub struct SharedToken {
     gettoken: op::Gettoken,
     key: TokenKey,
     store: Arc<dyn TokenStore>,
-    /// What was handed out last, and when it ends: for when the store is down.
+    /// The token that was handed out last, and when it ends. It is used while the store is down.
     last: Mutex<Option<(AccessToken, Instant)>>,
 }
 
 impl SharedToken {
-    /// `client` sends the `gettoken`s; of the same credentials and base URL as the one that will use the token.
+    /// Creates a shared token. `client` sends `gettoken`; it needs the credentials and the base URL of the client that
+    /// will use the token.
     pub fn new(client: &Client, credentials: &Credentials, store: impl TokenStore) -> Self {
         let (corp_id, secret) = (credentials.corp_id(), credentials.secret());
         Self {
@@ -84,7 +85,7 @@ impl SharedToken {
     }
 
     fn remember(&self, stored: &StoredToken) {
-        // A store may say anything.
+        // The store may return any duration.
         let until = Instant::now() + stored.left.min(wecom_kf::defaults::TOKEN_LIFETIME_CAP);
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((stored.token.clone(), until));
     }
@@ -94,7 +95,7 @@ impl SharedToken {
         let outcome = match &fetched {
             Ok(token) => TokenOutcome::Token { token: token.clone(), hold: hold_of(token, rejected) },
             Err(error) => {
-                // The rest of a refusal follows from its code wherever it is told.
+                // The class and the remedy follow from the errcode, so only WeCom's text has to be shared.
                 let message = error.refusal().map_or_else(|| in_one_line(error), |refusal| refusal.errmsg.clone());
                 let failure = TokenFailure { code: error.code(), message };
                 TokenOutcome::Failed { failure, hold: hold_after(refresh.failures) }
@@ -123,15 +124,16 @@ impl SharedToken {
     }
 }
 
-/// How long a store may take.
+/// How long a call of the store may take.
 const STORE_LIMIT: Duration = Duration::from_secs(5);
-/// Within a client's 20 s for a load there is time for a turn of somebody who died, and one of our own.
+/// How long a turn to fetch lasts. A client waits 20 s for a token, which is enough for the turn of a process that died
+/// and for one of its own.
 const TURN_LIMIT: Duration = Duration::from_secs(10);
-/// How long gettoken may take: less than the turn, so that its outcome can be told.
+/// How long `gettoken` may take. It is less than the turn, so that there is time to store the outcome.
 const FETCH_LIMIT: Duration = Duration::from_secs(8);
-/// Between two looks whether another process has fetched the token.
+/// How long a process waits before it checks again whether another process has fetched the token.
 const WAIT: Duration = Duration::from_millis(100);
-/// While the store is down, a token is gone on with that is good for so long yet.
+/// While the store is down, a token is used only if it is valid for at least this long.
 const GOES_ON_WITH: Duration = Duration::from_secs(60);
 
 async fn in_time<T>(asked: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
@@ -141,19 +143,20 @@ async fn in_time<T>(asked: impl Future<Output = Result<T, StoreError>>) -> Resul
     }
 }
 
-/// The very token that was rejected, or one that ends soon: each who asks would fetch it again.
+/// Returns how long the outcome is held. If `gettoken` returned the rejected token again, or one that ends soon, every
+/// process would otherwise fetch again at once.
 fn hold_of(fetched: &StoredToken, rejected: Option<&AccessToken>) -> Duration {
     let again = rejected == Some(&fetched.token) || fetched.left < wecom_kf::defaults::RENEW_EARLY;
     if again { wecom_kf::defaults::TOKEN_GAP } else { Duration::ZERO }
 }
 
-/// 1 s, doubling up to 30 s, as within one process.
+/// Returns the wait after this many failures: 1 s, doubling to 30 s, as within one process.
 fn hold_after(failures: u32) -> Duration {
     use wecom_kf::defaults::{TOKEN_BACKOFF_BASE, TOKEN_GAP};
     wecom_kf::__private::Backoff::new(TOKEN_BACKOFF_BASE, TOKEN_GAP).wait(failures)
 }
 
-/// What WeCom said to another process, with the class and the remedy it has here.
+/// Returns the error of a failure that another process shared, with the class and the remedy.
 fn error_of(failure: TokenFailure) -> Error {
     match failure.code {
         Some(code) => Error::refused(op::GETTOKEN, code, failure.message),

@@ -1,4 +1,4 @@
-//! The example as people run it: in a process of its own.
+//! Runs the example as people do: in a process of its own.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::io::{BufRead, BufReader};
@@ -12,7 +12,7 @@ use wecom_kf_sim::{Builder, Simulator, op};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// Cargo builds the examples of a package together with its tests, side by side.
+/// Cargo puts the examples of a package beside its tests.
 fn echo_bot() -> Command {
     let test = std::env::current_exe().unwrap();
     let target: PathBuf = test.ancestors().nth(2).unwrap().into();
@@ -25,7 +25,7 @@ fn echo_bot() -> Command {
     command
 }
 
-/// A bot in a folder of its own. Killed in the end, also when an assertion fails.
+/// A bot in a folder of its own. It is killed at the end, even if an assertion fails.
 struct Bot {
     process: Child,
     folder: TempDir,
@@ -53,7 +53,7 @@ impl Bot {
         Self { process, folder }
     }
 
-    /// As a machine that loses power does it. Gives the folder with what was kept.
+    /// Kills the bot, as when a machine loses power. Returns the folder with the store.
     fn killed(mut self) -> TempDir {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
@@ -61,14 +61,14 @@ impl Bot {
     }
 }
 
-/// A simulator of which the clock stands where it was a day ago.
+/// Returns a simulator whose clock stands still at yesterday's time.
 fn a_day_ago() -> Builder {
     #[allow(clippy::disallowed_methods, reason = "the bot's process has the real time")]
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     Simulator::builder().manual_clock_from(now - DAY)
 }
 
-/// From now on it sends callbacks, to a port that is free: none of what was written before.
+/// Makes the simulator send callbacks from now on, to a free port. There is none for earlier messages.
 fn send_callbacks(sim: &Simulator) {
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let key = "BwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyAhIiMkJSY";
@@ -101,7 +101,7 @@ fn without_an_account_it_plays_a_conversation_to_its_end() {
 async fn it_answers_what_came_while_it_was_down() {
     let sim = a_day_ago().servicer("zhangsan").start().await.unwrap();
     let (customer, other) = (sim.customer("小王"), sim.customer("小李"));
-    // More than one page of history.
+    // The history is longer than one page.
     for number in 0..1500 {
         customer.says(&format!("旧消息{number}"));
     }

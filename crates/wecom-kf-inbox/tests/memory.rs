@@ -1,4 +1,4 @@
-//! How much memory a backlog takes. In a process of its own, since the allocator counts the whole process.
+//! Measures how much memory a backlog takes. It has a process of its own, since the allocator counts the whole process.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::time::Duration;
@@ -44,7 +44,7 @@ impl TokenSource for NoToken {
     }
 }
 
-/// The most bytes that draining so many messages took at a time.
+/// Returns the largest number of bytes that were in use while this many messages were drained.
 async fn peak(messages: usize) -> usize {
     let client = Client::builder(Credentials::new("", ""))
         .pacing(wecom_kf::Pacing::unlimited())
@@ -67,6 +67,6 @@ async fn memory_does_not_grow_with_the_number_of_pages() {
     let thousand_pages = peak(1000 * PAGE).await;
     println!("{} messages: {enough_to_remember} bytes; {}: {thousand_pages}", REMEMBERED + 20 * PAGE, 1000 * PAGE);
     assert!(thousand_pages < enough_to_remember + enough_to_remember / 10, "{enough_to_remember} → {thousand_pages}");
-    // The history itself has 12 MB.
+    // The history itself takes 12 MB.
     assert!(thousand_pages < 3_000_000, "{thousand_pages}");
 }

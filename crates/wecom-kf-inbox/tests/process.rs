@@ -1,5 +1,5 @@
-//! A bot in a process of its own, with the redb store, against the simulator under faults: killed hundreds of times,
-//! and running for long.
+//! A bot in a process of its own, with the redb store, against the simulator under faults. It is killed hundreds of
+//! times, and it runs for a long time.
 //!
 //! ```text
 //! WECOM_KF_CRASHES=300 cargo test -p wecom-kf-inbox --test process crash -- --nocapture
@@ -31,7 +31,7 @@ const CUSTOMERS: usize = 12;
 const PAGE_SIZE: usize = 20;
 const FOLDER: &str = "WECOM_KF_TEST_FOLDER";
 const LIFE: &str = "WECOM_KF_TEST_LIFE";
-/// What kills the bot that handles it.
+/// The text of a message whose handler kills the bot.
 const POISON: &str = "poison";
 const HICCUPS: &str = "WECOM_KF_TEST_HICCUPS";
 
@@ -39,8 +39,8 @@ fn setting(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(otherwise)
 }
 
-/// Fails so often, in percent, and notes when each commit that it wrote was begun and written, in milliseconds since the
-/// epoch.
+/// A store that fails with this probability in percent. It notes when each written commit was begun and when it was
+/// written, in milliseconds since the epoch.
 #[derive(Clone)]
 struct Hiccups(Redb, u64, PathBuf);
 
@@ -92,7 +92,7 @@ impl InboxStore for Hiccups {
             let begun = now_in_ms();
             self.0.commit(lease, commit).await?;
             self.note_commit(begun);
-            // The answer may be lost as well.
+            // The commit was written, but its answer may be lost as well.
             self.fails()
         })
     }
@@ -118,7 +118,7 @@ impl InboxStore for Hiccups {
     }
 }
 
-/// The bot: answers each text, then notes that it did.
+/// The bot, which answers each text and then notes that it did.
 #[tokio::test]
 #[ignore = "is the process that the other tests start"]
 async fn bot() -> Result<(), Report> {
@@ -146,7 +146,7 @@ async fn answer(delivery: Delivery, life: String, diary: PathBuf) -> Result<(), 
         std::process::abort();
     }
     let outcome = match delivery.reply(&text.content).await {
-        // The bot is behind, and five answers without a word of the customer is all there may be.
+        // The bot is behind, and only five answers may follow a customer's last message.
         Err(error) if error.code() == Some(ErrCode::MESSAGE_COUNT_LIMIT_EXCEEDED) => "refused",
         sent => {
             sent?;
@@ -155,7 +155,7 @@ async fn answer(delivery: Delivery, life: String, diary: PathBuf) -> Result<(), 
     };
     let (customer, msgid) = (delivery.message().external_userid().unwrap(), delivery.id());
     let line = format!("{life} {customer} {} {msgid} {outcome} {}\n", text.content, now_in_ms());
-    // One write, so that a kill leaves a line or none.
+    // The line is one write, so that a kill leaves all of it or nothing.
     OpenOptions::new().create(true).append(true).open(diary)?.write_all(line.as_bytes())?;
     Ok(())
 }
@@ -165,7 +165,7 @@ struct Stage {
     folder: tempfile::TempDir,
     customers: Vec<Customer>,
     said: usize,
-    /// The msgids of what customers said.
+    /// The msgids of the customers' messages.
     msgids: BTreeSet<String>,
 }
 
@@ -176,7 +176,7 @@ struct Handled {
     number: usize,
     msgid: String,
     is_answered: bool,
-    /// In milliseconds since the epoch.
+    /// The time in milliseconds since the epoch.
     at: u64,
 }
 
@@ -188,7 +188,7 @@ fn now_in_ms() -> u64 {
 
 impl Stage {
     async fn new() -> Self {
-        // A bot that is killed again and again reads more often without a callback's token than WeCom allows.
+        // A bot that is killed again and again reads more often than WeCom allows without a callback's token.
         let sim = Simulator::builder().doubt("tokenless_reads_are_limited").unwrap().start().await.unwrap();
         let customers = (0..CUSTOMERS).map(|number| sim.customer(&format!("customer {number}"))).collect();
         Self { sim, folder: tempfile::tempdir().unwrap(), customers, said: 0, msgids: BTreeSet::new() }
@@ -209,7 +209,7 @@ impl Stage {
         command.stdout(Stdio::null()).stderr(Stdio::inherit()).spawn().unwrap()
     }
 
-    /// Something that goes wrong.
+    /// Makes the next read or send fail in a random way.
     fn fault(&self) {
         let at = if fastrand::bool() { op::SYNC_MSG } else { op::SEND_MSG };
         let fault = || self.sim.fault(at);
@@ -224,7 +224,7 @@ impl Stage {
         }
     }
 
-    /// Until any time after it was started, or after it began to read, and with something going wrong meanwhile.
+    /// Lets the bot work for a random time after its start, or after it began to read, with random faults.
     async fn let_it_work(&self, life: u64) {
         let calls = self.sim.calls(op::SYNC_MSG);
         let patience = Instant::now() + Duration::from_secs(60);
@@ -233,7 +233,7 @@ impl Stage {
         }
         let ends = Instant::now() + Duration::from_millis(fastrand::u64(1..1200));
         while Instant::now() < ends {
-            // Few enough that they are used up.
+            // Faults are rare enough to be used up.
             if fastrand::u8(..4) == 0 {
                 self.fault();
             }
@@ -249,7 +249,7 @@ impl Stage {
         text.lines().map(parse).collect()
     }
 
-    /// When each commit was begun and written.
+    /// Returns when each commit was begun and written.
     fn commits(&self) -> Vec<(u64, u64)> {
         let text = std::fs::read_to_string(self.folder.path().join("commits")).unwrap_or_default();
         let number = |word: &str| word.parse::<u64>().unwrap();
@@ -265,7 +265,7 @@ impl Stage {
     }
 
     async fn store(&self) -> Redb {
-        // The killed process may still be going.
+        // The killed process may not have ended yet.
         let patience = Instant::now() + Duration::from_secs(60);
         while Instant::now() < patience {
             match Redb::open(self.folder.path().join("inbox.redb")) {
@@ -277,13 +277,13 @@ impl Stage {
         panic!("the file is in use")
     }
 
-    /// The ids of settled messages.
+    /// Returns the ids of settled messages.
     async fn settled(&self) -> BTreeSet<String> {
         let stored = self.store().await.load(&self.key()).await.unwrap();
         stored.map(|stored| stored.settled.into_iter().collect()).unwrap_or_default()
     }
 
-    /// Waits until everything that was said was handled. How much is not by then.
+    /// Waits until all messages are handled, at most for `patience`. Returns how many are not.
     async fn unhandled_after(&self, patience: Duration) -> usize {
         let started = Instant::now();
         loop {
@@ -307,8 +307,8 @@ impl Stage {
         }
     }
 
-    /// No customer hears an answer twice, although the bot was killed between sending and noting it, and every answer
-    /// that the bot takes for sent is heard. How many they heard.
+    /// Asserts that no customer hears an answer twice, although the bot was killed between sending and noting it, and
+    /// that every answer that the bot noted is heard. Returns the number of answers.
     fn assert_answered_once(&self) -> usize {
         let heard = self.customers.iter().flat_map(Customer::heard);
         let answers: Vec<usize> = heard.map(|heard| heard.text().unwrap().parse().unwrap()).collect();
@@ -340,13 +340,14 @@ async fn crash_after_crash_loses_nothing_and_repeats_nothing_that_was_committed(
     let crashes = setting("WECOM_KF_CRASHES", 40);
     let mut stage = Stage::new().await;
     let (mut repeated, mut most_repeated, mut killed_at_work) = (0, 0, 0);
-    // In milliseconds before the kill, and before the last commit that was written began.
+    // The age of the oldest repeated message, in milliseconds before the kill and before the beginning of the last
+    // commit.
     let (mut oldest_repeated, mut missed_by_commit) = (0, 0);
-    // Of each message: the last life that handled it, and when.
+    // For each message: the last life that handled it, and when.
     let mut handled_at: HashMap<String, (u64, u64)> = HashMap::new();
     let mut committed: BTreeSet<String> = BTreeSet::new();
     let mut handled_before: BTreeSet<String> = BTreeSet::new();
-    // Of each life: when it was killed, and when the last commit that it wrote began.
+    // For each life: when it was killed, and when the last commit that it wrote began.
     let mut ends: Vec<(u64, u64)> = Vec::new();
     for life in 0..=crashes {
         stage.says(30);
@@ -366,7 +367,7 @@ async fn crash_after_crash_loses_nothing_and_repeats_nothing_that_was_committed(
         bot.kill().await.unwrap();
         ends.push((now_in_ms(), stage.commits().last().map_or(0, |(begun, _)| *begun)));
 
-        // What this life handled although an earlier one had.
+        // The messages of this life that an earlier one had handled.
         let this_life: Vec<String> =
             stage.diary().into_iter().filter(|handled| handled.life == life).map(|handled| handled.msgid).collect();
         killed_at_work += u64::from(!this_life.is_empty());
@@ -404,7 +405,7 @@ async fn crash_after_crash_loses_nothing_and_repeats_nothing_that_was_committed(
     assert!(killed_at_work > crashes / 3, "the kills came too early to mean anything: {killed_at_work}");
 }
 
-/// Three customers before the one whose message kills the bot, and three after.
+/// Three customers write before the one whose message kills the bot, and three after.
 #[tokio::test]
 async fn a_message_that_kills_the_bot_is_parked_after_three_deaths() {
     let mut stage = Stage::new().await;
@@ -421,7 +422,7 @@ async fn a_message_that_kills_the_bot_is_parked_after_three_deaths() {
             while stage.unhandled_after(Duration::ZERO).await > 0 || stage.sim.calls(op::SYNC_MSG) == 0 {
                 sleep(Duration::from_millis(20)).await;
             }
-            // It lives on.
+            // The bot stays alive.
             sleep(Duration::from_secs(2)).await;
         };
         tokio::select! {
@@ -447,7 +448,7 @@ async fn a_message_that_kills_the_bot_is_parked_after_three_deaths() {
     assert!(parked[0].body.contains(POISON) && parked[0].reason.contains("the process ended"));
 }
 
-/// The first start is short, and the one in which the file is made.
+/// The first start is killed soon, while it creates the file.
 #[tokio::test]
 async fn killed_while_its_file_is_made_the_bot_starts_again() {
     let starts = setting("WECOM_KF_FIRST_STARTS", 20);
@@ -469,7 +470,7 @@ async fn killed_while_its_file_is_made_the_bot_starts_again() {
     println!("{starts} first starts killed, {unfinished} of them before the file was one of redb's");
 }
 
-/// Bytes in memory, and open files.
+/// Returns the memory in bytes and the number of open files.
 fn usage(process: u32) -> (u64, usize) {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
@@ -477,10 +478,10 @@ fn usage(process: u32) -> (u64, usize) {
     (kilobytes * 1024, std::fs::read_dir(Path::new("/proc").join(process.to_string()).join("fd")).unwrap().count())
 }
 
-/// So often the access token expires in the soak.
+/// How often the access token expires in the soak test.
 const EXPIRY: Duration = Duration::from_secs(40);
 
-/// 50 seconds unless `WECOM_KF_SOAK` says how many; the long one is 600.
+/// The test runs for 50 seconds, or for as many as `WECOM_KF_SOAK` says. A long run takes 600.
 #[tokio::test]
 async fn soak_with_faults_loses_nothing_and_memory_stays_flat() {
     let seconds = setting("WECOM_KF_SOAK", 50);
@@ -493,18 +494,19 @@ async fn soak_with_faults_loses_nothing_and_memory_stays_flat() {
     while started.elapsed().as_secs() < seconds {
         stage.says(2);
         let calls = stage.sim.calls(op::SYNC_MSG) + stage.sim.calls(op::SEND_MSG);
-        // One fault for twenty calls.
+        // There is one fault for twenty calls.
         while calls_before + 20 <= calls {
             stage.fault();
             (faults, calls_before) = (faults + 1, calls_before + 20);
         }
-        // Not more often than that: tokens that are good for less than 30 s are fetched with waits in between.
+        // The token expires no more often than this, since tokens that are valid for less than 30 s are fetched with
+        // waits in between.
         if started.elapsed() > EXPIRY * (expired + 1) {
             stage.sim.expire_token();
             expired += 1;
         }
         samples.insert(started.elapsed().as_secs(), usage(process));
-        // Ten messages a second: with these faults and hiccups, and the waits after them, the bot keeps up with twenty.
+        // There are ten messages a second. With these faults, and the waits after them, the bot can handle twenty.
         sleep(Duration::from_millis(200)).await;
     }
     let ended = Instant::now();
@@ -518,7 +520,7 @@ async fn soak_with_faults_loses_nothing_and_memory_stays_flat() {
     assert!(lost == 0 && reasons.is_empty(), "{lost} of {} not handled; parked: {reasons:#?}", stage.said);
     stage.assert_order();
     let answers = stage.assert_answered_once();
-    // The first fifth is for buffers to find their size.
+    // The first fifth is left out, since buffers grow to their size in that time.
     let early = samples.range(seconds / 5..).next().map(|(_, sample)| *sample).unwrap();
     let handled = stage.diary().len();
     println!(

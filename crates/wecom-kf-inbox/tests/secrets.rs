@@ -1,5 +1,5 @@
-//! What customers write, and callbacks' tokens, are in no log, no error, no Debug and no metrics. In a process of its own:
-//! tests that run at the same time share what `tracing` remembers.
+//! Asserts that no log, error, `Debug` or metrics contain customers' texts or callbacks' tokens. The test has a process
+//! of its own, since tests that run at the same time share what `tracing` remembers.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::io::Write;
@@ -20,7 +20,7 @@ mod fake;
 use fake::{Answer, FakeStore, FakeWeCom, KF, builder, callback, caught_up, now, text};
 
 const TOKEN: &str = "CanaryToken4711";
-/// `text` writes the msgid as the customer's words, so they need others.
+/// `text` also writes the msgid as the text, so the secret words must differ.
 const WORDS: &str = "金丝雀的话";
 
 #[derive(Clone, Default)]
@@ -60,7 +60,7 @@ async fn neither_words_nor_tokens_are_shown_anywhere() {
     let mut inbox = builder(&wecom, store.clone()).open().await.unwrap();
     inbox.wake(&callback(KF, TOKEN, now()));
     let mut shown = String::new();
-    // The three faults, then a delivery.
+    // The three faults come first, then a delivery.
     loop {
         match timeout(Duration::from_secs(60), inbox.next()).await.unwrap().unwrap() {
             Ok(delivery) => {

@@ -5,9 +5,9 @@
 //! cargo run --example echo_bot -- <open_kfid>      against WeCom, with WECOM_CORP_ID and WECOM_KF_SECRET set
 //! ```
 //!
-//! Against WeCom it answers what is written from its start on, keeps its place in `echo.redb` (or the second argument), and
-//! waits for callbacks if `WECOM_KF_LISTEN`, `WECOM_KF_CALLBACK_TOKEN` and `WECOM_KF_CALLBACK_AES_KEY` say how. Without
-//! them it only polls, every 30 s.
+//! With WeCom it answers what is written after its start, and keeps its place in `echo.redb` (or the second argument).
+//! It receives callbacks if `WECOM_KF_LISTEN`, `WECOM_KF_CALLBACK_TOKEN` and `WECOM_KF_CALLBACK_AES_KEY` are set.
+//! Without them it only polls, every 30 s.
 #![allow(clippy::print_stdout, reason = "a program talks")]
 
 mod stage;
@@ -41,7 +41,7 @@ async fn main() -> Result<(), Report> {
     Ok(())
 }
 
-/// The bot, until `stop` is over.
+/// Runs the bot until `stop` ends.
 async fn run(
     settings: &Settings,
     account: OpenKfid,
@@ -50,7 +50,7 @@ async fn run(
 ) -> Result<Summary, Report> {
     let inbox = Inbox::builder(settings.client()?, account)
         .store(Redb::open(store)?)
-        .cold_start(ColdStart::FromNow) // nothing older is answered, and what comes while it is down is
+        .cold_start(ColdStart::FromNow) // skips older messages, but answers those that come while it is down
         .open()
         .await?;
     if settings.wants_callbacks() {
@@ -61,9 +61,9 @@ async fn run(
 
 async fn echo(delivery: Delivery) -> Result<(), Failure> {
     if let Content::Text(text) = delivery.content() {
-        delivery.reply(&text.content).await?; // its msgid is made of the customer's: a repeat is told apart
+        delivery.reply(&text.content).await?; // its msgid is derived from the customer's, so it is sent once
     }
-    Ok(()) // acknowledged; an error: again with waits, then parked
+    Ok(()) // acknowledged; after an error it is tried again, then parked
 }
 
 /// Answers WeCom at once, and wakes the inbox.

@@ -12,7 +12,7 @@ use wecom_kf_sim::{Simulator, op};
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 pub(crate) async fn play() -> Result<(), Report> {
-    // Set free again for the bot to take.
+    // The port is released again so that the bot can listen on it.
     let address = TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
     #[allow(clippy::disallowed_methods, reason = "the play takes place today, and begins yesterday")]
     let yesterday = SystemTime::now().duration_since(UNIX_EPOCH)? - DAY;
@@ -21,7 +21,7 @@ pub(crate) async fn play() -> Result<(), Report> {
     let customer = sim.customer("小王");
     customer.says("昨天写的，不该有人回");
     sim.advance(DAY);
-    // Only now: a callback from yesterday that is delivered today would wake a bot that begins with what woke it.
+    // The callback is set only now. With FromNow a new bot begins at its first callback, which would be yesterday's.
     sim.set_callback(&format!("http://{address}/callback"), "EchoBot1", "BwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyAhIiMkJSY")?;
 
     let folder = TempDir::new()?;

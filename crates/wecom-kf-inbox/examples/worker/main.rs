@@ -4,9 +4,9 @@
 //! cargo run -p wecom-kf-inbox --features redis --example worker
 //! ```
 //!
-//! Without an account it plays: a simulator, two workers, of which it kills the one that reads. With `WECOM_CORP_ID` and
-//! `WECOM_KF_SECRET` set it is a worker for all accounts of the app: start two and kill one. The Redis is that of
-//! `REDIS_URL`, `redis://127.0.0.1/` unless said.
+//! Without an account it plays a scene: a simulator and two workers, and it kills the one that reads. With
+//! `WECOM_CORP_ID` and `WECOM_KF_SECRET` set it is a worker for all accounts of the app: start two and kill one.
+//! `REDIS_URL` names the Redis, by default `redis://127.0.0.1/`.
 #![allow(clippy::print_stdout, reason = "a program talks")]
 
 mod stage;
@@ -22,14 +22,14 @@ use wecom_kf_inbox::{
     ColdStart, Delivery, Failure, GroupHandle, InboxGroup, Report, Settings, SharedToken, Status, defaults,
 };
 
-/// When a worker dies, another takes over after so long at most.
+/// The longest time until another worker takes over from one that died.
 const LEASE: Duration = Duration::from_secs(5);
 
 #[tokio::main]
 async fn main() -> Result<(), Report> {
     let redis = Redis::open(&redis_url()).await?;
     if Settings::from_env().is_empty() {
-        // Without a Redis there is nothing to show.
+        // Without a Redis the example ends here.
         redis.check().await?;
         stage::play().await
     } else {
@@ -42,7 +42,7 @@ fn redis_url() -> String {
 }
 
 async fn work(redis: Redis) -> Result<(), Report> {
-    // The stage asks for polls more often than WeCom takes them.
+    // The scene sets a poll interval that is shorter than WeCom allows.
     let poll = std::env::args().nth(1).map(|seconds| seconds.parse()).transpose()?;
     let pacing = if poll.is_some() { Pacing::unlimited() } else { Pacing::default() };
     let poll = poll.map_or(Ok(defaults::POLL), Duration::try_from_secs_f64)?;
@@ -70,7 +70,7 @@ async fn answer(delivery: Delivery) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Says for each account whether this worker reads it, whenever that changes.
+/// Prints for each account whether this worker reads it, whenever that changes.
 async fn tell_who_reads(group: GroupHandle) {
     let mut told = BTreeMap::new();
     loop {

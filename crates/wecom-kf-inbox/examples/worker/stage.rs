@@ -1,4 +1,4 @@
-//! Two workers without an account: a simulator of the platform, customers who keep writing, and a killing.
+//! The scene without an account: a simulator, two workers, customers who keep writing, and the kill of a worker.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -10,15 +10,15 @@ use tokio::time::{sleep, timeout};
 use wecom_kf_inbox::Report;
 use wecom_kf_sim::{Simulator, op};
 
-/// Each customer may be sent five messages after their last one, so the questions that wait for the new reader are not
-/// all of one.
+/// There are several customers, since each may be sent only five messages after their last one, and many questions wait
+/// for the new reader.
 const CUSTOMERS: [&str; 3] = ["小王", "小李", "小赵"];
 const QUESTIONS: usize = 12;
-/// A worker that is killed leaves its messages alone until its lease is over.
+/// Nobody handles the messages of a killed worker until its lease has ended, so the scene waits longer than that.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 pub(crate) async fn play() -> Result<(), Report> {
-    // The workers have no callback, so they poll more often than WeCom takes it, to be quick.
+    // The workers have no callback. So they poll more often than WeCom allows, to be quick.
     let sim = Simulator::builder().doubt("tokenless_reads_are_limited")?.start().await?;
     println!("No WECOM_CORP_ID in the environment: playing on a simulator at {}.\n", sim.base_url());
     let (says_it_reads, mut reader) = watch::channel(None);
@@ -44,11 +44,11 @@ pub(crate) async fn play() -> Result<(), Report> {
     Ok(())
 }
 
-/// This program once more, as a worker. Prints what it prints.
+/// Starts this program once more as a worker, and prints its output.
 fn start_worker(sim: &Simulator, says_it_reads: &watch::Sender<Option<u32>>) -> Result<Child, Report> {
     let mut command = Command::new(std::env::current_exe()?);
-    // It polls often, since nobody is angry about that here; and the simulator is on this machine, whatever proxy the
-    // environment names.
+    // The worker polls often, since the simulator has no limit here. The simulator is on this machine, so a proxy in
+    // the environment must not be used.
     command.arg("0.1").envs(sim.vars()).env("NO_PROXY", "127.0.0.1").stdout(Stdio::piped()).kill_on_drop(true);
     let mut worker = command.spawn()?;
     let (pid, says_it_reads) = (worker.id(), says_it_reads.clone());
@@ -64,7 +64,7 @@ fn start_worker(sim: &Simulator, says_it_reads: &watch::Sender<Option<u32>>) -> 
     Ok(worker)
 }
 
-/// Waits until all questions are answered. Gives how many answers there were.
+/// Waits until all questions are answered. Returns the number of answers.
 async fn hear_all(sim: &Simulator) -> Result<usize, Report> {
     let heard = || CUSTOMERS.map(|name| sim.customer(name).heard());
     let all = async {

@@ -1,4 +1,4 @@
-//! Waits after errors.
+//! Waits after errors of WeCom and of the store. Those of a handler's message are in `retry.rs`.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use crate::defaults;
 pub(super) const WAITS: wecom_kf::__private::Backoff =
     wecom_kf::__private::Backoff::new(defaults::BACKOFF_BASE, defaults::BACKOFF_CAP);
 
-/// Waits after errors. They double, with up to a fifth more at random, so that callers that failed together do not come
-/// back together. After some time without an error they begin again.
+/// The wait after an error. It doubles with each error, and up to a fifth is added at random, so that callers that
+/// failed together do not come back together. After some time without an error it begins again.
 #[derive(Debug, Default)]
 pub(crate) struct Backoff {
     doublings: u32,
@@ -30,7 +30,7 @@ impl Backoff {
         wait.mul_f64(1.0 + 0.2 * jitter.clamp(0.0, 1.0)).min(defaults::BACKOFF_CAP)
     }
 
-    /// Begins again at once.
+    /// Begins again with the shortest wait.
     pub(crate) fn reset(&mut self) {
         *self = Self::default();
     }

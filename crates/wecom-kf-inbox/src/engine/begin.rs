@@ -1,4 +1,4 @@
-//! The beginning of an inbox: the lease, and the state it continues from.
+//! The beginning of an inbox: acquiring the lease, and loading the state to continue from.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::ColdStart;
 use crate::metrics::Status;
 use crate::store::{Acquired, Committed};
 
-/// A standby that learns that another process reads asks again after this, since that one may be about to end.
+/// How soon a standby asks again after it learned that another process reads, since that process may be about to end.
 const ASK_AGAIN: Duration = Duration::from_millis(100);
 
 impl Engine {
@@ -59,8 +59,8 @@ impl Engine {
         }
     }
 
-    /// Another process reads what is stored, so what this one knows is out of date. If nothing is stored, the store has
-    /// forgotten, and this process may be the only one that knows the place.
+    /// Another process reads what is stored, so the state of this process is out of date and is dropped. If nothing is
+    /// stored, the store has forgotten everything, and this process may be the only one that knows the cursor.
     pub(super) async fn yield_to_other_reader(&mut self) {
         if self.desk().state.is_none() {
             return;
@@ -106,7 +106,7 @@ impl Engine {
 
     pub(super) async fn adopt(&mut self, mut stored: Committed, keeper: &mut LeaseKeeper) -> Phase<()> {
         self.desk().replace_state(None);
-        // What handlers here still do must end before the same messages may come again.
+        // The handlers of this process must end before the same messages may be delivered again.
         let limit = Instant::now() + self.shared.settings.lease;
         while self.desk().strays > 0 && Instant::now() < limit {
             self.check_stop()?;

@@ -1,4 +1,4 @@
-//! What is settled and not yet stored, and when it is to be written. Pure.
+//! Which settled messages are not stored yet, and when they are to be written. Pure.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::defaults;
 use crate::store::{Commit, Parked, Writes};
 
-/// What the next commit writes, except for the place.
+/// The content of the next commit, except for the cursor and the other fields of the state.
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
     pub(crate) settled: Vec<Arc<str>>,
@@ -17,18 +17,18 @@ pub(crate) struct Pending {
     pub(crate) unwished: Vec<String>,
     /// Since when something has been pending.
     since: Option<Instant>,
-    /// When a commit that settles something was last begun.
+    /// When the last commit that settles a message was begun.
     last: Option<Instant>,
     is_urgent: bool,
 }
 
 impl Pending {
-    /// Something changed that is to be written within the usual time.
+    /// Notes a change that is to be written within the usual time.
     pub(crate) fn touch(&mut self, now: Instant) {
         self.since.get_or_insert(now);
     }
 
-    /// Somebody waits for the next commit.
+    /// Makes the next commit due at once, since something waits for it.
     pub(crate) fn demand(&mut self, now: Instant) {
         self.touch(now);
         self.is_urgent = true;
@@ -38,7 +38,7 @@ impl Pending {
         self.since
     }
 
-    /// When the next commit is due: at once if the last one is long ago, or if somebody waits for it.
+    /// Returns when the next commit is due: at once if the last one was long enough ago, or if something waits for it.
     pub(crate) fn due(&self) -> Option<Instant> {
         let since = self.since?;
         if self.is_urgent || self.settled.len() >= defaults::UNCOMMITTED_MOST {
@@ -57,7 +57,7 @@ impl Pending {
         *self = Self { last: if settles { Some(now) } else { self.last }, ..Self::default() };
     }
 
-    /// Takes back what a commit did not write; of a whole one, the ids are known elsewhere.
+    /// Takes back what a commit did not write. The ids of a whole commit are kept by the state.
     pub(crate) fn take_back(&mut self, commit: Commit, now: Instant) {
         if commit.writes == Writes::Next {
             self.settled.splice(..0, commit.settled.into_iter().map(Arc::from));
@@ -69,6 +69,6 @@ impl Pending {
     }
 }
 
-/// How long settled messages may wait to be stored before nothing more is handed out, so that a crash repeats little even
-/// while the store is slow or down.
+/// How long settled messages may wait to be stored. After that nothing more is handed out, so that a crash repeats
+/// little even while the store is slow or down.
 pub(crate) const LATE: Duration = Duration::from_secs(1);

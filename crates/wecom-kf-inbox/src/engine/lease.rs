@@ -1,4 +1,4 @@
-//! The lease: asked for, renewed on a task of its own however busy the inbox is, and released in the end.
+//! The lease: acquired, renewed by a task of its own however busy the inbox is, and released at the end.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,8 +12,8 @@ use super::in_time;
 use crate::shared::Shared;
 use crate::store::{Lease, StoreError};
 
-/// A lease that is renewed until this is dropped. Dropped without [`release`](Self::release), it is released in the
-/// background, so that whoever drops an inbox may open it again at once.
+/// A lease that is renewed until this is dropped. A drop without [`release`](Self::release) releases it in the
+/// background, so that the inbox can be opened again at once.
 #[derive(Debug)]
 pub(super) struct LeaseKeeper {
     shared: Arc<Shared>,
@@ -30,7 +30,7 @@ enum Held {
 }
 
 impl LeaseKeeper {
-    /// `asked_at` is when the lease was asked for: it may have begun then.
+    /// Starts to renew `lease`. `asked_at` is when the lease was requested, since it may have begun then.
     pub(super) fn start(shared: Arc<Shared>, lease: Lease, asked_at: Instant) -> Self {
         let until = asked_at + shared.settings.lease;
         let (report, held) = watch::channel(Held::Until(until));
@@ -42,7 +42,7 @@ impl LeaseKeeper {
         &self.lease
     }
 
-    /// Until when the lease is surely held.
+    /// Returns until when the lease is certainly held.
     pub(super) fn until(&self) -> Instant {
         match &*self.held.borrow() {
             Held::Until(until) => *until,
@@ -50,7 +50,7 @@ impl LeaseKeeper {
         }
     }
 
-    /// Ends the lease and the task, which holds on to the store.
+    /// Releases the lease and ends the task, which holds a reference to the store.
     pub(super) async fn release(mut self) {
         self.is_released = true;
         self.task.abort();
@@ -58,12 +58,13 @@ impl LeaseKeeper {
         let _ = in_time(self.shared.store.release(&self.lease)).await;
     }
 
-    /// Lets go of a lease that is lost. It is not released: a store that has forgotten may have given the same one again.
+    /// Drops a lease that is lost without releasing it. A store that has forgotten may have given an equal lease to
+    /// another process.
     pub(super) fn abandon(mut self) {
         self.is_released = true;
     }
 
-    /// Waits until the lease is lost, and says why.
+    /// Waits until the lease is lost, and returns the reason.
     pub(super) async fn lost(&mut self) -> StoreError {
         loop {
             let held = self.held.borrow_and_update().clone();
@@ -73,7 +74,7 @@ impl LeaseKeeper {
                     tokio::select! {
                         changed = self.held.changed() => if changed.is_err() { return StoreError::StaleLease },
                         () = sleep_until(until) => {
-                            // The task had its last chance at the same moment.
+                            // Lets the renewing task run once more, since its time ends at the same moment.
                             tokio::task::yield_now().await;
                             if matches!(&*self.held.borrow(), Held::Until(still) if *still == until) {
                                 return StoreError::StaleLease;
@@ -115,7 +116,7 @@ async fn keep(shared: Arc<Shared>, lease: Lease, mut until: Instant, report: wat
     }
 }
 
-/// Renews the lease, again and again while the store is down and the lease lasts.
+/// Renews the lease. While the store is down it tries again until the lease ends.
 async fn renew(shared: &Shared, lease: &Lease, limit: Duration, until: Instant) -> Result<Instant, StoreError> {
     loop {
         let asked_at = Instant::now();

@@ -1,4 +1,5 @@
-//! A message with what the inbox knows of it, prepared by the task that fetches so that the consumer's thread need not.
+//! A message with what the inbox knows about it. The task that fetches prepares it, so that the consumer's thread need
+//! not.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -9,23 +10,23 @@ use crate::store::fingerprint;
 #[derive(Debug)]
 pub(crate) struct Letter {
     pub(crate) message: Message,
-    /// The msgid, or a stand-in made of the message's JSON if it has none.
+    /// The msgid, or a stand-in made from the message's JSON if it has none.
     pub(crate) id: Arc<str>,
     pub(crate) customer: Option<Arc<str>>,
     has_welcome_code: bool,
     replies: Mutex<Replies>,
 }
 
-/// The replies that this process sent to a message, over all its attempts.
+/// The replies that this process sent to a message, in all its attempts.
 #[derive(Debug, Default)]
 pub(crate) struct Replies {
-    /// The msgid of each, and what was last sent under it.
+    /// The msgid of each reply, and what was last sent under it.
     sent: Vec<(String, Outgoing)>,
 }
 
 impl Letter {
     pub(crate) fn new(message: &Message) -> Self {
-        // On its own, so that one unsettled message does not keep its whole page in memory.
+        // The message is copied out of its page, so that one unsettled message does not keep the whole page in memory.
         let message = message.detached();
         let id = match message.msgid() {
             Some(msgid) => Arc::from(msgid.as_str()),
@@ -35,7 +36,7 @@ impl Letter {
         Self { has_welcome_code: has_welcome_code(&message), id, customer, message, replies: Mutex::default() }
     }
 
-    /// Whether it has a welcome code that was given at or after `since`, in Unix seconds.
+    /// Returns whether the message has a welcome code that was given at or after `since`, in Unix seconds.
     pub(crate) fn has_fresh_welcome(&self, since: i64) -> bool {
         self.has_welcome_code && self.message.send_time() > Some(since)
     }
@@ -50,7 +51,7 @@ impl Letter {
 }
 
 impl Replies {
-    /// Notes what is about to be sent. Returns whether something else was sent under that msgid before.
+    /// Notes a message that is about to be sent. Returns whether a different one was sent under that msgid before.
     pub(crate) fn note(&mut self, msgid: &str, message: &Outgoing) -> bool {
         match self.sent.iter_mut().find(|(sent, _)| sent == msgid) {
             Some((_, before)) => std::mem::replace(before, message.clone()) != *message,
@@ -62,7 +63,8 @@ impl Replies {
     }
 }
 
-/// Looks at the text before it decodes it: most messages have none.
+/// Returns whether the message has a welcome code. The text is searched before it is decoded, since most messages have
+/// none.
 fn has_welcome_code(message: &Message) -> bool {
     message.msgtype() == "event"
         && message.raw().contains("welcome_code")

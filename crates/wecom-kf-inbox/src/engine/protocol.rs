@@ -1,7 +1,7 @@
-//! What the stream, its deliveries, the handles and the engine's task share: one desk behind a lock.
+//! The desk: what the stream, its deliveries, the handles and the engine's task share, behind one lock.
 //!
-//! The engine's task does all I/O. The consumer takes messages from the desk and puts answers on it, without a switch to
-//! another task; each side wakes the other only when that has something to do.
+//! The engine's task does all I/O. The consumer takes messages from the desk and puts answers on it without a switch to
+//! another task. Each side wakes the other only when there is something to do.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -27,7 +27,7 @@ pub(crate) struct Exchange {
     pub(crate) news: Notify,
 }
 
-/// A delivery's right to answer: a message of the state with this number.
+/// The right to answer one delivery. It names the state and the number of the message.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ticket {
     state: u64,
@@ -36,29 +36,29 @@ pub(crate) struct Ticket {
 
 #[derive(Debug, Default)]
 pub(crate) struct Desk {
-    /// What this process knows of the account; none before it was loaded, and after somebody else moved on.
+    /// The state of the account; `None` before it was loaded, and after another process took over the account.
     pub(crate) state: Option<State>,
-    /// Counts states, so that an answer to a delivery of an earlier one settles nothing.
+    /// Counts the states, so that an answer to a delivery of an earlier state settles nothing.
     states: u64,
-    /// Deliveries of earlier states that are not answered.
+    /// The number of unanswered deliveries of earlier states.
     pub(crate) strays: usize,
-    /// Until when the lease is surely held; none while nothing may be handed out.
+    /// Until when the lease is certainly held; `None` while nothing may be handed out.
     open_until: Option<Instant>,
     pub(crate) is_paused: bool,
     pub(crate) asked: Asked,
     errors: VecDeque<Error>,
-    /// Waits for a delivery.
+    /// The consumer that waits for a delivery.
     consumer: Option<Waker>,
-    /// When the engine's task wakes by itself.
+    /// When the engine's task wakes up by itself.
     engine_wakes_at: Option<Instant>,
-    /// The engine's task waits for each answer.
+    /// Whether the engine's task waits for each answer.
     pub(crate) engine_wants_answers: bool,
-    /// The engine's task waits for room in the window.
+    /// Whether the engine's task waits for room in the window.
     pub(crate) engine_wants_room: bool,
     pub(crate) metrics: Metrics,
 }
 
-/// What handles ask of the engine. However many callbacks come, they are one thing to do.
+/// What handles asked the engine to do. Several callbacks are merged into one.
 #[derive(Debug, Default)]
 pub(crate) struct Asked {
     pub(crate) wake: Option<Wake>,
@@ -66,16 +66,16 @@ pub(crate) struct Asked {
     pub(crate) stop: bool,
 }
 
-/// A callback, or several of them.
+/// One callback, or several that came together.
 #[derive(Clone, Debug)]
 pub(crate) struct Wake {
-    /// The token of the last one that had one.
+    /// The token of the last callback that had one.
     pub(crate) token: Option<SyncToken>,
-    /// When the earliest was created.
+    /// When the earliest callback was created.
     pub(crate) create_time: i64,
 }
 
-/// Errors that nobody has taken from the stream; the oldest go when there are more.
+/// How many errors are kept until the stream is polled. The oldest are dropped first.
 const ERRORS: usize = 100;
 
 impl Exchange {
@@ -118,7 +118,7 @@ impl Exchange {
         }
     }
 
-    /// Tells the consumer of an error.
+    /// Passes an error to the consumer.
     pub(crate) fn report(&self, error: Error) {
         let mut desk = self.desk();
         if desk.errors.len() >= ERRORS {
@@ -134,7 +134,7 @@ impl Exchange {
         self.desk().errors.pop_front()
     }
 
-    /// Whether there is a message to hand out. If not, `waker` is woken when there is one, or an error.
+    /// Returns whether there is a message to hand out. If not, `waker` is woken when there is a message or an error.
     pub(crate) fn is_ready(&self, waker: &Waker) -> bool {
         let mut desk = self.desk();
         let is_ready = desk.is_ready(Instant::now());
@@ -156,7 +156,7 @@ impl Exchange {
         Some((Ticket { state: desk.states, number: handed_out.number }, handed_out))
     }
 
-    /// Takes the answer to a delivery.
+    /// Accepts the answer to a delivery.
     pub(crate) fn answer(&self, ticket: Ticket, verdict: Verdict, settings: &Settings) {
         let now = Instant::now();
         let mut desk = self.desk();
@@ -184,12 +184,12 @@ fn wake(waker: Option<Waker>) {
 }
 
 impl Desk {
-    /// Nothing is handed out before `until` is set, or after that time.
+    /// Lets messages be handed out until that time.
     pub(crate) fn open(&mut self, until: Instant) {
         self.open_until = Some(until);
     }
 
-    /// Follows a renewal of the lease.
+    /// Sets the new end of the lease after a renewal.
     pub(crate) fn extend_lease(&mut self, until: Instant) {
         if let Some(open_until) = &mut self.open_until {
             *open_until = until;
@@ -212,7 +212,7 @@ impl Desk {
         if self.consumer.is_none() || !self.is_ready(now) { None } else { self.consumer.take() }
     }
 
-    /// Begins with another state, or with none. What is out of the one before settles nothing any more.
+    /// Replaces the state, or drops it. Answers to deliveries of the former state settle nothing any more.
     pub(crate) fn replace_state(&mut self, state: Option<State>) {
         if let Some(before) = self.state.take() {
             self.strays += before.window.running();
@@ -221,7 +221,7 @@ impl Desk {
         self.state = state;
     }
 
-    /// The metrics with what the state says right now.
+    /// Returns the metrics, including those that follow from the state.
     pub(crate) fn snapshot(&self) -> Metrics {
         let mut metrics = self.metrics.clone();
         if let Some(state) = &self.state {
@@ -235,7 +235,7 @@ impl Desk {
         metrics
     }
 
-    /// Lets the state go at the end.
+    /// Drops the state when the inbox ends.
     pub(crate) fn end(&mut self) {
         let left = self.state.as_ref().map_or(0, State::left);
         self.metrics = Metrics { lag_messages: left, in_progress: 0, status: Status::Stopped, ..self.snapshot() };
@@ -243,7 +243,7 @@ impl Desk {
         self.states += 1;
     }
 
-    /// When the state needs the engine's task, by itself.
+    /// Returns when the state next needs the engine's task.
     pub(crate) fn timer(&self) -> Option<Instant> {
         let state = self.state.as_ref()?;
         let commit = if state.in_flight().is_some() { None } else { state.pending.due() };
@@ -261,7 +261,7 @@ impl Desk {
         self.timer().is_some_and(|timer| self.engine_wakes_at.is_none_or(|at| timer < at))
     }
 
-    /// Whether the engine's task waits for room in the window, and there is some or can be made.
+    /// Returns whether the engine's task waits for room in the window, and there is some or can be made.
     fn has_wanted_room(&self, settings: &Settings) -> bool {
         let has_room = |state: &State| settings.has_room(state) || state.window.oldest_retry().is_some();
         self.engine_wants_room && self.state.as_ref().is_some_and(has_room)
@@ -321,7 +321,7 @@ impl Desk {
 }
 
 impl Settings {
-    /// Whether the window takes another page.
+    /// Returns whether the window has room for another page.
     pub(crate) fn has_room(&self, state: &State) -> bool {
         state.window.unsettled() < self.max_unsettled && state.window.settled_ahead() < defaults::SETTLED_AHEAD
     }

@@ -1,7 +1,8 @@
 //! Reading: which page to ask for, and when.
 //!
-//! WeCom limits the reads without a callback's token, for all accounts of an app together. So each of them waits for its
-//! turn in the client's [`PollSchedule`](wecom_kf::polls::PollSchedule); a callback ends that wait, since its token needs none.
+//! WeCom limits the reads without a callback's token, for all accounts of an app together. So before such a read an
+//! account waits for its turn in the client's [`PollSchedule`](wecom_kf::polls::PollSchedule). A callback ends that
+//! wait, since a read with its token is not limited.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use crate::defaults;
 use crate::shared::{Settings, Shared};
 use crate::source::{Fetched, PageRequest, Unreadable};
 
-/// Asks for pages, one after the other.
+/// Requests pages, one after the other.
 #[derive(Debug)]
 pub(super) struct Reader {
     state: Reading,
@@ -27,50 +28,50 @@ pub(super) struct Reader {
     turn: Turn,
     /// Where the last page that was fetched ends.
     cursor: Option<String>,
-    /// The token of the callback that gave rise to this reading.
+    /// The token of the callback that caused this reading.
     token: Option<SyncToken>,
-    /// How many messages to ask for at most, while what came could not be decoded.
+    /// How many messages to request at most, after pages that could not be decoded.
     limit: Option<u32>,
     unreadable: u32,
     cause: Cause,
     backoff: Backoff,
     guard: LoopGuard,
-    /// Nobody has said yet that callbacks seem to be lost, and none came.
+    /// Whether to report that callbacks seem to be lost. It is reported once, and not after a callback came.
     suspects_lost_callbacks: Suspicion,
 }
 
 #[derive(Debug, Default)]
 enum Reading {
-    /// As soon as there is room for a page.
+    /// The next page is requested as soon as there is room for it.
     #[default]
     Due,
     Pulls(Pull),
-    /// Everything is read; the next poll is due then.
+    /// Everything is read. The next poll is due at this time.
     IsCaughtUp {
         until: Instant,
     },
-    /// There may be more to read, but other accounts use what WeCom allows without a token until then.
+    /// There may be more to read, but until this time other accounts use what WeCom allows without a token.
     WaitsForTurn {
         until: Instant,
     },
-    /// After an error.
+    /// The last pull failed. The next one is due at this time.
     BacksOff {
         until: Instant,
     },
     Stopped,
 }
 
-/// Whether the next pull, if it has no token, has to wait for its turn.
+/// Whether the next pull has to wait for its turn if it has no token.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Turn {
     #[default]
     IsNeeded,
-    /// The page before has just come.
+    /// The page before has just arrived.
     FollowsPage,
     HasCome,
 }
 
-/// A pull on a task of its own, which also decodes the heads of the messages; aborted with the reader.
+/// A pull on a task of its own, which also decodes the heads of the messages. Dropping the reader aborts it.
 #[derive(Debug)]
 struct Pull {
     task: JoinHandle<Result<Pulled, Error>>,
@@ -90,13 +91,13 @@ pub(super) enum Pulled {
     Unreadable(Unreadable),
 }
 
-/// What gave rise to a reading.
+/// What caused a reading.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Cause {
     /// The start, or a callback.
     #[default]
     StartOrWake,
-    /// The time for it, and no callback since the start.
+    /// A poll was due, and no callback has come since the start.
     UnannouncedPoll,
 }
 
@@ -107,38 +108,38 @@ enum Suspicion {
     IsSettled,
 }
 
-/// How a reading went on.
+/// What happened to a reading.
 pub(super) enum Progress {
     Answer(Result<Pulled, Error>),
     TimeToPoll,
 }
 
-/// Where a page leads.
+/// What follows from a page.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Step {
-    /// The cursor that was moved to.
+    /// The new cursor, if it moved.
     pub(super) cursor: Option<String>,
-    /// The cursor was there before, with nothing new in between. Said once per circle.
+    /// Whether the cursor was seen before, with no new message since. True once per circle.
     pub(super) is_circle: bool,
 }
 
-/// What a page holds, for whoever watches over the progress of reading.
+/// The content of a page, as far as [`LoopGuard`] needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Holds {
     News,
-    /// Messages that are passed over: this many repeats, and others that are too old or of servicers.
+    /// Only messages that are skipped: this many repeats, and others that are too old or were written by servicers.
     Known {
         repeats: usize,
     },
     Nothing,
 }
 
-/// Notices that pages go by without anything new in them.
+/// Notices that pages pass without a new message.
 #[derive(Debug)]
 struct LoopGuard {
     empty_pages: u32,
     repeats: usize,
-    /// Pages with more repeats than this in a row count as empty.
+    /// If more repeats than this come in a row, their pages count as empty.
     repeats_at_once: usize,
     /// The cursors of this reading since the last new message.
     cursors: HashSet<String>,
@@ -161,7 +162,7 @@ impl LoopGuard {
             Holds::Nothing => self.empty_pages = self.empty_pages.saturating_add(1),
             Holds::Known { repeats } => {
                 self.repeats += repeats;
-                // A start may repeat all that is remembered. What is behind that does not wait.
+                // After a start, all remembered messages may come again. What is behind them must not wait.
                 if self.repeats > self.repeats_at_once {
                     self.empty_pages = self.empty_pages.saturating_add(1);
                 }
@@ -181,7 +182,8 @@ impl LoopGuard {
 }
 
 impl Reader {
-    /// `repeats_at_once`: how many messages that were settled before may come in a row at most, as after a start.
+    /// Creates a reader. `repeats_at_once` is how many messages that were settled before may come in a row, as after a
+    /// start.
     pub(super) fn new(poller: Poller, repeats_at_once: usize) -> Self {
         Self {
             state: Reading::Due,
@@ -198,7 +200,7 @@ impl Reader {
         }
     }
 
-    /// Reads on from `cursor`, at once.
+    /// Continues from `cursor` at once.
     pub(super) fn restart(&mut self, cursor: Option<String>) {
         self.cursor = cursor;
         self.limit = None;
@@ -223,8 +225,8 @@ impl Reader {
         matches!(self.state, Reading::BacksOff { .. })
     }
 
-    /// Whether a callback, with a token or without, leads to a pull now. After an error it has to wait, and so it has
-    /// during a pull. But one with a token overtakes a pull without one, which may be held back for a minute.
+    /// Returns whether a callback leads to a pull now. It waits after an error and during a pull. But a callback with a
+    /// token overtakes a pull without one, which may be held back for a minute.
     pub(super) fn takes_wake(&self, has_token: bool) -> bool {
         match &self.state {
             Reading::Due | Reading::IsCaughtUp { .. } => true,
@@ -234,7 +236,7 @@ impl Reader {
         }
     }
 
-    /// Reads at once. Call it if [`takes_wake`](Self::takes_wake) says so.
+    /// Reads at once. Call this only if [`takes_wake`](Self::takes_wake) returns true.
     pub(super) fn wake(&mut self, token: Option<SyncToken>) {
         if token.is_some() {
             self.poller.release(Instant::now());
@@ -246,7 +248,7 @@ impl Reader {
         self.state = Reading::Due;
     }
 
-    /// A page with new messages came. Returns whether it is the first one that no callback announced.
+    /// Notes a page with new messages. Returns whether it is the first one that no callback announced.
     pub(super) fn is_first_unannounced(&mut self) -> bool {
         self.cause == Cause::UnannouncedPoll
             && std::mem::replace(&mut self.suspects_lost_callbacks, Suspicion::IsSettled) == Suspicion::IsOpen
@@ -260,7 +262,7 @@ impl Reader {
         let has_token = self.token.is_some();
         let needs_turn = match std::mem::take(&mut self.turn) {
             Turn::IsNeeded => true,
-            // A source of the caller's own may have other limits, or none.
+            // A source that the caller supplied may have other limits, or none.
             Turn::FollowsPage => shared.reads_wecom,
             Turn::HasCome => false,
         };
@@ -295,7 +297,7 @@ impl Reader {
         self.poller.interval(settings.poll, (settings.jitter)())
     }
 
-    /// Waits for the answer of the pull in progress, or for the time of the next one. May be dropped and called again.
+    /// Waits for the answer of the pull in progress, or for the time of the next one. The future may be dropped.
     pub(super) async fn progress(&mut self) -> Progress {
         match &mut self.state {
             Reading::Due | Reading::Stopped => std::future::pending().await,
@@ -303,7 +305,7 @@ impl Reader {
                 let answer = match (&mut pull.task).await {
                     Ok(answer) => answer,
                     Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-                    // The runtime ends, and this with it.
+                    // The runtime is shutting down, and this task with it.
                     Err(_) => std::future::pending().await,
                 };
                 self.state = Reading::Due;
@@ -330,13 +332,14 @@ impl Reader {
         }
     }
 
-    /// A page came. The next one follows at once, or after `poll`.
+    /// Accepts a page. The next one follows at once, or after `poll`.
     pub(super) fn advance(&mut self, next: Option<String>, has_more: bool, holds: Holds, poll: Duration) -> Step {
         self.backoff.succeed();
         self.unreadable = 0;
         let cursor = next.filter(|next| self.moves_to(next));
         let closes_circle = self.guard.note(cursor.as_deref(), holds);
-        // Without a cursor that moves there is no next page, whatever has_more says: it would be this one for ever.
+        // If the cursor does not move, there is no next page, whatever `has_more` says. The same page would come for
+        // ever.
         let is_end = closes_circle || !has_more || cursor.is_none();
         if is_end {
             self.token = None;
@@ -345,7 +348,7 @@ impl Reader {
                 self.guard = self.guard.again();
             }
         }
-        // A callback does not wait for the end of that.
+        // A callback ends this wait.
         let wait = if is_end { Some(poll) } else { self.guard.wait() };
         self.state = match wait {
             Some(wait) => Reading::IsCaughtUp { until: self.turn_after(wait) },
@@ -365,7 +368,7 @@ impl Reader {
         !cursor.is_empty() && self.cursor.as_deref() != Some(cursor)
     }
 
-    /// A pull failed. Returns whether that is worth telling.
+    /// Accepts the failure of a pull. Returns whether it should be reported.
     pub(super) fn fail(&mut self, error: &Error, jitter: f64) -> bool {
         match error.code() {
             Some(code) if may_succeed_without_token(code) && self.token.take().is_some() => {
@@ -375,7 +378,7 @@ impl Reader {
             }
             Some(ErrCode::RATE_LIMIT_EXCEEDED) => {
                 let until = Instant::now() + defaults::RATE_LIMIT_WAIT;
-                // The limit on reads without a token does not concern those with one.
+                // A read with a token is not subject to the limit on reads without one.
                 self.state = match self.token {
                     None => Reading::WaitsForTurn { until },
                     Some(_) => Reading::BacksOff { until },
@@ -392,21 +395,21 @@ impl Reader {
         wait
     }
 
-    /// Counts one more answer that cannot be decoded. Returns how many came in a row.
+    /// Counts a page that cannot be decoded. Returns how many came in a row.
     pub(super) fn count_unreadable(&mut self) -> u32 {
         self.unreadable += 1;
         self.unreadable
     }
 
-    /// After such an answer, of `page_size` messages at most: asks for a tenth of the messages, so that few of them are
-    /// parked together. Returns false when it has asked for a single one often enough.
+    /// Requests a tenth of the messages after a page that cannot be decoded, so that few messages are parked together.
+    /// The page had at most `page_size` messages. Returns false when a single message was requested often enough.
     pub(super) fn ask_for_less(&mut self, page_size: Option<u32>) -> bool {
         match self.limit {
             Some(1) => !self.unreadable.is_multiple_of(defaults::UNREADABLE_TRIES),
             limit => {
                 self.limit = Some((limit.or(page_size).unwrap_or(MOST) / 10).max(1));
                 if self.limit == Some(1) {
-                    // From here on it counts.
+                    // The attempts for a single message are counted from here.
                     self.unreadable = 0;
                 }
                 true
@@ -415,13 +418,14 @@ impl Reader {
     }
 }
 
-/// Whether the same pull may succeed without the callback's token. 95007: the token is older than 10 minutes. 95012: seen
-/// with the token where the same call without it succeeded; the client has tried a fresh access token before.
+/// Returns whether the same pull may succeed without the callback's token. 95007 means that the token is older than 10
+/// minutes. 95012 was seen for reads with a token that succeeded without it, after the client had already tried a fresh
+/// access token.
 fn may_succeed_without_token(code: ErrCode) -> bool {
     matches!(code, ErrCode::INVALID_SYNC_TOKEN | ErrCode::JOINT_SECRET_IN_STANDALONE_MODE)
 }
 
-/// As many messages as `sync_msg` returns at most.
+/// The most messages that `sync_msg` returns.
 const MOST: u32 = wecom_kf::raw::limits::sync_msg::LIMIT_MAX;
 
 fn unpack(fetched: Fetched) -> Pulled {

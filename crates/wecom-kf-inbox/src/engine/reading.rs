@@ -1,4 +1,4 @@
-//! What the engine does with pages and with wishes to replay.
+//! How the engine processes pages and wishes to replay.
 
 use tokio::time::Instant;
 
@@ -18,7 +18,7 @@ impl Engine {
         let mut desk = self.shared.exchange.desk();
         let is_paused = desk.is_paused;
         let Some(state) = &mut desk.state else { return };
-        // Where a cold start began is stored before anything is read.
+        // The beginning of a cold start is stored before anything is read.
         if is_paused || !state.is_founded() || state.reaches_back() {
             return;
         }
@@ -139,13 +139,13 @@ impl Engine {
         match wishes {
             Ok(page) => {
                 let mut desk = self.shared.exchange.desk();
-                // Ask until there are none.
+                // Repeats until no wish to replay is left.
                 desk.asked.look_for_wishes |= !page.items.is_empty() || page.next.is_some();
                 if let Some(state) = &mut desk.state {
                     state.stage(page.items, Instant::now());
                 }
             }
-            // The next renewal of the lease announces them again.
+            // The next renewal of the lease announces these wishes again.
             Err(error) if error.is_retryable() => self.report(error.into()),
             Err(error) => return Err(Break::Final(error.into())),
         }

@@ -1,4 +1,5 @@
-//! The end of an inbox: what is settled is stored, wishes that were not fulfilled are renewed, the lease is released.
+//! The end of an inbox: what is settled is stored, wishes to replay that were not fulfilled are noted again, and the
+//! lease is released. `engine.rs` notices the stop and limits the time for it.
 
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use crate::report::in_one_line;
 use crate::store::{Commit, StoreError};
 
 impl Engine {
-    /// Ends in order, no later than the time for a stop allows.
+    /// Ends the inbox in order, within the time that a stop allows.
     pub(super) async fn shut_down(&mut self, lease: Option<LeaseKeeper>) {
         self.reader.stop();
         self.desk().close();
@@ -52,14 +53,14 @@ impl Engine {
         Ok(())
     }
 
-    /// The commit in flight, or else the last one.
+    /// Returns the commit in flight, or else the last commit.
     fn next_to_write(&mut self) -> Option<Commit> {
         let mut desk = self.shared.exchange.desk();
         let state = desk.state.as_mut()?;
         state.in_flight().cloned().or_else(|| state.last_commit(Instant::now()))
     }
 
-    /// Replays that did not come to their end are to be continued by the next reader.
+    /// Notes the wishes for unfinished replays again, so that the next reader continues them.
     async fn renew_wishes(&mut self) {
         let unfinished = self.desk().state.as_ref().map(|state| state.unfinished_replays()).unwrap_or_default();
         if !unfinished.is_empty() {
@@ -69,5 +70,5 @@ impl Engine {
     }
 }
 
-/// A store that was down until the end is not waited for again.
+/// How long the store may take to note the wishes. The time is short, since the store may have been down until the end.
 const SHORT: Duration = Duration::from_secs(2);

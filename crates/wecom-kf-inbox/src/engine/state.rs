@@ -1,4 +1,4 @@
-//! What a reader knows of its account: the place, the window, the ids, and what is to be committed. Pure: no I/O.
+//! The state of an account in its reader: the cursor, the window, the ids, and what is to be committed. Pure: no I/O.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -11,34 +11,34 @@ use super::window::{HandOut, Number, Window};
 use crate::defaults;
 use crate::store::{Commit, Committed, Generation, Parked, ParkedKind, Writes};
 
-/// See the module. It lives as long as nobody else moves the account on.
+/// The state of an account, until another process takes over the account.
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) window: Window,
     pub(crate) pending: Pending,
-    /// What is stored: this revision of this history.
+    /// The generation of the stored state. With `revision` it says which commit was the last.
     generation: Generation,
     revision: u64,
     /// Where to continue reading after a restart: everything before it is settled.
     cursor: Option<String>,
     since: Option<i64>,
-    /// `since` is earlier than what is stored, and what was passed over is not read again yet.
+    /// Whether `since` is earlier than the stored one, and the messages that were skipped have not been read again.
     reaches_back: bool,
-    /// The ids in the window and those remembered; of the latter, the order in which they were settled.
+    /// The ids in the window and the remembered ones. `settled` has the remembered ones in the order they were settled.
     seen: HashSet<Arc<str>>,
     settled: VecDeque<Arc<str>>,
     remember: usize,
     in_flight: Option<InFlight>,
-    /// The store has forgotten: the next commit writes everything.
+    /// How the next commit is written. After the store has forgotten, it writes everything.
     writes: Writes,
     start: Start,
     starts: u32,
     suspects: Option<Suspects>,
-    /// The message that ended the process while it was handled alone; it is parked when it is read.
+    /// The message that ended the process while it was handled alone. It is parked when it is read.
     condemned: Option<String>,
     last_notes: [Option<String>; 2],
     replays: Vec<Replay>,
-    /// Replays that begin once the store knows.
+    /// Replays that begin after the commit that ends their wishes is written.
     staged: Vec<(Replay, Vec<Letter>)>,
 }
 
@@ -46,30 +46,31 @@ pub(crate) struct State {
 #[derive(Debug)]
 struct InFlight {
     commit: Commit,
-    /// Since when what it writes has been pending.
+    /// Since when the content of the commit has been pending.
     since: Option<Instant>,
     begins: bool,
     notes: Option<Number>,
     staged: Vec<(Replay, Vec<Letter>)>,
 }
 
-/// Whether this start has been counted in the store, which comes before the first delivery.
+/// Whether this start has been counted in the store. That happens before the first delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Start {
     IsNotCounted,
-    /// The oldest unsettled message was this one.
+    /// The start is counted. `oldest` was the oldest unsettled message then.
     IsCounted {
         oldest: Number,
     },
     HasProgressed,
 }
 
-/// Earlier starts made no progress: what was there at the start is handled one message at a time, each noted before.
+/// The suspects: earlier starts made no progress, so messages that were there at the start are handled one at a time,
+/// each noted in the store before.
 #[derive(Debug, Default)]
 struct Suspects {
-    /// The first message that was not there at the start, once that is known.
+    /// The first message that was not there at the start, once it is known.
     until: Option<Number>,
-    /// The message that is noted in the store.
+    /// The message that was noted in the store last.
     noted: Option<Number>,
     to_note: Option<Number>,
 }
@@ -88,14 +89,14 @@ pub(crate) enum Outcome {
     Parked { reason: String, stamp: Stamp },
 }
 
-/// When something is parked and until when it is kept, in Unix seconds.
+/// When a message is parked and until when it is kept, in Unix seconds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stamp {
     pub(crate) parked_at: i64,
     pub(crate) keep_until: i64,
 }
 
-/// What became of the messages of a page.
+/// What became of the messages of a page: a count for each case.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Pushed {
     pub(crate) new: usize,
@@ -105,17 +106,17 @@ pub(crate) struct Pushed {
     pub(crate) condemned: usize,
 }
 
-/// What a page is judged by.
+/// The limits by which the messages of a page are judged.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sieve {
     pub(crate) takes_servicers: bool,
-    /// A welcome code that was given after this Unix second is still good.
+    /// Welcome codes that were given after this Unix second are still valid.
     pub(crate) welcome_since: i64,
     pub(crate) stamp: Stamp,
 }
 
 impl State {
-    /// Begins a history.
+    /// Creates the state at the beginning of a history.
     pub(crate) fn cold(since: Option<i64>, remember: usize, now: Instant) -> Self {
         let committed = Committed { since, ..Committed::new(Generation::random()) };
         let mut state = Self::stored(committed, remember);
@@ -124,7 +125,7 @@ impl State {
         state
     }
 
-    /// Continues from what is stored.
+    /// Creates the state that continues from what is stored.
     pub(crate) fn stored(committed: Committed, remember: usize) -> Self {
         let settled: VecDeque<Arc<str>> = committed.settled.into_iter().map(Arc::from).collect();
         Self {
@@ -150,12 +151,12 @@ impl State {
         }
     }
 
-    /// Compares what is stored with what this process knows, after it got the lease again. Returns whether it may
-    /// continue; otherwise somebody else has moved on.
+    /// Compares the stored state with this one after the lease was acquired again. Returns whether this process may
+    /// continue; if not, another one has changed the stored state.
     pub(crate) fn resumes(&mut self, stored: Option<&Committed>, now: Instant) -> bool {
         if let Some(in_flight) = self.in_flight.take() {
             if stored.is_some_and(|stored| is_left_by(&in_flight.commit, stored)) {
-                // Only its answer was lost.
+                // The commit was written, and only its answer was lost.
                 self.in_flight = Some(in_flight);
                 self.written();
             } else {
@@ -165,7 +166,7 @@ impl State {
         match stored {
             Some(stored) if stored.generation != self.generation || stored.revision > self.revision => return false,
             Some(stored) if stored.revision == self.revision => {}
-            // It has forgotten everything, or the last commits of our history.
+            // The store has forgotten everything, or the last commits of this history.
             _ => {
                 self.writes = Writes::Whole;
                 self.pending.demand(now);
@@ -182,23 +183,24 @@ impl State {
         self.since
     }
 
-    /// Whether an earlier beginning is still to be stored.
+    /// Returns whether an earlier beginning is still to be stored.
     pub(crate) fn reaches_back(&self) -> bool {
         self.reaches_back
     }
 
-    /// Whether the beginning of the history is stored.
+    /// Returns whether the beginning of the history is stored.
     pub(crate) fn is_founded(&self) -> bool {
         self.revision > 0
     }
 
-    /// How many messages a start would repeat or deliver: the unsettled ones, and those whose settling is not stored.
+    /// Returns how many messages come again at the next start: the unsettled ones, and those whose settling is not
+    /// stored.
     pub(crate) fn left(&self) -> usize {
         let in_flight = self.in_flight.as_ref().filter(|it| it.commit.writes == Writes::Next);
         self.window.unsettled() + self.pending.settled.len() + in_flight.map_or(0, |it| it.commit.settled.len())
     }
 
-    /// Begins again at an earlier time. What is in the window stays, but no longer moves the cursor.
+    /// Begins again at an earlier time. The messages in the window stay there but no longer move the cursor.
     pub(crate) fn reach_back(&mut self, since: i64, now: Instant) {
         self.since = Some(since);
         self.reaches_back = true;
@@ -254,7 +256,7 @@ impl State {
         }
     }
 
-    /// Parks a page that cannot be decoded, and moves on behind it.
+    /// Parks a page that cannot be decoded, and moves the cursor past it.
     pub(crate) fn park_page(&mut self, parked: Parked, cursor: String, now: Instant) {
         self.pending.parked.push(parked);
         self.window.mark(cursor);
@@ -262,7 +264,7 @@ impl State {
         self.pending.touch(now);
     }
 
-    /// What was there at the start has been read, or the window is full of it.
+    /// Notes that everything that was there at the start is read, or that it fills the window.
     pub(crate) fn first_reading_ends(&mut self) {
         let end = self.window.end();
         if let Some(suspects) = &mut self.suspects {
@@ -272,7 +274,7 @@ impl State {
 
     // Handing out.
 
-    /// Asks for the commits that must come before the next message is handed out.
+    /// Prepares the commits that must be written before the next message is handed out.
     pub(crate) fn prepare(&mut self, now: Instant) {
         let next = self.window.peek(now);
         match self.start {
@@ -294,14 +296,14 @@ impl State {
                 self.pending.demand(now);
             }
         } else if is_known {
-            // All of them were handled, and the process lives.
+            // All suspects were handled, and the process is alive.
             self.suspects = None;
             self.condemned = None;
             self.pending.touch(now);
         }
     }
 
-    /// Whether [`take`](Self::take) would return a message.
+    /// Returns whether [`take`](Self::take) would return a message.
     pub(crate) fn has_ready(&mut self, now: Instant) -> bool {
         if self.start == Start::IsNotCounted || self.is_late(now) {
             return false;
@@ -318,18 +320,18 @@ impl State {
         if self.has_ready(now) { self.window.take(now) } else { None }
     }
 
-    /// The ids of the messages that this process last noted before their handlers started: the one that is stored, and
-    /// the one in flight.
+    /// Returns the ids of the messages that were last noted before their handlers started: the stored one and the one
+    /// in flight.
     pub(crate) fn last_notes(&self) -> &[Option<String>; 2] {
         &self.last_notes
     }
 
-    /// Whether messages are handled one at a time.
+    /// Returns whether messages are handled one at a time.
     pub(crate) fn is_suspicious(&self) -> bool {
         self.suspects.is_some()
     }
 
-    /// Whether what was settled waits to be stored for too long to settle more.
+    /// Returns whether settled messages have waited for the store for too long to hand out more.
     fn is_late(&self, now: Instant) -> bool {
         self.uncommitted_since().is_some_and(|since| now >= since + LATE)
     }
@@ -340,7 +342,7 @@ impl State {
 
     // Settling.
 
-    /// Settles a message. `None` if there is no such message any more; else how many pages ended with it.
+    /// Settles a message. Returns how many pages ended with it, or `None` if there is no such message any more.
     pub(crate) fn settle(&mut self, number: Number, outcome: Outcome, now: Instant) -> Option<u64> {
         let left = self.window.settle(number)?;
         let replay = self.replays.iter().position(|replay| replay.unsettled.contains(&number));
@@ -379,16 +381,16 @@ impl State {
         }
     }
 
-    /// Notes that a try of a message failed. Returns how often it was tried, and since when it has been failing.
+    /// Notes a failed attempt. Returns how often the message was tried and since when it has been failing.
     pub(crate) fn failed(&mut self, number: Number, now: Instant) -> Option<(u32, Instant)> {
         let failed = self.window.failed(number, now)?;
         self.note_progress(number + 1, now);
         Some(failed)
     }
 
-    /// The handlers of all messages before this one have ended, or that of the one before it. If that was the oldest
-    /// one, it is not the cause of an end of the process. It is stored at once, so that a process which is killed from
-    /// outside again and again does not take its messages for the cause.
+    /// Notes that this start makes progress, if the handler of the oldest message of the start has ended. Then that
+    /// message does not end the process. Progress is stored at once, so that messages of a process that is killed from
+    /// outside again and again do not become suspects.
     fn note_progress(&mut self, before: Number, now: Instant) {
         if let Start::IsCounted { oldest } = self.start
             && before > oldest
@@ -400,7 +402,7 @@ impl State {
         }
     }
 
-    /// Moves the cursor behind what is settled. Returns how many pages that ended.
+    /// Moves the cursor up to the first unsettled message. Returns how many pages that settled.
     fn advance(&mut self, now: Instant) -> u64 {
         self.note_progress(self.window.first(), now);
         match self.window.advance() {
@@ -414,7 +416,7 @@ impl State {
 
     // Replays.
 
-    /// Prepares parked messages that somebody wishes to be replayed. They begin once the store knows.
+    /// Prepares the replays for which there is a wish. They begin after the commit that ends the wishes is written.
     pub(crate) fn stage(&mut self, wished: Vec<Parked>, now: Instant) {
         for parked in wished {
             let is_known = |replay: &Replay| replay.parked.id == parked.id;
@@ -450,13 +452,13 @@ impl State {
         }
     }
 
-    /// How many parked messages are being replayed or are about to be.
+    /// Returns how many parked messages are being replayed or are about to be.
     pub(crate) fn replays(&self) -> usize {
         let staged = self.in_flight.as_ref().map_or(0, |it| it.staged.len()) + self.staged.len();
         self.replays.len() + staged
     }
 
-    /// Somebody dropped a parked message: it is not delivered again, unless that is happening right now.
+    /// Removes the replay of a parked message that somebody dropped, unless it is being handled right now.
     pub(crate) fn withdraw(&mut self, id: &str) {
         self.staged.retain(|(replay, _)| replay.parked.id != id);
         if let Some(in_flight) = &mut self.in_flight {
@@ -470,7 +472,7 @@ impl State {
         }
     }
 
-    /// The parked messages whose replay has not come to its end.
+    /// Returns the parked messages whose replay is not finished.
     pub(crate) fn unfinished_replays(&self) -> Vec<String> {
         let in_flight = self.in_flight.iter().flat_map(|it| &it.staged);
         let staged = self.staged.iter().chain(in_flight).map(|(replay, _)| replay);
@@ -479,7 +481,7 @@ impl State {
 
     // Committing.
 
-    /// The commit that is to be written now, if one is due and none is being written.
+    /// Returns the commit to write now, if one is due and none is being written.
     pub(crate) fn next_commit(&mut self, now: Instant) -> Option<Commit> {
         if self.in_flight.is_some() || self.pending.due().is_none_or(|due| due > now) {
             return None;
@@ -488,7 +490,7 @@ impl State {
         Some(self.commit(begins, now))
     }
 
-    /// The commit of a reader that leaves in order: it counts as progress.
+    /// Returns the last commit of a reader that leaves in order. It counts as progress.
     pub(crate) fn last_commit(&mut self, now: Instant) -> Option<Commit> {
         let is_clean = self.pending.since().is_none() && self.starts == 0 && self.suspects.is_none();
         if self.in_flight.is_some() || is_clean {
@@ -526,12 +528,12 @@ impl State {
         commit
     }
 
-    /// The commit being written, to write it again.
+    /// Returns the commit being written, to write it again.
     pub(crate) fn in_flight(&self) -> Option<&Commit> {
         self.in_flight.as_ref().map(|it| &it.commit)
     }
 
-    /// The commit was written.
+    /// Notes that the commit was written.
     pub(crate) fn written(&mut self) {
         let Some(InFlight { commit, begins, notes, staged, .. }) = self.in_flight.take() else { return };
         self.revision = commit.revision;
@@ -561,7 +563,8 @@ impl State {
     }
 }
 
-/// Whether `stored` is what `commit` left. Another reader may have written the same revision, so the rest counts too.
+/// Returns whether `stored` is the result of `commit`. Another reader may have written the same revision, so the other
+/// fields are compared too.
 fn is_left_by(commit: &Commit, stored: &Committed) -> bool {
     commit.is_stored(stored)
         && commit.cursor == stored.cursor
@@ -588,7 +591,7 @@ mod tests {
         state.push_page(ids.iter().map(|id| letter(id)).collect(), Some(cursor.to_owned()), SIEVE, now)
     }
 
-    /// Writes all that is due by then, as a store does.
+    /// Writes all commits that are due at `now`, as a store does.
     fn write(state: &mut State, stored: &mut Option<Committed>, now: Instant) -> Vec<Commit> {
         let mut written = Vec::new();
         while let Some(commit) = {

@@ -7,12 +7,12 @@ use tokio::time::Instant;
 
 use super::letter::Letter;
 
-/// Names an entry: live messages count from 0 in the order they were read, replays from [`FIRST_REPLAY`].
+/// The number of an entry. Live messages count from 0 in the order they were read, replays from [`FIRST_REPLAY`].
 pub(crate) type Number = u64;
 
 const FIRST_REPLAY: Number = 1 << 63;
 
-/// The customer; `None` for events that concern nobody in particular. The messages of one lane are handled in order.
+/// The customer; `None` for events that concern no customer. The messages of one lane are handled in order.
 type LaneKey = Option<Arc<str>>;
 
 #[derive(Debug, Default)]
@@ -21,7 +21,7 @@ pub(crate) struct Window {
     entries: VecDeque<Option<Box<Entry>>>,
     /// The number of the front entry.
     first: Number,
-    /// Where pages end, and the cursor to continue from once everything before is settled.
+    /// The number at which each page ends, and the cursor to continue from once everything before it is settled.
     marks: VecDeque<(Number, String)>,
     replays: BTreeMap<Number, Box<Entry>>,
     next_replay: Number,
@@ -29,7 +29,7 @@ pub(crate) struct Window {
     /// Lanes with a fresh welcome code, then the others; the front of each can be handed out.
     urgent: VecDeque<LaneKey>,
     ready: VecDeque<LaneKey>,
-    /// Replays that wait for a moment in which no live message is ready.
+    /// Replays that are handed out when no live message is ready.
     ready_replays: VecDeque<Number>,
     retries: BTreeMap<(Instant, Number), ()>,
     unsettled: usize,
@@ -46,21 +46,21 @@ struct Entry {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// Waits for its turn.
+    /// The message waits for its turn.
     Waits,
     Runs,
-    /// Failed, and is tried again at that time.
+    /// The last attempt failed, and the message is tried again at that time.
     RetryAt(Instant),
 }
 
 #[derive(Debug, Default)]
 struct Lane {
     queue: VecDeque<Number>,
-    /// A message of this customer is being handled.
+    /// Whether a message of this customer is being handled.
     is_busy: bool,
-    /// It is in `urgent` or `ready`.
+    /// Whether the lane is in `urgent` or `ready`.
     is_queued: bool,
-    /// The last message with a welcome code that was fresh when it was read: until then this lane goes first.
+    /// The last message whose welcome code was fresh when it was read. Up to that message the lane goes first.
     welcome: Option<Number>,
 }
 
@@ -72,7 +72,7 @@ pub(crate) struct HandOut {
     pub(crate) tries: u32,
 }
 
-/// What left the window.
+/// What is known of a message that left the window.
 #[derive(Debug)]
 pub(crate) struct Left {
     pub(crate) letter: Arc<Letter>,
@@ -80,37 +80,37 @@ pub(crate) struct Left {
 }
 
 impl Window {
-    /// How many live messages are not settled.
+    /// Returns how many live messages are not settled.
     pub(crate) fn unsettled(&self) -> usize {
         self.unsettled
     }
 
-    /// How many live messages are settled and wait behind one that is not.
+    /// Returns how many live messages are settled behind one that is not.
     pub(crate) fn settled_ahead(&self) -> usize {
         self.entries.len() - self.unsettled
     }
 
-    /// How many messages are being handled.
+    /// Returns how many messages are being handled.
     pub(crate) fn running(&self) -> usize {
         self.running
     }
 
-    /// The number of the oldest unsettled message, or of the next one to be read.
+    /// Returns the number of the oldest unsettled message, or of the next one to be read.
     pub(crate) fn first(&self) -> Number {
         self.first
     }
 
-    /// The number of the next message to be read.
+    /// Returns the number of the next message to be read.
     pub(crate) fn end(&self) -> Number {
         self.first + self.entries.len() as Number
     }
 
-    /// The id of a message.
+    /// Returns the id of a message.
     pub(crate) fn id(&mut self, number: Number) -> Option<String> {
         self.entry_mut(number).map(|entry| entry.letter.id.to_string())
     }
 
-    /// When the oldest unsettled message was sent, in Unix seconds.
+    /// Returns when the oldest unsettled message was sent, in Unix seconds.
     pub(crate) fn oldest_send_time(&self) -> Option<i64> {
         self.entries.iter().flatten().find_map(|entry| entry.letter.message.send_time())
     }
@@ -126,7 +126,7 @@ impl Window {
         if is_fresh_welcome {
             lane.welcome = Some(number);
             if lane.is_queued {
-                // It moves to the front with everything it has, so that it stays in order.
+                // The lane moves to the urgent queue with all its messages, so that they stay in order.
                 lane.is_queued = false;
                 self.urgent.retain(|queued| *queued != key);
                 self.ready.retain(|queued| *queued != key);
@@ -141,7 +141,7 @@ impl Window {
         self.marks.push_back((self.end(), cursor));
     }
 
-    /// Lets the cursor stay where it is, whatever of the messages in the window is settled.
+    /// Forgets where pages end, so that the cursor stays where it is, whatever is settled.
     pub(crate) fn forget_marks(&mut self) {
         self.marks.clear();
     }
@@ -155,7 +155,7 @@ impl Window {
         number
     }
 
-    /// Removes the replays that `is_meant` and that are not being handled. Returns them.
+    /// Removes the replays for which `is_meant` returns true and that are not being handled. Returns them.
     pub(crate) fn withdraw_replays(&mut self, is_meant: impl Fn(Number, &Letter) -> bool) -> Vec<Arc<Letter>> {
         let out: Vec<Number> = self
             .replays
@@ -166,19 +166,19 @@ impl Window {
         out.into_iter().filter_map(|number| self.settle(number)).map(|left| left.letter).collect()
     }
 
-    /// When the next message is to be tried again.
+    /// Returns when the next message is to be tried again.
     pub(crate) fn retry_due(&self) -> Option<Instant> {
         self.retries.keys().next().map(|(at, _)| *at)
     }
 
-    /// The number of the message that is handed out next, if there is one.
+    /// Returns the number of the message that would be handed out next.
     pub(crate) fn peek(&mut self, now: Instant) -> Option<Number> {
         self.queue_due_retries(now);
         while let Some(key) = self.urgent.front().or(self.ready.front()) {
             let lane = self.lanes.get(key).filter(|lane| !lane.is_busy && lane.is_queued);
             match lane.and_then(|lane| lane.queue.front()) {
                 Some(number) => return Some(*number),
-                // A replay of this customer began meanwhile: the lane is queued again when that has ended.
+                // A replay of this customer is in progress. The lane is queued again when the replay has ended.
                 None => self.unqueue_front(),
             }
         }
@@ -202,14 +202,14 @@ impl Window {
         Some(HandOut { number, letter, tries })
     }
 
-    /// How often a message was tried, and since when it has been failing, this failure included. `None` if it is not
-    /// being handled.
+    /// Returns how often a message was tried, this failure included, and since when it has been failing. Returns `None`
+    /// if it is not being handled.
     pub(crate) fn failed(&mut self, number: Number, now: Instant) -> Option<(u32, Instant)> {
         let entry = self.entry_mut(number).filter(|entry| entry.phase == Phase::Runs)?;
         Some((entry.tries, *entry.failing_since.get_or_insert(now)))
     }
 
-    /// Takes back a message that is being handled, to try it again at that time. Its lane waits.
+    /// Puts a message that is being handled back, to be tried again at `at`. Its lane waits until then.
     pub(crate) fn retry(&mut self, number: Number, at: Instant) {
         let Some(entry) = self.entry_mut(number).filter(|entry| entry.phase == Phase::Runs) else { return };
         entry.phase = Phase::RetryAt(at);
@@ -219,7 +219,7 @@ impl Window {
         self.free_lane(&key, number);
     }
 
-    /// Settles a message, whatever it does now. `None` if there is no such message any more.
+    /// Settles a message, in whatever state it is. Returns `None` if there is no such message any more.
     pub(crate) fn settle(&mut self, number: Number) -> Option<Left> {
         let is_replay = number >= FIRST_REPLAY;
         let entry = if is_replay { self.replays.remove(&number)? } else { self.remove_live(number)? };
@@ -244,12 +244,13 @@ impl Window {
         Some(Left { letter: entry.letter, tries: entry.tries })
     }
 
-    /// The live message that has waited for a retry for the longest time in reading order.
+    /// Returns the first message in reading order that waits for a retry.
     pub(crate) fn oldest_retry(&self) -> Option<Number> {
         self.retries.keys().map(|(_, number)| *number).filter(|number| *number < FIRST_REPLAY).min()
     }
 
-    /// Moves on to the last mark before which everything is settled. Returns its cursor, and how many marks that was.
+    /// Moves on to the last mark before which everything is settled. Returns its cursor and the number of marks that
+    /// were passed.
     pub(crate) fn advance(&mut self) -> Option<(String, u64)> {
         let passed = self.marks.iter().take_while(|(number, _)| *number <= self.first).count();
         let (_, cursor) = self.marks.drain(..passed).next_back()?;
@@ -290,7 +291,7 @@ impl Window {
             if number >= FIRST_REPLAY {
                 self.ready_replays.push_front(number);
             } else {
-                // Before what is new: its customer has waited.
+                // The lane goes to the front, since its customer has waited.
                 self.queue_lane(&key, End::Front);
             }
         }
@@ -303,7 +304,7 @@ impl Window {
         }
     }
 
-    /// A message of the lane is not handled any more.
+    /// Frees the lane, since a message of it is no longer being handled.
     fn free_lane(&mut self, key: &LaneKey, number: Number) {
         let Some(lane) = self.lanes.get_mut(key) else { return };
         lane.is_busy = false;
@@ -320,7 +321,7 @@ impl Window {
         }
     }
 
-    /// Queues a lane whose first message waits for its turn.
+    /// Queues a lane if its first message waits for its turn.
     fn queue_lane(&mut self, key: &LaneKey, end: End) {
         let Some(lane) = self.lanes.get(key).filter(|lane| !lane.is_busy && !lane.is_queued) else { return };
         let Some(front) = lane.queue.front().copied() else { return };
@@ -362,7 +363,8 @@ mod tests {
         Letter::new(&serde_json::from_str(&json).unwrap())
     }
 
-    /// A window of messages `m0`, `m1`, … of these customers; in capitals, with a fresh welcome code.
+    /// Returns a window of messages `m0`, `m1`, … of these customers. A capital letter is a message with a fresh
+    /// welcome code.
     fn window(customers: &str) -> Window {
         let mut window = Window::default();
         for (number, customer) in customers.chars().enumerate() {

@@ -1,4 +1,4 @@
-//! What an inbox commits: the state that a reader starts from, and the write that moves it on.
+//! What an inbox commits: the state from which a reader starts, and the write that replaces it.
 
 use std::fmt;
 
@@ -6,17 +6,18 @@ use serde::{Deserialize, Serialize};
 
 /// The format in which this version writes [`Committed`] and [`Parked`](super::Parked).
 ///
-/// A store keeps it with its data. Data of a greater format is [`Corrupt`](super::StoreError::Corrupt) for this version
-/// and must not be changed. Format 1 was that of versions before 0.1.0 was published.
+/// A store keeps this number with its data. Data of a later format is [`Corrupt`](super::StoreError::Corrupt) for this
+/// version and must not be changed. Format 1 was that of versions before 0.1.0 was published.
 pub const FORMAT: u32 = 2;
 
 /// How many ids of settled messages an inbox remembers by default.
 pub const REMEMBERED: usize = 10_000;
 
-/// Names a history: all commits from one cold start on share it, and no two cold starts have the same.
+/// The name of a history. All commits after one cold start have the same generation, and no two cold starts have the
+/// same one.
 ///
-/// A reader that finds its own generation in the store knows that revisions are comparable. One that finds none knows
-/// that the store has forgotten. One that finds another knows that somebody began again.
+/// If a reader finds its own generation in the store, it can compare the revisions. If it finds none, the store has
+/// forgotten. If it finds another one, another reader has begun again.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Generation(String);
@@ -27,7 +28,7 @@ impl Generation {
         Self(format!("{:032x}", fastrand::u128(..)))
     }
 
-    /// Returns it as text, for stores.
+    /// Returns the generation as text, for stores.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -51,8 +52,8 @@ impl fmt::Debug for Generation {
     }
 }
 
-/// What is stored of an inbox, except for its lease and its parked messages: returned by
-/// [`InboxStore::load`](super::InboxStore::load).
+/// The stored state of an inbox, except for its lease and its parked messages.
+/// [`InboxStore::load`](super::InboxStore::load) returns it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Committed {
@@ -64,12 +65,12 @@ pub struct Committed {
     pub cursor: Option<String>,
     /// Messages sent before this Unix second are passed over, because a cold start began there.
     pub since: Option<i64>,
-    /// How often a reader has started to deliver messages since the last progress. Progress is that the handler of the
-    /// message which was the oldest unsettled one at the start has ended, or that a reader stopped in order.
+    /// How often a reader has started to deliver messages since the last progress. It is progress when the handler of
+    /// the message that was the oldest unsettled one at the start has ended, and when a reader stopped in order.
     #[serde(default)]
     pub starts: u32,
     /// The message that was handled alone when this was written, because earlier starts made no progress. If a reader
-    /// finds one, its handler ended a process.
+    /// finds one at its start, the handler of that message ended the process.
     #[serde(default)]
     pub in_progress: Option<String>,
     /// The ids of the messages settled last, oldest first. All messages that are settled beyond the cursor are among
@@ -83,8 +84,8 @@ impl Committed {
         Self { generation, revision: 0, cursor: None, since: None, starts: 0, in_progress: None, settled: Vec::new() }
     }
 
-    /// Returns the state after `commit`, as [`InboxStore::commit`](super::InboxStore::commit) describes it. Says nothing
-    /// about parked messages.
+    /// Returns the state after `commit`, as [`InboxStore::commit`](super::InboxStore::commit) describes it. Parked
+    /// messages are not part of it.
     #[must_use]
     pub fn after(stored: Option<Self>, commit: &Commit) -> Self {
         let mut settled = match (commit.writes, stored) {
@@ -109,7 +110,7 @@ impl Committed {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Commit {
-    /// What it does with what is there.
+    /// Whether the commit adds to the stored state or replaces it.
     pub writes: Writes,
     /// See [`Committed::generation`].
     pub generation: Generation,
@@ -127,22 +128,22 @@ pub struct Commit {
     pub settled: Vec<String>,
     /// How many ids the store keeps at least.
     pub remember: usize,
-    /// What is parked from now on.
+    /// The messages and pages to park.
     pub parked: Vec<super::Parked>,
     /// The ids of what is no longer parked.
     pub unparked: Vec<String>,
-    /// The ids of parked messages whose replay begins: the wish ends, they stay parked. So a message that ends its
-    /// process while it is replayed does not do so again at the next start.
+    /// The ids of parked messages whose replay begins. Their wish ends, and they stay parked. So if such a message ends
+    /// the process, it is not replayed again at the next start.
     pub unwished: Vec<String>,
 }
 
-/// Whether a commit builds on what is stored.
+/// How a commit relates to the stored state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Writes {
-    /// It follows the stored revision of the same generation, and adds to it.
+    /// The commit follows the stored revision of the same generation, and adds to it.
     Next,
-    /// It replaces the stored state, whatever that is: a cold start, or a reader that writes back what the store has
-    /// forgotten. Parked messages stay.
+    /// The commit replaces the stored state, whatever that is. A cold start writes it, and a reader that restores what
+    /// the store has forgotten. Parked messages stay.
     Whole,
 }
 
@@ -170,12 +171,12 @@ impl Commit {
         Self { writes: Writes::Whole, settled: committed.settled.clone(), ..Self::next(committed) }
     }
 
-    /// Whether `stored` is what this commit left: it was written, only its answer was lost.
+    /// Returns whether `stored` is the result of this commit: it was written before, and its answer was lost.
     pub fn is_stored(&self, stored: &Committed) -> bool {
         self.generation == stored.generation && self.revision == stored.revision
     }
 
-    /// Whether it may be written over `stored`.
+    /// Returns whether this commit may be written over `stored`.
     pub fn builds_on(&self, stored: Option<&Committed>) -> bool {
         match self.writes {
             Writes::Whole => true,

@@ -1,8 +1,8 @@
-//! What every store must pass: run it against your own.
+//! The tests that every store must pass. Run them against your own.
 //!
-//! Each function takes a maker of stores, which may return empty stores or handles of a shared one: the keys are new each
-//! time. It panics with a sentence that says which rule was broken. It takes some seconds of real time, or none on a
-//! paused clock.
+//! Each function takes a function that makes stores. It may return new stores or handles of a shared one, since each
+//! check uses new keys. A check panics with a sentence that says which rule was broken. It takes some seconds of real
+//! time, or none on a paused clock.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
@@ -13,7 +13,8 @@
 //! # }
 //! ```
 //!
-//! What a store makes of failures needs somebody who causes them: implement [`Mishaps`] and run [`mishaps()`].
+//! To check how a store behaves in failures, the test must be able to cause them: implement [`Mishaps`] and run
+//! [`mishaps()`].
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "it is there to panic")]
 
 mod inbox;

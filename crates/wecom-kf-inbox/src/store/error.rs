@@ -16,8 +16,8 @@ use wecom_kf::{Bilingual, Lang};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// The store could not be reached, or did not answer in time. It is unknown whether it wrote something. The error may
-    /// pass: the inbox keeps its place, waits and asks again.
+    /// The store could not be reached, or did not answer in time. It may have written or not. The error may pass: the
+    /// inbox keeps its place, waits and tries again.
     Down(Arc<dyn StdError + Send + Sync>),
 
     /// The lease has ended, or another holder has it; nothing was written. The inbox drops its window and asks for the
@@ -28,7 +28,7 @@ pub enum StoreError {
     /// continues from there.
     OutOfStep,
 
-    /// The stored data is damaged, of another program, or of another version. Repeating does not help: a person must
+    /// The stored data is damaged, or belongs to another program or version. Repeating does not help: a person must
     /// look at it. The store has not changed it.
     Corrupt(Bilingual),
 
@@ -46,7 +46,7 @@ impl fmt::Display for StoreError {
 }
 
 impl StdError for StoreError {
-    /// Returns the cause itself and not the `Arc` that shares it, so that `downcast_ref` finds it.
+    /// The source is the error itself and not the `Arc` that shares it, so that `downcast_ref` finds it.
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Self::Down(source) => Some(&**source),
@@ -135,7 +135,7 @@ impl StoreError {
     }
 }
 
-/// A place in the list of parked messages that no page ends at.
+/// Returns the error for a place in the list of parked messages at which no page ended.
 pub(crate) fn no_such_page(after: &str) -> StoreError {
     StoreError::Settings(Bilingual::new(
         format!("no such page of parked messages: {after:?}"),
@@ -148,7 +148,7 @@ pub(crate) fn unwritable() -> StoreError {
     StoreError::corrupt(Bilingual::fixed("a value to be stored cannot be written as JSON", "要保存的值无法写成 JSON"))
 }
 
-/// What was being done when another error came.
+/// An error, with the action during which it came.
 #[derive(Debug)]
 pub(crate) struct While {
     pub(crate) what: Bilingual,
@@ -175,10 +175,10 @@ pub(crate) mod tests {
     use super::*;
     use crate::Report;
 
-    /// Names that are the same in Chinese. What has a digit, a sign or only capitals is a name, too.
+    /// Names that are the same in Chinese. Words with a digit, a sign or only capitals count as names, too.
     const NAMES: [&str; 4] = ["Cluster", "Redis", "Sentinel", "redb"];
 
-    /// The words of a text that are no names, and belong into an English one.
+    /// Returns the words of a text that are not names, so they should have a translation.
     pub(crate) fn english_words(text: &str) -> Vec<String> {
         let is_part = |char: char| char.is_ascii_alphanumeric() || "_-:/.@`".contains(char);
         let words = text.split(|char| !is_part(char)).map(|word| word.trim_matches([':', '.']));
@@ -216,12 +216,12 @@ pub(crate) mod tests {
         }
         let text = Report::line(&StoreError::down(doing(denied())), Lang::Zh);
         assert!(text.starts_with("存储不可用：无法打开 /a：没有权限。处理："), "{text}");
-        // Nobody has translated these.
+        // These texts have no translation.
         let text = Report::line(&StoreError::down("words of another crate"), Lang::Zh);
         assert!(text.starts_with("存储不可用：words of another crate。"), "{text}");
     }
 
-    /// Texts of errors of stores, wherever they are made: each has a Chinese one, and in that nothing is English.
+    /// Checks that each text of a store's error, wherever it is made, has a Chinese version without English words.
     #[test]
     fn no_text_of_a_store_lacks_its_chinese() {
         let mut files = Vec::new();

@@ -1,4 +1,4 @@
-//! The store trait of inboxes, which inbox it is about, and the lease that says who reads it.
+//! The store trait of inboxes, the key of an inbox, and the lease that says who reads it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,8 +12,8 @@ use super::{Commit, Committed, ParkedPage, ParkedQuery, StoreError};
 
 /// Keeps, for each inbox: the committed state, the parked messages with the wishes to replay them, and the lease.
 ///
-/// - Whatever a method wrote is visible to the next caller, in every process that uses the same store. How much of it
-///   survives a power failure is up to the store, and its documentation says so.
+/// - What a method wrote is visible to the next caller, in every process that uses the same store. How much of it
+///   survives a power failure depends on the store, and its documentation says so.
 /// - A future may be dropped at any time. The method then did all of its work or none of it.
 /// - A method that cannot reach its store returns [`StoreError::Down`] within seconds.
 /// - Many inboxes use one store at the same time, behind an `Arc`.
@@ -34,8 +34,8 @@ pub trait InboxStore: Send + Sync + 'static {
         limit: Duration,
     ) -> BoxFuture<'a, Result<Acquired, StoreError>>;
 
-    /// Extends a lease, which then lasts for `limit` from now. Also tells the holder what waits for it, so that a reader
-    /// which hears no [`changes`](Self::changes) learns of it too.
+    /// Extends a lease, which then lasts for `limit` from now. The result tells the holder whether there are wishes to
+    /// replay, so that a reader that misses [`changes`](Self::changes) learns of them too.
     ///
     /// # Errors
     ///
@@ -43,7 +43,7 @@ pub trait InboxStore: Send + Sync + 'static {
     /// forgotten it.
     fn renew<'a>(&'a self, lease: &'a Lease, limit: Duration) -> BoxFuture<'a, Result<Renewed, StoreError>>;
 
-    /// Ends a lease, so that the next [`acquire`](Self::acquire) succeeds at once, and tells those who listen to
+    /// Ends a lease, so that the next [`acquire`](Self::acquire) succeeds at once, and notifies the streams of
     /// [`changes`](Self::changes). Does nothing if the lease has ended already.
     fn release<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Result<(), StoreError>>;
 
@@ -75,8 +75,8 @@ pub trait InboxStore: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`StoreError::StaleLease`] and [`StoreError::OutOfStep`] as above. [`StoreError::Down`]: it may have been written
-    /// or not; the caller repeats it.
+    /// [`StoreError::StaleLease`] and [`StoreError::OutOfStep`] as above. [`StoreError::Down`]: the commit may have
+    /// been written or not; the caller repeats it.
     fn commit<'a>(&'a self, lease: &'a Lease, commit: &'a Commit) -> BoxFuture<'a, Result<(), StoreError>>;
 
     /// Returns a part of the parked messages of an inbox, in the order in which they were parked.
@@ -88,25 +88,26 @@ pub trait InboxStore: Send + Sync + 'static {
     /// Deletes a parked message, and the wish to replay it. No lease is needed. Returns whether there was one.
     fn drop_parked<'a>(&'a self, key: &'a InboxKey, id: &'a str) -> BoxFuture<'a, Result<bool, StoreError>>;
 
-    /// Notes the wish to replay parked messages, and tells those who listen to [`changes`](Self::changes). No lease is
+    /// Notes the wish to replay parked messages, and notifies the streams of [`changes`](Self::changes). No lease is
     /// needed. Returns how many of the ids are parked; the others are ignored.
     ///
-    /// The wish is kept with the parked message. It ends when that is dropped, unparked, parked again or unwished.
+    /// The wish is kept with the parked message. It ends when the message is dropped, unparked, parked again or
+    /// unwished.
     fn wish_replays<'a>(&'a self, key: &'a InboxKey, ids: &'a [String]) -> BoxFuture<'a, Result<usize, StoreError>>;
 
     /// Returns a stream that yields something after each [`release`](Self::release) and each
     /// [`wish_replays`](Self::wish_replays) of the inbox that any process makes from now on.
     ///
-    /// It is a hint, so that a standby takes over at once and a reader replays at once. It may yield too often, may merge
-    /// several changes into one, and may miss some, since its listeners also ask from time to time. It ends when the
-    /// store can tell nothing any more. The default never yields.
+    /// The stream is a hint, so that a standby takes over at once and a reader replays at once. It may yield too often,
+    /// merge several changes into one, and miss some, since its listeners also ask from time to time. It ends when the
+    /// store can no longer notice changes. The default never yields.
     fn changes(&self, key: &InboxKey) -> BoxStream<'static, Change> {
         let _ = key;
         futures_util::stream::pending().boxed()
     }
 }
 
-/// A shared store is a store.
+/// An `Arc` of a store is a store.
 impl<S: InboxStore + ?Sized> InboxStore for Arc<S> {
     fn acquire<'a>(
         &'a self,
@@ -154,7 +155,7 @@ impl<S: InboxStore + ?Sized> InboxStore for Arc<S> {
     }
 }
 
-/// Which inbox: one account of one corp at one place.
+/// The key of an inbox: one account of one corp at one address.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct InboxKey {
     scope: String,
@@ -185,15 +186,15 @@ impl fmt::Display for InboxKey {
     }
 }
 
-/// The right to read an inbox for some time: returned by [`InboxStore::acquire`].
+/// The right to read an inbox for some time. [`InboxStore::acquire`] returns it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Lease {
     /// The inbox.
     pub key: InboxKey,
-    /// Who holds it.
+    /// The name of the holder.
     pub holder: String,
-    /// The fencing token: every lease of an inbox has a greater one than the lease before it.
+    /// The fencing token. Every lease of an inbox has a greater one than the lease before it.
     pub fence: u64,
 }
 
@@ -210,25 +211,25 @@ impl Lease {
 pub enum Acquired {
     /// The caller holds the lease.
     Lease(Lease),
-    /// Another holder has it.
+    /// Another holder has the lease.
     Held {
-        /// Who.
+        /// The name of that holder.
         holder: String,
-        /// How long it lasts, unless it is renewed or released.
+        /// How long the lease lasts, unless it is renewed or released.
         left: Duration,
     },
 }
 
-/// What waits for the holder of a lease: returned by [`InboxStore::renew`].
+/// What the holder of a lease should know. [`InboxStore::renew`] returns it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Renewed {
-    /// There are wishes to replay parked messages.
+    /// Whether there are wishes to replay parked messages.
     pub has_wishes: bool,
 }
 
 impl Renewed {
-    /// Creates the answer of a store that keeps wishes, or of one that has none.
+    /// Creates the answer of a store. A store without wishes returns the default.
     pub fn with_wishes(has_wishes: bool) -> Self {
         Self { has_wishes }
     }

@@ -1,4 +1,4 @@
-//! The store in memory, and the leases of a store whose record one process keeps.
+//! The store `Memory`, and the leases of a store whose records are kept by one process.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -43,14 +43,14 @@ struct KeptInbox {
     wished: HashSet<String>,
 }
 
-/// Who reads an inbox, as long as one process keeps the record.
+/// The lease of an inbox, for stores whose records are kept by one process.
 #[derive(Debug, Default)]
 pub(super) struct Leases {
     last_fence: u64,
     current: Option<(Lease, Instant)>,
 }
 
-/// Tells the listeners within one process what changed.
+/// Notifies listeners within one process of changes.
 #[derive(Debug, Default)]
 pub(super) struct Changes(Mutex<HashMap<InboxKey, watch::Sender<Change>>>);
 
@@ -64,7 +64,7 @@ impl Changes {
         if let Some(sender) = senders.get(key)
             && sender.send(change).is_err()
         {
-            // Nobody listens any more.
+            // All listeners are gone.
             senders.remove(key);
         }
     }
@@ -87,7 +87,7 @@ impl Memory {
         Self::default()
     }
 
-    /// Forgets everything, leases too, as a store without persistence does when it is restarted. For tests.
+    /// Forgets everything, including leases, as a store without persistence does at a restart. For tests.
     pub fn forget(&self) {
         *self.kept() = Kept::default();
     }

@@ -11,9 +11,9 @@ use wecom_kf::messages::{Message, Page};
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Parked {
-    /// Its id in this inbox: the msgid, if it has one.
+    /// The id of the message in this inbox: the msgid, if it has one.
     pub id: String,
-    /// What it is.
+    /// Whether it is a message or a page.
     pub kind: ParkedKind,
     /// The message or the page as it came.
     pub body: String,
@@ -23,10 +23,10 @@ pub struct Parked {
     pub tries: u32,
     /// When it was parked, in Unix seconds of the process that parked it.
     pub parked_at: i64,
-    /// It is deleted after this Unix second.
+    /// The Unix second after which it is deleted.
     pub keep_until: i64,
-    /// Somebody wishes it to be replayed, and no reader has done so yet. A store sets it when it lists; a commit that
-    /// parks a message ignores it.
+    /// Whether there is a wish to replay it that no reader has fulfilled yet. A store sets this in its lists; a commit
+    /// that parks a message ignores it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_wished: bool,
 }
@@ -81,7 +81,7 @@ impl Parked {
         }
     }
 
-    /// Returns the messages in it: the one that was parked, or those of a page, if this version can decode it.
+    /// Returns the parked message, or the messages of a parked page if this version can decode it.
     pub fn messages(&self) -> Option<Vec<Message>> {
         match self.kind {
             ParkedKind::Message => self.message().map(|message| vec![message]),
@@ -107,11 +107,11 @@ impl fmt::Debug for Parked {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ParkedQuery {
-    /// Continues after the page that returned this as [`next`](ParkedPage::next). `None`: from the oldest.
+    /// Continues after the page that returned this as [`next`](ParkedPage::next); `None` begins with the oldest.
     pub after: Option<String>,
     /// How many to return at most, at least 1.
     pub limit: usize,
-    /// Which of them.
+    /// Which of them to list.
     pub only: ParkedOnly,
 }
 
@@ -119,10 +119,10 @@ pub struct ParkedQuery {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ParkedOnly {
-    /// All.
+    /// All parked messages.
     #[default]
     All,
-    /// Those that somebody wishes to be replayed.
+    /// Those that there is a wish to replay.
     Wished,
     /// The one with this id.
     Id(String),
@@ -134,7 +134,7 @@ impl ParkedQuery {
         Self { after: None, limit: limit.max(1), only: ParkedOnly::All }
     }
 
-    /// Lists the oldest `limit` messages that somebody wishes to be replayed.
+    /// Lists the oldest `limit` messages that there is a wish to replay.
     pub fn wished(limit: usize) -> Self {
         Self { only: ParkedOnly::Wished, ..Self::first(limit) }
     }
@@ -151,7 +151,7 @@ impl ParkedQuery {
         self
     }
 
-    /// Whether `parked` is one of those that are asked for; for stores that look at each.
+    /// Returns whether `parked` is one that the query asks for. For stores that look at each message.
     pub fn matches(&self, parked: &Parked) -> bool {
         match &self.only {
             ParkedOnly::All => true,
@@ -165,10 +165,10 @@ impl ParkedQuery {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ParkedPage {
-    /// The messages, in the order in which they were parked. May be fewer than asked for, even none, though there are
-    /// more.
+    /// The messages, in the order in which they were parked. There may be fewer than requested, even none, although
+    /// more follow.
     pub items: Vec<Parked>,
-    /// Where to continue; `None` at the end. Its text means something to the store only.
+    /// Where to continue; `None` at the end. Only the store knows what the text means.
     pub next: Option<String>,
 }
 

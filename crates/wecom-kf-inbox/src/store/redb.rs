@@ -30,9 +30,10 @@ mod tokens;
 
 /// Keeps inboxes in one file, by [redb](https://www.redb.org), for one process.
 ///
-/// A commit is on the disk when it returns: neither a crash of the process nor one of the machine loses it, provided that
-/// the disk keeps what it reports as written. Only the owner can read the file (mode 0600), since parked messages hold
-/// what customers wrote. Commits of several inboxes that come at the same time share a transaction. A second process on the same file gets [`StoreError::InUse`].
+/// A commit is on the disk when it returns: neither a crash of the process nor one of the machine loses it, provided
+/// that the disk keeps what it reports as written. Only the owner can read the file (mode 0600), since parked messages
+/// hold what customers wrote. Commits of several inboxes that come at the same time share a transaction. A second
+/// process on the same file gets [`StoreError::InUse`].
 ///
 /// An error of the disk counts as [`StoreError::Down`], damage as [`StoreError::Corrupt`]; the file is then opened and
 /// checked again for the next call. redb can panic over a damaged file. That is caught and reported as damage, unless the
@@ -48,7 +49,7 @@ pub struct Redb(Arc<Shared>);
 struct Shared {
     path: PathBuf,
     inner: Mutex<Inner>,
-    /// Commits that the next transaction writes.
+    /// The commits that the next transaction writes.
     waiting: Mutex<Vec<Waiting>>,
     changes: Changes,
 }
@@ -61,9 +62,9 @@ impl Shared {
 
 struct Inner {
     path: PathBuf,
-    /// `None` after an error: redb wants the file closed and opened again.
+    /// The database; `None` after an error, since redb requires the file to be closed and opened again.
     database: Option<Database>,
-    /// Only this process has the file, so what ends with the process is kept here alone.
+    /// The leases. They end with the process, and only this process has the file, so they are kept in memory.
     leases: HashMap<InboxKey, Leases>,
     tokens: HashMap<TokenKey, KeptToken>,
     /// How many transactions have written commits.
@@ -71,10 +72,10 @@ struct Inner {
 }
 
 impl Redb {
-    /// Opens the file, or creates it, which a warning in the log tells with the path.
+    /// Opens the file, or creates it. A warning in the log names the path of a new file.
     ///
-    /// All of an existing file is checked, which takes about as long as reading it. What it holds is left as it is
-    /// unless it is a store of ours. A file whose creation was cut off is renamed to `….unfinished-<time>`.
+    /// All of an existing file is checked, which takes about as long as reading it. A file that is not a store of ours
+    /// is not changed. A file whose creation was cut off is renamed to `….unfinished-<time>`.
     ///
     /// # Errors
     ///
@@ -96,7 +97,7 @@ impl Redb {
     ///
     /// # Errors
     ///
-    /// Those of any call of the store.
+    /// Those that any call of the store returns.
     pub async fn export(&self) -> Result<String, StoreError> {
         self.blocking(|inner| inner.with(export::export)).await
     }
@@ -159,7 +160,7 @@ impl InboxStore for Redb {
         let lease = lease.clone();
         self.blocking(move |inner| {
             inner.leases.entry(lease.key.clone()).or_default().renew(&lease, limit)?;
-            // The lease is this process's even while the file cannot be read.
+            // The process holds the lease even while the file cannot be read.
             let has_wishes = inner.with(|database| tables::has_wishes(database, &lease.key.to_string()));
             Ok(Renewed::with_wishes(has_wishes.unwrap_or(false)))
         })
@@ -226,7 +227,7 @@ impl fmt::Debug for Redb {
 #[cfg(test)]
 mod tests;
 
-/// A task of the store that panicked, or that the runtime ended.
+/// Returns the error for a task of the store that panicked, or that ended with the runtime.
 fn ended_early(error: &tokio::task::JoinError) -> StoreError {
     StoreError::down(Bilingual::new(error.to_string(), "存储的任务提前结束"))
 }

@@ -31,11 +31,11 @@ mod scripts;
 mod token;
 
 /// Keeps everything in a Redis, for many processes on many machines: access tokens, committed states, leases, parked
-/// messages. Redis 6.2 or later, or Valkey. Clones share one connection, which is made again when it is lost.
+/// messages. It needs Redis 6.2 or later, or Valkey. Clones share one connection, which is made again when it is lost.
 ///
-/// Every step is one script, which Redis runs alone, and which writes everything or nothing. Leases go by the clock of
-/// Redis. A call takes at most 5 seconds ([`ANSWER_TIMEOUT`](Self::ANSWER_TIMEOUT)); then the store counts as
-/// [down](StoreError::Down).
+/// Every step is one script, which Redis runs without interruption, and which writes everything or nothing. Leases use
+/// the clock of Redis. A call takes at most 5 seconds ([`ANSWER_TIMEOUT`](Self::ANSWER_TIMEOUT)); then the store counts
+/// as [down](StoreError::Down).
 ///
 /// | topology | address | feature |
 /// |---|---|---|
@@ -49,12 +49,13 @@ mod token;
 /// append-only file Redis forgets everything when it is restarted. Set `maxmemory-policy noeviction`, or Redis forgets
 /// whenever it is short of memory. The page [`promises`](crate::promises) has the details.
 ///
-/// Redis then holds access tokens, and in parked messages what customers wrote, so keep others away from it. It holds only
-/// a fingerprint of the secret. All keys begin with `wecom-kf:` or [another prefix](RedisBuilder::key_prefix), and those of
-/// one inbox share a hash tag. An account that is given up leaves `…:state` and `…:settled` behind; they can be deleted.
+/// Redis then holds access tokens, and parked messages hold what customers wrote, so restrict access to it. Of the
+/// secret it holds only a fingerprint. All keys begin with `wecom-kf:` or [another prefix](RedisBuilder::key_prefix),
+/// and those of one inbox share a hash tag. The keys `…:state` and `…:settled` of an account that is given up remain;
+/// they can be deleted.
 ///
-/// These rights are enough for a user. Without the channels (`&wecom-kf:*`, `+@pubsub`) a process that stands by takes over
-/// a few seconds later than it could:
+/// A user of Redis needs only these rights. Without the channels (`&wecom-kf:*`, `+@pubsub`), a standby takes over a
+/// few seconds later:
 ///
 /// ```text
 /// ACL SETUSER bot on >PASSWORD ~wecom-kf:* &wecom-kf:* +@scripting +@hash +@sortedset
@@ -112,7 +113,7 @@ impl Redis {
     }
 
     async fn try_commands(&self) -> Result<(), StoreError> {
-        // In a cluster, on several nodes.
+        // In a cluster, the commands are tried on several nodes.
         let refused = try_join_all(self.0.keys.to_try().map(|keys| self.try_commands_on(keys))).await?;
         let refused: std::collections::BTreeMap<String, String> = refused.into_iter().flatten().collect();
         if refused.keys().any(|command| command == "PUBLISH") {
@@ -129,7 +130,7 @@ impl Redis {
                 format!("Redis（{address}）拒绝执行 {commands}；请允许该用户对存储的键执行这些命令"),
             )));
         }
-        // It is a replica, is short of memory, or is starting: that may pass.
+        // Redis is a replica, is short of memory, or is starting. That may pass.
         Err(StoreError::down(Bilingual::new(
             format!("the Redis at {address} refuses {commands}: {why}"),
             format!("Redis（{address}）拒绝执行 {commands}"),
@@ -149,7 +150,7 @@ impl Redis {
         self.0.link.ask(question, Waits::No).await.map_err(|failure| failure.error)
     }
 
-    /// Asks, and waits for the replicas that shall have the outcome.
+    /// Asks, and waits until the replicas have the result.
     async fn ask_replicated<T: FromRedisValue>(&self, question: &Question<'_>) -> Result<T, StoreError> {
         self.check().await?;
         self.0.link.ask(question, Waits::ForReplicas).await.map_err(|failure| failure.error)
@@ -162,18 +163,18 @@ impl fmt::Debug for Redis {
     }
 }
 
-/// `''` for none, else `=` and the value.
+/// Returns `''` for `None`, otherwise `=` and the value.
 fn optional(value: Option<impl fmt::Display>) -> String {
     value.map_or_else(String::new, |value| format!("={value}"))
 }
 
 fn in_ms(duration: Duration) -> u64 {
-    /// Three years: more would leave the range of Redis's clock.
+    /// The longest limit: a thousand days, since more would exceed the range of Redis's clock.
     const LONGEST: u64 = 1000 * 86_400_000;
     u64::try_from(duration.as_millis()).unwrap_or(LONGEST).min(LONGEST)
 }
 
-/// A limit of 0 would be none.
+/// Redis takes a limit of 0 for no limit, so it is at least 1.
 fn limit_in_ms(duration: Duration) -> u64 {
     in_ms(duration).max(1)
 }

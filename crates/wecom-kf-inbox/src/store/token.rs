@@ -10,55 +10,56 @@ use super::StoreError;
 
 /// Lets processes share one access token: one of them fetches, the others wait for its outcome.
 ///
-/// Two steps. [`turn`](Self::turn) says what there is to do: use this token, wait, or fetch one; whoever is to fetch
-/// tells the outcome by [`finish`](Self::finish). Those who wait ask again after a moment.
+/// A fetch has two steps. [`turn`](Self::turn) says what the caller has to do: use this token, wait, or fetch one. The
+/// caller that fetches reports the outcome by [`finish`](Self::finish). Callers that wait ask again after a moment.
 ///
-/// Any of the futures may be dropped before its end; then the method did all of its work or none.
+/// A future may be dropped at any time. The method then did all of its work or none of it.
 pub trait TokenStore: Send + Sync + 'static {
-    /// Says whose turn it is, in one step that nobody sees half done. In this order:
+    /// Says whose turn it is, in one step that nobody sees half done. The first rule that applies decides:
     ///
-    /// 1. There is a token that is not [`rejected`](TokenWish::rejected) and good for
-    ///    [`at_least`](TokenWish::at_least) → [`TokenTurn::Token`].
-    /// 2. Somebody is fetching, and within his [`limit`](TokenWish::limit); or the last outcome is still
-    ///    [held](TokenOutcome) → a token that is not the rejected one and still good, if there is one; else
-    ///    [`TokenTurn::Wait`] while somebody is fetching, else the held outcome: [`TokenTurn::Failed`], or the token even
-    ///    if it is the rejected one.
-    /// 3. [`TokenTurn::Refresh`]: the caller fetches, and nobody else for `limit`. Two callers at once: one does.
+    /// 1. There is a token that is not [`rejected`](TokenWish::rejected) and is valid for
+    ///    [`at_least`](TokenWish::at_least): returns [`TokenTurn::Token`].
+    /// 2. Another caller is fetching and within its [`limit`](TokenWish::limit), or the last outcome is still
+    ///    [held](TokenOutcome). Returns the first of these that exists: a valid token that is not the rejected one;
+    ///    [`TokenTurn::Wait`] while a caller is fetching; the held outcome, which is [`TokenTurn::Failed`] or a token, even
+    ///    the rejected one.
+    /// 3. Otherwise returns [`TokenTurn::Refresh`]: the caller fetches, and nobody else does for `limit`. If two callers
+    ///    ask at the same time, one of them fetches.
     fn turn<'a>(&'a self, key: &'a TokenKey, wish: &'a TokenWish) -> BoxFuture<'a, Result<TokenTurn, StoreError>>;
 
-    /// Tells what came of fetching, and ends the turn. A token takes the place of the one before; a failure leaves that
-    /// one in place. The number of failures in a row goes up, or back to 0. It is remembered for two minutes after the
-    /// outcome is no longer held, at least.
+    /// Stores the outcome of a fetch, and ends the turn. A token replaces the one before; a failure leaves it in place.
+    /// The number of failures in a row is increased by one, or set to 0. It is remembered for at least two minutes
+    /// after the outcome is no longer held.
     ///
     /// # Errors
     ///
-    /// [`StoreError::StaleLease`]: the turn was over, and somebody else may be fetching; nothing was written.
+    /// [`StoreError::StaleLease`]: the turn was over, and another caller may be fetching. Nothing was written.
     fn finish<'a>(&'a self, refresh: &'a Refresh, outcome: &'a TokenOutcome) -> BoxFuture<'a, Result<(), StoreError>>;
 }
 
-/// Whose token: a fingerprint of place, corp id and secret.
+/// The key of a token: a fingerprint of base URL, corp id and secret.
 ///
-/// It tells nothing of the secret, which is random and long: SHA-256, cut to 128 bits.
+/// It reveals nothing about the secret, which is random and long: SHA-256, cut to 128 bits.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TokenKey(String);
 
 impl TokenKey {
-    /// `base_url` tells a simulator's token from WeCom's.
+    /// Creates a key. `base_url` distinguishes a simulator's token from WeCom's.
     pub fn new(base_url: &str, corp_id: &str, secret: &CorpSecret) -> Self {
         Self(fingerprint(&["access token", base_url, corp_id, secret.expose()]))
     }
 
-    /// 32 hexadecimal digits.
+    /// Returns the key as 32 hexadecimal digits.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// 128 bits of a hash, as 32 hexadecimal digits. What it is made of cannot be told by it, nor run together.
+/// Returns 128 bits of a hash, as 32 hexadecimal digits. The parts cannot be found from it.
 pub(crate) fn fingerprint(parts: &[&str]) -> String {
     let mut hash = Sha256::new();
     for part in parts {
-        // The length, so that "ab" and "c" are not "a" and "bc".
+        // The length is hashed too, so that "ab", "c" and "a", "bc" have different fingerprints.
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part.as_bytes());
     }
@@ -71,14 +72,14 @@ pub(crate) fn fingerprint(parts: &[&str]) -> String {
 pub struct TokenWish {
     /// The token that WeCom rejected; the caller wants another one.
     pub rejected: Option<AccessToken>,
-    /// How long the token must still be good; otherwise the caller wants a new one.
+    /// How long the token must still be valid; otherwise the caller wants a new one.
     pub at_least: Duration,
     /// How long fetching may take, if it is the caller's turn.
     pub limit: Duration,
 }
 
 impl TokenWish {
-    /// Asks for a token that is good for at least this long, and that may take this long to be fetched.
+    /// Asks for a token that is valid for at least `at_least`. If the caller has to fetch it, that may take `limit`.
     pub fn new(at_least: Duration, limit: Duration) -> Self {
         Self { rejected: None, at_least, limit }
     }
@@ -96,38 +97,38 @@ impl TokenWish {
 pub struct StoredToken {
     /// The token.
     pub token: AccessToken,
-    /// How long it is still good.
+    /// How long the token is still valid.
     pub left: Duration,
 }
 
 impl StoredToken {
-    /// Creates a token that is good for this long.
+    /// Creates a token that is valid for this long.
     pub fn new(token: AccessToken, left: Duration) -> Self {
         Self { token, left }
     }
 }
 
-/// What to do: see [`TokenStore::turn`].
+/// What the caller of [`TokenStore::turn`] has to do.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum TokenTurn {
-    /// Use this one.
+    /// Use this token.
     Token(StoredToken),
-    /// Somebody is fetching: ask again in a moment.
+    /// Another caller is fetching: ask again in a moment.
     Wait,
     /// Fetching failed, and it is too early to try again.
     Failed(TokenFailure),
-    /// Fetch one, and tell by [`TokenStore::finish`].
+    /// Fetch a token, and report the outcome by [`TokenStore::finish`].
     Refresh(Refresh),
 }
 
-/// The right to fetch.
+/// The right to fetch a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refresh {
-    /// Whose token.
+    /// The key of the token.
     pub key: TokenKey,
-    /// Tells this turn from any other.
+    /// An id that distinguishes this turn from all others.
     pub id: String,
     /// How often fetching has failed in a row.
     pub failures: u32,
@@ -140,8 +141,9 @@ impl Refresh {
     }
 }
 
-/// What came of fetching. It is *held* for some time, within which nobody fetches again: after a failure, since many of
-/// them get the address banned; after a token too if it is the one that was rejected; otherwise for no time.
+/// The outcome of a fetch. It is *held* for some time, in which nobody fetches again. A failure is held because many
+/// failures get the address banned. A token is held if it is the one that was rejected or ends soon; other tokens are
+/// not held.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum TokenOutcome {
@@ -149,14 +151,14 @@ pub enum TokenOutcome {
     Token {
         /// The token, with its time.
         token: StoredToken,
-        /// For how long it is held.
+        /// How long the token is held.
         hold: Duration,
     },
-    /// None.
+    /// The fetch failed.
     Failed {
-        /// Why.
+        /// Why it failed.
         failure: TokenFailure,
-        /// For how long it is held.
+        /// How long the failure is held.
         hold: Duration,
     },
 }
@@ -167,7 +169,7 @@ pub enum TokenOutcome {
 pub struct TokenFailure {
     /// WeCom's errcode, if it answered.
     pub code: Option<ErrCode>,
-    /// WeCom's words, if it answered; otherwise the whole error in one line.
+    /// WeCom's message, if it answered; otherwise the whole error in one line.
     pub message: String,
 }
 

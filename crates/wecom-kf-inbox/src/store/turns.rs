@@ -1,4 +1,4 @@
-//! Whose turn it is to fetch an access token, for stores in which one process keeps the record.
+//! Whose turn it is to fetch an access token, for stores whose records are kept by one process.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use wecom_kf::{AccessToken, ErrCode};
 use super::{Refresh, StoreError, StoredToken, TokenFailure, TokenKey, TokenOutcome, TokenTurn, TokenWish};
 use crate::clock::unix_seconds;
 
-/// An access token, and who fetches it. Its Debug hides the token.
+/// An access token, and the caller that fetches it. Its `Debug` hides the token.
 #[derive(Clone, Debug, Default)]
 pub(super) struct KeptToken {
     token: Option<(AccessToken, Instant)>,
@@ -17,7 +17,7 @@ pub(super) struct KeptToken {
     failures: u32,
     held_until: Option<Instant>,
     turns: u64,
-    /// The turn to fetch that was given out, and when it is over.
+    /// The current turn to fetch, and when it ends.
     fetching: Option<(Refresh, Instant)>,
 }
 
@@ -39,7 +39,7 @@ impl KeptToken {
                 _ if is_fetching => TokenTurn::Wait,
                 (None, Some(failure), _) => TokenTurn::Failed(failure.clone()),
                 (None, None, Some(rejected)) => TokenTurn::Token(rejected),
-                // It ran out while it was held.
+                // The token ended while it was held.
                 (None, None, None) => self.begin(key, wish, now),
             };
         }
@@ -75,7 +75,7 @@ impl KeptToken {
     }
 }
 
-/// What of a [`KeptToken`] outlives its process. Times are in Unix seconds, since no other clock outlives it.
+/// The part of a [`KeptToken`] that outlives its process. Times are Unix seconds, since no other clock outlives it.
 #[derive(Serialize, Deserialize)]
 pub(super) struct TokenRecord {
     token: Option<String>,
@@ -91,11 +91,11 @@ struct FailureRecord {
     message: String,
 }
 
-/// What is read from a record lasts no longer than this: the clock may have gone back.
+/// The longest time that a record may last, since the clock may have been set back.
 const LONGEST: Duration = wecom_kf::defaults::TOKEN_LIFETIME_CAP;
 
 impl KeptToken {
-    /// Who is fetching is not in the record: nobody is, when the process has ended.
+    /// Returns the record. It does not say who is fetching, since nobody is when the process has ended.
     pub(super) fn record(&self) -> TokenRecord {
         let now = Instant::now();
         let until = |at: Instant| unix_seconds().saturating_add_unsigned((at - now).as_secs());

@@ -16,7 +16,7 @@ const SECOND: Duration = Duration::from_secs(1);
 /// When a message was written, and when its handler ended.
 type Written = (Instant, Option<Instant>);
 
-/// The same for each message.
+/// The times of each message.
 #[derive(Clone, Default)]
 struct Times(Arc<Mutex<BTreeMap<String, Written>>>);
 
@@ -34,7 +34,7 @@ impl Times {
         self.0.lock().unwrap().get_mut(id).unwrap().1.get_or_insert_with(Instant::now);
     }
 
-    /// The longest time from writing to the end of the handler, of messages whose id begins so.
+    /// Returns the longest time from writing to the end of the handler, among messages whose id begins with `prefix`.
     fn longest(&self, prefix: &str) -> Duration {
         let times = self.0.lock().unwrap();
         let all = times.iter().filter(|(id, _)| id.starts_with(prefix));
@@ -45,14 +45,15 @@ impl Times {
     }
 }
 
-/// An account whose every call takes 50 ms.
+/// Returns an account whose calls take 50 ms each.
 fn account() -> (FakeWeCom, InboxBuilder) {
     let wecom = FakeWeCom::new(1000, []).delay(Duration::from_millis(50));
     let builder = builder(&wecom, FakeStore::default());
     (wecom, builder)
 }
 
-/// Writes one message a second for so long, each of another customer, and what `more` adds; handles them with `handler`.
+/// Writes one message a second during this time, each of another customer, and also what `more` adds. Handles all of
+/// them with `handler`.
 async fn one_a_second<F>(
     seconds: usize,
     more: impl Fn(usize) -> Option<(String, String)>,

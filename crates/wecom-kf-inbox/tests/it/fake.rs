@@ -1,4 +1,4 @@
-//! WeCom without sockets: an account's messages by the page, faults on demand, every request noted.
+//! WeCom without sockets: returns an account's messages page by page, fails on demand, and notes every request.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -31,7 +31,7 @@ pub(crate) fn now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64
 }
 
-/// A client that is never asked for anything, and lets accounts poll as often as a test says.
+/// Returns a client that makes no call and lets accounts poll as often as a test wants.
 pub(crate) fn client() -> Client {
     client_with(Pacing::unlimited())
 }
@@ -53,10 +53,10 @@ pub(crate) struct FakeWeCom(Arc<Mutex<State>>, Arc<Notify>);
 struct State {
     log: Vec<String>,
     page_size: usize,
-    /// Before these positions an empty page comes.
+    /// Positions before which an empty page is inserted.
     empty_before: BTreeSet<usize>,
     faults: VecDeque<Answer>,
-    /// Where a cursor that it did not give leads.
+    /// The position to which an unknown cursor leads.
     unknown_cursor: usize,
     delay: Duration,
     pulls: Vec<(PageRequest, Instant)>,
@@ -64,7 +64,7 @@ struct State {
     most_running: usize,
 }
 
-/// What to answer in place of a page.
+/// An answer instead of a page.
 #[derive(Clone)]
 pub(crate) enum Answer {
     Errcode(i32),
@@ -73,7 +73,7 @@ pub(crate) enum Answer {
     UnreadableBody(String, Option<&'static str>),
 }
 
-/// A text with msgid `id` of a customer, sent just now.
+/// Returns a text with this msgid from a customer, sent just now.
 pub(crate) fn text(id: &str, customer: &str) -> String {
     text_at(id, customer, now())
 }
@@ -84,7 +84,7 @@ pub(crate) fn text_at(id: &str, customer: &str, send_time: i64) -> String {
     )
 }
 
-/// A customer enters with a welcome code.
+/// Returns the event of a customer who enters with a welcome code.
 pub(crate) fn enters(id: &str, customer: &str, send_time: i64) -> String {
     format!(
         r#"{{"msgid":"{id}","send_time":{send_time},"origin":4,"msgtype":"event","event":{{"event_type":"enter_session","open_kfid":"{KF}","external_userid":"{customer}","scene":"","welcome_code":"W{id}"}}}}"#
@@ -129,7 +129,7 @@ impl FakeWeCom {
         self.state().faults.push_back(answer);
     }
 
-    /// From now on it answers as it should, whatever cursor it is asked for: `position` stands for those it does not know.
+    /// Ends all faults. Cursors that the fake does not know mean `position` from now on.
     pub(crate) fn clear_faults(&self, position: usize) {
         let mut state = self.state();
         state.faults.clear();
@@ -144,7 +144,7 @@ impl FakeWeCom {
         self.state().pulls.iter().map(|(request, _)| request.clone()).collect()
     }
 
-    /// The time between each request and the next, in milliseconds.
+    /// Returns the times between successive requests, in milliseconds.
     pub(crate) fn waits(&self) -> Vec<u128> {
         let state = self.state();
         state.pulls.windows(2).map(|pair| (pair[1].1 - pair[0].1).as_millis()).collect()
@@ -203,14 +203,14 @@ impl PageSource for FakeWeCom {
     }
 }
 
-/// A memory store that fails when told, and notes what is committed.
+/// A memory store that fails on demand and notes what is committed.
 #[derive(Clone, Default)]
 pub(crate) struct FakeStore {
     pub(crate) memory: Memory,
     commits: Arc<Mutex<Vec<Commit>>>,
     failures: Arc<AtomicUsize>,
     load_failures: Arc<AtomicUsize>,
-    /// Fails after it wrote, so that only the answer is lost.
+    /// How many commits fail after they were written, so that only the answer is lost.
     loses_answers: Arc<AtomicUsize>,
     commits_take: Duration,
     is_corrupt: Arc<AtomicBool>,
@@ -230,7 +230,7 @@ impl FakeStore {
         Self { commits_take, ..self }
     }
 
-    /// From now on nobody is told of changes.
+    /// Stops notifications about changes.
     pub(crate) fn is_silent(&self) {
         self.is_silent.store(true, SeqCst);
     }
@@ -243,7 +243,7 @@ impl FakeStore {
         steal(&self.memory).await
     }
 
-    /// Commits as another reader does that moves on.
+    /// Commits as another reader would, so that the state changes.
     pub(crate) async fn moves_on(&self, lease: &Lease, cursor: Option<&str>) {
         let mut commit = Commit::next(&self.state().await);
         commit.cursor = cursor.map(str::to_owned);
@@ -271,7 +271,7 @@ impl FakeStore {
         self.memory.parked(&key(), &ParkedQuery::first(1000)).await.unwrap().items
     }
 
-    /// The ids that were settled, in the order in which they were committed.
+    /// Returns the settled ids in the order in which they were committed.
     pub(crate) fn settled(&self) -> Vec<String> {
         self.commits().into_iter().flat_map(|commit| commit.settled).collect()
     }
@@ -350,7 +350,7 @@ impl InboxStore for FakeStore {
     }
 }
 
-/// Takes the lease, as if it had expired without its holder's knowledge, as after a standstill.
+/// Takes the lease, as if it had ended without its holder noticing, for example while the process was stopped.
 pub(crate) async fn steal(memory: &Memory) -> Lease {
     let limit = Duration::from_secs(60);
     let Ok(Acquired::Held { holder, .. }) = memory.acquire(&key(), "thief", limit).await else {
@@ -367,7 +367,7 @@ pub(crate) fn key() -> InboxKey {
     InboxKey::new("127.0.0.1:9/ww1", OpenKfid::from(KF))
 }
 
-/// Settings for tests: nothing random, everything WeCom has.
+/// Returns settings for tests: without random waits, from the oldest message on.
 pub(crate) fn builder(wecom: &FakeWeCom, store: impl InboxStore) -> InboxBuilder {
     Inbox::builder(client(), KF)
         .source(wecom.clone())
@@ -376,7 +376,7 @@ pub(crate) fn builder(wecom: &FakeWeCom, store: impl InboxStore) -> InboxBuilder
         .jitter(|| 0.0)
 }
 
-/// Waits until there is nothing left to do; at most ten minutes of the paused clock.
+/// Waits until there is nothing left to do, at most ten minutes of the paused clock.
 pub(crate) async fn caught_up(inbox: &InboxHandle) {
     let wait = async {
         loop {
@@ -390,7 +390,7 @@ pub(crate) async fn caught_up(inbox: &InboxHandle) {
     timeout(Duration::from_secs(600), wait).await.unwrap_or_else(|_| panic!("{:?}", inbox.metrics()));
 }
 
-/// A callback that tells of messages.
+/// Returns a callback that announces messages.
 pub(crate) fn callback(open_kfid: &str, token: &str, create_time: i64) -> CallbackEvent {
     Event::parse(format!(
         "<xml><ToUserName>ww1</ToUserName><CreateTime>{create_time}</CreateTime><MsgType>event</MsgType>\
@@ -399,7 +399,7 @@ pub(crate) fn callback(open_kfid: &str, token: &str, create_time: i64) -> Callba
     .unwrap()
 }
 
-/// Reads and acknowledges until nothing comes for so long. The ids, and the errors.
+/// Reads and acknowledges until nothing comes for this long. Returns the ids and the errors.
 pub(crate) async fn drain(inbox: &mut Inbox, patience: Duration) -> (Vec<String>, Vec<InboxError>) {
     let (mut ids, mut errors) = (Vec::new(), Vec::new());
     while let Ok(Some(item)) = tokio::time::timeout(patience, inbox.next()).await {

@@ -1,4 +1,4 @@
-//! What becomes of messages: acknowledged, tried again, parked, in order.
+//! What happens to messages: acknowledged, tried again, parked, in order.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::fake::{FakeStore, FakeWeCom, builder, caught_up, drain, enters, now, 
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// What handlers did, and when, in milliseconds since the start.
+/// What handlers did, with the milliseconds since the start.
 #[derive(Clone)]
 struct Diary(Arc<Mutex<Vec<(String, u128)>>>, Instant);
 
@@ -36,7 +36,7 @@ impl Diary {
     }
 }
 
-/// Runs until all is handled, then stops.
+/// Runs the inbox until all messages are handled, then stops it.
 async fn run_through<F>(inbox: Inbox, handler: impl Fn(Delivery) -> F + Send + Sync + 'static) -> (Summary, InboxHandle)
 where
     F: Future<Output = Result<(), Failure>> + Send + 'static,
@@ -364,7 +364,7 @@ async fn a_panic_is_a_failed_try_of_that_message_alone() {
     let wecom = FakeWeCom::new(10, (0..3).map(|number| text(&format!("m{number}"), &format!("wm{number}"))));
     let inbox = builder(&wecom, Memory::new()).open().await.unwrap();
     let (summary, _) = run_through(inbox, |delivery| {
-        // In the call itself, before there is a future.
+        // The handler panics before it returns a future.
         assert!(delivery.id() != "m0" || delivery.tries() > 1, "a panic that the test wants");
         async move {
             assert!(delivery.id() != "m1" || delivery.tries() > 2, "a panic that the test wants");

@@ -14,11 +14,11 @@ use crate::fake::{FakeStore, FakeWeCom, KF, builder, callback, caught_up, drain,
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// How often each message was begun.
+/// How often the handler of each message was started.
 type Begun = Arc<Mutex<BTreeMap<String, usize>>>;
 
-/// Starts a bot whose process dies so long after it began with the message "kills". Returns whether it died before
-/// everything was handled.
+/// Starts a bot whose process dies this long after the handler of the message "kills" began. Returns whether the
+/// process died before everything was handled.
 async fn start(wecom: &FakeWeCom, store: &FakeStore, begun: &Begun, dies_after: Duration) -> bool {
     let (dead, noted) = (Arc::new(Notify::new()), begun.clone());
     let inbox = builder(wecom, store.clone()).open().await.unwrap();
@@ -107,7 +107,7 @@ async fn kills_from_outside_park_nothing_as_long_as_some_progress_is_made() {
     let mut handled = std::collections::BTreeSet::new();
     for _ in 0..30 {
         let mut inbox = builder(&wecom, store.clone()).open().await.unwrap();
-        // Two are handled, then the process is killed in the middle of the third.
+        // Two messages are handled. Then the process is killed while it handles the third.
         for place in 0..3 {
             let Ok(Some(Ok(delivery))) = timeout(SECOND, inbox.next()).await else { break };
             if place < 2 {
@@ -127,7 +127,7 @@ async fn kills_from_outside_park_nothing_as_long_as_some_progress_is_made() {
 #[tokio::test(start_paused = true)]
 async fn a_lease_that_is_lost_during_the_search_parks_nothing() {
     let (wecom, store) = (FakeWeCom::new(10, [text("m0", "wmA"), text("m1", "wmB")]), FakeStore::default());
-    // Two starts without progress.
+    // Two starts make no progress.
     for _ in 0..2 {
         let mut inbox = builder(&wecom, store.clone()).open().await.unwrap();
         let _delivery = inbox.next().await.unwrap().unwrap();

@@ -1,4 +1,4 @@
-//! A crash after every await: nothing is lost, and only what was not stored yet is repeated.
+//! A crash after every await: nothing is lost, and only what was not stored is repeated.
 
 use std::collections::{BTreeSet, HashMap};
 use std::future::{Future, pending};
@@ -22,7 +22,7 @@ use crate::fake::{FakeWeCom, builder, caught_up, key, steal, text};
 const PAGES: usize = 5;
 const PAGE_SIZE: usize = 4;
 
-/// Counts awaits, and stops everything at a given one.
+/// Counts awaits, and stops everything at one of them.
 #[derive(Clone)]
 struct Crash {
     left: Arc<AtomicUsize>,
@@ -34,7 +34,7 @@ impl Crash {
         Self { left: Arc::new(AtomicUsize::new(awaits)), happened: Arc::default() }
     }
 
-    /// An await: at the last one nothing comes after it.
+    /// Marks an await. At the last one it never returns, like a crash.
     async fn point(&self) {
         yield_now().await;
         if self.left.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_err() {
@@ -44,7 +44,7 @@ impl Crash {
     }
 }
 
-/// What it wraps, with an await before each step and after it.
+/// A wrapper with an await before and after each step of what it wraps.
 #[derive(Clone)]
 struct Breaking<T>(T, Crash);
 
@@ -110,20 +110,20 @@ impl InboxStore for Breaking<Memory> {
     }
 }
 
-/// What happens in a life.
+/// What happens in a life. Every mix after the second one includes the second one.
 #[derive(Clone, Copy, PartialEq)]
 enum Mix {
     Acks,
     AcksRetriesParksPanics,
-    /// The same, and the process is stopped in order in the middle and starts again.
+    /// The process is stopped in order in the middle and starts again.
     Stops,
-    /// The same, and somebody else takes the lease for a moment.
+    /// Another holder takes the lease for a moment.
     LeaseLosses,
-    /// The same, and what was parked is replayed until it is handled.
+    /// What was parked is replayed until it is handled.
     Replays,
 }
 
-/// What was handled in one life of the process, in order, and when: customer and message. And what was parked.
+/// What one life of the process handled, in order: customer, message and time. Also what it parked.
 #[derive(Clone, Default)]
 struct Diary(Arc<Mutex<Vec<(String, String, Instant)>>>, Arc<Mutex<BTreeSet<String>>>);
 
@@ -132,13 +132,13 @@ impl Diary {
         self.0.lock().unwrap().clone()
     }
 
-    /// Returns true the first time.
+    /// Returns true at the first call for a message that the handler parks.
     fn parks(&self, id: &str) -> bool {
         self.1.lock().unwrap().insert(id.to_owned())
     }
 }
 
-/// Whether the handler parks a message, at least once.
+/// Returns whether the handler parks the message at least once.
 fn is_parked(id: &str) -> bool {
     id[1..].parse::<usize>().unwrap() % 7 == 3
 }
@@ -147,7 +147,7 @@ fn id(number: usize) -> String {
     format!("m{number:02}")
 }
 
-/// Three customers, in turn.
+/// Returns one of three customers, in turn.
 fn customer_of(number: usize) -> String {
     format!("wm{}", number % 3)
 }
@@ -160,7 +160,7 @@ fn history() -> FakeWeCom {
 async fn handle(delivery: Delivery, mix: Mix, crash: Crash, diary: Diary) -> Result<(), Failure> {
     crash.point().await;
     let number: usize = delivery.id()[1..].parse().unwrap();
-    // Some take longer than a commit, so that one that came too early would be seen.
+    // Some handlers take longer than a commit interval, so that a commit that came too early would be noticed.
     if number % PAGE_SIZE == number % 3 {
         sleep(Duration::from_millis(5)).await;
         crash.point().await;
@@ -179,7 +179,8 @@ async fn handle(delivery: Delivery, mix: Mix, crash: Crash, diary: Diary) -> Res
     Ok(())
 }
 
-/// One life: until everything is handled, or the crash. Returns whether it came to the end, and when.
+/// Runs one life, until everything is handled or the crash. Returns whether everything was handled, and when the life
+/// ended.
 async fn live(memory: &Memory, mix: Mix, crash: Crash, drop_after: Option<Duration>) -> (bool, Diary, Instant) {
     let diary = Diary::default();
     let life = async {
@@ -190,16 +191,16 @@ async fn live(memory: &Memory, mix: Mix, crash: Crash, drop_after: Option<Durati
     };
     let finished = tokio::select! {
         () = crash.happened.notified() => false,
-        // An hour of the paused clock is short.
+        // The limit is an hour of the paused clock, which passes at once.
         finished = timeout(Duration::from_secs(3600), life) => finished.expect("it hangs"),
     };
     let ended = Instant::now();
-    // What was spawned is aborted now.
+    // The tasks that were spawned are aborted here.
     yield_now().await;
     (finished, diary, ended)
 }
 
-/// Opens an inbox and runs it until everything or so many messages are handled, then stops it.
+/// Opens an inbox, runs it until everything or this number of messages is handled, then stops it.
 async fn once(
     memory: &Memory,
     mix: Mix,
@@ -214,7 +215,7 @@ async fn once(
     let control = inbox.handle();
     let (noted, point) = (diary.clone(), crash.clone());
     let run = inbox.run(move |delivery| handle(delivery, mix, point.clone(), noted.clone()));
-    // On a task of its own: only what wakes the inbox polls it.
+    // The helpers have their own task, so that the inbox is polled only when something wakes it.
     let mut helpers = JoinSet::new();
     let (seen, stored) = (diary.clone(), memory.clone());
     helpers.spawn(async move {
@@ -228,7 +229,7 @@ async fn once(
             () = caught_up(&control) => {}
         }
         if mix == Mix::LeaseLosses {
-            // Whatever somebody else made of the lease is noticed by then, and what is left is read.
+            // By then the inbox has noticed what happened to the lease, and has read the rest.
             sleep(Duration::from_secs(2)).await;
             caught_up(&control).await;
             sleep(Duration::from_secs(2)).await;
@@ -263,14 +264,14 @@ async fn parked_ids(memory: &Memory) -> BTreeSet<String> {
     parked.into_iter().map(|parked| parked.id).collect()
 }
 
-/// What a life left in the store, and when it ended.
+/// What a life left in the store, and when the life ended.
 struct Rest {
     stored: Option<Committed>,
     parked: BTreeSet<String>,
     ended: Instant,
 }
 
-/// Checks what two lives made of the history.
+/// Checks the records of two lives.
 async fn check(at: u32, mix: Mix, rest: Rest, first: &Diary, second: &Diary, memory: &Memory) {
     let Rest { stored, parked: parked_before, ended } = rest;
     let (first, second) = (first.handled(), second.handled());
@@ -283,12 +284,12 @@ async fn check(at: u32, mix: Mix, rest: Rest, first: &Diary, second: &Diary, mem
 
     for life in [&first, &second] {
         let mut of_customers: HashMap<&str, Vec<&str>> = HashMap::new();
-        // A replay comes after messages that were written later.
+        // A replay may come after messages that were written later, so it is left out.
         for (customer, id, _) in life.iter().filter(|(_, id, _)| mix != Mix::Replays || !is_parked(id)) {
             of_customers.entry(customer).or_default().push(id);
         }
         for (customer, ids) in of_customers {
-            // Whoever loses the lease before it stored what was settled handles that again, at once.
+            // A reader that loses the lease before it stored what was settled handles the same messages again.
             let is_in_order = |pair: &[&str]| pair[0] < pair[1] || mix == Mix::LeaseLosses && pair[0] == pair[1];
             assert!(ids.windows(2).all(is_in_order), "cut {at}: {customer} out of order or twice: {ids:?}");
         }
@@ -296,7 +297,7 @@ async fn check(at: u32, mix: Mix, rest: Rest, first: &Diary, second: &Diary, mem
 
     let settled: BTreeSet<String> = stored.into_iter().flat_map(|stored| stored.settled).collect();
     for (_, id, handled_at) in &first {
-        // Whoever replays a message that is still parked handles it again.
+        // A replayed message that is still parked is handled again.
         if second.iter().any(|(_, again, _)| again == id) && !(mix == Mix::Replays && parked_before.contains(id)) {
             assert!(!settled.contains(id), "cut {at}: {id} was stored as settled, and repeated");
             let age = ended - *handled_at;
@@ -308,7 +309,7 @@ async fn check(at: u32, mix: Mix, rest: Rest, first: &Diary, second: &Diary, mem
     }
 }
 
-/// Every cut there is, until one is behind the end. Gives how many there were.
+/// Tries every cut, until one is after the end. Returns the number of cuts.
 async fn every_cut(mix: Mix, cut: impl Fn(u32) -> (Crash, Option<Duration>)) -> u32 {
     for at in 0.. {
         let memory = Memory::new();

@@ -1,4 +1,4 @@
-//! How accounts share what WeCom allows without a callback's token, and that a callback never waits for that.
+//! How accounts share the reads that WeCom allows without a callback's token. A callback never waits for such a read.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -17,10 +17,11 @@ use crate::fake::{Answer, FakeWeCom, KF, builder, callback, client_with, drain, 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// What WeCom allows without a callback's token, in a minute.
+/// How many reads a minute WeCom allows without a callback's token.
 const TOKENLESS: usize = 10;
 
-/// The accounts of one app, and WeCom's limit on reads without a token: one more is refused, and so are all for a minute.
+/// The accounts of one app, with WeCom's limit on reads without a token: after one read too many, all are refused for a
+/// minute.
 #[derive(Clone, Default)]
 struct App(Arc<Mutex<AppState>>);
 
@@ -42,7 +43,7 @@ impl App {
         self.0.lock().unwrap().refusals
     }
 
-    /// The shortest time between two polls of an account.
+    /// Returns the shortest time between two polls of an account.
     fn shortest_interval(&self) -> Duration {
         let state = self.0.lock().unwrap();
         state.polls.values().flat_map(|times| times.windows(2).map(|pair| pair[1] - pair[0])).min().unwrap()
@@ -95,8 +96,8 @@ struct Figures {
     unannounced: Duration,
 }
 
-/// Thirty accounts for 25 minutes: a message every 5 s, each of another account, with a callback except for one in
-/// seven.
+/// Runs thirty accounts for 25 minutes. A message comes every 5 s, each for another account. Six of seven have a
+/// callback.
 async fn thirty_accounts(pacing: Pacing) -> Figures {
     let (app, client, store) = (App::default(), client_with(pacing), Memory::new());
     let delays: Arc<Mutex<BTreeMap<String, Duration>>> = Arc::default();
@@ -200,7 +201,7 @@ async fn a_callback_ends_the_wait_for_a_turn_and_for_the_end_of_45009() {
     inbox.next().await.unwrap().unwrap().ack();
     assert_eq!(wecom.waits(), [1000], "the limit does not concern reads with a token");
 
-    // One account of two may read at once.
+    // Only one of the two accounts may read at once.
     let client = client_with(Pacing::default().tokenless_syncs(2, MINUTE));
     let wecom = FakeWeCom::new(10, [text("m0", "wmA")]);
     let mut inboxes = Vec::new();
@@ -222,7 +223,7 @@ async fn after_45009_without_a_callback_it_waits_a_minute() {
     let (ids, errors) = drain(&mut inbox, MINUTE + SECOND).await;
     assert_eq!((ids.len(), errors.len()), (1, 1));
     assert_eq!(wecom.waits()[0], 60_000);
-    // The same for a read with a token, which another limit must have refused.
+    // The same answer to a read with a token. It must come from another limit.
     wecom.fault(Answer::Errcode(45009));
     let before = wecom.pulls();
     inbox.wake(&callback(KF, "T", now()));

@@ -1,4 +1,4 @@
-//! What the inbox asks WeCom for, and when.
+//! What the inbox requests from WeCom, and when.
 
 use std::time::Duration;
 
@@ -162,7 +162,7 @@ async fn the_same_page_is_read_without_a_token_refused_with(errcode: i32) {
     assert_eq!((ids.len(), errors.len()), (1, 0));
     let tokens: Vec<_> = wecom.requests()[before..].iter().map(|request| request.token.is_some()).collect();
     assert_eq!(tokens, [true, false], "{errcode}");
-    // Should it be refused without a token too, that is an error like any other, and spaced.
+    // If the read without a token is refused too, that is an ordinary error, and the next read waits.
     wecom.fault(Answer::Errcode(errcode));
     wecom.fault(Answer::Errcode(errcode));
     inbox.wake(&callback(KF, "old", now()));
@@ -185,7 +185,7 @@ async fn it_reads_ahead_until_the_window_is_full() {
     let wecom = FakeWeCom::new(10, (0..100).map(|number| text(&format!("m{number}"), &format!("wm{number}"))));
     let mut inbox = builder(&wecom, Memory::new()).max_unsettled(25).open().await.unwrap();
     let first = inbox.next().await.unwrap().unwrap();
-    // Nobody polls the stream meanwhile.
+    // Meanwhile nobody polls the stream.
     sleep(SECOND).await;
     assert_eq!((wecom.pulls(), inbox.metrics().lag_messages), (3, 30), "by less than a page more than the window has");
     let mut held = Vec::new();
@@ -213,7 +213,7 @@ async fn fetching_and_handling_overlap() {
         sleep(Duration::from_millis(30)).await;
         delivery.ack();
     }
-    // Nine times the longer of 20 and 30 ms, not their sum.
+    // The time is nine times the longer of 20 and 30 ms, not their sum.
     let took = started.elapsed().as_millis();
     assert!((270..300).contains(&took), "{took} ms");
 }
@@ -222,7 +222,7 @@ async fn fetching_and_handling_overlap() {
 async fn circular_cursors_are_told_once_and_read_at_the_pace_of_polls() {
     let old = text_at("old", "wmA", now() - 3600);
     let of_servicer = text("servicer", "wmA").replace("\"origin\":3", "\"origin\":5");
-    // How many pages are in the circle, and what each of them holds.
+    // The number of pages in the circle, and the content of each.
     for (length, holds) in [(2, ""), (3, ""), (50, ""), (2, &*old), (3, &old), (50, &old), (3, &of_servicer)] {
         let (wecom, store) = (FakeWeCom::new(1, []), FakeStore::default());
         for number in 0..2000 {
@@ -232,7 +232,7 @@ async fn circular_cursors_are_told_once_and_read_at_the_pace_of_polls() {
         }
         let builder = builder(&wecom, store.clone()).cold_start(ColdStart::FromNow);
         let errors = calls_in_ten_minutes(builder, &wecom, &store, length + 30).await;
-        // A long circle of empty pages is read so slowly that it is not closed by then.
+        // A long circle of empty pages is read so slowly that the circle is not complete by then.
         assert_eq!(errors.len(), usize::from(length < 50 || !holds.is_empty()), "{length} {holds}: {errors:?}");
         assert!(errors.iter().all(|error| matches!(error, Error::CursorCircle)));
     }
@@ -249,7 +249,7 @@ async fn empty_pages_without_end_are_read_at_the_pace_of_polls() {
     assert!(errors.is_empty(), "{errors:?}");
 }
 
-/// Reads for ten minutes; then a message comes after all, and a callback. Returns the errors.
+/// Reads for ten minutes. Then a message and its callback come. Returns the errors.
 async fn calls_in_ten_minutes(builder: InboxBuilder, wecom: &FakeWeCom, store: &FakeStore, most: usize) -> Vec<Error> {
     let mut inbox = builder.open().await.unwrap();
     let until = Instant::now() + 10 * Duration::from_secs(60);
@@ -271,7 +271,7 @@ async fn pages_of_what_was_settled_before_do_not_delay_what_comes_behind_them() 
     let wecom = FakeWeCom::new(10, (0..500).map(|number| text(&format!("m{number:03}"), &format!("wm{number}"))));
     let store = FakeStore::default();
     let mut inbox = builder(&wecom, store.clone()).open().await.unwrap();
-    // The first one is not answered, so the next start reads all of them again.
+    // The first message is not answered, so the next start reads all pages again.
     let _first = inbox.next().await.unwrap().unwrap();
     assert_eq!(drain(&mut inbox, Duration::from_secs(1)).await.0.len(), 499);
     drop(inbox);

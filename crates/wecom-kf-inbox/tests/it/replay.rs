@@ -227,7 +227,7 @@ async fn replays_asked_for_without_a_reader_are_executed_once() {
             "stopped" => first.handle().stop(),
             _ => drop(store.steal().await),
         }
-        // While the one that read is about to end, wishes come from both, and one is taken back.
+        // Both inboxes ask for replays while the reading one is about to end, and one wish is withdrawn.
         assert!(standby.replay("m0").await.unwrap() && first.handle().replay("m1").await.unwrap());
         assert!(standby.replay("m2").await.unwrap() && standby.drop_parked("m2").await.unwrap());
         assert!(standby.replay("m0").await.unwrap(), "again");

@@ -1,4 +1,4 @@
-//! The inbox with a real client, against the simulator: answers, welcomes, accounts, settings that are wrong.
+//! The inbox with a real client, against the simulator: answers, welcomes, accounts, invalid settings.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -20,7 +20,7 @@ use crate::fake::{callback, now};
 fn client_with(sim: &Simulator, secret: &str) -> Client {
     let credentials = Credentials::new(sim.corp_id(), secret);
     let builder = Client::builder(credentials).base_url(sim.base_url()).pacing(wecom_kf::Pacing::unlimited());
-    // Longer than any test waits: none of them is ended by a time-out.
+    // The time limits are longer than any test, so no test is ended by one.
     let builder = builder.attempt_timeout(Duration::from_secs(600)).call_timeout(Duration::from_secs(3600));
     builder.http(|http| http.no_proxy()).build().unwrap()
 }
@@ -72,7 +72,7 @@ async fn a_reply_repeated_after_lost_answers_is_heard_once() {
     let sim = Simulator::start().await.unwrap();
     let wang = sim.customer("小王");
     wang.says("你好");
-    // More often than the client repeats by itself.
+    // That is more often than the client repeats by itself.
     sim.fault(op::SEND_MSG).reset_after().times(3);
     let inbox = opened(&sim).await;
     let handle = inbox.handle();
@@ -111,7 +111,7 @@ async fn a_second_try_whose_answers_are_lost_too_is_heard_once() {
                 return Err(Failure::retry("after the first reply"));
             }
             if delivery.tries() == 2 {
-                // More often than the client repeats by itself.
+                // That is more often than the client repeats by itself.
                 sim.fault(op::SEND_MSG).reset_after().times(3);
             }
             delivery.reply("还有别的吗？").await?;
@@ -238,7 +238,7 @@ async fn wrong_settings_end_the_opening_with_what_to_do() {
     let no_account = Inbox::builder(client(&sim), "wkNone").open().await.unwrap_err();
     assert!(matches!(&no_account, Error::NoSuchAccount { .. }));
     assert!(no_account.to_string().contains("wkNone"), "{no_account}");
-    // What may pass is no reason to end.
+    // Errors that may pass do not end the opening.
     sim.fault(op::ACCOUNT_LIST).status(503).times(3);
     assert!(Inbox::builder(client(&sim), sim.open_kfid()).open().await.is_ok());
 }
@@ -330,7 +330,7 @@ async fn the_concurrency_limit_of_a_group_is_for_all_its_accounts() {
 
 #[tokio::test]
 async fn of_two_groups_on_one_store_the_other_continues_when_one_is_stopped() {
-    // They read without callbacks, more often than WeCom allows.
+    // The accounts read without callbacks, more often than WeCom allows.
     let builder = Simulator::builder().account("一店").account("二店").account("三店");
     let sim = builder.doubt("tokenless_reads_are_limited").unwrap().start().await.unwrap();
     let store = Memory::new();
@@ -410,7 +410,7 @@ async fn an_inbox_of_a_group_that_panics_is_opened_again() {
     timeout(Duration::from_secs(60), run).await.expect("it ends").unwrap();
 }
 
-/// The clock of the simulator stands still while anything is going on, so that nothing depends on this machine's speed.
+/// The clock of the simulator stands still during each step, so nothing depends on the speed of the machine.
 #[tokio::test]
 async fn two_customers_a_second_hear_5_s_answers_within_5_500_ms() {
     const STEP: Duration = Duration::from_millis(500);
@@ -439,7 +439,7 @@ async fn two_customers_a_second_hear_5_s_answers_within_5_500_ms() {
             customer.says("你好");
             waiting.push_back((customer, step));
             handle.wake(&callback(&sim.open_kfid(), &sim.sync_token(), now()));
-            // It begins at once, whatever else is in progress.
+            // The handler begins at once, whatever else is in progress.
             until(|| begun.load(SeqCst) == step as usize + 1).await;
         }
         while let Some((customer, said_at)) = waiting.front().filter(|(_, said_at)| said_at + ANSWER_TAKES <= step) {

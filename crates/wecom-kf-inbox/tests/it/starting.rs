@@ -12,7 +12,7 @@ use crate::fake::{FakeStore, FakeWeCom, KF, builder, callback, client, drain, no
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// m600 was sent 600 seconds ago, and so on; of customers of their own.
+/// Returns messages that were sent this many seconds ago, named `m600` and so on, each from a customer of its own.
 fn ago(seconds: &[i64]) -> Vec<String> {
     seconds.iter().map(|ago| text_at(&format!("m{ago}"), &format!("wm{ago}"), now() - ago)).collect()
 }
@@ -43,27 +43,27 @@ async fn a_crash_during_a_cold_start_does_not_move_its_beginning() {
     let wecom = FakeWeCom::new(2, ago(&[4000, 3000, 2000, 1000, 30]));
     let store = FakeStore::default();
     let mut inbox = opened(&wecom, &store, ColdStart::FromNow).await;
-    // The first step commits the start and reads; then the process dies.
+    // The first poll commits the start and begins to read. Then the process dies.
     assert!(timeout(Duration::from_micros(10), inbox.next()).await.is_err());
     drop(inbox);
     sleep(SECOND).await;
     let since = store.state().await.since.unwrap();
     assert!((now() - 62..=now() - 58).contains(&since));
-    // What a second start says does not matter any more.
+    // The setting of a second start no longer matters.
     let mut inbox = opened(&wecom, &store, ColdStart::Everything).await;
     assert_eq!(drain(&mut inbox, SECOND).await.0, ["m30"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_message_that_woke_a_new_bot_is_delivered_however_late_the_bot_was() {
-    // Woken before it was polled.
+    // The callback comes before the stream is polled.
     let wecom = FakeWeCom::new(2, ago(&[4000, 630, 600]));
     let store = FakeStore::default();
     let mut inbox = opened(&wecom, &store, ColdStart::FromNow).await;
     inbox.wake(&callback(KF, "T", now() - 600));
     assert_eq!(drain(&mut inbox, SECOND).await.0, ["m630", "m600"]);
 
-    // Woken when everything was read already.
+    // The callback comes after everything was read.
     let wecom = FakeWeCom::new(2, ago(&[4000, 630, 600, 10]));
     let store = FakeStore::default();
     let mut inbox = opened(&wecom, &store, ColdStart::FromNow).await;
@@ -72,7 +72,7 @@ async fn the_message_that_woke_a_new_bot_is_delivered_however_late_the_bot_was()
     assert_eq!(drain(&mut inbox, SECOND).await.0, ["m630", "m600"], "and m10 is not repeated");
     assert_eq!(store.state().await.cursor.as_deref(), Some("c4"));
 
-    // A later callback of that kind is late, and tells of nothing that was passed over.
+    // A later callback with an earlier time is only late, and announces nothing that was skipped.
     let pulls = wecom.pulls();
     inbox.wake(&callback(KF, "T", now() - 5000));
     assert_eq!(drain(&mut inbox, SECOND).await.0, Vec::<String>::new());

@@ -1,4 +1,4 @@
-//! Stores that fail, leases that end, two inboxes on one account.
+//! Stores that fail, leases that end, and two inboxes on one account.
 
 use std::time::Duration;
 
@@ -66,7 +66,7 @@ async fn of_two_inboxes_one_reads_and_the_other_takes_over() {
     assert_eq!(second.metrics().status, Status::StandsBy);
     delivery.ack();
     assert_eq!(first.next().await.unwrap().unwrap().id(), "m1");
-    // The acknowledgement is stored meanwhile.
+    // Meanwhile the acknowledgement is stored.
     sleep(SECOND).await;
     drop(first);
     let started = Instant::now();
@@ -80,11 +80,11 @@ async fn a_stale_reader_moves_nothing_drops_what_it_had_and_stands_by() {
     let store = FakeStore::default();
     let mut inbox = opened(&wecom, &store).await;
     let (first, key) = (inbox.next().await.unwrap().unwrap(), key());
-    // Somebody took the lease: the time of ours was over without our knowing, as after a standstill.
+    // Another holder took the lease, which had ended without our noticing, as while a process is stopped.
     let holder = {
         let mut left = Duration::from_secs(31);
         loop {
-            // The keeper renews in between, so its store forgets the lease the hard way.
+            // The lease may be renewed in between, so the store is made to forget it.
             match store.memory.acquire(&key, "thief", Duration::from_secs(60)).await.unwrap() {
                 Acquired::Lease(lease) => break lease,
                 Acquired::Held { holder, .. } => {
@@ -164,7 +164,7 @@ async fn a_late_start_does_not_overwrite_a_newer_place() {
 async fn the_commit_of_another_reader_is_not_taken_for_its_own() {
     let wecom = FakeWeCom::new(2, []);
     for _ in 0..2 {
-        // Without a cursor: revision and cursor tell nothing of it.
+        // Both states have no cursor and the same revision, so these fields do not show the difference.
         wecom.fault(Answer::Body(format!(r#"{{"errcode":0,"msg_list":[{}]}}"#, text("x", "wmA"))));
     }
     let store = FakeStore::default();
@@ -246,7 +246,7 @@ async fn a_store_that_has_forgotten_gets_back_what_the_running_inbox_knows() {
     for _ in 0..3 {
         inbox.next().await.unwrap().unwrap().ack();
     }
-    // Everything goes: place, ids, lease.
+    // The store forgets everything: cursor, ids, lease.
     store.memory.forget();
     let (ids, errors) = drain(&mut inbox, Duration::from_secs(29)).await;
     assert_eq!(ids, ["m3", "m4", "m5"], "nothing is repeated, nothing is lost");
@@ -291,7 +291,7 @@ async fn a_former_reader_does_not_overwrite_the_place() {
     assert_eq!(drain(&mut former, SECOND).await.0, ["m0", "m1", "m2"]);
     let mut living = builder(&wecom, store.clone()).holder("living").poll(poll).open().await.unwrap();
     assert!(timeout(SECOND / 20, living.next()).await.is_err(), "it stands by");
-    // The lease of the former one ends without its knowledge, and the other one gets it.
+    // The lease of the former reader ends without its noticing, and the other inbox gets it.
     let Ok(Acquired::Held { holder, .. }) = store.memory.acquire(&key(), "any", SECOND).await else { panic!() };
     assert!(holder.starts_with("former"));
     store.memory.acquire(&key(), &holder, Duration::ZERO).await.unwrap();
@@ -328,7 +328,7 @@ async fn a_busy_handler_does_not_cost_the_lease() {
     let store = FakeStore::default();
     let mut inbox = opened(&wecom, &store).await;
     let delivery = inbox.next().await.unwrap().unwrap();
-    // Ten minutes in which nobody polls the stream.
+    // For ten minutes nobody polls the stream.
     sleep(Duration::from_secs(600)).await;
     delivery.ack();
     let (ids, errors) = drain(&mut inbox, SECOND).await;

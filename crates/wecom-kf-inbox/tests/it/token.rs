@@ -1,4 +1,4 @@
-//! One access token for several clients, as for several processes; `gettoken` is the simulator's.
+//! One access token for several clients, as for several processes. The simulator answers `gettoken`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -77,7 +77,7 @@ async fn a_failed_gettoken_is_shared_with_its_cause_and_remedy() {
     let (sim, store) = (Simulator::start().await.unwrap(), Tokens::default());
     sim.fault(op::GETTOKEN).errcode(40001).times(1);
     let clients = clients(&sim, &store);
-    // After five failures the next one is held for 30 s, so that a slow machine changes nothing.
+    // After five failures the next fetch is held for 30 s, so the speed of the machine does not matter.
     let key = TokenKey::new(&sim.base_url(), &sim.corp_id(), &CorpSecret::from(sim.secret()));
     let wish = TokenWish::new(Duration::ZERO, Duration::from_secs(10));
     for _ in 0..5 {

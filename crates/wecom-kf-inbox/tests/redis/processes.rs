@@ -1,4 +1,4 @@
-//! Several processes on one Redis, some of which die, stand still, or lose that Redis.
+//! Several processes on one Redis. Some of them die, stand still, or lose the connection to Redis.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
@@ -20,7 +20,7 @@ const CUSTOMERS: usize = 6;
 const BETWEEN_MESSAGES: Duration = Duration::from_millis(10);
 const SECOND: Duration = Duration::from_secs(1);
 
-/// The platform, a Redis, processes, and customers who keep writing.
+/// The simulator, a Redis, processes, and customers who keep writing.
 struct Scene {
     sim: Arc<Simulator>,
     server: Server,
@@ -33,7 +33,7 @@ struct Scene {
 impl Scene {
     async fn with(processes: usize, persistence: Persistence) -> Self {
         let (sim, server) = (Arc::new(simulator().await), Server::start(persistence).await);
-        // So that all of them want a token before there is one.
+        // The fetch is slow, so that all processes want a token before there is one.
         sim.fault(op::GETTOKEN).delay(2 * SECOND);
         let mut scene = Self { sim, server, log: Log::default(), workers: Vec::new(), written: Arc::default() };
         for _ in 0..processes {
@@ -46,7 +46,7 @@ impl Scene {
         self.workers.push(Worker::start(&self.sim, &self.server, &self.log, None));
     }
 
-    /// Customers write so many messages, one after the other, named `customer-number`.
+    /// Makes customers write this many messages, one after the other, named `customer-number`.
     fn write(&self, count: usize) -> JoinHandle<()> {
         let (sim, written) = (self.sim.clone(), self.written.clone());
         let first = written.lock().unwrap().len();
@@ -64,13 +64,13 @@ impl Scene {
         self.log.lock().unwrap().clone()
     }
 
-    /// The process that began the last message.
+    /// Returns the process that last began a message.
     fn reader(&self) -> usize {
         let pid = self.entries().last().unwrap().process;
         self.workers.iter().position(|worker| worker.pid == pid).unwrap()
     }
 
-    /// Waits until somebody other than these has begun a message. Gives who, and when.
+    /// Waits until a process that is not one of these begins a message. Returns its id, and when that was.
     async fn other_than(&self, pids: &[u32]) -> (u32, Duration) {
         let until = Instant::now() + PATIENCE;
         loop {
@@ -101,7 +101,7 @@ impl Scene {
         format!("wecom-kf:{{{}}}:lease", self.key())
     }
 
-    /// Who has the lease, and its fence.
+    /// Returns the holder of the lease and its fence.
     async fn holder(&self) -> Option<(String, u64)> {
         let mut connection = self.server.connection().await;
         let asked = redis::cmd("HMGET").arg(self.lease_key()).arg(&["holder", "fence"]).to_owned();
@@ -109,7 +109,7 @@ impl Scene {
         holder.zip(fence)
     }
 
-    /// Ends the lease of a process that was killed, as the time of the lease would. Returns when.
+    /// Ends the lease of a process that was killed, as if its time had run out. Returns when that was.
     async fn end_lease_of(&self, pid: u32) -> Duration {
         let (holder, fence) = self.holder().await.expect("it had the lease");
         assert!(holder.starts_with(&format!("{pid}-")), "{holder} has the lease, and not {pid}");
@@ -118,21 +118,21 @@ impl Scene {
         at
     }
 
-    /// Whether somebody had the lease since Redis was started.
+    /// Returns whether any process had the lease since Redis was started.
     async fn somebody_had_the_lease(&self) -> bool {
         let mut connection = self.server.connection().await;
         let state = format!("wecom-kf:{{{}}}:state", self.key());
         redis::cmd("HEXISTS").arg(state).arg("fence").query_async(&mut connection).await.unwrap()
     }
 
-    /// Until when a lease holds, at least.
+    /// Returns until when the lease lasts at least.
     async fn lease_until(&self) -> Duration {
         let (now, mut connection) = (since_epoch(), self.server.connection().await);
         let left: i64 = redis::cmd("PTTL").arg(self.lease_key()).query_async(&mut connection).await.unwrap();
         now + Duration::from_millis(left.max(0).unsigned_abs())
     }
 
-    /// The ids of settled messages.
+    /// Returns the ids of settled messages.
     async fn settled(&self) -> Vec<String> {
         let stored = self.server.store().await.load(&self.key()).await.unwrap();
         stored.map(|stored| stored.settled).unwrap_or_default()
@@ -143,7 +143,7 @@ impl Scene {
         InboxKey::new(format!("{place}/{}", self.sim.corp_id()), self.sim.open_kfid().into())
     }
 
-    /// The texts that were begun more than once.
+    /// Returns the texts that were begun more than once.
     fn repeated(&self) -> HashSet<String> {
         let mut once = HashSet::new();
         begun(&self.entries())
@@ -152,7 +152,7 @@ impl Scene {
             .collect()
     }
 
-    /// Of what was settled at some time, nothing came again after it.
+    /// Asserts that nothing that was settled by then came again later.
     fn nothing_came_again_of(&self, settled: &[String], since: Duration) {
         let written = self.written.lock().unwrap();
         let (entries, settled): (_, HashSet<&String>) = (self.entries(), settled.iter().collect());
@@ -166,7 +166,7 @@ impl Scene {
         assert!(again.is_empty(), "settled, and handled once more: {again:?}");
     }
 
-    /// In each process, a customer's messages came in the order they were written; so did all that came first.
+    /// Asserts the order: in each process, and among first attempts, a customer's messages came as they were written.
     fn in_order(&self) {
         let entries = self.entries();
         let mut last: BTreeMap<(u32, String), usize> = BTreeMap::new();
@@ -186,8 +186,8 @@ impl Scene {
         }
     }
 
-    /// No message was in the hands of two at once. One that was begun and not ended was in the hands of its process
-    /// until that died, or its lease was over.
+    /// Asserts that no two processes had a message at the same time. A process that began a message and did not end it
+    /// had it until the process died or its lease ended.
     fn never_two_at_once(&self, released: &[(u32, Duration)]) {
         let entries = self.entries();
         let mut spans: HashMap<&str, Vec<(Duration, Duration)>> = HashMap::new();
@@ -216,7 +216,8 @@ fn ended(entries: &[Entry]) -> impl Iterator<Item = &Entry> {
     entries.iter().filter(|entry| entry.what == What::Ends)
 }
 
-/// How long after the reader's end another one took over, which may not be before the reader's lease was over.
+/// Returns how long after the end of the reader another process took over. That may not be before the reader's lease
+/// ended.
 fn taken_over_after(ended: Duration, lease_until: Duration, taken_at: Duration) -> Duration {
     assert!(taken_at >= lease_until, "{:?} before the lease was over", lease_until - taken_at);
     taken_at - ended
@@ -276,7 +277,7 @@ async fn a_reader_that_stood_still_moves_nothing_when_it_goes_on() {
     let writing = scene.write(300);
     sleep(SECOND).await;
     scene.workers[stale].go_on();
-    // It ends what it has, learns that it is too late, and stands by.
+    // The process finishes its messages, learns that it is too late, and stands by.
     sleep(2 * SECOND).await;
 
     let second = scene.workers.iter().position(|worker| worker.pid == second_pid).unwrap();
@@ -299,7 +300,7 @@ async fn a_reader_that_stood_still_moves_nothing_when_it_goes_on() {
 }
 
 impl Scene {
-    /// What the stale one did after its standstill came late, and counts for nothing.
+    /// Asserts the order, except for what the stale process did after it had stood still.
     fn in_order_but_for(&self, stale_pid: u32) {
         let entries = self.entries();
         let handled: HashSet<&str> = ended(&entries).map(|entry| &*entry.text).collect();
@@ -313,7 +314,7 @@ impl Scene {
     }
 }
 
-/// Who moved the cursor, looked at all the time.
+/// Records all the time which holder moved the cursor.
 struct Holders {
     seen: Arc<Mutex<Vec<String>>>,
     watching: JoinHandle<()>,
@@ -378,7 +379,7 @@ async fn a_restarted_redis_with_append_only_file_loses_nothing() {
 }
 
 impl Scene {
-    /// The last commit comes after the last message was handled.
+    /// The last commit comes after the last message was handled, so this waits for it.
     async fn settled_catches_up(&self, count: usize) -> Vec<String> {
         let until = Instant::now() + PATIENCE;
         loop {
@@ -411,7 +412,7 @@ async fn a_redis_that_forgot_gets_the_place_from_a_running_process() {
     scene.server.kill();
     scene.server.start_again().await;
     assert_eq!(scene.settled().await, Vec::<String>::new());
-    // Send times are whole seconds.
+    // Send times are whole seconds, so the next one is later.
     sleep(Duration::from_millis(1100)).await;
     let cold = Worker::start(&scene.sim, &scene.server, &scene.log, Some(since_epoch().as_secs()));
     scene.write(20).await.unwrap();
@@ -428,7 +429,7 @@ async fn a_standby_does_not_start_over_when_redis_forgets() {
     let writing = scene.write(500);
     let (pid, _) = scene.other_than(&[]).await;
     sleep(SECOND).await;
-    // It stands still meanwhile, so that the others come first.
+    // The reader is stopped meanwhile, so that the others come first.
     let reader = scene.reader();
     scene.workers[reader].stop();
     scene.server.kill();
@@ -513,7 +514,7 @@ async fn a_death_during_gettoken_delays_the_others_by_ten_seconds() {
     assert_eq!(sim.calls(op::GETTOKEN), 2, "the one without an answer, and one for both");
 }
 
-/// Bots that are killed and that take each other's place read more often without a callback's token than WeCom allows.
+/// Bots that are killed and replace each other read more often than WeCom allows without a callback's token.
 async fn simulator() -> Simulator {
     Simulator::builder().doubt("tokenless_reads_are_limited").unwrap().start().await.unwrap()
 }

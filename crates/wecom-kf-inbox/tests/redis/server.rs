@@ -9,22 +9,22 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use wecom_kf_inbox::store::Redis;
 
-/// Whether it remembers anything when it is started again.
+/// Whether the server keeps its data across a restart.
 #[derive(Clone, Copy)]
 pub(crate) enum Persistence {
     /// An append-only file, written before each answer.
     Always,
-    /// One that is written every second.
+    /// An append-only file, written every second.
     EverySecond,
     Nothing,
 }
 
-/// A `redis-server` of our own on a free port, with a folder of its own. Both go when it is dropped.
+/// A `redis-server` of our own on a free port, with a folder of its own. A drop ends the server and deletes the folder.
 pub(crate) struct Server {
     process: Child,
     port: u16,
     folder: PathBuf,
-    /// Its arguments, except port and folder.
+    /// The arguments, except port and folder.
     arguments: Vec<String>,
 }
 
@@ -33,7 +33,7 @@ impl Server {
         Self::start_with(persistence, &[]).await
     }
 
-    /// With more arguments, such as `--replicaof`.
+    /// Starts a server with more arguments, such as `--replicaof`.
     pub(crate) async fn start_with(persistence: Persistence, arguments: &[&str]) -> Self {
         let (append, sync) = match persistence {
             Persistence::Always => ("yes", "always"),
@@ -42,7 +42,7 @@ impl Server {
         };
         let all = [&["--save", "", "--appendonly", append, "--appendfsync", sync], arguments].concat();
         let arguments: Vec<String> = all.into_iter().map(str::to_owned).collect();
-        // Somebody else may take a port that was free.
+        // Another program may take a port that was free.
         for _ in 0..10 {
             let (port, folder) = (free_port(), new_folder());
             let process = spawn(port, &folder, &arguments);
@@ -66,15 +66,15 @@ impl Server {
         Redis::open(&self.url()).await.unwrap()
     }
 
-    /// A connection beside the store's.
+    /// Opens a connection beside that of the store.
     pub(crate) async fn connection(&self) -> redis::aio::MultiplexedConnection {
         let client = redis::Client::open(self.url()).unwrap();
-        // Half a second, as it would be, is not much on a busy machine.
+        // The default of half a second is too short on a busy machine.
         let patient = redis::AsyncConnectionConfig::new().set_response_timeout(Some(PATIENCE));
         client.get_multiplexed_async_connection_with_config(&patient).await.unwrap()
     }
 
-    /// As if the machine lost power.
+    /// Kills the server, as when the machine loses power.
     pub(crate) fn kill(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
@@ -93,7 +93,7 @@ impl Server {
         self.port
     }
 
-    /// Waits until it answers and has read its file. Returns false if it ends.
+    /// Waits until the server answers and has read its file. Returns false if it ends instead.
     async fn is_up(&mut self) -> bool {
         let until = Instant::now() + PATIENCE;
         loop {
@@ -103,7 +103,7 @@ impl Server {
             let client = redis::Client::open(self.url()).unwrap();
             if let Ok(mut connection) = client.get_multiplexed_async_connection().await {
                 let answer = redis::cmd("DBSIZE").query_async::<i64>(&mut connection).await;
-                // A login is for the test to give.
+                // If the server wants a login, it is up; the login is the test's business.
                 if answer.as_ref().map_or_else(|error| error.code() == Some("NOAUTH"), |_| true) {
                     return true;
                 }
@@ -114,7 +114,7 @@ impl Server {
     }
 }
 
-/// No test depends on how fast this machine is.
+/// The time limit is long, since no test may depend on the speed of this machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 
 pub(crate) fn new_folder() -> PathBuf {
@@ -147,12 +147,12 @@ fn spawn(port: u16, folder: &std::path::Path, arguments: &[String]) -> Child {
     }
 }
 
-/// Another one, such as a Valkey or an older Redis, can be named.
+/// Returns the program. Another one, such as a Valkey or an older Redis, can be named.
 pub(crate) fn program() -> String {
     std::env::var("WECOM_KF_REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned())
 }
 
-/// A port that is free now, and 10,000 above it another one, which a node of a cluster needs.
+/// Returns a port that is free now. The port that is 10,000 above it is free too, since a node of a cluster needs both.
 pub(crate) fn free_port() -> u16 {
     loop {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();

@@ -1,4 +1,4 @@
-//! A bot in a process of its own, which tests start, watch and kill.
+//! A bot in a process of its own. Tests start it, watch it and kill it.
 
 use std::env;
 use std::process::Stdio;
@@ -17,19 +17,20 @@ use wecom_kf_sim::Simulator;
 
 use crate::server::{Server, signal};
 
-/// So long that no process loses it because the machine is busy. Tests end the lease of a process that they have killed.
+/// The lease is so long that no process loses it because the machine is busy. Tests end the lease of a process that
+/// they killed.
 const LEASE: Duration = Duration::from_secs(60);
 const HANDLING: Duration = Duration::from_millis(10);
 const REDIS: &str = "WECOM_KF_TEST_REDIS";
 const SINCE: &str = "WECOM_KF_TEST_SINCE";
 
-/// What a process did, as it tells by a line of its output.
+/// A step of a process, which it reports by a line of its output.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) process: u32,
     pub(crate) what: What,
     pub(crate) text: String,
-    /// Since the epoch: all processes are on one machine.
+    /// The time since the epoch. All processes are on one machine, so their clocks agree.
     pub(crate) at: Duration,
 }
 
@@ -39,10 +40,10 @@ pub(crate) enum What {
     Ends,
 }
 
-/// What all processes of a test did, in the order it was told.
+/// The steps of all processes of a test, in the order of their reports.
 pub(crate) type Log = Arc<Mutex<Vec<Entry>>>;
 
-/// A process of its own that handles messages: this test binary once more, with the test below.
+/// A process of its own that handles messages. It runs this test binary once more, with the test below.
 pub(crate) struct Worker {
     child: Child,
     pub(crate) pid: u32,
@@ -50,7 +51,7 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// Of a cold start it takes everything, or what was sent since then.
+    /// Starts a worker. On a cold start it reads everything, or what was sent since that time.
     pub(crate) fn start(sim: &Simulator, server: &Server, log: &Log, since: Option<u64>) -> Self {
         let mut command = Command::new(env::current_exe().unwrap());
         command
@@ -77,7 +78,7 @@ impl Worker {
         Self { child, pid, reads }
     }
 
-    /// SIGKILL. What it told before is in the log afterwards.
+    /// Kills the process with SIGKILL. Afterwards the log has everything that it reported.
     pub(crate) async fn kill(&mut self) {
         self.child.start_kill().unwrap();
         self.child.wait().await.unwrap();
@@ -110,7 +111,7 @@ pub(crate) fn since_epoch() -> Duration {
 
 #[allow(clippy::print_stdout, reason = "that is how a process of a test tells it")]
 fn tell(what: &str, text: &str) {
-    // The line before may be the harness's own, unfinished.
+    // The line begins with a line break, since the test harness may have left an unfinished line.
     println!("\n@ {what} {text} {}", since_epoch().as_nanos());
 }
 
@@ -123,7 +124,7 @@ async fn handle(delivery: Delivery) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Not a test: what [`Worker::start`] starts. Run by itself it has nothing to do.
+/// This is not a test but the program that [`Worker::start`] starts. Alone it does nothing.
 #[tokio::test]
 #[ignore = "a process of the other tests"]
 async fn a_process_of_the_other_tests() {

@@ -19,12 +19,12 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// Three nodes with a third of the slots each.
+    /// Starts three nodes with a third of the slots each.
     pub(crate) async fn start() -> Self {
         Self::of(3).await
     }
 
-    /// Each of the three nodes has a replica.
+    /// Starts three nodes with a replica each.
     pub(crate) async fn start_with_replicas() -> Self {
         let cluster = Self::of(6).await;
         for (number, node) in cluster.nodes[3..].iter().enumerate() {
@@ -64,7 +64,7 @@ impl Cluster {
         cluster
     }
 
-    /// All nodes know all nodes, and all slots are served.
+    /// Checks that all nodes know each other, and that all slots are served.
     async fn all_are_well(&self) {
         let until = Instant::now() + PATIENCE;
         for node in &self.nodes {
@@ -92,15 +92,15 @@ impl Cluster {
         }
     }
 
-    /// Kills one of the three.
+    /// Kills one of the three nodes.
     pub(crate) fn kill(&mut self, node: usize) {
         self.nodes[node].kill();
     }
 
-    /// The replica of a node that was killed takes over, and the node comes back as a replica.
+    /// Makes the replica of a killed node take over. The node comes back as a replica.
     pub(crate) async fn take_over(&mut self, node: usize) {
         let mut replica = self.nodes[node + 3].connection().await;
-        // The nodes would do it themselves after the node timeout.
+        // The nodes would do it themselves, but only after the node timeout.
         run::<()>(&mut replica, &["CLUSTER", "FAILOVER", "TAKEOVER"]).await;
         let until = Instant::now() + PATIENCE;
         loop {
@@ -114,7 +114,7 @@ impl Cluster {
         self.nodes[node].start_again().await;
     }
 
-    /// Which of the three has the keys of an inbox.
+    /// Returns which of the three nodes has the keys of an inbox.
     pub(crate) async fn node_of(&self, key: &InboxKey) -> usize {
         owner(run(&mut self.nodes[0].connection().await, &["CLUSTER", "KEYSLOT", &key.to_string()]).await)
     }
@@ -131,7 +131,7 @@ impl Cluster {
         Redis::builder(self.address())
     }
 
-    /// A key whose slot is at this node.
+    /// Returns a key whose slot is on this node.
     async fn key_at(&self, node: usize) -> (InboxKey, u16) {
         let mut connection = self.nodes[0].connection().await;
         for number in 0.. {
@@ -153,7 +153,7 @@ impl Cluster {
         let port = self.nodes[to].port().to_string();
         loop {
             let keys: Vec<String> = run(&mut source, &["CLUSTER", "GETKEYSINSLOT", &slot, "100"]).await;
-            // One after the other, so that commits meet a slot whose keys are on both sides.
+            // The keys move one by one, so that commits meet a slot whose keys are on both sides.
             let Some(key) = keys.first() else { break };
             let _: redis::Value = run(&mut source, &["MIGRATE", "127.0.0.1", &port, key, "0", NODE_TIMEOUT_MS]).await;
             sleep(Duration::from_millis(20)).await;
@@ -164,11 +164,11 @@ impl Cluster {
     }
 }
 
-/// So long that no node takes another one for dead because the machine is busy.
+/// The timeout is so long that no node is taken for dead because the machine is busy.
 const NODE_TIMEOUT_MS: &str = "120000";
 
 async fn start_node() -> Server {
-    // Its bus has another port, which must be free too; should it not be, another node is tried.
+    // The bus of a node has another port, which must be free too. If it is not, another node is started.
     Server::start_with(
         Persistence::EverySecond,
         &[

@@ -60,7 +60,7 @@ impl Scene {
         InboxKey::new(format!("{host}/{}", self.sim.corp_id()), self.sim.open_kfid().into())
     }
 
-    /// All that was written is handled and settled, once.
+    /// Asserts that each message was handled and settled once.
     async fn all_is_settled_once(&self) {
         let key = self.key();
         let until = Instant::now() + PATIENCE;

@@ -15,8 +15,8 @@ use crate::server::PATIENCE;
 
 const LEASE: Duration = Duration::from_secs(600);
 
-/// Settles one message after another, as fast as the store takes it, and parks every tenth: what an inbox does, without
-/// the handlers.
+/// Settles one message after another as fast as the store accepts it, and parks every tenth. It does what an inbox
+/// does, without handlers.
 pub(crate) struct Reader {
     settled: Arc<AtomicUsize>,
     /// How often the store was down.
@@ -25,12 +25,12 @@ pub(crate) struct Reader {
     task: JoinHandle<Outcome>,
 }
 
-/// What a reader met.
+/// What happened to a reader.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     /// How many messages it settled.
     pub(crate) settled: usize,
-    /// How often the store had lost what was committed.
+    /// How often the store had lost what was committed, so that the reader wrote it back.
     pub(crate) wrote_back: usize,
 }
 
@@ -92,7 +92,7 @@ async fn read(
                     sleep(Duration::from_millis(50)).await;
                 }
                 Err(StoreError::StaleLease) => lease = acquire(&store, &key).await,
-                // A replica that had not heard the last commits took over: they are written back.
+                // A replica took over that had not received the last commits. They are written back.
                 Err(StoreError::OutOfStep) => {
                     outcome.wrote_back += 1;
                     let all = Committed::after(Some(known.clone()), &commit);
@@ -130,7 +130,7 @@ pub(crate) async fn acquire(store: &Redis, key: &InboxKey) -> Lease {
     }
 }
 
-/// Nothing is lost, and nothing is settled or parked twice.
+/// Asserts that nothing is lost, and that nothing is settled or parked twice.
 #[allow(clippy::print_stdout, reason = "the figures of a test")]
 pub(crate) async fn nothing_is_lost_or_doubled(store: &Redis, key: &InboxKey, outcome: &Outcome) {
     let stored = store.load(key).await.unwrap().unwrap();

@@ -1,4 +1,4 @@
-//! What happens to a user who may not do everything, and to data that is not ours.
+//! The store with a user who lacks some rights, and with data that is not ours.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use wecom_kf_inbox::store::{Acquired, FORMAT, InboxKey, InboxStore, Redis, Store
 
 use crate::server::{Persistence, Server};
 
-/// What the documentation of `Redis` says is enough.
+/// The rights that the documentation of `Redis` calls enough.
 const ENOUGH: &str =
     "~wecom-kf:* &wecom-kf:* +@scripting +@hash +@sortedset +@keyspace +@connection +@pubsub +time +wait";
 
-/// Every command of the scripts that write.
+/// All commands of the scripts that write.
 const COMMANDS: [&str; 15] = [
     "del",
     "hset",
@@ -54,7 +54,7 @@ struct Admin<'a>(&'a Server);
 impl conformance::Mishaps for Admin<'_> {
     async fn break_commits(&self, step: usize) -> bool {
         let Some(command) = COMMANDS.get(step) else { return false };
-        // A user who is set again stays logged in.
+        // The user keeps the connection when the rights change.
         set_right(self.0, &format!("-{command}")).await;
         true
     }
@@ -120,7 +120,7 @@ async fn each_right_that_is_missing_is_found_at_the_start() {
     assert!(keys.iter().all(|key| key.contains("{try ")), "only keys for trying were touched: {keys:?}");
 }
 
-/// A user without sorted sets was taken for one whose commits succeed.
+/// Earlier, the check accepted a user without the right to use sorted sets.
 #[tokio::test]
 #[ignore = "needs redis-server"]
 async fn without_sorted_sets_nothing_is_settled_and_nothing_is_lost() {
@@ -208,7 +208,7 @@ async fn a_release_and_a_wish_are_heard_by_another_process() {
     };
     let mut changes = standby.changes(&key());
     let patience = crate::server::PATIENCE;
-    // It listens from now on.
+    // The first change says that the store listens from now on.
     assert_eq!(tokio::time::timeout(patience, changes.next()).await.unwrap(), Some(Change::Something));
     reader.wish_replays(&key(), &["none".to_owned()]).await.unwrap();
     assert_eq!(tokio::time::timeout(patience, changes.next()).await.unwrap(), Some(Change::ReplayWished));
@@ -237,7 +237,7 @@ async fn a_replica_and_a_full_memory_are_waited_for() {
     }
 }
 
-/// Reads one command, as Redis does: the number of its words, and each word behind its length.
+/// Reads one command as Redis does: the number of its words, and each word after its length.
 async fn read_command(client: &mut (impl AsyncBufReadExt + Unpin)) -> Option<Vec<Vec<u8>>> {
     let mut line = String::new();
     client.read_line(&mut line).await.ok().filter(|read| *read > 0)?;
@@ -255,7 +255,7 @@ async fn read_command(client: &mut (impl AsyncBufReadExt + Unpin)) -> Option<Vec
     Some(words)
 }
 
-/// A proxy that passes on scripts with a key, as text, and ends the connection at anything else.
+/// A proxy that passes on scripts with a key, sent as text, and closes the connection after anything else.
 async fn strict_proxy(server: &Server) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (url, address) = (format!("redis://{}/", listener.local_addr().unwrap()), server.address());

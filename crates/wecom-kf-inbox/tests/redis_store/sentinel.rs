@@ -1,4 +1,4 @@
-//! A primary and a replica that a sentinel watches.
+//! A primary and a replica, watched by a sentinel.
 
 use std::collections::HashMap;
 use std::process::{Child, Command, Stdio};
@@ -10,7 +10,7 @@ use wecom_kf_inbox::store::{InboxKey, InboxStore, Redis, RedisAddress, RedisBuil
 use crate::load::{Reader, nothing_is_lost_or_doubled};
 use crate::server::{PATIENCE, Persistence, Server, free_port, new_folder, program};
 
-/// What a sentinel says of servers.
+/// The entries of a sentinel about servers.
 type Entries = Vec<HashMap<String, String>>;
 
 pub(crate) struct Watched {
@@ -59,7 +59,7 @@ impl Watched {
         redis::cmd("SENTINEL").arg(question).query_async(&mut connection).await
     }
 
-    /// The sentinel knows a replica that is connected with its primary.
+    /// Waits until the sentinel knows a replica that is connected to its primary.
     async fn replica_is_known(&self) {
         let until = Instant::now() + PATIENCE;
         loop {
@@ -80,9 +80,10 @@ impl Watched {
         self.primary.kill();
     }
 
-    /// The replica of the primary that was killed takes over, and that one comes back as a replica.
+    /// Makes the replica of the killed primary take over. The old primary comes back as a replica.
     pub(crate) async fn take_over(&mut self) {
-        // It would do so itself after two minutes, and not sooner, so that a busy machine makes it do nothing.
+        // The sentinel would do this itself after two minutes. The time is so long that it never acts because the
+        // machine is busy.
         let until = Instant::now() + PATIENCE;
         while let Err(error) = self.ask_sentinel::<()>(&["FAILOVER", "mymaster"]).await {
             assert!(Instant::now() < until, "the sentinel begins no failover: {error}");
@@ -160,7 +161,7 @@ async fn a_commit_that_no_replica_has_does_not_count() {
     reader.goes_on_for(10).await;
     watched.replica.kill();
     let until = Instant::now() + PATIENCE;
-    // The reader stands still until the replica is back.
+    // The reader waits until the replica is back.
     loop {
         let lease = store.acquire(&key(), "reader", Duration::from_secs(600)).await.unwrap();
         let wecom_kf_inbox::store::Acquired::Lease(lease) = lease else { panic!("nobody else asks") };
@@ -171,7 +172,7 @@ async fn a_commit_that_no_replica_has_does_not_count() {
                 assert!(why.to_string().contains("of 1 replicas"), "{why}");
                 break;
             }
-            // It was written before the replica was gone, or the reader came first.
+            // The commit was written before the replica was gone, or the reader committed first.
             Ok(()) | Err(StoreError::StaleLease | StoreError::OutOfStep) => {}
             Err(error) => panic!("{error}"),
         }

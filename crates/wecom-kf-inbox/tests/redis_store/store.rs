@@ -30,7 +30,7 @@ async fn acquire(store: &Redis, holder: &str) -> Lease {
     }
 }
 
-/// Writes a commit with one id, the first one or the next. Returns what is stored then.
+/// Writes a commit with one id, the first one or the next. Returns the state that is stored afterwards.
 async fn commit(store: &Redis, lease: &Lease) -> Result<Committed, StoreError> {
     let stored = store.load(&key()).await?;
     let commit = following(stored.as_ref());
@@ -55,7 +55,7 @@ fn parked(id: &str, keep_until: i64) -> Parked {
 #[tokio::test]
 #[ignore = "needs redis-server"]
 async fn redis_passes_the_inbox_conformance_suite() {
-    // As most of them are set.
+    // Most servers write their append-only file every second.
     let server = Server::start(Persistence::EverySecond).await;
     conformance::inbox_store(async || server.store().await).await;
 }
@@ -135,12 +135,12 @@ async fn a_redis_that_hangs_is_down_after_five_seconds_and_recovers() {
     let Err(error @ StoreError::Down(_)) = answer else { panic!("{answer:?}") };
     assert!(Report::line(&error, Lang::En).contains("within 5 s"), "{error}");
     assert!(waited >= Redis::ANSWER_TIMEOUT, "{waited:?}");
-    // Whether it was written is unknown, and the same once more is written once.
+    // It is unknown whether the commit was written. The same commit again is written only once.
     store.commit(&lease, &first).await.unwrap();
     assert_eq!(store.load(&key()).await.unwrap().unwrap().settled, ["m1"]);
 }
 
-/// A way to a server on which connections can fall silent, as when a machine goes away or a firewall forgets.
+/// A proxy to a server whose connections can fall silent, as when a machine goes away or a firewall forgets them.
 async fn way_to(server: &Server) -> (String, watch::Sender<u32>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (url, address) = (format!("redis://{}/", listener.local_addr().unwrap()), server.address());
@@ -153,7 +153,7 @@ async fn way_to(server: &Server) -> (String, watch::Sender<u32>) {
                 let mut outer = TcpStream::connect(address).await.unwrap();
                 tokio::select! {
                     _ = copy_bidirectional(&mut inner, &mut outer) => {}
-                    // Held open, and nothing goes through any more.
+                    // The connection stays open, and nothing passes through it.
                     _ = silencing.changed() => std::future::pending().await,
                 }
             });
@@ -172,7 +172,7 @@ async fn a_connection_that_fell_silent_is_given_up_for_a_new_one() {
     silenced.send_modify(|times| *times += 1);
     let first = following(None);
     assert!(matches!(store.commit(&lease, &first).await, Err(StoreError::Down(_))));
-    // Over the old connection it would be down again.
+    // Over the old connection the store would be down again.
     store.commit(&lease, &first).await.unwrap();
 }
 
@@ -308,7 +308,7 @@ async fn a_wrong_password_is_told_without_it() {
 #[tokio::test]
 async fn an_absent_redis_is_named_without_its_password() {
     let url = format!("redis://u:CANARY@127.0.0.1:{}/3", free_port());
-    // A network that is down at the start is waited for.
+    // If the network is down at the start, the store waits for it.
     let store = Redis::open(&url).await.unwrap();
     let refused = store.load(&key()).await.unwrap_err();
     let text = format!("{refused} {refused:?}");
@@ -331,7 +331,7 @@ async fn a_url_that_is_none_is_told_without_what_it_says() {
     assert!(Redis::open("rediss://h/").await.unwrap_err().to_string().contains("the feature redis-rustls"));
 }
 
-/// Older servers, and proxies, repeat what they do not understand.
+/// Older servers, and proxies, quote what they do not understand.
 #[tokio::test]
 async fn what_a_server_repeats_of_a_command_is_not_told() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

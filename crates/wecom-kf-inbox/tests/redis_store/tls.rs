@@ -1,4 +1,5 @@
-//! TLS, with a certificate of our own: what a client trusts is up to its environment, so each is a process of its own.
+//! TLS with a certificate of our own. The environment says what a client trusts, so each client is a process of its
+//! own.
 
 use std::env;
 use std::path::Path;
@@ -106,7 +107,7 @@ async fn certificates_of_the_builder_are_used() {
     assert!(matches!(error, StoreError::Settings(_)), "{error}");
 }
 
-/// Not a test: what the one above starts. Run by itself it has nothing to do.
+/// This is not a test but the program that the test above starts. Alone it does nothing.
 #[tokio::test]
 #[ignore = "a process of the other tests"]
 async fn a_client_of_its_own() {

@@ -360,7 +360,7 @@ async fn parked_messages_are_listed_in_pages(store: &impl InboxStore) {
         assert!(page.items.len() <= 4, "no more than asked for");
         listed.extend(page.items.into_iter().map(|parked| parked.id));
         if round == 1 {
-            // What changes meanwhile neither hides nor repeats what stays.
+            // Messages that change between two pages neither hide nor repeat the others.
             store.drop_parked(&key, &id(0)).await.unwrap();
             store.drop_parked(&key, &id(18)).await.unwrap();
             stored = commit(store, &lease, &Commit { parked: all[20..].to_vec(), ..Commit::next(&stored) }).await;
@@ -397,7 +397,7 @@ async fn wishes_to_replay_are_kept_until_they_are_fulfilled(store: &impl InboxSt
     let rest = store.parked(&key, &ParkedQuery::wished(10).after(page.next)).await.unwrap();
     assert_eq!((page.items.len(), rest.items.len()), (2, 2), "wishes are listed in pages too");
 
-    // Dropped, unparked, parked again, unwished: each ends the wish.
+    // Each of these ends a wish: dropped, unparked, parked again, unwished.
     store.drop_parked(&key, &id(1)).await.unwrap();
     let again = Parked { is_wished: true, ..parked(&id(3), "{}") };
     let next = Commit { unparked: vec![id(2)], parked: vec![again], ..Commit::next(&stored) };
@@ -439,7 +439,7 @@ async fn a_release_is_heard_or_the_next_acquire_succeeds(store: &impl InboxStore
     let mut changes = store.changes(&key);
     assert_held(store, &key, "a", "b").await;
     store.release(&lease).await.unwrap();
-    // A store need not tell; one that does must not end at once, and must not make its listeners wait for nothing.
+    // A store need not report changes. If it does, the stream must not end at once, and this wait ends early.
     let _ = timeout(Duration::from_secs(1), changes.next()).await;
     acquire(store, &key, "b", LONG).await;
 }

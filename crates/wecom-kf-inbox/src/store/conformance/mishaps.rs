@@ -1,4 +1,4 @@
-//! What a store must make of failures.
+//! How every store must behave in failures.
 
 use std::future::{Future, ready};
 
@@ -6,10 +6,11 @@ use super::super::{Acquired, Commit, Committed, FORMAT, Generation, InboxKey, In
 use super::LONG;
 use super::inbox::{all_parked, begin, commit, first, id, ids, new_key, parked};
 
-/// Causes failures of a store from outside. Implement those that yours can suffer; by default none can be caused.
+/// Causes failures of a store from outside. Implement the methods for the failures that your store can have; by default
+/// none of them causes one.
 pub trait Mishaps {
-    /// Lets commits fail at this step, counted from 0, until [`repair`](Self::repair). Returns whether a commit has such
-    /// a step.
+    /// Makes commits fail at this step, counted from 0, until [`repair`](Self::repair). Returns whether a commit has
+    /// such a step.
     fn break_commits(&self, step: usize) -> impl Future<Output = bool> {
         let _ = step;
         ready(false)
@@ -20,20 +21,20 @@ pub trait Mishaps {
         ready(())
     }
 
-    /// Lets the store forget everything, leases too. Returns whether it can forget.
+    /// Makes the store forget everything, including leases. Returns whether it can.
     fn forget(&self) -> impl Future<Output = bool> {
         ready(false)
     }
 
-    /// Makes what is stored of an inbox, or of all of them, look as if it were written in this format. Returns whether it
-    /// did.
+    /// Makes the stored data of an inbox, or of all inboxes, look as if it were written in this format. Returns whether
+    /// it did.
     fn set_format(&self, key: &InboxKey, format: u32) -> impl Future<Output = bool> {
         let _ = (key, format);
         ready(false)
     }
 }
 
-/// Checks what an [`InboxStore`] makes of failures.
+/// Checks how an [`InboxStore`] behaves in failures.
 pub async fn mishaps<S: InboxStore>(store: &S, mishaps: &impl Mishaps) {
     a_commit_that_fails_half_way_writes_nothing(store, mishaps).await;
     a_store_that_forgot_takes_nothing_of_a_former_reader(store, mishaps).await;
@@ -79,7 +80,7 @@ async fn a_commit_that_fails_half_way_writes_nothing(store: &impl InboxStore, mi
             assert!(!matches!(error, StoreError::StaleLease | StoreError::OutOfStep), "step {step}: {error}");
             let after = all_of(store, &key).await;
             let is_written = after.0.as_ref().is_some_and(|after| next.is_stored(after));
-            // Only its answer may have been lost.
+            // The commit may have been written, and only its answer lost.
             assert!(is_written || after == before, "step {step} failed, yet something was written: {after:?}");
         }
         store.commit(&lease, &next).await.unwrap();
@@ -104,7 +105,7 @@ async fn a_store_that_forgot_takes_nothing_of_a_former_reader(store: &impl Inbox
     assert!(matches!(store.commit(&lease, &late).await, Err(StoreError::StaleLease)), "its lease is forgotten too");
     assert!(matches!(store.renew(&lease, LONG).await, Err(StoreError::StaleLease)));
 
-    // Somebody begins again, and the former reader is back.
+    // Another reader begins again, then the former reader comes back.
     let (other, begun) = begin(store, &key, "b").await;
     assert!(matches!(store.commit(&lease, &Commit::whole(&stored)).await, Err(StoreError::StaleLease)));
     store.release(&other).await.unwrap();

@@ -11,7 +11,7 @@ use wecom_kf::Bilingual;
 use super::{Inner, Redb, Shared, ended_early, tables};
 use crate::store::{Commit, Lease, StoreError};
 
-/// A commit that is to be written.
+/// A commit that waits for the next transaction.
 pub(super) struct Waiting {
     lease: Lease,
     commit: Commit,
@@ -25,18 +25,18 @@ impl Shared {
 }
 
 impl Redb {
-    /// Writes a commit, in one transaction with those that come while the file is busy.
+    /// Writes a commit, in one transaction with those that arrive while the file is busy.
     pub(super) async fn commit_together(&self, lease: Lease, commit: Commit) -> Result<(), StoreError> {
         let (answer, answered) = oneshot::channel();
         self.0.waiting().push(Waiting { lease, commit, answer });
         let shared = self.0.clone();
         let writing = tokio::task::spawn_blocking(move || {
             let mut inner = shared.inner();
-            // Nothing, if another call has written and answered it meanwhile.
+            // This is empty if another call has written the commit and answered it meanwhile.
             let waiting = take(&mut *shared.waiting());
             inner.commit_all(waiting);
         });
-        // When it has ended it no longer keeps the file open.
+        // The ended task no longer keeps the file open.
         writing.await.map_err(|error| ended_early(&error))?;
         answered
             .await
@@ -46,7 +46,7 @@ impl Redb {
 
 impl Inner {
     fn commit_all(&mut self, waiting: Vec<Waiting>) {
-        // No lease can end in between: another caller waits for the lock.
+        // No lease can end between this check and the write, since other callers wait for the lock.
         let is_current =
             |waiting: &Waiting| self.leases.get(&waiting.lease.key).is_some_and(|it| it.check(&waiting.lease).is_ok());
         let (current, stale): (Vec<_>, Vec<_>) = waiting.into_iter().partition(is_current);
@@ -57,7 +57,7 @@ impl Inner {
                     let _ = waiting.answer.send(outcome);
                 }
             }
-            // The data of one inbox must not harm its neighbours.
+            // Damaged data of one inbox must not affect the other inboxes.
             Err(StoreError::Corrupt(_)) if current.len() > 1 => {
                 for waiting in current {
                     let outcome = self.write(from_ref(&waiting)).and_then(|outcomes| outcomes.into_iter().collect());

@@ -10,7 +10,8 @@ use wecom_kf::{Bilingual, Lang};
 use crate::store::StoreError;
 use crate::store::error::While;
 
-/// Runs a call of redb. On a damaged file redb may panic: that is damage too, and must not end the task that asked.
+/// Runs a call of redb. It may panic on a damaged file. Such a panic becomes an error, so that it does not end the task
+/// of the caller.
 ///
 /// The panic's message is left out, since it may quote what is stored.
 pub(super) fn guarded<T>(path: &Path, act: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
@@ -19,7 +20,7 @@ pub(super) fn guarded<T>(path: &Path, act: impl FnOnce() -> Result<T, StoreError
     outcome.map_err(|error| at(path, error))
 }
 
-/// Adds the path to what has none yet.
+/// Adds the path to an error that has none yet.
 fn at(path: &Path, error: StoreError) -> StoreError {
     let path = path.display();
     let after_path = |what: &Bilingual| {
@@ -40,7 +41,7 @@ fn at(path: &Path, error: StoreError) -> StoreError {
 pub(super) fn failed(error: impl Into<redb::Error>) -> StoreError {
     match error.into() {
         redb::Error::Corrupted(what) => damaged(&what),
-        // A read past the end.
+        // The file ended before the data that redb wanted to read.
         redb::Error::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => damaged("it ends too early"),
         redb::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => damaged(&error),
         error @ (redb::Error::TableTypeMismatch { .. }

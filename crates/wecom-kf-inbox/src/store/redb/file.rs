@@ -1,4 +1,4 @@
-//! Opens the file of a [`Redb`](super::Redb): only a regular file of ours, and nothing is overwritten on a guess.
+//! Opens the file of a [`Redb`](super::Redb). It must be a regular file of ours, and nothing is overwritten on a guess.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read};
@@ -16,7 +16,7 @@ use crate::clock::unix_seconds;
 use crate::store::StoreError;
 use crate::store::error::While;
 
-/// Pages of the file that are kept in memory, in bytes: little is read twice.
+/// The size of the cache in bytes. It is small, since little is read twice.
 const CACHE: usize = 4 << 20;
 /// The length in bytes of redb's mark at the beginning of a file.
 const MARK: usize = 9;
@@ -25,18 +25,18 @@ const HEADER: u64 = 4096;
 /// A file whose creation was cut off is not longer than this, in bytes.
 const UNFINISHED_MOST: u64 = 4 << 20;
 
-/// What to do if there is no file.
+/// What to do if the file does not exist.
 #[derive(Clone, Copy)]
 pub(super) enum Missing {
-    /// Create one: the first opening of a store.
+    /// Create the file, at the first opening of a store.
     Create,
-    /// Fail: the file was there when this process opened the store.
+    /// Fail, since the file existed when this process opened the store.
     Fail,
 }
 
 /// Opens the file, or creates it.
 pub(super) fn open(path: &Path, missing: Missing) -> Result<Database, StoreError> {
-    // Only another process that creates or renames the file at the same time makes a second turn necessary.
+    // A second round is needed only if another process creates or renames the file at the same time.
     for _ in 0..3 {
         if let Some(database) = open_once(path, missing)? {
             return Ok(database);
@@ -47,7 +47,7 @@ pub(super) fn open(path: &Path, missing: Missing) -> Result<Database, StoreError
     Err(StoreError::InUse(Bilingual::new(en, zh)))
 }
 
-/// Returns `None` if the file changed meanwhile.
+/// Opens the file. Returns `None` if it changed meanwhile.
 fn open_once(path: &Path, missing: Missing) -> Result<Option<Database>, StoreError> {
     match find(path)? {
         None => match missing {
@@ -67,9 +67,9 @@ fn open_once(path: &Path, missing: Missing) -> Result<Option<Database>, StoreErr
     }
 }
 
-/// The file, open for reading and writing, if it may be a store of ours.
+/// Returns the file, open for reading and writing, if it may be a store of ours.
 fn find(path: &Path) -> Result<Option<File>, StoreError> {
-    // Looked at before it is opened: opening a device or a pipe may do something.
+    // The kind of the file is checked before it is opened, since opening a device or a pipe may have effects.
     match fs::symlink_metadata(path) {
         Ok(metadata) => check_ours(path, &metadata)?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -80,7 +80,7 @@ fn find(path: &Path) -> Result<Option<File>, StoreError> {
     no_symlink(&mut options);
     match options.open(path) {
         Ok(file) => {
-            // Once more: it may be another one by now.
+            // The kind is checked again, since the path may lead to another file by now.
             let metadata = file.metadata().map_err(|error| unopened(path, error))?;
             check_ours(path, &metadata)?;
             Ok(Some(file))
@@ -138,10 +138,10 @@ fn no_symlink(options: &mut OpenOptions) {
 #[cfg(not(unix))]
 fn no_symlink(_: &mut OpenOptions) {}
 
-/// What a file that is not empty holds.
+/// The content of a file that is not empty.
 enum Look {
     Ours,
-    /// It has zeros where redb has its mark, and nothing else after the header.
+    /// The file has zeros in the place of redb's mark, and nothing after the header.
     Unmarked,
 }
 
@@ -150,7 +150,7 @@ fn look(file: &File) -> Result<Look, StoreError> {
     let backend = FileBackend::new(file.try_clone().map_err(StoreError::down)?).map_err(failed)?;
     match Database::builder().set_cache_size(CACHE).open_read_only_with_backend(backend) {
         Ok(database) => tables::check(&database).map(|()| Look::Ours),
-        // It was not closed, so what it holds is seen after the repair.
+        // The file was not closed, so its content can only be checked after the repair.
         Err(DatabaseError::RepairAborted) => Ok(Look::Ours),
         Err(DatabaseError::Storage(StorageError::Io(error))) if error.kind() == io::ErrorKind::InvalidData => {
             if is_unfinished(file).map_err(StoreError::down)? {
@@ -165,7 +165,8 @@ fn look(file: &File) -> Result<Look, StoreError> {
     }
 }
 
-/// Whether it looks like a file whose creation was cut off: redb writes its mark last, and only the header before it.
+/// Returns whether the creation of the file seems to have been cut off. redb writes its mark last, and before that only
+/// the header.
 fn is_unfinished(mut file: &File) -> io::Result<bool> {
     use io::Seek;
 
@@ -180,9 +181,9 @@ fn is_unfinished(mut file: &File) -> io::Result<bool> {
     Ok(is_empty(&header[..header.len().min(MARK)]) && is_empty(rest))
 }
 
-/// Renames what looks unfinished, so that whoever knows better finds all of it, and lets the caller begin again.
+/// Renames a file that looks unfinished, so that nothing in it is lost, and lets the caller begin again.
 fn set_aside<T>(path: &Path, file: &File) -> Result<Option<T>, StoreError> {
-    // Locked, so that nobody renames what another process has created since.
+    // The file is locked, so that a file that another process has just created is not renamed.
     if file.try_lock().is_err() || !is_still_at(path, file) {
         return Ok(None);
     }
@@ -219,7 +220,7 @@ fn is_still_at(path: &Path, _: &File) -> bool {
     path.exists()
 }
 
-/// Returns `None` if somebody else created it meanwhile.
+/// Creates the file. Returns `None` if another process created it meanwhile.
 fn create(path: &Path) -> Result<Option<Database>, StoreError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create_new(true);
@@ -239,13 +240,13 @@ fn create(path: &Path) -> Result<Option<Database>, StoreError> {
     Ok(Some(database))
 }
 
-/// A wrong path, or a folder that was not mounted, looks like a first start.
+/// Warns of a new file, since a wrong path or a folder that was not mounted looks like a first start.
 fn warn_of_cold_start(path: &Path) {
     let full = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     tracing::warn!(path = %full.display(), "cold start: there is no store at this path yet, so a new one is created");
 }
 
-/// The name of a new file is in its folder, which syncing the file does not put on the disk.
+/// Writes the folder to the disk, since the name of a new file is stored there and not with the file.
 #[cfg(unix)]
 fn sync_folder(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -258,7 +259,7 @@ fn use_file(path: &Path, file: File) -> Result<Database, StoreError> {
     let database = guarded(path, || {
         let backend = FileBackend::new(file).map_err(failed)?;
         let mut builder = Database::builder();
-        // Without the check, redb trusts a file that was closed, and panics over its damage later.
+        // Without this check, redb trusts a file that was closed, and panics later when it reads damaged data.
         builder.set_cache_size(CACHE).set_check_integrity_on_open(true);
         let database = builder.create_with_backend(backend).map_err(failed)?;
         tables::prepare(&database)?;
@@ -268,8 +269,8 @@ fn use_file(path: &Path, file: File) -> Result<Database, StoreError> {
     Ok(database)
 }
 
-/// For the owner only, since parked messages hold what customers wrote. A file of the group cannot be changed by others
-/// than its owner.
+/// Makes the file readable for its owner only, since parked messages hold what customers wrote. If another user of
+/// the group owns the file, only that user can do this, and a warning says so.
 #[cfg(unix)]
 fn make_private(path: &Path, file: &File) {
     use std::os::unix::fs::PermissionsExt;

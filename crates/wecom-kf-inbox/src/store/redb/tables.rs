@@ -22,33 +22,34 @@ const FORMAT: u64 = crate::store::FORMAT as u64;
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 /// What is committed of each inbox, without its ids, as JSON.
 const PLACES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("places");
-/// The ids of settled messages as JSON, those of a commit together, by inbox and the number of the first: ids are
-/// numbered in the order they were settled. One by one they would cost a thousand times as much as the rest of a commit.
+/// The ids of settled messages as JSON. The ids of a commit are one row, whose key is the inbox and the number of the
+/// first id. Ids are numbered in the order they were settled. With a row for each id a commit would take a thousand
+/// times as long.
 const SETTLED: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("settled");
 /// Parked messages as JSON, by inbox and number: they are numbered in the order they were parked.
 const PARKED: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("parked");
-/// The number of each, by [`parked_id`].
+/// The number of each parked message, by [`parked_id`].
 const PARKED_IDS: TableDefinition<'_, &[u8], u64> = TableDefinition::new("parked_ids");
-/// The parked messages whose replay is wished, by inbox and number.
+/// The parked messages with a wish to replay them, by inbox and number.
 const WISHED: TableDefinition<'_, (u64, u64), ()> = TableDefinition::new("wished");
 /// Access tokens as JSON, by the text of their key.
 const TOKENS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("tokens");
 
-/// What is committed of an inbox.
+/// The committed state of an inbox.
 #[derive(Debug, Serialize, Deserialize)]
 struct Place {
-    /// Its number in the other tables.
+    /// The number of the inbox in the other tables.
     inbox: u64,
-    /// Without its ids.
+    /// The state, without its ids.
     committed: Committed,
     remember: usize,
-    /// The numbers of its ids that count, from the first to before the next.
+    /// The first number of the ids that count. They end before `next_settled`.
     first_settled: u64,
     next_settled: u64,
     next_parked: u64,
 }
 
-/// Checks that what the file holds is ours, or nothing yet.
+/// Checks that the file is a store of ours, or empty.
 pub(super) fn check(database: &impl ReadableDatabase) -> Result<(), StoreError> {
     let read = database.begin_read().map_err(failed)?;
     let format = match read.open_table(META) {
@@ -87,12 +88,12 @@ fn foreign(why: &impl std::fmt::Display) -> StoreError {
     ))
 }
 
-/// Creates our tables in a new file, and refuses a file of others.
+/// Creates our tables in a new file, and refuses the file of another program.
 pub(super) fn prepare(database: &Database) -> Result<(), StoreError> {
     check(database)?;
     let write = begin(database)?;
     write.open_table(META).map_err(failed)?.insert("format", FORMAT).map_err(failed)?;
-    // Readers find them then.
+    // Opening a table here creates it, so that it exists for readers.
     write.open_table(PLACES).map_err(failed)?;
     write.open_table(SETTLED).map_err(failed)?;
     write.open_table(PARKED).map_err(failed)?;
@@ -102,8 +103,8 @@ pub(super) fn prepare(database: &Database) -> Result<(), StoreError> {
     write.commit().map_err(failed)
 }
 
-/// Begins a transaction whose commit is written in two phases. With one, redb takes a damaged last commit for one that
-/// was cut off, and goes back to the commit before without a word.
+/// Begins a transaction that is committed in two phases. With one phase, redb takes a damaged last commit for one that
+/// was cut off, and silently returns to the commit before.
 pub(super) fn begin(database: &Database) -> Result<WriteTransaction, StoreError> {
     let mut write = database.begin_write().map_err(failed)?;
     write.set_two_phase_commit(true);
@@ -115,7 +116,7 @@ fn place(places: &impl ReadableTable<&'static str, &'static [u8]>, key: &str) ->
 }
 
 fn decoded<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, StoreError> {
-    // serde's message could quote what customers wrote.
+    // The message of serde could quote what customers wrote.
     serde_json::from_slice(json).map_err(|error| {
         let column = error.column();
         StoreError::corrupt(Bilingual::new(
@@ -133,12 +134,12 @@ fn all(inbox: u64) -> RangeInclusive<(u64, u64)> {
     (inbox, 0)..=(inbox, u64::MAX)
 }
 
-/// The inbox's number, then the id.
+/// Returns the key of a parked message: the inbox's number, then the id.
 fn parked_id(inbox: u64, id: &str) -> Vec<u8> {
     [&inbox.to_be_bytes(), id.as_bytes()].concat()
 }
 
-/// Writes those commits that were not written before and that build on what is stored, in one transaction.
+/// Writes in one transaction those commits that are new and that follow the stored state.
 pub(super) fn commit_all<'a>(
     database: &Database,
     commits: impl Iterator<Item = (String, &'a Commit)>,
@@ -151,7 +152,7 @@ pub(super) fn commit_all<'a>(
                 has_written |= is_new;
                 Ok(())
             }
-            // This one has changed nothing.
+            // A refused commit has changed nothing, so the transaction continues with the others.
             Err(StoreError::OutOfStep) => Err(StoreError::OutOfStep),
             Err(error) => return Err(error),
         });
@@ -164,7 +165,7 @@ pub(super) fn commit_all<'a>(
     Ok(outcomes)
 }
 
-/// Returns false if it was there already.
+/// Writes a commit. Returns false if it was stored already.
 fn put(write: &WriteTransaction, key: &str, commit: &Commit) -> Result<bool, StoreError> {
     let mut places = write.open_table(PLACES).map_err(failed)?;
     let stored = place(&places, key)?;
@@ -199,7 +200,7 @@ fn new_place(write: &WriteTransaction, commit: &Commit) -> Result<Place, StoreEr
     Ok(Place { inbox, committed, remember: commit.remember, first_settled: 0, next_settled: 0, next_parked: 0 })
 }
 
-/// Adds ids, and deletes those that are too many.
+/// Adds ids, and deletes the oldest when there are too many.
 fn put_settled(write: &WriteTransaction, place: &mut Place, settled: &[String]) -> Result<(), StoreError> {
     let mut table = write.open_table(SETTLED).map_err(failed)?;
     if !settled.is_empty() {
@@ -207,7 +208,7 @@ fn put_settled(write: &WriteTransaction, place: &mut Place, settled: &[String]) 
         place.next_settled += settled.len() as u64;
     }
     place.first_settled = place.first_settled.max(place.next_settled.saturating_sub(place.remember as u64));
-    // Those that are kept begin at this one, or within it.
+    // The oldest ids that are kept begin with this row, or in the middle of it.
     let mut before = table.range((place.inbox, 0)..=(place.inbox, place.first_settled)).map_err(failed)?;
     let first_row = before.next_back().transpose().map_err(failed)?.map_or(0, |(number, _)| number.value().1);
     drop(before);
@@ -222,7 +223,7 @@ fn put_parked(write: &WriteTransaction, place: &mut Place, commit: &Commit) -> R
         take_parked(write, place.inbox, &id)?;
     }
     for parked in &commit.parked {
-        // The same id twice in one commit: the last one stays.
+        // If a commit has the same id twice, the last one stays.
         take_parked(write, place.inbox, &parked.id)?;
         let mut table = write.open_table(PARKED).map_err(failed)?;
         let mut ids = write.open_table(PARKED_IDS).map_err(failed)?;
@@ -254,8 +255,8 @@ fn take_parked(write: &WriteTransaction, inbox: u64, id: &str) -> Result<bool, S
     Ok(true)
 }
 
-/// The ids of those that were kept for long enough, up to the first that was not: what was parked first is over first,
-/// and a commit must not read all that was parked in a month.
+/// Returns the ids of the parked messages whose time is over, up to the first that is still kept. The oldest come
+/// first, and a commit must not read everything that was parked in a month.
 fn past(write: &WriteTransaction, inbox: u64) -> Result<Vec<String>, StoreError> {
     let now = unix_seconds();
     let table = write.open_table(PARKED).map_err(failed)?;
@@ -306,7 +307,7 @@ pub(super) fn wish_replays(database: &Database, key: &str, ids: &[String]) -> Re
     Ok(count)
 }
 
-/// Whether there are wishes to replay parked messages.
+/// Returns whether there are wishes to replay parked messages.
 pub(super) fn has_wishes(database: &Database, key: &str) -> Result<bool, StoreError> {
     let read = database.begin_read().map_err(failed)?;
     let Some(place) = place(&read.open_table(PLACES).map_err(failed)?, key)? else { return Ok(false) };
@@ -314,7 +315,7 @@ pub(super) fn has_wishes(database: &Database, key: &str) -> Result<bool, StoreEr
     Ok(wished.range(all(place.inbox)).map_err(failed)?.next().transpose().map_err(failed)?.is_some())
 }
 
-/// What is committed of an inbox.
+/// Returns the committed state of an inbox.
 pub(super) fn load(database: &Database, key: &str) -> Result<Option<Committed>, StoreError> {
     let read = database.begin_read().map_err(failed)?;
     let Some(place) = place(&read.open_table(PLACES).map_err(failed)?, key)? else { return Ok(None) };
@@ -322,13 +323,13 @@ pub(super) fn load(database: &Database, key: &str) -> Result<Option<Committed>, 
     for entry in read.open_table(SETTLED).map_err(failed)?.range(all(place.inbox)).map_err(failed)? {
         settled.extend(decoded::<Vec<String>>(entry.map_err(failed)?.1.value())?);
     }
-    // Those of the first row that are too many, or all if a history began without any.
+    // The number of ids in the first row that are too many. All ids count if the history began without any.
     let count = usize::try_from(place.next_settled - place.first_settled).unwrap_or(usize::MAX);
     settled.drain(..settled.len().saturating_sub(count));
     Ok(Some(Committed { settled, ..place.committed }))
 }
 
-/// Some of the parked messages of an inbox that are still to be kept, in the order they were parked.
+/// Returns some of the parked messages of an inbox that are still kept, in the order they were parked.
 pub(super) fn parked(database: &Database, key: &str, query: &ParkedQuery) -> Result<ParkedPage, StoreError> {
     let from = match &query.after {
         Some(after) => after.parse::<u64>().map_err(|_| no_such_page(after))?.saturating_add(1),
@@ -352,7 +353,7 @@ pub(super) fn parked(database: &Database, key: &str, query: &ParkedQuery) -> Res
     Ok(ParkedPage::new(items, last.filter(|_| has_more)))
 }
 
-/// The numbers of those that are asked for, one more than fit the page.
+/// Returns the numbers of the requested messages, one more than fit on the page.
 fn parked_numbers(read: &ReadTransaction, inbox: u64, from: u64, query: &ParkedQuery) -> Result<Vec<u64>, StoreError> {
     let most = query.limit.saturating_add(1);
     let range = (inbox, from)..=(inbox, u64::MAX);
@@ -374,14 +375,14 @@ fn parked_numbers(read: &ReadTransaction, inbox: u64, from: u64, query: &ParkedQ
     numbers.map_err(failed)
 }
 
-/// The texts of all inboxes' keys.
+/// Returns the keys of all inboxes as text.
 pub(super) fn inboxes(database: &Database) -> Result<Vec<String>, StoreError> {
     let read = database.begin_read().map_err(failed)?;
     let places = read.open_table(PLACES).map_err(failed)?;
     places.iter().map_err(failed)?.map(|entry| Ok(entry.map_err(failed)?.0.value().to_owned())).collect()
 }
 
-/// The JSON that was written by [`put_token`] last.
+/// Returns the JSON that [`put_token`] wrote last.
 pub(super) fn token(database: &Database, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
     let read = database.begin_read().map_err(failed)?;
     let tokens = read.open_table(TOKENS).map_err(failed)?;
@@ -395,7 +396,7 @@ pub(super) fn put_token(database: &Database, key: &str, json: &[u8]) -> Result<(
     write.commit().map_err(failed)
 }
 
-/// How many rows there are in the tables of parked messages, and of their ids.
+/// Returns the number of rows in the tables of parked messages and of their ids.
 #[cfg(test)]
 pub(super) fn parked_rows(database: &Database) -> Result<(u64, u64), StoreError> {
     use redb::ReadableTableMetadata;

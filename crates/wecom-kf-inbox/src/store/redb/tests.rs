@@ -1,4 +1,4 @@
-//! What a `Redb` does with its file.
+//! How a `Redb` treats its file.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -89,7 +89,7 @@ async fn a_closed_file_holds_what_was_committed() {
     let state = store.load(&key()).await.unwrap().unwrap();
     assert_eq!((state.revision, state.cursor.as_deref(), state.settled.len()), (1, Some("c1"), 50));
     assert_eq!(all_parked(&store).await[0].reason, "没有回复");
-    // No lease outlives the process.
+    // Leases end with the process.
     assert!(matches!(store.acquire(&key(), "b", LONG).await, Ok(Acquired::Lease(_))));
 }
 
@@ -119,7 +119,7 @@ async fn after_a_disk_error_the_file_is_opened_again() {
     let is_closed = |inner: &mut Inner| Ok(inner.database.is_none());
     assert!(store.blocking(is_closed).await.unwrap());
     assert_eq!(cursor(&store).await.as_deref(), Some("c1"));
-    // The lease outlives it: it is still this process's.
+    // The lease belongs to the process and outlives the open file.
     assert!(matches!(store.acquire(&key(), "b", LONG).await, Ok(Acquired::Held { .. })));
 }
 
@@ -266,7 +266,7 @@ async fn a_path_to_anything_but_a_regular_file_is_refused() {
     assert!(!folder.path().join("nothing").exists());
 }
 
-/// What is logged.
+/// Collects what is logged.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -380,7 +380,7 @@ async fn a_store_with_a_zeroed_head_is_damaged_and_stays_as_it_was() {
     }
 }
 
-/// What comes of a damaged file: the state is right, or there is an error that says so.
+/// Returns the outcome of opening a damaged file: the state is right, or an error says that it is damaged.
 async fn outcome(path: &Path) -> String {
     let store = match catch_unwind(AssertUnwindSafe(|| Redb::open(path))) {
         Ok(Ok(store)) => store,
@@ -428,7 +428,7 @@ fn damaged(good: &[u8]) -> Vec<Vec<u8>> {
     }
     let cuts = [9, 320, 4096, 8192, good.len() / 4, good.len() / 2, good.len() - 4096, 1, 4095, 4097, good.len() - 1];
     files.extend(cuts.map(|cut| good[..cut].to_vec()));
-    // Longer than it was, with zeros and with something else; twice the same; its ends changed for each other.
+    // Longer files, with zeros or other bytes at the end; the file twice; both ends swapped.
     for (more, byte) in [(1, 0), (4096, 0), (8 << 20, 0), (1, 7), (4096, 7), (1 << 20, 7)] {
         files.push([good, &vec![byte; more]].concat());
     }
@@ -444,7 +444,7 @@ async fn damage_is_reported_as_damage() {
     let (closed, killed) = (folder.path().join("good.redb"), folder.path().join("killed.redb"));
     let store = Redb::open(&closed).unwrap();
     fill(&store, 60).await;
-    // As it is when the process is killed: it has to be repaired.
+    // A copy of the open file looks like one after a kill: redb has to repair it.
     fs::copy(&closed, &killed).unwrap();
     drop(store);
     let path = folder.path().join("bad.redb");
@@ -542,7 +542,7 @@ struct Disk {
     store: Redb,
     left: Arc<AtomicUsize>,
     steps: AtomicUsize,
-    /// The last commit that was to fail had no such step.
+    /// Whether the last commit that should fail had no such step.
     is_through: AtomicBool,
 }
 
@@ -569,7 +569,7 @@ impl conformance::Mishaps for Disk {
             let file = fs::OpenOptions::new().read(true).write(true).open(path).unwrap();
             let disk = FailingDisk { file: FileBackend::new(file).unwrap(), left: left.clone() };
             let opened = Database::builder().create_with_backend(disk).unwrap();
-            // What opening takes does not count.
+            // Writes during the opening do not count.
             left.store(step, Ordering::SeqCst);
             Some(opened)
         })
@@ -584,7 +584,7 @@ impl conformance::Mishaps for Disk {
 
     async fn set_format(&self, _: &InboxKey, format: u32) -> bool {
         self.reopen(move |path| {
-            // The store would refuse to open it.
+            // The store itself would refuse to open this file.
             let database = Database::open(path).unwrap();
             let write = database.begin_write().unwrap();
             let meta: redb::TableDefinition<'_, &str, u64> = redb::TableDefinition::new("meta");
@@ -626,7 +626,7 @@ async fn commits_that_wait_share_a_transaction_and_each_has_its_own_outcome() {
     commits[7].0.fence += 1;
     commits[8].1.writes = Writes::Next;
 
-    // The file is busy until all of them wait.
+    // The file is kept busy until all of them wait.
     let (go_on, gone_on) = std::sync::mpsc::channel::<()>();
     let (begun, has_begun) = tokio::sync::oneshot::channel();
     let busy = store.blocking(move |inner| {

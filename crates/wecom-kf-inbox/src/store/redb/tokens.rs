@@ -13,7 +13,7 @@ impl Inner {
             let stored = self.with(|database| tables::token(database, key.as_str()))?;
             let kept = stored.map(|json| serde_json::from_slice(&json)).transpose();
             let kept: Option<TokenRecord> = kept.unwrap_or_else(|_| {
-                // Fetching another one repairs it.
+                // The next token that is fetched replaces it.
                 tracing::warn!("what is stored of an access token cannot be read");
                 None
             });

@@ -95,7 +95,7 @@ impl From<SentinelClient> for RedisAddress {
     }
 }
 
-/// A URL may hold a password, and is not shown.
+/// The `Debug` of an address shows no URL, since it may hold a password.
 impl fmt::Debug for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -113,11 +113,11 @@ impl fmt::Debug for Place {
     }
 }
 
-/// In PEM. Its `Debug` shows none of them.
+/// Certificates in PEM. Their `Debug` shows none of them.
 #[derive(Default)]
 pub(super) struct Certificates {
     pub(super) ca: Option<Vec<u8>>,
-    /// The certificate and its key.
+    /// The client's certificate and its key.
     pub(super) client: Option<(Vec<u8>, Vec<u8>)>,
 }
 
@@ -128,7 +128,7 @@ impl fmt::Debug for Certificates {
 }
 
 impl RedisAddress {
-    /// Returns the address as text too, without user and password.
+    /// Returns the client, and the address as text without user and password.
     pub(super) fn connector(self, certificates: &Certificates) -> Result<(Connector, String), StoreError> {
         let has_certificates = certificates.ca.is_some() || certificates.client.is_some();
         match self.0 {
@@ -164,7 +164,7 @@ fn shown(info: &ConnectionInfo) -> String {
 
 fn parsed(url: &str) -> Result<ConnectionInfo, StoreError> {
     let info = url.into_connection_info().map_err(|error| StoreError::Settings(bad_url(url, &error)))?;
-    // Some proxies close a connection on which they are told the name of the client's library.
+    // Some proxies close a connection when the client tells them the name of its library.
     let settings = info.redis_settings().clone().set_skip_set_lib_name();
     Ok(info.set_redis_settings(settings))
 }
@@ -207,7 +207,7 @@ fn cluster(urls: &[String], certificates: &Certificates) -> Result<(Connector, S
     let address = infos.iter().map(shown).collect::<Vec<_>>().join(", ");
     let builder = ClusterClient::builder(infos)
         .connection_timeout(Redis::CONNECT_TIMEOUT)
-        // A node that is silent for so long is asked again, after another look at who has the slot.
+        // If a node does not answer in this time, the client looks again which node has the slot, and repeats the call.
         .response_timeout(Redis::CONNECT_TIMEOUT)
         .min_retry_wait(20)
         .max_retry_wait(500)
@@ -306,7 +306,7 @@ fn is_tls(info: &ConnectionInfo) -> bool {
     matches!(info.addr(), ConnectionAddr::TcpTls { .. })
 }
 
-/// The URL may hold a password, and is not shown.
+/// The URL is not shown, since it may hold a password.
 fn bad_url(url: &str, error: &RedisError) -> Bilingual {
     let is_tls = ["rediss:", "valkeys:"].iter().any(|scheme| url.starts_with(scheme));
     if is_tls && cfg!(not(feature = "redis-rustls")) {
@@ -315,7 +315,7 @@ fn bad_url(url: &str, error: &RedisError) -> Bilingual {
             "Redis 的 URL 要求使用 TLS；构建 wecom-kf-inbox 时请启用 redis-rustls",
         );
     }
-    // Without a detail it is a fixed text.
+    // Without a detail, the text of the error is fixed and can be shown.
     let what = if error.detail().is_none() { error.to_string() } else { "it cannot be read".to_owned() };
     Bilingual::new(
         format!("the URL of the Redis: {what}; it should be like redis://:PASSWORD@127.0.0.1:6379/0"),

@@ -34,8 +34,8 @@ impl RedisBuilder {
         self
     }
 
-    /// Names the connection, so that `CLIENT LIST` shows whose it is. Without blanks. A server that does not allow that
-    /// is used without a name. In a cluster, connections to nodes that are found later have none.
+    /// Names the connection, so that `CLIENT LIST` shows whose it is. The name must have no blanks. If the server does
+    /// not allow names, the connection has none. In a cluster, connections to nodes that are found later have none.
     pub fn connection_name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
@@ -50,7 +50,7 @@ impl RedisBuilder {
         self
     }
 
-    /// Trusts the servers whose certificates this authority signed, in PEM, instead of those that the system trusts.
+    /// Trusts servers with a certificate of this authority, in PEM, instead of the authorities that the system trusts.
     #[cfg(feature = "redis-rustls")]
     #[cfg_attr(docsrs, doc(cfg(feature = "redis-rustls")))]
     pub fn ca_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
@@ -66,15 +66,15 @@ impl RedisBuilder {
         self
     }
 
-    /// Connects, and tries every command that the store needs on a key of its own.
+    /// Connects, and tries on a separate key every command that the store needs.
     ///
-    /// A Redis that cannot be reached is not an error: a warning says so, the store counts as
-    /// [down](StoreError::Down) until it can be, and the commands are tried then.
+    /// A Redis that cannot be reached is not an error. A warning says so, the store counts as [down](StoreError::Down)
+    /// until it can be reached, and the commands are tried then.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Settings`]: a setting cannot be used, or Redis refuses the login or one of the commands. No password
-    /// is in it.
+    /// [`StoreError::Settings`]: a setting cannot be used, or Redis refuses the login or one of the commands. The text
+    /// holds no password.
     pub async fn open(self) -> Result<Redis, StoreError> {
         let redis = self.build()?;
         match redis.check().await {

@@ -1,4 +1,4 @@
-//! Hears what is told about inboxes, over one connection for all of them.
+//! Receives the messages about changes of inboxes, over one connection for all of them.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,12 +17,12 @@ use wecom_kf::__private::Backoff;
 use crate::store::memory::Changes;
 use crate::store::{Change, InboxKey};
 
-/// The waits before listening again, after it failed. They double, since a proxy may never allow it.
+/// The waits before another attempt to listen. They double, since a proxy may never allow it.
 const AGAIN_AFTER: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(60));
-/// After so much silence, the other side is asked whether it is still there.
+/// After this much silence, the connection is checked with a `PING`.
 const PING_AFTER: Duration = Duration::from_secs(30);
 
-/// Those who listen, and the task that hears for them. It ends with this.
+/// The listeners, and the task that receives for them. The task ends when this is dropped.
 #[derive(Default)]
 pub(super) struct Listeners {
     shared: Arc<Shared>,
@@ -33,7 +33,7 @@ pub(super) struct Listeners {
 struct Shared {
     changes: Changes,
     channels: Mutex<HashMap<String, InboxKey>>,
-    /// There are channels to subscribe to.
+    /// Wakes the task when there are channels to subscribe to.
     news: Notify,
 }
 
@@ -49,7 +49,7 @@ impl Shared {
         }
     }
 
-    /// What was told meanwhile was not heard.
+    /// Notifies all listeners, since messages may have been missed while there was no connection.
     fn tell_all(&self) {
         for key in self.channels().values() {
             self.changes.tell(key, Change::Something);
@@ -58,7 +58,7 @@ impl Shared {
 }
 
 impl Listeners {
-    /// Without a runtime there is nobody to hear.
+    /// Without a runtime, no task can listen.
     pub(super) fn listen(&self, link: &Arc<Link>, key: &InboxKey, channel: String) -> BoxStream<'static, Change> {
         let stream = self.shared.changes.listen(key);
         self.shared.channels().insert(channel, key.clone());

@@ -37,11 +37,11 @@ impl Connector {
         }
     }
 
-    /// A connection of its own that hears what is published.
+    /// Returns a separate connection that receives published messages.
     pub(super) async fn listen(&self) -> RedisResult<::redis::aio::PubSub> {
         match self {
             Self::Single(client) => client.get_async_pubsub().await,
-            // Every node of a cluster hears what is published at any.
+            // Each node of a cluster receives what is published at any other node.
             #[cfg(feature = "redis-cluster")]
             Self::Cluster(_, nodes) => first_that_answers(nodes).await,
             #[cfg(feature = "redis-sentinel")]
@@ -52,7 +52,7 @@ impl Connector {
         }
     }
 
-    /// A client of a cluster that the caller made does not say where the nodes are.
+    /// Returns whether the store can listen. A cluster's client that the caller made does not say where the nodes are.
     pub(super) fn can_listen(&self) -> bool {
         match self {
             #[cfg(feature = "redis-cluster")]
@@ -61,7 +61,7 @@ impl Connector {
         }
     }
 
-    /// The client of a cluster finds nodes and connects to them again by itself.
+    /// Returns whether the client connects again by itself, as that of a cluster does.
     pub(super) fn reconnects(&self) -> bool {
         match self {
             #[cfg(feature = "redis-cluster")]
@@ -74,7 +74,7 @@ impl Connector {
 fn config() -> AsyncConnectionConfig {
     AsyncConnectionConfig::new()
         .set_connection_timeout(Some(Redis::CONNECT_TIMEOUT))
-        // The limit of a call is kept by the link, which learns by it that the connection is lost.
+        // The link limits the time of a call, since it must notice that the connection is lost.
         .set_response_timeout(None)
 }
 
@@ -91,7 +91,7 @@ async fn first_that_answers(nodes: &[Client]) -> RedisResult<::redis::aio::PubSu
     Err(refusal.unwrap_or_else(|| (::redis::ErrorKind::Io, "no node of the cluster answers").into()))
 }
 
-/// One connection to a server, or those to the nodes of a cluster. Clones share it.
+/// One connection to a server, or the connections to the nodes of a cluster. Clones share it.
 #[derive(Clone)]
 pub(super) enum Connection {
     One(MultiplexedConnection),
@@ -108,7 +108,7 @@ impl Connection {
         }
     }
 
-    /// Runs a command that names no key on the node that has this key.
+    /// Runs a command without a key on the node that has this key.
     #[cfg_attr(not(feature = "redis-cluster"), allow(unused_variables, reason = "one server has all keys"))]
     pub(super) async fn query_beside<T: FromRedisValue>(&mut self, command: Cmd, key: &str) -> RedisResult<T> {
         match self {

@@ -1,4 +1,4 @@
-//! Turns answers of Redis that are errors into errors of a store, for the person on call.
+//! Turns error answers of Redis into errors of a store, for the person on call.
 
 use std::error::Error;
 use std::io;
@@ -11,12 +11,12 @@ use wecom_kf::{Bilingual, Lang};
 use super::Redis;
 use crate::store::{FORMAT, StoreError};
 
-/// Why a question has no answer.
+/// A failed question to Redis.
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) error: StoreError,
-    /// Redis does not let this user in, or does not let it do this. At the start that is a matter of settings; later it
-    /// may pass, as when a password is changed.
+    /// Whether Redis refuses the login or a command. At the start that is a matter of settings. Later it may pass, as
+    /// when a password is changed.
     is_refusal: bool,
 }
 
@@ -25,7 +25,7 @@ impl Failure {
         Self { error: explain(error, address), is_refusal: is_refusal(error) }
     }
 
-    /// A client that knows of the cluster follows redirections. One that it could not follow passes.
+    /// The client of a cluster follows redirections. If it could not follow one, that may pass.
     pub(super) fn of_cluster(error: &RedisError, address: &str) -> Self {
         if is_redirection(error) {
             let answer = in_words(error);
@@ -47,7 +47,7 @@ impl Failure {
         Self { error, is_refusal: false }
     }
 
-    /// What was returned is whole, but no script of ours returns it.
+    /// The answer is complete, but none of our scripts returns it.
     pub(super) fn nonsense(address: &str) -> Self {
         let error = StoreError::corrupt(Bilingual::new(
             format!(
@@ -58,7 +58,7 @@ impl Failure {
         Self { error, is_refusal: false }
     }
 
-    /// At the start a refusal needs a person.
+    /// Returns the error at the start, when a refusal needs a person.
     pub(super) fn at_start(self) -> StoreError {
         match self.error {
             StoreError::Down(source) if self.is_refusal => {
@@ -90,7 +90,7 @@ fn explain(error: &RedisError, address: &str) -> StoreError {
                 format!("无法连接 Redis（{address}）：{why}"),
             ))
         }
-        // A reply that was cut off, or not one of Redis at all.
+        // The reply was cut off, or does not come from a Redis.
         ErrorKind::Parse => StoreError::down(Bilingual::new(
             format!("the Redis at {address} broke off its reply, or is none"),
             format!("{address} 的应答中断，或者它不是 Redis"),
@@ -124,7 +124,8 @@ fn io_cause(error: &RedisError) -> Option<&io::Error> {
     cause.downcast_ref()
 }
 
-/// The code of an error, such as NOPERM, in parentheses. Redis has no other words for Chinese readers.
+/// Returns the code of an error, such as NOPERM, in parentheses. The other words of Redis are English, so a Chinese
+/// text leaves them out.
 fn code_in_chinese(error: &RedisError) -> String {
     let words = in_words(error);
     let code = words.split(' ').next().unwrap_or_default();
@@ -167,26 +168,27 @@ fn advice(error: &RedisError) -> Bilingual {
     }
 }
 
-/// Whether Redis answered with this code, even through a script, before whose answer older versions put a text.
+/// Returns whether Redis answered with this code. In the answer of a script, older versions put other text before it.
 pub(super) fn says(error: &RedisError, code: &str) -> bool {
     error.code() == Some(code)
         || error.detail().is_some_and(|detail| detail.contains(code))
         || (code.contains(' ') && in_words(error).contains(code))
 }
 
-/// What Redis said, without the arguments that it may repeat: passwords, tokens, what customers wrote.
+/// Returns the message of Redis without the arguments that it may repeat, such as passwords, tokens, or what customers
+/// wrote.
 pub(super) fn in_words(error: &RedisError) -> String {
     let words = match (error.code(), error.detail()) {
         (Some(code), Some(detail)) => format!("{code} {detail}"),
         (Some(code), None) => code.to_owned(),
-        // Of our own making, see the link.
+        // Errors of this kind are made by `link.rs`.
         (None, _) if error.kind() == ErrorKind::Extension => error.to_string(),
         (None, _) => error.category().to_owned(),
     };
     without_arguments(&words)
 }
 
-/// Whether a command was refused because of the user's rights, or because there is no such command here.
+/// Returns whether a command was refused because of the user's rights, or because the server does not know it.
 pub(super) fn is_forbidden(words: &str) -> bool {
     let of_rights =
         ["NOPERM", "no permissions", "can't run this command", "can't access", "nknown command", "nknown Redis"];

@@ -14,7 +14,7 @@ use crate::store::{
     ParkedQuery, Renewed, StoreError, Writes,
 };
 
-/// More would take the server too long at once.
+/// The most messages on a page. More would block the server for too long.
 const PAGE_MOST: usize = 1000;
 
 impl Redis {
@@ -104,7 +104,7 @@ impl Redis {
         }
         let limit = query.limit.clamp(1, PAGE_MOST);
         let mut question = self.about(&self.0.scripts.parked, key);
-        // One more tells whether there are more.
+        // One more than requested, which tells whether there are more.
         question.arg(which).arg(id).arg(after).arg(limit + 1);
         let mut found: Vec<(String, u8, String)> = self.ask(&question).await?;
         let has_more = found.len() > limit;
@@ -163,7 +163,7 @@ fn committed(state: Vec<Option<String>>, ids: BTreeMap<u64, String>) -> Result<O
     committed.cursor = given(cursor);
     committed.since = given(since).map(|since| parsed(Some(since), "since")).transpose()?;
     committed.in_progress = given(in_progress);
-    // Others are of a commit that was not written to its end, or about to be deleted.
+    // Other rows belong to a commit that was not completed, or are about to be deleted.
     let (first, next): (u64, u64) = (parsed(first, "first_ids")?, parsed(next, "next_ids")?);
     for (_, stored) in ids.range(first..next.max(first)) {
         let (_, json) = stored.split_once(' ').ok_or("ids")?;

@@ -2,14 +2,14 @@
 
 use crate::store::{InboxKey, TokenKey};
 
-/// What they begin with, unless somebody says otherwise.
+/// The default prefix of all keys and channels.
 pub(super) const PREFIX: &str = "wecom-kf:";
 
 /// The keys of an inbox, in the order in which scripts expect them.
 const OF_AN_INBOX: [&str; 9] =
     ["lease", "state", "settled", "parked", "parked_order", "parked_until", "wished", "try_hash", "try_sorted"];
 
-/// Makes the names.
+/// Makes the names of keys and channels.
 ///
 /// A cluster places a key by the text in its braces, the hash tag. So a script finds all keys of an inbox on one node.
 pub(super) struct Keys {
@@ -33,12 +33,12 @@ impl Keys {
             .collect()
     }
 
-    /// On which changes of an inbox are told.
+    /// Returns the channel on which changes of an inbox are published.
     pub(super) fn channel(&self, key: &InboxKey) -> String {
         format!("{}{{{}}}:changes", self.prefix, tag(key))
     }
 
-    /// For trying commands; they are spread over the nodes of a cluster.
+    /// Returns keys for trying commands. They are spread over the nodes of a cluster.
     pub(super) fn to_try(&self) -> impl Iterator<Item = Vec<String>> + '_ {
         let key = |number, kind| format!("{}{{try {number}}}:{kind}", self.prefix);
         (0..16).map(move |number| vec![key(number, "try_hash"), key(number, "try_sorted")])
@@ -49,7 +49,8 @@ impl Keys {
     }
 }
 
-/// Braces within would end the hash tag too early. No two keys get the same tag.
+/// Returns the hash tag of an inbox. Braces in the key are replaced, since they would end the tag too early. No two
+/// keys have the same tag.
 fn tag(key: &InboxKey) -> String {
     key.to_string().replace('%', "%25").replace('{', "%7B").replace('}', "%7D")
 }

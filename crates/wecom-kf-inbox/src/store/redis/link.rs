@@ -11,21 +11,21 @@ use super::connect::{Connection, Connector};
 use super::error::{Failure, says};
 use super::scripts::Question;
 
-/// Asks a Redis, over one connection.
+/// Sends questions to a Redis over one connection.
 ///
-/// The redis crate has a `ConnectionManager` for that, but it keeps a connection whose answers time out. If the other
-/// side went away without a word, that lasts for many minutes.
+/// The redis crate has a `ConnectionManager`, but that one keeps a connection whose answers time out. If the other side
+/// disappeared silently, it would do so for many minutes.
 pub(super) struct Link {
     connector: Connector,
-    /// Without user and password.
+    /// The address without user and password.
     address: String,
-    /// What the connection is called at the server.
+    /// The name of the connection at the server.
     name: Option<String>,
     /// How many replicas must have a commit before it counts.
     replicas: usize,
-    /// The server, or a proxy in front of it, refuses to run a script by its hash.
+    /// Whether the server, or a proxy in front of it, refuses to run a script by its hash.
     only_by_text: AtomicBool,
-    /// It did so before.
+    /// Whether it has run a script by its hash.
     runs_by_hash: AtomicBool,
     connecting: tokio::sync::Mutex<()>,
     current: Mutex<Option<Live>>,
@@ -34,11 +34,11 @@ pub(super) struct Link {
 #[derive(Clone)]
 struct Live {
     connection: Connection,
-    /// Tells it from others.
+    /// Distinguishes this connection from others.
     id: Arc<()>,
 }
 
-/// Whether replicas must have what was asked for.
+/// Whether replicas must have the result of a question.
 #[derive(Clone, Copy)]
 pub(super) enum Waits {
     No,
@@ -46,7 +46,7 @@ pub(super) enum Waits {
 }
 
 impl Link {
-    /// Connects when it is first asked.
+    /// Creates a link that connects when the first question is asked.
     pub(super) fn new(connector: Connector, address: String, name: Option<String>, replicas: usize) -> Self {
         Self {
             connector,
@@ -81,7 +81,8 @@ impl Link {
         }
     }
 
-    /// If the connection was lost, asks once more over a new one: it may have been cut long ago, as idle ones are.
+    /// Asks, and if the connection was lost, asks once more over a new one. The old one may have been cut long ago, as
+    /// idle ones are.
     async fn ask_and_repeat(
         &self,
         question: &Question<'_>,
@@ -91,7 +92,7 @@ impl Link {
         match self.ask_once(question, waits, used).await {
             Err(error) if used.is_some() && is_lost(&error) && !self.connector.reconnects() => {
                 self.forget(used.take());
-                // Some proxies end the connection at a command that they do not know.
+                // Some proxies close the connection after a command that they do not know.
                 let suspects_the_hash = !self.runs_by_hash.load(Ordering::Relaxed);
                 if suspects_the_hash {
                     self.only_by_text.store(true, Ordering::Relaxed);
@@ -118,7 +119,8 @@ impl Link {
         Ok(answer)
     }
 
-    /// By its hash if the server knows the script and allows that, else by its text, which the server then remembers.
+    /// Runs a script by its hash if the server knows it and allows that. Otherwise sends its text, which the server
+    /// then remembers.
     async fn run(&self, connection: &mut Connection, question: &Question<'_>) -> RedisResult<Value> {
         if !self.only_by_text.load(Ordering::Relaxed) {
             match connection.query(&question.by_hash()).await {
@@ -134,7 +136,7 @@ impl Link {
         connection.query(&question.by_text()).await
     }
 
-    /// Finds out whether this user may wait for replicas, if commits do.
+    /// Checks whether this user may wait for replicas, if commits do.
     pub(super) async fn try_waiting(&self, key: &str) -> Result<(), Failure> {
         if self.replicas == 0 {
             return Ok(());
@@ -192,7 +194,8 @@ impl Link {
     }
 }
 
-/// Also if the primary became a replica, or is not ready: the address, or the sentinels, may lead to another one.
+/// This is also the case if the primary became a replica, or is not ready: the address or the sentinels may now lead to
+/// another server.
 fn is_lost(error: &RedisError) -> bool {
     error.is_io_error()
         || error.kind() == ErrorKind::Parse
@@ -200,7 +203,7 @@ fn is_lost(error: &RedisError) -> bool {
         || ["READONLY", "MASTERDOWN", "LOADING", "UNBLOCKED"].iter().any(|code| says(error, code))
 }
 
-/// `EVALSHA` is not allowed for this user, or unknown to a proxy.
+/// Returns whether `EVALSHA` is forbidden for this user, or unknown to a proxy.
 fn is_refused_by_hash(error: &RedisError) -> bool {
     error.code() == Some("NOPERM") || error.detail().is_some_and(|detail| detail.contains("unknown command"))
 }

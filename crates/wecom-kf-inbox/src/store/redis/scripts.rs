@@ -4,7 +4,7 @@ use ::redis::{Cmd, ToRedisArgs};
 
 use crate::store::FORMAT;
 
-/// What Redis is asked to do.
+/// All scripts.
 pub(super) struct Scripts {
     pub(super) check: Script,
     pub(super) acquire: Script,
@@ -19,7 +19,7 @@ pub(super) struct Scripts {
     pub(super) finish: Script,
 }
 
-/// The text of a script, and the hash by which a server that has seen it remembers it.
+/// The text of a script, and the hash by which a server that has seen the script remembers it.
 pub(super) struct Script {
     text: &'static str,
     hash: String,
@@ -31,7 +31,7 @@ impl Script {
     }
 }
 
-/// A script, behind those whose functions it uses.
+/// Makes a script from files: first the functions that it uses, then the script itself.
 macro_rules! script {
     ($($file:literal),+) => { Script::new(concat!($(include_str!($file)),+)) };
 }
@@ -54,7 +54,7 @@ impl Scripts {
     }
 }
 
-/// A script with its keys and arguments. All of them may be sent again if the answer was lost.
+/// A script with its keys and arguments. Every question may be repeated if its answer was lost.
 pub(super) struct Question<'a> {
     script: &'a Script,
     keys: Vec<String>,
@@ -67,7 +67,7 @@ impl<'a> Question<'a> {
         Self { script, keys, args: Vec::new() }
     }
 
-    /// Asks about an inbox, whose scripts want the format first.
+    /// Asks about an inbox. Scripts about inboxes take the format as their first argument.
     pub(super) fn about_inbox(script: &'a Script, keys: Vec<String>) -> Self {
         let mut question = Self::new(script, keys);
         question.arg(FORMAT);
@@ -79,7 +79,7 @@ impl<'a> Question<'a> {
         self
     }
 
-    /// A key of those that it is about.
+    /// Returns one of the keys of the question.
     pub(super) fn key(&self) -> &str {
         self.keys.first().map_or("", String::as_str)
     }
