@@ -1,4 +1,5 @@
-//! Sending: what may be sent, to whom, and what the customer gets of it.
+//! Sending: what may be sent, to whom, and what the customer receives. How many messages may be sent, and until when, is
+//! decided in `sessions.rs`.
 
 use std::time::Duration;
 
