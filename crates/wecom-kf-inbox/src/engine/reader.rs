@@ -452,7 +452,7 @@ mod tests {
     const POLL: Duration = Duration::from_secs(30);
 
     /// Reads pages that hold nothing new and all say there is more. Returns when the next pull is due after each, in
-    /// milliseconds, and which of them tell of a circle.
+    /// milliseconds, and which of them close a circle.
     async fn read(holds: Holds, cursors: impl IntoIterator<Item = String>) -> (Vec<u128>, Vec<bool>) {
         let builder = Client::builder(Credentials::new("ww1", "secret")).base_url("http://127.0.0.1:9");
         let client = builder.pacing(Pacing::unlimited()).build().unwrap();

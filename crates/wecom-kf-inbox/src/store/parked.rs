@@ -122,7 +122,7 @@ pub enum ParkedOnly {
     /// All parked messages.
     #[default]
     All,
-    /// Those that there is a wish to replay.
+    /// Those with a wish to replay them.
     Wished,
     /// The one with this id.
     Id(String),
@@ -134,7 +134,7 @@ impl ParkedQuery {
         Self { after: None, limit: limit.max(1), only: ParkedOnly::All }
     }
 
-    /// Lists the oldest `limit` messages that there is a wish to replay.
+    /// Lists the oldest `limit` messages with a wish to replay them.
     pub fn wished(limit: usize) -> Self {
         Self { only: ParkedOnly::Wished, ..Self::first(limit) }
     }
