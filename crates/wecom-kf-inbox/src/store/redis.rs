@@ -174,7 +174,7 @@ fn in_ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(LONGEST).min(LONGEST)
 }
 
-/// Redis takes a limit of 0 for no limit, so it is at least 1.
+/// A limit of 0 ms would be over at once, so it is at least 1 ms.
 fn limit_in_ms(duration: Duration) -> u64 {
     in_ms(duration).max(1)
 }

@@ -164,7 +164,7 @@ async fn a_late_start_does_not_overwrite_a_newer_place() {
 async fn the_commit_of_another_reader_is_not_taken_for_its_own() {
     let wecom = FakeWeCom::new(2, []);
     for _ in 0..2 {
-        // Both states have no cursor and the same revision, so these fields do not show the difference.
+        // The pages have no cursor, so revision and cursor do not tell the commits of the two readers apart.
         wecom.fault(Answer::Body(format!(r#"{{"errcode":0,"msg_list":[{}]}}"#, text("x", "wmA"))));
     }
     let store = FakeStore::default();

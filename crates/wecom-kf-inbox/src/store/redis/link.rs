@@ -194,8 +194,8 @@ impl Link {
     }
 }
 
-/// This is also the case if the primary became a replica, or is not ready: the address or the sentinels may now lead to
-/// another server.
+/// Returns whether to connect again. The connection also counts as lost if the primary became a replica, or is not ready,
+/// since the address or the sentinels may now lead to another server.
 fn is_lost(error: &RedisError) -> bool {
     error.is_io_error()
         || error.kind() == ErrorKind::Parse
