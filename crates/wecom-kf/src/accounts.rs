@@ -147,8 +147,8 @@ impl CreateContactWay<'_> {
         let has_scene = self.scene.is_some();
         let body = types::AddContactWayRequest { open_kfid: self.open_kfid.into(), scene: self.scene };
         let reply = self.client.call(&op::AddContactWay { body }).await?;
-        let missing = Error::lacks("add_contact_way", "url");
-        Ok(ContactWay { url: reply.url.filter(|url| !url.is_empty()).ok_or(missing)?, has_scene })
+        let missing = || Error::lacks("add_contact_way", "url");
+        Ok(ContactWay { url: reply.url.filter(|url| !url.is_empty()).ok_or_else(missing)?, has_scene })
     }
 }
 
@@ -225,7 +225,11 @@ impl<'a> Accounts<'a> {
         let body = types::AddCustomerServiceAccountRequest { name, media_id: media_id.into() };
         let reply = self.0.call(&op::AccountAdd { body }).await?;
         // An empty id must not be returned as if it were valid. The account may have been added all the same.
-        reply.open_kfid.filter(|id| !id.is_empty()).map(OpenKfid::from).ok_or(Error::lacks("account_add", "open_kfid"))
+        reply
+            .open_kfid
+            .filter(|id| !id.is_empty())
+            .map(OpenKfid::from)
+            .ok_or_else(|| Error::lacks("account_add", "open_kfid"))
     }
 
     /// Returns all accounts.

@@ -174,7 +174,7 @@ impl<'a> Knowledge<'a> {
         input::chars("name", &name, limits::knowledge_add_group::NAME_MAX_CHARS)?;
         let body = types::KnowledgeAddGroupRequest { name };
         let reply = self.0.call(&op::KnowledgeAddGroup { body }).await?;
-        named(reply.group_id, Error::lacks("knowledge_add_group", "group_id"))
+        named(reply.group_id, "knowledge_add_group", "group_id")
     }
 
     /// Deletes a group. The default group cannot be deleted. WeCom does not document what happens to the group's intents.
@@ -246,7 +246,7 @@ impl<'a> Knowledge<'a> {
         intent.check()?;
         let body = intent.into_body(group_id.into());
         let reply = self.0.call(&op::KnowledgeAddIntent { body }).await?;
-        named(reply.intent_id, Error::lacks("knowledge_add_intent", "intent_id"))
+        named(reply.intent_id, "knowledge_add_intent", "intent_id")
     }
 
     /// Changes parts of an intent.
@@ -328,6 +328,6 @@ where
     .try_flatten()
 }
 
-fn named<I: From<String>>(id: Option<String>, missing: Error) -> Result<I, Error> {
-    id.filter(|id| !id.is_empty()).map(I::from).ok_or(missing)
+fn named<I: From<String>>(id: Option<String>, operation: &'static str, field: &'static str) -> Result<I, Error> {
+    id.filter(|id| !id.is_empty()).map(I::from).ok_or_else(|| Error::lacks(operation, field))
 }

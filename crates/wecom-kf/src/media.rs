@@ -81,9 +81,9 @@ impl<'a> Media<'a> {
     pub async fn upload(self, media_type: MediaType, upload: Upload) -> Result<Uploaded, Error> {
         let request = op::MediaUpload { type_: media_type.name().to_owned(), media: upload.checked(media_type)? };
         let reply = self.0.call(&request).await?;
-        let missing = Error::lacks("media_upload", "media_id");
+        let missing = || Error::lacks("media_upload", "media_id");
         Ok(Uploaded {
-            media_id: reply.media_id.filter(|id| !id.is_empty()).ok_or(missing)?.into(),
+            media_id: reply.media_id.filter(|id| !id.is_empty()).ok_or_else(missing)?.into(),
             created_at: reply.created_at.and_then(|time| time.trim().parse().ok()),
         })
     }
@@ -101,8 +101,8 @@ impl<'a> Media<'a> {
     /// Those of [`upload`](Self::upload).
     pub async fn upload_image(self, upload: Upload) -> Result<String, Error> {
         let reply = self.0.call(&op::MediaUploadimg { media: upload.checked_for_upload_image()? }).await?;
-        let missing = Error::lacks("media_uploadimg", "url");
-        reply.url.filter(|url| !url.is_empty()).ok_or(missing)
+        let missing = || Error::lacks("media_uploadimg", "url");
+        reply.url.filter(|url| !url.is_empty()).ok_or_else(missing)
     }
 
     /// Downloads a temporary file as a stream: a file that a customer sent or that was uploaded, within 3 days.
@@ -165,10 +165,12 @@ impl<'a> Media<'a> {
     async fn fetch(self, media_id: &MediaId, range: Option<Range>) -> Result<Download, Error> {
         media_id.check()?;
         let reply = self.0.call(&op::MediaGet { media_id: media_id.to_string(), range }).await?;
-        let missing = Error::bad_reply(
-            "media_get",
-            Bilingual::fixed("it is neither a file nor an errcode", "既不是文件，也不是错误信息"),
-        );
-        Ok(Download(reply.file.ok_or(missing)?, PauseLimit::new(self.0.call_timeout())))
+        let missing = || {
+            Error::bad_reply(
+                "media_get",
+                Bilingual::fixed("it is neither a file nor an errcode", "既不是文件，也不是错误信息"),
+            )
+        };
+        Ok(Download(reply.file.ok_or_else(missing)?, PauseLimit::new(self.0.call_timeout())))
     }
 }

@@ -160,9 +160,9 @@ impl Sessions<'_> {
             types::GetServiceStateRequest { open_kfid: open_kfid.into(), external_userid: external_userid.into() };
         let reply = self.0.call(&op::ServiceStateGet { body }).await?;
         // A missing state must not become 0 ("untreated"), because that state allows sending.
-        let missing = Error::lacks("service_state_get", "service_state");
+        let missing = || Error::lacks("service_state_get", "service_state");
         Ok(Session {
-            state: reply.service_state.map(SessionState).ok_or(missing)?,
+            state: reply.service_state.map(SessionState).ok_or_else(missing)?,
             // Shortened because error texts contain it.
             servicer_userid: reply
                 .servicer_userid

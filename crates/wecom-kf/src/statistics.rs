@@ -310,7 +310,7 @@ fn midnight(date: Date) -> Result<i64, Error> {
 }
 
 fn day<R, T: From<R>>(operation: &'static str, stat_time: Option<i64>, figures: Option<R>) -> Result<Day<T>, Error> {
-    let stat_time = stat_time.ok_or(Error::lacks(operation, "stat_time"))?;
+    let stat_time = stat_time.ok_or_else(|| Error::lacks(operation, "stat_time"))?;
     Ok(Day { date: date_in_china(stat_time), figures: figures.map(T::from) })
 }
 
