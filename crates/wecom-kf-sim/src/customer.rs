@@ -9,9 +9,9 @@ use serde_json::Value;
 use crate::platform::{Chat, NotPossible};
 use crate::shared::Shared;
 
-/// [`Customer::hears`] waits so long.
+/// How long [`Customer::hears`] waits.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// So many of the last calls stand under a transcript.
+/// How many of the last calls are listed below a transcript.
 const CALLS_SHOWN: usize = 10;
 
 /// A customer in WeChat: see [`Simulator::customer`](crate::Simulator::customer).
@@ -27,26 +27,26 @@ impl Customer {
         Self { shared, open_kfid, external_userid }
     }
 
-    /// The customer's id.
+    /// Returns the customer's id.
     pub fn external_userid(&self) -> &str {
         &self.external_userid
     }
 
-    /// The account the customer talks to.
+    /// Returns the account that the customer talks to.
     pub fn open_kfid(&self) -> &str {
         &self.open_kfid
     }
 
-    /// Writes a text. Gives its msgid.
+    /// Writes a text and returns its msgid.
     ///
-    /// If the session has ended or never begun, this opens one in state 0. It opens the 48-hour window and allows five
-    /// messages anew.
+    /// If there is no session or it has ended, this opens one in state 0. The 48 hours and the five messages that the bot
+    /// may send begin again.
     pub fn says(&self, text: &str) -> String {
         let (mut platform, now) = self.shared.platform();
         platform.customer_says(now, self.chat(), text, None)
     }
 
-    /// Taps an item of a menu, which sends its text. Gives the msgid.
+    /// Taps an item of a menu, which sends its text. Returns the msgid.
     pub fn taps(&self, menu_id: &str, content: &str) -> String {
         let (mut platform, now) = self.shared.platform();
         platform.customer_says(now, self.chat(), content, Some(menu_id))
@@ -56,7 +56,7 @@ impl Customer {
     ///
     /// # Errors
     ///
-    /// Nothing this customer got has such an item or link.
+    /// No message that this customer received has such an item or link.
     pub fn chooses(&self, menu_id: &str) -> Result<String, NotPossible> {
         let (mut platform, now) = self.shared.platform();
         let content = platform.menu_item(self.chat(), menu_id);
@@ -70,7 +70,7 @@ impl Customer {
     ///
     /// # Errors
     ///
-    /// No text this customer got has such a link.
+    /// No text that this customer received has such a link.
     pub fn taps_link(&self, label: &str) -> Result<String, NotPossible> {
         let (mut platform, now) = self.shared.platform();
         let link = platform.menu_link(self.chat(), label);
@@ -78,53 +78,54 @@ impl Customer {
         Ok(platform.customer_says(now, self.chat(), &link.content, Some(&link.id)))
     }
 
-    /// Writes a message of any kind, such as `writes("location", json!({ "latitude": 39.9, "longitude": 116.4 }))`; the
-    /// body is as `sync_msg` has it. Gives the msgid.
+    /// Writes a message of any kind, such as `writes("location", json!({ "latitude": 39.9, "longitude": 116.4 }))`, with
+    /// the body that `sync_msg` returns for it. Returns the msgid.
     ///
-    /// The simulator does not look at kind and body, so a bot can be tried against what WeCom adds tomorrow.
+    /// The simulator does not check the kind and the body, so a bot can be tested with kinds that WeCom adds later.
     pub fn writes(&self, msgtype: &str, body: Value) -> String {
         let (mut platform, now) = self.shared.platform();
         platform.customer_writes(now, self.chat(), msgtype, body)
     }
 
-    /// Takes a message of their own back: the event `user_recall_msg`. Gives the event's msgid.
+    /// Recalls a message that this customer wrote: the event `user_recall_msg`. Returns the event's msgid.
     ///
     /// # Errors
     ///
-    /// It is no message of this customer's, or is recalled already.
+    /// This customer wrote no such message, or has recalled it already.
     pub fn recalls(&self, msgid: &str) -> Result<String, NotPossible> {
         let (mut platform, now) = self.shared.platform();
         platform.customer_recalls(now, self.chat(), msgid)
     }
 
-    /// Opens the chat: the event `enter_session`. Gives its `welcome_code`, if the rules grant one.
+    /// Opens the chat: the event `enter_session`. Returns its `welcome_code`, if the rules grant one.
     pub fn enters(&self) -> Option<String> {
         let (mut platform, now) = self.shared.platform();
         platform.customer_enters(now, self.chat())
     }
 
-    /// The next message the bot sent that was not heard yet; waits for it, at most a minute of real time.
+    /// Returns the next message that the bot sent and that was not returned yet. Waits for it, at most a minute of real
+    /// time. Messages that servicers write are not returned.
     ///
     /// # Errors
     ///
-    /// Nothing came. The error's text has the transcript and the last calls.
+    /// The bot sent nothing. The error's text has the transcript and the last calls.
     pub async fn hears(&self) -> Result<Heard, NothingHeard> {
         let next = tokio::time::timeout(PATIENCE, self.next_heard()).await;
         next.map_err(|_| self.nothing_heard())
     }
 
-    /// All messages the bot sent to this customer in the last three days.
+    /// Returns all messages that the bot sent to this customer in the last three days.
     pub fn heard(&self) -> Vec<Heard> {
         self.shared.platform().0.heard(self.chat())
     }
 
-    /// The state of the session: 0 untreated, 1 assistant, 2 queue, 3 servicer, 4 ended or never begun.
+    /// Returns the state of the session: 0 untreated, 1 assistant, 2 queue, 3 servicer, 4 ended or never begun.
     pub fn state(&self) -> i64 {
         let (mut platform, now) = self.shared.platform();
         platform.session_state(now, self.chat())
     }
 
-    /// Who answers, in state 3.
+    /// Returns the userid of the servicer who has the session, in state 3.
     pub fn servicer_userid(&self) -> Option<String> {
         let (mut platform, now) = self.shared.platform();
         platform.session_servicer(now, self.chat())
@@ -134,12 +135,12 @@ impl Customer {
     ///
     /// # Errors
     ///
-    /// It is not. The error's text has the transcript and the last calls.
+    /// The servicer did not get the session. The error's text has the transcript and the last calls.
     pub async fn is_with(&self, userid: &str) -> Result<(), NothingHeard> {
         self.waits_for(|| (self.servicer_userid().as_deref() == Some(userid)).then_some(())).await
     }
 
-    /// Waits until it is there, for as long as customers wait. Looks whenever a call is done.
+    /// Waits until `look` returns a value, for as long as customers wait. Looks again whenever a call is done.
     pub(crate) async fn waits_for<T>(&self, look: impl Fn() -> Option<T>) -> Result<T, NothingHeard> {
         let there = async {
             loop {
@@ -188,27 +189,27 @@ impl Customer {
     }
 }
 
-/// A message the bot sent to a customer.
+/// A message that the bot sent to a customer.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Heard {
-    /// Its msgid, the bot's own or the one the platform made.
+    /// Its msgid: the bot's own, or the one that the platform created.
     pub msgid: String,
     /// Its kind, such as `text`.
     pub msgtype: String,
-    /// The body of that kind, as the customer gets it: menu items have ids, titles that are too long are cut.
+    /// The body of that kind, as the customer receives it: menu items have ids, and titles that are too long are cut.
     pub body: Value,
     /// When it was sent, in Unix seconds of the simulator's clock.
     pub send_time: u64,
 }
 
 impl Heard {
-    /// The text, if it is one.
+    /// Returns the text, if the message is a text.
     pub fn text(&self) -> Option<&str> {
         self.body["content"].as_str().filter(|_| self.msgtype == "text")
     }
 
-    /// The texts of the click items, if it is a menu.
+    /// Returns the texts of the click items, if the message is a menu.
     pub fn labels(&self) -> Vec<&str> {
         let items = self.body["list"].as_array().into_iter().flatten();
         items.filter_map(|item| item["click"]["content"].as_str()).collect()
@@ -225,11 +226,11 @@ impl fmt::Display for Heard {
     }
 }
 
-/// What a customer waited for did not come within a minute.
+/// The error of waiting: what a customer waited for did not happen within a minute.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("nothing within a minute; the chat until now, and the last calls:\n{transcript}")]
 #[non_exhaustive]
 pub struct NothingHeard {
-    /// What was said and done, a line each, then the last calls of the API.
+    /// What customer, bot and servicers wrote and did, one line each, then the last calls of the API.
     pub transcript: String,
 }

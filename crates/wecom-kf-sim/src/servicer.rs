@@ -23,30 +23,30 @@ impl Servicer {
         Self { shared, userid }
     }
 
-    /// The member's id.
+    /// Returns the member's userid.
     pub fn userid(&self) -> &str {
         &self.userid
     }
 
     /// Takes the customer's session: from the pool (`change_type` 1), or again after it ended or went to somebody else
-    /// (4). Does nothing if it is this servicer's already.
+    /// (4). Does nothing if this servicer has the session already.
     pub fn takes(&self, customer: &Customer) {
         let (mut platform, now) = self.shared.platform();
         platform.servicer_takes(now, customer.chat(), &self.userid);
     }
 
-    /// Writes to the customer: a message with origin 5. Gives its msgid.
+    /// Writes to the customer: a message with origin 5. Returns its msgid.
     ///
-    /// A session that is not this servicer's is [taken](Self::takes) first.
+    /// If the servicer does not have the session, they [take](Self::takes) it first.
     pub fn says(&self, customer: &Customer, text: &str) -> String {
         let (mut platform, now) = self.shared.platform();
         platform.servicer_says(now, customer.chat(), &self.userid, text)
     }
 
-    /// Writes a message of any kind, such as `writes(&customer, "business_card", json!({ "userid": "lisi" }))`. Gives its
-    /// msgid. The simulator does not look at kind and body.
+    /// Writes a message of any kind, such as `writes(&customer, "business_card", json!({ "userid": "lisi" }))`. Returns its
+    /// msgid. The simulator does not check the kind and the body.
     ///
-    /// A session that is not this servicer's is [taken](Self::takes) first.
+    /// If the servicer does not have the session, they [take](Self::takes) it first.
     pub fn writes(&self, customer: &Customer, msgtype: &str, body: Value) -> String {
         let (mut platform, now) = self.shared.platform();
         platform.servicer_writes(now, customer.chat(), &self.userid, msgtype, body)
@@ -56,7 +56,7 @@ impl Servicer {
     ///
     /// # Errors
     ///
-    /// The session is not this servicer's, or `to` is none or has stopped receiving.
+    /// This servicer does not have the session, or `to` is no servicer of the account or has stopped receiving.
     pub fn transfers(&self, customer: &Customer, to: &str) -> Result<(), NotPossible> {
         let (mut platform, now) = self.shared.platform();
         platform.servicer_transfers(now, customer.chat(), &self.userid, to)
@@ -66,17 +66,17 @@ impl Servicer {
     ///
     /// # Errors
     ///
-    /// The session is not this servicer's.
+    /// This servicer does not have the session.
     pub fn ends(&self, customer: &Customer) -> Result<(), NotPossible> {
         let (mut platform, now) = self.shared.platform();
         platform.servicer_ends(now, customer.chat(), &self.userid)
     }
 
-    /// Takes a servicer's message to the customer back: the event `servicer_recall_msg`. Gives the event's msgid.
+    /// Recalls a servicer's message to the customer: the event `servicer_recall_msg`. Returns the event's msgid.
     ///
     /// # Errors
     ///
-    /// It is no servicer's message to this customer, or is recalled already.
+    /// No servicer wrote such a message to this customer, or it was recalled already.
     pub fn recalls(&self, customer: &Customer, msgid: &str) -> Result<String, NotPossible> {
         let (mut platform, now) = self.shared.platform();
         platform.servicer_recalls(now, customer.chat(), msgid)
@@ -97,7 +97,7 @@ impl Servicer {
         self.set_receiving(Receiving::No);
     }
 
-    /// Is suspended for a while (暂时挂起), at every account this member serves (`servicer_status_change`).
+    /// Suspends receiving for a while (暂时挂起), at every account this member serves (`servicer_status_change`).
     pub fn suspends(&self) {
         self.set_receiving(Receiving::Suspended);
     }
@@ -119,19 +119,21 @@ impl Servicer {
 }
 
 impl Simulator {
-    /// The member with this userid. Who is new receives, and is made a servicer of every account there is.
+    /// Returns the member with this userid. A new member receives customers and becomes a servicer of every account.
     pub fn servicer(&self, userid: &str) -> Servicer {
         self.shared.platform().0.meet_servicer(userid);
         Servicer::new(self.shared.clone(), userid.to_owned())
     }
 
-    /// The member with this userid. Who is new receives, and serves no account until `servicer/add` says so.
+    /// Returns the member with this userid. A new member receives customers, but serves no account until `servicer/add`
+    /// adds them.
     pub fn member(&self, userid: &str) -> Servicer {
         self.shared.platform().0.meet_member(userid);
         Servicer::new(self.shared.clone(), userid.to_owned())
     }
 
-    /// Puts members into a department, which comes into being if new, as they do. Nobody ever leaves one.
+    /// Puts members into a department. The department and the members are created if they do not exist. Nobody can be
+    /// removed from a department.
     pub fn department(&self, department_id: u64, userids: &[&str]) {
         self.shared.platform().0.meet_department(department_id, userids);
     }
