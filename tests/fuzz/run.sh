@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Builds the fuzz targets of the client or of the simulator, and runs each of them for some seconds. Inputs that reach new
-# code stay in target/fuzz/corpus, where a later run continues. Fails at the first input that crashes a target, and prints
-# its path. It needs g++. Usage: run.sh client|simulator SECONDS [TARGET...]
+# Builds the fuzz targets of the client or of the simulator, and runs each of them for SECONDS; `.ci/run` chooses how many.
+# Inputs that reach new code stay in target/fuzz/corpus, where a later run continues. Fails at the first input that crashes
+# a target, and prints its path. It needs g++. Usage: run.sh client|simulator SECONDS [TARGET...]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

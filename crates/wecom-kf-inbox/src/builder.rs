@@ -1,4 +1,4 @@
-//! Settings of an inbox, and opening it.
+//! Settings of an inbox, and opening it. Where a cold start begins is decided in `engine/start.rs`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,9 +12,9 @@ use wecom_kf::{Account, Client, OpenKfid};
 use crate::delivery::Delivery;
 use crate::failure::Retries;
 use crate::inbox::Inbox;
+use crate::page_source::PageSource;
 use crate::report::in_one_line;
 use crate::shared::{Settings, Shared};
-use crate::source::PageSource;
 use crate::store::{InboxKey, InboxStore, Memory};
 use crate::{Error, Failure, FailureClass, RetryPolicy, defaults};
 

@@ -7,15 +7,16 @@
 //! ```
 
 mod backoff;
-mod begin;
 mod commit;
 mod lease;
 mod letter;
+mod pages;
 mod protocol;
 mod reader;
-mod reading;
+mod replay;
 mod retry;
 mod shutdown;
+mod start;
 mod state;
 mod window;
 

@@ -1,4 +1,4 @@
-//! The inboxes of all accounts of an app.
+//! The inboxes of all accounts of an app. The group searches for new accounts again and again.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;

@@ -12,11 +12,11 @@ mod group;
 pub mod guide;
 mod inbox;
 mod metrics;
+mod page_source;
 pub mod promises;
 mod report;
 mod run;
 mod shared;
-mod source;
 pub mod store;
 mod token;
 
@@ -28,9 +28,9 @@ pub use failure::{Failure, FailureClass};
 pub use group::{GroupHandle, InboxGroup, InboxGroupBuilder};
 pub use inbox::{Inbox, InboxHandle};
 pub use metrics::{LastError, LastFailure, Metrics, Status};
+pub use page_source::{Fetched, PageRequest, PageSource, Unreadable};
 pub use report::{InboxErrors, Report};
 pub use run::Summary;
-pub use source::{Fetched, PageRequest, PageSource, Unreadable};
 pub use token::SharedToken;
 /// The client that this crate builds on. What a bot needs first is also at the root of this crate.
 pub use wecom_kf;

@@ -1,4 +1,4 @@
-//! Running a handler on the messages of an inbox.
+//! Calls the handler for each message: how many at once, the time limit, panics, and what becomes of a failure.
 
 use std::fmt;
 use std::panic::AssertUnwindSafe;

@@ -14,7 +14,7 @@ use crate::defaults;
 use crate::delivery::Delivery;
 use crate::engine::Exchange;
 use crate::failure::{Failure, Retries};
-use crate::source::{ClientSource, PageSource};
+use crate::page_source::{ClientSource, PageSource};
 use crate::store::{InboxKey, InboxStore, REMEMBERED};
 
 pub(crate) struct Shared {

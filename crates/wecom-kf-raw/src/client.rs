@@ -1,4 +1,5 @@
-//! The part of `Client` that all operations share: the base URL, the HTTP client, and building a request.
+//! The part of `Client` that all operations share: the base URL, building a request, and the rules of the HTTP client: no
+//! redirects, no Referer.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! The error of a call without a usable reply. It contains no URL, token, secret or body.
+//! The error of a call without a usable reply. It contains no token, secret or body, and the URL is
+//! removed from errors of reqwest.
 
 use std::fmt;
 use std::io;

@@ -1,5 +1,5 @@
-// The snapshot, and the events that change it afterwards. They are numbered: after a break the stream continues where it
-// was, and where that is not possible the snapshot is loaded again.
+// The snapshot, and the events that change it afterwards. They are numbered: after a break this connects again and
+// continues where it was. If that is not possible, it loads the snapshot again.
 
 import { look } from './address.js';
 import { at, get, isNotFound, path } from './api.js';

@@ -7,7 +7,7 @@ mod lang;
 
 pub use file_name::safe_file_name;
 pub use flaw::{Flaw, FlawKind, checked, trimmed};
-pub use lang::Lang;
+pub use lang::{Lang, reader_lang};
 
 /// The maximum length of a text from outside that is kept, shown or logged, in bytes. WeCom's longest errmsg is far
 /// shorter.

@@ -1,4 +1,5 @@
-//! The client and its builder.
+//! The client and its builder. What users cannot change about HTTP, such as redirects, is in `client.rs` of
+//! `wecom-kf-raw`.
 
 use std::fmt;
 use std::sync::Arc;

@@ -46,7 +46,7 @@ pub use ids::{
 };
 pub use input::{Problem, Unit};
 pub use pacing::Pacing;
-pub use report::{Report, reader_lang};
+pub use report::Report;
 /// The HTTP client, re-exported for [`ClientBuilder::http`].
 pub use reqwest;
 pub use retry::RetryPolicy;
@@ -56,6 +56,7 @@ pub use token::{IssuedToken, TokenSource, Tokens};
 /// The generated crate that this one builds on: requests for [`Client::call`], types, limits, and raw access.
 pub use wecom_kf_raw as raw;
 pub use wecom_kf_raw::{AccessToken, Class, CorpSecret, ErrCode, Lang, SyncToken};
+pub use wecom_kf_text::reader_lang;
 
 /// What `wecom-kf-inbox` shares with this crate. It may change in any version.
 #[doc(hidden)]

@@ -1,4 +1,5 @@
-//! Removes secrets and private texts from WeCom's messages, in case a reply repeats them.
+//! Removes secrets and private texts from WeCom's messages, in case a reply repeats them. URLs, which contain the access
+//! token, never get this far: `error.rs` of `wecom-kf-raw` drops them.
 //!
 //! A reply may contain a secret unchanged or encoded, complete or shortened. Therefore the text is decoded in every way
 //! in which servers and proxies encode texts. Each decoded view is searched for the beginnings of secrets, and each

@@ -1,11 +1,10 @@
-//! Prints an error with its causes and its remedy for a person, in the reader's language, and says how that language is
-//! chosen.
+//! Prints an error with its causes and its remedy for a person, in the reader's language.
 
 use std::error::Error as StdError;
 use std::marker::PhantomData;
-use std::{env, fmt, io};
+use std::{fmt, io};
 
-use crate::{Bilingual, Error, Lang, raw};
+use crate::{Bilingual, Error, Lang, raw, reader_lang};
 
 /// An error that is printed for people. Use it as the error type of `main`.
 ///
@@ -233,21 +232,6 @@ fn without_line_ends(words: &str) -> String {
         }
     }
     line
-}
-
-/// Returns the language in which this process should print texts for people.
-///
-/// The first of `WECOM_KF_LANG` (`en` or `zh`), `LC_ALL`, `LC_MESSAGES` and `LANG` that is not empty decides: a value that
-/// begins with `zh` means Chinese, everything else English.
-pub fn reader_lang() -> Lang {
-    let chosen = ["WECOM_KF_LANG", "LC_ALL", "LC_MESSAGES", "LANG"]
-        .into_iter()
-        .filter_map(|name| env::var(name).ok())
-        .find(|value| !value.is_empty());
-    match chosen {
-        Some(value) if value.starts_with("zh") => Lang::Zh,
-        _ => Lang::En,
-    }
 }
 
 #[cfg(test)]

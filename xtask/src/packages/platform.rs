@@ -1,4 +1,4 @@
-//! Converts a target triple to the names that npm has for the platform.
+//! Converts a target triple to the names that npm has for the platform. The platform of a wheel is named by maturin.
 
 use anyhow::{Context, Result, bail};
 

@@ -1,4 +1,4 @@
-//! A message with what the inbox knows about it. The task that fetches prepares it, so that the consumer's thread need
+//! A message that was read, with what the inbox knows about it; parked messages are in `store/parked.rs`. The task that fetches prepares it, so that the consumer's thread need
 //! not.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -17,8 +17,8 @@ use wecom_kf::{ErrCode, Error, SyncToken};
 use super::Backoff;
 use super::letter::Letter;
 use crate::defaults;
+use crate::page_source::{Fetched, PageRequest, Unreadable};
 use crate::shared::{Settings, Shared};
-use crate::source::{Fetched, PageRequest, Unreadable};
 
 /// Requests pages, one after the other.
 #[derive(Debug)]

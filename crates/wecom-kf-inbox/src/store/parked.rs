@@ -1,4 +1,4 @@
-//! Parked messages: what is kept of them, and how they are listed.
+//! Parked messages: what is kept of them, and how they are listed. `engine/replay.rs` delivers them again.
 
 use std::fmt;
 

@@ -1,4 +1,5 @@
-//! Opens the file of a [`Redb`](super::Redb). It must be a regular file of ours, and nothing is overwritten on a guess.
+//! Opens the file of a [`Redb`](super::Redb). It must be a regular file of ours, and nothing is overwritten on a guess. The
+//! number of the format is checked in `tables.rs`.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read};

@@ -1,4 +1,4 @@
-//! The tables of a [`Redb`](super::Redb)'s file, and how they are read and written.
+//! The tables of a [`Redb`](super::Redb)'s file, the number of their format, and how they are read and written.
 
 use std::ops::RangeInclusive;
 

@@ -1,4 +1,4 @@
-//! Where pages come from.
+//! Where an inbox reads its pages: the trait `PageSource`, and `sync_msg` as the usual source.
 
 use serde::de::IgnoredAny;
 use wecom_kf::messages::{Page, VoiceFormat};

@@ -1,15 +1,15 @@
-//! How the engine processes pages and wishes to replay.
+//! How the engine processes the pages that were read: messages for the window, unreadable pages, circles of cursors.
 
 use tokio::time::Instant;
 
 use super::letter::Letter;
 use super::reader::{Holds, Progress, Pulled};
 use super::state::Sieve;
-use super::{Break, Engine, Phase, in_time, seconds};
+use super::{Engine, seconds};
 use crate::clock::unix_seconds;
 use crate::error::UnreadableThen;
-use crate::source::Unreadable;
-use crate::store::{Parked, ParkedKind, ParkedPage, ParkedQuery, StoreError, fingerprint};
+use crate::page_source::Unreadable;
+use crate::store::{Parked, ParkedKind, fingerprint};
 use crate::{Error, defaults};
 
 impl Engine {
@@ -121,34 +121,5 @@ impl Engine {
         drop(desk);
         self.reader.restart(Some(cursor));
         self.report(Error::Unreadable { bytes, tries, then: UnreadableThen::Parked });
-    }
-
-    pub(super) fn look_for_wishes(&mut self) {
-        let mut desk = self.shared.exchange.desk();
-        let is_open = !desk.asked.stop && !desk.is_paused && self.wishes.is_none();
-        let Some(state) = desk.state.as_ref().filter(|state| is_open && state.is_founded()) else { return };
-        let room = self.shared.settings.replays_at_once().saturating_sub(state.replays());
-        if room == 0 || !std::mem::take(&mut desk.asked.look_for_wishes) {
-            return;
-        }
-        let (store, key) = (self.shared.store.clone(), self.shared.key.clone());
-        self.wishes = Some(Box::pin(async move { in_time(store.parked(&key, &ParkedQuery::wished(room))).await }));
-    }
-
-    pub(super) fn take_wishes(&mut self, wishes: Result<ParkedPage, StoreError>) -> Phase<()> {
-        match wishes {
-            Ok(page) => {
-                let mut desk = self.shared.exchange.desk();
-                // Repeats until no wish to replay is left.
-                desk.asked.look_for_wishes |= !page.items.is_empty() || page.next.is_some();
-                if let Some(state) = &mut desk.state {
-                    state.stage(page.items, Instant::now());
-                }
-            }
-            // The next renewal of the lease announces these wishes again.
-            Err(error) if error.is_retryable() => self.report(error.into()),
-            Err(error) => return Err(Break::Final(error.into())),
-        }
-        Ok(())
     }
 }

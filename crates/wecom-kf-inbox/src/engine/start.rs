@@ -1,4 +1,5 @@
-//! The beginning of an inbox: acquiring the lease, and loading the state to continue from.
+//! The start of an inbox: acquires the lease, loads the state to continue from, and decides where a cold start begins to
+//! read.
 
 use std::time::Duration;
 
