@@ -1,5 +1,5 @@
-//! `Callback`: checks the signature of WeCom's requests and decrypts them. It also creates such requests, for tests and
-//! simulators.
+//! `Callback`: checks the size and the signature of WeCom's requests and decrypts them. It also creates such requests, for
+//! tests and simulators.
 
 use std::fmt;
 use std::fmt::Write as _;

@@ -1,5 +1,5 @@
 //! The encrypted frame of a message. It contains 16 random bytes, the length of the message in 4 bytes, the message, the
-//! receiver id, and padding.
+//! receiver id, and padding. The limits of a request are in `callback.rs` and `query.rs`.
 
 use aes::Aes256;
 use cbc::cipher::{Array, BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};

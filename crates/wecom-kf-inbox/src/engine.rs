@@ -8,10 +8,10 @@
 
 mod backoff;
 mod commit;
+mod desk;
 mod lease;
 mod letter;
 mod pages;
-mod protocol;
 mod reader;
 mod replay;
 mod retry;
@@ -34,10 +34,10 @@ use crate::store::{Change, ParkedPage, StoreError};
 use crate::{Error, defaults};
 
 pub(crate) use backoff::Backoff;
+use desk::{Desk, Wake};
+pub(crate) use desk::{Exchange, Ticket};
 use lease::LeaseKeeper;
 pub(crate) use letter::Letter;
-use protocol::{Desk, Wake};
-pub(crate) use protocol::{Exchange, Ticket};
 use reader::Reader;
 pub use retry::RetryPolicy;
 pub(crate) use window::HandOut;

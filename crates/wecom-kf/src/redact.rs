@@ -1,5 +1,6 @@
 //! Removes secrets and private texts from WeCom's messages, in case a reply repeats them. URLs, which contain the access
 //! token, never get this far: `error.rs` of `wecom-kf-raw` drops them.
+//! What `Debug` hides is decided by each type, see `hidden!` in `messages/outgoing.rs`.
 //!
 //! A reply may contain a secret unchanged or encoded, complete or shortened. Therefore the text is decoded in every way
 //! in which servers and proxies encode texts. Each decoded view is searched for the beginnings of secrets, and each

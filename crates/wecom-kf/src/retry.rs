@@ -1,4 +1,5 @@
-//! How often and when calls are repeated: the policy, the waits in between, and the budget that all calls share.
+//! How often and when calls are repeated: the policy, the waits in between, and the budget that all calls share. Whether a
+//! call is repeated or its token renewed is decided in `call.rs`.
 
 use std::sync::Mutex;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! The list of changes: the effect of each change on users, and the text of the report.
+//! Collects the changes and prints the report. Which effect a change has on users is decided where it is found: in
+//! `schema.rs`, `document.rs` and `errcodes.rs`.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,4 +1,5 @@
-//! `spec/zh-CN.yaml`: reads the Chinese texts, and applies them to every summary and description.
+//! `spec/zh-CN.yaml`: reads the Chinese texts, and applies them to every summary and description. A test in `tests.rs` fails
+//! if one is missing.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
-//! The window: messages that were read and are not yet settled, in a lane per customer. Pure: no I/O, no clock.
+//! The window: messages that were read and are not yet settled, in a lane per customer. Pure: no I/O, no clock. When it is
+//! full is decided by `has_room`.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Named things that are forgotten when they are old.
+//! A map whose entries are forgotten when they are old. When a session ends is decided in `sessions.rs`.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
