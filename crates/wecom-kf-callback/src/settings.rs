@@ -84,10 +84,7 @@ impl SettingsError {
 
     /// Returns the remedy: what the person on call should do.
     pub fn remedy(&self, lang: Lang) -> &'static str {
-        match lang {
-            Lang::En => "copy the setting again from the admin console",
-            Lang::Zh => "从管理后台重新复制该配置项",
-        }
+        lang.pick("copy the setting again from the admin console", "从管理后台重新复制该配置项")
     }
 
     fn in_chinese(&self) -> String {

@@ -35,7 +35,7 @@ pub struct Delivery {
 enum WhenDropped {
     /// A delivery that is dropped without an answer is a failed attempt.
     CountsAsFailed,
-    /// The code that runs the handler gives the answer.
+    /// The code that runs the handler answers.
     IsAnsweredElsewhere,
 }
 
@@ -73,7 +73,7 @@ pub(crate) enum Then {
 }
 
 impl Answering {
-    /// Gives the answer. Only the first answer counts, and an inbox that has ended needs none.
+    /// Answers the delivery. Only the first answer counts, and an inbox that has ended needs none.
     pub(crate) fn answer(&self, verdict: Verdict) {
         if !self.is_answered.swap(true, Relaxed) {
             self.shared.exchange.answer(self.ticket, verdict, &self.shared.settings);

@@ -67,7 +67,7 @@ impl UnreadableThen {
             Self::Parked => ("parked the whole answer and continued behind it", "已整页暂存并继续"),
             Self::Stuck => ("it does not tell where the next page begins", "且无法得知下一页的位置"),
         };
-        if lang == Lang::Zh { zh } else { en }
+        lang.pick(en, zh)
     }
 
     fn remedy(self, lang: Lang) -> &'static str {
@@ -82,7 +82,7 @@ impl UnreadableThen {
                 "检查途中的代理；收件箱停在原处并继续重试",
             ),
         };
-        if lang == Lang::Zh { zh } else { en }
+        lang.pick(en, zh)
     }
 }
 
@@ -139,6 +139,6 @@ impl Error {
             ),
             Self::Settings(_) => ("correct them and start again", "修正配置后重新启动"),
         };
-        if lang == Lang::Zh { zh } else { en }
+        lang.pick(en, zh)
     }
 }

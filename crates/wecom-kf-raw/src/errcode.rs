@@ -75,10 +75,7 @@ pub(crate) struct Text {
 
 impl Text {
     fn lang(&self, lang: Lang) -> &'static str {
-        match lang {
-            Lang::En => self.en,
-            Lang::Zh => self.zh,
-        }
+        lang.pick(self.en, self.zh)
     }
 }
 

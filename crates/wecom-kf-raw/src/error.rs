@@ -67,7 +67,7 @@ impl BodyKind {
             Self::Json => ("other JSON", "其他 JSON"),
             Self::Other => ("not JSON", "非 JSON"),
         };
-        if lang == Lang::Zh { zh } else { en }
+        lang.pick(en, zh)
     }
 }
 

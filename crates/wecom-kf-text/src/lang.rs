@@ -11,6 +11,16 @@ pub enum Lang {
     Zh,
 }
 
+impl Lang {
+    /// Returns the one of two texts that is in this language.
+    pub fn pick<T>(self, en: T, zh: T) -> T {
+        match self {
+            Self::En => en,
+            Self::Zh => zh,
+        }
+    }
+}
+
 /// Returns the language in which this process should print texts for people.
 ///
 /// The first of `WECOM_KF_LANG` (`en` or `zh`), `LC_ALL`, `LC_MESSAGES` and `LANG` that is not empty decides: a value that

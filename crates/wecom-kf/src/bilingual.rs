@@ -42,10 +42,7 @@ impl Bilingual {
 
     /// Returns the text in one language.
     pub fn in_lang(&self, lang: Lang) -> &str {
-        match lang {
-            Lang::En => &self.en,
-            Lang::Zh => &self.zh,
-        }
+        lang.pick(&self.en, &self.zh)
     }
 
     /// Puts `what` before the text, such as the name of a setting.

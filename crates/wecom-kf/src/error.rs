@@ -359,10 +359,7 @@ impl Error {
             }
             Self::Settings(_) => ("Correct the settings and start again.", "修正配置后重新启动。"),
         };
-        match lang {
-            Lang::En => en,
-            Lang::Zh => zh,
-        }
+        lang.pick(en, zh)
     }
 }
 

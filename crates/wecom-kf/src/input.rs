@@ -73,7 +73,7 @@ impl Unit {
             Self::Pieces => ("pieces", "段"),
             Self::Days => ("days", "天"),
         };
-        if lang == Lang::Zh { zh } else { en }
+        lang.pick(en, zh)
     }
 }
 

@@ -128,10 +128,7 @@ impl Variable {
                 "本机地址；管理后台「应用管理 › 该应用 › 接收消息 › 设置API接收」中的 URL 须指向它",
             ),
         };
-        match lang {
-            Lang::En => en,
-            Lang::Zh => zh,
-        }
+        lang.pick(en, zh)
     }
 }
 

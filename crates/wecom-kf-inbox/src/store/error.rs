@@ -96,10 +96,7 @@ impl StoreError {
             ),
             Self::Settings(_) => ("correct them and start again", "修正配置后重新启动"),
         };
-        match lang {
-            Lang::En => en,
-            Lang::Zh => zh,
-        }
+        lang.pick(en, zh)
     }
 
     /// Describes the error in one language, without its source and its remedy. In English it is the text of `Display`.
