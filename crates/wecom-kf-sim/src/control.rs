@@ -22,10 +22,10 @@ use axum::routing::{MethodRouter, any, delete, get, patch, post, put};
 use serde_json::{Value, json};
 use wecom_kf_raw::op;
 
-use crate::point;
-use crate::server::parameter;
-use crate::setup::Strictness;
-use crate::shared::Shared;
+use crate::http::server::parameter;
+use crate::world::point;
+use crate::world::setup::Strictness;
+use crate::world::shared::Shared;
 use body::{Nothing, Problem};
 
 pub use body::Problem as ScriptError;

@@ -5,9 +5,10 @@ use axum::extract::connect_info::MockConnectInfo;
 use axum::http::HeaderMap;
 use bytes::Bytes;
 
-use crate::connection::Peer;
-use crate::simulator::Simulator;
-use crate::{multipart, server};
+use crate::api::simulator::Simulator;
+use crate::http::connection::Peer;
+use crate::http::multipart;
+use crate::http::server;
 
 /// Returns all routes of a simulator, behind its guard.
 pub fn routes(sim: &Simulator) -> Router {

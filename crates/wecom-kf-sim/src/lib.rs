@@ -8,41 +8,14 @@
 //!
 #![doc = include_str!("../README.md")]
 
-mod absent;
-mod callback;
-mod check;
-mod clock;
-mod connection;
-mod console;
+mod api;
 mod control;
-mod corps;
-mod customer;
-mod download;
-mod fault;
-mod finding;
+mod delivery;
 #[cfg(fuzzing)]
 pub mod fuzz;
-mod guard;
-mod hub;
-mod ids;
-mod journal;
-mod media;
-mod multipart;
-mod parameters;
+mod http;
 mod platform;
-mod point;
-mod profile;
-mod refusal;
-mod report;
-mod rules;
-mod schema;
-mod server;
-mod servicer;
-mod setup;
-mod shared;
-mod simulator;
-mod statistics;
-mod upgrade;
+mod world;
 
 /// A page for each use.
 pub mod docs {
@@ -60,20 +33,20 @@ pub mod docs {
     pub mod beliefs {}
 }
 
-pub use callback::CallbackError;
+pub use api::customer::{Customer, Heard, NothingHeard};
+pub use api::media::{Media, MediaKind};
+pub use api::servicer::Servicer;
+pub use api::simulator::{Builder, Simulator, StartError};
+pub use api::statistics::Satisfaction;
+pub use api::upgrade::UpgradeOffer;
 pub use control::ScriptError;
-pub use customer::{Customer, Heard, NothingHeard};
-pub use fault::{CallbackFaultAt, Fault, FaultAt};
-pub use finding::{Finding, FindingName};
-pub use journal::{Call, Delivery};
-pub use media::{Media, MediaKind};
+pub use delivery::callback::CallbackError;
 pub use platform::NotPossible;
-pub use report::Report;
-pub use rules::beliefs_page;
-pub use servicer::Servicer;
-pub use setup::{Corp, Strictness};
-pub use simulator::{Builder, Simulator, StartError};
-pub use statistics::Satisfaction;
-pub use upgrade::UpgradeOffer;
 pub use wecom_kf_callback::SettingsError;
 pub use wecom_kf_raw::{Operation, op};
+pub use world::fault::{CallbackFaultAt, Fault, FaultAt};
+pub use world::finding::{Finding, FindingName};
+pub use world::journal::{Call, Delivery};
+pub use world::report::Report;
+pub use world::rules::beliefs_page;
+pub use world::setup::{Corp, Strictness};

@@ -12,9 +12,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use crate::http::server::{MAX_UPLOAD_BYTES, room_for_upload};
 use crate::platform::NotPossible;
-use crate::server::{MAX_UPLOAD_BYTES, room_for_upload};
-use crate::shared::Shared;
+use crate::world::shared::Shared;
 
 /// No body of the control API comes near.
 const MAX_BODY_BYTES: usize = 1024 * 1024;

@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 
 use super::Answer;
 use super::body::{Body, Nothing, Problem, Segments};
-use crate::callback::{self, CallbackError, Keys};
-use crate::guard::is_allowed;
-use crate::journal::Row;
-use crate::shared::Shared;
+use crate::delivery::callback::{self, CallbackError, Keys};
+use crate::http::guard::is_allowed;
+use crate::world::journal::Row;
+use crate::world::shared::Shared;
 
 const NO_URL: &str = "no URL is set: PUT /sim/v1/callback";
 

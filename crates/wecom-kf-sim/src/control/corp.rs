@@ -10,9 +10,9 @@ use serde_json::json;
 use super::Answer;
 use super::body::{Body, Nothing, Problem, Segments};
 use super::people::{ByServicer, check_servicer, find, find_session, show_customer};
+use crate::api::statistics::Satisfaction;
 use crate::platform::ManagedBy;
-use crate::shared::Shared;
-use crate::statistics::Satisfaction;
+use crate::world::shared::Shared;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

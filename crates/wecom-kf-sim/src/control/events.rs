@@ -12,7 +12,7 @@ use futures_util::stream::{self, StreamExt};
 
 use super::body::Problem;
 use super::query::Query;
-use crate::shared::Shared;
+use crate::world::shared::Shared;
 
 /// A comment so often keeps proxies from closing the connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);

@@ -13,9 +13,9 @@ use tokio::time::{Instant, timeout_at};
 use super::Answer;
 use super::body::{Problem, Segments};
 use super::query::Query;
-use crate::finding::FindingName;
-use crate::journal::Row;
-use crate::shared::Shared;
+use crate::world::finding::FindingName;
+use crate::world::journal::Row;
+use crate::world::shared::Shared;
 
 const LIMIT: usize = 500;
 const MAX_LIMIT: usize = 10_000;

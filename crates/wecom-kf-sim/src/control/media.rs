@@ -11,9 +11,9 @@ use serde_json::json;
 use super::Answer;
 use super::body::{Problem, Raw, Segments};
 use super::query::Query;
-use crate::media::MediaKind;
+use crate::api::media::MediaKind;
 use crate::platform::Contents;
-use crate::shared::Shared;
+use crate::world::shared::Shared;
 
 pub(super) async fn media_add(State(shared): State<Arc<Shared>>, query: Query, Raw(bytes): Raw) -> Answer {
     query.allows(&["type", "filename"])?;

@@ -13,9 +13,9 @@ use wecom_kf_raw::limits;
 use super::Answer;
 use super::body::{Body, Nothing, Problem, Segments};
 use super::query::Query;
-use crate::media::MediaKind;
+use crate::api::media::MediaKind;
 use crate::platform::{Chat, Entrance, Platform, Receiving, Rejecting};
-use crate::shared::{Locked, Shared};
+use crate::world::shared::{Locked, Shared};
 
 const MAX_NAME_CHARS: usize = 64;
 /// What a message has besides its body: no kind is called so. Events come by what people do.

@@ -10,7 +10,7 @@ use axum::http::request::Parts;
 
 use super::CORP_ID;
 use super::body::Problem;
-use crate::shared::Shared;
+use crate::world::shared::Shared;
 
 /// Nobody waits longer.
 const MAX_WAIT: Duration = Duration::from_secs(60);

@@ -13,12 +13,12 @@ use wecom_kf_raw::op;
 use super::Answer;
 use super::body::{Body, Nothing, Problem, Segments, described};
 use super::query::duration;
-use crate::clock::Pace;
-use crate::fault::{Effect, Fault, RATE_WINDOW, Target};
 use crate::platform::NotPossible;
 use crate::platform::beliefs;
-use crate::rules;
-use crate::shared::Shared;
+use crate::world::clock::Pace;
+use crate::world::fault::{Effect, Fault, RATE_WINDOW, Target};
+use crate::world::rules;
+use crate::world::shared::Shared;
 
 /// A fault keeps nobody waiting longer.
 const MAX_DELAY: Duration = Duration::from_secs(600);

@@ -12,8 +12,8 @@ use super::log::Log;
 use super::servicers::Servicers;
 use super::statistics::Figures;
 use super::{Account, KEPT, Platform, required, text};
-use crate::media::MediaKind;
-use crate::refusal::Refusal;
+use crate::api::media::MediaKind;
+use crate::platform::refusal::Refusal;
 
 /// A corp has at most 5,000 accounts [94662]; editions before 2022 say 10.
 const MAX_ACCOUNTS: usize = 5_000;

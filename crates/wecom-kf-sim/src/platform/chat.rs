@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::KEPT;
 use super::aging::give_room_back;
-use crate::customer::Heard;
+use crate::api::customer::Heard;
 
 /// The chat of one customer, oldest first, numbered from 1.
 #[derive(Debug, Default)]

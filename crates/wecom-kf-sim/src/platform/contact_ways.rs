@@ -8,7 +8,7 @@ use wecom_kf_raw::limits::add_contact_way::SCENE_MAX_BYTES;
 use super::beliefs::Belief;
 use super::people::NotPossible;
 use super::{Chat, Platform, text};
-use crate::refusal::Refusal;
+use crate::platform::refusal::Refusal;
 
 /// Counted before the encoding [96416].
 const MAX_SCENE_PARAM_BYTES: usize = 128;

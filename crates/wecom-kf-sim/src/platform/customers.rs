@@ -8,7 +8,7 @@ use super::beliefs::{Belief, Beliefs};
 use super::contact_ways::Entrance;
 use super::sessions::within_window;
 use super::{Customer, Platform};
-use crate::refusal::Refusal;
+use crate::platform::refusal::Refusal;
 
 /// What a customer says of themselves in WeChat.
 #[derive(Debug)]

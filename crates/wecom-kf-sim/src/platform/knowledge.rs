@@ -11,9 +11,9 @@ use wecom_kf_raw::ErrCode;
 use super::beliefs::Belief;
 use super::send::check_bodies;
 use super::{Platform, required, text};
-use crate::ids::Ids;
-use crate::media::MediaKind;
-use crate::refusal::Refusal;
+use crate::api::media::MediaKind;
+use crate::platform::ids::Ids;
+use crate::platform::refusal::Refusal;
 
 /// [95971]; unverified: that the default group is one of them.
 const MAX_GROUPS: usize = 100;

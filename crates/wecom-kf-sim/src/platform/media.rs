@@ -13,9 +13,9 @@ use wecom_kf_raw::limits::{media_upload, media_uploadimg};
 
 use super::beliefs::{Belief, Beliefs};
 use super::{Chat, KEPT, Platform, text};
-use crate::media::MediaKind;
-use crate::multipart::Part;
-use crate::refusal::Refusal;
+use crate::api::media::MediaKind;
+use crate::http::multipart::Part;
+use crate::platform::refusal::Refusal;
 
 /// A temporary `media_id` is valid for 3 days [90253].
 pub(super) const LIFETIME: Duration = KEPT;

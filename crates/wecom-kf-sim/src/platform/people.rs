@@ -13,9 +13,9 @@ use super::news::News;
 use super::sessions::{Occasion, State};
 use super::statistics::Happening;
 use super::{Account, Customer, Platform, Receiving};
-use crate::customer::Heard;
-use crate::finding::{ANSWER_WITHIN, Unanswered};
-use crate::ids::Ids;
+use crate::api::customer::Heard;
+use crate::platform::ids::Ids;
+use crate::world::finding::{ANSWER_WITHIN, Unanswered};
 
 /// The menu links of a message, wherever it has text that people read.
 fn links(body: &Value) -> Vec<MenuLink> {

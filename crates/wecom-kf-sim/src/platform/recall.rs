@@ -9,7 +9,7 @@ use super::beliefs::Belief;
 use super::chat::Author;
 use super::people::NotPossible;
 use super::{Chat, Customer, Platform, required};
-use crate::refusal::Refusal;
+use crate::platform::refusal::Refusal;
 
 /// unverified: 2 minutes, and all of `recall_msg`, by one SDK and the stand-alone edition.
 const WINDOW: Duration = Duration::from_secs(2 * 60);

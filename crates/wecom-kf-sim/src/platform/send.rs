@@ -13,9 +13,9 @@ use super::media::kind_of_msgtype;
 use super::sessions::Occasion;
 use super::statistics::Happening;
 use super::{Account, Chat, EventCode, Platform, required, text};
-use crate::absent::is_empty;
-use crate::ids::Ids;
-use crate::refusal::Refusal;
+use crate::http::absent::is_empty;
+use crate::platform::ids::Ids;
+use crate::platform::refusal::Refusal;
 
 /// What can be sent [94677]; `ca_link` is documented elsewhere [96427].
 const MSGTYPES: [&str; 11] = [

@@ -8,7 +8,7 @@ use wecom_kf_raw::ErrCode;
 use super::sessions::State;
 use super::statistics::Happening;
 use super::{Chat, Platform, Receiving, required, text};
-use crate::refusal::Refusal;
+use crate::platform::refusal::Refusal;
 
 impl Platform {
     /// `POST /cgi-bin/kf/service_state/get` [94669].

@@ -8,7 +8,7 @@ use wecom_kf_raw::{ErrCode, Lang};
 
 use super::beliefs::Belief;
 use super::{Platform, Receiving};
-use crate::refusal::Refusal;
+use crate::platform::refusal::Refusal;
 
 /// unverified: this limit, and 95020 for it, are in the newest errcode list only.
 const MAX_MEMBERS: usize = 2_000;

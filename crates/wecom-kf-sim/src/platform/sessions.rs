@@ -5,7 +5,7 @@ use std::time::Duration;
 use wecom_kf_raw::ErrCode;
 
 use super::beliefs::{Belief, Beliefs};
-use crate::refusal::Refusal;
+use crate::platform::refusal::Refusal;
 
 /// What may be sent after a customer's message may be sent for 48 hours [94677].
 pub(crate) const WINDOW: Duration = Duration::from_secs(48 * 60 * 60);

@@ -13,9 +13,9 @@ use wecom_kf_raw::ErrCode;
 use super::people::NotPossible;
 use super::sessions::State;
 use super::{Account, Chat, Platform, text};
-use crate::refusal::Refusal;
-use crate::statistics::Satisfaction;
-use crate::upgrade::UpgradeOffer;
+use crate::api::statistics::Satisfaction;
+use crate::api::upgrade::UpgradeOffer;
+use crate::platform::refusal::Refusal;
 pub(super) use days::Figures;
 use days::{CorpDay, ServicerDay};
 

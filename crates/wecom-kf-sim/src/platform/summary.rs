@@ -12,7 +12,7 @@ use super::news::Change;
 use super::sessions::{MAX_MESSAGES, Occasion, WINDOW};
 use super::upgrade::{ManagedBy, Offered};
 use super::{Account, Chat, Platform, Receiving, text};
-use crate::finding::Facts;
+use crate::world::finding::Facts;
 
 /// So much of a token or code is enough to tell it from others.
 const SHOWN_CHARS: usize = 4;

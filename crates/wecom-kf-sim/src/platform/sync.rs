@@ -8,7 +8,7 @@ use wecom_kf_raw::{ErrCode, limits};
 
 use super::beliefs::Belief;
 use super::{Platform, SYNC_TOKEN_BITS, SYNC_TOKEN_LIFETIME, SYNC_TOKEN_PREFIX, required, text};
-use crate::refusal::Refusal;
+use crate::platform::refusal::Refusal;
 
 /// This many reads without a callback's token may come in a minute. One more is refused, and all others of the next
 /// minute [community 0006e047, seen in practice].

@@ -8,7 +8,7 @@ use wecom_kf_raw::ErrCode;
 
 use super::beliefs::Belief;
 use super::{KEPT, Platform, text};
-use crate::refusal::Refusal;
+use crate::platform::refusal::Refusal;
 
 /// The access tokens of the app.
 pub(crate) struct AccessTokens {

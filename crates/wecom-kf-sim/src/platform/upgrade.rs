@@ -8,8 +8,8 @@ use wecom_kf_raw::ErrCode;
 use super::people::NotPossible;
 use super::statistics::Happening;
 use super::{Chat, Platform, required, text};
-use crate::refusal::Refusal;
-use crate::upgrade::UpgradeOffer;
+use crate::api::upgrade::UpgradeOffer;
+use crate::platform::refusal::Refusal;
 
 /// Who may be recommended.
 #[derive(Debug, Default)]

@@ -2,8 +2,8 @@
 
 use wecom_kf_raw::ErrCode;
 
-use crate::media::MediaKind;
-use crate::refusal::Refusal;
+use crate::api::media::MediaKind;
+use crate::platform::refusal::Refusal;
 
 const JPG: &[u8] = b"\xff\xd8\xff";
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";

@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{KEPT_DAYS, day_of};
-use crate::statistics::Satisfaction;
-use crate::upgrade::UpgradeOffer;
+use crate::api::statistics::Satisfaction;
+use crate::api::upgrade::UpgradeOffer;
 
 /// What happened at an account, by days in China.
 #[derive(Debug, Default)]

@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use wecom_kf_text::is_invisible;
 
 use crate::platform::NotPossible;
-use crate::setup::Setup;
-use crate::shared::Shared;
+use crate::world::setup::Setup;
+use crate::world::shared::Shared;
 
 /// What lines can be had for, and their titles.
 pub(crate) const CLIENTS: [(&str, &str); 6] = [

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc::Receiver;
 
-use crate::callback::Job;
-use crate::setup::Setup;
-use crate::shared::{Listeners, Shared};
+use crate::delivery::callback::Job;
+use crate::world::setup::Setup;
+use crate::world::shared::{Listeners, Shared};
 
 /// The corps of a simulator, in their order. They share its address and its clock, and nothing else.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 use wecom_kf_raw::{ErrCode, Operation, op};
 
-use crate::clock::{Clock, Pace};
+use crate::world::clock::{Clock, Pace};
 
 /// Early renewal is fine; a token with more than this left need not be asked for again.
 const RENEWAL_IS_EARLY: Duration = Duration::from_secs(600);

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use wecom_kf_callback::Sealed;
 use wecom_kf_raw::{ErrCode, Lang};
 
-use crate::finding::FindingName;
+use crate::world::finding::FindingName;
 
 /// The journal keeps this many rows, the newest, and less if they are large.
 const KEPT_ROWS: usize = 10_000;

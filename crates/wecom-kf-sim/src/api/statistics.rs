@@ -1,8 +1,8 @@
 //! What people do that only the statistics show.
 
-use crate::customer::Customer;
+use crate::api::customer::Customer;
+use crate::api::servicer::Servicer;
 use crate::platform::NotPossible;
-use crate::servicer::Servicer;
 
 /// How a customer rates: see [`Customer::rates`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,9 +4,9 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use crate::customer::Customer;
+use crate::api::customer::Customer;
+use crate::api::simulator::Simulator;
 use crate::platform::Contents;
-use crate::simulator::Simulator;
 
 /// What a temporary file is: the `type` of `media/upload`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,19 +20,21 @@ use tokio::time::{Instant, timeout};
 use tower::ServiceExt;
 use wecom_kf_raw::{ErrCode, Operation, op};
 
-use crate::check::{Checks, Verdict};
-use crate::connection::{Loopback, Peer};
-use crate::corps::Corps;
-use crate::download;
-use crate::fault::Effect;
-use crate::finding::{Answer, Facts, Place, Seen};
-use crate::journal::{Call, cut, mask, mask_sync_token, mask_text};
-use crate::multipart::{self, Part};
+use crate::control;
+use crate::http::check::{Checks, Verdict};
+use crate::http::connection::{Loopback, Peer};
+use crate::http::console;
+use crate::http::download;
+use crate::http::guard;
+use crate::http::multipart::{self, Part};
 use crate::platform::beliefs::Belief;
+use crate::platform::refusal::Refusal;
 use crate::platform::{Chat, Platform, READS_AT_ONCE, Served};
-use crate::refusal::Refusal;
-use crate::shared::Shared;
-use crate::{console, control, guard};
+use crate::world::corps::Corps;
+use crate::world::fault::Effect;
+use crate::world::finding::{Answer, Facts, Place, Seen};
+use crate::world::journal::{Call, cut, mask, mask_sync_token, mask_text};
+use crate::world::shared::Shared;
 
 /// unverified: where WeCom draws the line (40206) is not documented; no request of the API comes near.
 const MAX_BODY_BYTES: usize = 1024 * 1024;

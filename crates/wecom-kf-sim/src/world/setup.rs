@@ -3,10 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::clock::Clock;
-use crate::ids::{Ids, seed_of_corp};
 use crate::platform::beliefs::{Belief, Beliefs};
+use crate::platform::ids::{Ids, seed_of_corp};
 use crate::platform::{AccessTokens, Platform};
+use crate::world::clock::Clock;
 
 /// `expires_in` of a new token is normally 7200 [91039].
 pub(crate) const TOKEN_LIFETIME: Duration = Duration::from_secs(7200);

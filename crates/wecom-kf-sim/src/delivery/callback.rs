@@ -12,11 +12,11 @@ use tokio::time::{Instant, sleep, timeout};
 use wecom_kf_callback::{Callback, Sealed, SettingsError};
 use wecom_kf_text::trimmed;
 
-use crate::fault::Effect;
-use crate::finding::Proof;
-use crate::journal::{Delivery, Row, VERIFY_URL, mask_text};
 use crate::platform::{News, Platform};
-use crate::shared::Shared;
+use crate::world::fault::Effect;
+use crate::world::finding::Proof;
+use crate::world::journal::{Delivery, Row, VERIFY_URL, mask_text};
+use crate::world::shared::Shared;
 
 /// WeCom waits so long for an answer, and tries so often [91144].
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -404,7 +404,7 @@ fn record(shared: &Shared, job: &Job, attempt: u8, fault: Option<String>, outcom
         _ => None,
     };
     let reading = shared.clock.read();
-    let took = if reading.pace == crate::clock::Pace::Manual { Duration::ZERO } else { outcome.took };
+    let took = if reading.pace == crate::world::clock::Pace::Manual { Duration::ZERO } else { outcome.took };
     let (mut answer, mut url) = (outcome.answer, without_query(&job.url).to_owned());
     let keys = shared.callbacks.keys();
     let keys: Vec<_> = keys.iter().flat_map(|keys| [keys.token.as_str(), keys.aes_key.as_str()]).collect();

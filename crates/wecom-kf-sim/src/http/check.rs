@@ -6,12 +6,12 @@ use std::sync::OnceLock;
 use serde_json::Value;
 use wecom_kf_raw::{ErrCode, Operation, document, op};
 
-use crate::absent;
-use crate::parameters;
+use crate::http::absent;
+use crate::http::parameters;
+use crate::http::schema::{Fault, Mistake, Schema, below};
 use crate::platform::check_kinds;
-use crate::refusal::Refusal;
-use crate::schema::{Fault, Mistake, Schema, below};
-use crate::setup::Strictness;
+use crate::platform::refusal::Refusal;
+use crate::world::setup::Strictness;
 
 /// No field of the API has a name nearly as long.
 const MAX_NAME_BYTES: usize = 64;

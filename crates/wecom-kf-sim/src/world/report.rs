@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::finding::{Finding, FindingName};
+use crate::world::finding::{Finding, FindingName};
 
 /// What is wrong with the bot, as far as it was seen: see [`Simulator::report`](crate::Simulator::report).
 #[derive(Clone, Debug, PartialEq)]

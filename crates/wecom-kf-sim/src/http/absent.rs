@@ -6,7 +6,7 @@
 
 use serde_json::Value;
 
-use crate::schema::{Kind, Object, Schema, Text};
+use crate::http::schema::{Kind, Object, Schema, Text};
 
 /// Removes, at every depth, the optional members of `value` that are empty and that `schema` would refuse.
 ///

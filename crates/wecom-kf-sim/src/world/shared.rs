@@ -10,16 +10,16 @@ use serde_json::json;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::Receiver;
 
-use crate::callback::{Callbacks, Job};
-use crate::clock::Clock;
-use crate::corps::Corps;
-use crate::fault::Faults;
-use crate::finding::{Findings, Place, Proof, Seen};
-use crate::hub::Hub;
-use crate::journal::{Call, Delivery, Journal, Row};
+use crate::delivery::callback::{Callbacks, Job};
 use crate::platform::{Audience, Chat, Platform};
-use crate::report::Report;
-use crate::setup::Setup;
+use crate::world::clock::Clock;
+use crate::world::corps::Corps;
+use crate::world::fault::Faults;
+use crate::world::finding::{Findings, Place, Proof, Seen};
+use crate::world::hub::Hub;
+use crate::world::journal::{Call, Delivery, Journal, Row};
+use crate::world::report::Report;
+use crate::world::setup::Setup;
 
 pub(crate) type OnCall = Box<dyn Fn(&Call) + Send + Sync>;
 pub(crate) type OnCallback = Box<dyn Fn(&Delivery) + Send + Sync>;
@@ -193,7 +193,7 @@ impl Shared {
         let reading = self.clock.read();
         json!({
             "now": reading.now.as_secs(),
-            "manual": reading.pace == crate::clock::Pace::Manual,
+            "manual": reading.pace == crate::world::clock::Pace::Manual,
             "advanced_s": reading.advanced.as_secs(),
         })
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::schema::{Kind, Schema};
+use crate::http::schema::{Kind, Schema};
 
 /// Parameters that every operation takes beside its own: they are not members of the request.
 const COMMON: [&str; 2] = ["access_token", "debug"];

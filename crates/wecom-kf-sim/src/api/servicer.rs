@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::customer::Customer;
+use crate::api::customer::Customer;
+use crate::api::simulator::Simulator;
 use crate::platform::{NotPossible, Receiving, Rejecting};
-use crate::shared::Shared;
-use crate::simulator::Simulator;
+use crate::world::shared::Shared;
 
 /// A servicer (接待人员) in the WeCom client: see [`Simulator::servicer`](crate::Simulator::servicer).
 ///

@@ -11,21 +11,21 @@ use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 use wecom_kf_raw::Operation;
 
-use crate::callback::{self, CallbackError};
-use crate::clock::Pace;
-use crate::connection::{Connections, Loopback};
+use crate::api::customer::Customer;
 use crate::control::{self, ScriptError};
-use crate::corps::Corps;
-use crate::customer::Customer;
-use crate::fault::{CallbackFaultAt, FaultAt, Target};
-use crate::journal::{Call, Delivery, Row};
+use crate::delivery::callback::{self, CallbackError};
+use crate::http::connection::{Connections, Loopback};
+use crate::http::server::serve;
 use crate::platform::NotPossible;
 use crate::platform::beliefs::{self, Belief};
-use crate::point;
-use crate::report::Report;
-use crate::server::serve;
-use crate::setup::{CallbackSetup, Corp, Setup, Strictness, TOKEN_LIFETIME};
-use crate::shared::{Listeners, Shared};
+use crate::world::clock::Pace;
+use crate::world::corps::Corps;
+use crate::world::fault::{CallbackFaultAt, FaultAt, Target};
+use crate::world::journal::{Call, Delivery, Row};
+use crate::world::point;
+use crate::world::report::Report;
+use crate::world::setup::{CallbackSetup, Corp, Setup, Strictness, TOKEN_LIFETIME};
+use crate::world::shared::{Listeners, Shared};
 
 /// Where a manual clock begins: the first of January 2026 in China.
 const MANUAL_START: Duration = Duration::from_secs(1_767_196_800);

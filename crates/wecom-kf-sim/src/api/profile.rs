@@ -1,6 +1,6 @@
 //! What customers say of themselves, and how they come in.
 
-use crate::customer::Customer;
+use crate::api::customer::Customer;
 use crate::platform::{Entrance, NotPossible};
 
 impl Customer {

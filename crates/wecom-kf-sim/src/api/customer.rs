@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::platform::{Chat, NotPossible};
-use crate::shared::Shared;
+use crate::world::shared::Shared;
 
 /// How long [`Customer::hears`] waits.
 const PATIENCE: Duration = Duration::from_secs(60);

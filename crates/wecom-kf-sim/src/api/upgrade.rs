@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use crate::customer::{Customer, NothingHeard};
+use crate::api::customer::{Customer, NothingHeard};
+use crate::api::simulator::Simulator;
 use crate::platform::{ManagedBy, NotPossible};
-use crate::simulator::Simulator;
 
 /// What the bot offered to a customer: see [`Customer::upgrade_offer`].
 #[derive(Clone, Debug, PartialEq, Eq)]

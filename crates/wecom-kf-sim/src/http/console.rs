@@ -21,7 +21,7 @@ const SVG: &str = "image/svg+xml";
 
 macro_rules! files {
     ($($content_type:ident: $($name:literal)+;)+) => {
-        [$($(($name, $content_type, include_str!(concat!("../console/", $name)))),+),+]
+        [$($(($name, $content_type, include_str!(concat!("../../console/", $name)))),+),+]
     };
 }
 

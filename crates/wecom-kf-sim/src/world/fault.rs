@@ -10,7 +10,7 @@ use fastrand::Rng;
 use serde_json::{Value, json};
 use wecom_kf_raw::Operation;
 
-use crate::shared::Shared;
+use crate::world::shared::Shared;
 
 /// After exceeding a limit calls are refused for its window, the shortest of which is a minute [90454].
 pub(crate) const RATE_WINDOW: Duration = Duration::from_secs(60);

@@ -6,7 +6,7 @@ use futures_util::stream;
 use multer::Multipart;
 use wecom_kf_raw::ErrCode;
 
-use crate::refusal::Refusal;
+use crate::platform::refusal::Refusal;
 
 /// A file as it was sent.
 #[derive(Clone, Debug)]

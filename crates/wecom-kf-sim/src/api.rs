@@ -1,0 +1,9 @@
+//! The Rust handles: the simulator and its builder, customers, servicers, files, upgrades.
+
+pub(crate) mod customer;
+pub(crate) mod media;
+pub(crate) mod profile;
+pub(crate) mod servicer;
+pub(crate) mod simulator;
+pub(crate) mod statistics;
+pub(crate) mod upgrade;

@@ -1,0 +1,13 @@
+//! Owns the state of a corp, its clock, its journal, its faults and what was found.
+
+pub(crate) mod clock;
+pub(crate) mod corps;
+pub(crate) mod fault;
+pub(crate) mod finding;
+pub(crate) mod hub;
+pub(crate) mod journal;
+pub(crate) mod point;
+pub(crate) mod report;
+pub(crate) mod rules;
+pub(crate) mod setup;
+pub(crate) mod shared;
