@@ -189,7 +189,8 @@ fn now_in_ms() -> u64 {
 impl Stage {
     async fn new() -> Self {
         // A bot that is killed again and again reads more often than WeCom allows without a callback's token.
-        let sim = Simulator::builder().doubt("tokenless_reads_are_limited").unwrap().start().await.unwrap();
+        let sim =
+            Simulator::builder().disable_assumption("tokenless_reads_are_limited").unwrap().start().await.unwrap();
         let customers = (0..CUSTOMERS).map(|number| sim.customer(&format!("customer {number}"))).collect();
         Self { sim, folder: tempfile::tempdir().unwrap(), customers, said: 0, msgids: BTreeSet::new() }
     }

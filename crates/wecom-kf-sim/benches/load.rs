@@ -30,8 +30,8 @@ async fn main() {
 
 /// It is about speed, not about what WeCom allows.
 fn unlimited() -> Builder {
-    let builder = Simulator::builder().doubt("tokenless_reads_are_limited").unwrap();
-    builder.doubt("reads_at_once_are_limited").unwrap()
+    let builder = Simulator::builder().disable_assumption("tokenless_reads_are_limited").unwrap();
+    builder.disable_assumption("reads_at_once_are_limited").unwrap()
 }
 
 async fn calls() {

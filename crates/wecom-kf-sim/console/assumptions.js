@@ -102,7 +102,7 @@ function row(rule) {
       ? toggle(
           t(rule.holds ? 'assumption.holds' : 'assumption.not'),
           rule.holds,
-          (holds) => act(put(path('beliefs', rule.id), { holds })),
+          (holds) => act(put(path('assumptions', rule.id), { holds })),
           { data: { focus: `assumption-${rule.id}` } },
         )
       : status,

@@ -93,10 +93,10 @@ async function pause() {
 }
 
 async function load() {
-  const [info, state, { beliefs }, { entries, found }] = await Promise.all([
+  const [info, state, { assumptions }, { entries, found }] = await Promise.all([
     get('info'),
     get('state'),
-    get('beliefs'),
+    get('assumptions'),
     get(`journal?limit=${PAGE}`),
   ]);
   last = state.event;
@@ -113,7 +113,7 @@ async function load() {
     faults: state.faults,
     callback: state.callback,
     calls: state.calls,
-    assumptions: beliefs,
+    assumptions,
   });
   setClock(state.clock);
   store.journal = [];
@@ -275,7 +275,7 @@ const TAKERS = {
     store.findings.set(finding.id, finding);
     changed('findings');
   },
-  belief(assumption) {
+  assumption(assumption) {
     store.assumptions = store.assumptions.map((other) => (other.id === assumption.id ? assumption : other));
     changed('assumptions');
   },

@@ -499,11 +499,11 @@ export interface Finding {
   source: string;
 }
 
-export interface BeliefList {
-  beliefs: Array<Belief>;
+export interface AssumptionList {
+  assumptions: Array<Assumption>;
 }
 
-export interface Belief {
+export interface Assumption {
   id: string;
   rule: Words;
   source: string;
@@ -543,13 +543,13 @@ export declare class Control extends Transport {
   /** Returns the mistakes of the bot that the simulator has found. */
   report(): Promise<Report>;
   /** Returns the unverified rules of the platform that the simulator follows, each with its source. */
-  beliefs(): Promise<BeliefList>;
+  assumptions(): Promise<AssumptionList>;
   /**
    * Switches an unverified rule on or off.
    *
    * The status is 409 if the rule cannot be switched.
    */
-  beliefSwitch(request: { id: string; holds: boolean }): Promise<Belief>;
+  assumptionSwitch(request: { id: string; holds: boolean }): Promise<Assumption>;
   /**
    * Resets the corp to its state at the start.
    *

@@ -16,11 +16,11 @@ export class Control extends Transport {
   report() {
     return this.json("GET", ["report"], {}, undefined);
   }
-  beliefs() {
-    return this.json("GET", ["beliefs"], {}, undefined);
+  assumptions() {
+    return this.json("GET", ["assumptions"], {}, undefined);
   }
-  beliefSwitch({ id, holds }) {
-    return this.json("PUT", ["beliefs", id], {}, { holds });
+  assumptionSwitch({ id, holds }) {
+    return this.json("PUT", ["assumptions", id], {}, { holds });
   }
   reset() {
     return this.json("POST", ["reset"], {}, {});

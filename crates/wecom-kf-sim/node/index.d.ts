@@ -166,8 +166,8 @@ export interface Options {
   servicers?: string[];
   /** Whether fields that the document does not know are refused, or only reported. */
   strictness?: "strict" | "lenient";
-  /** Rules that are not to hold. */
-  doubt?: string[];
+  /** Ids of assumptions that do not hold. */
+  disabledAssumptions?: string[];
   /** A TOML file, which the other options override. */
   config?: string;
   /** Prints a line for each call and callback. */

@@ -295,8 +295,8 @@ export class Simulator extends Corp {
     this.#process = process;
   }
 
-  static async start({ seed, clock, accounts, servicers, strictness, doubt, config, log } = {}) {
-    const lists = { account: accounts, servicer: servicers, doubt };
+  static async start({ seed, clock, accounts, servicers, strictness, disabledAssumptions, config, log } = {}) {
+    const lists = { account: accounts, servicer: servicers, "disable-assumption": disabledAssumptions };
     const flags = Object.entries({ seed, clock, strictness, config, ...lists }).flatMap(([flag, values]) =>
       [values ?? []].flat().map((value) => `--${flag}=${value}`),
     );

@@ -30,7 +30,7 @@ use body::{Nothing, Problem};
 
 pub use body::Problem as ScriptError;
 pub(crate) use callbacks::{set_callback, tell_callback};
-pub(crate) use trouble::{Holds, add_faults, switch_belief};
+pub(crate) use trouble::{Holds, add_faults, switch_assumption};
 
 /// The control API's description, which is served too.
 const DOCUMENT: &str = include_str!("../control.yaml");
@@ -49,8 +49,8 @@ fn routes() -> Vec<(&'static str, &'static str, Handler)> {
         ("GET", "/state", get(state)),
         ("GET", "/events", get(events::events)),
         ("GET", "/report", get(journal::report)),
-        ("GET", "/beliefs", get(trouble::beliefs)),
-        ("PUT", "/beliefs/{id}", put(trouble::belief_switch)),
+        ("GET", "/assumptions", get(trouble::assumptions)),
+        ("PUT", "/assumptions/{id}", put(trouble::assumption_switch)),
         ("POST", "/reset", post(reset)),
         ("GET", "/accounts", get(people::accounts)),
         ("POST", "/accounts", post(people::account_open)),

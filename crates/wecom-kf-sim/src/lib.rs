@@ -3,7 +3,7 @@
 //! [In CI]: docs::ci
 //! [Fault scripts]: docs::faults
 //! [Other languages]: docs::other_languages
-//! [What the simulator believes]: docs::beliefs
+//! [What the simulator assumes]: docs::assumptions
 //! [control.yaml]: https://docs.rs/crate/wecom-kf-sim/latest/source/control.yaml
 //!
 #![doc = include_str!("../README.md")]
@@ -27,10 +27,10 @@ pub mod docs {
     pub mod faults {}
     #[doc = include_str!("../docs/other-languages.md")]
     pub mod other_languages {}
-    #[doc = include_str!("../docs/beliefs.md")]
+    #[doc = include_str!("../docs/assumptions.md")]
     #[allow(rustdoc::broken_intra_doc_links, reason = "[94670] is the number of an official page")]
     #[allow(clippy::doc_markdown, reason = "the program prints the same texts")]
-    pub mod beliefs {}
+    pub mod assumptions {}
 }
 
 pub use api::customer::{Customer, Heard, NothingHeard};
@@ -48,5 +48,5 @@ pub use world::fault::{CallbackFaultAt, Fault, FaultAt};
 pub use world::finding::{Finding, FindingName};
 pub use world::journal::{Call, Delivery};
 pub use world::report::Report;
-pub use world::rules::beliefs_page;
+pub use world::rules::assumptions_page;
 pub use world::setup::{Corp, Strictness};

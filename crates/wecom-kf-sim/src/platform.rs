@@ -5,7 +5,7 @@
 
 mod accounts;
 mod aging;
-pub(crate) mod beliefs;
+pub(crate) mod assumptions;
 pub(crate) mod chat;
 mod contact_ways;
 mod customers;
@@ -47,7 +47,7 @@ pub(crate) use upgrade::ManagedBy;
 use crate::platform::ids::Ids;
 use crate::platform::refusal::Refusal;
 use aging::Aging;
-use beliefs::Beliefs;
+use assumptions::Assumptions;
 use chat::History;
 use contact_ways::ContactWay;
 use customers::{Entered, Profile};
@@ -77,7 +77,7 @@ pub(crate) struct Platform {
     pub(crate) secret: String,
     pub(crate) ids: Ids,
     pub(crate) access_tokens: AccessTokens,
-    pub(crate) beliefs: Beliefs,
+    pub(crate) assumptions: Assumptions,
     accounts: Vec<Account>,
     /// The members of the corp, as far as somebody spoke of them, and whether they receive.
     members: BTreeMap<String, Receiving>,
@@ -177,7 +177,7 @@ impl Platform {
             knowledge: Knowledge::new(&mut ids),
             ids,
             access_tokens,
-            beliefs: Beliefs::default(),
+            assumptions: Assumptions::default(),
             accounts: Vec::new(),
             members: BTreeMap::new(),
             departments: BTreeMap::new(),

@@ -12,7 +12,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum};
 use tokio::process::Command;
 use tokio::time::Instant;
-use wecom_kf_sim::{Simulator, beliefs_page};
+use wecom_kf_sim::{Simulator, assumptions_page};
 
 use config::Config;
 use terminal::{Corps, Terminal};
@@ -51,8 +51,8 @@ enum Task {
         /// What the bot is written with
         client: PointClient,
     },
-    /// Prints the page "What the simulator believes"
-    Beliefs,
+    /// Prints the page "What the simulator assumes"
+    Assumptions,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -107,9 +107,9 @@ struct Options {
     /// Whether fields that the document does not know are refused, or only reported
     #[arg(long, global = true)]
     strictness: Option<config::StrictnessKind>,
-    /// Rule that is not to hold, see `beliefs`; repeatable
+    /// Id of an assumption that does not hold, see `assumptions`; repeatable
     #[arg(long, value_name = "ID", global = true)]
-    doubt: Vec<String>,
+    disable_assumption: Vec<String>,
     /// URL by which bots in other containers reach it: a host and a port; the host is allowed too
     #[arg(long, value_name = "URL", global = true)]
     public_url: Option<String>,
@@ -131,8 +131,8 @@ pub(crate) async fn run() -> ExitCode {
     let outcome = match args.command {
         Some(_) if args.child => Err("--child starts the simulator alone: leave the command out".to_owned()),
         None if args.child => serve_parent(&terminal, args.options).await,
-        Some(Task::Beliefs) => {
-            terminal.say(beliefs_page().trim_end());
+        Some(Task::Assumptions) => {
+            terminal.say(assumptions_page().trim_end());
             Ok(ExitCode::SUCCESS)
         }
         Some(Task::Point { client }) => point(&terminal, args.options, client).await,

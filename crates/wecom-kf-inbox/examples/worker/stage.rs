@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 pub(crate) async fn play() -> Result<(), Report> {
     // The workers have no callback. So they poll more often than WeCom allows, to be quick.
-    let sim = Simulator::builder().doubt("tokenless_reads_are_limited")?.start().await?;
+    let sim = Simulator::builder().disable_assumption("tokenless_reads_are_limited")?.start().await?;
     println!("No WECOM_CORP_ID in the environment: playing on a simulator at {}.\n", sim.base_url());
     let (says_it_reads, mut reader) = watch::channel(None);
     let mut workers = [start_worker(&sim, &says_it_reads)?, start_worker(&sim, &says_it_reads)?];

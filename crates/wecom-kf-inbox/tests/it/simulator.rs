@@ -332,7 +332,7 @@ async fn the_concurrency_limit_of_a_group_is_for_all_its_accounts() {
 async fn of_two_groups_on_one_store_the_other_continues_when_one_is_stopped() {
     // The accounts read without callbacks, more often than WeCom allows.
     let builder = Simulator::builder().account("一店").account("二店").account("三店");
-    let sim = builder.doubt("tokenless_reads_are_limited").unwrap().start().await.unwrap();
+    let sim = builder.disable_assumption("tokenless_reads_are_limited").unwrap().start().await.unwrap();
     let store = Memory::new();
     let handled = Arc::new(Mutex::new(Vec::new()));
     let mut groups = Vec::new();

@@ -516,5 +516,5 @@ async fn a_death_during_gettoken_delays_the_others_by_ten_seconds() {
 
 /// Bots that are killed and replace each other read more often than WeCom allows without a callback's token.
 async fn simulator() -> Simulator {
-    Simulator::builder().doubt("tokenless_reads_are_limited").unwrap().start().await.unwrap()
+    Simulator::builder().disable_assumption("tokenless_reads_are_limited").unwrap().start().await.unwrap()
 }

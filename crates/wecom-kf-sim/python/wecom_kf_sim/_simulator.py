@@ -327,13 +327,14 @@ class Simulator(Corp):
         accounts: Sequence[str] = (),
         servicers: Sequence[str] = (),
         strictness: Literal["strict", "lenient"] | None = None,
-        doubt: Sequence[str] = (),
+        disabled_assumptions: Sequence[str] = (),
         config: str | Path | None = None,
     ) -> Simulator:
         """Starts a simulator on a free port. `config` is a TOML file, which other arguments override."""
         flags = {"--seed": seed, "--clock": clock, "--strictness": strictness, "--config": config}
         arguments = ["--port=0", *(f"{flag}={value}" for flag, value in flags.items() if value is not None)]
-        for flag, values in (("--account", accounts), ("--servicer", servicers), ("--doubt", doubt)):
+        lists = {"--account": accounts, "--servicer": servicers, "--disable-assumption": disabled_assumptions}
+        for flag, values in lists.items():
             arguments.extend(f"{flag}={value}" for value in values)
         return cls(Process(arguments))
 

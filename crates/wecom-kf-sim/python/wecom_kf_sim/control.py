@@ -503,11 +503,11 @@ class Finding(TypedDict):
     source: str
 
 
-class BeliefList(TypedDict):
-    beliefs: list[Belief]
+class AssumptionList(TypedDict):
+    assumptions: list[Assumption]
 
 
-class Belief(TypedDict):
+class Assumption(TypedDict):
     id: str
     rule: Words
     source: str
@@ -559,16 +559,16 @@ class Control(Transport):
         """Returns the mistakes of the bot that the simulator has found."""
         return self._json("GET", ["report"], {}, None)
 
-    def beliefs(self) -> BeliefList:
+    def assumptions(self) -> AssumptionList:
         """Returns the unverified rules of the platform that the simulator follows, each with its source."""
-        return self._json("GET", ["beliefs"], {}, None)
+        return self._json("GET", ["assumptions"], {}, None)
 
-    def belief_switch(self, id: str, *, holds: bool) -> Belief:
+    def assumption_switch(self, id: str, *, holds: bool) -> Assumption:
         """Switches an unverified rule on or off.
 
         The status is 409 if the rule cannot be switched.
         """
-        return self._json("PUT", ["beliefs", id], {}, {"holds": holds})
+        return self._json("PUT", ["assumptions", id], {}, {"holds": holds})
 
     def reset(self) -> State:
         """Resets the corp to its state at the start.

@@ -9,8 +9,8 @@ import pytest
 
 from ._simulator import Simulator
 
-_MARKER = """kf_sim(seed, clock, accounts, servicers, strictness, doubt, config, allow): how the simulator of the fixture \
-kf_sim is started, and `allow`, a list of findings that are not mistakes in this test"""
+_MARKER = """kf_sim(seed, clock, accounts, servicers, strictness, disabled_assumptions, config, allow): how the simulator \
+of the fixture kf_sim is started, and `allow`, a list of findings that are not mistakes in this test"""
 _SIMULATOR = pytest.StashKey[Simulator]()
 
 

@@ -17,7 +17,7 @@ use crate::delivery::callback::{self, CallbackError};
 use crate::http::connection::{Connections, Loopback};
 use crate::http::server::serve;
 use crate::platform::NotPossible;
-use crate::platform::beliefs::{self, Belief};
+use crate::platform::assumptions::{self, Assumption};
 use crate::world::clock::Pace;
 use crate::world::corps::Corps;
 use crate::world::fault::{CallbackFaultAt, FaultAt, Target};
@@ -223,13 +223,14 @@ impl Simulator {
         self.shared.report()
     }
 
-    /// Has it otherwise than the simulator believes: the id is one of the page *What the simulator believes*.
+    /// Disables an assumption: the simulator then behaves in the other way that the page *What the simulator assumes*
+    /// names for this id.
     ///
     /// # Errors
     ///
     /// There is no such rule, or it cannot be switched.
-    pub fn doubt(&self, id: &str) -> Result<(), NotPossible> {
-        control::switch_belief(&self.shared, id, control::Holds::No).map(drop)
+    pub fn disable_assumption(&self, id: &str) -> Result<(), NotPossible> {
+        control::switch_assumption(&self.shared, id, control::Holds::No).map(drop)
     }
 
     /// Lets the token handed out last expire: its next use answers 42001, and `gettoken` gives a new one.
@@ -365,7 +366,7 @@ impl Builder {
                 corp: Corp::default(),
                 place: 0,
                 token_lifetime: TOKEN_LIFETIME,
-                doubted: Vec::new(),
+                disabled_assumptions: Vec::new(),
                 manual_from: None,
                 strictness: Strictness::Strict,
                 allowed_hosts: Vec::new(),
@@ -442,16 +443,17 @@ impl Builder {
         self
     }
 
-    /// Has it otherwise than the simulator believes: the id is one of the page *What the simulator believes*.
+    /// Disables an assumption: the simulator then behaves in the other way that the page *What the simulator assumes*
+    /// names for this id.
     ///
     /// # Errors
     ///
     /// There is no such rule, or it cannot be switched.
-    pub fn doubt(mut self, id: &str) -> Result<Self, NotPossible> {
-        let statement = beliefs::statement(id);
+    pub fn disable_assumption(mut self, id: &str) -> Result<Self, NotPossible> {
+        let statement = assumptions::statement(id);
         let statement =
             statement.ok_or_else(|| NotPossible(format!("there is no rule `{id}` that can be switched")))?;
-        self.setup.doubted.push(statement.belief);
+        self.setup.disabled_assumptions.push(statement.assumption);
         Ok(self)
     }
 
@@ -477,7 +479,7 @@ impl Builder {
         self
     }
 
-    /// Adds a further corp, at the same address and with the same clock, seed, strictness and doubts.
+    /// Adds a further corp, at the same address and with the same clock, seed, strictness and disabled assumptions.
     ///
     /// ```
     /// use wecom_kf_sim::{Corp, Simulator};
@@ -519,7 +521,7 @@ impl Builder {
     /// Lets every `gettoken` give a new token, while the old ones stay good. By default a token that is still good is
     /// given again, with what is left of its time. Sources disagree which of them WeCom does.
     pub fn fresh_token_each_time(mut self) -> Self {
-        self.setup.doubted.push(Belief::RefetchGivesSameToken);
+        self.setup.disabled_assumptions.push(Assumption::RefetchGivesSameToken);
         self
     }
 

@@ -14,7 +14,7 @@ use super::Answer;
 use super::body::{Body, Nothing, Problem, Segments, described};
 use super::query::duration;
 use crate::platform::NotPossible;
-use crate::platform::beliefs;
+use crate::platform::assumptions;
 use crate::world::clock::Pace;
 use crate::world::fault::{Effect, Fault, RATE_WINDOW, Target};
 use crate::world::rules;
@@ -70,36 +70,36 @@ pub(crate) enum Holds {
     No,
 }
 
-pub(super) async fn beliefs(State(shared): State<Arc<Shared>>) -> Answer {
-    let beliefs = shared.platform().0.beliefs.clone();
-    Ok(Json(json!({ "beliefs": rules::show_all(&beliefs) })))
+pub(super) async fn assumptions(State(shared): State<Arc<Shared>>) -> Answer {
+    let assumptions = shared.platform().0.assumptions.clone();
+    Ok(Json(json!({ "assumptions": rules::show_all(&assumptions) })))
 }
 
-pub(super) async fn belief_switch(
+pub(super) async fn assumption_switch(
     State(shared): State<Arc<Shared>>,
     Segments(id): Segments<String>,
     Body(switch): Body<Switch>,
 ) -> Answer {
     if !rules::is_known(&id) {
-        return Err(Problem::not_found(format!("there is no rule `{id}`: GET /sim/v1/beliefs")));
+        return Err(Problem::not_found(format!("there is no rule `{id}`: GET /sim/v1/assumptions")));
     }
     let holds = if switch.holds { Holds::Yes } else { Holds::No };
-    Ok(Json(switch_belief(&shared, &id, holds)?))
+    Ok(Json(switch_assumption(&shared, &id, holds)?))
 }
 
-/// Has a rule hold, or not. Gives the `Belief`.
-pub(crate) fn switch_belief(shared: &Shared, id: &str, holds: Holds) -> Result<Value, NotPossible> {
-    let statement = beliefs::statement(id);
+/// Has a rule hold, or not. Gives the `Assumption`.
+pub(crate) fn switch_assumption(shared: &Shared, id: &str, holds: Holds) -> Result<Value, NotPossible> {
+    let statement = assumptions::statement(id);
     let statement = statement.ok_or_else(|| NotPossible(format!("there is no rule `{id}` that can be switched")))?;
     let shown = {
         let (mut platform, _) = shared.platform();
         match holds {
-            Holds::Yes => platform.beliefs.believe(statement.belief),
-            Holds::No => platform.beliefs.doubt(statement.belief),
+            Holds::Yes => platform.assumptions.switch_on(statement.assumption),
+            Holds::No => platform.assumptions.switch_off(statement.assumption),
         }
-        rules::show_statement(statement, &platform.beliefs)
+        rules::show_statement(statement, &platform.assumptions)
     };
-    shared.hub.tell("belief", &shown);
+    shared.hub.tell("assumption", &shown);
     Ok(shown)
 }
 

@@ -27,7 +27,7 @@ use crate::http::console;
 use crate::http::download;
 use crate::http::guard;
 use crate::http::multipart::{self, Part};
-use crate::platform::beliefs::Belief;
+use crate::platform::assumptions::Assumption;
 use crate::platform::refusal::Refusal;
 use crate::platform::{Chat, Platform, READS_AT_ONCE, Served};
 use crate::world::corps::Corps;
@@ -474,7 +474,7 @@ impl Exchange {
         if self.shared.faults.is_limited(self.operation, self.shared.clock.now()) {
             return Err(ErrCode::RATE_LIMIT_EXCEEDED.into());
         }
-        if self.reads > READS_AT_ONCE && self.shared.platform().0.beliefs.hold(Belief::ReadsAtOnceAreLimited) {
+        if self.reads > READS_AT_ONCE && self.shared.platform().0.assumptions.hold(Assumption::ReadsAtOnceAreLimited) {
             return Err(ErrCode::CONCURRENCY_LIMIT_EXCEEDED.into());
         }
         let method = &self.arrival.parts.method;
@@ -498,7 +498,7 @@ impl Exchange {
 
     fn without_empty_members(&self, request: &Value) -> Value {
         let mut request = request.clone();
-        if self.shared.platform().0.beliefs.hold(Belief::EmptyCountsAsAbsent) {
+        if self.shared.platform().0.assumptions.hold(Assumption::EmptyCountsAsAbsent) {
             Checks::get().remove_empty_members(self.operation, &mut request);
         }
         request
@@ -506,12 +506,12 @@ impl Exchange {
 
     /// These two are taken by the method that is not documented too [seen in practice]; unverified: in SDKs only.
     fn is_lenient(&self) -> bool {
-        let (method, belief) = match self.operation {
-            op::ACCOUNT_LIST => (Method::GET, Belief::AccountListTakesGet),
-            op::SERVICER_LIST => (Method::POST, Belief::ServicerListTakesPost),
+        let (method, assumption) = match self.operation {
+            op::ACCOUNT_LIST => (Method::GET, Assumption::AccountListTakesGet),
+            op::SERVICER_LIST => (Method::POST, Assumption::ServicerListTakesPost),
             _ => return false,
         };
-        self.arrival.parts.method == method && self.shared.platform().0.beliefs.hold(belief)
+        self.arrival.parts.method == method && self.shared.platform().0.assumptions.hold(assumption)
     }
 
     /// What is answered. In a reply errcode and errmsg are always there.
@@ -520,7 +520,7 @@ impl Exchange {
             Ok(Outcome::File(file)) => return Outcome::File(file),
             Ok(Outcome::Reply(mut reply)) => {
                 // unverified: practice knows replies without errcode [seen in practice].
-                if self.shared.platform().0.beliefs.hold(Belief::SuccessHasErrcode) {
+                if self.shared.platform().0.assumptions.hold(Assumption::SuccessHasErrcode) {
                     say_success(&mut reply);
                 } else {
                     reply.as_object_mut().and_then(|reply| reply.remove("errmsg"));
@@ -559,7 +559,7 @@ impl Exchange {
     /// unverified: refusals of a file have the one or the other [seen in practice].
     fn content_type(&self) -> &'static str {
         let is_file = matches!(self.handler, Handler::Download(_));
-        let is_plain = is_file && self.shared.platform().0.beliefs.hold(Belief::MediaRefusalsArePlainText);
+        let is_plain = is_file && self.shared.platform().0.assumptions.hold(Assumption::MediaRefusalsArePlainText);
         if is_plain { "text/plain" } else { JSON }
     }
 

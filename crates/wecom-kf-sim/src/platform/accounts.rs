@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use wecom_kf_raw::{ErrCode, limits};
 
 use super::aging::Aging;
-use super::beliefs::Belief;
+use super::assumptions::Assumption;
 use super::log::Log;
 use super::servicers::Servicers;
 use super::statistics::Figures;
@@ -42,7 +42,7 @@ impl Platform {
         let name = required(request, "name")?;
         check_name(name)?;
         // unverified: SDKs send an empty one for an account without a picture, and nobody reports a refusal.
-        let has_no_picture = request["media_id"] == "" && self.beliefs.hold(Belief::EmptyCountsAsAbsent);
+        let has_no_picture = request["media_id"] == "" && self.assumptions.hold(Assumption::EmptyCountsAsAbsent);
         if !has_no_picture {
             self.check_media(required(request, "media_id")?, MediaKind::Image, now)?;
         }
@@ -55,7 +55,7 @@ impl Platform {
     /// `POST /cgi-bin/kf/account/del` [94663].
     pub(crate) fn account_del(&mut self, _now: Duration, request: &Value) -> Result<Value, Refusal> {
         // unverified: 95005 also says that at least one must remain [errcodes 95005].
-        let is_kept = self.existing().count() == 1 && self.beliefs.hold(Belief::LastAccountStays);
+        let is_kept = self.existing().count() == 1 && self.assumptions.hold(Assumption::LastAccountStays);
         let account = self.account(request)?;
         if is_kept {
             return Err(Refusal::because(ErrCode::ACCOUNT_COUNT_OUT_OF_RANGE, "at least one account must remain"));

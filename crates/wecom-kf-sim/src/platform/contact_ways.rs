@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use wecom_kf_raw::limits::add_contact_way::SCENE_MAX_BYTES;
 
-use super::beliefs::Belief;
+use super::assumptions::Assumption;
 use super::people::NotPossible;
 use super::{Chat, Platform, text};
 use crate::platform::refusal::Refusal;
@@ -68,7 +68,7 @@ impl Platform {
         let scene = text(request, "scene").map(str::to_owned);
         let page = self.ids.named("contact way", &open_kfid, "kfc", 17);
         let way = format!("{open_kfid} {}", scene.as_deref().unwrap_or_default());
-        let enc_scene = if self.beliefs.hold(Belief::SameSceneSameLink) {
+        let enc_scene = if self.assumptions.hold(Assumption::SameSceneSameLink) {
             self.ids.named("enc_scene", &way, "ENC", 32)
         } else {
             self.ids.next("enc_scene", "ENC", 32)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::beliefs::{Belief, Beliefs};
+use super::assumptions::{Assumption, Assumptions};
 use super::contact_ways::Entrance;
 use super::sessions::within_window;
 use super::{Customer, Platform};
@@ -49,7 +49,7 @@ impl Platform {
             let external_userid = external_userid.as_str().unwrap_or_default();
             let customer = self.existing().find_map(|account| account.customers.get(external_userid));
             // Neither one of another corp nor one without a contact in 48 hours can be read [95159].
-            match customer.filter(|customer| customer.had_contact(now, &self.beliefs)) {
+            match customer.filter(|customer| customer.had_contact(now, &self.assumptions)) {
                 None => invalid.push(external_userid),
                 Some(customer) => {
                     let mut shown = customer.shown(external_userid);
@@ -67,8 +67,8 @@ impl Platform {
 
 impl Customer {
     /// unverified: that entering is a contact too; that writing is one is sure.
-    fn had_contact(&self, now: Duration, beliefs: &Beliefs) -> bool {
-        let has_entered = self.recently_entered(now).is_some() && beliefs.hold(Belief::EnteringIsContact);
+    fn had_contact(&self, now: Duration, assumptions: &Assumptions) -> bool {
+        let has_entered = self.recently_entered(now).is_some() && assumptions.hold(Assumption::EnteringIsContact);
         within_window(self.session.last_message(), now) || has_entered
     }
 

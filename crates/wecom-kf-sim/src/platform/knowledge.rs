@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use wecom_kf_raw::ErrCode;
 
-use super::beliefs::Belief;
+use super::assumptions::Assumption;
 use super::send::check_bodies;
 use super::{Platform, required, text};
 use crate::api::media::MediaKind;
@@ -151,7 +151,7 @@ impl Platform {
         self.knowledge.changeable_group(group_id)?;
         self.knowledge.groups.retain(|group| group.group_id != group_id);
         // unverified: what becomes of its intents is not documented; here they go with it.
-        if self.beliefs.hold(Belief::GroupTakesItsIntents) {
+        if self.assumptions.hold(Assumption::GroupTakesItsIntents) {
             self.knowledge.intents.retain(|intent| intent.group_id != group_id);
         } else {
             self.knowledge.move_to_default(group_id);
@@ -256,7 +256,7 @@ impl Platform {
         if !ATTACHMENTS.contains(&msgtype.as_str()) {
             return Err(ErrCode::INVALID_MSGTYPE.into());
         }
-        check_bodies(attachment, &msgtype, &ATTACHMENTS, "msgtype of the attachment", &self.beliefs)?;
+        check_bodies(attachment, &msgtype, &ATTACHMENTS, "msgtype of the attachment", &self.assumptions)?;
         let body = &mut attachment[&msgtype];
         match msgtype.as_str() {
             "image" => *body = self.attached(body, MediaKind::Image, now)?,

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use wecom_kf_raw::ErrCode;
 use wecom_kf_raw::limits::{media_upload, media_uploadimg};
 
-use super::beliefs::{Belief, Beliefs};
+use super::assumptions::{Assumption, Assumptions};
 use super::{Chat, KEPT, Platform, text};
 use crate::api::media::MediaKind;
 use crate::http::multipart::Part;
@@ -94,9 +94,9 @@ pub(crate) enum Extent {
 
 impl MediaKind {
     /// unverified: 10 MB for pictures; older editions and the stand-alone one say 2 MB [90253].
-    fn max_bytes(self, beliefs: &Beliefs) -> usize {
+    fn max_bytes(self, assumptions: &Assumptions) -> usize {
         match self {
-            Self::Image if beliefs.hold(Belief::ImagesHave10Mb) => media_upload::MEDIA_IMAGE_MAX_BYTES,
+            Self::Image if assumptions.hold(Assumption::ImagesHave10Mb) => media_upload::MEDIA_IMAGE_MAX_BYTES,
             Self::Image => OLD_MAX_IMAGE_BYTES,
             Self::Voice => media_upload::MEDIA_VOICE_MAX_BYTES,
             Self::Video => media_upload::MEDIA_VIDEO_MAX_BYTES,
@@ -173,7 +173,7 @@ impl Platform {
         if part.name != PART_NAME {
             return Err(Refusal::because(ErrCode::EMPTY_MEDIA_DATA, "there is no part named `media`"));
         }
-        check_size(kind, part.bytes.len(), &self.beliefs)?;
+        check_size(kind, part.bytes.len(), &self.assumptions)?;
         format::check(kind, &part.bytes)?;
         let media_id = self.store(now, kind, &part.file_name, part.bytes);
         // The document shows created_at as digits in a string, and errmsg empty [90253].
@@ -219,7 +219,7 @@ impl Platform {
         let stored = self.stored(media_id, now)?;
         match stored.fits {
             // unverified: that WeCom looks at what kind of file it is, and that it is refused so.
-            Fits::ItsKind if stored.media.kind != wanted && self.beliefs.hold(Belief::FilesFitTheirKind) => {
+            Fits::ItsKind if stored.media.kind != wanted && self.assumptions.hold(Assumption::FilesFitTheirKind) => {
                 let why = format!("it was uploaded as {}, not as {wanted}", stored.media.kind);
                 Err(Refusal::because(ErrCode::INVALID_MEDIA_ID, why))
             }
@@ -255,7 +255,7 @@ impl Platform {
     fn shown(&self, file_name: &str) -> String {
         let must_go = |byte: u8| byte.is_ascii_control() || byte == b'"' || byte == b'\\';
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-        let is_raw = self.beliefs.hold(Belief::FileNamesAreRaw);
+        let is_raw = self.assumptions.hold(Assumption::FileNamesAreRaw);
         let mut shown = Vec::with_capacity(file_name.len());
         for byte in file_name.bytes() {
             let encoded = if is_raw { must_go(byte) } else { !is_plain(byte) };
@@ -266,14 +266,14 @@ impl Platform {
 }
 
 /// unverified: which of the codes for sizes is whose; the document names them without saying so.
-fn check_size(kind: MediaKind, size: usize, beliefs: &Beliefs) -> Result<(), Refusal> {
+fn check_size(kind: MediaKind, size: usize, assumptions: &Assumptions) -> Result<(), Refusal> {
     if size == 0 {
         return Err(ErrCode::EMPTY_MEDIA_DATA.into());
     }
     if size < media_upload::MEDIA_MIN_BYTES {
         return Err(Refusal::because(ErrCode::INVALID_FILE_SIZE, "more than 5 bytes are needed"));
     }
-    let max_bytes = kind.max_bytes(beliefs);
+    let max_bytes = kind.max_bytes(assumptions);
     if size <= max_bytes {
         return Ok(());
     }

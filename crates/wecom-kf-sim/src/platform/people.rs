@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::beliefs::Belief;
+use super::assumptions::Assumption;
 use super::chat::{Author, Entry};
 use super::contact_ways::Entrance;
 use super::customers::{Entered, Profile};
@@ -73,7 +73,7 @@ impl Platform {
 
     /// unverified: servers of 2021 and 2022 leave `OpenKfId` out [96238].
     pub(crate) fn callbacks_name_account(&self) -> bool {
-        self.beliefs.hold(Belief::CallbackNamesAccount)
+        self.assumptions.hold(Assumption::CallbackNamesAccount)
     }
 
     /// The customers who wrote a while ago and got nothing since, neither from the bot nor from a servicer.
@@ -211,7 +211,7 @@ impl Platform {
 
     /// A customer opens the chat, and it is known how.
     pub(crate) fn customer_enters_by(&mut self, now: Duration, chat: Chat<'_>, entrance: Entrance) -> Option<String> {
-        let beliefs = self.beliefs.clone();
+        let assumptions = self.assumptions.clone();
         let customer = self.known_customer(chat);
         let line = format!("({} enters)", customer.name);
         let mut note = entrance.members();
@@ -221,7 +221,7 @@ impl Platform {
         let mut event = entrance.members();
         event["event_type"] = json!("enter_session");
         customer.entered = Some(Entered { at: now, entrance });
-        let welcome = customer.session.may_be_welcomed(now, &beliefs);
+        let welcome = customer.session.may_be_welcomed(now, &assumptions);
         let welcome_code = welcome.then(|| self.event_code(now, chat, Occasion::Welcome));
         if let Some(code) = &welcome_code {
             event["welcome_code"] = json!(code);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use wecom_kf_raw::{ErrCode, op};
 
-use super::beliefs::Belief;
+use super::assumptions::Assumption;
 use super::chat::Author;
 use super::people::NotPossible;
 use super::{Chat, Customer, Platform, required};
@@ -17,7 +17,7 @@ const WINDOW: Duration = Duration::from_secs(2 * 60);
 impl Platform {
     /// `POST /cgi-bin/kf/recall_msg`. The message still counts among the five, and its msgid stays used.
     pub(crate) fn recall_msg(&mut self, now: Duration, request: &Value) -> Result<Value, Refusal> {
-        if !self.beliefs.hold(Belief::RecallMsgExists) {
+        if !self.assumptions.hold(Assumption::RecallMsgExists) {
             return Err(ErrCode::API_FORBIDDEN.into());
         }
         let msgid = required(request, "msgid")?;

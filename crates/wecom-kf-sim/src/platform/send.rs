@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use wecom_kf_raw::limits::send_msg::{LINK_DESC_MAX_BYTES, LINK_TITLE_MAX_BYTES};
 use wecom_kf_raw::{ErrCode, op};
 
-use super::beliefs::{Belief, Beliefs};
+use super::assumptions::{Assumption, Assumptions};
 use super::chat::{Author, Entry};
 use super::media::kind_of_msgtype;
 use super::sessions::Occasion;
@@ -54,10 +54,10 @@ impl Platform {
     pub(crate) fn send_msg(&mut self, now: Duration, request: &Value) -> Result<Value, Refusal> {
         let touser = required(request, "touser")?;
         let msgtype = required(request, "msgtype")?;
-        check_bodies(request, msgtype, &MSGTYPES, "msgtype", &self.beliefs)?;
-        check_content(msgtype, &request[msgtype], &self.beliefs)?;
+        check_bodies(request, msgtype, &MSGTYPES, "msgtype", &self.assumptions)?;
+        check_content(msgtype, &request[msgtype], &self.assumptions)?;
         // unverified: `business_card` is in newer SDKs only.
-        if msgtype == "business_card" && !self.beliefs.hold(Belief::BusinessCardCanBeSent) {
+        if msgtype == "business_card" && !self.assumptions.hold(Assumption::BusinessCardCanBeSent) {
             return Err(ErrCode::INVALID_MSGTYPE.into());
         }
 
@@ -66,12 +66,12 @@ impl Platform {
             self.check_media(media_id, kind_of_msgtype(msgtype), now)?;
         }
         let own_msgid = text(request, "msgid");
-        let beliefs = self.beliefs.clone();
+        let assumptions = self.assumptions.clone();
         let account = self.account(request)?;
         account.check_msgid(now, own_msgid)?;
         let session = &mut account.customer(touser)?.session;
-        session.check_send(now, &beliefs)?;
-        if msgtype == "business_card" && beliefs.hold(Belief::BusinessCardIsLimited) {
+        session.check_send(now, &assumptions)?;
+        if msgtype == "business_card" && assumptions.hold(Assumption::BusinessCardIsLimited) {
             session.check_business_card(now)?;
             session.business_card_sent(now);
         }
@@ -85,8 +85,8 @@ impl Platform {
     /// `POST /cgi-bin/kf/send_msg_on_event` [95122].
     pub(crate) fn send_msg_on_event(&mut self, now: Duration, request: &Value) -> Result<Value, Refusal> {
         let msgtype = required(request, "msgtype")?;
-        check_bodies(request, msgtype, &MSGTYPES, "msgtype", &self.beliefs)?;
-        check_content(msgtype, &request[msgtype], &self.beliefs)?;
+        check_bodies(request, msgtype, &MSGTYPES, "msgtype", &self.assumptions)?;
+        check_content(msgtype, &request[msgtype], &self.assumptions)?;
         // unverified: that these are the codes of KF too; the public list has them for welcome codes elsewhere.
         let code = text(request, "code").ok_or(ErrCode::WELCOME_CODE_MISSING)?;
         let good = self.event_codes.get(now, code).filter(|code| now <= code.until).cloned();
@@ -95,7 +95,7 @@ impl Platform {
         if !occasion.takes(msgtype) {
             return Err(Refusal::because(ErrCode::INVALID_PARAMETER, format!("`{msgtype}` is not for this occasion")));
         }
-        let beliefs = self.beliefs.clone();
+        let assumptions = self.assumptions.clone();
         let account = self.any_account(&open_kfid).filter(|account| !account.deleted);
         let account = account.ok_or(ErrCode::OPEN_KFID_NOT_FOUND)?;
         account.check_msgid(now, text(request, "msgid"))?;
@@ -109,7 +109,7 @@ impl Platform {
             self.known_customer(chat).session.welcomed(now);
         }
         // unverified: that it does not count among the five.
-        if !beliefs.hold(Belief::EventReplyDoesNotCount) {
+        if !assumptions.hold(Assumption::EventReplyDoesNotCount) {
             self.known_customer(chat).session.count_message();
         }
         Ok(self.deliver(now, chat, request, op::SEND_MSG_ON_EVENT.id))
@@ -145,25 +145,25 @@ pub(super) fn check_bodies(
     kind: &str,
     kinds: &[&str],
     member: &str,
-    beliefs: &Beliefs,
+    assumptions: &Assumptions,
 ) -> Result<(), Refusal> {
     let invalid = |detail: String| Err(Refusal::because(ErrCode::INVALID_PARAMETER, detail));
     if object.get(kind).is_none() {
         return invalid(format!("{member} is `{kind}`, so the field `{kind}` is missing or empty"));
     }
-    let counts = |body: &Value| !(is_empty(body) && beliefs.hold(Belief::EmptyCountsAsAbsent));
+    let counts = |body: &Value| !(is_empty(body) && assumptions.hold(Assumption::EmptyCountsAsAbsent));
     match kinds.iter().find(|other| **other != kind && object.get(**other).is_some_and(counts)) {
         Some(other) => invalid(format!("{member} is `{kind}`, so there must be no field `{other}`")),
         None => Ok(()),
     }
 }
 
-fn check_content(msgtype: &str, body: &Value, beliefs: &Beliefs) -> Result<(), Refusal> {
+fn check_content(msgtype: &str, body: &Value, assumptions: &Assumptions) -> Result<(), Refusal> {
     match msgtype {
         "text" if body["content"] == "" => Err(ErrCode::EMPTY_TEXT.into()),
         "text" => required(body, "content").map(drop),
         "link" => check_link(required(body, "url")?),
-        "msgmenu" => check_menu_items(body, beliefs),
+        "msgmenu" => check_menu_items(body, assumptions),
         _ => Ok(()),
     }
 }
@@ -174,11 +174,11 @@ fn check_link(url: &str) -> Result<(), Refusal> {
     if has_scheme { Ok(()) } else { Err(ErrCode::URL_SCHEME_MISSING.into()) }
 }
 
-fn check_menu_items(menu: &Value, beliefs: &Beliefs) -> Result<(), Refusal> {
+fn check_menu_items(menu: &Value, assumptions: &Assumptions) -> Result<(), Refusal> {
     let mut items = menu["list"].as_array().into_iter().flatten();
     items.try_for_each(|item| {
         let kind = item["type"].as_str().unwrap_or_default();
-        check_bodies(item, kind, &MENU_ITEM_TYPES, "type of the menu item", beliefs)
+        check_bodies(item, kind, &MENU_ITEM_TYPES, "type of the menu item", assumptions)
     })
 }
 

@@ -31,12 +31,12 @@ impl Platform {
             .ok_or_else(|| Refusal::because(ErrCode::INVALID_PARAMETER, "field `service_state` must be 0 to 4"))?;
         let servicer_userid = text(request, "servicer_userid").filter(|_| target == State::Servicer);
 
-        let beliefs = self.beliefs.clone();
+        let assumptions = self.assumptions.clone();
         let session = &self.account(request)?.customer(external_userid)?.session;
         if target == State::Servicer && servicer_userid.is_none() {
             return Err(Refusal::because(ErrCode::INVALID_PARAMETER, "missing field `servicer_userid` for state 3"));
         }
-        session.check_move(target, servicer_userid, now, &beliefs)?;
+        session.check_move(target, servicer_userid, now, &assumptions)?;
         servicer_userid.map_or(Ok(()), |userid| self.check_servicer(request, userid))?;
 
         let customer = self.account(request)?.customer(external_userid)?;

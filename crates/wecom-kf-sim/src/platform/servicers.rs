@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use wecom_kf_raw::{ErrCode, Lang};
 
-use super::beliefs::Belief;
+use super::assumptions::Assumption;
 use super::{Platform, Receiving};
 use crate::platform::refusal::Refusal;
 
@@ -184,7 +184,7 @@ impl Platform {
 
     /// unverified: that the whole call is refused, rather than the entries that are too many.
     fn check_room(&mut self, request: &Value, entries: &[Entry]) -> Result<(), Refusal> {
-        if !self.beliefs.hold(Belief::ServicersAreLimited) {
+        if !self.assumptions.hold(Assumption::ServicersAreLimited) {
             return Ok(());
         }
         let new: BTreeSet<_> = entries.iter().filter(|entry| self.check_exists(entry).is_ok()).collect();

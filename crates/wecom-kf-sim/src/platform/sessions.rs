@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use wecom_kf_raw::ErrCode;
 
-use super::beliefs::{Belief, Beliefs};
+use super::assumptions::{Assumption, Assumptions};
 use crate::platform::refusal::Refusal;
 
 /// What may be sent after a customer's message may be sent for 48 hours [94677].
@@ -35,7 +35,7 @@ impl State {
     }
 
     /// The moves that the API may make [94669].
-    fn may_become(self, target: Self, beliefs: &Beliefs) -> bool {
+    fn may_become(self, target: Self, assumptions: &Assumptions) -> bool {
         match (self, target) {
             (Self::Untreated, Self::Assistant | Self::Queue | Self::Servicer) => true,
             (Self::Assistant, Self::Queue | Self::Servicer) => true,
@@ -44,7 +44,7 @@ impl State {
             // The API may end the session from the bot's states [94698, 94669].
             (Self::Untreated | Self::Assistant | Self::Queue, Self::Ended) => true,
             // unverified: bots do so on every message, but the document's table does not list it.
-            (Self::Assistant, Self::Assistant) => beliefs.hold(Belief::AssistantAgainIsAccepted),
+            (Self::Assistant, Self::Assistant) => assumptions.hold(Assumption::AssistantAgainIsAccepted),
             _ => false,
         }
     }
@@ -130,7 +130,7 @@ impl Session {
     }
 
     /// Whether the API may send now.
-    pub(crate) fn check_send(&self, now: Duration, beliefs: &Beliefs) -> Result<(), Refusal> {
+    pub(crate) fn check_send(&self, now: Duration, assumptions: &Assumptions) -> Result<(), Refusal> {
         match self.state {
             State::Untreated | State::Assistant => {}
             // Only states 0 and 1 may send [94677].
@@ -141,7 +141,7 @@ impl Session {
         }
         if !self.window_is_open(now) {
             // unverified: 95018 is named for this too [errcodes 95018].
-            let documented = beliefs.hold(Belief::ClosedWindowIs95002);
+            let documented = assumptions.hold(Assumption::ClosedWindowIs95002);
             let code = if documented { ErrCode::MESSAGE_WINDOW_CLOSED } else { ErrCode::SESSION_STATE_FORBIDS_SENDING };
             return Err(code.into());
         }
@@ -172,8 +172,8 @@ impl Session {
 
     /// Only a customer who has not written, and got no welcome in the last 48 hours, is welcomed [94670]. unverified: that
     /// what was written before 48 hours is forgotten too.
-    pub(crate) fn may_be_welcomed(&self, now: Duration, beliefs: &Beliefs) -> bool {
-        let forgets = beliefs.hold(Belief::WelcomeAgainAfter48Hours);
+    pub(crate) fn may_be_welcomed(&self, now: Duration, assumptions: &Assumptions) -> bool {
+        let forgets = assumptions.hold(Assumption::WelcomeAgainAfter48Hours);
         let has_written = if forgets { self.window_is_open(now) } else { self.last_message.is_some() };
         !has_written && !within_window(self.last_welcome, now)
     }
@@ -192,7 +192,7 @@ impl Session {
         target: State,
         servicer_userid: Option<&str>,
         now: Duration,
-        beliefs: &Beliefs,
+        assumptions: &Assumptions,
     ) -> Result<(), Refusal> {
         let state = self.state(now);
         if state == State::Ended {
@@ -201,8 +201,8 @@ impl Session {
         // 3 to 3 is to another servicer [94669]; unverified: that the same one is refused.
         let same_servicer =
             state == State::Servicer && target == State::Servicer && self.servicer_userid.as_deref() == servicer_userid;
-        let is_refused = same_servicer && beliefs.hold(Belief::SameServicerIsRefused);
-        if !state.may_become(target, beliefs) || is_refused {
+        let is_refused = same_servicer && assumptions.hold(Assumption::SameServicerIsRefused);
+        if !state.may_become(target, assumptions) || is_refused {
             let why = format!("from {} to {}", state as i64, target as i64);
             return Err(Refusal::because(ErrCode::STATE_TRANSITION_NOT_ALLOWED, why));
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use wecom_kf_raw::{ErrCode, limits};
 
-use super::beliefs::Belief;
+use super::assumptions::Assumption;
 use super::{Platform, SYNC_TOKEN_BITS, SYNC_TOKEN_LIFETIME, SYNC_TOKEN_PREFIX, required, text};
 use crate::platform::refusal::Refusal;
 
@@ -56,7 +56,7 @@ impl Platform {
         let Some(cursor) = cursor else { return Ok(0) };
         // A cursor belongs to its account [94670]. unverified: 50100 is named for a bad cursor by one source only.
         let position = self.ids.unseal(&self.owner(open_kfid), cursor).map(|position| position >> TURN_BITS);
-        let documented = self.beliefs.hold(Belief::BadCursorIs40058);
+        let documented = self.assumptions.hold(Assumption::BadCursorIs40058);
         let code = if documented { ErrCode::INVALID_PARAMETER } else { ErrCode::INVALID_CURSOR };
         position
             .filter(|position| *position <= end)
@@ -88,7 +88,7 @@ impl Platform {
 
     /// Whether a read counts among those that may only come now and then.
     pub(crate) fn is_limited_read(&self, token: Option<&str>, now: Duration) -> bool {
-        self.beliefs.hold(Belief::TokenlessReadsAreLimited) && !self.is_sync_token(token, now)
+        self.assumptions.hold(Assumption::TokenlessReadsAreLimited) && !self.is_sync_token(token, now)
     }
 
     /// Whether this is the token of a callback of the last 10 minutes. One may serve all calls of a paging loop [94670].

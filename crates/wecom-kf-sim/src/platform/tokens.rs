@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use wecom_kf_raw::ErrCode;
 
-use super::beliefs::Belief;
+use super::assumptions::Assumption;
 use super::{KEPT, Platform, text};
 use crate::platform::refusal::Refusal;
 
@@ -122,7 +122,7 @@ impl Platform {
         }
         // unverified: while a token is valid it is given again, with what is left of its time [91039, editions to 2023;
         // silent since]. Otherwise a new one, and the old one stays valid.
-        let again = self.beliefs.hold(Belief::RefetchGivesSameToken);
+        let again = self.assumptions.hold(Assumption::RefetchGivesSameToken);
         let reusable = self.access_tokens.reusable(now).filter(|_| again);
         let (access_token, left) = reusable.unwrap_or_else(|| self.new_access_token(now));
         // Whole seconds; a token that is still good never says 0.
@@ -132,7 +132,7 @@ impl Platform {
     /// Whether a call with this access token may go on.
     pub(crate) fn check_access_token(&self, now: Duration, token: Option<&str>) -> Result<(), Refusal> {
         // unverified: practice also knows 40014 for a token past its time [seen in practice].
-        let documented = self.beliefs.hold(Belief::ExpiredTokenIs42001);
+        let documented = self.assumptions.hold(Assumption::ExpiredTokenIs42001);
         let expired = if documented { ErrCode::ACCESS_TOKEN_EXPIRED } else { ErrCode::INVALID_ACCESS_TOKEN };
         self.access_tokens.check(token, now, expired)
     }

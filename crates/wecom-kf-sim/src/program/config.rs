@@ -58,7 +58,7 @@ pub(super) struct Config {
     clock: Option<ClockKind>,
     strictness: Option<StrictnessKind>,
     #[serde(default)]
-    doubt: Vec<String>,
+    disabled_assumptions: Vec<String>,
     #[serde(default)]
     allow_hosts: Vec<String>,
     #[serde(default)]
@@ -129,7 +129,7 @@ impl Config {
         }
         config.clock = options.clock.or(config.clock);
         config.strictness = options.strictness.or(config.strictness);
-        config.doubt.extend(options.doubt);
+        config.disabled_assumptions.extend(options.disable_assumption);
         config.allow_hosts.extend(options.allow_host);
         Ok(config)
     }
@@ -215,8 +215,9 @@ impl Config {
             StrictnessKind::Strict => Strictness::Strict,
             StrictnessKind::Lenient => Strictness::Lenient,
         });
-        for id in &self.doubt {
-            builder = builder.doubt(id).map_err(|error| format!("{error}: see `wecom-kf-sim beliefs`"))?;
+        for id in &self.disabled_assumptions {
+            builder =
+                builder.disable_assumption(id).map_err(|error| format!("{error}: see `wecom-kf-sim assumptions`"))?;
         }
         self.with_corps(builder)
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::platform::beliefs::{Belief, Beliefs};
+use crate::platform::assumptions::{Assumption, Assumptions};
 use crate::platform::ids::{Ids, seed_of_corp};
 use crate::platform::{AccessTokens, Platform};
 use crate::world::clock::Clock;
@@ -90,7 +90,7 @@ pub(crate) struct Setup {
     /// The corp's place among those of the simulator, from 0.
     pub(crate) place: usize,
     pub(crate) token_lifetime: Duration,
-    pub(crate) doubted: Vec<Belief>,
+    pub(crate) disabled_assumptions: Vec<Assumption>,
     /// Where a manual clock begins; None lets it run from now.
     pub(crate) manual_from: Option<Duration>,
     pub(crate) strictness: Strictness,
@@ -134,9 +134,9 @@ impl Setup {
     pub(crate) fn platform(&self) -> Platform {
         let access_tokens = AccessTokens::new(self.token_lifetime);
         let mut platform = Platform::new(Ids::new(self.seed_of_corp()), self.corp.known.clone(), access_tokens);
-        let mut beliefs = Beliefs::default();
-        self.doubted.iter().for_each(|belief| beliefs.doubt(*belief));
-        platform.beliefs = beliefs;
+        let mut assumptions = Assumptions::default();
+        self.disabled_assumptions.iter().for_each(|assumption| assumptions.switch_off(*assumption));
+        platform.assumptions = assumptions;
         for name in &self.corp.accounts {
             platform.open_account(name);
         }

@@ -159,7 +159,7 @@ impl Shared {
     pub(crate) fn reset(&self) {
         let (mut platform, _) = self.platform();
         let before = std::mem::replace(&mut *platform, self.setup.platform());
-        platform.beliefs = before.beliefs;
+        platform.assumptions = before.assumptions;
         platform.access_tokens.take_over_revoked(before.access_tokens);
         if self.corps().len() == 1 {
             self.setup.reset_clock(&self.clock);

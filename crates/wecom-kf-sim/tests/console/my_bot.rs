@@ -18,7 +18,7 @@ pub(crate) async fn run(vars: Vec<(&'static str, String)>) {
     let reply: Value = gettoken.send().await.unwrap().json().await.unwrap();
     bot.access_token = reply["access_token"].as_str().unwrap().to_owned();
     // It gets no callbacks, so it reads without their token, and more often than WeCom allows.
-    let limit = bot.http.put(format!("{}/sim/v1/beliefs/tokenless_reads_are_limited", bot.base_url));
+    let limit = bot.http.put(format!("{}/sim/v1/assumptions/tokenless_reads_are_limited", bot.base_url));
     limit.query(&[("corp_id", var("WECOM_CORP_ID"))]).json(&json!({ "holds": false })).send().await.unwrap();
     bot.serve().await;
 }

@@ -186,7 +186,7 @@ async fn accounts_that_the_console_grants_and_takes_away_are_told() {
 #[tokio::test]
 async fn older_servers_leave_the_account_out() {
     let (sim, receiver) = with_receiver().await;
-    sim.doubt("callback_names_account").unwrap();
+    sim.disable_assumption("callback_names_account").unwrap();
     sim.customer("小王").says("你好");
     assert_eq!(account(&receiver.got(1).await[0]).0, None);
 }

@@ -431,7 +431,7 @@ async fn a_row_has_request_reply_verdict_and_what_to_do() {
 }
 
 #[tokio::test]
-async fn clock_tokens_and_beliefs_are_set() {
+async fn clock_tokens_and_assumptions_are_set() {
     let (sim, control, bot) = with_control().await;
     let before = control.get("/clock").await["now"].as_u64().unwrap();
     let clock = control.post("/clock", json!({ "advance": "49h" })).await;
@@ -445,15 +445,20 @@ async fn clock_tokens_and_beliefs_are_set() {
     assert_eq!(control.post("/tokens/revoke", json!({})).await["status"], "revoked");
     assert_eq!(bot.errcode(op::ACCOUNT_LIST, json!({})).await, 40014);
     let bot = Bot::of(&sim).await;
-    let doubted = control.put("/beliefs/expired_token_is_42001", json!({ "holds": false })).await;
-    assert_eq!((&doubted["holds"], &doubted["switchable"]), (&json!(false), &json!(true)));
+    let switched = control.put("/assumptions/expired_token_is_42001", json!({ "holds": false })).await;
+    assert_eq!((&switched["holds"], &switched["switchable"]), (&json!(false), &json!(true)));
     assert_eq!(control.post("/tokens/expire", json!({})).await["status"], "expired");
     assert_eq!(bot.errcode(op::ACCOUNT_LIST, json!({})).await, 40014);
-    let beliefs = control.get("/beliefs").await;
-    let fixed = beliefs["beliefs"].as_array().unwrap().iter().find(|belief| belief["switchable"] == false).unwrap();
-    let path = format!("/beliefs/{}", fixed["id"].as_str().unwrap());
+    let assumptions = control.get("/assumptions").await;
+    let fixed = assumptions["assumptions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|assumption| assumption["switchable"] == false)
+        .unwrap();
+    let path = format!("/assumptions/{}", fixed["id"].as_str().unwrap());
     assert_eq!(control.refused(Method::PUT, &path, Some(json!({ "holds": false }))).await.0, 409);
-    assert_eq!(control.refused(Method::PUT, "/beliefs/none", Some(json!({ "holds": false }))).await.0, 404);
+    assert_eq!(control.refused(Method::PUT, "/assumptions/none", Some(json!({ "holds": false }))).await.0, 404);
 }
 
 #[tokio::test]

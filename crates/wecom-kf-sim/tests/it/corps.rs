@@ -170,7 +170,7 @@ async fn journals_findings_and_faults_are_each_corps_own() {
     assert_eq!((faults("?corp_id=ww1").await, faults("?corp_id=ww2").await, faults("").await), (1, 1, 1));
     control.delete("/faults?corp_id=ww2").await;
     assert_eq!((faults("").await, faults("?corp_id=ww2").await), (1, 0));
-    first.doubt("refetch_gives_same_token").unwrap();
+    first.disable_assumption("refetch_gives_same_token").unwrap();
     let tokens = [one.gettoken(&first).await, one.gettoken(&first).await].map(|reply| reply["access_token"].clone());
     assert_ne!(tokens[0], tokens[1]);
     assert_eq!(other.gettoken(&second).await["access_token"], *other.access_token);
@@ -397,7 +397,7 @@ async fn another_simulator_is_told_from_this_one_even_with_the_same_seed() {
 
 #[tokio::test]
 async fn with_no_account_left_the_first_there_was_stands_for_it() {
-    let sim = Simulator::builder().doubt("last_account_stays").unwrap().start().await.unwrap();
+    let sim = Simulator::builder().disable_assumption("last_account_stays").unwrap().start().await.unwrap();
     let (bot, open_kfid) = (Bot::of(&sim).await, sim.open_kfid());
     bot.ok(op::ACCOUNT_DEL, json!({ "open_kfid": open_kfid })).await;
     assert_eq!((sim.open_kfids().len(), sim.open_kfid()), (0, open_kfid.clone()));

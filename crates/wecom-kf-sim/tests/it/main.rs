@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod accounts;
 #[cfg(test)]
-mod beliefs;
+mod assumptions;
 #[cfg(test)]
 mod bot;
 #[cfg(test)]

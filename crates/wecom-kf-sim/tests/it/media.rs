@@ -125,7 +125,7 @@ async fn a_file_that_is_not_there_is_a_refusal_with_status_200_and_any_content_t
     assert_eq!(refusal.json::<Value>().await.unwrap()["errcode"], 40007);
     assert_eq!(get(&bot, "", None).await.json::<Value>().await.unwrap()["errcode"], 41006);
 
-    sim.doubt("media_refusals_are_plain_text").unwrap();
+    sim.disable_assumption("media_refusals_are_plain_text").unwrap();
     assert_eq!(header(&get(&bot, "unknown", None).await, "content-type"), "application/json; charset=UTF-8");
 }
 
@@ -301,7 +301,7 @@ async fn what_customers_send_can_be_fetched() {
         assert_eq!(file.bytes().await.unwrap().len(), size);
     }
 
-    sim.doubt("file_names_are_raw").unwrap();
+    sim.disable_assumption("file_names_are_raw").unwrap();
     let file = get(&bot, messages[3]["file"]["media_id"].as_str().unwrap(), None).await;
     assert_eq!(header(&file, "content-disposition"), "attachment; filename=\"%E5%90%88%E5%90%8C.pdf\"");
 }

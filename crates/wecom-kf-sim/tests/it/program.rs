@@ -169,7 +169,7 @@ async fn a_file_has_all_settings_and_flags_go_before_it() {
         servicers = ["zhangsan", "lisi"]
         clock = "manual"
         strictness = "lenient"
-        doubt = ["last_account_stays"]
+        disabled_assumptions = ["last_account_stays"]
 
         [corp]
         id = "ww0123456789"
@@ -194,15 +194,19 @@ async fn a_file_has_all_settings_and_flags_go_before_it() {
     let get = |path: &'static str| async move {
         reqwest::get(format!("{base_url}/sim/v1/{path}")).await.unwrap().json::<Value>().await.unwrap()
     };
-    let (state, info, beliefs) = (get("state").await, get("info").await, get("beliefs").await);
+    let (state, info, assumptions) = (get("state").await, get("info").await, get("assumptions").await);
     let names: Vec<_> = state["accounts"].as_array().unwrap().iter().map(|account| &account["name"]).collect();
     assert_eq!(names, ["售前", "售后"]);
     assert_eq!(state["servicers"].as_array().unwrap().len(), 1);
     assert_eq!((&state["clock"]["manual"], &state["faults"][0]["times"]), (&json!(true), &json!(2)));
     assert_eq!((&info["strictness"], &info["seed"]), (&json!("lenient"), &json!("7")));
-    let doubted: Vec<_> =
-        beliefs["beliefs"].as_array().unwrap().iter().filter(|belief| belief["holds"] == false).collect();
-    assert_eq!((doubted.len(), &doubted[0]["id"]), (1, &json!("last_account_stays")));
+    let disabled: Vec<_> = assumptions["assumptions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|assumption| assumption["holds"] == false)
+        .collect();
+    assert_eq!((disabled.len(), &disabled[0]["id"]), (1, &json!("last_account_stays")));
 }
 
 #[tokio::test]
@@ -218,7 +222,7 @@ async fn what_is_wrong_with_the_settings_is_said_without_the_secrets() {
         ),
         ("half.toml", "[callback]\nurl = \"http://127.0.0.1/\"\ntoken = \"canary\"\n", "both `token` and `aes_key`"),
         ("url.toml", "port = 0\n[callback]\nurl = \"http://10.0.0.1/\"\n", "--allow-host"),
-        ("doubt.toml", "doubt = [\"nothing\"]\n", "wecom-kf-sim beliefs"),
+        ("assumption.toml", "disabled_assumptions = [\"nothing\"]\n", "wecom-kf-sim assumptions"),
         (
             "fault.toml",
             "port = 0\n[[faults]]\noperation = \"send_message\"\neffect = \"html\"\n",
@@ -260,7 +264,7 @@ async fn what_is_wrong_with_the_settings_is_said_without_the_secrets() {
 const TWO_CORPS: &str = r#"
     port = 0
     seed = 7
-    doubt = ["last_account_stays"]
+    disabled_assumptions = ["last_account_stays"]
 
     [[corps]]
     id = "ww1"
@@ -317,8 +321,16 @@ async fn a_file_may_have_several_corps() {
         assert_eq!((count("accounts"), count("servicers"), &state["callback"]["url"]), (accounts, servicers, &url));
         // A fault of the file is one of each corp.
         assert_eq!((count("faults"), &state["faults"][0]["hits"]), (1, &json!(0)));
-        let beliefs = get(&format!("/sim/v1/beliefs?corp_id={corp_id}")).await;
-        assert_eq!(beliefs["beliefs"].as_array().unwrap().iter().filter(|belief| belief["holds"] == false).count(), 1);
+        let assumptions = get(&format!("/sim/v1/assumptions?corp_id={corp_id}")).await;
+        assert_eq!(
+            assumptions["assumptions"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter(|assumption| assumption["holds"] == false)
+                .count(),
+            1
+        );
     }
     lines.next_line().await.unwrap();
     for (corpid, secret) in [("ww2", "secret-2"), ("ww1", "secret-1"), ("ww1", "secret-2")] {

@@ -101,8 +101,8 @@ async fn a_path_that_is_none_is_a_404_with_a_hint() {
 }
 
 /// A session in state 0 of a corp with a servicer, an offer that can be made, and a group of the knowledge base.
-async fn corp(doubted: &[&str]) -> (Simulator, Bot, Customer, Value) {
-    let builder = doubted.iter().fold(Simulator::builder(), |builder, id| builder.doubt(id).unwrap());
+async fn corp(disabled: &[&str]) -> (Simulator, Bot, Customer, Value) {
+    let builder = disabled.iter().fold(Simulator::builder(), |builder, id| builder.disable_assumption(id).unwrap());
     let sim = builder.servicer("zhangsan").start().await.unwrap();
     let bot = Bot::of(&sim).await;
     let wang = sim.customer("小王");

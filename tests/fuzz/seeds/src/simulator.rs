@@ -83,7 +83,7 @@ const CONTROL: [&str; 24] = [
     "GET /sim/v1/info",
     "GET /sim/v1/state?corp_id=ww7\n---\nGET /sim/v1/report\n---\nGET /sim/v1/openapi.yaml",
     "GET /sim/v1/events?after=0",
-    "GET /sim/v1/beliefs\n---\nPUT /sim/v1/beliefs/tokenless_reads_are_limited\n{\"holds\":false}",
+    "GET /sim/v1/assumptions\n---\nPUT /sim/v1/assumptions/tokenless_reads_are_limited\n{\"holds\":false}",
     "POST /sim/v1/reset\n{\"seed\":\"9\"}\n---\nGET /sim/v1/state",
     "POST /sim/v1/accounts\n{\"name\":\"二店\"}\n---\nDELETE /sim/v1/accounts/@account\n---\nGET /sim/v1/accounts",
     "GET /sim/v1/contact_ways?open_kfid=@account",

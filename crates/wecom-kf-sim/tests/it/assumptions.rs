@@ -7,8 +7,8 @@ use wecom_kf_sim::{Customer, MediaKind, Simulator, op};
 
 use crate::bot::Bot;
 
-async fn chat(doubted: &str) -> (Simulator, Bot, Customer) {
-    let sim = Simulator::builder().doubt(doubted).unwrap().servicer("zhangsan").start().await.unwrap();
+async fn chat(disabled: &str) -> (Simulator, Bot, Customer) {
+    let sim = Simulator::builder().disable_assumption(disabled).unwrap().servicer("zhangsan").start().await.unwrap();
     let bot = Bot::of(&sim).await;
     let wang = sim.customer("小王");
     wang.says("你好");
@@ -31,15 +31,15 @@ async fn every_rule_that_can_be_switched_is_tried_here() {
         "media_refusals_are_plain_text",
         "file_names_are_raw",
     ];
-    let page = wecom_kf_sim::beliefs_page();
-    let here = include_str!("beliefs.rs");
+    let page = wecom_kf_sim::assumptions_page();
+    let here = include_str!("assumptions.rs");
     let switchable = page.split("## Unverified\n").next().unwrap();
     let ids: Vec<_> = switchable.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
     assert_eq!(ids.len(), 27);
     for id in ids {
         assert!(elsewhere.contains(&id) || here.contains(&format!("(\"{id}\")")), "{id} is not tried");
     }
-    Simulator::builder().doubt("nothing").unwrap_err();
+    Simulator::builder().disable_assumption("nothing").unwrap_err();
 }
 
 /// Reads that are in progress until this is dropped.
