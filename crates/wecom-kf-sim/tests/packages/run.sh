@@ -28,6 +28,8 @@ rm -rf "$dist"
 cargo xtask dist --profile "$profile"
 # The tests must find the program of the package, and no other.
 unset WECOM_KF_SIM
+# A proxy of this machine serves the installations, not the bots under test.
+export NO_PROXY=127.0.0.1 no_proxy=127.0.0.1
 
 echo "-- the wheel, in a fresh environment"
 rm -rf "$work/python" "$work/venv"
@@ -35,7 +37,7 @@ python3 -m venv "$work/venv"
 "$work/venv/bin/pip" install --quiet --disable-pip-version-check "$dist"/wheel/*.whl --requirement "$here/requirements.txt"
 cp -r "$here/python" "$work/python"
 write_examples "$here/../../python/README.md" "$work/python" .py
-(cd "$work/python" && "$work/venv/bin/python" -m pytest --strict-markers -p no:cacheprovider)
+(cd "$work/python" && "$work/venv/bin/python" -m pytest --strict-markers -p no:cacheprovider --basetemp="$work/tmp")
 # Replies are what `json.loads` returns, hence the exception.
 "$work/venv/bin/mypy" --strict --no-warn-return-any --package wecom_kf_sim
 

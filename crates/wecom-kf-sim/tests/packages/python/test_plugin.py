@@ -39,7 +39,8 @@ def test_it(kf_sim):
     gettoken(kf_sim.env)
 """
     )
-    result = pytester.runpytest_subprocess()
+    # Without its summary, which repeats the whole failure if the variable CI is set, or if the terminal is wide.
+    result = pytester.runpytest_subprocess("-rN")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*the simulator found mistakes of the bot:*", "*token_refetched*"])
     assert result.stdout.str().count("  token_refetched ×1") == 1
