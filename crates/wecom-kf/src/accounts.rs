@@ -65,7 +65,7 @@ impl UpdateAccount<'_> {
         self
     }
 
-    /// Sets a new avatar by the `media_id` of a temporary image, at most 128 bytes.
+    /// Sets a new avatar by the `media_id` of a temporary image.
     pub fn media_id(mut self, media_id: impl Into<MediaId>) -> Self {
         self.media_id = Some(media_id.into());
         self
@@ -85,7 +85,7 @@ impl UpdateAccount<'_> {
             input::chars("name", name, limits::account_update::NAME_MAX_CHARS)?;
         }
         if let Some(media_id) = &self.media_id {
-            input::bytes("media_id", media_id.as_str(), limits::account_update::MEDIA_ID_MAX_BYTES)?;
+            media_id.check()?;
         }
         Ok(())
     }
@@ -208,7 +208,7 @@ const PAGE: u32 = limits::account_list::LIMIT_MAX;
 impl<'a> Accounts<'a> {
     /// Adds an account and returns its id.
     ///
-    /// `name` has 1 to 16 characters. `media_id` is that of a temporary image (the avatar) and has at most 128 bytes.
+    /// `name` has 1 to 16 characters. `media_id` is that of a temporary image (the avatar).
     /// According to users, WeCom requires that the app already manages an account.
     ///
     /// `POST /cgi-bin/kf/account/add`, [official page](https://developer.work.weixin.qq.com/document/path/94662).
@@ -221,7 +221,7 @@ impl<'a> Accounts<'a> {
     pub async fn add(self, name: impl Into<String>, media_id: impl Into<MediaId>) -> Result<OpenKfid, Error> {
         let (name, media_id) = (name.into(), media_id.into());
         input::chars("name", &name, limits::account_add::NAME_MAX_CHARS)?;
-        input::bytes("media_id", media_id.as_str(), limits::account_add::MEDIA_ID_MAX_BYTES)?;
+        media_id.check()?;
         let body = types::AddCustomerServiceAccountRequest { name, media_id: media_id.into() };
         let reply = self.0.call(&op::AccountAdd { body }).await?;
         // An empty id must not be returned as if it were valid. The account may have been added all the same.

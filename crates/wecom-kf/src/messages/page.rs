@@ -51,7 +51,7 @@ impl<'a> ReadPage<'a> {
         Self { client, open_kfid, cursor: None, token: None, limit: None, voice_format: None }
     }
 
-    /// Continues where a page ended: `cursor` is its [`next_cursor`](Page::next_cursor), at most 64 bytes.
+    /// Continues where a page ended: `cursor` is its [`next_cursor`](Page::next_cursor).
     pub fn cursor(mut self, cursor: impl Into<Cursor>) -> Self {
         self.cursor = Some(cursor.into());
         self
@@ -86,7 +86,7 @@ impl<'a> ReadPage<'a> {
         self.open_kfid.check()?;
         self.cursor.as_ref().map_or(Ok(()), Cursor::check)?;
         if let Some(token) = &self.token {
-            input::bytes("token", token.expose(), limits::TOKEN_MAX_BYTES)?;
+            input::not_empty("token", token.expose())?;
         }
         match self.limit {
             Some(limit) => input::range("limit", limit, limits::LIMIT_MIN, limits::LIMIT_MAX),
