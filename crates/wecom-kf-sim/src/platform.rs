@@ -3,30 +3,10 @@
 //! Numbers in square brackets are pages of developer.work.weixin.qq.com. A rule marked `unverified:` rests on one
 //! source, or sources disagree, or it is our reading where they are silent.
 
-mod accounts;
-mod aging;
-pub(crate) mod assumptions;
-pub(crate) mod chat;
-mod contact_ways;
-mod customers;
-pub(crate) mod ids;
-mod knowledge;
-mod log;
-mod media;
-mod menu_links;
-mod news;
+pub(crate) mod model;
+pub(crate) mod ops;
 mod people;
-mod recall;
-pub(crate) mod refusal;
-mod send;
-mod service_state;
-mod servicers;
-mod sessions;
-mod statistics;
-mod summary;
-mod sync;
-mod tokens;
-mod upgrade;
+mod view;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
@@ -34,31 +14,33 @@ use std::time::Duration;
 use serde_json::Value;
 use wecom_kf_raw::ErrCode;
 
-pub(crate) use contact_ways::Entrance;
-pub(crate) use media::{Contents, Extent, Served};
-pub(crate) use news::{Audience, News};
+pub(crate) use model::access_tokens::AccessTokens;
+pub(crate) use model::contact_ways::Entrance;
+pub(crate) use model::news::{Audience, News};
+pub(crate) use model::{assumptions, ids, refusal};
+pub(crate) use ops::media::{Contents, Extent, Served};
+pub(crate) use ops::message::send::check_kinds;
+pub(crate) use ops::message::sync::READS_AT_ONCE;
+pub(crate) use ops::upgrade_service::ManagedBy;
 pub use people::NotPossible;
 pub(crate) use people::{Chat, Rejecting};
-pub(crate) use send::check_kinds;
-pub(crate) use sync::READS_AT_ONCE;
-pub(crate) use tokens::AccessTokens;
-pub(crate) use upgrade::ManagedBy;
 
-use crate::platform::ids::Ids;
-use crate::platform::refusal::Refusal;
-use aging::Aging;
-use assumptions::Assumptions;
-use chat::History;
-use contact_ways::ContactWay;
-use customers::{Entered, Profile};
-use knowledge::Knowledge;
-use log::Log;
-use media::Stored;
-use servicers::Servicers;
-use sessions::{Occasion, Session, State, WINDOW};
-use statistics::{Conversation, Figures};
-use sync::TokenlessReads;
-use upgrade::{Offered, UpgradeRange};
+use model::aging::Aging;
+use model::assumptions::Assumptions;
+use model::chat::{self, History};
+use model::contact_ways::ContactWay;
+use model::ids::Ids;
+use model::log::Log;
+use model::refusal::Refusal;
+use model::session::{Occasion, Session, State, WINDOW};
+use model::statistics::Figures;
+use ops::customer::{Entered, Profile};
+use ops::knowledge::Knowledge;
+use ops::media::{self, Stored};
+use ops::message::sync::TokenlessReads;
+use ops::servicer::Servicers;
+use ops::statistic::Conversation;
+use ops::upgrade_service::{Offered, UpgradeRange};
 
 /// Messages and events are kept for 3 days [94670]; so is everything else here that would grow for ever.
 pub(crate) const KEPT: Duration = Duration::from_secs(3 * 24 * 60 * 60);
@@ -100,7 +82,7 @@ pub(crate) struct Platform {
     /// What callbacks are to be made of.
     news: Vec<News>,
     /// What was told of tokens, accounts, servicers and the corp last.
-    told: summary::Told,
+    told: view::Told,
 }
 
 #[derive(Debug, Default)]
@@ -117,7 +99,7 @@ struct EmptyPages {
 
 /// A code for `send_msg_on_event`.
 #[derive(Clone, Debug)]
-struct EventCode {
+pub(crate) struct EventCode {
     until: Duration,
     occasion: Occasion,
     open_kfid: String,
@@ -136,7 +118,7 @@ pub(crate) enum Receiving {
 }
 
 #[derive(Debug)]
-struct Account {
+pub(crate) struct Account {
     open_kfid: String,
     name: String,
     avatar: String,
@@ -153,7 +135,7 @@ struct Account {
 }
 
 #[derive(Debug)]
-struct Customer {
+pub(crate) struct Customer {
     name: String,
     profile: Profile,
     entered: Option<Entered>,
@@ -191,7 +173,7 @@ impl Platform {
             empty_pages: EmptyPages::default(),
             cursor_generation: 0,
             news: Vec::new(),
-            told: summary::Told::default(),
+            told: view::Told::default(),
         }
     }
 

@@ -4,17 +4,17 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::assumptions::Assumption;
-use super::chat::{Author, Entry};
-use super::contact_ways::Entrance;
-use super::customers::{Entered, Profile};
-use super::menu_links::{MenuLink, menu_links};
-use super::news::News;
-use super::sessions::{Occasion, State};
-use super::statistics::Happening;
-use super::{Account, Customer, Platform, Receiving};
 use crate::api::customer::Heard;
-use crate::platform::ids::Ids;
+use crate::platform::model::assumptions::Assumption;
+use crate::platform::model::chat::{Author, Entry};
+use crate::platform::model::contact_ways::Entrance;
+use crate::platform::model::ids::Ids;
+use crate::platform::model::menu_links::{MenuLink, menu_links};
+use crate::platform::model::news::News;
+use crate::platform::model::session::{Occasion, State};
+use crate::platform::ops::customer::{Entered, Profile};
+use crate::platform::ops::statistic::Happening;
+use crate::platform::{Account, Customer, Platform, Receiving};
 use crate::world::finding::{ANSWER_WITHIN, Unanswered};
 
 /// The menu links of a message, wherever it has text that people read.
@@ -419,7 +419,7 @@ impl Platform {
     }
 
     /// Account and customer of an event are inside of it [94670, seen in practice].
-    pub(super) fn log_chat_event(&mut self, now: Duration, chat: Chat<'_>, mut event: Value) -> String {
+    pub(crate) fn log_chat_event(&mut self, now: Duration, chat: Chat<'_>, mut event: Value) -> String {
         event["open_kfid"] = json!(chat.open_kfid);
         event["external_userid"] = json!(chat.external_userid);
         let msgid = log_msgid(&mut self.ids);
@@ -428,7 +428,7 @@ impl Platform {
     }
 
     /// The account of a chat. Only a handle from before a reset can name one that is gone.
-    pub(super) fn known_account(&mut self, chat: Chat<'_>) -> &mut Account {
+    pub(crate) fn known_account(&mut self, chat: Chat<'_>) -> &mut Account {
         let at = self.accounts.iter().position(|account| account.open_kfid == chat.open_kfid);
         let at = at.unwrap_or_else(|| {
             self.accounts.push(Account { deleted: true, ..Account::new(chat.open_kfid, "") });
@@ -438,7 +438,7 @@ impl Platform {
     }
 
     /// The customer of a chat. Only a handle from before a reset can name one that is gone.
-    pub(super) fn known_customer(&mut self, chat: Chat<'_>) -> &mut Customer {
+    pub(crate) fn known_customer(&mut self, chat: Chat<'_>) -> &mut Customer {
         let account = self.known_account(chat);
         account.touched.push(chat.external_userid.to_owned());
         account.customers.entry(chat.external_userid.to_owned()).or_insert_with(|| Customer::new(chat.external_userid))

@@ -5,11 +5,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use wecom_kf_raw::ErrCode;
 
-use super::people::NotPossible;
-use super::statistics::Happening;
-use super::{Chat, Platform, required, text};
 use crate::api::upgrade::UpgradeOffer;
-use crate::platform::refusal::Refusal;
+use crate::platform::model::refusal::Refusal;
+use crate::platform::ops::statistic::Happening;
+use crate::platform::people::NotPossible;
+use crate::platform::{Chat, Platform, required, text};
 
 /// Who may be recommended.
 #[derive(Debug, Default)]
@@ -45,7 +45,7 @@ enum Accepted {
 
 impl Offered {
     /// The `upgrade_offer` of a `Customer`.
-    pub(super) fn show(&self) -> Value {
+    pub(crate) fn show(&self) -> Value {
         let mut shown = self.offer.show();
         shown["accepted"] = json!(self.accepted == Accepted::Yes);
         shown

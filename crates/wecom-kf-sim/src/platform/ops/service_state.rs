@@ -5,10 +5,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use wecom_kf_raw::ErrCode;
 
-use super::sessions::State;
-use super::statistics::Happening;
-use super::{Chat, Platform, Receiving, required, text};
-use crate::platform::refusal::Refusal;
+use crate::platform::model::refusal::Refusal;
+use crate::platform::model::session::State;
+use crate::platform::ops::statistic::Happening;
+use crate::platform::{Chat, Platform, Receiving, required, text};
 
 impl Platform {
     /// `POST /cgi-bin/kf/service_state/get` [94669].

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::KEPT;
-use super::aging::give_room_back;
 use crate::api::customer::Heard;
+use crate::platform::KEPT;
+use crate::platform::model::aging::give_room_back;
 
 /// The chat of one customer, oldest first, numbered from 1.
 #[derive(Debug, Default)]

@@ -1,4 +1,4 @@
-//! A map whose entries are forgotten when they are old. When a session ends is decided in `sessions.rs`.
+//! A map whose entries are forgotten when they are old. When a session ends is decided in `session.rs`.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -69,7 +69,7 @@ impl<V> Aging<V> {
 }
 
 /// After a flood that is long over, the room that it took.
-pub(super) fn give_room_back<T>(queue: &mut VecDeque<T>) {
+pub(crate) fn give_room_back<T>(queue: &mut VecDeque<T>) {
     if has_much_room(queue.len(), queue.capacity()) {
         queue.shrink_to(2 * queue.len());
     }

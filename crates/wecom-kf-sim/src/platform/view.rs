@@ -7,11 +7,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use wecom_kf_raw::{Operation, op};
 
-use super::chat::{Author, Entry};
-use super::news::Change;
-use super::sessions::{MAX_MESSAGES, Occasion, WINDOW};
-use super::upgrade::{ManagedBy, Offered};
-use super::{Account, Chat, Platform, Receiving, text};
+use crate::platform::model::chat::{Author, Entry};
+use crate::platform::model::news::Change;
+use crate::platform::model::session::{MAX_MESSAGES, Occasion, WINDOW};
+use crate::platform::ops::upgrade_service::{ManagedBy, Offered};
+use crate::platform::{Account, Chat, Platform, Receiving, text};
 use crate::world::finding::Facts;
 
 /// So much of a token or code is enough to tell it from others.
@@ -19,7 +19,7 @@ const SHOWN_CHARS: usize = 4;
 
 /// What was told last, so that only what is new is told.
 #[derive(Debug, Default)]
-pub(super) struct Told {
+pub(crate) struct Told {
     token: Value,
     accounts: Vec<Value>,
     servicers: Vec<Value>,
@@ -205,7 +205,7 @@ impl Platform {
     }
 
     /// What is new of tokens, accounts, servicers and the corp.
-    pub(super) fn changed_basics(&mut self, now: Duration) -> Vec<Change> {
+    pub(crate) fn changed_basics(&mut self, now: Duration) -> Vec<Change> {
         let mut changes = Vec::new();
         let mut token = self.show_token(now);
         // Time passes: that is no news.

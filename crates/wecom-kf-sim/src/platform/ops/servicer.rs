@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use wecom_kf_raw::{ErrCode, Lang};
 
-use super::assumptions::Assumption;
-use super::{Platform, Receiving};
-use crate::platform::refusal::Refusal;
+use crate::platform::model::assumptions::Assumption;
+use crate::platform::model::refusal::Refusal;
+use crate::platform::{Platform, Receiving};
 
 /// unverified: this limit, and 95020 for it, are in the newest errcode list only.
 const MAX_MEMBERS: usize = 2_000;
@@ -26,7 +26,7 @@ pub(crate) struct Servicers {
 
 impl Servicers {
     /// Whether this member serves, alone or with a department.
-    pub(super) fn has(&self, userid: &str, departments: &BTreeMap<u64, BTreeSet<String>>) -> bool {
+    pub(crate) fn has(&self, userid: &str, departments: &BTreeMap<u64, BTreeSet<String>>) -> bool {
         let mut members = self.department_ids.iter().filter_map(|id| departments.get(id));
         self.userids.contains(userid) || members.any(|members| members.contains(userid))
     }
@@ -105,13 +105,13 @@ impl Platform {
     }
 
     /// Lets everybody who serves another account serve this one.
-    pub(super) fn serve_too(&mut self, open_kfid: &str) {
+    pub(crate) fn serve_too(&mut self, open_kfid: &str) {
         let userids: BTreeSet<_> = self.existing().flat_map(|account| &account.servicers.userids).cloned().collect();
         self.any_account(open_kfid).into_iter().for_each(|account| account.servicers.userids.extend(userids.clone()));
     }
 
     /// The accounts that a member serves, alone or with a department.
-    pub(super) fn served_by(&self, userid: &str) -> impl Iterator<Item = &str> {
+    pub(crate) fn served_by(&self, userid: &str) -> impl Iterator<Item = &str> {
         let served = self.existing().filter(move |account| account.servicers.has(userid, &self.departments));
         served.map(|account| account.open_kfid.as_str())
     }
@@ -137,7 +137,7 @@ impl Platform {
     }
 
     /// Whether this member receives at an account; None if they do not serve it.
-    pub(super) fn receiving_at(&self, open_kfid: &str, userid: &str) -> Option<Receiving> {
+    pub(crate) fn receiving_at(&self, open_kfid: &str, userid: &str) -> Option<Receiving> {
         let account = self.accounts.iter().find(|account| account.open_kfid == open_kfid)?;
         let serves = account.servicers.has(userid, &self.departments);
         self.members.get(userid).copied().filter(|_| serves)

@@ -1,7 +1,5 @@
 //! Temporary files, and pictures that stay [90253, 90254, 90256].
 
-mod format;
-
 use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
@@ -11,14 +9,15 @@ use serde_json::{Value, json};
 use wecom_kf_raw::ErrCode;
 use wecom_kf_raw::limits::{media_upload, media_uploadimg};
 
-use super::assumptions::{Assumption, Assumptions};
-use super::{Chat, KEPT, Platform, text};
 use crate::api::media::MediaKind;
 use crate::http::multipart::Part;
-use crate::platform::refusal::Refusal;
+use crate::platform::model::assumptions::{Assumption, Assumptions};
+use crate::platform::model::media_format;
+use crate::platform::model::refusal::Refusal;
+use crate::platform::{Chat, KEPT, Platform, text};
 
 /// A temporary `media_id` is valid for 3 days [90253].
-pub(super) const LIFETIME: Duration = KEPT;
+pub(crate) const LIFETIME: Duration = KEPT;
 /// unverified: that a megabyte is that of computers.
 const MEGABYTE: usize = 1024 * 1024;
 /// unverified: what is larger is read in ranges of at most 20 MB (830002), by one source.
@@ -31,7 +30,7 @@ const MAX_FILES_BYTES: usize = 256 * MEGABYTE;
 /// The part is named so [90253].
 const PART_NAME: &str = "media";
 /// A file of each kind, for who needs one and does not care which.
-const PICTURE: &[u8] = include_bytes!("media/picture.png");
+const PICTURE: &[u8] = include_bytes!("../model/media/picture.png");
 /// A second of AMR frames without data.
 const SILENCE: &[u8] = b"#!AMR\n||||||||||||||||||||||||||||||||||||||||||||||||||";
 /// The first box of an MP4 file, which says that it is one.
@@ -55,7 +54,7 @@ impl fmt::Debug for Contents {
 
 /// A temporary file.
 #[derive(Debug)]
-pub(super) struct Stored {
+pub(crate) struct Stored {
     media: Contents,
     fits: Fits,
 }
@@ -159,7 +158,7 @@ impl Platform {
     }
 
     /// The text that comes in the place of a customer's file that is too large [94670].
-    pub(super) fn too_large(&self, now: Duration, msgtype: &str, body: &Value) -> Option<Value> {
+    pub(crate) fn too_large(&self, now: Duration, msgtype: &str, body: &Value) -> Option<Value> {
         let kind = MediaKind::of(msgtype)?;
         let stored = self.stored(text(body, "media_id")?, now).ok()?;
         // unverified: the words; that a text with a notice comes is documented [94670].
@@ -174,7 +173,7 @@ impl Platform {
             return Err(Refusal::because(ErrCode::EMPTY_MEDIA_DATA, "there is no part named `media`"));
         }
         check_size(kind, part.bytes.len(), &self.assumptions)?;
-        format::check(kind, &part.bytes)?;
+        media_format::check(kind, &part.bytes)?;
         let media_id = self.store(now, kind, &part.file_name, part.bytes);
         // The document shows created_at as digits in a string, and errmsg empty [90253].
         let created_at = now.as_secs().to_string();
@@ -190,7 +189,7 @@ impl Platform {
             0 => return Err(ErrCode::EMPTY_MEDIA_DATA.into()),
             size if size < media_uploadimg::MEDIA_MIN_BYTES => return Err(ErrCode::INVALID_FILE_SIZE.into()),
             size if size > media_uploadimg::MEDIA_MAX_BYTES => return Err(ErrCode::INVALID_IMAGE_SIZE.into()),
-            _ => format::check(MediaKind::Image, &part.bytes)?,
+            _ => media_format::check(MediaKind::Image, &part.bytes)?,
         }
         // Leads nowhere: `.example` is reserved for that.
         let url = format!("https://picture.example/{}/0", self.ids.next("picture", "", 48));
@@ -228,7 +227,7 @@ impl Platform {
     }
 
     /// The name it was uploaded under.
-    pub(super) fn file_name(&self, media_id: &str, now: Duration) -> Result<&str, Refusal> {
+    pub(crate) fn file_name(&self, media_id: &str, now: Duration) -> Result<&str, Refusal> {
         Ok(&self.stored(media_id, now)?.media.file_name)
     }
 
@@ -305,7 +304,7 @@ fn parse_range(range: &str, total: usize) -> Option<Range<usize>> {
 }
 
 /// The kind of file that a message of this kind is made of.
-pub(super) fn kind_of_msgtype(msgtype: &str) -> MediaKind {
+pub(crate) fn kind_of_msgtype(msgtype: &str) -> MediaKind {
     // What else has a file has a cover, which is a picture.
     MediaKind::of(msgtype).unwrap_or(MediaKind::Image)
 }

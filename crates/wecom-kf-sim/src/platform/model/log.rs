@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::KEPT;
-use super::aging::give_room_back;
+use crate::platform::KEPT;
+use crate::platform::model::aging::give_room_back;
 
 /// The messages and events of one account, oldest first, numbered from 0.
 #[derive(Debug, Default)]

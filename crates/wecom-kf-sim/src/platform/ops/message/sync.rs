@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use wecom_kf_raw::{ErrCode, limits};
 
-use super::assumptions::Assumption;
-use super::{Platform, SYNC_TOKEN_BITS, SYNC_TOKEN_LIFETIME, SYNC_TOKEN_PREFIX, required, text};
-use crate::platform::refusal::Refusal;
+use crate::platform::model::assumptions::Assumption;
+use crate::platform::model::refusal::Refusal;
+use crate::platform::{Platform, SYNC_TOKEN_BITS, SYNC_TOKEN_LIFETIME, SYNC_TOKEN_PREFIX, required, text};
 
 /// This many reads without a callback's token may come in a minute. One more is refused, and all others of the next
 /// minute [community 0006e047, seen in practice].
@@ -103,7 +103,7 @@ impl Platform {
 
 /// The reads without a callback's token, over all accounts of the app.
 #[derive(Debug, Default)]
-pub(super) struct TokenlessReads {
+pub(crate) struct TokenlessReads {
     /// Those of the last minute.
     at: VecDeque<Duration>,
     refused_until: Duration,

@@ -8,12 +8,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use wecom_kf_raw::ErrCode;
 
-use super::assumptions::Assumption;
-use super::send::check_bodies;
-use super::{Platform, required, text};
 use crate::api::media::MediaKind;
-use crate::platform::ids::Ids;
-use crate::platform::refusal::Refusal;
+use crate::platform::model::assumptions::Assumption;
+use crate::platform::model::ids::Ids;
+use crate::platform::model::refusal::Refusal;
+use crate::platform::ops::message::send::check_bodies;
+use crate::platform::{Platform, required, text};
 
 /// [95971]; unverified: that the default group is one of them.
 const MAX_GROUPS: usize = 100;
@@ -53,7 +53,7 @@ struct Intent {
 
 impl Knowledge {
     /// The default group is there from the start, and the first [95971].
-    pub(super) fn new(ids: &mut Ids) -> Self {
+    pub(crate) fn new(ids: &mut Ids) -> Self {
         let mut knowledge = Self::default();
         knowledge.add_group(ids, DEFAULT_GROUP);
         knowledge

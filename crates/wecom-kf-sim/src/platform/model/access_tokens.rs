@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use wecom_kf_raw::ErrCode;
 
-use super::assumptions::Assumption;
-use super::{KEPT, Platform, text};
-use crate::platform::refusal::Refusal;
+use crate::platform::model::assumptions::Assumption;
+use crate::platform::model::refusal::Refusal;
+use crate::platform::{KEPT, Platform, text};
 
 /// The access tokens of the app.
 pub(crate) struct AccessTokens {

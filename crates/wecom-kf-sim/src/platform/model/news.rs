@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Chat, Platform};
+use crate::platform::{Chat, Platform};
 
 /// Something that a callback tells the bot.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,7 +86,7 @@ impl Platform {
     }
 
     /// Without counting as touched.
-    pub(super) fn customer_at(&mut self, chat: Chat<'_>) -> Option<&mut super::Customer> {
+    pub(crate) fn customer_at(&mut self, chat: Chat<'_>) -> Option<&mut crate::platform::Customer> {
         self.any_account(chat.open_kfid)?.customers.get_mut(chat.external_userid)
     }
 }

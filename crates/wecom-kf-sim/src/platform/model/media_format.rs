@@ -3,7 +3,7 @@
 use wecom_kf_raw::ErrCode;
 
 use crate::api::media::MediaKind;
-use crate::platform::refusal::Refusal;
+use crate::platform::model::refusal::Refusal;
 
 const JPG: &[u8] = b"\xff\xd8\xff";
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
@@ -16,7 +16,7 @@ const AMR_FRAME_BYTES: [usize; 9] = [13, 14, 16, 18, 20, 21, 27, 32, 6];
 const MAX_AMR_FRAMES: usize = 60 * 50;
 
 /// Refuses what is not of its kind: JPG or PNG, AMR, MP4, or any file [90253].
-pub(super) fn check(kind: MediaKind, bytes: &[u8]) -> Result<(), Refusal> {
+pub(crate) fn check(kind: MediaKind, bytes: &[u8]) -> Result<(), Refusal> {
     match kind {
         MediaKind::Image if !bytes.starts_with(JPG) && !bytes.starts_with(PNG) => {
             Err(Refusal::because(ErrCode::INVALID_IMAGE_DATA, "neither JPG nor PNG"))

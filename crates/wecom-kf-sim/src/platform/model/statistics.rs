@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{KEPT_DAYS, day_of};
 use crate::api::statistics::Satisfaction;
 use crate::api::upgrade::UpgradeOffer;
+use crate::platform::ops::statistic::{KEPT_DAYS, day_of};
 
 /// What happened at an account, by days in China.
 #[derive(Debug, Default)]
@@ -15,28 +15,28 @@ pub(crate) struct Figures(BTreeMap<u64, Day>);
 
 /// One day.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Day {
-    pub(super) corp: CorpDay,
-    pub(super) servicers: BTreeMap<String, ServicerDay>,
+pub(crate) struct Day {
+    pub(crate) corp: CorpDay,
+    pub(crate) servicers: BTreeMap<String, ServicerDay>,
 }
 
 #[derive(Clone, Debug, Default)]
-pub(super) struct CorpDay {
-    pub(super) sessions: u64,
-    pub(super) answered_by_api: u64,
+pub(crate) struct CorpDay {
+    pub(crate) sessions: u64,
+    pub(crate) answered_by_api: u64,
     /// Of those that the API answered.
-    pub(super) handed_over: u64,
-    pub(super) upgraded: BTreeSet<String>,
-    pub(super) muted: BTreeSet<String>,
+    pub(crate) handed_over: u64,
+    pub(crate) upgraded: BTreeSet<String>,
+    pub(crate) muted: BTreeSet<String>,
     customers: BTreeSet<String>,
     customer_messages: u64,
 }
 
 #[derive(Clone, Debug, Default)]
-pub(super) struct ServicerDay {
-    pub(super) sessions: u64,
-    pub(super) asked: u64,
-    pub(super) muted: BTreeSet<String>,
+pub(crate) struct ServicerDay {
+    pub(crate) sessions: u64,
+    pub(crate) asked: u64,
+    pub(crate) muted: BTreeSet<String>,
     answered: u64,
     seconds_to_answer: u64,
     customers: BTreeSet<String>,
@@ -52,30 +52,30 @@ pub(super) struct ServicerDay {
 
 impl Figures {
     /// The day of this time, to count in.
-    pub(super) fn on(&mut self, at: Duration) -> &mut Day {
+    pub(crate) fn on(&mut self, at: Duration) -> &mut Day {
         let day = day_of(at);
         self.0.retain(|kept, _| kept + KEPT_DAYS >= day);
         self.0.entry(day).or_default()
     }
 
-    pub(super) fn day(&self, day: u64) -> Option<&Day> {
+    pub(crate) fn day(&self, day: u64) -> Option<&Day> {
         self.0.get(&day)
     }
 }
 
 impl Day {
-    pub(super) fn servicer(&mut self, userid: &str) -> &mut ServicerDay {
+    pub(crate) fn servicer(&mut self, userid: &str) -> &mut ServicerDay {
         self.servicers.entry(userid.to_owned()).or_default()
     }
 }
 
 impl CorpDay {
-    pub(super) fn customer_wrote(&mut self, external_userid: &str) {
+    pub(crate) fn customer_wrote(&mut self, external_userid: &str) {
         self.customers.insert(external_userid.to_owned());
         self.customer_messages += 1;
     }
 
-    pub(super) fn plus(mut self, other: Self) -> Self {
+    pub(crate) fn plus(mut self, other: Self) -> Self {
         self.sessions += other.sessions;
         self.answered_by_api += other.answered_by_api;
         self.handed_over += other.handed_over;
@@ -87,7 +87,7 @@ impl CorpDay {
     }
 
     /// `ai_knowledge_hit_rate` is never there: nobody answers from the knowledge base here.
-    pub(super) fn shown(&self) -> Value {
+    pub(crate) fn shown(&self) -> Value {
         let mut shown = json!({
             "session_cnt": self.sessions,
             "customer_cnt": self.customers.len(),
@@ -102,18 +102,18 @@ impl CorpDay {
 }
 
 impl ServicerDay {
-    pub(super) fn customer_wrote(&mut self, external_userid: &str) {
+    pub(crate) fn customer_wrote(&mut self, external_userid: &str) {
         self.customers.insert(external_userid.to_owned());
         self.customer_messages += 1;
     }
 
     /// For the first time in a session.
-    pub(super) fn answered(&mut self, after: Duration) {
+    pub(crate) fn answered(&mut self, after: Duration) {
         self.answered += 1;
         self.seconds_to_answer += after.as_secs();
     }
 
-    pub(super) fn rated(&mut self, rating: Satisfaction) {
+    pub(crate) fn rated(&mut self, rating: Satisfaction) {
         match rating {
             Satisfaction::Satisfied => self.satisfied += 1,
             Satisfaction::Middling => self.middling += 1,
@@ -121,14 +121,14 @@ impl ServicerDay {
         }
     }
 
-    pub(super) fn offered(&mut self, offer: &UpgradeOffer) {
+    pub(crate) fn offered(&mut self, offer: &UpgradeOffer) {
         match offer {
             UpgradeOffer::Member { .. } => self.member_invites += 1,
             UpgradeOffer::Groupchat { .. } => self.groupchat_invites += 1,
         }
     }
 
-    pub(super) fn taken(&mut self, offer: &UpgradeOffer, external_userid: &str) {
+    pub(crate) fn taken(&mut self, offer: &UpgradeOffer, external_userid: &str) {
         let customers = match offer {
             UpgradeOffer::Member { .. } => &mut self.member_customers,
             UpgradeOffer::Groupchat { .. } => &mut self.groupchat_customers,
@@ -136,7 +136,7 @@ impl ServicerDay {
         customers.insert(external_userid.to_owned());
     }
 
-    pub(super) fn plus(mut self, other: Self) -> Self {
+    pub(crate) fn plus(mut self, other: Self) -> Self {
         self.sessions += other.sessions;
         self.asked += other.asked;
         self.answered += other.answered;
@@ -154,7 +154,7 @@ impl ServicerDay {
         self
     }
 
-    pub(super) fn shown(&self) -> Value {
+    pub(crate) fn shown(&self) -> Value {
         let rated = self.satisfied + self.middling + self.dissatisfied;
         let mut shown = json!({
             "session_cnt": self.sessions,

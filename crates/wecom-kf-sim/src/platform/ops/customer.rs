@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::assumptions::{Assumption, Assumptions};
-use super::contact_ways::Entrance;
-use super::sessions::within_window;
-use super::{Customer, Platform};
-use crate::platform::refusal::Refusal;
+use crate::platform::model::assumptions::{Assumption, Assumptions};
+use crate::platform::model::contact_ways::Entrance;
+use crate::platform::model::refusal::Refusal;
+use crate::platform::model::session::within_window;
+use crate::platform::{Customer, Platform};
 
 /// What a customer says of themselves in WeChat.
 #[derive(Debug)]
@@ -21,14 +21,14 @@ pub(crate) struct Profile {
 }
 
 impl Profile {
-    pub(super) fn of(name: &str) -> Self {
+    pub(crate) fn of(name: &str) -> Self {
         // Leads nowhere: `.example` is reserved for that.
         let path: String = form_urlencoded::byte_serialize(name.as_bytes()).collect();
         Self { gender: 0, avatar: Some(format!("http://avatar.example/{path}/0")), unionid: None }
     }
 
     /// The `profile` of a `Customer`.
-    pub(super) fn show(&self) -> Value {
+    pub(crate) fn show(&self) -> Value {
         json!({ "gender": self.gender, "avatar": self.avatar, "unionid": self.unionid })
     }
 }
@@ -36,8 +36,8 @@ impl Profile {
 /// When and how a customer came in last.
 #[derive(Debug)]
 pub(crate) struct Entered {
-    pub(super) at: Duration,
-    pub(super) entrance: Entrance,
+    pub(crate) at: Duration,
+    pub(crate) entrance: Entrance,
 }
 
 impl Platform {

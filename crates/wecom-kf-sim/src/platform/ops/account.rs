@@ -6,14 +6,14 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use wecom_kf_raw::{ErrCode, limits};
 
-use super::aging::Aging;
-use super::assumptions::Assumption;
-use super::log::Log;
-use super::servicers::Servicers;
-use super::statistics::Figures;
-use super::{Account, KEPT, Platform, required, text};
 use crate::api::media::MediaKind;
-use crate::platform::refusal::Refusal;
+use crate::platform::model::aging::Aging;
+use crate::platform::model::assumptions::Assumption;
+use crate::platform::model::log::Log;
+use crate::platform::model::refusal::Refusal;
+use crate::platform::model::statistics::Figures;
+use crate::platform::ops::servicer::Servicers;
+use crate::platform::{Account, KEPT, Platform, required, text};
 
 /// A corp has at most 5,000 accounts [94662]; editions before 2022 say 10.
 const MAX_ACCOUNTS: usize = 5_000;
@@ -93,13 +93,13 @@ impl Platform {
         Ok(json!({ "account_list": page }))
     }
 
-    pub(super) fn existing(&self) -> impl Iterator<Item = &Account> {
+    pub(crate) fn existing(&self) -> impl Iterator<Item = &Account> {
         self.accounts.iter().filter(|account| !account.deleted)
     }
 }
 
 impl Account {
-    pub(super) fn new(open_kfid: &str, name: &str) -> Self {
+    pub(crate) fn new(open_kfid: &str, name: &str) -> Self {
         Self {
             avatar: avatar(open_kfid),
             open_kfid: open_kfid.to_owned(),

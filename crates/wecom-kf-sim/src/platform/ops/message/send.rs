@@ -1,5 +1,5 @@
 //! Sending: what may be sent, to whom, and what the customer receives. How many messages may be sent, and until when, is
-//! decided in `sessions.rs`.
+//! decided in `model/session.rs`.
 
 use std::time::Duration;
 
@@ -7,15 +7,15 @@ use serde_json::{Value, json};
 use wecom_kf_raw::limits::send_msg::{LINK_DESC_MAX_BYTES, LINK_TITLE_MAX_BYTES};
 use wecom_kf_raw::{ErrCode, op};
 
-use super::assumptions::{Assumption, Assumptions};
-use super::chat::{Author, Entry};
-use super::media::kind_of_msgtype;
-use super::sessions::Occasion;
-use super::statistics::Happening;
-use super::{Account, Chat, EventCode, Platform, required, text};
 use crate::http::absent::is_empty;
-use crate::platform::ids::Ids;
-use crate::platform::refusal::Refusal;
+use crate::platform::model::assumptions::{Assumption, Assumptions};
+use crate::platform::model::chat::{Author, Entry};
+use crate::platform::model::ids::Ids;
+use crate::platform::model::refusal::Refusal;
+use crate::platform::model::session::Occasion;
+use crate::platform::ops::media::kind_of_msgtype;
+use crate::platform::ops::statistic::Happening;
+use crate::platform::{Account, Chat, EventCode, Platform, required, text};
 
 /// What can be sent [94677]; `ca_link` is documented elsewhere [96427].
 const MSGTYPES: [&str; 11] = [
@@ -140,7 +140,7 @@ impl Account {
 }
 
 /// There is one body, and it is the one that `kind` names [94677].
-pub(super) fn check_bodies(
+pub(crate) fn check_bodies(
     object: &Value,
     kind: &str,
     kinds: &[&str],

@@ -5,10 +5,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use wecom_kf_raw::limits::add_contact_way::SCENE_MAX_BYTES;
 
-use super::assumptions::Assumption;
-use super::people::NotPossible;
-use super::{Chat, Platform, text};
-use crate::platform::refusal::Refusal;
+use crate::platform::model::assumptions::Assumption;
+use crate::platform::model::refusal::Refusal;
+use crate::platform::people::NotPossible;
+use crate::platform::{Chat, Platform, text};
 
 /// Counted before the encoding [96416].
 const MAX_SCENE_PARAM_BYTES: usize = 128;
@@ -25,9 +25,9 @@ pub(crate) struct ContactWay {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Entrance {
     /// Empty when no link with a scene was used [94670].
-    pub(super) scene: String,
-    pub(super) scene_param: Option<String>,
-    pub(super) wechat_channels: Option<Value>,
+    pub(crate) scene: String,
+    pub(crate) scene_param: Option<String>,
+    pub(crate) wechat_channels: Option<Value>,
 }
 
 impl Entrance {
@@ -49,7 +49,7 @@ impl Entrance {
     }
 
     /// Only what there is.
-    pub(super) fn members(&self) -> Value {
+    pub(crate) fn members(&self) -> Value {
         let mut members = json!({ "scene": self.scene });
         if let Some(scene_param) = &self.scene_param {
             members["scene_param"] = json!(scene_param);

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use wecom_kf_raw::ErrCode;
 
-use super::assumptions::{Assumption, Assumptions};
-use crate::platform::refusal::Refusal;
+use crate::platform::model::assumptions::{Assumption, Assumptions};
+use crate::platform::model::refusal::Refusal;
 
 /// What may be sent after a customer's message may be sent for 48 hours [94677].
 pub(crate) const WINDOW: Duration = Duration::from_secs(48 * 60 * 60);
@@ -250,7 +250,7 @@ impl Session {
 }
 
 /// Whether it is less than 48 hours ago.
-pub(super) fn within_window(at: Option<Duration>, now: Duration) -> bool {
+pub(crate) fn within_window(at: Option<Duration>, now: Duration) -> bool {
     at.is_some_and(|at| now <= at + WINDOW)
 }
 

@@ -2,22 +2,20 @@
 //!
 //! unverified: what exactly each figure counts; the names and a line for each are all that is documented.
 
-mod days;
-
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use wecom_kf_raw::ErrCode;
 
-use super::people::NotPossible;
-use super::sessions::State;
-use super::{Account, Chat, Platform, text};
 use crate::api::statistics::Satisfaction;
 use crate::api::upgrade::UpgradeOffer;
-use crate::platform::refusal::Refusal;
-pub(super) use days::Figures;
-use days::{CorpDay, ServicerDay};
+use crate::platform::model::refusal::Refusal;
+use crate::platform::model::session::State;
+use crate::platform::people::NotPossible;
+use crate::platform::{Account, Chat, Platform, text};
+
+use crate::platform::model::statistics::{CorpDay, Figures, ServicerDay};
 
 /// Days are those of China, UTC+8 without summer time.
 const CHINA: Duration = Duration::from_secs(8 * 60 * 60);
@@ -27,11 +25,11 @@ const READY_AFTER: Duration = Duration::from_secs(6 * 60 * 60);
 /// At most 31 days at once [95489].
 const MAX_DAYS: u64 = 31;
 /// Figures go back 180 days [95489].
-const KEPT_DAYS: u64 = 180;
+pub(crate) const KEPT_DAYS: u64 = 180;
 
 /// What the figures are made of.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Happening<'a> {
+pub(crate) enum Happening<'a> {
     SessionOpened,
     CustomerWrote,
     /// The API, as an assistant does.
@@ -63,7 +61,7 @@ pub(crate) struct Conversation {
 
 impl Conversation {
     /// Who waits for a rating.
-    pub(super) fn asked_by(&self) -> Option<&str> {
+    pub(crate) fn asked_by(&self) -> Option<&str> {
         self.asked.as_ref().map(|(userid, _)| userid.as_str())
     }
 }
@@ -95,7 +93,7 @@ impl Platform {
     }
 
     /// Notes what happened in a chat.
-    pub(super) fn happens(&mut self, now: Duration, chat: Chat<'_>, happening: Happening<'_>) {
+    pub(crate) fn happens(&mut self, now: Duration, chat: Chat<'_>, happening: Happening<'_>) {
         let customer = self.known_customer(chat);
         let servicer_userid = customer.session.servicer_userid(now).map(str::to_owned);
         let mut conversation = std::mem::take(&mut customer.conversation);
@@ -182,7 +180,7 @@ impl Platform {
     }
 
     /// What a message of the customer is, as the session stands before it.
-    pub(super) fn customer_wrote(&mut self, now: Duration, chat: Chat<'_>, before: State) {
+    pub(crate) fn customer_wrote(&mut self, now: Duration, chat: Chat<'_>, before: State) {
         if before == State::Ended {
             self.happens(now, chat, Happening::SessionOpened);
         }
@@ -235,7 +233,7 @@ fn days(request: &Value, now: Duration) -> Result<RangeInclusive<u64>, Refusal> 
 }
 
 /// The number of a day in China.
-fn day_of(at: Duration) -> u64 {
+pub(crate) fn day_of(at: Duration) -> u64 {
     (at + CHINA).as_secs() / DAY.as_secs()
 }
 

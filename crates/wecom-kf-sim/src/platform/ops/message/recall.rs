@@ -5,11 +5,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use wecom_kf_raw::{ErrCode, op};
 
-use super::assumptions::Assumption;
-use super::chat::Author;
-use super::people::NotPossible;
-use super::{Chat, Customer, Platform, required};
-use crate::platform::refusal::Refusal;
+use crate::platform::model::assumptions::Assumption;
+use crate::platform::model::chat::Author;
+use crate::platform::model::refusal::Refusal;
+use crate::platform::people::NotPossible;
+use crate::platform::{Chat, Customer, Platform, required};
 
 /// unverified: 2 minutes, and all of `recall_msg`, by one SDK and the stand-alone edition.
 const WINDOW: Duration = Duration::from_secs(2 * 60);
