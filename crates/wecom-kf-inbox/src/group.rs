@@ -387,6 +387,14 @@ impl GroupHandle {
         }
     }
 
+    /// Returns a function that passes callbacks to the group, as [`wake`](Self::wake) does, for a server or a simulator that
+    /// lives longer than the group. The function does not keep the store open. It returns false once the group and its
+    /// handles are gone.
+    pub fn waker(&self) -> impl Fn(&Event) -> bool + Send + Sync + 'static {
+        let group = Arc::downgrade(&self.0);
+        move |event| group.upgrade().is_some_and(|group| Self(group).wake(event))
+    }
+
     /// Returns the handle of each running inbox.
     pub fn each(&self) -> BTreeMap<OpenKfid, InboxHandle> {
         self.inboxes().clone()

@@ -191,6 +191,14 @@ impl InboxHandle {
         true
     }
 
+    /// Returns a function that passes callbacks to the inbox, as [`wake`](Self::wake) does, for a server or a simulator that
+    /// lives longer than the inbox. The function does not keep the store open. It returns false once the inbox and its
+    /// handles are gone.
+    pub fn waker(&self) -> impl Fn(&Event) -> bool + Send + Sync + 'static {
+        let shared = Arc::downgrade(&self.0);
+        move |event| shared.upgrade().is_some_and(|shared| Self(shared).wake(event))
+    }
+
     /// Returns the state of the inbox and its counters.
     pub fn metrics(&self) -> Metrics {
         self.0.exchange.desk().snapshot()

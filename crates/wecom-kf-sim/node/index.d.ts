@@ -158,8 +158,8 @@ export declare class Bot {
 export interface Options {
   /** Makes ids, tokens and cursors the same each time. */
   seed?: number | bigint;
-  /** `manual` stands still but for `advance`. */
-  clock?: "real" | "manual";
+  /** `manual` stands still but for `advance`, at the present time. A number is the Unix time at which it stands. */
+  clock?: "real" | "manual" | number;
   /** Names of accounts; 小店 without. */
   accounts?: string[];
   /** Members who serve every account. */

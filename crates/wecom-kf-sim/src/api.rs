@@ -7,3 +7,4 @@ pub(crate) mod servicer;
 pub(crate) mod simulator;
 pub(crate) mod statistics;
 pub(crate) mod upgrade;
+pub(crate) mod wait;

@@ -33,7 +33,7 @@ pub mod docs {
     pub mod assumptions {}
 }
 
-pub use api::customer::{Customer, Heard, NothingHeard};
+pub use api::customer::{Customer, Heard, NotSilent, NothingHeard};
 pub use api::media::{Media, MediaKind};
 pub use api::servicer::Servicer;
 pub use api::simulator::{Builder, Simulator, StartError};
@@ -42,7 +42,7 @@ pub use api::upgrade::UpgradeOffer;
 pub use control::ScriptError;
 pub use delivery::callback::CallbackError;
 pub use platform::NotPossible;
-pub use wecom_kf_callback::SettingsError;
+pub use wecom_kf_callback::{Event, SettingsError};
 pub use wecom_kf_raw::{Operation, op};
 pub use world::fault::{CallbackFaultAt, Fault, FaultAt};
 pub use world::finding::{Finding, FindingName};

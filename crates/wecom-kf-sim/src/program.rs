@@ -101,9 +101,9 @@ struct Options {
     /// EncodingAESKey of the callback
     #[arg(long, value_name = "KEY", requires = "callback_token", global = true)]
     callback_aes_key: Option<String>,
-    /// Whether the clock runs, or stands still but for steps
-    #[arg(long, global = true)]
-    clock: Option<config::ClockKind>,
+    /// real: it runs; manual: it stands still but for steps, from now or from a Unix time [default: real]
+    #[arg(long, value_name = "real|manual|UNIX_TIME", global = true)]
+    clock: Option<config::ClockStart>,
     /// Whether fields that the document does not know are refused, or only reported
     #[arg(long, global = true)]
     strictness: Option<config::StrictnessKind>,

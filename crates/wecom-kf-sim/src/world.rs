@@ -1,5 +1,6 @@
 //! Owns the state of a corp, its clock, its journal, its faults and what was found.
 
+pub(crate) mod carrier;
 pub(crate) mod clock;
 pub(crate) mod corps;
 pub(crate) mod fault;

@@ -208,6 +208,33 @@ async fn a_welcome_spends_the_code_and_a_second_try_finds_it_spent() {
 }
 
 #[tokio::test]
+async fn a_simulator_wakes_the_inbox_without_a_server() {
+    let sim = Simulator::start().await.unwrap();
+    let wang = sim.customer("小王");
+    let inbox = Inbox::builder(client(&sim), sim.open_kfid()).poll(Duration::from_secs(24 * 3600));
+    let inbox = inbox.cold_start(ColdStart::Everything).open().await.unwrap();
+    let handle = inbox.handle();
+    let waker = handle.waker();
+    sim.wakes(handle.waker());
+    let run = tokio::spawn(inbox.run(|delivery| async move {
+        if let Content::Text(text) = delivery.content() {
+            delivery.reply(&text.content).await?;
+        }
+        Ok(())
+    }));
+    for text in ["你好", "还在吗？"] {
+        wang.says(text);
+        assert_eq!(wang.hears().await.unwrap().text(), Some(text));
+    }
+    handle.stop();
+    run.await.unwrap().unwrap();
+    let event = callback(&sim.open_kfid(), &sim.sync_token(), now());
+    assert!(waker(&event));
+    drop(handle);
+    until(|| !waker(&event)).await;
+}
+
+#[tokio::test]
 async fn a_refused_answer_in_a_human_session_is_acknowledged() {
     let sim = Simulator::builder().servicer("zhangsan").start().await.unwrap();
     let wang = sim.customer("小王");
@@ -420,6 +447,7 @@ async fn two_customers_a_second_hear_5_s_answers_within_5_500_ms() {
     let (clock, counted) = (time.subscribe(), begun.clone());
     let inbox = opened(&sim).await;
     let handle = inbox.handle();
+    sim.wakes(handle.waker());
     let run = tokio::spawn(inbox.run(move |delivery| {
         let (mut clock, counted) = (clock.clone(), counted.clone());
         async move {
@@ -438,7 +466,6 @@ async fn two_customers_a_second_hear_5_s_answers_within_5_500_ms() {
             let customer = sim.customer(&format!("customer {step}"));
             customer.says("你好");
             waiting.push_back((customer, step));
-            handle.wake(&callback(&sim.open_kfid(), &sim.sync_token(), now()));
             // The handler begins at once, whatever else is in progress.
             until(|| begun.load(SeqCst) == step as usize + 1).await;
         }

@@ -323,14 +323,17 @@ class Simulator(Corp):
         cls,
         *,
         seed: int | None = None,
-        clock: Literal["real", "manual"] | None = None,
+        clock: Literal["real", "manual"] | int | None = None,
         accounts: Sequence[str] = (),
         servicers: Sequence[str] = (),
         strictness: Literal["strict", "lenient"] | None = None,
         disabled_assumptions: Sequence[str] = (),
         config: str | Path | None = None,
     ) -> Simulator:
-        """Starts a simulator on a free port. `config` is a TOML file, which other arguments override."""
+        """Starts a simulator on a free port. `config` is a TOML file, which other arguments override.
+
+        `clock` may be the Unix time at which the clock stands still but for `advance`.
+        """
         flags = {"--seed": seed, "--clock": clock, "--strictness": strictness, "--config": config}
         arguments = ["--port=0", *(f"{flag}={value}" for flag, value in flags.items() if value is not None)]
         lists = {"--account": accounts, "--servicer": servicers, "--disable-assumption": disabled_assumptions}

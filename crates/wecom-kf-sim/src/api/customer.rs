@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::api::wait::{self, Deadline, PATIENCE};
 use crate::platform::{Chat, NotPossible};
+use crate::world::clock::Pace;
 use crate::world::shared::Shared;
 
-/// How long [`Customer::hears`] waits.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How much real time [`Customer::stays_silent`] gives the bot before and after it moves a manual clock.
+const PAUSE: Duration = Duration::from_secs(1);
 /// How many of the last calls are listed below a transcript.
 const CALLS_SHOWN: usize = 10;
 
@@ -20,11 +22,13 @@ pub struct Customer {
     pub(crate) shared: Arc<Shared>,
     open_kfid: String,
     external_userid: String,
+    /// How long this customer waits, if it is not a minute of real time.
+    within: Option<Duration>,
 }
 
 impl Customer {
     pub(crate) fn new(shared: Arc<Shared>, open_kfid: String, external_userid: String) -> Self {
-        Self { shared, open_kfid, external_userid }
+        Self { shared, open_kfid, external_userid, within: None }
     }
 
     /// Returns the customer's id.
@@ -103,15 +107,74 @@ impl Customer {
         platform.customer_enters(now, self.chat())
     }
 
+    /// Returns this customer with another limit for all waits: [`hears`](Self::hears), [`is_with`](Self::is_with) and
+    /// [`is_offered`](Self::is_offered).
+    ///
+    /// `limit` is time of the simulator's clock. So a manual clock decides exactly: the wait ends when somebody
+    /// [moves](crate::Simulator::advance) it past the limit, and a minute of real time is enough for any bot. A running clock
+    /// cannot tell a slow bot from a busy machine. With it the wait lasts `limit` of real time, but never less than a minute.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let sim = wecom_kf_sim::Simulator::builder().manual_clock().start().await?;
+    /// let wang = sim.customer("小王").within(Duration::from_secs(5));
+    /// wang.says("在吗？");
+    /// let (heard, ()) = tokio::join!(wang.hears(), async { sim.advance(Duration::from_secs(6)) });
+    /// assert!(heard.is_err()); // no bot answers here
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn within(mut self, limit: Duration) -> Self {
+        self.within = Some(limit);
+        self
+    }
+
     /// Returns the next message that the bot sent and that was not returned yet. Waits for it, at most a minute of real
-    /// time. Messages that servicers write are not returned.
+    /// time, or [as long as this customer waits](Self::within). Messages that servicers write are not returned.
     ///
     /// # Errors
     ///
     /// The bot sent nothing. The error's text has the transcript and the last calls.
     pub async fn hears(&self) -> Result<Heard, NothingHeard> {
-        let next = tokio::time::timeout(PATIENCE, self.next_heard()).await;
-        next.map_err(|_| self.nothing_heard())
+        self.waits_for(|by| self.shared.platform().0.next_heard(self.chat(), by)).await
+    }
+
+    /// Returns the next message, as [`hears`](Self::hears) does, if the bot sends it within this time: see
+    /// [`within`](Self::within).
+    ///
+    /// # Errors
+    ///
+    /// The bot sent nothing in time. The error's text has the transcript and the last calls.
+    pub async fn hears_within(&self, limit: Duration) -> Result<Heard, NothingHeard> {
+        self.clone().within(limit).hears().await
+    }
+
+    /// Checks that the bot sends nothing to this customer for this time of the simulator's clock, and has sent nothing that
+    /// was not [heard](Self::hears).
+    ///
+    /// First waits until the bot has read all that was written to the account, at most a minute of real time: a bot that has
+    /// seen nothing is silent, too. With a running clock, then waits for `time`. With a manual clock, then moves the clock
+    /// forward by `time`, and gives the bot a second of real time before and after that. A bot that keeps silent passes on
+    /// every machine, however busy it is.
+    ///
+    /// # Errors
+    ///
+    /// The bot sent a message, or did not read. The error's text has the transcript and the last calls.
+    pub async fn stays_silent(&self, time: Duration) -> Result<(), NotSilent> {
+        let written_and_read = || self.shared.platform().0.written_and_read(self.chat());
+        let (written, _) = written_and_read();
+        let read = || (written_and_read().1 >= written).then_some(());
+        if wait::until(&self.shared, Deadline::after(PATIENCE), read).await.is_none() {
+            return Err(NotSilent::NotRead { transcript: self.transcript() });
+        }
+        if self.shared.clock.read().pace == Pace::Running {
+            return self.hears_nothing_for(time).await;
+        }
+        self.hears_nothing_for(PAUSE).await?;
+        self.shared.advance(time);
+        self.hears_nothing_for(PAUSE).await
     }
 
     /// Returns all messages that the bot sent to this customer in the last three days.
@@ -131,47 +194,38 @@ impl Customer {
         platform.session_servicer(now, self.chat())
     }
 
-    /// Waits until the session is with this servicer, at most a minute of real time.
+    /// Waits until the session is with this servicer, at most a minute of real time, or
+    /// [as long as this customer waits](Self::within).
     ///
     /// # Errors
     ///
     /// The servicer did not get the session. The error's text has the transcript and the last calls.
     pub async fn is_with(&self, userid: &str) -> Result<(), NothingHeard> {
-        self.waits_for(|| (self.servicer_userid().as_deref() == Some(userid)).then_some(())).await
+        self.waits_for(|_| (self.servicer_userid().as_deref() == Some(userid)).then_some(())).await
     }
 
-    /// Waits until `look` returns a value, for as long as customers wait. Looks again whenever a call is done.
-    pub(crate) async fn waits_for<T>(&self, look: impl Fn() -> Option<T>) -> Result<T, NothingHeard> {
-        let there = async {
-            loop {
-                // Made before looking: it hears what is recorded in between.
-                let recorded = self.shared.recorded.notified();
-                match look() {
-                    Some(found) => return found,
-                    None => recorded.await,
-                }
-            }
-        };
-        tokio::time::timeout(PATIENCE, there).await.map_err(|_| self.nothing_heard())
+    /// Waits until `look` returns a value, for as long as this customer waits.
+    pub(crate) async fn waits_for<T>(&self, look: impl Fn(Duration) -> Option<T>) -> Result<T, NothingHeard> {
+        let deadline = Deadline::new(&self.shared.clock, self.within);
+        let found = wait::until(&self.shared, deadline, || look(deadline.clock)).await;
+        found.ok_or_else(|| NothingHeard { within: self.within.unwrap_or(PATIENCE), transcript: self.transcript() })
+    }
+
+    /// Returns an error if there is a message of the bot's that was not heard yet, or one comes in this much real time.
+    async fn hears_nothing_for(&self, real: Duration) -> Result<(), NotSilent> {
+        let next = || self.shared.platform().0.next_heard(self.chat(), Duration::MAX);
+        match wait::until(&self.shared, Deadline::after(real), next).await {
+            None => Ok(()),
+            Some(heard) => Err(NotSilent::Heard { heard, transcript: self.transcript() }),
+        }
     }
 
     pub(crate) fn chat(&self) -> Chat<'_> {
         Chat { open_kfid: &self.open_kfid, external_userid: &self.external_userid }
     }
 
-    async fn next_heard(&self) -> Heard {
-        loop {
-            // Made before looking: it hears what is sent in between.
-            let sent = self.shared.sent.notified();
-            let next = self.shared.platform().0.next_heard(self.chat());
-            match next {
-                Some(heard) => return heard,
-                None => sent.await,
-            }
-        }
-    }
-
-    fn nothing_heard(&self) -> NothingHeard {
+    /// Returns the chat, a line each, and the last calls.
+    fn transcript(&self) -> String {
         let mut lines = self.shared.platform().0.transcript(self.chat());
         let journal = self.shared.journal();
         let mut calls: Vec<_> = journal
@@ -185,7 +239,7 @@ impl Customer {
             .collect();
         calls.reverse();
         lines.append(&mut calls);
-        NothingHeard { transcript: lines.join("\n") }
+        lines.join("\n")
     }
 }
 
@@ -226,11 +280,37 @@ impl fmt::Display for Heard {
     }
 }
 
-/// The error of waiting: what a customer waited for did not happen within a minute.
+/// The error of waiting: what a customer waited for did not happen in time.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("nothing within a minute; the chat until now, and the last calls:\n{transcript}")]
+#[error("nothing within {within:?}; the chat until now, and the last calls:\n{transcript}")]
 #[non_exhaustive]
 pub struct NothingHeard {
+    /// How long the customer waited: see [`Customer::within`].
+    pub within: Duration,
     /// What customer, bot and servicers wrote and did, one line each, then the last calls of the API.
     pub transcript: String,
+}
+
+/// The error of [`Customer::stays_silent`].
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotSilent {
+    /// The bot sent a message.
+    #[error("the bot sent a message: {heard}\nthe chat until now, and the last calls:\n{transcript}")]
+    #[non_exhaustive]
+    Heard {
+        /// The message.
+        heard: Heard,
+        /// As in [`NothingHeard`].
+        transcript: String,
+    },
+    /// The bot did not read all that was written to the account, so its silence proves nothing.
+    #[error(
+        "the bot has not read what was written to the account; the chat until now, and the last calls:\n{transcript}"
+    )]
+    #[non_exhaustive]
+    NotRead {
+        /// As in [`NothingHeard`].
+        transcript: String,
+    },
 }

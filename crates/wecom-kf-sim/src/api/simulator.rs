@@ -9,16 +9,18 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
+use wecom_kf_callback::Event;
 use wecom_kf_raw::Operation;
 
 use crate::api::customer::Customer;
+use crate::api::wait::{self, Deadline, PATIENCE};
 use crate::control::{self, ScriptError};
 use crate::delivery::callback::{self, CallbackError};
 use crate::http::connection::{Connections, Loopback};
 use crate::http::server::serve;
 use crate::platform::NotPossible;
 use crate::platform::assumptions::{self, Assumption};
-use crate::world::clock::Pace;
+use crate::world::clock::{Pace, wall_clock};
 use crate::world::corps::Corps;
 use crate::world::fault::{CallbackFaultAt, FaultAt, Target};
 use crate::world::journal::{Call, Delivery, Row};
@@ -26,12 +28,6 @@ use crate::world::point;
 use crate::world::report::Report;
 use crate::world::setup::{CallbackSetup, Corp, Setup, Strictness, TOKEN_LIFETIME};
 use crate::world::shared::{Listeners, Shared};
-
-/// Where a manual clock begins: the first of January 2026 in China.
-const MANUAL_START: Duration = Duration::from_secs(1_767_196_800);
-
-/// [`Simulator::answered`] waits so long.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The platform in a box: a server on loopback with a corp, its accounts, customers and servicers.
 ///
@@ -207,6 +203,17 @@ impl Simulator {
         control::tell_callback(&self.shared);
     }
 
+    /// Calls `wake` with each callback of this corp from now on, in this process, so that the bot of a test needs no server.
+    /// With the crate `wecom-kf-inbox`: `sim.wakes(inbox.handle().waker())`.
+    ///
+    /// What was written before is not announced again. Several functions are all called, and callbacks also go to the
+    /// [URL](Self::set_callback), if one is set. [Faults](Self::fault_callbacks) apply: a callback that is lost wakes nobody.
+    pub fn wakes<R>(&self, wake: impl Fn(&Event) -> R + Send + Sync + 'static) {
+        self.shared.callbacks.wakers.add(move |event| {
+            wake(event);
+        });
+    }
+
     /// Verifies the URL as WeCom does when the settings are saved: `GET` with `echostr`, 1 second. None if no URL is set.
     pub async fn verify_callback(&self) -> Option<Delivery> {
         let row = callback::verify(&self.shared).await?;
@@ -297,19 +304,9 @@ impl Simulator {
         let calls = || -> Vec<Call> {
             self.shared.journal().calls().filter(|call| call.operation == operation.id).cloned().collect()
         };
-        let enough = async {
-            loop {
-                // Made before looking: it hears what is recorded in between.
-                let recorded = self.shared.recorded.notified();
-                if calls().len() >= count {
-                    return;
-                }
-                recorded.await;
-            }
-        };
+        let enough = || Some(calls()).filter(|calls| calls.len() >= count);
         // What there is then is the answer either way.
-        let _ = tokio::time::timeout(PATIENCE, enough).await;
-        calls()
+        wait::until(&self.shared, Deadline::after(PATIENCE), enough).await.unwrap_or_else(calls)
     }
 
     /// How many calls of an operation came; those that were refused, hit by a fault or not answered yet included.
@@ -414,13 +411,13 @@ impl Builder {
         self
     }
 
-    /// Lets the clock stand still at the first of January 2026 in China but for [`Simulator::advance`]. With it two runs
-    /// with one seed write the same journal.
+    /// Stops the clock at the present time, so that only [`Simulator::advance`] moves it.
     pub fn manual_clock(self) -> Self {
-        self.manual_clock_from(MANUAL_START)
+        self.manual_clock_from(wall_clock())
     }
 
-    /// A manual clock that begins at this time since the Unix epoch.
+    /// Stops the clock at this time since the Unix epoch, so that only [`Simulator::advance`] moves it. Two runs with the same
+    /// time and the same [seed](Self::seed) write the same journal.
     pub fn manual_clock_from(mut self, unix: Duration) -> Self {
         self.setup.manual_from = Some(unix);
         self
@@ -459,7 +456,7 @@ impl Builder {
 
     /// Lets all ids, tokens and cursors follow from this number. Without it they are new each time, the corp id too, so
     /// that no cursor of an earlier simulator fits. Callback tokens also say when they were made: see
-    /// [`manual_clock`](Self::manual_clock).
+    /// [`manual_clock_from`](Self::manual_clock_from).
     pub fn seed(mut self, seed: u64) -> Self {
         self.setup.seed = seed;
         self.setup.is_seeded = true;

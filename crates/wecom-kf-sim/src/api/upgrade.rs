@@ -47,14 +47,14 @@ impl fmt::Display for UpgradeOffer {
 }
 
 impl Customer {
-    /// Waits until the bot offers this member or group by `upgrade_service`, at most 5 seconds of real time. Gives the
-    /// offer.
+    /// Waits until the bot offers this member or group by `upgrade_service`, at most a minute of real time, or
+    /// [as long as this customer waits](Self::within). Returns the offer.
     ///
     /// # Errors
     ///
     /// It does not. The error's text has the transcript and the last calls.
     pub async fn is_offered(&self, id: &str) -> Result<UpgradeOffer, NothingHeard> {
-        self.waits_for(|| self.upgrade_offer().filter(|offer| offer.id() == id)).await
+        self.waits_for(|_| self.upgrade_offer().filter(|offer| offer.id() == id)).await
     }
 
     /// What the bot offered by `upgrade_service` last, unless it was cancelled.

@@ -56,7 +56,7 @@ pub(super) async fn callback_repeat(
     let Row::Callback(delivery) = &*row else {
         return Err(Problem::conflict(format!("row {n} is no callback")));
     };
-    if delivery.sealed.is_none() {
+    if delivery.carrier.is_none() {
         return Err(Problem::conflict("a verification is not repeated so: POST /sim/v1/callback/verify"));
     }
     let row = callback::repeat(&shared, delivery).await.ok_or_else(|| Problem::conflict(NO_URL))?;

@@ -9,10 +9,11 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
-use wecom_kf_callback::{Callback, Sealed, SettingsError};
+use wecom_kf_callback::{Callback, Event, SettingsError};
 use wecom_kf_text::trimmed;
 
 use crate::platform::{News, Platform};
+use crate::world::carrier::{Carrier, Wakers};
 use crate::world::fault::Effect;
 use crate::world::finding::Proof;
 use crate::world::journal::{Delivery, Row, VERIFY_URL, mask_text};
@@ -37,6 +38,8 @@ const SHOWN_ANSWER_CHARS: usize = 1_000;
 #[derive(Debug)]
 pub(crate) struct Callbacks {
     settings: Mutex<Settings>,
+    /// The bots in this process.
+    pub(crate) wakers: Wakers,
     queue: Sender<Job>,
     http: OnceLock<Option<reqwest::Client>>,
 }
@@ -59,12 +62,11 @@ pub(crate) struct Keys {
 /// A callback that is to be delivered.
 #[derive(Clone, Debug)]
 pub(crate) struct Job {
-    url: String,
+    carrier: Carrier,
     event: &'static str,
     open_kfid: Option<String>,
     /// The XML inside, masked, for the journal.
     shown: String,
-    sealed: Arc<Sealed>,
 }
 
 /// A callback cannot be set so.
@@ -96,7 +98,7 @@ impl std::fmt::Debug for Keys {
 impl Callbacks {
     pub(crate) fn new() -> (Self, Receiver<Job>) {
         let (queue, jobs) = mpsc::channel(QUEUE);
-        (Self { settings: Mutex::default(), queue, http: OnceLock::new() }, jobs)
+        (Self { settings: Mutex::default(), wakers: Wakers::default(), queue, http: OnceLock::new() }, jobs)
     }
 
     pub(crate) fn set(&self, url: String, keys: Keys) {
@@ -124,15 +126,30 @@ impl Callbacks {
             return;
         }
         let mut settings = self.settings();
-        let (Some(url), Some(keys)) = (settings.url.clone(), settings.keys.clone()) else { return };
+        let target = settings.url.clone().zip(settings.keys.clone());
+        if target.is_none() && self.wakers.is_empty() {
+            return;
+        }
         for news in news {
             settings.made += 1;
-            let job = job(url.clone(), &keys, platform, now, settings.made, &news);
-            match self.queue.try_send(job) {
-                Ok(()) => {}
-                Err(TrySendError::Full(_)) => tracing::warn!("a callback is lost: {QUEUE} others wait"),
-                Err(TrySendError::Closed(_)) => {}
+            let made = Made::of(&news, platform, now);
+            if let Some((url, keys)) = &target {
+                let (nonce, random) = nonce_and_random(platform, settings.made);
+                let sealed = keys.sealing.seal(&made.xml, &now.as_secs().to_string(), &nonce, random);
+                self.queue(made.job(Carrier::Http { url: url.clone(), sealed: Arc::new(sealed) }));
             }
+            if !self.wakers.is_empty() {
+                let event = Event::parse(made.xml.clone()).expect("the simulator writes XML");
+                self.queue(made.job(Carrier::InProcess(event)));
+            }
+        }
+    }
+
+    fn queue(&self, job: Job) {
+        match self.queue.try_send(job) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => tracing::warn!("a callback is lost: {QUEUE} others wait"),
+            Err(TrySendError::Closed(_)) => {}
         }
     }
 
@@ -152,31 +169,47 @@ impl Callbacks {
     }
 }
 
-fn job(url: String, keys: &Keys, platform: &mut Platform, now: Duration, number: u64, news: &News) -> Job {
-    let seconds = now.as_secs();
-    let (event, open_kfid, members) = match news {
-        News::Message { open_kfid } => {
-            let token = platform.sync_token(now);
-            let account =
-                if platform.callbacks_name_account() { element("OpenKfId", open_kfid) } else { String::new() };
-            ("kf_msg_or_event", open_kfid, format!("{}{account}", element("Token", &token)))
-        }
-        News::Granted { open_kfid } => ("kf_account_auth_change", open_kfid, auth_change("AuthAddOpenKfId", open_kfid)),
-        News::Withdrawn { open_kfid } => {
-            ("kf_account_auth_change", open_kfid, auth_change("AuthDelOpenKfId", open_kfid))
-        }
-    };
-    let xml = format!(
-        "<xml>{}<CreateTime>{seconds}</CreateTime>{}{}{members}</xml>",
-        element("ToUserName", &platform.corp_id),
-        element("MsgType", "event"),
-        element("Event", event),
-    );
-    let (nonce, random) = nonce_and_random(platform, number);
-    let sealed = Arc::new(keys.sealing.seal(&xml, &seconds.to_string(), &nonce, random));
-    let mut shown = xml;
-    mask_text(&mut shown, &platform.secrets().collect::<Vec<_>>());
-    Job { url, event, open_kfid: Some(open_kfid.clone()), shown, sealed }
+/// A callback before it is known how it reaches the bot.
+struct Made {
+    event: &'static str,
+    open_kfid: String,
+    /// Has the `Token`, so it is never shown.
+    xml: String,
+    /// The same, masked.
+    shown: String,
+}
+
+impl Made {
+    fn of(news: &News, platform: &mut Platform, now: Duration) -> Self {
+        let (event, open_kfid, members) = match news {
+            News::Message { open_kfid } => {
+                let token = platform.sync_token(now);
+                let account =
+                    if platform.callbacks_name_account() { element("OpenKfId", open_kfid) } else { String::new() };
+                ("kf_msg_or_event", open_kfid, format!("{}{account}", element("Token", &token)))
+            }
+            News::Granted { open_kfid } => {
+                ("kf_account_auth_change", open_kfid, auth_change("AuthAddOpenKfId", open_kfid))
+            }
+            News::Withdrawn { open_kfid } => {
+                ("kf_account_auth_change", open_kfid, auth_change("AuthDelOpenKfId", open_kfid))
+            }
+        };
+        let xml = format!(
+            "<xml>{}<CreateTime>{}</CreateTime>{}{}{members}</xml>",
+            element("ToUserName", &platform.corp_id),
+            now.as_secs(),
+            element("MsgType", "event"),
+            element("Event", event),
+        );
+        let mut shown = xml.clone();
+        mask_text(&mut shown, &platform.secrets().collect::<Vec<_>>());
+        Self { event, open_kfid: open_kfid.clone(), xml, shown }
+    }
+
+    fn job(&self, carrier: Carrier) -> Job {
+        Job { carrier, event: self.event, open_kfid: Some(self.open_kfid.clone()), shown: self.shown.clone() }
+    }
 }
 
 fn auth_change(name: &str, open_kfid: &str) -> String {
@@ -246,7 +279,7 @@ async fn try_thrice(shared: &Shared, job: &Job, fault: Option<String>) {
         if attempt > 1 {
             sleep(PAUSE).await;
         }
-        let outcome = post(shared, job).await;
+        let outcome = carry(shared, job).await;
         let is_done = outcome.problem == Problem::None;
         record(shared, job, attempt, fault.clone(), outcome);
         if is_done {
@@ -257,14 +290,13 @@ async fn try_thrice(shared: &Shared, job: &Job, fault: Option<String>) {
 
 /// Delivers the callback of a row once more. Gives the new row.
 pub(crate) async fn repeat(shared: &Shared, delivery: &Delivery) -> Option<Arc<Row>> {
-    let job = Job {
-        url: shared.callbacks.url()?,
-        event: delivery.event,
-        open_kfid: delivery.open_kfid.clone(),
-        shown: delivery.request.clone(),
-        sealed: delivery.sealed.clone()?,
+    let carrier = match delivery.carrier.clone()? {
+        Carrier::Http { sealed, .. } => Carrier::Http { url: shared.callbacks.url()?, sealed },
+        in_process @ Carrier::InProcess(_) => in_process,
     };
-    let outcome = post(shared, &job).await;
+    let (open_kfid, shown) = (delivery.open_kfid.clone(), delivery.request.clone());
+    let job = Job { carrier, event: delivery.event, open_kfid, shown };
+    let outcome = carry(shared, &job).await;
     Some(record(shared, &job, 1, None, outcome))
 }
 
@@ -288,13 +320,8 @@ pub(crate) async fn verify(shared: &Shared) -> Option<Arc<Row>> {
     if outcome.problem == Problem::None && outcome.answer != text {
         outcome.problem = Problem::WrongEcho(explain_echo(&outcome.answer, &text));
     }
-    let job = Job {
-        url,
-        event: VERIFY_URL,
-        open_kfid: None,
-        shown: String::new(),
-        sealed: Arc::new(keys.sealing.seal("", "0", "0", [0; 16])),
-    };
+    let carrier = Carrier::Http { url, sealed: Arc::new(keys.sealing.seal("", "0", "0", [0; 16])) };
+    let job = Job { carrier, event: VERIFY_URL, open_kfid: None, shown: String::new() };
     Some(record(shared, &job, 1, None, outcome))
 }
 
@@ -344,11 +371,21 @@ impl Problem {
     }
 }
 
-async fn post(shared: &Shared, job: &Job) -> Outcome {
-    let url = with_query(&job.url, &job.sealed.query);
-    let request = shared.callbacks.http().map(|http| http.post(url).header(CONTENT_TYPE, "text/xml"));
-    let request = request.map(|request| request.body(job.sealed.body.clone()));
-    exchange(shared.begin(), request, PATIENCE).await
+/// Brings a callback to the bot, once.
+async fn carry(shared: &Shared, job: &Job) -> Outcome {
+    match &job.carrier {
+        Carrier::Http { url, sealed } => {
+            let url = with_query(url, &sealed.query);
+            let request = shared.callbacks.http().map(|http| http.post(url).header(CONTENT_TYPE, "text/xml"));
+            let request = request.map(|request| request.body(sealed.body.clone()));
+            exchange(shared.begin(), request, PATIENCE).await
+        }
+        Carrier::InProcess(event) => {
+            let begun = shared.begin();
+            shared.callbacks.wakers.wake(event);
+            Outcome { begun, status: 200, answer: String::new(), problem: Problem::None, took: Duration::ZERO }
+        }
+    }
 }
 
 async fn exchange(begun: u64, request: Option<reqwest::RequestBuilder>, patience: Duration) -> Outcome {
@@ -405,7 +442,7 @@ fn record(shared: &Shared, job: &Job, attempt: u8, fault: Option<String>, outcom
     };
     let reading = shared.clock.read();
     let took = if reading.pace == crate::world::clock::Pace::Manual { Duration::ZERO } else { outcome.took };
-    let (mut answer, mut url) = (outcome.answer, without_query(&job.url).to_owned());
+    let (mut answer, mut url) = (outcome.answer, job.carrier.place().to_owned());
     let keys = shared.callbacks.keys();
     let keys: Vec<_> = keys.iter().flat_map(|keys| [keys.token.as_str(), keys.aes_key.as_str()]).collect();
     let mut mask_both = |secrets: &[&str]| {
@@ -430,11 +467,7 @@ fn record(shared: &Shared, job: &Job, attempt: u8, fault: Option<String>, outcom
         request: job.shown.clone(),
         answer,
         findings: Vec::new(),
-        sealed: (job.event != VERIFY_URL).then(|| job.sealed.clone()),
+        carrier: (job.event != VERIFY_URL).then(|| job.carrier.clone()),
     };
     shared.record_delivery(delivery, slow)
-}
-
-fn without_query(url: &str) -> &str {
-    url.split(['?', '#']).next().unwrap_or_default()
 }

@@ -367,9 +367,15 @@ impl Platform {
         self.known_customer(chat).history.heard().collect()
     }
 
-    /// The next message that was not asked for yet.
-    pub(crate) fn next_heard(&mut self, chat: Chat<'_>) -> Option<Heard> {
-        self.known_customer(chat).history.next_heard()
+    /// The next message that was not asked for yet, if it was sent by then.
+    pub(crate) fn next_heard(&mut self, chat: Chat<'_>, by: Duration) -> Option<Heard> {
+        self.known_customer(chat).history.next_heard(by)
+    }
+
+    /// How many messages and events the account of a chat has had, and how many of them the bot has read.
+    pub(crate) fn written_and_read(&mut self, chat: Chat<'_>) -> (u64, u64) {
+        let log = &self.known_account(chat).log;
+        (log.end(), log.read_up_to())
     }
 
     /// What was said and done in a chat, a line each.

@@ -3,6 +3,8 @@
 use std::fs;
 use std::net::IpAddr;
 use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
 
 use clap::ValueEnum;
 use serde::Deserialize;
@@ -18,14 +20,51 @@ use super::terminal::{self, Corps, Terminal};
 /// That of the control API.
 const MAX_USERID_CHARS: usize = 64;
 
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum ClockKind {
+/// How the clock starts.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(try_from = "ClockValue")]
+pub(super) enum ClockStart {
     /// It runs.
     #[default]
     Real,
-    /// It stands still but for steps.
+    /// It stands still at the present time.
     Manual,
+    /// It stands still at this Unix time.
+    At(u64),
+}
+
+/// The clock as the file has it.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum ClockValue {
+    Unix(u64),
+    Name(String),
+}
+
+impl TryFrom<ClockValue> for ClockStart {
+    type Error = String;
+
+    fn try_from(value: ClockValue) -> Result<Self, String> {
+        match value {
+            ClockValue::Unix(seconds) => Ok(Self::At(seconds)),
+            ClockValue::Name(name) => name.parse(),
+        }
+    }
+}
+
+impl FromStr for ClockStart {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "real" => Ok(Self::Real),
+            "manual" => Ok(Self::Manual),
+            text => {
+                let seconds = text.parse().map(Self::At);
+                seconds.map_err(|_| "the clock must be real, manual, or a Unix time at which it stands".to_owned())
+            }
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, ValueEnum)]
@@ -55,7 +94,7 @@ pub(super) struct Config {
     /// Instead of the four above.
     #[serde(default)]
     corps: Vec<CorpTable>,
-    clock: Option<ClockKind>,
+    clock: Option<ClockStart>,
     strictness: Option<StrictnessKind>,
     #[serde(default)]
     disabled_assumptions: Vec<String>,
@@ -208,8 +247,9 @@ impl Config {
             builder = builder.public_url(pasted("the public URL", url)?).map_err(|error| error.to_string())?;
         }
         builder = match self.clock.unwrap_or_default() {
-            ClockKind::Real => builder,
-            ClockKind::Manual => builder.manual_clock(),
+            ClockStart::Real => builder,
+            ClockStart::Manual => builder.manual_clock(),
+            ClockStart::At(seconds) => builder.manual_clock_from(Duration::from_secs(seconds)),
         };
         builder = builder.strictness(match self.strictness.unwrap_or_default() {
             StrictnessKind::Strict => Strictness::Strict,

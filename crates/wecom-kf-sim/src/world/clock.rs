@@ -98,9 +98,9 @@ impl Hands {
     }
 }
 
-/// Read once: from then on the clock only goes forward.
+/// Returns the time since the Unix epoch. Read once per simulator: from then on its clock only goes forward.
 #[allow(clippy::disallowed_methods)] // Messages carry dates, and those must be today's; nothing is measured with it.
-fn wall_clock() -> Duration {
+pub(crate) fn wall_clock() -> Duration {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use wecom_kf_callback::Sealed;
 use wecom_kf_raw::{ErrCode, Lang};
 
+use crate::world::carrier::Carrier;
 use crate::world::finding::FindingName;
 
 /// The journal keeps this many rows, the newest, and less if they are large.
@@ -75,7 +75,7 @@ pub struct Delivery {
     pub corp_id: String,
     /// `kf_msg_or_event`, `kf_account_auth_change`, or `verify_url`.
     pub event: &'static str,
-    /// Where it was sent, without the query.
+    /// Where it was sent, without the query; `in process` with [`Simulator::wakes`](crate::Simulator::wakes).
     pub url: String,
     /// When it was sent, in Unix seconds of the simulator's clock.
     pub at: u64,
@@ -97,7 +97,8 @@ pub struct Delivery {
     pub answer: String,
     /// What was found here.
     pub findings: Vec<FindingName>,
-    pub(crate) sealed: Option<Arc<Sealed>>,
+    /// `None` for a verification, which cannot be repeated.
+    pub(crate) carrier: Option<Carrier>,
 }
 
 /// A row of the journal.
@@ -240,7 +241,7 @@ impl Delivery {
             "at": self.at,
             "took_ms": millis(self.took),
             "operation": self.event,
-            "method": if self.event == VERIFY_URL { "GET" } else { "POST" },
+            "method": self.carrier.as_ref().map_or("GET", Carrier::method),
             "path": self.url,
             "status": self.status,
             "errcode": null,

@@ -44,6 +44,8 @@ pub(crate) struct Shared {
     pub(crate) sent: Notify,
     /// Rung when the journal has a new row.
     pub(crate) recorded: Notify,
+    /// Rung when the clock was moved forward.
+    advanced: Notify,
     platform: Mutex<Platform>,
     findings: Mutex<Findings>,
     journal: Mutex<Journal>,
@@ -108,6 +110,7 @@ impl Shared {
             callbacks,
             sent: Notify::new(),
             recorded: Notify::new(),
+            advanced: Notify::new(),
             platform: Mutex::new(platform),
             findings: Mutex::default(),
             journal: Mutex::default(),
@@ -175,6 +178,20 @@ impl Shared {
         self.clock.advance(by);
         self.corps().iter().for_each(|corp| corp.platform().0.touch_everybody());
         self.tell_clock();
+        self.corps().iter().for_each(|corp| corp.advanced.notify_waiters());
+    }
+
+    /// Waits until a message is sent, the journal has a new row, or the clock was moved forward. What happens after this
+    /// call counts, also before the first poll.
+    pub(crate) fn changed(&self) -> impl Future<Output = ()> {
+        let (sent, recorded, advanced) = (self.sent.notified(), self.recorded.notified(), self.advanced.notified());
+        async {
+            tokio::select! {
+                () = sent => {}
+                () = recorded => {}
+                () = advanced => {}
+            }
+        }
     }
 
     pub(crate) fn tell_clock(&self) {

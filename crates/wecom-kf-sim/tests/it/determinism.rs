@@ -9,9 +9,13 @@ use wecom_kf_sim::{Corp, Simulator, op};
 use crate::bot::Bot;
 use crate::control::Control;
 
+/// The first of January 2026 in China.
+const START: Duration = Duration::from_secs(1_767_196_800);
+
 /// A conversation with faults, refusals, findings and time that passes.
 async fn journal(seed: u64) -> Value {
-    journal_of(&Simulator::builder().seed(seed).manual_clock().servicer("zhangsan").start().await.unwrap()).await
+    journal_of(&Simulator::builder().seed(seed).manual_clock_from(START).servicer("zhangsan").start().await.unwrap())
+        .await
 }
 
 async fn journal_of(sim: &Simulator) -> Value {
@@ -75,7 +79,7 @@ async fn settings(sim: &Simulator, bot: &Bot) {
 }
 
 #[tokio::test]
-async fn two_runs_with_one_seed_and_a_manual_clock_write_the_same_journal() {
+async fn two_runs_with_one_seed_and_one_time_write_the_same_journal() {
     let (one, other, third) = (journal(7).await, journal(7).await, journal(8).await);
     assert!(one["entries"].as_array().unwrap().len() > 150);
     assert!(!one["report"]["findings"].as_array().unwrap().is_empty());
@@ -86,7 +90,7 @@ async fn two_runs_with_one_seed_and_a_manual_clock_write_the_same_journal() {
 #[tokio::test]
 async fn a_further_corp_changes_nothing_of_the_first() {
     let alone = journal(7).await;
-    let builder = Simulator::builder().seed(7).manual_clock().servicer("zhangsan");
+    let builder = Simulator::builder().seed(7).manual_clock_from(START).servicer("zhangsan");
     let sim = builder.another(Corp::default().servicer("zhangsan")).start().await.unwrap();
     let other = &sim.corps()[1];
     let bot = Bot::of(other).await;

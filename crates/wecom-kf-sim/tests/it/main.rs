@@ -62,3 +62,7 @@ mod strictness;
 mod tokens;
 #[cfg(test)]
 mod upgrade;
+#[cfg(test)]
+mod waits;
+#[cfg(test)]
+mod wakes;

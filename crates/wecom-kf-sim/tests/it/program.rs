@@ -167,7 +167,7 @@ async fn a_file_has_all_settings_and_flags_go_before_it() {
         seed = 7
         accounts = ["售前", "售后"]
         servicers = ["zhangsan", "lisi"]
-        clock = "manual"
+        clock = 1767196800
         strictness = "lenient"
         disabled_assumptions = ["last_account_stays"]
 
@@ -198,7 +198,7 @@ async fn a_file_has_all_settings_and_flags_go_before_it() {
     let names: Vec<_> = state["accounts"].as_array().unwrap().iter().map(|account| &account["name"]).collect();
     assert_eq!(names, ["售前", "售后"]);
     assert_eq!(state["servicers"].as_array().unwrap().len(), 1);
-    assert_eq!((&state["clock"]["manual"], &state["faults"][0]["times"]), (&json!(true), &json!(2)));
+    assert_eq!((&state["clock"]["now"], &state["faults"][0]["times"]), (&json!(1_767_196_800), &json!(2)));
     assert_eq!((&info["strictness"], &info["seed"]), (&json!("lenient"), &json!("7")));
     let disabled: Vec<_> = assumptions["assumptions"]
         .as_array()

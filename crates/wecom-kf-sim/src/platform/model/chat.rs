@@ -151,9 +151,10 @@ impl History {
         self.entries.iter().filter(|entry| !entry.recalled).filter_map(Entry::heard)
     }
 
-    /// The next message of the bot's that was not asked for yet.
-    pub(crate) fn next_heard(&mut self) -> Option<Heard> {
-        let next = self.after(self.asked_for).find(|entry| !entry.recalled && matches!(entry.from, Author::Bot(_)))?;
+    /// The next message of the bot's that was not asked for yet, if it was sent by then.
+    pub(crate) fn next_heard(&mut self, by: Duration) -> Option<Heard> {
+        let is_next = |entry: &&Entry| !entry.recalled && matches!(entry.from, Author::Bot(_)) && entry.at <= by;
+        let next = self.after(self.asked_for).find(is_next)?;
         let (n, heard) = (next.n, next.heard());
         self.asked_for = n;
         heard

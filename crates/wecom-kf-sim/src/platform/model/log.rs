@@ -17,6 +17,8 @@ pub(crate) struct Log {
     first: u64,
     /// The number up to which callbacks were made.
     announced: u64,
+    /// The number up to which the bot has read.
+    read: u64,
 }
 
 /// What one `sync_msg` reads.
@@ -44,6 +46,11 @@ impl Log {
         news
     }
 
+    /// Returns the number up to which the bot has read, at least once.
+    pub(crate) fn read_up_to(&self) -> u64 {
+        self.read
+    }
+
     pub(crate) fn page(&mut self, from: u64, limit: usize, now: Duration) -> Page {
         self.forget(now);
         // What a cursor pointed at may be forgotten by now: then from the oldest message kept.
@@ -52,6 +59,7 @@ impl Log {
         let entries = self.entries.range(skip.min(self.entries.len())..).take(limit);
         let messages: Vec<_> = entries.filter_map(|(_, message)| serde_json::from_str(message).ok()).collect();
         let next = from + messages.len() as u64;
+        self.read = self.read.max(next);
         Page { messages, next, has_more: next < self.end() }
     }
 
