@@ -23,14 +23,10 @@ use serde_json::{Value, json};
 use wecom_kf_raw::op;
 
 use crate::http::server::parameter;
+use crate::world::World;
 use crate::world::point;
 use crate::world::setup::Strictness;
-use crate::world::shared::Shared;
 use body::{Nothing, Problem};
-
-pub use body::Problem as ScriptError;
-pub(crate) use callbacks::{set_callback, tell_callback};
-pub(crate) use trouble::{Holds, add_faults, switch_assumption};
 
 /// The control API's description, which is served too.
 const DOCUMENT: &str = include_str!("../control.yaml");
@@ -38,7 +34,7 @@ pub(crate) const PREFIX: &str = "/sim/v1";
 /// The parameter of every query that says which corp it is about.
 pub(crate) const CORP_ID: &str = "corp_id";
 
-type Handler = MethodRouter<Arc<Shared>>;
+type Handler = MethodRouter<Arc<World>>;
 type Answer = Result<axum::Json<Value>, Problem>;
 
 /// Every route: method, path below the prefix, handler. A test compares them with the document.
@@ -102,7 +98,7 @@ fn routes() -> Vec<(&'static str, &'static str, Handler)> {
 }
 
 /// The routes. `address` is where the simulator listens.
-pub(crate) fn router(address: SocketAddr, shared: &Arc<Shared>) -> Router<Arc<Shared>> {
+pub(crate) fn router(address: SocketAddr, world: &Arc<World>) -> Router<Arc<World>> {
     let router = routes()
         .into_iter()
         .fold(Router::new(), |router, (_, path, handler)| router.route(&format!("{PREFIX}{path}"), handler));
@@ -110,13 +106,13 @@ pub(crate) fn router(address: SocketAddr, shared: &Arc<Shared>) -> Router<Arc<Sh
         .route("/sim/{*rest}", any(no_such_path))
         .method_not_allowed_fallback(wrong_method)
         .layer(axum::Extension(address))
-        .layer(from_fn_with_state(shared.clone(), refuse_unknown_corp))
+        .layer(from_fn_with_state(world.clone(), refuse_unknown_corp))
 }
 
 /// Who asks for a corp that there is not must not take the first one for it. The others' requests never come here.
-async fn refuse_unknown_corp(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+async fn refuse_unknown_corp(State(world): State<Arc<World>>, request: Request, next: Next) -> Response {
     match parameter(request.uri(), CORP_ID) {
-        Some(corp_id) if corp_id != shared.corp_id => {
+        Some(corp_id) if corp_id != world.corp_id => {
             Problem::not_found("there is no such corp: GET /sim/v1/info without `corp_id` has the ids of all")
                 .into_response()
         }
@@ -136,9 +132,9 @@ async fn openapi() -> Response {
     ([(header::CONTENT_TYPE, "application/yaml")], DOCUMENT).into_response()
 }
 
-async fn info(State(shared): State<Arc<Shared>>, axum::Extension(address): axum::Extension<SocketAddr>) -> Answer {
-    let base_url = point::base_url(&shared.setup, address);
-    let vars = point::vars(&shared, &base_url);
+async fn info(State(world): State<Arc<World>>, axum::Extension(address): axum::Extension<SocketAddr>) -> Answer {
+    let base_url = point::base_url(&world.setup, address);
+    let vars = point::vars(&world, &base_url);
     let points = point::CLIENTS
         .iter()
         .filter_map(|(name, title)| Some(json!({ "name": name, "title": title, "text": point::lines(name, &vars)? })));
@@ -153,47 +149,48 @@ async fn info(State(shared): State<Arc<Shared>>, axum::Extension(address): axum:
     Ok(axum::Json(json!({
         "version": env!("CARGO_PKG_VERSION"),
         "base_url": base_url,
-        "corp_id": shared.corp_id,
-        "corps": shared.corps().iter().map(|corp| corp.corp_id.clone()).collect::<Vec<_>>(),
+        "corp_id": world.corp_id,
+        "corps": world.corps().iter().map(|corp| corp.corp_id.clone()).collect::<Vec<_>>(),
         // As a text: JavaScript's numbers end before those of 64 bits do.
-        "seed": shared.setup.is_seeded.then(|| shared.setup.seed.to_string()),
-        "strictness": if shared.setup.strictness == Strictness::Strict { "strict" } else { "lenient" },
+        "seed": world.setup.is_seeded.then(|| world.setup.seed.to_string()),
+        "strictness": if world.setup.strictness == Strictness::Strict { "strict" } else { "lenient" },
         "vars": vars.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect::<Vec<_>>(),
         "point": points.collect::<Vec<_>>(),
         "operations": operations.collect::<Vec<_>>(),
     })))
 }
 
-async fn state(State(shared): State<Arc<Shared>>) -> Answer {
-    Ok(axum::Json(show_state(&shared)))
+async fn state(State(world): State<Arc<World>>) -> Answer {
+    Ok(axum::Json(show_state(&world)))
 }
 
-async fn reset(State(shared): State<Arc<Shared>>, _: Nothing) -> Answer {
-    shared.reset();
-    Ok(axum::Json(show_state(&shared)))
+async fn reset(State(world): State<Arc<World>>, _: Nothing) -> Answer {
+    world.reset();
+    Ok(axum::Json(show_state(&world)))
 }
 
-fn show_state(shared: &Shared) -> Value {
+fn show_state(world: &World) -> Value {
     // Before looking: what changes meanwhile comes as an event too.
-    let event = shared.hub.watch();
-    let findings: Vec<_> = shared.report().findings.iter().map(|finding| finding.show()).collect();
-    let calls = shared.journal().counted_in_all();
-    let token = trouble::show_token(shared);
-    let (platform, now) = shared.platform();
-    json!({
-        "event": event,
-        "instance": format!("{:016x}", shared.setup.instance),
-        "corp_id": shared.corp_id,
-        "accounts": platform.show_accounts(),
-        "customers": platform.show_customers(now),
-        "servicers": platform.show_servicers(now),
-        "corp": platform.show_corp(),
-        "token": token,
-        "clock": shared.show_clock(),
-        "faults": shared.faults.show(),
-        "callback": callbacks::show(shared),
-        "findings": findings,
-        "calls": calls,
+    let event = world.hub.watch();
+    let findings: Vec<_> = world.report().findings.iter().map(|finding| finding.show()).collect();
+    let calls = world.journal().counted_in_all();
+    let token = trouble::show_token(world);
+    world.read(|platform, now| {
+        json!({
+            "event": event,
+            "instance": format!("{:016x}", world.setup.instance),
+            "corp_id": world.corp_id,
+            "accounts": platform.show_accounts(),
+            "customers": platform.show_customers(now),
+            "servicers": platform.show_servicers(now),
+            "corp": platform.show_corp(),
+            "token": token,
+            "clock": world.show_clock(),
+            "faults": world.faults.show(),
+            "callback": world.show_callback(),
+            "findings": findings,
+            "calls": calls,
+        })
     })
 }
 

@@ -1,3 +1,6 @@
 //! Delivers callbacks to the bot, and verifies its URL.
 
-pub(crate) mod callback;
+mod attempt;
+mod queue;
+
+pub(crate) use queue::{deliver_all, repeat, verify};

@@ -33,20 +33,18 @@ pub mod docs {
     pub mod assumptions {}
 }
 
-pub use api::customer::{Customer, Heard, NotSilent, NothingHeard};
-pub use api::media::{Media, MediaKind};
+pub use api::customer::{Customer, NotSilent, NothingHeard};
+pub use api::media::Media;
 pub use api::servicer::Servicer;
 pub use api::simulator::{Builder, Simulator, StartError};
-pub use api::statistics::Satisfaction;
-pub use api::upgrade::UpgradeOffer;
-pub use control::ScriptError;
-pub use delivery::callback::CallbackError;
-pub use platform::NotPossible;
+pub use platform::{Heard, MediaKind, NotPossible, Satisfaction, UpgradeOffer};
 pub use wecom_kf_callback::{Event, SettingsError};
 pub use wecom_kf_raw::{Operation, op};
 pub use world::fault::{CallbackFaultAt, Fault, FaultAt};
 pub use world::finding::{Finding, FindingName};
+pub use world::input::InvalidInput as ScriptError;
 pub use world::journal::{Call, Delivery};
+pub use world::outbox::CallbackError;
 pub use world::report::Report;
 pub use world::rules::assumptions_page;
 pub use world::setup::{Corp, Strictness};

@@ -3,9 +3,15 @@
 //! Numbers in square brackets are pages of developer.work.weixin.qq.com. A rule marked `unverified:` rests on one
 //! source, or sources disagree, or it is our reading where they are silent.
 
+mod facts;
+mod heard;
+mod media_kind;
 pub(crate) mod model;
 pub(crate) mod ops;
+mod part;
 mod people;
+mod satisfaction;
+mod upgrade_offer;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -14,16 +20,22 @@ use std::time::Duration;
 use serde_json::Value;
 use wecom_kf_raw::ErrCode;
 
+pub(crate) use facts::{ANSWER_WITHIN, Facts, Unanswered};
+pub use heard::Heard;
+pub use media_kind::MediaKind;
 pub(crate) use model::access_tokens::AccessTokens;
 pub(crate) use model::contact_ways::Entrance;
-pub(crate) use model::news::{Audience, News};
+pub(crate) use model::news::{Audience, Change, News};
 pub(crate) use model::{assumptions, ids, refusal};
 pub(crate) use ops::media::{Contents, Extent, Served};
 pub(crate) use ops::message::send::check_kinds;
 pub(crate) use ops::message::sync::READS_AT_ONCE;
 pub(crate) use ops::upgrade_service::ManagedBy;
+pub(crate) use part::Part;
 pub use people::NotPossible;
 pub(crate) use people::{Chat, Rejecting};
+pub use satisfaction::Satisfaction;
+pub use upgrade_offer::UpgradeOffer;
 
 use model::aging::Aging;
 use model::assumptions::Assumptions;
@@ -81,6 +93,8 @@ pub(crate) struct Platform {
     cursor_generation: u32,
     /// What callbacks are to be made of.
     news: Vec<News>,
+    /// Whether a customer was answered since somebody asked.
+    answered: bool,
     /// What was told of tokens, accounts, servicers and the corp last.
     told: view::Told,
 }
@@ -173,6 +187,7 @@ impl Platform {
             empty_pages: EmptyPages::default(),
             cursor_generation: 0,
             news: Vec::new(),
+            answered: false,
             told: view::Told::default(),
         }
     }
@@ -271,4 +286,15 @@ fn required<'a>(request: &'a Value, member: &str) -> Result<&'a str, Refusal> {
 /// A member of a request that is a text and not empty.
 fn text<'a>(request: &'a Value, member: &str) -> Option<&'a str> {
     request[member].as_str().filter(|text| !text.is_empty())
+}
+
+/// Whether a value says nothing: `null`, `""`, `[]`, or an object whose members all say nothing.
+pub(crate) fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(members) => members.values().all(is_empty),
+        Value::Bool(_) | Value::Number(_) => false,
+    }
 }

@@ -5,10 +5,17 @@ pub(crate) mod clock;
 pub(crate) mod corps;
 pub(crate) mod fault;
 pub(crate) mod finding;
+pub(crate) mod hosts;
 pub(crate) mod hub;
+pub(crate) mod input;
 pub(crate) mod journal;
+pub(crate) mod outbox;
 pub(crate) mod point;
 pub(crate) mod report;
 pub(crate) mod rules;
+mod script;
 pub(crate) mod setup;
-pub(crate) mod shared;
+mod state;
+mod update;
+
+pub(crate) use state::{Holds, Listeners, World};

@@ -1,15 +1,14 @@
 //! The handle of a customer, for tests in Rust.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::api::wait::{self, Deadline, PATIENCE};
-use crate::platform::{Chat, NotPossible};
+use crate::platform::{Chat, Heard, NotPossible};
+use crate::world::World;
 use crate::world::clock::Pace;
-use crate::world::shared::Shared;
 
 /// How much real time [`Customer::stays_silent`] gives the bot before and after it moves a manual clock.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -19,7 +18,7 @@ const CALLS_SHOWN: usize = 10;
 /// A customer in WeChat: see [`Simulator::customer`](crate::Simulator::customer).
 #[derive(Clone, Debug)]
 pub struct Customer {
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) world: Arc<World>,
     open_kfid: String,
     external_userid: String,
     /// How long this customer waits, if it is not a minute of real time.
@@ -27,8 +26,8 @@ pub struct Customer {
 }
 
 impl Customer {
-    pub(crate) fn new(shared: Arc<Shared>, open_kfid: String, external_userid: String) -> Self {
-        Self { shared, open_kfid, external_userid, within: None }
+    pub(crate) fn new(world: Arc<World>, open_kfid: String, external_userid: String) -> Self {
+        Self { world, open_kfid, external_userid, within: None }
     }
 
     /// Returns the customer's id.
@@ -46,14 +45,12 @@ impl Customer {
     /// If there is no session or it has ended, this opens one in state 0. The 48 hours and the five messages that the bot
     /// may send begin again.
     pub fn says(&self, text: &str) -> String {
-        let (mut platform, now) = self.shared.platform();
-        platform.customer_says(now, self.chat(), text, None)
+        self.world.update(|platform, now| platform.customer_says(now, self.chat(), text, None))
     }
 
     /// Taps an item of a menu, which sends its text. Returns the msgid.
     pub fn taps(&self, menu_id: &str, content: &str) -> String {
-        let (mut platform, now) = self.shared.platform();
-        platform.customer_says(now, self.chat(), content, Some(menu_id))
+        self.world.update(|platform, now| platform.customer_says(now, self.chat(), content, Some(menu_id)))
     }
 
     /// Taps the newest click item of a menu, or link in a text, with this id. Returns the msgid.
@@ -62,10 +59,11 @@ impl Customer {
     ///
     /// No message that this customer received has such an item or link.
     pub fn chooses(&self, menu_id: &str) -> Result<String, NotPossible> {
-        let (mut platform, now) = self.shared.platform();
-        let content = platform.menu_item(self.chat(), menu_id);
-        let content = content.ok_or_else(|| NotPossible(format!("no menu or text has an item or link `{menu_id}`")))?;
-        Ok(platform.customer_says(now, self.chat(), &content, Some(menu_id)))
+        self.world.update(|platform, now| {
+            let content = platform.menu_item(self.chat(), menu_id);
+            let none = || NotPossible(format!("no menu or text has an item or link `{menu_id}`"));
+            Ok(platform.customer_says(now, self.chat(), &content.ok_or_else(none)?, Some(menu_id)))
+        })
     }
 
     /// Taps the newest link with this label in a text, which sends its text as a menu item does. Returns the msgid.
@@ -76,10 +74,11 @@ impl Customer {
     ///
     /// No text that this customer received has such a link.
     pub fn taps_link(&self, label: &str) -> Result<String, NotPossible> {
-        let (mut platform, now) = self.shared.platform();
-        let link = platform.menu_link(self.chat(), label);
-        let link = link.ok_or_else(|| NotPossible(format!("no text has a menu link `{label}`")))?;
-        Ok(platform.customer_says(now, self.chat(), &link.content, Some(&link.id)))
+        self.world.update(|platform, now| {
+            let link = platform.menu_link(self.chat(), label);
+            let link = link.ok_or_else(|| NotPossible(format!("no text has a menu link `{label}`")))?;
+            Ok(platform.customer_says(now, self.chat(), &link.content, Some(&link.id)))
+        })
     }
 
     /// Writes a message of any kind, such as `writes("location", json!({ "latitude": 39.9, "longitude": 116.4 }))`, with
@@ -87,8 +86,7 @@ impl Customer {
     ///
     /// The simulator does not check the kind and the body, so a bot can be tested with kinds that WeCom adds later.
     pub fn writes(&self, msgtype: &str, body: Value) -> String {
-        let (mut platform, now) = self.shared.platform();
-        platform.customer_writes(now, self.chat(), msgtype, body)
+        self.world.update(|platform, now| platform.customer_writes(now, self.chat(), msgtype, body))
     }
 
     /// Recalls a message that this customer wrote: the event `user_recall_msg`. Returns the event's msgid.
@@ -97,14 +95,12 @@ impl Customer {
     ///
     /// This customer wrote no such message, or has recalled it already.
     pub fn recalls(&self, msgid: &str) -> Result<String, NotPossible> {
-        let (mut platform, now) = self.shared.platform();
-        platform.customer_recalls(now, self.chat(), msgid)
+        self.world.update(|platform, now| platform.customer_recalls(now, self.chat(), msgid))
     }
 
     /// Opens the chat: the event `enter_session`. Returns its `welcome_code`, if the rules grant one.
     pub fn enters(&self) -> Option<String> {
-        let (mut platform, now) = self.shared.platform();
-        platform.customer_enters(now, self.chat())
+        self.world.update(|platform, now| platform.customer_enters(now, self.chat()))
     }
 
     /// Returns this customer with another limit for all waits: [`hears`](Self::hears), [`is_with`](Self::is_with) and
@@ -138,7 +134,7 @@ impl Customer {
     ///
     /// The bot sent nothing. The error's text has the transcript and the last calls.
     pub async fn hears(&self) -> Result<Heard, NothingHeard> {
-        self.waits_for(|by| self.shared.platform().0.next_heard(self.chat(), by)).await
+        self.waits_for(|by| self.world.update(|platform, _| platform.next_heard(self.chat(), by))).await
     }
 
     /// Returns the next message, as [`hears`](Self::hears) does, if the bot sends it within this time: see
@@ -163,35 +159,33 @@ impl Customer {
     ///
     /// The bot sent a message, or did not read. The error's text has the transcript and the last calls.
     pub async fn stays_silent(&self, time: Duration) -> Result<(), NotSilent> {
-        let written_and_read = || self.shared.platform().0.written_and_read(self.chat());
+        let written_and_read = || self.world.update(|platform, _| platform.written_and_read(self.chat()));
         let (written, _) = written_and_read();
         let read = || (written_and_read().1 >= written).then_some(());
-        if wait::until(&self.shared, Deadline::after(PATIENCE), read).await.is_none() {
+        if wait::until(&self.world, Deadline::after(PATIENCE), read).await.is_none() {
             return Err(NotSilent::NotRead { transcript: self.transcript() });
         }
-        if self.shared.clock.read().pace == Pace::Running {
+        if self.world.clock.read().pace == Pace::Running {
             return self.hears_nothing_for(time).await;
         }
         self.hears_nothing_for(PAUSE).await?;
-        self.shared.advance(time);
+        self.world.advance(time);
         self.hears_nothing_for(PAUSE).await
     }
 
     /// Returns all messages that the bot sent to this customer in the last three days.
     pub fn heard(&self) -> Vec<Heard> {
-        self.shared.platform().0.heard(self.chat())
+        self.world.update(|platform, _| platform.heard(self.chat()))
     }
 
     /// Returns the state of the session: 0 untreated, 1 assistant, 2 queue, 3 servicer, 4 ended or never begun.
     pub fn state(&self) -> i64 {
-        let (mut platform, now) = self.shared.platform();
-        platform.session_state(now, self.chat())
+        self.world.update(|platform, now| platform.session_state(now, self.chat()))
     }
 
     /// Returns the userid of the servicer who has the session, in state 3.
     pub fn servicer_userid(&self) -> Option<String> {
-        let (mut platform, now) = self.shared.platform();
-        platform.session_servicer(now, self.chat())
+        self.world.update(|platform, now| platform.session_servicer(now, self.chat()))
     }
 
     /// Waits until the session is with this servicer, at most a minute of real time, or
@@ -206,15 +200,15 @@ impl Customer {
 
     /// Waits until `look` returns a value, for as long as this customer waits.
     pub(crate) async fn waits_for<T>(&self, look: impl Fn(Duration) -> Option<T>) -> Result<T, NothingHeard> {
-        let deadline = Deadline::new(&self.shared.clock, self.within);
-        let found = wait::until(&self.shared, deadline, || look(deadline.clock)).await;
+        let deadline = Deadline::new(&self.world.clock, self.within);
+        let found = wait::until(&self.world, deadline, || look(deadline.clock)).await;
         found.ok_or_else(|| NothingHeard { within: self.within.unwrap_or(PATIENCE), transcript: self.transcript() })
     }
 
     /// Returns an error if there is a message of the bot's that was not heard yet, or one comes in this much real time.
     async fn hears_nothing_for(&self, real: Duration) -> Result<(), NotSilent> {
-        let next = || self.shared.platform().0.next_heard(self.chat(), Duration::MAX);
-        match wait::until(&self.shared, Deadline::after(real), next).await {
+        let next = || self.world.update(|platform, _| platform.next_heard(self.chat(), Duration::MAX));
+        match wait::until(&self.world, Deadline::after(real), next).await {
             None => Ok(()),
             Some(heard) => Err(NotSilent::Heard { heard, transcript: self.transcript() }),
         }
@@ -226,8 +220,8 @@ impl Customer {
 
     /// Returns the chat, a line each, and the last calls.
     fn transcript(&self) -> String {
-        let mut lines = self.shared.platform().0.transcript(self.chat());
-        let journal = self.shared.journal();
+        let mut lines = self.world.update(|platform, _| platform.transcript(self.chat()));
+        let journal = self.world.journal();
         let mut calls: Vec<_> = journal
             .calls()
             .rev()
@@ -240,43 +234,6 @@ impl Customer {
         calls.reverse();
         lines.append(&mut calls);
         lines.join("\n")
-    }
-}
-
-/// A message that the bot sent to a customer.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Heard {
-    /// Its msgid: the bot's own, or the one that the platform created.
-    pub msgid: String,
-    /// Its kind, such as `text`.
-    pub msgtype: String,
-    /// The body of that kind, as the customer receives it: menu items have ids, and titles that are too long are cut.
-    pub body: Value,
-    /// When it was sent, in Unix seconds of the simulator's clock.
-    pub send_time: u64,
-}
-
-impl Heard {
-    /// Returns the text, if the message is a text.
-    pub fn text(&self) -> Option<&str> {
-        self.body["content"].as_str().filter(|_| self.msgtype == "text")
-    }
-
-    /// Returns the texts of the click items, if the message is a menu.
-    pub fn labels(&self) -> Vec<&str> {
-        let items = self.body["list"].as_array().into_iter().flatten();
-        items.filter_map(|item| item["click"]["content"].as_str()).collect()
-    }
-}
-
-// For transcripts.
-impl fmt::Display for Heard {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.text() {
-            Some(text) => f.write_str(text),
-            None => write!(f, "[{}] {}", self.msgtype, self.body),
-        }
     }
 }
 

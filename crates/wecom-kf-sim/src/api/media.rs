@@ -6,45 +6,7 @@ use bytes::Bytes;
 
 use crate::api::customer::Customer;
 use crate::api::simulator::Simulator;
-use crate::platform::Contents;
-
-/// What a temporary file is: the `type` of `media/upload`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum MediaKind {
-    /// JPG or PNG.
-    Image,
-    /// AMR.
-    Voice,
-    /// MP4.
-    Video,
-    /// Anything.
-    File,
-}
-
-impl MediaKind {
-    /// The kind that the API writes so.
-    pub(crate) fn of(name: &str) -> Option<Self> {
-        [Self::Image, Self::Voice, Self::Video, Self::File].into_iter().find(|kind| kind.as_str() == name)
-    }
-
-    /// As the API writes it, such as `image`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Image => "image",
-            Self::Voice => "voice",
-            Self::Video => "video",
-            Self::File => "file",
-        }
-    }
-}
-
-// For messages.
-impl fmt::Display for MediaKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
+use crate::platform::{Contents, MediaKind};
 
 /// A temporary file: see [`Simulator::media`].
 #[derive(Clone, PartialEq, Eq)]
@@ -69,21 +31,19 @@ impl Simulator {
     /// The `media_id` of a temporary picture, good for 3 days of the simulator's clock. Unlike an uploaded one it also fits
     /// where a voice, a video or a file is asked for.
     pub fn media_id(&self) -> String {
-        let (mut platform, now) = self.shared.platform();
-        platform.media_id(now)
+        self.world.update(|platform, now| platform.media_id(now))
     }
 
     /// The `media_id` of a temporary file, good for 3 days of the simulator's clock. It may be larger, or of another format,
     /// than `media/upload` allows.
     pub fn upload(&self, kind: MediaKind, file_name: &str, bytes: impl Into<Vec<u8>>) -> String {
-        let (mut platform, now) = self.shared.platform();
-        platform.store(now, kind, file_name, bytes.into().into())
+        self.world.update(|platform, now| platform.store(now, kind, file_name, bytes.into().into()))
     }
 
     /// The temporary file with this `media_id`, whoever uploaded it; None if there is none, or if it has expired.
     pub fn media(&self, media_id: &str) -> Option<Media> {
-        let (platform, now) = self.shared.platform();
-        let Contents { kind, file_name, bytes } = platform.media(now, media_id)?;
+        let contents = self.world.read(|platform, now| platform.media(now, media_id));
+        let Contents { kind, file_name, bytes } = contents?;
         Some(Media { kind, file_name, bytes: bytes.into() })
     }
 }
@@ -118,7 +78,6 @@ impl Customer {
     }
 
     fn sends_media(&self, kind: MediaKind, file_name: &str, bytes: Bytes) -> String {
-        let (mut platform, now) = self.shared.platform();
-        platform.customer_sends_media(now, self.chat(), kind, file_name, bytes)
+        self.world.update(|platform, now| platform.customer_sends_media(now, self.chat(), kind, file_name, bytes))
     }
 }

@@ -6,17 +6,17 @@ use crate::platform::{Entrance, NotPossible};
 impl Customer {
     /// Sets the gender: 0 unknown, as it is at first, 1 male, 2 female.
     pub fn set_gender(&self, gender: i64) {
-        self.shared.platform().0.profile(self.chat()).gender = gender;
+        self.world.update(|platform, _| platform.profile(self.chat()).gender = gender);
     }
 
     /// Sets the URL of the avatar; None as for third-party apps.
     pub fn set_avatar(&self, url: Option<&str>) {
-        self.shared.platform().0.profile(self.chat()).avatar = url.map(str::to_owned);
+        self.world.update(|platform, _| platform.profile(self.chat()).avatar = url.map(str::to_owned));
     }
 
     /// Sets the unionid, which is known if the corp has bound an account of the WeChat open platform; at first it is not.
     pub fn set_unionid(&self, unionid: Option<&str>) {
-        self.shared.platform().0.profile(self.chat()).unionid = unionid.map(str::to_owned);
+        self.world.update(|platform, _| platform.profile(self.chat()).unionid = unionid.map(str::to_owned));
     }
 
     /// Opens the chat by a link that `add_contact_way` made: `enter_session` has its scene, and the `scene_param` that was
@@ -26,8 +26,7 @@ impl Customer {
     ///
     /// The link is no such link, was altered, or leads to another account; or the `scene_param` has more than 128 bytes.
     pub fn enters_by(&self, url: &str) -> Result<Option<String>, NotPossible> {
-        let (mut platform, now) = self.shared.platform();
-        platform.customer_opens(now, self.chat(), url)
+        self.world.update(|platform, now| platform.customer_opens(now, self.chat(), url))
     }
 
     /// Opens the chat by a link of the console with this scene, and what was appended to it. Gives the `welcome_code`, if
@@ -38,15 +37,15 @@ impl Customer {
     /// The scene has more than 32 bytes, or the `scene_param` more than 128.
     pub fn enters_with(&self, scene: &str, scene_param: Option<&str>) -> Result<Option<String>, NotPossible> {
         let entrance = Entrance::by_scene(scene.to_owned(), scene_param.map(str::to_owned))?;
-        let (mut platform, now) = self.shared.platform();
-        Ok(platform.customer_enters_by(now, self.chat(), entrance))
+        Ok(self.world.update(|platform, now| platform.customer_enters_by(now, self.chat(), entrance)))
     }
 
     /// Opens the chat from a 视频号 (`wechat_channels`): `scene` 1 is its home page, 2 a live product list, 3 a showcase, 4
     /// a shop's product, 5 a shop's order; the nickname is that of the 视频号, or with 4 and 5 of the shop. Gives the
     /// `welcome_code`, if the rules grant one.
     pub fn enters_from_channels(&self, scene: u32, nickname: &str) -> Option<String> {
-        let (mut platform, now) = self.shared.platform();
-        platform.customer_enters_by(now, self.chat(), Entrance::from_channels(scene, nickname))
+        self.world.update(|platform, now| {
+            platform.customer_enters_by(now, self.chat(), Entrance::from_channels(scene, nickname))
+        })
     }
 }

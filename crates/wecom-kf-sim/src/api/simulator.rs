@@ -14,8 +14,7 @@ use wecom_kf_raw::Operation;
 
 use crate::api::customer::Customer;
 use crate::api::wait::{self, Deadline, PATIENCE};
-use crate::control::{self, ScriptError};
-use crate::delivery::callback::{self, CallbackError};
+use crate::delivery;
 use crate::http::connection::{Connections, Loopback};
 use crate::http::server::serve;
 use crate::platform::NotPossible;
@@ -23,11 +22,13 @@ use crate::platform::assumptions::{self, Assumption};
 use crate::world::clock::{Pace, wall_clock};
 use crate::world::corps::Corps;
 use crate::world::fault::{CallbackFaultAt, FaultAt, Target};
+use crate::world::input::InvalidInput as ScriptError;
 use crate::world::journal::{Call, Delivery, Row};
+use crate::world::outbox::CallbackError;
 use crate::world::point;
 use crate::world::report::Report;
 use crate::world::setup::{CallbackSetup, Corp, Setup, Strictness, TOKEN_LIFETIME};
-use crate::world::shared::{Listeners, Shared};
+use crate::world::{Holds, Listeners, World};
 
 /// The platform in a box: a server on loopback with a corp, its accounts, customers and servicers.
 ///
@@ -38,7 +39,7 @@ use crate::world::shared::{Listeners, Shared};
 ///
 /// It serves until its last handle is dropped; then all connections are reset.
 pub struct Simulator {
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) world: Arc<World>,
     running: Arc<Running>,
 }
 
@@ -67,17 +68,17 @@ impl Simulator {
 
     /// Where it listens: `http://127.0.0.1:PORT`, unless [`Builder::public_url`] says otherwise.
     pub fn base_url(&self) -> String {
-        point::base_url(&self.shared.setup, self.running.address)
+        point::base_url(&self.world.setup, self.running.address)
     }
 
     /// The corp with this id, if the simulator has it.
     pub fn corp(&self, corp_id: &str) -> Option<Self> {
-        self.running.corps.find(corp_id).map(|shared| self.handle(shared))
+        self.running.corps.find(corp_id).map(|world| self.handle(world))
     }
 
     /// All corps of the simulator, in their order.
     pub fn corps(&self) -> Vec<Self> {
-        self.running.corps.all().map(|shared| self.handle(shared)).collect()
+        self.running.corps.all().map(|world| self.handle(world)).collect()
     }
 
     #[cfg(fuzzing)]
@@ -90,40 +91,40 @@ impl Simulator {
         self.running.corps.clone()
     }
 
-    fn handle(&self, shared: &Arc<Shared>) -> Self {
-        Self { shared: shared.clone(), running: self.running.clone() }
+    fn handle(&self, world: &Arc<World>) -> Self {
+        Self { world: world.clone(), running: self.running.clone() }
     }
 
     /// The corp id that `gettoken` takes.
     pub fn corp_id(&self) -> String {
-        self.shared.corp_id.clone()
+        self.world.corp_id.clone()
     }
 
     /// The secret that `gettoken` takes.
     pub fn secret(&self) -> String {
-        self.shared.platform().0.secret.clone()
+        self.world.read(|platform, _| platform.secret.clone())
     }
 
     /// The first account there is. Where all were deleted, the first there was.
     pub fn open_kfid(&self) -> String {
-        self.shared.platform().0.first_account().to_owned()
+        self.world.read(|platform, _| platform.first_account().to_owned())
     }
 
     /// All accounts, in the order they were added.
     pub fn open_kfids(&self) -> Vec<String> {
-        self.shared.platform().0.open_kfids().map(str::to_owned).collect()
+        self.world.read(|platform, _| platform.open_kfids().map(str::to_owned).collect())
     }
 
     /// What an account is called; None if there is no such account.
     pub fn account_name(&self, open_kfid: &str) -> Option<String> {
-        self.shared.platform().0.account_name(open_kfid).map(str::to_owned)
+        self.world.read(|platform, _| platform.account_name(open_kfid).map(str::to_owned))
     }
 
     /// The environment of a bot that is to talk to this simulator: `WECOM_CORP_ID`, `WECOM_KF_SECRET`,
     /// `WECOM_KF_BASE_URL`, `WECOM_KF_OPEN_KFID`; and where callbacks are sent `WECOM_KF_CALLBACK_TOKEN`,
     /// `WECOM_KF_CALLBACK_AES_KEY` and `WECOM_KF_LISTEN`, the address to listen on.
     pub fn vars(&self) -> Vec<(&'static str, String)> {
-        point::vars(&self.shared, &self.base_url())
+        point::vars(&self.world, &self.base_url())
     }
 
     /// What to paste to point a bot at this simulator: for `run`, `rust`, `curl`, `wechatpy`, `wxjava` or `skit`.
@@ -142,48 +143,48 @@ impl Simulator {
     ///
     /// There never was such an account.
     pub fn customer_of(&self, open_kfid: &str, name: &str) -> Result<Customer, NotPossible> {
-        let external_userid = self.shared.platform().0.meet_customer(open_kfid, name)?;
-        Ok(Customer::new(self.shared.clone(), open_kfid.to_owned(), external_userid))
+        let external_userid = self.world.update(|platform, _| platform.meet_customer(open_kfid, name))?;
+        Ok(Customer::new(self.world.clone(), open_kfid.to_owned(), external_userid))
     }
 
     /// Unix seconds of the simulator's clock.
     pub fn now(&self) -> u64 {
-        self.shared.clock.now().as_secs()
+        self.world.clock.now().as_secs()
     }
 
     /// Whether the clock stands still but for [`advance`](Self::advance).
     pub fn has_manual_clock(&self) -> bool {
-        self.shared.clock.read().pace == Pace::Manual
+        self.world.clock.read().pace == Pace::Manual
     }
 
     /// The seed, if one was given. All corps have it.
     pub fn seed(&self) -> Option<u64> {
-        self.shared.setup.is_seeded.then_some(self.shared.setup.seed)
+        self.world.setup.is_seeded.then_some(self.world.setup.seed)
     }
 
     /// Puts the simulator's clock forward, which is that of all corps. Nothing waits for it: tokens, windows and codes just
     /// are older.
     pub fn advance(&self, by: Duration) {
-        self.shared.advance(by);
+        self.world.advance(by);
     }
 
     /// Stops the simulator's clock where it is: only [`advance`](Self::advance) moves it on.
     pub fn stop_clock(&self) {
-        self.shared.clock.set_pace(Pace::Manual);
-        self.shared.tell_clock();
+        self.world.clock.set_pace(Pace::Manual);
+        self.world.tell_clock();
     }
 
     /// Lets the simulator's clock run, from where it is.
     pub fn run_clock(&self) {
-        self.shared.clock.set_pace(Pace::Running);
-        self.shared.tell_clock();
+        self.world.clock.set_pace(Pace::Running);
+        self.world.tell_clock();
     }
 
     /// Everything of this corp as it was at the start: the same corp id, secret, accounts and servicers, and from the seed
     /// the same ids; no customers, tokens, faults, journal or findings. A manual clock goes back to its start, unless there
     /// are other corps: their time goes on.
     pub fn reset(&self) {
-        self.shared.reset();
+        self.world.reset();
     }
 
     /// Sends callbacks to this URL from now on, signed and encrypted with these, as they stand in the console. The URL is
@@ -194,13 +195,12 @@ impl Simulator {
     /// It is no `http` URL of this machine (see [`Builder::allow_host`]), or token or key have another form than they
     /// must have.
     pub fn set_callback(&self, url: &str, token: &str, encoding_aes_key: &str) -> Result<(), CallbackError> {
-        control::set_callback(&self.shared, url, Some(token), Some(encoding_aes_key))
+        self.world.set_callback(url, Some(token), Some(encoding_aes_key))
     }
 
     /// Sends no callbacks from now on.
     pub fn unset_callback(&self) {
-        self.shared.callbacks.unset();
-        control::tell_callback(&self.shared);
+        self.world.unset_callback();
     }
 
     /// Calls `wake` with each callback of this corp from now on, in this process, so that the bot of a test needs no server.
@@ -209,25 +209,25 @@ impl Simulator {
     /// What was written before is not announced again. Several functions are all called, and callbacks also go to the
     /// [URL](Self::set_callback), if one is set. [Faults](Self::fault_callbacks) apply: a callback that is lost wakes nobody.
     pub fn wakes<R>(&self, wake: impl Fn(&Event) -> R + Send + Sync + 'static) {
-        self.shared.callbacks.wakers.add(move |event| {
+        self.world.outbox.wakers.add(move |event| {
             wake(event);
         });
     }
 
     /// Verifies the URL as WeCom does when the settings are saved: `GET` with `echostr`, 1 second. None if no URL is set.
     pub async fn verify_callback(&self) -> Option<Delivery> {
-        let row = callback::verify(&self.shared).await?;
+        let row = delivery::verify(&self.world).await?;
         if let Row::Callback(delivery) = &*row { Some(delivery.clone()) } else { None }
     }
 
     /// The attempts to deliver callbacks, oldest first; of very many the last ones.
     pub fn callbacks(&self) -> Vec<Delivery> {
-        self.shared.journal().deliveries().cloned().collect()
+        self.world.journal().deliveries().cloned().collect()
     }
 
     /// What is wrong with the bot, as far as it was seen until now.
     pub fn report(&self) -> Report {
-        self.shared.report()
+        self.world.report()
     }
 
     /// Disables an assumption: the simulator then behaves in the other way that the page *What the simulator assumes*
@@ -237,55 +237,53 @@ impl Simulator {
     ///
     /// There is no such rule, or it cannot be switched.
     pub fn disable_assumption(&self, id: &str) -> Result<(), NotPossible> {
-        control::switch_assumption(&self.shared, id, control::Holds::No).map(drop)
+        self.world.switch_assumption(id, Holds::No).map(drop)
     }
 
     /// Lets the token handed out last expire: its next use answers 42001, and `gettoken` gives a new one.
     pub fn expire_token(&self) {
-        let (mut platform, now) = self.shared.platform();
-        platform.access_tokens.expire(now);
+        self.world.update(|platform, now| platform.access_tokens.expire(now));
     }
 
     /// Takes the token handed out last back: its next use answers 40014, and `gettoken` gives a new one.
     pub fn revoke_token(&self) {
-        self.shared.platform().0.access_tokens.revoke();
+        self.world.update(|platform, _| platform.access_tokens.revoke());
     }
 
     /// The access token handed out last, whether it is still good or not.
     pub fn access_token(&self) -> Option<String> {
-        self.shared.platform().0.access_tokens.current().map(str::to_owned)
+        self.world.read(|platform, _| platform.access_tokens.current().map(str::to_owned))
     }
 
     /// How long tokens issued from now on are good.
     pub fn set_token_lifetime(&self, lifetime: Duration) {
-        self.shared.platform().0.access_tokens.lifetime = lifetime;
+        self.world.update(|platform, _| platform.access_tokens.lifetime = lifetime);
     }
 
     /// A callback token for `sync_msg`, good for 10 minutes of the simulator's clock.
     pub fn sync_token(&self) -> String {
-        let (mut platform, now) = self.shared.platform();
-        platform.sync_token(now)
+        self.world.update(|platform, now| platform.sync_token(now))
     }
 
     /// Lets the next `sync_msg` that would succeed answer an empty page with `has_more` 1 and a cursor that goes on, as
     /// WeCom may.
     pub fn empty_page_next(&self) {
-        self.shared.platform().0.empty_page_next();
+        self.world.update(|platform, _| platform.empty_page_next());
     }
 
     /// A fault for the next calls of an operation, such as `sim.fault(op::SEND_MSG).errcode(-1).times(2)`.
     pub fn fault(&self, operation: Operation) -> FaultAt<'_> {
-        FaultAt::new(&self.shared, Target::One(operation))
+        FaultAt::new(&self.world, Target::One(operation))
     }
 
     /// A fault for the next calls, whatever their operation.
     pub fn fault_anything(&self) -> FaultAt<'_> {
-        FaultAt::new(&self.shared, Target::Any)
+        FaultAt::new(&self.world, Target::Any)
     }
 
     /// A fault for the next callbacks, such as `sim.fault_callbacks().lost()`.
     pub fn fault_callbacks(&self) -> CallbackFaultAt<'_> {
-        CallbackFaultAt::new(&self.shared)
+        CallbackFaultAt::new(&self.world)
     }
 
     /// Adds faults as the control API does: one, such as `{"operation": "send_msg", "effect": "errcode", "errcode": -1}`, or
@@ -295,35 +293,35 @@ impl Simulator {
     ///
     /// One of them is not as `control.yaml` describes it; then none is added.
     pub fn script(&self, faults: Value) -> Result<(), ScriptError> {
-        control::add_faults(&self.shared, faults).map(drop)
+        self.world.add_faults(faults).map(drop)
     }
 
     /// Waits until so many calls of an operation were answered in all, at most a minute of real time. Gives them; if there
     /// were fewer, those.
     pub async fn answered(&self, operation: Operation, count: usize) -> Vec<Call> {
         let calls = || -> Vec<Call> {
-            self.shared.journal().calls().filter(|call| call.operation == operation.id).cloned().collect()
+            self.world.journal().calls().filter(|call| call.operation == operation.id).cloned().collect()
         };
         let enough = || Some(calls()).filter(|calls| calls.len() >= count);
         // What there is then is the answer either way.
-        wait::until(&self.shared, Deadline::after(PATIENCE), enough).await.unwrap_or_else(calls)
+        wait::until(&self.world, Deadline::after(PATIENCE), enough).await.unwrap_or_else(calls)
     }
 
     /// How many calls of an operation came; those that were refused, hit by a fault or not answered yet included.
     pub fn calls(&self, operation: Operation) -> usize {
-        self.shared.journal().counted(operation.id)
+        self.world.journal().counted(operation.id)
     }
 
     /// The calls that were answered, or that a fault left without an answer, oldest first; of very many the last ones,
     /// 10,000 rows and 64 MiB together with the callbacks.
     pub fn journal(&self) -> Vec<Call> {
-        self.shared.journal().calls().cloned().collect()
+        self.world.journal().calls().cloned().collect()
     }
 
     /// How many HTTP requests came, those of unknown paths included. With several corps those that name none of them are the
     /// first one's.
     pub fn requests(&self) -> usize {
-        self.shared.requests()
+        self.world.requests()
     }
 }
 
@@ -551,24 +549,24 @@ impl Builder {
         if let Some(corp_id) = corps.ambiguous_id() {
             return Err(StartError::SameCorpId { corp_id: corp_id.to_owned() });
         }
-        corps.all().try_for_each(|shared| set_callback(shared))?;
+        corps.all().try_for_each(|world| set_callback(world))?;
         let loopback = Loopback { listener, connections: connections.clone() };
         let server = tokio::spawn(serve(loopback, address, corps.clone()));
         let callbacks = corps.all().zip(queues);
-        let callbacks = callbacks.map(|(shared, jobs)| tokio::spawn(callback::deliver_all(shared.clone(), jobs)));
+        let callbacks = callbacks.map(|(world, jobs)| tokio::spawn(delivery::deliver_all(world.clone(), jobs)));
         let tasks = [server.abort_handle()].into_iter().chain(callbacks.map(|task| task.abort_handle())).collect();
-        let shared = corps.first().clone();
-        Ok(Simulator { shared, running: Arc::new(Running { corps, address, connections, tasks }) })
+        let world = corps.first().clone();
+        Ok(Simulator { world, running: Arc::new(Running { corps, address, connections, tasks }) })
     }
 }
 
 /// Sends the callbacks of a corp where its settings say.
-fn set_callback(shared: &Shared) -> Result<(), StartError> {
-    let Some(CallbackSetup { url, keys }) = &shared.setup.corp.callback else { return Ok(()) };
+fn set_callback(world: &World) -> Result<(), StartError> {
+    let Some(CallbackSetup { url, keys }) = &world.setup.corp.callback else { return Ok(()) };
     let keys = keys.as_ref().map(|(token, aes_key)| (token.as_str(), aes_key.as_str()));
     let (token, aes_key) = keys.unzip();
-    let set = control::set_callback(shared, url, token, aes_key);
-    set.map_err(|source| StartError::Callback { corp_id: shared.corp_id.clone(), source })
+    let set = world.set_callback(url, token, aes_key);
+    set.map_err(|source| StartError::Callback { corp_id: world.corp_id.clone(), source })
 }
 
 // Without the secret.

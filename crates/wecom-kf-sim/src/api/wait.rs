@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
+use crate::world::World;
 use crate::world::clock::{Clock, Pace};
-use crate::world::shared::Shared;
 
 /// How much real time a bot gets at least. A busy machine must not make a test fail.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -40,11 +40,11 @@ impl Deadline {
 }
 
 /// Waits until `look` returns a value. Looks again whenever the simulator has changed. Returns `None` at the deadline.
-pub(crate) async fn until<T>(shared: &Shared, deadline: Deadline, look: impl Fn() -> Option<T>) -> Option<T> {
+pub(crate) async fn until<T>(world: &World, deadline: Deadline, look: impl Fn() -> Option<T>) -> Option<T> {
     let found = async {
         loop {
             // Both before looking: a change in between is not missed, and what was done in time counts.
-            let (changed, is_over) = (shared.changed(), shared.clock.now() > deadline.clock);
+            let (changed, is_over) = (world.changed(), world.clock.now() > deadline.clock);
             match look() {
                 Some(found) => return Some(found),
                 None if is_over => return None,

@@ -10,19 +10,19 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::http::server::{MAX_UPLOAD_BYTES, room_for_upload};
 use crate::platform::NotPossible;
-use crate::world::shared::Shared;
+use crate::world::World;
+use crate::world::input::{InvalidInput, described};
 
 /// No body of the control API comes near.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
 
-/// Why a request of the control API, or a script of faults, was refused, and what to do.
-#[derive(Debug, thiserror::Error)]
-#[error("{text}")]
-pub struct Problem {
+/// Why a request of the control API was refused, and what to do.
+#[derive(Debug)]
+pub(crate) struct Problem {
     status: StatusCode,
     text: String,
 }
@@ -34,10 +34,6 @@ impl Problem {
 
     pub(crate) fn bad_request(text: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, text)
-    }
-
-    fn not_described(error: &serde_json::Error) -> Self {
-        Self::bad_request(format!("the body is not as described: {error}"))
     }
 
     pub(crate) fn not_found(text: impl Into<String>) -> Self {
@@ -61,35 +57,32 @@ impl From<NotPossible> for Problem {
     }
 }
 
-/// A JSON body. A form of a foreign page cannot send one.
-pub(crate) struct Body<T>(pub(crate) T);
-
-impl<T: DeserializeOwned> FromRequest<Arc<Shared>> for Body<T> {
-    type Rejection = Problem;
-
-    async fn from_request(request: Request, _: &Arc<Shared>) -> Result<Self, Problem> {
-        let body = read(request, "application/json", MAX_BODY_BYTES).await?;
-        let parsed = serde_json::from_slice(&body).map_err(|error| Problem::not_described(&error))?;
-        described(parsed).map(Self)
+impl From<InvalidInput> for Problem {
+    fn from(why: InvalidInput) -> Self {
+        Self::bad_request(why.to_string())
     }
 }
 
-/// A request, from its JSON: an object without null, since what is left out is left out.
-pub(super) fn described<T: DeserializeOwned>(body: Value) -> Result<T, Problem> {
-    let Value::Object(members) = &body else { return Err(Problem::bad_request("the body must be a JSON object")) };
-    if let Some((name, _)) = members.iter().find(|(_, member)| member.is_null()) {
-        return Err(Problem::bad_request(format!("`{name}` must not be null: leave it out")));
+/// A JSON body. A form of a foreign page cannot send one.
+pub(crate) struct Body<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequest<Arc<World>> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &Arc<World>) -> Result<Self, Problem> {
+        let body = read(request, "application/json", MAX_BODY_BYTES).await?;
+        let parsed = serde_json::from_slice(&body).map_err(|error| InvalidInput::not_described(&error))?;
+        Ok(Self(described(parsed)?))
     }
-    serde_json::from_value(body).map_err(|error| Problem::not_described(&error))
 }
 
 /// Bytes. A form of a foreign page cannot send this Content-Type either.
 pub(crate) struct Raw(pub(crate) Bytes);
 
-impl FromRequest<Arc<Shared>> for Raw {
+impl FromRequest<Arc<World>> for Raw {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, _: &Arc<Shared>) -> Result<Self, Problem> {
+    async fn from_request(request: Request, _: &Arc<World>) -> Result<Self, Problem> {
         let _room = room_for_upload(request.headers()).await;
         read(request, "application/octet-stream", MAX_UPLOAD_BYTES).await.map(Self)
     }
@@ -114,10 +107,10 @@ pub(crate) struct Nothing;
 #[serde(deny_unknown_fields)]
 struct Empty {}
 
-impl FromRequest<Arc<Shared>> for Nothing {
+impl FromRequest<Arc<World>> for Nothing {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &Arc<Shared>) -> Result<Self, Problem> {
+    async fn from_request(request: Request, state: &Arc<World>) -> Result<Self, Problem> {
         Body::<Empty>::from_request(request, state).await.map(|_| Self)
     }
 }
@@ -125,10 +118,10 @@ impl FromRequest<Arc<Shared>> for Nothing {
 /// The parts of the path that vary.
 pub(crate) struct Segments<T>(pub(crate) T);
 
-impl<T: DeserializeOwned + Send> FromRequestParts<Arc<Shared>> for Segments<T> {
+impl<T: DeserializeOwned + Send> FromRequestParts<Arc<World>> for Segments<T> {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, state: &Arc<Shared>) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, state: &Arc<World>) -> Result<Self, Problem> {
         let path = Path::<T>::from_request_parts(parts, state).await;
         path.map(|Path(segments)| Self(segments)).map_err(|error| Problem::bad_request(error.body_text()))
     }

@@ -10,9 +10,9 @@ use serde_json::json;
 use super::Answer;
 use super::body::{Body, Nothing, Problem, Segments};
 use super::people::{ByServicer, check_servicer, find, find_session, show_customer};
-use crate::api::statistics::Satisfaction;
 use crate::platform::ManagedBy;
-use crate::world::shared::Shared;
+use crate::platform::Satisfaction;
+use crate::world::World;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -43,67 +43,72 @@ pub(super) struct Rating {
     rating: String,
 }
 
-pub(super) async fn departments(State(shared): State<Arc<Shared>>) -> Answer {
-    Ok(Json(json!({ "departments": shared.platform().0.show_departments() })))
+pub(super) async fn departments(State(world): State<Arc<World>>) -> Answer {
+    Ok(Json(json!({ "departments": world.read(|platform, _| platform.show_departments()) })))
 }
 
-pub(super) async fn department_add(State(shared): State<Arc<Shared>>, Body(new): Body<Department>) -> Answer {
-    let (mut platform, _) = shared.platform();
-    let userids: Vec<_> = new.userids.iter().map(String::as_str).collect();
-    platform.meet_department(new.department_id, &userids);
-    Ok(Json(json!({ "departments": platform.show_departments() })))
+pub(super) async fn department_add(State(world): State<Arc<World>>, Body(new): Body<Department>) -> Answer {
+    world.update(|platform, _| {
+        let userids: Vec<_> = new.userids.iter().map(String::as_str).collect();
+        platform.meet_department(new.department_id, &userids);
+        Ok(Json(json!({ "departments": platform.show_departments() })))
+    })
 }
 
-pub(super) async fn corp(State(shared): State<Arc<Shared>>) -> Answer {
-    Ok(Json(shared.platform().0.show_corp()))
+pub(super) async fn corp(State(world): State<Arc<World>>) -> Answer {
+    Ok(Json(world.read(|platform, _| platform.show_corp())))
 }
 
-pub(super) async fn corp_change(State(shared): State<Arc<Shared>>, Body(change): Body<Corp>) -> Answer {
-    let (mut platform, _) = shared.platform();
-    if let Some(upgrade) = change.upgrade {
-        let range = &mut platform.upgrade_range;
-        (range.userids, range.department_ids, range.chat_ids) =
-            (upgrade.userids, upgrade.department_ids, upgrade.chat_ids);
-        range.managed_by = if upgrade.managed_in_console { ManagedBy::Console } else { ManagedBy::Api };
-    }
-    if let Some(is_bound) = change.wechat_channels_bound {
-        platform.is_wechat_channels_bound = is_bound;
-    }
-    Ok(Json(platform.show_corp()))
+pub(super) async fn corp_change(State(world): State<Arc<World>>, Body(change): Body<Corp>) -> Answer {
+    world.update(|platform, _| {
+        if let Some(upgrade) = change.upgrade {
+            let range = &mut platform.upgrade_range;
+            (range.userids, range.department_ids, range.chat_ids) =
+                (upgrade.userids, upgrade.department_ids, upgrade.chat_ids);
+            range.managed_by = if upgrade.managed_in_console { ManagedBy::Console } else { ManagedBy::Api };
+        }
+        if let Some(is_bound) = change.wechat_channels_bound {
+            platform.is_wechat_channels_bound = is_bound;
+        }
+        Ok(Json(platform.show_corp()))
+    })
 }
 
 pub(super) async fn upgrade_accept(
-    State(shared): State<Arc<Shared>>,
+    State(world): State<Arc<World>>,
     Segments(id): Segments<String>,
     _: Nothing,
 ) -> Answer {
-    let place = find(&shared, &id)?;
-    let (mut platform, now) = shared.platform();
-    platform.customer_accepts_upgrade(now, place.chat())?;
-    show_customer(&platform, now, place.chat())
+    world.update(|platform, now| {
+        let place = find(platform, &id)?;
+        platform.customer_accepts_upgrade(now, place.chat())?;
+        show_customer(platform, now, place.chat())
+    })
 }
 
 pub(super) async fn rating_ask(
-    State(shared): State<Arc<Shared>>,
+    State(world): State<Arc<World>>,
     Segments(path): Segments<(String, String)>,
     Body(by): Body<ByServicer>,
 ) -> Answer {
-    let place = find_session(&shared, path)?;
-    let (mut platform, now) = shared.platform();
-    check_servicer(&platform, &place, &by.servicer_userid)?;
-    platform.servicer_asks_to_rate(now, place.chat(), &by.servicer_userid)?;
-    show_customer(&platform, now, place.chat())
+    world.update(|platform, now| {
+        let place = find_session(platform, path)?;
+        check_servicer(platform, &place, &by.servicer_userid)?;
+        platform.servicer_asks_to_rate(now, place.chat(), &by.servicer_userid)?;
+        show_customer(platform, now, place.chat())
+    })
 }
 
 pub(super) async fn customer_rate(
-    State(shared): State<Arc<Shared>>,
+    State(world): State<Arc<World>>,
     Segments(id): Segments<String>,
     Body(rating): Body<Rating>,
 ) -> Answer {
     let rating = Satisfaction::of(&rating.rating);
     let rating = rating.ok_or_else(|| Problem::bad_request("`rating` must be satisfied, middling or dissatisfied"))?;
-    let place = find(&shared, &id)?;
-    let (mut platform, now) = shared.platform();
-    platform.customer_rates(now, place.chat(), rating)?;
-    show_customer(&platform, now, place.chat())
+    world.update(|platform, now| {
+        let place = find(platform, &id)?;
+        platform.customer_rates(now, place.chat(), rating)?;
+        show_customer(platform, now, place.chat())
+    })
 }

@@ -12,26 +12,26 @@ use futures_util::stream::{self, StreamExt};
 
 use super::body::Problem;
 use super::query::Query;
-use crate::world::shared::Shared;
+use crate::world::World;
 
 /// A comment so often keeps proxies from closing the connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 pub(super) async fn events(
-    State(shared): State<Arc<Shared>>,
+    State(world): State<Arc<World>>,
     headers: HeaderMap,
     query: Query,
 ) -> Result<impl IntoResponse, Problem> {
     query.allows(&["after"])?;
-    let last = shared.hub.watch();
+    let last = world.hub.watch();
     // Browsers set the header on a reconnect, while the query stays that of the first time: the header is newer.
     let header = headers.get("last-event-id").map(|value| value.to_str().unwrap_or_default().parse());
     let header = header.transpose().map_err(|_| Problem::bad_request("Last-Event-ID must be a number"))?;
     let after: u64 = header.or(query.number("after")?).unwrap_or(last);
     let batches = stream::unfold(after, move |after| {
-        let shared = shared.clone();
+        let world = world.clone();
         async move {
-            let events = shared.hub.after(after).await;
+            let events = world.hub.after(after).await;
             let last = events.last().map_or(after, |event| event.number);
             Some((stream::iter(events), last))
         }

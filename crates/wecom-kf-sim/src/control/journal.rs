@@ -13,15 +13,15 @@ use tokio::time::{Instant, timeout_at};
 use super::Answer;
 use super::body::{Problem, Segments};
 use super::query::Query;
+use crate::world::World;
 use crate::world::finding::FindingName;
 use crate::world::journal::Row;
-use crate::world::shared::Shared;
 
 const LIMIT: usize = 500;
 const MAX_LIMIT: usize = 10_000;
 
-pub(super) async fn report(State(shared): State<Arc<Shared>>) -> Answer {
-    let report = shared.report();
+pub(super) async fn report(State(world): State<Arc<World>>) -> Answer {
+    let report = world.report();
     Ok(Json(json!({
         "clean": report.is_clean(),
         "calls": report.calls,
@@ -30,19 +30,19 @@ pub(super) async fn report(State(shared): State<Arc<Shared>>) -> Answer {
     })))
 }
 
-pub(super) async fn journal_entry(State(shared): State<Arc<Shared>>, Segments(n): Segments<u64>) -> Answer {
-    let row = shared.journal().find(n).cloned();
+pub(super) async fn journal_entry(State(world): State<Arc<World>>, Segments(n): Segments<u64>) -> Answer {
+    let row = world.journal().find(n).cloned();
     row.map(|row| Json(row.show())).ok_or_else(|| Problem::not_found(format!("row {n} is not in the journal")))
 }
 
-pub(super) async fn journal(State(shared): State<Arc<Shared>>, query: Query) -> Answer {
+pub(super) async fn journal(State(world): State<Arc<World>>, query: Query) -> Answer {
     let filter = Arc::new(Filter::of(&query)?);
     let count = query.count("count")?.unwrap_or(1);
     let deadline = Instant::now() + query.wait()?.unwrap_or(Duration::ZERO);
     loop {
         // Made before looking: it hears what is recorded in between.
-        let recorded = shared.recorded.notified();
-        let selected = select(&shared, &filter).await;
+        let recorded = world.recorded.notified();
+        let selected = select(&world, &filter).await;
         let is_complete = selected.found >= count || query.text("wait").is_none();
         if is_complete || timeout_at(deadline, recorded).await.is_err() {
             let Selected { entries, found, last } = selected;
@@ -60,12 +60,12 @@ struct Selected {
 }
 
 /// Selects the rows. A search reads up to 64 MiB, so it runs on a thread where it blocks no call.
-async fn select(shared: &Arc<Shared>, filter: &Arc<Filter>) -> Selected {
+async fn select(world: &Arc<World>, filter: &Arc<Filter>) -> Selected {
     if filter.words.is_empty() {
-        return filter.select(shared);
+        return filter.select(world);
     }
-    let (shared, filter) = (shared.clone(), filter.clone());
-    spawn_blocking(move || filter.select(&shared)).await.unwrap_or_default()
+    let (world, filter) = (world.clone(), filter.clone());
+    spawn_blocking(move || filter.select(&world)).await.unwrap_or_default()
 }
 
 /// Which rows are asked for.
@@ -123,14 +123,15 @@ impl Filter {
         })
     }
 
-    fn select(&self, shared: &Shared) -> Selected {
+    fn select(&self, world: &World) -> Selected {
         // Cloned, so that the journal is not locked during a search.
         let (rows, last): (Vec<_>, u64) = {
-            let journal = shared.journal();
+            let journal = world.journal();
             let rows = journal.after(self.after).take_while(|row| row.number() < self.before);
             (rows.filter(|row| self.matches(row)).cloned().collect(), journal.last())
         };
-        let rows = if self.words.is_empty() { rows } else { self.search(rows, &shared.platform().0.customer_names()) };
+        let names = || world.read(|platform, _| platform.customer_names());
+        let rows = if self.words.is_empty() { rows } else { self.search(rows, &names()) };
         let newest = rows.len().saturating_sub(self.limit);
         Selected { entries: rows.iter().skip(newest).map(|row| row.show()).collect(), found: rows.len(), last }
     }

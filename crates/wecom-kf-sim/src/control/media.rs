@@ -11,33 +11,35 @@ use serde_json::json;
 use super::Answer;
 use super::body::{Problem, Raw, Segments};
 use super::query::Query;
-use crate::api::media::MediaKind;
 use crate::platform::Contents;
-use crate::world::shared::Shared;
+use crate::platform::MediaKind;
+use crate::world::World;
 
-pub(super) async fn media_add(State(shared): State<Arc<Shared>>, query: Query, Raw(bytes): Raw) -> Answer {
+pub(super) async fn media_add(State(world): State<Arc<World>>, query: Query, Raw(bytes): Raw) -> Answer {
     query.allows(&["type", "filename"])?;
     let kind = query.text("type").and_then(MediaKind::of);
     let kind = kind.ok_or_else(|| Problem::bad_request("`type` must be image, voice, video or file"))?;
-    let (mut platform, now) = shared.platform();
-    let media_id = platform.store(now, kind, query.text("filename").unwrap_or(kind.as_str()), bytes);
-    Ok(Json(json!({ "media_id": media_id })))
+    world.update(|platform, now| {
+        let media_id = platform.store(now, kind, query.text("filename").unwrap_or(kind.as_str()), bytes);
+        Ok(Json(json!({ "media_id": media_id })))
+    })
 }
 
 pub(super) async fn media(
-    State(shared): State<Arc<Shared>>,
+    State(world): State<Arc<World>>,
     Segments(media_id): Segments<String>,
 ) -> Result<Response, Problem> {
-    let (platform, now) = shared.platform();
-    let file = platform.media(now, &media_id);
-    let file = file.ok_or_else(|| Problem::not_found("this media_id is unknown or older than 3 days"))?;
-    // Whatever is in it, no browser is to take it for a page.
-    let headers = [
-        (header::CONTENT_TYPE, content_type(&file)),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::CONTENT_SECURITY_POLICY, "sandbox"),
-    ];
-    Ok((headers, file.bytes).into_response())
+    world.read(|platform, now| {
+        let file = platform.media(now, &media_id);
+        let file = file.ok_or_else(|| Problem::not_found("this media_id is unknown or older than 3 days"))?;
+        // Whatever is in it, no browser is to take it for a page.
+        let headers = [
+            (header::CONTENT_TYPE, content_type(&file)),
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            (header::CONTENT_SECURITY_POLICY, "sandbox"),
+        ];
+        Ok((headers, file.bytes).into_response())
+    })
 }
 
 /// What browsers call it; `media/get` has other names.

@@ -13,9 +13,9 @@ use wecom_kf_raw::limits;
 use super::Answer;
 use super::body::{Body, Nothing, Problem, Segments};
 use super::query::Query;
-use crate::api::media::MediaKind;
+use crate::platform::MediaKind;
 use crate::platform::{Chat, Entrance, Platform, Receiving, Rejecting};
-use crate::world::shared::{Locked, Shared};
+use crate::world::World;
 
 const MAX_NAME_CHARS: usize = 64;
 /// What a message has besides its body: no kind is called so. Events come by what people do.
@@ -106,58 +106,58 @@ fn yes() -> bool {
     true
 }
 
-pub(super) async fn accounts(State(shared): State<Arc<Shared>>) -> Answer {
-    Ok(Json(json!({ "accounts": shared.platform().0.show_accounts() })))
+pub(super) async fn accounts(State(world): State<Arc<World>>) -> Answer {
+    Ok(Json(json!({ "accounts": world.read(|platform, _| platform.show_accounts()) })))
 }
 
-pub(super) async fn account_open(State(shared): State<Arc<Shared>>, Body(new): Body<Name>) -> Answer {
+pub(super) async fn account_open(State(world): State<Arc<World>>, Body(new): Body<Name>) -> Answer {
     check_name(&new.name, limits::account_add::NAME_MAX_CHARS)?;
-    let (mut platform, _) = shared.platform();
-    let open_kfid = platform.grant_account(&new.name);
-    show_account(&platform, &open_kfid)
+    world.update(|platform, _| {
+        let open_kfid = platform.grant_account(&new.name);
+        show_account(platform, &open_kfid)
+    })
 }
 
-pub(super) async fn account_withdraw(
-    State(shared): State<Arc<Shared>>,
-    Segments(open_kfid): Segments<String>,
-) -> Answer {
-    let (mut platform, _) = shared.platform();
-    if !platform.has_account(&open_kfid) {
-        return Err(no_account(&open_kfid));
-    }
-    platform.withdraw_account(&open_kfid)?;
-    show_account(&platform, &open_kfid)
+pub(super) async fn account_withdraw(State(world): State<Arc<World>>, Segments(open_kfid): Segments<String>) -> Answer {
+    world.update(|platform, _| {
+        if !platform.has_account(&open_kfid) {
+            return Err(no_account(&open_kfid));
+        }
+        platform.withdraw_account(&open_kfid)?;
+        show_account(platform, &open_kfid)
+    })
 }
 
-pub(super) async fn contact_ways(State(shared): State<Arc<Shared>>) -> Answer {
-    Ok(Json(json!({ "contact_ways": shared.platform().0.show_contact_ways() })))
+pub(super) async fn contact_ways(State(world): State<Arc<World>>) -> Answer {
+    Ok(Json(json!({ "contact_ways": world.read(|platform, _| platform.show_contact_ways()) })))
 }
 
-pub(super) async fn customers(State(shared): State<Arc<Shared>>) -> Answer {
-    let (platform, now) = shared.platform();
-    Ok(Json(json!({ "customers": platform.show_customers(now) })))
+pub(super) async fn customers(State(world): State<Arc<World>>) -> Answer {
+    world.read(|platform, now| Ok(Json(json!({ "customers": platform.show_customers(now) }))))
 }
 
-pub(super) async fn customer_add(State(shared): State<Arc<Shared>>, Body(new): Body<NewCustomer>) -> Answer {
+pub(super) async fn customer_add(State(world): State<Arc<World>>, Body(new): Body<NewCustomer>) -> Answer {
     check_name(&new.name, MAX_NAME_CHARS)?;
-    let (mut platform, now) = shared.platform();
-    let first = || platform.open_kfids().next().map(str::to_owned);
-    let open_kfid = new.open_kfid.or_else(first).unwrap_or_default();
-    if !platform.has_account(&open_kfid) {
-        return Err(no_account(&open_kfid));
-    }
-    let external_userid = platform.meet_customer(&open_kfid, &new.name)?;
-    show_customer(&platform, now, Chat { open_kfid: &open_kfid, external_userid: &external_userid })
+    world.update(|platform, now| {
+        let first = || platform.open_kfids().next().map(str::to_owned);
+        let open_kfid = new.open_kfid.or_else(first).unwrap_or_default();
+        if !platform.has_account(&open_kfid) {
+            return Err(no_account(&open_kfid));
+        }
+        let external_userid = platform.meet_customer(&open_kfid, &new.name)?;
+        show_customer(platform, now, Chat { open_kfid: &open_kfid, external_userid: &external_userid })
+    })
 }
 
-pub(super) async fn customer(State(shared): State<Arc<Shared>>, Segments(id): Segments<String>) -> Answer {
-    let place = find(&shared, &id)?;
-    let (platform, now) = shared.platform();
-    show_customer(&platform, now, place.chat())
+pub(super) async fn customer(State(world): State<Arc<World>>, Segments(id): Segments<String>) -> Answer {
+    world.read(|platform, now| {
+        let place = find(platform, &id)?;
+        show_customer(platform, now, place.chat())
+    })
 }
 
 pub(super) async fn customer_change(
-    State(shared): State<Arc<Shared>>,
+    State(world): State<Arc<World>>,
     Segments(id): Segments<String>,
     Body(new): Body<ProfileChange>,
 ) -> Answer {
@@ -165,85 +165,91 @@ pub(super) async fn customer_change(
     if new.gender.is_some_and(|gender| !(0..=2).contains(&gender)) {
         return Err(Problem::bad_request("`gender` must be 0, 1 or 2"));
     }
-    let place = find(&shared, &id)?;
-    let (mut platform, now) = shared.platform();
-    new.name.iter().for_each(|name| platform.rename_customer(place.chat(), name));
-    let profile = platform.profile(place.chat());
-    profile.gender = new.gender.unwrap_or(profile.gender);
-    let given = |text: String| Some(text).filter(|text| !text.is_empty());
-    new.avatar.into_iter().for_each(|avatar| profile.avatar = given(avatar));
-    new.unionid.into_iter().for_each(|unionid| profile.unionid = given(unionid));
-    show_customer(&platform, now, place.chat())
+    world.update(|platform, now| {
+        let place = find(platform, &id)?;
+        new.name.iter().for_each(|name| platform.rename_customer(place.chat(), name));
+        let profile = platform.profile(place.chat());
+        profile.gender = new.gender.unwrap_or(profile.gender);
+        let given = |text: String| Some(text).filter(|text| !text.is_empty());
+        new.avatar.into_iter().for_each(|avatar| profile.avatar = given(avatar));
+        new.unionid.into_iter().for_each(|unionid| profile.unionid = given(unionid));
+        show_customer(platform, now, place.chat())
+    })
 }
 
 pub(super) async fn customer_enter(
-    State(shared): State<Arc<Shared>>,
+    State(world): State<Arc<World>>,
     Segments(id): Segments<String>,
     Body(entering): Body<Entering>,
 ) -> Answer {
-    let place = find(&shared, &id)?;
-    let (mut platform, now) = shared.platform();
-    let entrance = entering.entrance(&platform, place.chat())?;
-    let welcome_code = platform.customer_enters_by(now, place.chat(), entrance);
-    let customer = platform.show_customer(now, place.chat());
-    Ok(Json(json!({ "welcome_code": welcome_code, "customer": customer })))
+    world.update(|platform, now| {
+        let place = find(platform, &id)?;
+        let entrance = entering.entrance(platform, place.chat())?;
+        let welcome_code = platform.customer_enters_by(now, place.chat(), entrance);
+        let customer = platform.show_customer(now, place.chat());
+        Ok(Json(json!({ "welcome_code": welcome_code, "customer": customer })))
+    })
 }
 
 pub(super) async fn customer_write(
-    State(shared): State<Arc<Shared>>,
+    State(world): State<Arc<World>>,
     Segments(id): Segments<String>,
     Body(message): Body<Map<String, Value>>,
 ) -> Answer {
-    let place = find(&shared, &id)?;
-    let (mut platform, now) = shared.platform();
-    let (msgtype, body) = read_message(message, &mut platform, now)?;
-    let msgid = platform.customer_writes(now, place.chat(), &msgtype, body);
-    written(&platform, now, place.chat(), &msgid)
+    world.update(|platform, now| {
+        let place = find(platform, &id)?;
+        let (msgtype, body) = read_message(message, platform, now)?;
+        let msgid = platform.customer_writes(now, place.chat(), &msgtype, body);
+        written(platform, now, place.chat(), &msgid)
+    })
 }
 
 pub(super) async fn customer_tap(
-    State(shared): State<Arc<Shared>>,
+    State(world): State<Arc<World>>,
     Segments(id): Segments<String>,
     Body(tap): Body<Tap>,
 ) -> Answer {
-    let place = find(&shared, &id)?;
-    let (mut platform, now) = shared.platform();
-    let content = tap.content.or_else(|| platform.menu_item(place.chat(), &tap.menu_id));
-    let content = content.ok_or_else(|| {
-        Problem::conflict(format!(
-            "nothing this customer got has an item or link `{}`: give its `content`",
-            tap.menu_id
-        ))
-    })?;
-    let msgid = platform.customer_says(now, place.chat(), &content, Some(&tap.menu_id));
-    written(&platform, now, place.chat(), &msgid)
+    world.update(|platform, now| {
+        let place = find(platform, &id)?;
+        let content = tap.content.or_else(|| platform.menu_item(place.chat(), &tap.menu_id));
+        let content = content.ok_or_else(|| {
+            Problem::conflict(format!(
+                "nothing this customer got has an item or link `{}`: give its `content`",
+                tap.menu_id
+            ))
+        })?;
+        let msgid = platform.customer_says(now, place.chat(), &content, Some(&tap.menu_id));
+        written(platform, now, place.chat(), &msgid)
+    })
 }
 
 pub(super) async fn customer_recall(
-    State(shared): State<Arc<Shared>>,
+    State(world): State<Arc<World>>,
     Segments(id): Segments<String>,
     Body(recall): Body<Recall>,
 ) -> Answer {
-    let place = find(&shared, &id)?;
-    let (mut platform, now) = shared.platform();
-    let msgid = platform.customer_recalls(now, place.chat(), &recall.msgid)?;
-    written(&platform, now, place.chat(), &msgid)
+    world.update(|platform, now| {
+        let place = find(platform, &id)?;
+        let msgid = platform.customer_recalls(now, place.chat(), &recall.msgid)?;
+        written(platform, now, place.chat(), &msgid)
+    })
 }
 
 pub(super) async fn customer_read(
-    State(shared): State<Arc<Shared>>,
+    State(world): State<Arc<World>>,
     Segments(id): Segments<String>,
     _: Nothing,
 ) -> Answer {
-    let place = find(&shared, &id)?;
-    let (mut platform, now) = shared.platform();
-    platform.customer_reads(place.chat());
-    show_customer(&platform, now, place.chat())
+    world.update(|platform, now| {
+        let place = find(platform, &id)?;
+        platform.customer_reads(place.chat());
+        show_customer(platform, now, place.chat())
+    })
 }
 
-pub(super) async fn chat(State(shared): State<Arc<Shared>>, Segments(id): Segments<String>, query: Query) -> Answer {
+pub(super) async fn chat(State(world): State<Arc<World>>, Segments(id): Segments<String>, query: Query) -> Answer {
     query.allows(&["after", "before", "limit", "count", "wait"])?;
-    let place = find(&shared, &id)?;
+    let place = world.read(|platform, _| find(platform, &id))?;
     let after = query.number("after")?.unwrap_or(0);
     let before = query.number("before")?.unwrap_or(u64::MAX);
     let limit = query.count("limit")?.unwrap_or(usize::MAX);
@@ -251,12 +257,11 @@ pub(super) async fn chat(State(shared): State<Arc<Shared>>, Segments(id): Segmen
     let deadline = Instant::now() + query.wait()?.unwrap_or(Duration::ZERO);
     loop {
         // Made before looking: it hears what is sent in between.
-        let (sent, changed) = (shared.sent.notified(), shared.recorded.notified());
-        let ((entries, has_older), answers) = {
-            let (mut platform, now) = shared.platform();
+        let (sent, changed) = (world.sent.notified(), world.recorded.notified());
+        let ((entries, has_older), answers) = world.update(|platform, now| {
             let shown = platform.show_chat(now, place.chat(), after..before, limit);
             (shown, platform.answers_after(place.chat(), after))
-        };
+        });
         let is_complete = answers >= count || query.text("wait").is_none();
         let news = async {
             tokio::select! {
@@ -271,112 +276,116 @@ pub(super) async fn chat(State(shared): State<Arc<Shared>>, Segments(id): Segmen
 }
 
 pub(super) async fn session_take(
-    State(shared): State<Arc<Shared>>,
+    State(world): State<Arc<World>>,
     Segments(path): Segments<(String, String)>,
     Body(by): Body<ByServicer>,
 ) -> Answer {
-    let place = find_session(&shared, path)?;
-    let (mut platform, now) = shared.platform();
-    check_servicer(&platform, &place, &by.servicer_userid)?;
-    platform.servicer_takes(now, place.chat(), &by.servicer_userid);
-    show_customer(&platform, now, place.chat())
+    world.update(|platform, now| {
+        let place = find_session(platform, path)?;
+        check_servicer(platform, &place, &by.servicer_userid)?;
+        platform.servicer_takes(now, place.chat(), &by.servicer_userid);
+        show_customer(platform, now, place.chat())
+    })
 }
 
 pub(super) async fn session_transfer(
-    State(shared): State<Arc<Shared>>,
+    State(world): State<Arc<World>>,
     Segments(path): Segments<(String, String)>,
     Body(transfer): Body<Transfer>,
 ) -> Answer {
-    let place = find_session(&shared, path)?;
-    let (mut platform, now) = shared.platform();
-    let servicer = whose(&mut platform, now, place.chat())?;
-    platform.servicer_transfers(now, place.chat(), &servicer, &transfer.to)?;
-    show_customer(&platform, now, place.chat())
+    world.update(|platform, now| {
+        let place = find_session(platform, path)?;
+        let servicer = whose(platform, now, place.chat())?;
+        platform.servicer_transfers(now, place.chat(), &servicer, &transfer.to)?;
+        show_customer(platform, now, place.chat())
+    })
 }
 
 pub(super) async fn session_end(
-    State(shared): State<Arc<Shared>>,
+    State(world): State<Arc<World>>,
     Segments(path): Segments<(String, String)>,
     _: Nothing,
 ) -> Answer {
-    let place = find_session(&shared, path)?;
-    let (mut platform, now) = shared.platform();
-    let servicer = whose(&mut platform, now, place.chat())?;
-    platform.servicer_ends(now, place.chat(), &servicer)?;
-    show_customer(&platform, now, place.chat())
+    world.update(|platform, now| {
+        let place = find_session(platform, path)?;
+        let servicer = whose(platform, now, place.chat())?;
+        platform.servicer_ends(now, place.chat(), &servicer)?;
+        show_customer(platform, now, place.chat())
+    })
 }
 
 pub(super) async fn session_reply(
-    State(shared): State<Arc<Shared>>,
+    State(world): State<Arc<World>>,
     Segments(path): Segments<(String, String)>,
     Body(mut message): Body<Map<String, Value>>,
 ) -> Answer {
-    let place = find_session(&shared, path)?;
-    let (mut platform, now) = shared.platform();
-    let servicer = match message.remove("servicer_userid") {
-        None => whose(&mut platform, now, place.chat())?,
-        Some(Value::String(userid)) => userid,
-        Some(_) => return Err(Problem::bad_request("`servicer_userid` must be a text")),
-    };
-    check_servicer(&platform, &place, &servicer)?;
-    let (msgtype, body) = read_message(message, &mut platform, now)?;
-    let msgid = platform.servicer_writes(now, place.chat(), &servicer, &msgtype, body);
-    let answer = written(&platform, now, place.chat(), &msgid);
-    drop(platform);
-    shared.sent.notify_waiters();
-    answer
+    world.update(|platform, now| {
+        let place = find_session(platform, path)?;
+        let servicer = match message.remove("servicer_userid") {
+            None => whose(platform, now, place.chat())?,
+            Some(Value::String(userid)) => userid,
+            Some(_) => return Err(Problem::bad_request("`servicer_userid` must be a text")),
+        };
+        check_servicer(platform, &place, &servicer)?;
+        let (msgtype, body) = read_message(message, platform, now)?;
+        let msgid = platform.servicer_writes(now, place.chat(), &servicer, &msgtype, body);
+        written(platform, now, place.chat(), &msgid)
+    })
 }
 
 pub(super) async fn session_recall(
-    State(shared): State<Arc<Shared>>,
+    State(world): State<Arc<World>>,
     Segments(path): Segments<(String, String)>,
     Body(recall): Body<Recall>,
 ) -> Answer {
-    let place = find_session(&shared, path)?;
-    let (mut platform, now) = shared.platform();
-    let msgid = platform.servicer_recalls(now, place.chat(), &recall.msgid)?;
-    written(&platform, now, place.chat(), &msgid)
+    world.update(|platform, now| {
+        let place = find_session(platform, path)?;
+        let msgid = platform.servicer_recalls(now, place.chat(), &recall.msgid)?;
+        written(platform, now, place.chat(), &msgid)
+    })
 }
 
 pub(super) async fn session_reject(
-    State(shared): State<Arc<Shared>>,
+    State(world): State<Arc<World>>,
     Segments(path): Segments<(String, String)>,
     Body(reject): Body<Reject>,
 ) -> Answer {
-    let place = find_session(&shared, path)?;
-    let (mut platform, now) = shared.platform();
-    check_servicer(&platform, &place, &reject.servicer_userid)?;
-    let rejecting = if reject.rejecting { Rejecting::Yes } else { Rejecting::No };
-    platform.servicer_rejects(now, place.chat(), &reject.servicer_userid, rejecting);
-    show_customer(&platform, now, place.chat())
+    world.update(|platform, now| {
+        let place = find_session(platform, path)?;
+        check_servicer(platform, &place, &reject.servicer_userid)?;
+        let rejecting = if reject.rejecting { Rejecting::Yes } else { Rejecting::No };
+        platform.servicer_rejects(now, place.chat(), &reject.servicer_userid, rejecting);
+        show_customer(platform, now, place.chat())
+    })
 }
 
-pub(super) async fn servicers(State(shared): State<Arc<Shared>>) -> Answer {
-    let (platform, now) = shared.platform();
-    Ok(Json(json!({ "servicers": platform.show_servicers(now) })))
+pub(super) async fn servicers(State(world): State<Arc<World>>) -> Answer {
+    world.read(|platform, now| Ok(Json(json!({ "servicers": platform.show_servicers(now) }))))
 }
 
 pub(super) async fn servicer_set(
-    State(shared): State<Arc<Shared>>,
+    State(world): State<Arc<World>>,
     Segments(userid): Segments<String>,
     Body(settings): Body<ServicerSettings>,
 ) -> Answer {
     check_name(&userid, MAX_NAME_CHARS)?;
-    let (mut platform, now) = shared.platform();
-    let open_kfids = settings.open_kfids.as_deref();
-    if let Some(unknown) = open_kfids.unwrap_or_default().iter().find(|open_kfid| !platform.has_account(open_kfid)) {
-        return Err(no_account(unknown));
-    }
-    platform.meet_servicer(&userid);
-    open_kfids.into_iter().for_each(|open_kfids| platform.set_served(&userid, open_kfids));
-    let receiving = match (settings.suspended, settings.receiving) {
-        (true, _) => Receiving::Suspended,
-        (false, true) => Receiving::Yes,
-        (false, false) => Receiving::No,
-    };
-    platform.set_receiving(now, &userid, receiving);
-    let shown = platform.show_servicers(now).into_iter().find(|servicer| servicer["userid"] == userid);
-    shown.map(Json).ok_or_else(|| Problem::not_found("there is no such servicer"))
+    world.update(|platform, now| {
+        let open_kfids = settings.open_kfids.as_deref();
+        if let Some(unknown) = open_kfids.unwrap_or_default().iter().find(|open_kfid| !platform.has_account(open_kfid))
+        {
+            return Err(no_account(unknown));
+        }
+        platform.meet_servicer(&userid);
+        open_kfids.into_iter().for_each(|open_kfids| platform.set_served(&userid, open_kfids));
+        let receiving = match (settings.suspended, settings.receiving) {
+            (true, _) => Receiving::Suspended,
+            (false, true) => Receiving::Yes,
+            (false, false) => Receiving::No,
+        };
+        platform.set_receiving(now, &userid, receiving);
+        let shown = platform.show_servicers(now).into_iter().find(|servicer| servicer["userid"] == userid);
+        shown.map(Json).ok_or_else(|| Problem::not_found("there is no such servicer"))
+    })
 }
 
 /// A customer and the account they talk to.
@@ -410,15 +419,17 @@ impl Place {
     }
 }
 
-pub(super) fn find(shared: &Shared, external_userid: &str) -> Result<Place, Problem> {
-    let (platform, _) = shared.platform();
+pub(super) fn find(platform: &Platform, external_userid: &str) -> Result<Place, Problem> {
     let open_kfid = platform.account_of(external_userid).map(str::to_owned);
     let open_kfid = open_kfid.ok_or_else(|| Problem::not_found(format!("there is no customer {external_userid}")))?;
     Ok(Place { open_kfid, external_userid: external_userid.to_owned() })
 }
 
-pub(super) fn find_session(shared: &Shared, (open_kfid, external_userid): (String, String)) -> Result<Place, Problem> {
-    let place = find(shared, &external_userid)?;
+pub(super) fn find_session(
+    platform: &Platform,
+    (open_kfid, external_userid): (String, String),
+) -> Result<Place, Problem> {
+    let place = find(platform, &external_userid)?;
     if place.open_kfid != open_kfid {
         return Err(Problem::not_found(format!("the customer {external_userid} is not at the account {open_kfid}")));
     }
@@ -452,7 +463,7 @@ fn check_name(name: &str, max_chars: usize) -> Result<(), Problem> {
 /// Kind and body of a message that somebody writes.
 fn read_message(
     mut message: Map<String, Value>,
-    platform: &mut Locked<'_>,
+    platform: &mut Platform,
     now: Duration,
 ) -> Result<(String, Value), Problem> {
     let Some(Value::String(msgtype)) = message.remove("msgtype") else {

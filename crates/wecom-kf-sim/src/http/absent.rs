@@ -7,6 +7,7 @@
 use serde_json::Value;
 
 use crate::http::schema::{Kind, Object, Schema, Text};
+use crate::platform::is_empty;
 
 /// Removes, at every depth, the optional members of `value` that are empty and that `schema` would refuse.
 ///
@@ -26,17 +27,6 @@ pub(crate) fn remove_empty_members(schema: &Schema, value: &mut Value) {
             values.iter_mut().for_each(|value| remove_empty_members(items, value));
         }
         _ => {}
-    }
-}
-
-/// Whether a value says nothing: `null`, `""`, `[]`, or an object whose members all say nothing.
-pub(crate) fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::String(text) => text.is_empty(),
-        Value::Array(items) => items.is_empty(),
-        Value::Object(members) => members.values().all(is_empty),
-        Value::Bool(_) | Value::Number(_) => false,
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A page of another origin cannot forge `Host` and `Origin`, so these two decide. Bots send no `Origin`.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::Ipv6Addr;
 use std::sync::Arc;
 
 use axum::Json;
@@ -11,6 +11,8 @@ use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
+
+use crate::world::hosts::{is_allowed, is_named};
 
 pub(crate) async fn guard(State(allowed): State<Arc<[String]>>, request: Request, next: Next) -> Response {
     match check(request.method(), request.uri(), request.headers(), &allowed) {
@@ -62,17 +64,6 @@ fn single(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, &'stati
         return Err("Host, Origin and Sec-Fetch-Site must be there once at most");
     }
     value.to_str().map(Some).map_err(|_| "Host, Origin and Sec-Fetch-Site must be ASCII")
-}
-
-/// Whether this name leads to this machine, or was allowed.
-pub(crate) fn is_allowed(name: &str, allowed: &[String]) -> bool {
-    let is_loopback = || name.parse().is_ok_and(|address: IpAddr| address.is_loopback());
-    name.eq_ignore_ascii_case("localhost") || is_loopback() || is_named(name, allowed)
-}
-
-/// Names of hosts are the same in capitals.
-fn is_named(name: &str, allowed: &[String]) -> bool {
-    allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(name))
 }
 
 fn is_own(origin: &str, host: &str) -> bool {

@@ -6,15 +6,8 @@ use futures_util::stream;
 use multer::Multipart;
 use wecom_kf_raw::ErrCode;
 
+use crate::platform::Part;
 use crate::platform::refusal::Refusal;
-
-/// A file as it was sent.
-#[derive(Clone, Debug)]
-pub(crate) struct Part {
-    pub(crate) name: String,
-    pub(crate) file_name: String,
-    pub(crate) bytes: Bytes,
-}
 
 /// The part of a `multipart/form-data` body.
 ///

@@ -26,15 +26,15 @@ use crate::http::connection::{Loopback, Peer};
 use crate::http::console;
 use crate::http::download;
 use crate::http::guard;
-use crate::http::multipart::{self, Part};
+use crate::http::multipart;
 use crate::platform::assumptions::Assumption;
 use crate::platform::refusal::Refusal;
-use crate::platform::{Chat, Platform, READS_AT_ONCE, Served};
+use crate::platform::{Chat, Facts, Part, Platform, READS_AT_ONCE, Served};
+use crate::world::World;
 use crate::world::corps::Corps;
 use crate::world::fault::Effect;
-use crate::world::finding::{Answer, Facts, Place, Seen};
+use crate::world::finding::{Answer, Place, Seen};
 use crate::world::journal::{Call, cut, mask, mask_sync_token, mask_text};
-use crate::world::shared::Shared;
 
 /// unverified: where WeCom draws the line (40206) is not documented; no request of the API comes near.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
@@ -62,22 +62,21 @@ pub(crate) async fn serve(loopback: Loopback, address: SocketAddr, corps: Arc<Co
 pub(crate) fn routes(address: SocketAddr, corps: Arc<Corps>) -> Router {
     let allowed: Arc<[String]> = corps.first().setup.allowed_hosts.clone().into();
     let first = router(address, corps.first().clone());
-    let others: Vec<_> =
-        corps.others().iter().map(|shared| (shared.clone(), router(address, shared.clone()))).collect();
+    let others: Vec<_> = corps.others().iter().map(|world| (world.clone(), router(address, world.clone()))).collect();
     let all = if others.is_empty() { first } else { Front { corps, first, others }.into_router() };
     all.layer(from_fn_with_state(allowed, guard::guard))
 }
 
 /// All of one corp.
-fn router(address: SocketAddr, shared: Arc<Shared>) -> Router {
-    control::router(address, &shared).merge(console::router()).fallback(answer).with_state(shared)
+fn router(address: SocketAddr, world: Arc<World>) -> Router {
+    control::router(address, &world).merge(console::router()).fallback(answer).with_state(world)
 }
 
 /// Hands each request to the corp that it is for, or else to the first.
 struct Front {
     corps: Arc<Corps>,
     first: Router,
-    others: Vec<(Arc<Shared>, Router)>,
+    others: Vec<(Arc<World>, Router)>,
 }
 
 impl Front {
@@ -88,13 +87,13 @@ impl Front {
 
     async fn hand_on(&self, request: Request) -> Result<Response, Infallible> {
         let wanted = addressee(&self.corps, request.uri());
-        let other = wanted.and_then(|wanted| self.others.iter().find(|(shared, _)| Arc::ptr_eq(shared, wanted)));
+        let other = wanted.and_then(|wanted| self.others.iter().find(|(world, _)| Arc::ptr_eq(world, wanted)));
         other.map_or(&self.first, |(_, router)| router).clone().oneshot(request).await
     }
 }
 
 /// The corp that a request is for, if it names one that there is.
-fn addressee<'a>(corps: &'a Corps, uri: &Uri) -> Option<&'a Arc<Shared>> {
+fn addressee<'a>(corps: &'a Corps, uri: &Uri) -> Option<&'a Arc<World>> {
     let path = uri.path();
     if path.starts_with(control::PREFIX) {
         corps.find(&parameter(uri, control::CORP_ID)?)
@@ -163,30 +162,30 @@ fn handler(operation: Operation) -> Option<Handler> {
     })
 }
 
-async fn answer(State(shared): State<Arc<Shared>>, ConnectInfo(peer): ConnectInfo<Peer>, request: Request) -> Response {
-    shared.count_request();
+async fn answer(State(world): State<Arc<World>>, ConnectInfo(peer): ConnectInfo<Peer>, request: Request) -> Response {
+    world.count_request();
     let (parts, body) = request.into_parts();
-    let (at, begun) = (shared.clock.now(), shared.begin());
+    let (at, begun) = (world.clock.now(), world.begin());
     let operation = op::ALL.into_iter().find(|operation| operation.path == parts.uri.path());
     let handled = operation.and_then(|operation| Some((operation, handler(operation)?)));
     // Held until the answer is made, as the body is.
-    let (body, _room) = read(&shared, &parts, body, handled).await;
+    let (body, _room) = read(&world, &parts, body, handled).await;
     let arrival = Arrival { body, parts, at, begun, started: Instant::now() };
     let Some((operation, handler)) = handled else {
-        return unknown_path(&shared, &arrival);
+        return unknown_path(&world, &arrival);
     };
-    shared.journal().count(operation.id);
-    let effect = shared.faults.hit(operation);
+    world.journal().count(operation.id);
+    let effect = world.faults.hit(operation);
     if effect.is_some() {
-        shared.tell_faults();
+        world.tell_faults();
     }
     let asked = Asked::of(&arrival, operation, handler).await;
-    Arc::new(Exchange::new(shared, operation, handler, arrival, asked, effect)).answer(&peer).await
+    Arc::new(Exchange::new(world, operation, handler, arrival, asked, effect)).answer(&peer).await
 }
 
 /// The body, and the room that it takes among all uploads.
 async fn read(
-    shared: &Shared,
+    world: &World,
     parts: &Parts,
     body: Body,
     handled: Option<(Operation, Handler)>,
@@ -195,7 +194,7 @@ async fn read(
         return (whole(body, MAX_BODY_BYTES).await, None);
     }
     // Before it is read: a file that will be refused need not be in memory.
-    if check_access_token(shared, parts).is_err() {
+    if check_access_token(world, parts).is_err() {
         drain(body);
         return (Some(Bytes::new()), None);
     }
@@ -217,10 +216,9 @@ fn drain(body: Body) {
     tokio::spawn(timeout(DRAINED_WITHIN, async move { while chunks.next().await.is_some() {} }));
 }
 
-fn check_access_token(shared: &Shared, parts: &Parts) -> Result<(), Refusal> {
+fn check_access_token(world: &World, parts: &Parts) -> Result<(), Refusal> {
     let access_token = parameter(&parts.uri, "access_token");
-    let (platform, now) = shared.platform();
-    platform.check_access_token(now, access_token.as_deref())
+    world.read(|platform, now| platform.check_access_token(now, access_token.as_deref()))
 }
 
 /// The body, if it arrives whole and has at most so many bytes. A larger one is read to its end all the same: who still
@@ -332,7 +330,7 @@ impl Asked {
 
 /// One call of an operation.
 struct Exchange {
-    shared: Arc<Shared>,
+    world: Arc<World>,
     operation: Operation,
     handler: Handler,
     arrival: Arrival,
@@ -349,41 +347,39 @@ struct Exchange {
 impl Drop for Exchange {
     fn drop(&mut self) {
         if self.reads > 0 {
-            self.shared.end_read();
+            self.world.end_read();
         }
     }
 }
 
 impl Exchange {
     fn new(
-        shared: Arc<Shared>,
+        world: Arc<World>,
         operation: Operation,
         handler: Handler,
         arrival: Arrival,
         asked: Asked,
         effect: Option<Effect>,
     ) -> Self {
-        let (place, facts) = {
-            let (mut platform, now) = shared.platform();
-            platform.facts(now, operation, asked.request.as_ref().unwrap_or(&Value::Null))
-        };
-        let reads = if operation == op::SYNC_MSG { shared.begin_read() } else { 0 };
-        Self { shared, operation, handler, arrival, asked, effect, place, facts, verdict: OnceLock::new(), reads }
+        let (place, facts) = world
+            .update(|platform, now| platform.facts(now, operation, asked.request.as_ref().unwrap_or(&Value::Null)));
+        let reads = if operation == op::SYNC_MSG { world.begin_read() } else { 0 };
+        Self { world, operation, handler, arrival, asked, effect, place, facts, verdict: OnceLock::new(), reads }
     }
 
     async fn answer(self: Arc<Self>, peer: &Peer) -> Response {
         match &self.effect {
             None => self.reply(self.process()),
             Some(Effect::TokenRevoked) => {
-                self.shared.platform().0.access_tokens.revoke_all();
+                self.world.update(|platform, _| platform.access_tokens.revoke_all());
                 self.reply(self.process())
             }
             Some(Effect::CursorsLost) => {
-                self.shared.platform().0.lose_cursors();
+                self.world.update(|platform, _| platform.lose_cursors());
                 self.reply(self.process())
             }
             Some(Effect::RateLimited(window)) => {
-                self.shared.faults.limit(self.operation, self.shared.clock.now() + *window);
+                self.world.faults.limit(self.operation, self.world.clock.now() + *window);
                 self.reply(self.process())
             }
             Some(Effect::MsgSendFail(fail_type)) => {
@@ -427,7 +423,7 @@ impl Exchange {
     /// On a task of its own: a caller who gives up does not stop WeCom from doing the call.
     async fn reply_after(self: Arc<Self>, by: Duration) -> Response {
         // Whose secrets are masked in the end stays known until then.
-        let corps = self.shared.corps.upgrade();
+        let corps = self.world.corps.upgrade();
         let late = async move {
             tokio::time::sleep(by).await;
             let response = self.reply(self.process());
@@ -443,15 +439,14 @@ impl Exchange {
     }
 
     fn handle(&self, request: &Value) -> Result<Outcome, Refusal> {
-        let (mut platform, now) = self.shared.platform();
-        match self.handler {
-            Handler::Query(handle) | Handler::Json(handle) => handle(&mut platform, now, request).map(Outcome::Reply),
+        self.world.update(|platform, now| match self.handler {
+            Handler::Query(handle) | Handler::Json(handle) => handle(platform, now, request).map(Outcome::Reply),
             Handler::Upload(handle) => {
                 let part = self.asked.part.clone().unwrap_or(Err(ErrCode::EMPTY_MEDIA_DATA.into()))?;
-                handle(&mut platform, now, request, part).map(Outcome::Reply)
+                handle(platform, now, request, part).map(Outcome::Reply)
             }
-            Handler::Download(handle) => handle(&mut platform, now, request).map(Outcome::File),
-        }
+            Handler::Download(handle) => handle(platform, now, request).map(Outcome::File),
+        })
     }
 
     /// What was accepted is not delivered after all.
@@ -461,8 +456,8 @@ impl Exchange {
         else {
             return;
         };
-        let (mut platform, now) = self.shared.platform();
-        platform.message_fails(now, Chat { open_kfid, external_userid }, msgid, fail_type);
+        let chat = Chat { open_kfid, external_userid };
+        self.world.update(|platform, now| platform.message_fails(now, chat, msgid, fail_type));
     }
 
     fn place(&self) -> Place<'_> {
@@ -471,10 +466,12 @@ impl Exchange {
 
     /// The request without what counts as absent, if it is well formed and its token is good.
     fn checked(&self) -> Result<Value, Refusal> {
-        if self.shared.faults.is_limited(self.operation, self.shared.clock.now()) {
+        if self.world.faults.is_limited(self.operation, self.world.clock.now()) {
             return Err(ErrCode::RATE_LIMIT_EXCEEDED.into());
         }
-        if self.reads > READS_AT_ONCE && self.shared.platform().0.assumptions.hold(Assumption::ReadsAtOnceAreLimited) {
+        if self.reads > READS_AT_ONCE
+            && self.world.read(|platform, _| platform.assumptions.hold(Assumption::ReadsAtOnceAreLimited))
+        {
             return Err(ErrCode::CONCURRENCY_LIMIT_EXCEEDED.into());
         }
         let method = &self.arrival.parts.method;
@@ -483,11 +480,11 @@ impl Exchange {
             return Err(Refusal::because(ErrCode::INVALID_PARAMETER, why));
         }
         if self.operation.needs_access_token {
-            check_access_token(&self.shared, &self.arrival.parts)?;
+            check_access_token(&self.world, &self.arrival.parts)?;
         }
         let request = self.asked.readable().map(|request| self.without_empty_members(request)).map_err(Refusal::clone);
         let verdict = match &request {
-            Ok(request) => Checks::get().check(self.operation, request, self.shared.setup.strictness),
+            Ok(request) => Checks::get().check(self.operation, request, self.world.setup.strictness),
             Err(refusal) => Verdict::refusing(self.operation, refusal.clone()),
         };
         let refusal = verdict.refusal.clone();
@@ -498,7 +495,7 @@ impl Exchange {
 
     fn without_empty_members(&self, request: &Value) -> Value {
         let mut request = request.clone();
-        if self.shared.platform().0.assumptions.hold(Assumption::EmptyCountsAsAbsent) {
+        if self.world.read(|platform, _| platform.assumptions.hold(Assumption::EmptyCountsAsAbsent)) {
             Checks::get().remove_empty_members(self.operation, &mut request);
         }
         request
@@ -511,7 +508,7 @@ impl Exchange {
             op::SERVICER_LIST => (Method::POST, Assumption::ServicerListTakesPost),
             _ => return false,
         };
-        self.arrival.parts.method == method && self.shared.platform().0.assumptions.hold(assumption)
+        self.arrival.parts.method == method && self.world.read(|platform, _| platform.assumptions.hold(assumption))
     }
 
     /// What is answered. In a reply errcode and errmsg are always there.
@@ -520,7 +517,7 @@ impl Exchange {
             Ok(Outcome::File(file)) => return Outcome::File(file),
             Ok(Outcome::Reply(mut reply)) => {
                 // unverified: practice knows replies without errcode [seen in practice].
-                if self.shared.platform().0.assumptions.hold(Assumption::SuccessHasErrcode) {
+                if self.world.read(|platform, _| platform.assumptions.hold(Assumption::SuccessHasErrcode)) {
                     say_success(&mut reply);
                 } else {
                     reply.as_object_mut().and_then(|reply| reply.remove("errmsg"));
@@ -529,7 +526,7 @@ impl Exchange {
             }
             Err(refusal) => refusal,
         };
-        let hint = self.shared.platform().0.ids.next_digits("hint", "", 19);
+        let hint = self.world.update(|platform, _| platform.ids.next_digits("hint", "", 19));
         let code = refusal.code;
         let mut reply = refusal.into_reply(self.operation, &hint);
         if self.operation == op::SYNC_MSG {
@@ -537,7 +534,7 @@ impl Exchange {
             reply["msg_list"] = json!([]);
         }
         // A client may have put its token anywhere, such as into the name of a field.
-        self.shared.hide(|secrets| mask(&mut reply, secrets));
+        self.world.hide(|secrets| mask(&mut reply, secrets));
         if code == ErrCode::INVALID_PARAMETER {
             tracing::warn!(operation = self.operation.id, errmsg = %reply["errmsg"], "a request is not as documented");
         }
@@ -559,7 +556,8 @@ impl Exchange {
     /// unverified: refusals of a file have the one or the other [seen in practice].
     fn content_type(&self) -> &'static str {
         let is_file = matches!(self.handler, Handler::Download(_));
-        let is_plain = is_file && self.shared.platform().0.assumptions.hold(Assumption::MediaRefusalsArePlainText);
+        let is_plain =
+            is_file && self.world.read(|platform, _| platform.assumptions.hold(Assumption::MediaRefusalsArePlainText));
         if is_plain { "text/plain" } else { JSON }
     }
 
@@ -581,7 +579,7 @@ impl Exchange {
         let verdict = self.verdict.get();
         let mut problems = verdict.map(|verdict| verdict.problems.clone()).unwrap_or_default();
         let mut unknown_fields = verdict.map(|verdict| verdict.unknown_fields.clone()).unwrap_or_default();
-        self.shared.hide(|secrets| {
+        self.world.hide(|secrets| {
             mask(&mut request, secrets);
             mask(&mut shown_reply, secrets);
             problems.iter_mut().chain(&mut unknown_fields).for_each(|text| mask_text(text, secrets));
@@ -589,14 +587,14 @@ impl Exchange {
         let call = Call {
             number: 0,
             begun: self.arrival.begun,
-            corp_id: self.shared.corp_id.clone(),
+            corp_id: self.world.corp_id.clone(),
             operation: self.operation.id,
             method: self.arrival.parts.method.to_string(),
             path: self.operation.path.to_owned(),
             errcode,
             status,
             at: self.arrival.at.as_secs(),
-            took: self.shared.clock.took(self.arrival.started),
+            took: self.world.clock.took(self.arrival.started),
             request: cut(request),
             reply: cut(shown_reply),
             problems,
@@ -606,7 +604,7 @@ impl Exchange {
             findings: Vec::new(),
         };
         let null = Value::Null;
-        let row = self.shared.record(call, |row| {
+        let row = self.world.record(call, |row| {
             Some(Seen {
                 row,
                 at: self.arrival.at,
@@ -621,12 +619,9 @@ impl Exchange {
                 unknown_fields: &unknown_fields,
             })
         });
-        if matches!(self.operation, op::SEND_MSG | op::SEND_MSG_ON_EVENT) {
-            if errcode == Some(0) {
-                self.shared.link_call(self.place(), reply["msgid"].as_str(), row);
-            }
+        if matches!(self.operation, op::SEND_MSG | op::SEND_MSG_ON_EVENT) && errcode == Some(0) {
             // After the journal, so that who hears a message finds its call there.
-            self.shared.sent.notify_waiters();
+            self.world.link_call(self.place(), reply["msgid"].as_str(), row);
         }
     }
 
@@ -647,24 +642,24 @@ impl Exchange {
     }
 }
 
-fn unknown_path(shared: &Shared, arrival: &Arrival) -> Response {
+fn unknown_path(world: &World, arrival: &Arrival) -> Response {
     let (method, mut path) = (arrival.parts.method.to_string(), arrival.parts.uri.path().to_owned());
     // Masked before it is cut: a part of a token would escape the masking.
-    shared.hide(|secrets| mask_text(&mut path, secrets));
+    world.hide(|secrets| mask_text(&mut path, secrets));
     let path = shown_path(&path);
     let call = format!("{method} {path}");
     tracing::warn!(call, "no operation has this path");
     let call = Call {
         number: 0,
         begun: arrival.begun,
-        corp_id: shared.corp_id.clone(),
+        corp_id: world.corp_id.clone(),
         operation: UNKNOWN_PATH,
         method,
         path,
         errcode: None,
         status: StatusCode::NOT_FOUND.as_u16(),
         at: arrival.at.as_secs(),
-        took: shared.clock.took(arrival.started),
+        took: world.clock.took(arrival.started),
         request: call.into(),
         reply: Value::Null,
         problems: Vec::new(),
@@ -673,7 +668,7 @@ fn unknown_path(shared: &Shared, arrival: &Arrival) -> Response {
         external_userid: None,
         findings: Vec::new(),
     };
-    shared.record(call, |_| None);
+    world.record(call, |_| None);
     let paths: Vec<_> = op::ALL.iter().map(|operation| format!("{} {}", operation.method, operation.path)).collect();
     let hint = json!({ "hint": "wecom-kf-sim has no operation with this path", "operations": paths });
     response(StatusCode::NOT_FOUND, JSON, hint.to_string())

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::api::customer::Heard;
+use crate::platform::Heard;
 use crate::platform::model::assumptions::Assumption;
 use crate::platform::model::chat::{Author, Entry};
 use crate::platform::model::contact_ways::Entrance;
@@ -14,8 +14,8 @@ use crate::platform::model::news::News;
 use crate::platform::model::session::{Occasion, State};
 use crate::platform::ops::customer::{Entered, Profile};
 use crate::platform::ops::statistic::Happening;
+use crate::platform::{ANSWER_WITHIN, Unanswered};
 use crate::platform::{Account, Customer, Platform, Receiving};
-use crate::world::finding::{ANSWER_WITHIN, Unanswered};
 
 /// The menu links of a message, wherever it has text that people read.
 fn links(body: &Value) -> Vec<MenuLink> {
@@ -282,6 +282,7 @@ impl Platform {
         // Only for origin 5 [94670].
         message["servicer_userid"] = json!(userid);
         self.known_account(chat).log.push(now, message);
+        self.answered = true;
         msgid
     }
 

@@ -7,12 +7,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use wecom_kf_raw::{Operation, op};
 
+use crate::platform::Facts;
 use crate::platform::model::chat::{Author, Entry};
 use crate::platform::model::news::Change;
 use crate::platform::model::session::{MAX_MESSAGES, Occasion, WINDOW};
 use crate::platform::ops::upgrade_service::{ManagedBy, Offered};
 use crate::platform::{Account, Chat, Platform, Receiving, text};
-use crate::world::finding::Facts;
 
 /// So much of a token or code is enough to tell it from others.
 const SHOWN_CHARS: usize = 4;
@@ -202,6 +202,7 @@ impl Platform {
     pub(crate) fn link_call(&mut self, chat: Chat<'_>, msgid: &str, row: u64) {
         let entry = self.known_customer(chat).history.find(msgid);
         entry.into_iter().for_each(|entry| entry.call = Some(row));
+        self.answered = true;
     }
 
     /// What is new of tokens, accounts, servicers and the corp.

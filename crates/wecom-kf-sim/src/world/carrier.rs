@@ -15,13 +15,15 @@ pub(crate) enum Carrier {
     Http { url: String, sealed: Arc<Sealed> },
     /// By a call of all [`Wakers`].
     InProcess(Event),
+    /// By `GET` to the bot's URL, which is verified so: the bot must answer the text.
+    Verification { url: String, query: String, text: String },
 }
 
 impl Carrier {
     /// Returns where the callback goes, without the query.
     pub(crate) fn place(&self) -> &str {
         match self {
-            Self::Http { url, .. } => url.split(['?', '#']).next().unwrap_or_default(),
+            Self::Http { url, .. } | Self::Verification { url, .. } => url.split(['?', '#']).next().unwrap_or_default(),
             Self::InProcess(_) => IN_PROCESS,
         }
     }
@@ -31,6 +33,7 @@ impl Carrier {
         match self {
             Self::Http { .. } => "POST",
             Self::InProcess(_) => "CALL",
+            Self::Verification { .. } => "GET",
         }
     }
 }

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc::Receiver;
 
-use crate::delivery::callback::Job;
+use crate::world::outbox::Job;
 use crate::world::setup::Setup;
-use crate::world::shared::{Listeners, Shared};
+use crate::world::{Listeners, World};
 
 /// The corps of a simulator, in their order. They share its address and its clock, and nothing else.
 #[derive(Debug)]
 pub(crate) struct Corps {
-    first: Arc<Shared>,
-    others: Vec<Arc<Shared>>,
+    first: Arc<World>,
+    others: Vec<Arc<World>>,
 }
 
 impl Corps {
@@ -22,9 +22,9 @@ impl Corps {
         let mut queues = Vec::new();
         let corps = Arc::new_cyclic(|corps| {
             let mut found = |setup: Setup| {
-                let (shared, jobs) = Shared::new(setup, clock.clone(), listeners.clone(), corps.clone());
+                let (world, jobs) = World::new(setup, clock.clone(), listeners.clone(), corps.clone());
                 queues.push(jobs);
-                Arc::new(shared)
+                Arc::new(world)
             };
             let first = found(first);
             Self { first, others: others.into_iter().map(found).collect() }
@@ -32,30 +32,30 @@ impl Corps {
         (corps, queues)
     }
 
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Shared>> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<World>> {
         [&self.first].into_iter().chain(&self.others)
     }
 
-    pub(crate) fn first(&self) -> &Arc<Shared> {
+    pub(crate) fn first(&self) -> &Arc<World> {
         &self.first
     }
 
-    pub(crate) fn others(&self) -> &[Arc<Shared>] {
+    pub(crate) fn others(&self) -> &[Arc<World>] {
         &self.others
     }
 
-    pub(crate) fn find(&self, corp_id: &str) -> Option<&Arc<Shared>> {
-        self.all().find(|shared| shared.corp_id == corp_id)
+    pub(crate) fn find(&self, corp_id: &str) -> Option<&Arc<World>> {
+        self.all().find(|world| world.corp_id == corp_id)
     }
 
     /// The corp that issued an access token, whatever became of it since.
-    pub(crate) fn issuer(&self, access_token: &str) -> Option<&Arc<Shared>> {
-        self.all().find(|shared| shared.has_issued(access_token))
+    pub(crate) fn issuer(&self, access_token: &str) -> Option<&Arc<World>> {
+        self.all().find(|world| world.has_issued(access_token))
     }
 
     /// A corp id that two of them have.
     pub(crate) fn ambiguous_id(&self) -> Option<&str> {
-        let is_another = |one: &Arc<Shared>| self.find(&one.corp_id).is_some_and(|first| !Arc::ptr_eq(first, one));
-        self.all().find(|shared| is_another(shared)).map(|shared| shared.corp_id.as_str())
+        let is_another = |one: &Arc<World>| self.find(&one.corp_id).is_some_and(|first| !Arc::ptr_eq(first, one));
+        self.all().find(|world| is_another(world)).map(|world| world.corp_id.as_str())
     }
 }

@@ -10,7 +10,7 @@ use fastrand::Rng;
 use serde_json::{Value, json};
 use wecom_kf_raw::Operation;
 
-use crate::world::shared::Shared;
+use crate::world::World;
 
 /// After exceeding a limit calls are refused for its window, the shortest of which is a minute [90454].
 pub(crate) const RATE_WINDOW: Duration = Duration::from_secs(60);
@@ -255,13 +255,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[derive(Debug)]
 #[must_use = "nothing is installed before one of its methods is called"]
 pub struct FaultAt<'a> {
-    shared: &'a Shared,
+    world: &'a World,
     target: Target,
 }
 
 impl<'a> FaultAt<'a> {
-    pub(crate) fn new(shared: &'a Shared, target: Target) -> Self {
-        Self { shared, target }
+    pub(crate) fn new(world: &'a World, target: Target) -> Self {
+        Self { world, target }
     }
 
     /// The call is not done and answered with this errcode.
@@ -342,8 +342,8 @@ impl<'a> FaultAt<'a> {
     }
 
     fn install(self, effect: Effect) -> Fault {
-        let fault = self.shared.faults.install(self.target, effect);
-        self.shared.tell_faults();
+        let fault = self.world.faults.install(self.target, effect);
+        self.world.tell_faults();
         fault
     }
 }
@@ -356,8 +356,8 @@ impl<'a> FaultAt<'a> {
 pub struct CallbackFaultAt<'a>(FaultAt<'a>);
 
 impl<'a> CallbackFaultAt<'a> {
-    pub(crate) fn new(shared: &'a Shared) -> Self {
-        Self(FaultAt::new(shared, Target::Callback))
+    pub(crate) fn new(world: &'a World) -> Self {
+        Self(FaultAt::new(world, Target::Callback))
     }
 
     /// The callback is never sent.

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 use wecom_kf_raw::{ErrCode, Operation, op};
 
+use crate::platform::{Facts, Unanswered};
 use crate::world::clock::{Clock, Pace};
 
 /// Early renewal is fine; a token with more than this left need not be asked for again.
@@ -30,8 +31,6 @@ const READ_ON_WITHIN: Duration = Duration::from_secs(5);
 const READ_ON_AT_ONCE_WITHIN: Duration = Duration::from_secs(1);
 /// A repeat comes soon.
 const REPEAT_WITHIN: Duration = MINUTE;
-/// So long a customer may wait for an answer, by the simulator's clock.
-pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(5 * 60);
 const KEPT_FINDINGS: usize = 1_000;
 const KEPT_ENTRIES: usize = 10;
 const KEPT_SENDS: usize = 100;
@@ -343,26 +342,6 @@ pub(crate) enum Answer {
     Arrived,
     /// A fault came between: what was done the bot cannot know.
     Unknown,
-}
-
-/// What the platform knew when the call came.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Facts {
-    /// State and servicer.
-    pub(crate) session: Option<(i64, Option<String>)>,
-    pub(crate) is_late_welcome: bool,
-    /// What was left of the token handed out last.
-    pub(crate) token_left: Option<Duration>,
-    /// Whether `sync_msg` counts among those that WeCom limits: without the token of a callback, or with a wrong one.
-    pub(crate) is_limited_read: bool,
-}
-
-/// A customer who waits for an answer.
-#[derive(Clone, Debug)]
-pub(crate) struct Unanswered {
-    pub(crate) open_kfid: String,
-    pub(crate) external_userid: String,
-    pub(crate) since: Duration,
 }
 
 /// What was found, and what must be remembered to find more.

@@ -97,8 +97,7 @@ pub struct Delivery {
     pub answer: String,
     /// What was found here.
     pub findings: Vec<FindingName>,
-    /// `None` for a verification, which cannot be repeated.
-    pub(crate) carrier: Option<Carrier>,
+    pub(crate) carrier: Carrier,
 }
 
 /// A row of the journal.
@@ -241,7 +240,7 @@ impl Delivery {
             "at": self.at,
             "took_ms": millis(self.took),
             "operation": self.event,
-            "method": self.carrier.as_ref().map_or("GET", Carrier::method),
+            "method": self.carrier.method(),
             "path": self.url,
             "status": self.status,
             "errcode": null,

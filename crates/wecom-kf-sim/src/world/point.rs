@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use wecom_kf_text::is_invisible;
 
 use crate::platform::NotPossible;
+use crate::world::World;
 use crate::world::setup::Setup;
-use crate::world::shared::Shared;
 
 /// What lines can be had for, and their titles.
 pub(crate) const CLIENTS: [(&str, &str); 6] = [
@@ -49,18 +49,15 @@ fn local_url(mut address: SocketAddr) -> String {
 }
 
 /// The environment of a bot: see [`Simulator::vars`](crate::Simulator::vars).
-pub(crate) fn vars(shared: &Shared, base_url: &str) -> Vec<(&'static str, String)> {
-    let (secret, open_kfid) = {
-        let (platform, _) = shared.platform();
-        (platform.secret.clone(), platform.first_account().to_owned())
-    };
+pub(crate) fn vars(world: &World, base_url: &str) -> Vec<(&'static str, String)> {
+    let (secret, open_kfid) = world.read(|platform, _| (platform.secret.clone(), platform.first_account().to_owned()));
     let mut vars = vec![
-        ("WECOM_CORP_ID", shared.corp_id.clone()),
+        ("WECOM_CORP_ID", world.corp_id.clone()),
         ("WECOM_KF_SECRET", secret),
         ("WECOM_KF_BASE_URL", base_url.to_owned()),
         ("WECOM_KF_OPEN_KFID", open_kfid),
     ];
-    if let (Some(url), Some(keys)) = (shared.callbacks.url(), shared.callbacks.keys()) {
+    if let (Some(url), Some(keys)) = (world.outbox.url(), world.outbox.keys()) {
         vars.push(("WECOM_KF_CALLBACK_TOKEN", keys.token));
         vars.push(("WECOM_KF_CALLBACK_AES_KEY", keys.aes_key));
         vars.push(("WECOM_KF_LISTEN", listen(&url)));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::api::customer::Heard;
+use crate::platform::Heard;
 use crate::platform::KEPT;
 use crate::platform::model::aging::give_room_back;
 

@@ -2,7 +2,7 @@
 
 use wecom_kf_raw::ErrCode;
 
-use crate::api::media::MediaKind;
+use crate::platform::MediaKind;
 use crate::platform::model::refusal::Refusal;
 
 const JPG: &[u8] = b"\xff\xd8\xff";

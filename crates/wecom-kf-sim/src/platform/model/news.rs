@@ -43,6 +43,12 @@ impl Platform {
         news
     }
 
+    /// Returns whether a customer was answered since the last time: by the bot, with the call in the journal, or by a
+    /// servicer.
+    pub(crate) fn take_answered(&mut self) -> bool {
+        std::mem::take(&mut self.answered)
+    }
+
     /// What changed since the last time.
     pub(crate) fn take_changes(&mut self, now: Duration, audience: Audience) -> Vec<Change> {
         let touched = self.take_touched();

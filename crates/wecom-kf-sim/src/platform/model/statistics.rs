@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::api::statistics::Satisfaction;
-use crate::api::upgrade::UpgradeOffer;
+use crate::platform::Satisfaction;
+use crate::platform::UpgradeOffer;
 use crate::platform::ops::statistic::{KEPT_DAYS, day_of};
 
 /// What happened at an account, by days in China.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use wecom_kf_raw::{ErrCode, limits};
 
-use crate::api::media::MediaKind;
+use crate::platform::MediaKind;
 use crate::platform::model::aging::Aging;
 use crate::platform::model::assumptions::Assumption;
 use crate::platform::model::log::Log;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use wecom_kf_raw::ErrCode;
 
-use crate::api::media::MediaKind;
+use crate::platform::MediaKind;
 use crate::platform::model::assumptions::Assumption;
 use crate::platform::model::ids::Ids;
 use crate::platform::model::refusal::Refusal;

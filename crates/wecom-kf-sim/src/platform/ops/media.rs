@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use wecom_kf_raw::ErrCode;
 use wecom_kf_raw::limits::{media_upload, media_uploadimg};
 
-use crate::api::media::MediaKind;
-use crate::http::multipart::Part;
+use crate::platform::MediaKind;
+use crate::platform::Part;
 use crate::platform::model::assumptions::{Assumption, Assumptions};
 use crate::platform::model::media_format;
 use crate::platform::model::refusal::Refusal;

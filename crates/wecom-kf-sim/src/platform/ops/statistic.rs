@@ -8,8 +8,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use wecom_kf_raw::ErrCode;
 
-use crate::api::statistics::Satisfaction;
-use crate::api::upgrade::UpgradeOffer;
+use crate::platform::Satisfaction;
+use crate::platform::UpgradeOffer;
 use crate::platform::model::refusal::Refusal;
 use crate::platform::model::session::State;
 use crate::platform::people::NotPossible;

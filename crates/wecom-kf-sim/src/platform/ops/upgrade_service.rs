@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use wecom_kf_raw::ErrCode;
 
-use crate::api::upgrade::UpgradeOffer;
+use crate::platform::UpgradeOffer;
 use crate::platform::model::refusal::Refusal;
 use crate::platform::ops::statistic::Happening;
 use crate::platform::people::NotPossible;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use wecom_kf_raw::limits::send_msg::{LINK_DESC_MAX_BYTES, LINK_TITLE_MAX_BYTES};
 use wecom_kf_raw::{ErrCode, op};
 
-use crate::http::absent::is_empty;
+use crate::platform::is_empty;
 use crate::platform::model::assumptions::{Assumption, Assumptions};
 use crate::platform::model::chat::{Author, Entry};
 use crate::platform::model::ids::Ids;

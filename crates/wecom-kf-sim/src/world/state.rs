@@ -1,25 +1,26 @@
-//! The state of a corp behind its lock, and what follows when the lock is released.
+//! All of a corp: its platform, clock, journal, faults, findings and callbacks, and what concerns several of them.
 
 use std::fmt;
-use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::Receiver;
 
-use crate::delivery::callback::{Callbacks, Job};
-use crate::platform::{Audience, Chat, Platform};
-use crate::world::clock::Clock;
+use crate::platform::{Chat, NotPossible, assumptions};
+use crate::world::clock::{Clock, Pace};
 use crate::world::corps::Corps;
 use crate::world::fault::Faults;
 use crate::world::finding::{Findings, Place, Proof, Seen};
 use crate::world::hub::Hub;
 use crate::world::journal::{Call, Delivery, Journal, Row};
+use crate::world::outbox::{Job, Outbox};
 use crate::world::report::Report;
+use crate::world::rules;
 use crate::world::setup::Setup;
+use crate::world::update::State;
 
 pub(crate) type OnCall = Box<dyn Fn(&Call) + Send + Sync>;
 pub(crate) type OnCallback = Box<dyn Fn(&Delivery) + Send + Sync>;
@@ -31,22 +32,29 @@ pub(crate) struct Listeners {
     pub(crate) on_callback: Option<OnCallback>,
 }
 
+/// Whether a rule holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Holds {
+    Yes,
+    No,
+}
+
 /// What the server and all handles of a corp share.
-pub(crate) struct Shared {
+pub(crate) struct World {
     pub(crate) setup: Setup,
     pub(crate) corp_id: String,
     /// That of all corps.
     pub(crate) clock: Arc<Clock>,
     pub(crate) faults: Faults,
     pub(crate) hub: Hub,
-    pub(crate) callbacks: Callbacks,
+    pub(crate) outbox: Outbox,
     /// Rung when a message was sent.
     pub(crate) sent: Notify,
     /// Rung when the journal has a new row.
     pub(crate) recorded: Notify,
     /// Rung when the clock was moved forward.
     advanced: Notify,
-    platform: Mutex<Platform>,
+    pub(super) state: State,
     findings: Mutex<Findings>,
     journal: Mutex<Journal>,
     requests: AtomicUsize,
@@ -59,59 +67,25 @@ pub(crate) struct Shared {
     pub(crate) corps: Weak<Corps>,
 }
 
-/// The platform, locked. What changed meanwhile is told when this is dropped.
-pub(crate) struct Locked<'a> {
-    platform: MutexGuard<'a, Platform>,
-    shared: &'a Shared,
-}
-
-impl Deref for Locked<'_> {
-    type Target = Platform;
-
-    fn deref(&self) -> &Platform {
-        &self.platform
-    }
-}
-
-impl DerefMut for Locked<'_> {
-    fn deref_mut(&mut self) -> &mut Platform {
-        &mut self.platform
-    }
-}
-
-impl Drop for Locked<'_> {
-    fn drop(&mut self) {
-        let now = self.shared.clock.now();
-        self.shared.callbacks.announce(&mut self.platform, now);
-        let audience = if self.shared.hub.is_watched() { Audience::Somebody } else { Audience::Nobody };
-        for mut change in self.platform.take_changes(now, audience) {
-            if change.kind == "token" {
-                change.data["gettoken_calls"] = json!(self.shared.journal().counted("gettoken"));
-            }
-            self.shared.hub.tell(change.kind, &change.data);
-        }
-    }
-}
-
-impl Shared {
+impl World {
     pub(crate) fn new(
         setup: Setup,
         clock: Arc<Clock>,
         listeners: Arc<Listeners>,
         corps: Weak<Corps>,
     ) -> (Self, Receiver<Job>) {
-        let (callbacks, jobs) = Callbacks::new();
+        let (outbox, jobs) = Outbox::new();
         let platform = setup.platform();
-        let shared = Self {
+        let world = Self {
             corp_id: platform.corp_id.clone(),
             clock,
             faults: Faults::new(setup.seed_of_corp()),
             hub: Hub::default(),
-            callbacks,
+            outbox,
             sent: Notify::new(),
             recorded: Notify::new(),
             advanced: Notify::new(),
-            platform: Mutex::new(platform),
+            state: State::new(platform),
             findings: Mutex::default(),
             journal: Mutex::default(),
             requests: AtomicUsize::new(0),
@@ -121,15 +95,7 @@ impl Shared {
             corps,
             setup,
         };
-        (shared, jobs)
-    }
-
-    /// The platform, locked, and what time it is there.
-    pub(crate) fn platform(&self) -> (Locked<'_>, Duration) {
-        let platform = self.platform.lock().unwrap_or_else(PoisonError::into_inner);
-        // Read under the lock, so that the log's times never go backwards.
-        let now = self.clock.now();
-        (Locked { platform, shared: self }, now)
+        (world, jobs)
     }
 
     pub(crate) fn journal(&self) -> MutexGuard<'_, Journal> {
@@ -143,9 +109,7 @@ impl Shared {
 
     /// Whether this corp issued the access token, whatever became of it since.
     pub(crate) fn has_issued(&self, access_token: &str) -> bool {
-        // Not by `platform`: nothing changes, so there is nothing to tell.
-        let platform = self.platform.lock().unwrap_or_else(PoisonError::into_inner);
-        platform.access_tokens.has_issued(access_token)
+        self.read(|platform, _| platform.access_tokens.has_issued(access_token))
     }
 
     /// Gives `mask` what must not be shown, of each corp in turn: who serves several may mix them up.
@@ -153,30 +117,32 @@ impl Shared {
         let corps = self.corps();
         let others = corps.iter().map(|corp| &**corp).filter(|corp| !std::ptr::eq(*corp, self));
         for corp in [self].into_iter().chain(others) {
-            let platform = corp.platform.lock().unwrap_or_else(PoisonError::into_inner);
-            mask(&platform.secrets().collect::<Vec<_>>());
+            corp.read(|platform, _| mask(&platform.secrets().collect::<Vec<_>>()));
         }
     }
 
     /// Everything as it was at the start. Time does not go back for the other corps, if there are any.
     pub(crate) fn reset(&self) {
-        let (mut platform, _) = self.platform();
-        let before = std::mem::replace(&mut *platform, self.setup.platform());
-        platform.assumptions = before.assumptions;
-        platform.access_tokens.take_over_revoked(before.access_tokens);
-        if self.corps().len() == 1 {
-            self.setup.reset_clock(&self.clock);
-        }
-        self.faults.clear();
-        *self.findings() = Findings::default();
-        *self.journal() = Journal::default();
+        let is_alone = self.corps().len() == 1;
+        // All of it under the platform's lock: no call may come in between.
+        self.update(|platform, _| {
+            let before = std::mem::replace(platform, self.setup.platform());
+            platform.assumptions = before.assumptions;
+            platform.access_tokens.take_over_revoked(before.access_tokens);
+            if is_alone {
+                self.setup.reset_clock(&self.clock);
+            }
+            self.faults.clear();
+            *self.findings() = Findings::default();
+            *self.journal() = Journal::default();
+        });
         self.hub.tell_gap();
     }
 
     /// Puts the clock forward, which may change what everybody sees, in all corps.
     pub(crate) fn advance(&self, by: Duration) {
         self.clock.advance(by);
-        self.corps().iter().for_each(|corp| corp.platform().0.touch_everybody());
+        self.corps().iter().for_each(|corp| corp.update(|platform, _| platform.touch_everybody()));
         self.tell_clock();
         self.corps().iter().for_each(|corp| corp.advanced.notify_waiters());
     }
@@ -205,12 +171,28 @@ impl Shared {
         }
     }
 
+    /// Switches a rule on or off. Returns the `Assumption` of `control.yaml`.
+    pub(crate) fn switch_assumption(&self, id: &str, holds: Holds) -> Result<Value, NotPossible> {
+        let statement = assumptions::statement(id);
+        let statement =
+            statement.ok_or_else(|| NotPossible(format!("there is no rule `{id}` that can be switched")))?;
+        let shown = self.update(|platform, _| {
+            match holds {
+                Holds::Yes => platform.assumptions.switch_on(statement.assumption),
+                Holds::No => platform.assumptions.switch_off(statement.assumption),
+            }
+            rules::show_statement(statement, &platform.assumptions)
+        });
+        self.hub.tell("assumption", &shown);
+        Ok(shown)
+    }
+
     /// A `Clock` of `control.yaml`.
-    pub(crate) fn show_clock(&self) -> serde_json::Value {
+    pub(crate) fn show_clock(&self) -> Value {
         let reading = self.clock.read();
         json!({
             "now": reading.now.as_secs(),
-            "manual": reading.pace == crate::world::clock::Pace::Manual,
+            "manual": reading.pace == Pace::Manual,
             "advanced_s": reading.advanced.as_secs(),
         })
     }
@@ -253,10 +235,7 @@ impl Shared {
 
     /// What was found until now.
     pub(crate) fn report(&self) -> Report {
-        let unanswered = {
-            let (mut platform, now) = self.platform();
-            platform.unanswered(now)
-        };
+        let unanswered = self.update(|platform, now| platform.unanswered(now));
         let journal = self.journal();
         let (calls, callbacks) = (journal.counted_in_all(), journal.deliveries().count());
         let mut findings = self.findings();
@@ -293,7 +272,7 @@ impl Shared {
     /// A message of the bot's came by this row.
     pub(crate) fn link_call(&self, place: Place<'_>, msgid: Option<&str>, row: u64) {
         if let (Some(open_kfid), Some(external_userid), Some(msgid)) = (place.open_kfid, place.external_userid, msgid) {
-            self.platform().0.link_call(Chat { open_kfid, external_userid }, msgid, row);
+            self.update(|platform, _| platform.link_call(Chat { open_kfid, external_userid }, msgid, row));
         }
     }
 
@@ -311,8 +290,8 @@ impl Shared {
 }
 
 // Without anything of the platform's: there are secrets and customers' words in it.
-impl fmt::Debug for Shared {
+impl fmt::Debug for World {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").field("requests", &self.requests()).finish_non_exhaustive()
+        f.debug_struct("World").field("requests", &self.requests()).finish_non_exhaustive()
     }
 }

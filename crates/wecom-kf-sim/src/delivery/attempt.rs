@@ -1,0 +1,194 @@
+//! One attempt to deliver a callback, or to verify its URL: the HTTP exchange, and its row in the journal.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::CONTENT_TYPE;
+use reqwest::redirect::Policy;
+use tokio::time::{Instant, timeout};
+
+use crate::delivery::queue::ATTEMPTS;
+use crate::world::World;
+use crate::world::carrier::Carrier;
+use crate::world::clock::Pace;
+use crate::world::finding::Proof;
+use crate::world::journal::{Delivery, Row, VERIFY_URL, mask_text};
+use crate::world::outbox::Job;
+
+/// WeCom waits this long for an answer [91144].
+const PATIENCE: Duration = Duration::from_secs(5);
+/// When the URL is saved WeCom waits 1 second [91144].
+const VERIFY_PATIENCE: Duration = Duration::from_secs(1);
+const SHOWN_ANSWER_CHARS: usize = 1_000;
+
+/// What came of an attempt.
+pub(super) struct Outcome {
+    /// Its place among all that began.
+    begun: u64,
+    status: u16,
+    answer: String,
+    pub(super) problem: Problem,
+    took: Duration,
+}
+
+impl Outcome {
+    /// No answer came.
+    pub(super) fn unanswered(begun: u64, problem: Problem, took: Duration) -> Self {
+        Self { begun, status: 0, answer: String::new(), problem, took }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Problem {
+    None,
+    Lost,
+    Status(u16),
+    Slow(Duration),
+    NoConnection,
+    WrongEcho(&'static str),
+}
+
+impl Problem {
+    fn text(&self) -> Option<String> {
+        Some(match self {
+            Self::None => return None,
+            Self::Lost => "lost by a fault".to_owned(),
+            // Any status but 200 is a failure [91144].
+            Self::Status(status) => format!("status {status}, only 200 counts"),
+            Self::Slow(patience) => format!("no answer within {} s", patience.as_secs()),
+            Self::NoConnection => {
+                "no connection, or none that lasted until the answer: is the bot listening there?".to_owned()
+            }
+            Self::WrongEcho(why) => (*why).to_owned(),
+        })
+    }
+}
+
+/// Brings a callback to the bot, or verifies its URL, once.
+pub(super) async fn carry(world: &World, job: &Job) -> Outcome {
+    match &job.carrier {
+        Carrier::Http { url, sealed } => {
+            let request = client(world).map(|http| http.post(with_query(url, &sealed.query)));
+            let request = request.map(|request| request.header(CONTENT_TYPE, "text/xml").body(sealed.body.clone()));
+            exchange(world.begin(), request, PATIENCE).await
+        }
+        Carrier::InProcess(event) => {
+            let begun = world.begin();
+            world.outbox.wakers.wake(event);
+            Outcome { begun, status: 200, answer: String::new(), problem: Problem::None, took: Duration::ZERO }
+        }
+        Carrier::Verification { url, query, text } => {
+            let request = client(world).map(|http| http.get(with_query(url, query)));
+            let mut outcome = exchange(world.begin(), request, VERIFY_PATIENCE).await;
+            if outcome.problem == Problem::None && outcome.answer != *text {
+                outcome.problem = Problem::WrongEcho(explain_echo(&outcome.answer, text));
+            }
+            outcome
+        }
+    }
+}
+
+/// Returns what to post with.
+fn client(world: &World) -> Option<&reqwest::Client> {
+    let made = world.outbox.client.get_or_init(|| {
+        // The bot is on this machine, whatever proxy the environment names.
+        let client = reqwest::Client::builder().no_proxy().redirect(Policy::none()).build();
+        client.inspect_err(|error| tracing::error!(%error, "no callback can be sent")).ok()
+    });
+    made.as_ref()
+}
+
+/// Sends a request. Without one there was no client to make it with.
+async fn exchange(begun: u64, request: Option<reqwest::RequestBuilder>, patience: Duration) -> Outcome {
+    let started = Instant::now();
+    let Some(request) = request else {
+        return Outcome::unanswered(begun, Problem::NoConnection, Duration::ZERO);
+    };
+    let answered = timeout(patience, async {
+        let mut response = request.send().await?;
+        let status = response.status().as_u16();
+        let mut answer = Vec::new();
+        // No more than is shown: what a bot answers is of no use.
+        while answer.len() < 4 * SHOWN_ANSWER_CHARS
+            && let Some(chunk) = response.chunk().await?
+        {
+            answer.extend_from_slice(&chunk);
+        }
+        Ok::<_, reqwest::Error>((status, answer))
+    });
+    let answered = answered.await;
+    let took = started.elapsed();
+    match answered {
+        Err(_) => Outcome::unanswered(begun, Problem::Slow(patience), took),
+        Ok(Err(_)) => Outcome::unanswered(begun, Problem::NoConnection, took),
+        Ok(Ok((status, answer))) => {
+            let problem = if status == 200 { Problem::None } else { Problem::Status(status) };
+            let answer = String::from_utf8_lossy(&answer).chars().take(SHOWN_ANSWER_CHARS).collect();
+            Outcome { begun, status, answer, problem, took }
+        }
+    }
+}
+
+fn with_query(url: &str, query: &str) -> String {
+    let separator = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{separator}{query}")
+}
+
+fn explain_echo(answer: &str, text: &str) -> &'static str {
+    if answer.trim() == text {
+        "the answer has white space or a line end around the text: answer the decrypted echostr alone"
+    } else if answer.trim_matches('"') == text {
+        "the answer has quotes around the text: answer the decrypted echostr alone, not as JSON"
+    } else {
+        "the answer is not the decrypted echostr: see whether token and key are those of the simulator"
+    }
+}
+
+/// Writes the row of an attempt.
+pub(super) fn record(world: &World, job: &Job, attempt: u8, fault: Option<String>, outcome: Outcome) -> Arc<Row> {
+    let problem = outcome.problem.text();
+    let slow = match outcome.problem {
+        Problem::Slow(patience) => {
+            let (event, seconds) = (job.event, patience.as_secs());
+            // A URL is verified once.
+            let [en, zh] = if event == VERIFY_URL {
+                Default::default()
+            } else {
+                [format!(", attempt {attempt} of {ATTEMPTS}"), format!("（第 {attempt} 次，共 {ATTEMPTS} 次）")]
+            };
+            let en = format!("{event}: no answer within {seconds} s{en}");
+            Some(Proof::new(en, format!("{event}：{seconds} 秒内没有应答{zh}")))
+        }
+        _ => None,
+    };
+    let reading = world.clock.read();
+    let took = if reading.pace == Pace::Manual { Duration::ZERO } else { outcome.took };
+    let (mut answer, mut url) = (outcome.answer, job.carrier.place().to_owned());
+    let keys = world.outbox.keys();
+    let keys: Vec<_> = keys.iter().flat_map(|keys| [keys.token.as_str(), keys.aes_key.as_str()]).collect();
+    let mut mask_both = |secrets: &[&str]| {
+        mask_text(&mut answer, secrets);
+        mask_text(&mut url, secrets);
+    };
+    world.hide(&mut mask_both);
+    mask_both(&keys);
+    let delivery = Delivery {
+        number: 0,
+        begun: outcome.begun,
+        corp_id: world.corp_id.clone(),
+        event: job.event,
+        url,
+        at: reading.now.saturating_sub(took).as_secs(),
+        took,
+        attempt,
+        status: outcome.status,
+        problem,
+        fault,
+        open_kfid: job.open_kfid.clone(),
+        request: job.shown.clone(),
+        answer,
+        findings: Vec::new(),
+        carrier: job.carrier.clone(),
+    };
+    world.record_delivery(delivery, slow)
+}

@@ -1,0 +1,41 @@
+//! The kinds of temporary files.
+
+use std::fmt;
+
+/// What a temporary file is: the `type` of `media/upload`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MediaKind {
+    /// JPG or PNG.
+    Image,
+    /// AMR.
+    Voice,
+    /// MP4.
+    Video,
+    /// Anything.
+    File,
+}
+
+impl MediaKind {
+    /// The kind that the API writes so.
+    pub(crate) fn of(name: &str) -> Option<Self> {
+        [Self::Image, Self::Voice, Self::Video, Self::File].into_iter().find(|kind| kind.as_str() == name)
+    }
+
+    /// As the API writes it, such as `image`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Image => "image",
+            Self::Voice => "voice",
+            Self::Video => "video",
+            Self::File => "file",
+        }
+    }
+}
+
+// For messages.
+impl fmt::Display for MediaKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

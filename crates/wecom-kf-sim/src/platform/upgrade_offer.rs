@@ -1,0 +1,43 @@
+//! What the bot may offer a customer in the upgrade service.
+
+use std::fmt;
+
+/// What the bot offered to a customer: see [`Customer::upgrade_offer`](crate::Customer::upgrade_offer).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UpgradeOffer {
+    /// A specialist (专员服务).
+    Member {
+        /// The member.
+        userid: String,
+        /// The recommendation.
+        wording: Option<String>,
+    },
+    /// A customer group (客户群服务).
+    Groupchat {
+        /// The group.
+        chat_id: String,
+        /// The recommendation.
+        wording: Option<String>,
+    },
+}
+
+impl UpgradeOffer {
+    /// The `userid` or `chat_id`.
+    pub(crate) fn id(&self) -> &str {
+        match self {
+            Self::Member { userid, .. } => userid,
+            Self::Groupchat { chat_id, .. } => chat_id,
+        }
+    }
+}
+
+// For transcripts.
+impl fmt::Display for UpgradeOffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Member { userid, .. } => write!(f, "the member {userid}"),
+            Self::Groupchat { chat_id, .. } => write!(f, "the group {chat_id}"),
+        }
+    }
+}
