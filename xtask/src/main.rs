@@ -25,6 +25,7 @@ mod problems;
 mod render;
 mod requests;
 mod schema;
+mod simulator;
 mod strict;
 #[cfg(test)]
 mod tests;
@@ -38,7 +39,7 @@ use clap::Parser;
 #[command(bin_name = "cargo xtask", about = "Maintenance tasks of this workspace.")]
 enum Task {
     /// Generates the code of crates/wecom-kf-raw, the table of operations of crates/wecom-kf, files for the tests, and
-    /// spec/dist from the documents in spec/, and clients in Python and TypeScript from crates/wecom-kf-sim/control.yaml.
+    /// spec/dist from the documents in spec/, the simulator's closed lists, and clients in Python and TypeScript from crates/wecom-kf-sim/control.yaml.
     Codegen {
         /// Write nothing, and fail if a generated file is out of date.
         #[arg(long)]

@@ -8,7 +8,7 @@ mod supported;
 mod tidy;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -20,6 +20,7 @@ use crate::control;
 use crate::document::Document;
 use crate::errcodes::Errcodes;
 use crate::lower;
+use crate::simulator;
 
 const DOCUMENT: &str = "spec/wecom-kf.yaml";
 const ERRCODES: &str = "spec/errcodes.yaml";
@@ -41,8 +42,9 @@ fn generated_files_are_what_the_documents_make() {
 /// Copies the documents to another folder and generates everything there.
 fn copy() -> TempDir {
     let root = TempDir::new().unwrap();
-    for path in [DOCUMENT, ERRCODES, CALLBACK, CHINESE, control::FILE] {
-        let target = root.path().join(path);
+    let documents = [DOCUMENT, ERRCODES, CALLBACK, CHINESE].map(PathBuf::from);
+    for path in documents.into_iter().chain(simulator::sources(&workspace_root())) {
+        let target = root.path().join(&path);
         fs::create_dir_all(target.parent().unwrap()).unwrap();
         fs::copy(workspace_root().join(path), target).unwrap();
     }
@@ -81,6 +83,9 @@ fn check_names_each_file_that_is_out_of_date() {
         (DOCUMENT.into(), "x-max-chars: 16", "x-max-chars: 17", "limits.rs"),
         (DOCUMENT.into(), "        next_cursor: {", "        next_curser: {", "client.rs"),
         (ERRCODES.into(), "name: SYSTEM_BUSY", "name: TOO_BUSY", "errcodes.rs"),
+        (simulator::FINDINGS.into(), "id: cursor_lost", "id: cursor_forgotten", "findings.rs"),
+        (simulator::FINDINGS.into(), "id: cursor_lost", "id: cursor_forgotten", "control.yaml"),
+        (simulator::FINDINGS.into(), "id: cursor_lost", "id: cursor_forgotten", "ci.md"),
         (control::FILE.into(), "operationId: info", "operationId: about", "control.py"),
         (control::FILE.into(), "operationId: info", "operationId: about", "control.js"),
         (control::FILE.into(), "operationId: info", "operationId: about", "control.d.ts"),

@@ -43,7 +43,7 @@ function card(finding) {
     h(
       'footer',
       {},
-      h('span', { class: 'dim' }, t('source', { source: finding.source })),
+      h('span', { class: 'dim' }, t('source', { source: either(finding.source) })),
       finding.entries.slice(-4).map((n) =>
         button(`#${n}`, () => lightRow(n), {
           class: 'quiet small',

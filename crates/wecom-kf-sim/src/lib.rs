@@ -14,6 +14,7 @@ mod delivery;
 #[cfg(fuzzing)]
 pub mod fuzz;
 mod http;
+mod lists;
 mod platform;
 mod world;
 
@@ -39,7 +40,7 @@ pub use api::servicer::Servicer;
 pub use api::simulator::{Builder, Simulator, StartError};
 pub use platform::{Heard, MediaKind, NotPossible, Satisfaction, UpgradeOffer};
 pub use wecom_kf_callback::{Event, SettingsError};
-pub use wecom_kf_raw::{Operation, op};
+pub use wecom_kf_raw::{Lang, Operation, op};
 pub use world::fault::{CallbackFaultAt, Fault, FaultAt};
 pub use world::finding::{Finding, FindingName};
 pub use world::input::InvalidInput as ScriptError;

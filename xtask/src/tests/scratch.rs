@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::{CALLBACK, CHINESE, DOCUMENT, ERRCODES, read};
 use crate::codegen::{self, workspace_root};
-use crate::control;
+use crate::simulator;
 
 /// Dependencies of the tests in the copy that the crate itself does not have.
 const FOR_TESTS: &str = "tokio = { workspace = true, features = [\"macros\", \"net\", \"rt\", \"time\"] }\n";
@@ -29,7 +29,11 @@ impl Scratch {
         });
         scratch.write("Cargo.toml", &workspace.collect::<Vec<_>>().join("\n"));
         scratch.write("Cargo.lock", &read("Cargo.lock"));
-        for path in [ERRCODES, CALLBACK, CHINESE, control::FILE] {
+        for path in [ERRCODES, CALLBACK, CHINESE] {
+            scratch.write(path, &read(path));
+        }
+        for path in simulator::sources(&workspace_root()) {
+            let path = path.to_str().unwrap();
             scratch.write(path, &read(path));
         }
         scratch.write(DOCUMENT, document);

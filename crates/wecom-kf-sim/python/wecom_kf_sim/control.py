@@ -31,7 +31,31 @@ __tracebackhide__ = True
 FaultEffect = Literal["errcode", "status", "html", "body", "delay", "never_answers", "reset_before", "reset_after", "half_a_body", "content_type", "msg_send_fail", "token_revoked", "cursors_lost", "rate_limited", "pass", "lost", "late", "duplicated", "reordered"]
 
 
+# - `has_more_ignored`: `has_more` was 1, and the bot did not read on.
+# - `cursor_lost`: The bot reads from the beginning although it was given a cursor.
+# - `token_refetched`: The bot calls `gettoken` although its token is valid for more than 10 minutes
+# and was not refused.
+# - `gettoken_storm`: The bot calls `gettoken` 20 times a minute, or 10 times a minute with a refusal.
+# - `token_not_renewed`: The bot keeps using a token that was refused.
+# - `callback_slow`: The bot does not answer a callback within 5 s, or the verification of the URL
+# within 1 s.
+# - `two_readers`: A page is read twice within 5 s.
+# - `polls_too_fast`: The bot reads more than 10 times a minute without a callback's token, over all
+# accounts.
+# - `sent_while_human`: The bot sends in state 2 or 3, which is refused with 95018.
+# - `sixth_message`: The bot sends a sixth message after the customer's last one, which is refused
+# with 95001.
+# - `welcome_late`: The bot uses a `welcome_code` after its 20 s.
+# - `retry_without_msgid`: The bot sends the same message again after a lost answer, without a
+# `msgid`.
+# - `unknown_field`: The bot sends a field that the document does not know.
+# - `never_answered`: A customer in a session of the bot got no answer within 5 minutes of the
+# simulator's clock.
 FindingName = Literal["has_more_ignored", "cursor_lost", "token_refetched", "gettoken_storm", "token_not_renewed", "callback_slow", "two_readers", "polls_too_fast", "sent_while_human", "sixth_message", "welcome_late", "retry_without_msgid", "unknown_field", "never_answered"]
+
+
+# How well a rule is known: an official page says so, others observed it, or it is our reading.
+Status = Literal["documented", "reported", "assumed"]
 
 
 class Error(TypedDict):
@@ -460,8 +484,8 @@ class Entry(TypedDict):
     open_kfid: str | None
     # external_userid.
     customer: str | None
-    # Names of findings made here.
-    findings: list[str]
+    # Findings made here.
+    findings: list[FindingName]
     # What to do about the errcode, from the list of errcodes.
     hint: Words | None
 
@@ -499,8 +523,9 @@ class Finding(TypedDict):
     # What was seen, with numbers.
     proof: Words
     remedy: Words
-    # Where the rule is from: a page of developer.work.weixin.qq.com, or practice.
-    source: str
+    # Where the rule is from: pages of developer.work.weixin.qq.com, or other sources in words.
+    source: Words
+    status: Status
 
 
 class AssumptionList(TypedDict):

@@ -151,13 +151,10 @@ pub(super) fn record(world: &World, job: &Job, attempt: u8, fault: Option<String
         Problem::Slow(patience) => {
             let (event, seconds) = (job.event, patience.as_secs());
             // A URL is verified once.
-            let [en, zh] = if event == VERIFY_URL {
-                Default::default()
-            } else {
-                [format!(", attempt {attempt} of {ATTEMPTS}"), format!("（第 {attempt} 次，共 {ATTEMPTS} 次）")]
-            };
-            let en = format!("{event}: no answer within {seconds} s{en}");
-            Some(Proof::new(en, format!("{event}：{seconds} 秒内没有应答{zh}")))
+            Some(match event == VERIFY_URL {
+                true => Proof::verification_unanswered(event, seconds),
+                false => Proof::callback_unanswered(event, seconds, attempt, ATTEMPTS),
+            })
         }
         _ => None,
     };

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use wecom_kf_raw::Lang;
+use wecom_kf_text::reader_lang;
+
 use crate::world::finding::{Finding, FindingName};
 
 /// What is wrong with the bot, as far as it was seen: see [`Simulator::report`](crate::Simulator::report).
@@ -36,25 +39,42 @@ impl Report {
     pub fn assert_clean(&self) {
         assert!(self.is_clean(), "{self}");
     }
+
+    /// Returns the report in one language, as a table: finding, how often, proof, where, and what to do.
+    pub fn in_lang(&self, lang: Lang) -> String {
+        let Self { findings, calls, callbacks } = self;
+        if self.is_clean() {
+            return lang.pick(
+                format!("nothing found in {calls} calls and {callbacks} callbacks"),
+                format!("{calls} 次调用、{callbacks} 次回调，没有发现问题"),
+            );
+        }
+        let count = findings.len();
+        let mut text = lang.pick(
+            format!("{count} found in {calls} calls and {callbacks} callbacks:\n"),
+            format!("{calls} 次调用、{callbacks} 次回调，发现 {count} 个问题：\n"),
+        );
+        findings.iter().for_each(|finding| text.push_str(&lines(finding, lang)));
+        text
+    }
 }
 
-/// A table: finding, how often, where, proof, and what to do.
+fn lines(finding: &Finding, lang: Lang) -> String {
+    let entries: Vec<_> = finding.entries.iter().map(|number| format!("#{number}")).collect();
+    let place: Vec<_> = [&finding.open_kfid, &finding.external_userid].into_iter().flatten().cloned().collect();
+    let (name, count) = (finding.name, finding.count);
+    let mut text = format!("  {name:<19} {count:>4} x  {}  {}\n", finding.proof(lang), entries.join(" "));
+    if !place.is_empty() {
+        text.push_str(&format!("  {:<19} {}{}\n", "", lang.pick("at:     ", "位置：  "), place.join(" ")));
+    }
+    let (what, remedy, source) = (lang.pick("do:     ", "做法：  "), name.remedy(lang), name.source(lang));
+    text.push_str(&format!("  {:<19} {what}{remedy} [{source}]\n", ""));
+    text
+}
+
+/// Prints the report in the language of the reader: see [`Report::in_lang`].
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_clean() {
-            return write!(f, "nothing found in {} calls and {} callbacks", self.calls, self.callbacks);
-        }
-        writeln!(f, "{} found in {} calls and {} callbacks:", self.findings.len(), self.calls, self.callbacks)?;
-        for finding in &self.findings {
-            let entries: Vec<_> = finding.entries.iter().map(|number| format!("#{number}")).collect();
-            let place: Vec<_> = [&finding.open_kfid, &finding.external_userid].into_iter().flatten().cloned().collect();
-            let name = finding.name;
-            writeln!(f, "  {name:<19} {:>4} x  {}  {}", finding.count, finding.proof, entries.join(" "))?;
-            if !place.is_empty() {
-                writeln!(f, "  {:<19} at:     {}", "", place.join(" "))?;
-            }
-            writeln!(f, "  {:<19} do:     {} [{}]", "", name.remedy(), name.source())?;
-        }
-        Ok(())
+        f.write_str(&self.in_lang(reader_lang()))
     }
 }

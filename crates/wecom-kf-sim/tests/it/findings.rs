@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use wecom_kf_sim::{Customer, FindingName, Simulator, Strictness, op};
+use wecom_kf_sim::{Customer, FindingName, Lang, Simulator, Strictness, op};
 
 use crate::bot::Bot;
 
@@ -36,7 +36,7 @@ async fn a_bot_that_behaves_is_clean() {
     bot.ok(op::SEND_MSG, bot.text(&wang, "您好")).await;
     sim.advance(Duration::from_secs(3600));
     sim.report().assert_clean();
-    assert_eq!(sim.report().to_string(), "nothing found in 5 calls and 0 callbacks");
+    assert_eq!(sim.report().in_lang(Lang::En), "nothing found in 5 calls and 0 callbacks");
 }
 
 #[tokio::test]
@@ -86,7 +86,8 @@ async fn token_refetched() {
     bot.gettoken(&sim).await;
     bot.gettoken(&sim).await;
     assert_eq!(found(&sim), [(FindingName::TokenRefetched, 1)]);
-    assert!(sim.report().to_string().contains("another 7200 s"), "{}", sim.report());
+    let report = sim.report().in_lang(Lang::En);
+    assert!(report.contains("another 7200 s"), "{report}");
 }
 
 #[tokio::test]
@@ -160,7 +161,10 @@ async fn polls_too_fast() {
     let report = sim.report();
     assert_eq!(found(&sim), [(FindingName::PollsTooFast, 2)]);
     assert_eq!((&report.findings[0].open_kfid, &report.findings[0].external_userid), (&None, &None), "it is the app's");
-    assert_eq!(report.findings[0].proof, "12 reads in a minute without a callback's token, over all accounts");
+    assert_eq!(
+        report.findings[0].proof(Lang::En),
+        "12 reads in a minute without a callback's token, over all accounts"
+    );
 }
 
 #[tokio::test]
@@ -172,7 +176,8 @@ async fn sent_while_human() {
     assert_eq!(found(&sim), [(FindingName::SentWhileHuman, 1)]);
     let finding = &report.findings[0];
     assert_eq!(finding.external_userid.as_deref(), Some(wang.external_userid()));
-    assert_eq!(finding.proof, "95018: state 3, zhangsan has the session");
+    assert_eq!(finding.proof(Lang::En), "95018: state 3, zhangsan has the session");
+    assert_eq!(finding.proof(Lang::Zh), "95018：会话状态为 3，由 zhangsan 接待");
     assert_eq!(sim.journal().pop().unwrap().findings, [FindingName::SentWhileHuman]);
     let panic = std::panic::catch_unwind(|| report.assert_clean()).unwrap_err();
     let table = panic.downcast_ref::<String>().unwrap();
@@ -230,7 +235,7 @@ async fn unknown_field() {
     let bot = Bot::of(&sim).await;
     bot.ok(op::ACCOUNT_LIST, json!({ "ofset": 1 })).await;
     assert_eq!(found(&sim), [(FindingName::UnknownField, 1)]);
-    assert_eq!(sim.report().findings[0].proof, "account_list: `ofset`");
+    assert_eq!(sim.report().findings[0].proof(Lang::En), "account_list: `ofset`");
 }
 
 #[tokio::test]
@@ -253,6 +258,8 @@ async fn never_answered() {
 fn every_finding_has_a_name_of_its_own_and_says_what_to_do() {
     for name in FindingName::ALL {
         assert_eq!(FindingName::from_name(name.as_str()), Some(name));
-        assert!(name.remedy().len() > 30 && !name.source().is_empty() && !name.title().is_empty());
+        for lang in [Lang::En, Lang::Zh] {
+            assert!(name.remedy(lang).len() > 30 && !name.source(lang).is_empty() && !name.title(lang).is_empty());
+        }
     }
 }

@@ -1,0 +1,38 @@
+//! Each row of a list has code that uses its id. The reverse needs no test: code that names an unknown id does not compile.
+
+use std::fs;
+use std::path::Path;
+
+use super::generated::findings::PROOFS;
+
+/// Returns the code of the crate without what is generated and without tests.
+fn code() -> String {
+    fn collect(folder: &Path, code: &mut String) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap();
+            if path.is_dir() && name != "generated" {
+                collect(&path, code);
+            } else if path.extension().is_some_and(|extension| extension == "rs") && name != "tests.rs" {
+                let text = fs::read_to_string(&path).unwrap();
+                code.push_str(text.split("#[cfg(test)]\nmod tests").next().unwrap());
+            }
+        }
+    }
+    let mut text = String::new();
+    collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut text);
+    text
+}
+
+/// Returns the names that no piece of code uses with this beginning and end.
+fn unused<'a>(code: &str, names: impl Iterator<Item = &'a str>, used: impl Fn(&str) -> String) -> Vec<&'a str> {
+    names.filter(|name| !code.contains(&used(name))).collect()
+}
+
+#[test]
+fn each_proof_is_found_by_code() {
+    let code = code();
+    assert!(unused(&code, ["nothing"].into_iter(), |name| format!("Proof::{name}(")).len() == 1);
+    let unused = unused(&code, PROOFS.iter().copied(), |name| format!("Proof::{name}("));
+    assert!(unused.is_empty(), "no code finds {unused:?}: call `Proof::…`, or drop the rows of findings.yaml");
+}
