@@ -10,7 +10,7 @@ use futures_util::{StreamExt, stream};
 use tracing::subscriber::NoSubscriber;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
-use wecom_kf::knowledge::{Answer, AnswerLink, Intent};
+use wecom_kf::knowledge::{Intent, IntentAnswer, IntentLink};
 use wecom_kf::media::{MediaType, Upload};
 use wecom_kf::messages::{Msgmenu, Outgoing, Text, outgoing};
 use wecom_kf::raw::{Operation, op, types};
@@ -131,7 +131,7 @@ async fn every_call(client: &Client) -> Vec<Error> {
 async fn every_other_call(client: &Client) -> Vec<Error> {
     let kf = OpenKfid::from("wk");
     let day = wecom_kf::statistics::Date::constant(2024, 6, 10);
-    let intent = Intent::new(WORDS, Answer::new(WORDS).link(AnswerLink::new(WORDS, WORDS).desc(WORDS)));
+    let intent = Intent::new(WORDS, IntentAnswer::new(WORDS).link(IntentLink::new(WORDS, WORDS).desc(WORDS)));
     let file = || Upload::from_bytes(format!("{WORDS}.txt"), WORDS);
     let picture = || Upload::from_bytes(format!("{WORDS}.jpg"), [b"\xff\xd8\xff", WORDS.as_bytes()].concat());
     let download = async {

@@ -5,10 +5,10 @@ mod media;
 mod people;
 mod statistic;
 
-use futures_util::TryStreamExt;
+use futures_util::{StreamExt, TryStreamExt};
 use httpmock::{Method, Mock, MockServer};
 use serde_json::{Value, json};
-use wecom_kf::messages::{Content, Origin, Outgoing, Text, VoiceFormat, outgoing};
+use wecom_kf::messages::{Content, Message, Origin, Outgoing, Text, VoiceFormat, outgoing};
 use wecom_kf::{Client, Credentials, Error, ExternalUserId, MsgId, OpenKfid, Problem, SessionState, Transition, Unit};
 
 use crate::broken::patient;
@@ -370,6 +370,38 @@ async fn invalid_input_is_refused_and_not_sent() {
     let Err(Error::InvalidInput { problem, .. }) = Text::new("长".repeat(683)).check() else { panic!("taken") };
     assert_eq!(problem, Problem::TooLong { actual: 2049, limit: 2048, unit: Unit::Bytes });
     everything.assert_calls_async(0).await;
+}
+
+#[tokio::test]
+async fn a_stream_of_messages_goes_on_to_the_newest_one_and_never_in_circles() {
+    let (server, client) = server().await;
+    let message = |id: &str| json!({ "msgid": id, "msgtype": "text", "text": { "content": "x" } });
+    let asks = |cursor: Option<&str>| match cursor {
+        None => json!({ "open_kfid": KF }),
+        Some(cursor) => json!({ "open_kfid": KF, "cursor": cursor }),
+    };
+    let page = |next: &str, more: i64, messages: &[&str]| {
+        json!({ "errcode": 0, "next_cursor": next, "has_more": more,
+        "msg_list": messages.iter().map(|id| message(id)).collect::<Vec<_>>() })
+    };
+    post(&server, "sync_msg", asks(None), page("c1", 1, &["m1", "m2"])).await;
+    post(&server, "sync_msg", asks(Some("c1")), page("c2", 1, &[])).await;
+    post(&server, "sync_msg", asks(Some("c2")), page("c3", 0, &["m3"])).await;
+    let ids = |messages: Vec<Message>| -> Vec<String> {
+        messages.iter().map(|message| message.msgid().unwrap().to_string()).collect()
+    };
+    let messages: Vec<_> = client.messages().stream(KF).try_collect().await.unwrap();
+    assert_eq!(ids(messages), ["m1", "m2", "m3"]);
+    let later: Vec<_> = client.messages().page(KF).cursor("c2").stream().try_collect().await.unwrap();
+    assert_eq!(ids(later), ["m3"]);
+
+    post(&server, "sync_msg", asks(Some("d1")), page("d2", 1, &["m1"])).await;
+    post(&server, "sync_msg", asks(Some("d2")), page("d1", 1, &["m2"])).await;
+    let circle: Vec<_> = client.messages().page(KF).cursor("d1").stream().collect().await;
+    let outcomes: Vec<_> = circle.iter().map(|message| message.is_ok()).collect();
+    assert_eq!(outcomes, [true, false]);
+    assert!(circle[1].as_ref().unwrap_err().to_string().contains("no new cursor"), "{circle:?}");
+    assert!(client.messages().stream("").try_collect::<Vec<_>>().await.is_err(), "an empty open_kfid");
 }
 
 /// WeCom documents 64 bytes for a cursor and 128 for a callback's token. If it lengthens them, readers must go on.

@@ -58,8 +58,6 @@ pub enum Unit {
     Chars,
     /// Items of a list.
     Items,
-    /// Messages that a long text is split into.
-    Pieces,
     /// Days.
     Days,
 }
@@ -70,7 +68,6 @@ impl Unit {
             Self::Bytes => ("bytes", "字节"),
             Self::Chars => ("characters", "个字符"),
             Self::Items => ("items", "项"),
-            Self::Pieces => ("pieces", "段"),
             Self::Days => ("days", "天"),
         };
         lang.pick(en, zh)

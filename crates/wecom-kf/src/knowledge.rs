@@ -23,16 +23,19 @@
 
 mod intent;
 mod stored;
+mod sync;
 
-use futures_util::stream::{Stream, TryStreamExt, iter, try_unfold};
+use futures_util::stream::{Stream, TryStreamExt};
 
-pub use intent::{Answer, AnswerLink, Intent, UpdateIntent};
+pub use intent::{Intent, IntentAnswer, IntentLink, UpdateIntent};
 pub use stored::{Group, StoredAnswer, StoredAttachment, StoredIntent};
+pub use sync::{DesiredGroup, KnowledgeChange, SyncKnowledge};
 
 use crate::client::Client;
 use crate::input;
+use crate::pages::pages;
 use crate::raw::{limits, op, types};
-use crate::{Bilingual, BoxFuture, Error, GroupId, IntentId};
+use crate::{BoxFuture, Error, GroupId, IntentId};
 
 /// The operations on the knowledge base, returned by [`Client::knowledge`]. The [module](self) has an example.
 #[derive(Clone, Copy, Debug)]
@@ -74,7 +77,7 @@ impl<'a> ListGroups<'a> {
     /// Returns the groups as a stream that fetches a page of 1,000 when it is needed. The stream ends after an error.
     pub fn stream(self) -> impl Stream<Item = Result<Group, Error>> + Send + 'a {
         let list = self;
-        pages("knowledge_list_group", move |cursor| {
+        pages("knowledge_list_group", None, move |cursor| {
             let list = list.clone();
             async move {
                 list.check()?;
@@ -135,7 +138,7 @@ impl<'a> ListIntents<'a> {
     /// Returns the intents as a stream that fetches a page of 1,000 when it is needed. The stream ends after an error.
     pub fn stream(self) -> impl Stream<Item = Result<StoredIntent, Error>> + Send + 'a {
         let list = self;
-        pages("knowledge_list_intent", move |cursor| {
+        pages("knowledge_list_intent", None, move |cursor| {
             let list = list.clone();
             async move {
                 list.check()?;
@@ -302,30 +305,34 @@ impl<'a> Knowledge<'a> {
     pub fn list_intents(self) -> ListIntents<'a> {
         ListIntents { client: self.0, group_id: None, intent_id: None }
     }
-}
 
-/// Streams the items of a list page by page. `fetch` returns the items, whether there are more, and the next cursor.
-fn pages<'a, T, F, Fut>(operation: &'static str, fetch: F) -> impl Stream<Item = Result<T, Error>> + Send + 'a
-where
-    T: Send + 'a,
-    F: Fn(Option<String>) -> Fut + Send + Sync + 'a,
-    Fut: Future<Output = Result<(Vec<T>, bool, Option<String>), Error>> + Send + 'a,
-{
-    try_unfold((fetch, Some(None)), move |(fetch, cursor)| async move {
-        let Some(cursor) = cursor else { return Ok(None) };
-        let (items, has_more, next) = fetch(cursor.clone()).await?;
-        let next = next.filter(|next| !next.is_empty());
-        // Without a new cursor the next page would be the same one again. Ending the stream here without an error would
-        // make an incomplete list look complete.
-        if has_more && (next.is_none() || next == cursor) {
-            return Err(Error::bad_reply(
-                operation,
-                Bilingual::fixed("there are more items, but no new cursor", "还有后续内容，却没有 cursor"),
-            ));
-        }
-        Ok(Some((iter(items.into_iter().map(Ok)), (fetch, has_more.then_some(next)))))
-    })
-    .try_flatten()
+    /// Brings groups and intents to a desired state, and returns what it changed: nothing if it is called again.
+    ///
+    /// Groups are found by their names, intents by their questions, which are unique across all groups. Missing ones are
+    /// added; an intent whose similar questions or answer differ is replaced; one in another group is moved. Intents and
+    /// groups that are not desired stay, unless [`delete_others`](SyncKnowledge::delete_others) is set.
+    ///
+    /// WeCom does not return the `media_id` of images, videos and covers, so a change of these alone is not noticed.
+    ///
+    /// ```no_run
+    /// use wecom_kf::knowledge::{DesiredGroup, Intent};
+    ///
+    /// # async fn example(client: wecom_kf::Client) -> Result<(), wecom_kf::Error> {
+    /// let faq = DesiredGroup::new("常见问题").intent(Intent::new("营业时间是？", "周一至周五 9:00–18:00").similar("几点开门"));
+    /// let changes = client.knowledge().sync([faq]).await?;
+    /// println!("{} changes", changes.len());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`]: see [`SyncKnowledge::check`]; nothing was changed. Those of the single operations: what
+    /// was changed before the error stays, and the next call continues. If it happens while an intent is moved, the
+    /// intent is missing until then.
+    pub fn sync(self, desired: impl IntoIterator<Item = DesiredGroup>) -> SyncKnowledge<'a> {
+        SyncKnowledge::new(self, desired.into_iter().collect())
+    }
 }
 
 fn named<I: From<String>>(id: Option<String>, operation: &'static str, field: &'static str) -> Result<I, Error> {

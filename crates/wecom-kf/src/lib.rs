@@ -20,6 +20,7 @@ pub mod media;
 pub mod messages;
 mod open_number;
 mod pacing;
+mod pages;
 pub mod polls;
 #[doc = include_str!("../OPERATIONS.md")]
 pub mod operations {}

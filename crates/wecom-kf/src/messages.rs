@@ -12,10 +12,14 @@ mod session_check;
 
 pub use content::Content;
 pub use event::Event;
-pub use outgoing::{MenuLink, Msgmenu, Outgoing, Text};
+#[cfg(feature = "markdown")]
+pub use outgoing::markdown_to_text;
+pub use outgoing::{Answer, MenuLink, Msgmenu, Outgoing, Text};
 pub use page::{Page, ReadPage, VoiceFormat};
 pub use received::{Message, Origin};
 pub use send::{SendMessage, SendOnEvent};
+
+use futures_util::stream::Stream;
 
 use crate::raw::{op, types};
 use crate::{Client, Error, ExternalUserId, MsgId, OpenKfid, input};
@@ -170,5 +174,30 @@ impl<'a> Messages<'a> {
     /// invalid; nothing was sent.
     pub fn page(self, open_kfid: impl Into<OpenKfid>) -> ReadPage<'a> {
         ReadPage::new(self.0, open_kfid.into())
+    }
+
+    /// Returns an account's messages and events of the last three days, which is how long WeCom keeps them, oldest first. The
+    /// stream ends at the newest one, or after an error.
+    ///
+    /// It keeps no cursor, so it suits exports and reports. A bot needs the crate `wecom-kf-inbox`.
+    /// [`ReadPage::stream`] begins at a cursor.
+    ///
+    /// ```no_run
+    /// use futures_util::TryStreamExt;
+    ///
+    /// # async fn example(client: wecom_kf::Client, kf: wecom_kf::OpenKfid) -> Result<(), wecom_kf::Error> {
+    /// let mut messages = std::pin::pin!(client.messages().stream(&kf));
+    /// while let Some(message) = messages.try_next().await? {
+    ///     println!("{:?} {}", message.send_time(), message.msgtype());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`page`](Self::page). The client waits to stay below WeCom's limit of about 10 pages a minute.
+    pub fn stream(self, open_kfid: impl Into<OpenKfid>) -> impl Stream<Item = Result<Message, Error>> + Send + 'a {
+        self.page(open_kfid).stream()
     }
 }

@@ -15,6 +15,7 @@
 //! # }
 //! ```
 
+use std::iter;
 use std::ops::RangeInclusive;
 
 use jiff::Timestamp;
@@ -30,7 +31,7 @@ use crate::{Bilingual, BoxFuture, Error, OpenKfid, UserId};
 
 /// The operations on daily statistics, returned by [`Client::statistics`]. The [module](self) has an example.
 ///
-/// Each call covers up to 31 days, from 180 days ago to yesterday, both included. The figures of a day are available
+/// WeCom has figures from 180 days ago to yesterday, both included. The figures of a day are available
 /// after about 06:00 of the next day, China time. There are no figures before 2022-03-11 for accounts managed by the API.
 #[derive(Clone, Copy, Debug)]
 pub struct Statistics<'a>(&'a Client);
@@ -173,7 +174,7 @@ impl GetServicerStatistics<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidInput`]: an id is empty or invalid, there is no day, or there are more than 31.
+    /// [`Error::InvalidInput`]: an id is empty or invalid, there is no day, or there are more than 180.
     pub fn check(&self) -> Result<(), Error> {
         if let Some(servicer) = &self.servicer {
             input::not_empty("servicer_userid", servicer.as_str())?;
@@ -184,16 +185,17 @@ impl GetServicerStatistics<'_> {
 
     async fn send(self) -> Result<Vec<Day<ServicerFigures>>, Error> {
         self.check()?;
-        let (start_time, end_time) = times(&self.days)?;
-        let body = types::GetServicerStatisticRequest {
-            open_kfid: self.open_kfid.into(),
-            servicer_userid: self.servicer.map(String::from),
-            start_time,
-            end_time,
-        };
-        let reply = self.client.call(&op::GetServicerStatistic { body }).await?;
-        let days = reply.statistic_list.into_iter();
-        days.map(|day| self::day("get_servicer_statistic", day.stat_time, day.statistic)).collect()
+        let (open_kfid, servicer_userid) = (String::from(self.open_kfid), self.servicer.map(String::from));
+        let mut days = Vec::new();
+        for (start_time, end_time) in times(&self.days)? {
+            let (open_kfid, servicer_userid) = (open_kfid.clone(), servicer_userid.clone());
+            let body = types::GetServicerStatisticRequest { open_kfid, servicer_userid, start_time, end_time };
+            let reply = self.client.call(&op::GetServicerStatistic { body }).await?;
+            for day in reply.statistic_list {
+                days.push(self::day("get_servicer_statistic", day.stat_time, day.statistic)?);
+            }
+        }
+        Ok(days)
     }
 }
 
@@ -207,14 +209,15 @@ impl<'a> IntoFuture for GetServicerStatistics<'a> {
 }
 
 impl<'a> Statistics<'a> {
-    /// Returns the figures of an account, one entry per day.
+    /// Returns the figures of an account, one entry per day. WeCom returns at most 31 days at once, so a longer interval is
+    /// read by several calls.
     ///
     /// `POST /cgi-bin/kf/get_corp_statistic`, [official page](https://developer.work.weixin.qq.com/document/path/95489).
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidInput`]: there is no day, or there are more than 31.
-    /// [`INVALID_PARAMETER`](crate::ErrCode::INVALID_PARAMETER): a day is outside the range that WeCom keeps.
+    /// [`Error::InvalidInput`]: there is no day, or there are more than 180. [`INVALID_PARAMETER`](crate::ErrCode::INVALID_PARAMETER): a day is outside the
+    /// range that WeCom keeps. If one of several calls fails, no figures are returned.
     pub async fn account(
         self,
         open_kfid: impl Into<OpenKfid>,
@@ -243,15 +246,16 @@ impl<'a> Statistics<'a> {
         open_kfid: Option<OpenKfid>,
         days: RangeInclusive<Date>,
     ) -> Result<Vec<Day<AccountFigures>>, Error> {
-        let (start_time, end_time) = times(&days)?;
         let open_kfid = open_kfid.map(String::from);
-        let body = types::GetCorpStatisticRequest { open_kfid, start_time, end_time };
-        let reply = self.0.call(&op::GetCorpStatistic { body }).await?;
-        reply
-            .statistic_list
-            .into_iter()
-            .map(|day| self::day("get_corp_statistic", day.stat_time, day.statistic))
-            .collect()
+        let mut all = Vec::new();
+        for (start_time, end_time) in times(&days)? {
+            let body = types::GetCorpStatisticRequest { open_kfid: open_kfid.clone(), start_time, end_time };
+            let reply = self.0.call(&op::GetCorpStatistic { body }).await?;
+            for day in reply.statistic_list {
+                all.push(self::day("get_corp_statistic", day.stat_time, day.statistic)?);
+            }
+        }
+        Ok(all)
     }
 
     /// Returns the figures of all servicers of an account together, or of one of them, one entry per day.
@@ -287,17 +291,23 @@ pub fn date_in_china(unix_seconds: i64) -> Date {
 const CHINA: Offset = jiff::tz::offset(8);
 
 /// The longest interval of one call, in days [95489].
-const MOST_DAYS: usize = 31;
+const DAYS_PER_CALL: i64 = 31;
 
-/// Checks the interval, and returns midnight in China of its first and its last day, in Unix seconds.
-fn times(days: &RangeInclusive<Date>) -> Result<(i64, i64), Error> {
+/// WeCom keeps figures for so many days [95489].
+const MOST_DAYS: usize = 180;
+
+/// Checks the interval and divides it into those of single calls: midnight in China of the first and of the last day of each,
+/// in Unix seconds.
+fn times(days: &RangeInclusive<Date>) -> Result<impl Iterator<Item = (i64, i64)> + Send + use<>, Error> {
     let (start, end) = (midnight(*days.start())?, midnight(*days.end())?);
     if start > end {
         return Err(input::refuse("days", Problem::Empty));
     }
     let days = usize::try_from((end - start) / SECONDS_PER_DAY).unwrap_or(usize::MAX).saturating_add(1);
     input::days(DAYS, days, MOST_DAYS)?;
-    Ok((start, end))
+    let firsts = iter::successors(Some(start), |first| first.checked_add(DAYS_PER_CALL * SECONDS_PER_DAY));
+    let calls = firsts.take_while(move |first| *first <= end);
+    Ok(calls.map(move |first| (first, end.min(first + (DAYS_PER_CALL - 1) * SECONDS_PER_DAY))))
 }
 
 const DAYS: Bilingual = Bilingual::fixed("days", "天数");
@@ -328,17 +338,26 @@ mod tests {
         // 2024-06-10 00:00 in China, from the official sample.
         assert_eq!(date_in_china(1_717_948_800), date("2024-06-10"));
         assert_eq!(date_in_china(1_717_948_799), date("2024-06-09"));
-        assert_eq!(times(&(date("2024-06-10")..=date("2024-06-11"))).unwrap(), (1_717_948_800, 1_718_035_200));
+        assert_eq!(
+            times(&(date("2024-06-10")..=date("2024-06-11"))).unwrap().collect::<Vec<_>>(),
+            [(1_717_948_800, 1_718_035_200)]
+        );
         assert_eq!(date_in_china(i64::MAX), Date::MAX);
     }
 
     #[test]
-    fn an_interval_has_1_to_31_days() {
-        let days = |from: &str, to: &str| times(&(from.parse().unwrap()..=to.parse().unwrap()));
-        assert!(days("2024-05-01", "2024-05-31").is_ok());
-        let error = days("2024-05-01", "2024-06-01").unwrap_err().to_string();
-        assert_eq!(error, "days has 32 days, at most 31 are allowed; nothing was sent");
-        assert!(days("2024-05-02", "2024-05-01").is_err());
-        assert!(days("-009999-01-01", "9999-12-31").is_err());
+    fn an_interval_is_divided_into_calls_of_31_days() {
+        let calls = |from: &str, to: &str| -> Result<Vec<_>, Error> {
+            let days = times(&(from.parse().unwrap()..=to.parse().unwrap()))?;
+            Ok(days.map(|(from, to)| format!("{}/{}", date_in_china(from), date_in_china(to))).collect())
+        };
+        assert_eq!(calls("2024-05-01", "2024-05-31").unwrap(), ["2024-05-01/2024-05-31"]);
+        assert_eq!(calls("2024-05-01", "2024-06-01").unwrap(), ["2024-05-01/2024-05-31", "2024-06-01/2024-06-01"]);
+        let half_a_year = calls("2024-01-01", "2024-06-28").unwrap();
+        assert_eq!((half_a_year.len(), half_a_year[5].as_str()), (6, "2024-06-04/2024-06-28"));
+        let error = calls("2024-01-01", "2024-06-29").unwrap_err().to_string();
+        assert_eq!(error, "days has 181 days, at most 180 are allowed; nothing was sent");
+        assert!(calls("2024-05-02", "2024-05-01").is_err());
+        assert!(calls("-009999-01-01", "9999-12-31").is_err());
     }
 }

@@ -2,7 +2,7 @@
 
 use futures_util::TryStreamExt;
 use serde_json::json;
-use wecom_kf::knowledge::{Answer, AnswerLink, Intent, StoredAttachment};
+use wecom_kf::knowledge::{Intent, IntentAnswer, IntentLink, StoredAttachment};
 use wecom_kf::{Client, Error};
 
 use super::{post, server};
@@ -88,11 +88,11 @@ async fn an_intent_is_added_with_everything_changed_in_parts_and_deleted() {
         ] }],
     });
     let add = post(&server, "knowledge/add_intent", body, json!({ "errcode": 0, "intent_id": "ki1" })).await;
-    let link = AnswerLink::new("营业时间", "https://example.com/h").desc("详情").pic_url("https://example.com/h.png");
-    let answer = Answer::new("周一至周五 9:00-18:00").image("m1").link(link);
+    let link = IntentLink::new("营业时间", "https://example.com/h").desc("详情").pic_url("https://example.com/h.png");
+    let answer = IntentAnswer::new("周一至周五 9:00-18:00").image("m1").link(link);
     let answer = answer.miniprogram("小程序", "wx1", "a.html", "m2").video("m3");
     let intent = Intent::new("营业时间是？", answer.clone()).similar("几点开门").similar("几点关门");
-    assert_eq!(format!("{intent:?} {answer:?}"), "Intent { .. } Answer { .. }");
+    assert_eq!(format!("{intent:?} {answer:?}"), "Intent { .. } IntentAnswer { .. }");
     assert_eq!(knowledge.add_intent("kg1", intent).await.unwrap(), "ki1");
     let error = answer.image("m5").check().unwrap_err();
     assert!(error.to_string().starts_with("attachments has 5 items, at most 4"), "{error}");
@@ -180,11 +180,11 @@ async fn bad_input_is_refused_before_a_request_is_made() {
     let (server, client): (_, Client) = server().await;
     let everything = server.mock_async(|when, then| drop((when.method("POST"), then.status(500)))).await;
     let knowledge = client.knowledge();
-    let answer = || Answer::new("a");
+    let answer = || IntentAnswer::new("a");
     let long = |characters: usize| "问".repeat(characters);
     let many = |count: usize| knowledge.update_intent("i").similar_questions(vec!["q"; count]);
     let add = async |intent: Intent| knowledge.add_intent("g", intent).await.err();
-    let answers = async |answer: Answer| knowledge.update_intent("i").answer(answer).await.err();
+    let answers = async |answer: IntentAnswer| knowledge.update_intent("i").answer(answer).await.err();
     let cases = [
         (knowledge.add_group("").await.err(), "name is empty"),
         (knowledge.add_group(long(13)).await.err(), "name has 13 characters, at most 12 are allowed"),
@@ -201,10 +201,10 @@ async fn bad_input_is_refused_before_a_request_is_made() {
         (add(Intent::new(long(201), answer())).await, "question has 201 characters, at most 200 are allowed"),
         (add(Intent::new("q", answer()).similar("")).await, "similar_questions is empty"),
         (many(101).await.err(), "similar_questions has 101 items, at most 100 are allowed"),
-        (answers(Answer::new("")).await, "answer is empty"),
-        (answers(Answer::new(long(501))).await, "answer has 501 characters, at most 500 are allowed"),
+        (answers(IntentAnswer::new("")).await, "answer is empty"),
+        (answers(IntentAnswer::new(long(501))).await, "answer has 501 characters, at most 500 are allowed"),
         (answers(answer().image("")).await, "media_id is empty"),
-        (answers(answer().link(AnswerLink::new("", "u"))).await, "title is empty"),
+        (answers(answer().link(IntentLink::new("", "u"))).await, "title is empty"),
         (answers(answer().miniprogram("t", "", "p", "m")).await, "appid is empty"),
     ];
     for (error, expected) in cases {
@@ -214,5 +214,5 @@ async fn bad_input_is_refused_before_a_request_is_made() {
     }
     everything.assert_calls_async(0).await;
     assert!(many(100).check().is_ok());
-    assert!(Intent::new(long(200), Answer::new(long(500))).similar(long(200)).check().is_ok());
+    assert!(Intent::new(long(200), IntentAnswer::new(long(500))).similar(long(200)).check().is_ok());
 }

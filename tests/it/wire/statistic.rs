@@ -122,3 +122,28 @@ async fn servicers_have_figures_together_and_alone() {
     assert!(nobody.starts_with("servicer_userid is empty"), "{nobody}");
     assert!(client.statistics().account(KF, day.tomorrow().unwrap()..=day).await.is_err());
 }
+
+#[tokio::test]
+async fn more_than_31_days_are_read_by_several_calls() {
+    let (server, client) = server().await;
+    let date = |text: &str| text.parse::<Date>().unwrap();
+    let body = |start: i64, end: i64| json!({ "open_kfid": KF, "start_time": start, "end_time": end });
+    let reply =
+        |day: i64| json!({ "errcode": 0, "statistic_list": [{ "stat_time": day, "statistic": { "session_cnt": 1 } }] });
+    // The first of May to the first of June: 31 days, and one.
+    let (first, last, next) = (1_714_492_800, 1_717_084_800, 1_717_171_200);
+    let mut mocks = Vec::new();
+    for operation in ["get_corp_statistic", "get_servicer_statistic"] {
+        mocks.push(post(&server, operation, body(first, last), reply(first)).await);
+        mocks.push(post(&server, operation, body(next, next), reply(next)).await);
+    }
+    let days = || date("2024-05-01")..=date("2024-06-01");
+    let account = client.statistics().account(KF, days()).await.unwrap();
+    let servicers = client.statistics().servicers(KF, days()).await.unwrap();
+    let expected = [date("2024-05-01"), date("2024-06-01")];
+    assert_eq!(account.iter().map(|day| day.date).collect::<Vec<_>>(), expected);
+    assert_eq!(servicers.iter().map(|day| day.date).collect::<Vec<_>>(), expected);
+    for mock in mocks {
+        mock.assert_calls_async(1).await;
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::{StoredAnswer, StoredAttachment};
 use crate::client::Client;
 use crate::input::{self, Problem};
 use crate::raw::{limits::knowledge_add_intent as limits, op, types};
@@ -10,10 +11,10 @@ use crate::{Bilingual, BoxFuture, Error, IntentId, MediaId};
 /// An intent to store: a question, similar questions, and the answer. It is checked when it is sent.
 ///
 /// ```
-/// use wecom_kf::knowledge::{Answer, AnswerLink, Intent};
+/// use wecom_kf::knowledge::{IntentAnswer, IntentLink, Intent};
 ///
 /// # fn main() -> Result<(), wecom_kf::Error> {
-/// let answer = Answer::new("周一至周五 9:00–18:00").link(AnswerLink::new("门店", "https://example.com/shops"));
+/// let answer = IntentAnswer::new("周一至周五 9:00–18:00").link(IntentLink::new("门店", "https://example.com/shops"));
 /// let intent = Intent::new("营业时间是？", answer).similar("几点开门").similar("几点关门");
 /// intent.check()?;
 /// # Ok(())
@@ -24,12 +25,12 @@ use crate::{Bilingual, BoxFuture, Error, IntentId, MediaId};
 pub struct Intent {
     question: String,
     similar_questions: Vec<String>,
-    answer: Answer,
+    answer: IntentAnswer,
 }
 
 impl Intent {
     /// Creates an intent. `question` has 1 to 200 characters and must be unique across all groups.
-    pub fn new(question: impl Into<String>, answer: impl Into<Answer>) -> Self {
+    pub fn new(question: impl Into<String>, answer: impl Into<IntentAnswer>) -> Self {
         Self { question: question.into(), similar_questions: Vec::new(), answer: answer.into() }
     }
 
@@ -49,6 +50,25 @@ impl Intent {
         check_question("question", &self.question)?;
         check_similar(&self.similar_questions)?;
         self.answer.check()
+    }
+
+    /// Returns the question.
+    pub fn question(&self) -> &str {
+        &self.question
+    }
+
+    /// Returns the similar questions.
+    pub fn similar_questions(&self) -> impl Iterator<Item = &str> {
+        self.similar_questions.iter().map(String::as_str)
+    }
+
+    /// Returns the answer.
+    pub fn answer(&self) -> &IntentAnswer {
+        &self.answer
+    }
+
+    pub(super) fn into_parts(self) -> (Vec<String>, IntentAnswer) {
+        (self.similar_questions, self.answer)
     }
 
     pub(super) fn into_body(self, group_id: String) -> types::KnowledgeAddIntentRequest {
@@ -72,7 +92,7 @@ pub struct UpdateIntent<'a> {
     intent_id: IntentId,
     question: Option<String>,
     similar_questions: Option<Vec<String>>,
-    answer: Option<Answer>,
+    answer: Option<IntentAnswer>,
 }
 
 impl<'a> UpdateIntent<'a> {
@@ -93,7 +113,7 @@ impl<'a> UpdateIntent<'a> {
     }
 
     /// Sets a new answer.
-    pub fn answer(mut self, answer: impl Into<Answer>) -> Self {
+    pub fn answer(mut self, answer: impl Into<IntentAnswer>) -> Self {
         self.answer = Some(answer.into());
         self
     }
@@ -110,7 +130,7 @@ impl<'a> UpdateIntent<'a> {
         }
         self.question.iter().try_for_each(|question| check_question("question", question))?;
         self.similar_questions.iter().try_for_each(|questions| check_similar(questions))?;
-        self.answer.iter().try_for_each(Answer::check)
+        self.answer.iter().try_for_each(IntentAnswer::check)
     }
 
     async fn send(self) -> Result<(), Error> {
@@ -143,21 +163,21 @@ impl fmt::Debug for UpdateIntent<'_> {
 /// An answer to store: a text, and up to four attachments. A text alone converts into it.
 #[derive(Clone, PartialEq)]
 #[must_use]
-pub struct Answer(types::KnowledgeAnswerInput);
+pub struct IntentAnswer(types::KnowledgeAnswerInput);
 
-impl From<&str> for Answer {
+impl From<&str> for IntentAnswer {
     fn from(text: &str) -> Self {
         Self::new(text)
     }
 }
 
-impl From<String> for Answer {
+impl From<String> for IntentAnswer {
     fn from(text: String) -> Self {
         Self::new(text)
     }
 }
 
-impl Answer {
+impl IntentAnswer {
     /// Creates an answer with a text of 1 to 500 characters.
     pub fn new(text: impl Into<String>) -> Self {
         let text = types::KnowledgeAnswerInputText { content: text.into() };
@@ -181,7 +201,7 @@ impl Answer {
     }
 
     /// Attaches a link. An answer has at most four attachments.
-    pub fn link(self, link: AnswerLink) -> Self {
+    pub fn link(self, link: IntentLink) -> Self {
         self.attached("link", |attachment| attachment.link = Some(link.0))
     }
 
@@ -200,6 +220,13 @@ impl Answer {
             attachment.miniprogram =
                 Some(types::KnowledgeAttachmentInputMiniprogram { title, appid, pagepath, thumb_media_id });
         })
+    }
+
+    /// Whether WeCom has this answer already, as far as it says: for images and videos it does not return what was uploaded.
+    pub(super) fn is_stored_as(&self, stored: &StoredAnswer) -> bool {
+        let (desired, stored_as) = (&self.0.attachments, &stored.attachments);
+        let same_attachments = || desired.iter().zip(stored_as).all(|(desired, stored)| is_same(desired, stored));
+        self.0.text.content == stored.text && desired.len() == stored_as.len() && same_attachments()
     }
 
     fn attached(mut self, msgtype: &str, fill: impl FnOnce(&mut types::KnowledgeAttachmentInput)) -> Self {
@@ -221,12 +248,12 @@ impl Answer {
     }
 }
 
-/// A link below an answer, for [`Answer::link`].
+/// A link below an answer, for [`IntentAnswer::link`].
 #[derive(Clone, PartialEq)]
 #[must_use]
-pub struct AnswerLink(types::KnowledgeAttachmentInputLink);
+pub struct IntentLink(types::KnowledgeAttachmentInputLink);
 
-impl AnswerLink {
+impl IntentLink {
     /// Creates a link from its title and its URL, which must not be empty.
     pub fn new(title: impl Into<String>, url: impl Into<String>) -> Self {
         let (title, url) = (title.into(), url.into());
@@ -276,6 +303,22 @@ fn check_attachment(attachment: &types::KnowledgeAttachmentInput) -> Result<(), 
     Ok(())
 }
 
+fn is_same(desired: &types::KnowledgeAttachmentInput, stored: &StoredAttachment) -> bool {
+    match stored {
+        StoredAttachment::Image { .. } => desired.image.is_some(),
+        StoredAttachment::Video { .. } => desired.video.is_some(),
+        StoredAttachment::Link { title, url, desc, pic_url } => desired.link.as_ref().is_some_and(|link| {
+            let set = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+            (&link.title, &link.url, &set(&link.desc), &set(&link.pic_url)) == (title, url, desc, pic_url)
+        }),
+        StoredAttachment::Miniprogram { title, appid, pagepath } => desired
+            .miniprogram
+            .as_ref()
+            .is_some_and(|program| (&program.title, &program.appid, &program.pagepath) == (title, appid, pagepath)),
+        StoredAttachment::Unknown { msgtype } => desired.msgtype == *msgtype,
+    }
+}
+
 fn raw_question(content: String) -> types::KnowledgeQuestionInput {
     types::KnowledgeQuestionInput { text: types::KnowledgeQuestionInputText { content } }
 }
@@ -293,4 +336,4 @@ macro_rules! hidden {
         }
     )*};
 }
-hidden! { Intent Answer AnswerLink }
+hidden! { Intent IntentAnswer IntentLink }

@@ -3,12 +3,19 @@
 //! Creating a message never fails. The first problem is reported when the message is sent, before anything leaves, or by
 //! its method `check`. No `Debug` here shows the content of a message.
 
+mod answer;
+#[cfg(feature = "markdown")]
+mod markdown;
 mod menu;
 mod menu_link;
+mod split;
 mod text;
 
 use std::fmt;
 
+pub use answer::Answer;
+#[cfg(feature = "markdown")]
+pub use markdown::markdown_to_text;
 pub use menu::Msgmenu;
 pub use menu_link::MenuLink;
 pub use text::{Pieces, Text};

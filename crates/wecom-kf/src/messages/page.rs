@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use futures_util::stream::Stream;
 use serde::Deserialize;
 use serde::de::Error as _;
 use serde_json::value::RawValue;
@@ -11,6 +12,7 @@ use super::Message;
 use super::fields::{Integer, Text, place};
 use crate::error::Refusal;
 use crate::input;
+use crate::pages::pages;
 use crate::raw::__private::{lenient, refusal_in, repaired_body};
 use crate::raw::{self, FromJson, Operation, Reply, Request, limits::sync_msg as limits, op, types};
 use crate::{AccessToken, BoxFuture, Client, Cursor, ErrCode, Error, OpenKfid, SyncToken};
@@ -92,6 +94,24 @@ impl<'a> ReadPage<'a> {
             Some(limit) => input::range("limit", limit, limits::LIMIT_MIN, limits::LIMIT_MAX),
             None => Ok(()),
         }
+    }
+
+    /// Returns the messages of this page and of all that follow it, as a stream that ends at the newest message. It ends after
+    /// an error, too.
+    ///
+    /// Without a callback's token WeCom allows about 10 pages a minute, and the client waits accordingly. Set a high
+    /// [`limit`](Self::limit) or leave it out: the default, 1000, needs the fewest pages.
+    pub fn stream(self) -> impl Stream<Item = Result<Message, Error>> + Send + 'a {
+        let request = self;
+        pages(op::SYNC_MSG.id, request.cursor.clone().map(String::from), move |cursor| {
+            let mut request = request.clone();
+            request.cursor = cursor.map(Cursor::from);
+            async move {
+                let page = request.await?;
+                let next = page.next_cursor().map(String::from);
+                Ok((page.messages, page.has_more, next))
+            }
+        })
     }
 
     /// Reads the page and decodes the reply as a type of your own instead of [`Page`].

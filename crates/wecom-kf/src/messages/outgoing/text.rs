@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use super::{Outgoing, hidden, limits, menu_link};
+use super::{Outgoing, hidden, limits, menu_link, split};
 use crate::Error;
-use crate::input::{self, Problem, Unit};
+use crate::input;
 
 /// A text to send, of 1 to 2048 bytes of UTF-8. A Chinese character has three bytes.
 ///
@@ -24,9 +24,6 @@ use crate::input::{self, Problem, Unit};
 pub struct Text(String);
 hidden!(Text);
 
-/// How many messages WeCom accepts after each message of the customer. It refuses more with 95001.
-const MOST_PIECES: usize = 5;
-
 impl Text {
     /// Creates a text.
     pub fn new(content: impl Into<String>) -> Self {
@@ -44,36 +41,26 @@ impl Text {
         menu_link::check_in(&self.0)
     }
 
-    /// Splits a long text between characters into pieces of at most 2048 bytes.
+    /// Splits a long text into pieces of at most 2048 bytes; none if the text is empty.
+    ///
+    /// A piece ends with a paragraph, a line, a sentence (。！？.!?) or a word, whichever is found first in its second half, and
+    /// never inside a grapheme or a link. White space around a break is left out.
+    ///
+    /// WeCom accepts five messages after each message of the customer. [`Answer`](super::Answer) keeps what is left
+    /// for the next turn.
     ///
     /// ```no_run
     /// use wecom_kf::messages::Text;
     ///
     /// # async fn example(client: wecom_kf::Client, kf: wecom_kf::OpenKfid, customer: wecom_kf::ExternalUserId)
     /// # -> Result<(), wecom_kf::Error> {
-    /// let answer = "很长的回答".repeat(300);
-    /// for piece in Text::split(&answer)? {
+    /// for piece in Text::split(&"很长的回答。".repeat(300)) {
     ///     client.messages().send(&kf, &customer, piece).await?;
     /// }
     /// # Ok(())
     /// # }
     /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidInput`]: the text is empty, or needs more than five pieces. WeCom would refuse the sixth (95001)
-    /// until the customer writes again. [`split_all`](Self::split_all) has no such limit.
-    pub fn split(content: &str) -> Result<Pieces<'_>, Error> {
-        input::not_empty("text", content)?;
-        let pieces = Self::split_all(content);
-        match pieces.clone().count() {
-            0..=MOST_PIECES => Ok(pieces),
-            actual => Err(input::refuse("text", Problem::TooLong { actual, limit: MOST_PIECES, unit: Unit::Pieces })),
-        }
-    }
-
-    /// Splits a text into any number of pieces; none if the text is empty.
-    pub fn split_all(content: &str) -> Pieces<'_> {
+    pub fn split(content: &str) -> Pieces<'_> {
         Pieces(content)
     }
 
@@ -120,15 +107,13 @@ impl Iterator for Pieces<'_> {
     type Item = Text;
 
     fn next(&mut self) -> Option<Text> {
-        if self.0.is_empty() {
-            return None;
+        while !self.0.is_empty() {
+            let (piece, rest) = split::first_piece(self.0, limits::TEXT_CONTENT_MAX_BYTES);
+            self.0 = rest;
+            if !piece.is_empty() {
+                return Some(Text(piece.to_owned()));
+            }
         }
-        let mut end = self.0.len().min(limits::TEXT_CONTENT_MAX_BYTES);
-        while !self.0.is_char_boundary(end) {
-            end -= 1;
-        }
-        let (piece, rest) = self.0.split_at(end);
-        self.0 = rest;
-        Some(Text(piece.to_owned()))
+        None
     }
 }
