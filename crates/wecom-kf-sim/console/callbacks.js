@@ -8,7 +8,7 @@ import { lightRow } from './journal.js';
 import { outcomeOf } from './rows.js';
 import { on, store, view } from './store.js';
 import { clockTime } from './time.js';
-import { t } from './words.js';
+import { either, t } from './words.js';
 
 const SHOWN = 30;
 
@@ -60,7 +60,7 @@ function settings({ url, token_set, aes_key_set }) {
 
 function line(row) {
   const isWell = row.problem === null && row.status === 200;
-  const why = row.problem ?? row.fault;
+  const why = either(row.problem) || row.fault;
   return h(
     'li',
     { class: isWell ? '' : 'failed' },

@@ -121,15 +121,27 @@ async function showOlder() {
   renderRows();
 }
 
-/** Whether rows are found by a word or an outcome: then they stand alone, without the turn they belong to. */
-const isFlat = () => view.filter.trim() !== '' || view.errors;
+/**
+ * The turns of rows. Rows that were found stand in their turn, whose other rows give it its heading if they are in the page.
+ * @param {import('./store.js').Row[]} rows
+ * @param {boolean} isFiltered
+ */
+function turnsWith(rows, isFiltered) {
+  if (!isFiltered) return turnsOf(rows);
+  const found = new Set(rows.map(({ n }) => n));
+  const all = new Map([...rows, ...store.journal].map((row) => [row.n, row]));
+  const turns = turnsOf([...all.values()]);
+  return turns
+    .map((turn) => ({ ...turn, rows: turn.rows.filter(({ n }) => found.has(n)) }))
+    .filter((turn) => turn.rows.length > 0);
+}
 
 function renderRows() {
   const isFiltered = queryOf() !== '';
   // What was found before stands until the new search is done.
   if (isFiltered && results === null) return;
   const rows = isFiltered ? results.rows : store.journal.slice(-shown);
-  const parts = isFlat() ? rows.map(alone) : turnsOf(rows).map(turnPart);
+  const parts = turnsWith(rows, isFiltered).map(turnPart);
   const hasOlder = isFiltered ? results.count > rows.length : store.hasOlderRows || store.journal.length > rows.length;
   if (hasOlder) parts.unshift(olderPart(isFiltered ? findOlder : showOlder));
   byId('journal-found').textContent = isFiltered && rows.length > 0 ? t('journal.found', { count: results.count }) : '';
@@ -158,11 +170,6 @@ const olderPart = (load) => ({
 });
 
 const OPTIONS = { isOpen: (key) => open.has(key), flip };
-
-function alone(row) {
-  const item = /** @type {import('./turns.js').Item} */ ({ key: row.n, kind: 'row', rows: [row] });
-  return { key: `row-${row.n}`, version: versionOf(item), make: () => itemNode(item, { ...OPTIONS, withTime: true }) };
-}
 
 function turnPart(turn) {
   const items = itemsOf(turn.rows);
@@ -194,7 +201,7 @@ function turnNode(turn, items) {
     h(
       'ol',
       {},
-      items.map((item) => itemNode(item, { ...OPTIONS, withTime: false })),
+      items.map((item) => itemNode(item, OPTIONS)),
     ),
   );
 }
@@ -209,7 +216,11 @@ function titleOf(turn) {
   }
   if (turn.kind === 'idle') return t('turn.idle');
   const [{ kind, operation }] = turn.rows;
-  if (kind !== 'callback') return t('turn.other');
+  if (kind !== 'callback') {
+    const customers = new Set(turn.rows.map(({ customer }) => customer));
+    const [customer] = customers;
+    return customer !== null && customers.size === 1 ? t('turn.about', { name: nameOf(customer) }) : t('turn.other');
+  }
   return t(
     operation === 'verify_url'
       ? 'turn.verify'
@@ -287,10 +298,11 @@ let lit = 0;
 
 function showLit() {
   if (lit === 0) return;
-  const rows = queryOf() === '' ? store.journal.slice(-shown) : (results?.rows ?? []);
+  const isFiltered = queryOf() !== '';
+  const rows = isFiltered ? (results?.rows ?? []) : store.journal.slice(-shown);
   const row = rows.find((row) => row.n === lit);
   if (!row) return;
-  const items = isFlat() ? [] : turnsOf(rows).flatMap((turn) => itemsOf(turn.rows));
+  const items = turnsWith(rows, isFiltered).flatMap((turn) => itemsOf(turn.rows));
   const item = items.find((item) => item.rows.includes(row));
   if (item?.kind === 'fold') open.add(keyOf(item));
   const key = item?.kind === 'delivery' ? item.key : lit;

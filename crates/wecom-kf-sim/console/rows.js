@@ -6,7 +6,7 @@ import { button, copy, h } from './dom.js';
 import { icon } from './icons.js';
 import { json } from './json.js';
 import { nameOf, store, view } from './store.js';
-import { clockTime, fullTime } from './time.js';
+import { fullTime } from './time.js';
 import { either, t } from './words.js';
 
 /** @typedef {import('./store.js').Row} Row */
@@ -29,7 +29,7 @@ const findingsIn = (rows) => [...new Set(rows.flatMap(({ findings }) => findings
 /**
  * The node of an item. `flip` opens or closes it, `isOpen` tells whether an item or a row is open.
  * @param {Item} item
- * @param {{ isOpen: (key: string) => boolean, flip: (item: Item) => void, withTime: boolean }} options
+ * @param {{ isOpen: (key: string) => boolean, flip: (item: Item) => void }} options
  */
 export function itemNode(item, options) {
   const { rows } = item;
@@ -43,14 +43,12 @@ export function itemNode(item, options) {
     item.kind,
     bad ? 'failed' : '',
     findings.length > 0 || !last.verdict.ok ? 'found' : '',
-    options.withTime ? 'timed' : '',
   ];
   return h(
     'li',
     { class: classes.filter(Boolean).join(' '), data: { n: item.key } },
     button(
       [
-        options.withTime ? h('time', { class: 'dim', title: fullTime(last.at) }, clockTime(last.at)) : null,
         icon(last.kind === 'call' ? 'right' : 'left', 'arrow'),
         h('span', { class: 'sr' }, t(`kind_of_row.${last.kind}`)),
         h('span', { class: 'op' }, last.operation),
@@ -64,7 +62,7 @@ export function itemNode(item, options) {
         h('span', { class: 'about dim' }, about(item)),
         h('span', { class: 'outcome' }, outcomeOf(last)),
         h('span', { class: 'took dim' }, `${rows.reduce((sum, { took_ms }) => sum + took_ms, 0)} ms`),
-        last.problem ? h('span', { class: 'why bad' }, last.problem) : null,
+        last.problem ? h('span', { class: 'why bad' }, either(last.problem)) : null,
         marks(last, findings),
       ],
       () => options.flip(item),
@@ -112,7 +110,7 @@ function about({ kind, rows }) {
   } else if (row.kind === 'callback') {
     parts.push(
       row.attempt > 1 && kind === 'row' ? t('journal.attempt', { attempt: row.attempt }) : '',
-      row.problem ?? '',
+      either(row.problem),
     );
   } else if (row.operation === 'unknown_path') {
     parts.push(`${row.method} ${row.path}`);
@@ -132,7 +130,7 @@ function details(rows) {
     rows.length > 1
       ? h('ol', { class: 'attempts' }, rows.map(attempt))
       : row.problem
-        ? h('p', { class: 'bad' }, icon('warn'), row.problem)
+        ? h('p', { class: 'bad' }, icon('warn'), either(row.problem))
         : null,
     row.fault ? h('p', { class: 'on-purpose' }, icon('bolt'), t('journal.fault', { fault: row.fault })) : null,
     row.verdict.problems.map((problem) => h('p', { class: 'found-here' }, icon('warn'), t('verdict', { problem }))),
@@ -157,7 +155,7 @@ function attempt(row) {
     { class: isBad(row) ? 'bad' : '' },
     h('span', { class: 'strong' }, t('journal.attempt', { attempt: row.attempt })),
     ` ${outcomeOf(row)} · ${row.took_ms} ms`,
-    row.problem ? h('p', {}, row.problem) : null,
+    row.problem ? h('p', {}, either(row.problem)) : null,
   );
 }
 

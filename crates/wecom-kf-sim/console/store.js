@@ -26,7 +26,7 @@ export const PAGE = 500;
  * @property {{ ok: boolean, problems: string[] }} verdict
  * @property {string | null} fault
  * @property {number | null} attempt
- * @property {string | null} problem
+ * @property {{ code: string, en: string, zh: string } | null} problem Why a callback failed.
  * @property {string | null} open_kfid
  * @property {string | null} customer
  * @property {string[]} findings

@@ -55,6 +55,18 @@ export interface Error {
   error: string;
 }
 
+/** Why a callback failed, and what to do. */
+export interface DeliveryProblem {
+  /**
+   * `lost` by a fault; `status` was not 200; `slow`: no answer in time; `no_connection`, or it ended
+   * before the answer; the URL's verification was answered with white space around the text
+   * (`echo_has_space`), as JSON (`echo_has_quotes`), or with something else (`echo_is_wrong`).
+   */
+  code: "lost" | "status" | "slow" | "no_connection" | "echo_has_space" | "echo_has_quotes" | "echo_is_wrong";
+  en: string;
+  zh: string;
+}
+
 /** The same text in two languages. */
 export interface Words {
   en: string;
@@ -477,8 +489,8 @@ export interface Entry {
   fault: string | null;
   /** Of a callback: 1 to 3. */
   attempt: number | null;
-  /** Why a callback counts as failed. */
-  problem: string | null;
+  /** Why a callback failed. */
+  problem: DeliveryProblem | null;
   open_kfid: string | null;
   /** external_userid. */
   customer: string | null;

@@ -218,7 +218,7 @@ export class Corp {
 
   async verifyCallback() {
     const { problem } = await this.control.callbackVerify();
-    if (problem !== null) fail(`the verification of the callback's URL failed: ${problem}`);
+    if (problem !== null) fail(`the verification of the callback's URL failed: ${problem.en}`);
   }
 
   async called(operation, { times = 1, errcode, within = PATIENCE_S } = {}) {
@@ -399,7 +399,7 @@ function row({ kind, operation, errcode, status, problem, fault, reply, findings
   const outcome = errcode === null ? `HTTP ${status}` : `errcode ${errcode}`;
   // Why a call was refused, without WeCom's own hints at its end.
   const errmsg = errcode ? reply?.errmsg?.split(", hint: ")[0] : undefined;
-  const remarks = [problem, fault && `fault: ${fault}`, errmsg, ...findings].filter(Boolean);
+  const remarks = [problem?.en, fault && `fault: ${fault}`, errmsg, ...findings].filter(Boolean);
   return [`  ${kind === "call" ? "<--" : "-->"} ${operation}`, outcome, ...remarks].join("  ");
 }
 

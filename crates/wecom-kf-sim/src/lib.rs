@@ -41,6 +41,7 @@ pub use api::simulator::{Builder, Simulator, StartError};
 pub use platform::{Heard, MediaKind, NotPossible, Satisfaction, UpgradeOffer};
 pub use wecom_kf_callback::{Event, SettingsError};
 pub use wecom_kf_raw::{Lang, Operation, op};
+pub use world::delivery_problem::DeliveryProblem;
 pub use world::fault::{CallbackFaultAt, Fault, FaultAt};
 pub use world::finding::{Finding, FindingName};
 pub use world::input::InvalidInput as ScriptError;

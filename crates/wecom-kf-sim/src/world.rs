@@ -3,6 +3,7 @@
 pub(crate) mod carrier;
 pub(crate) mod clock;
 pub(crate) mod corps;
+pub(crate) mod delivery_problem;
 pub(crate) mod fault;
 pub(crate) mod finding;
 pub(crate) mod hosts;

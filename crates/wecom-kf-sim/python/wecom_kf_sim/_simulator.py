@@ -241,7 +241,7 @@ class Corp:
         """Verifies the callback's URL as WeCom does when its settings are saved. Fails if the bot answers wrongly."""
         problem = self.control.callback_verify()["problem"]
         if problem is not None:
-            raise AssertionError(f"the verification of the callback's URL failed: {problem}")
+            raise AssertionError(f"the verification of the callback's URL failed: {problem['en']}")
 
     def called(
         self, operation: str, *, times: int = 1, errcode: int | None = None, within: float = PATIENCE_S
@@ -420,7 +420,7 @@ def _finding(finding: control.Finding) -> str:
 def _row(entry: control.Entry) -> str:
     arrow = "<--" if entry["kind"] == "call" else "-->"
     outcome = f"HTTP {entry['status']}" if entry["errcode"] is None else f"errcode {entry['errcode']}"
-    remarks = (entry["problem"], entry["fault"] and f"fault: {entry['fault']}", _errmsg(entry), *entry["findings"])
+    remarks = (entry["problem"] and entry["problem"]["en"], entry["fault"] and f"fault: {entry['fault']}", _errmsg(entry), *entry["findings"])
     return "  ".join([f"  {arrow} {entry['operation']}", outcome, *(remark for remark in remarks if remark)])
 
 

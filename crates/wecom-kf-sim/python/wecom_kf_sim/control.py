@@ -63,6 +63,17 @@ class Error(TypedDict):
     error: str
 
 
+class DeliveryProblem(TypedDict):
+    """Why a callback failed, and what to do."""
+
+    # `lost` by a fault; `status` was not 200; `slow`: no answer in time; `no_connection`, or it ended
+    # before the answer; the URL's verification was answered with white space around the text
+    # (`echo_has_space`), as JSON (`echo_has_quotes`), or with something else (`echo_is_wrong`).
+    code: Literal["lost", "status", "slow", "no_connection", "echo_has_space", "echo_has_quotes", "echo_is_wrong"]
+    en: str
+    zh: str
+
+
 class Words(TypedDict):
     """The same text in two languages."""
 
@@ -479,8 +490,8 @@ class Entry(TypedDict):
     fault: str | None
     # Of a callback: 1 to 3.
     attempt: int | None
-    # Why a callback counts as failed.
-    problem: str | None
+    # Why a callback failed.
+    problem: DeliveryProblem | None
     open_kfid: str | None
     # external_userid.
     customer: str | None

@@ -11,6 +11,7 @@ use crate::delivery::queue::ATTEMPTS;
 use crate::world::World;
 use crate::world::carrier::Carrier;
 use crate::world::clock::Pace;
+use crate::world::delivery_problem::DeliveryProblem;
 use crate::world::finding::Proof;
 use crate::world::journal::{Delivery, Row, VERIFY_URL, mask_text};
 use crate::world::outbox::Job;
@@ -27,40 +28,14 @@ pub(super) struct Outcome {
     begun: u64,
     status: u16,
     answer: String,
-    pub(super) problem: Problem,
+    pub(super) problem: Option<DeliveryProblem>,
     took: Duration,
 }
 
 impl Outcome {
     /// No answer came.
-    pub(super) fn unanswered(begun: u64, problem: Problem, took: Duration) -> Self {
-        Self { begun, status: 0, answer: String::new(), problem, took }
-    }
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Problem {
-    None,
-    Lost,
-    Status(u16),
-    Slow(Duration),
-    NoConnection,
-    WrongEcho(&'static str),
-}
-
-impl Problem {
-    fn text(&self) -> Option<String> {
-        Some(match self {
-            Self::None => return None,
-            Self::Lost => "lost by a fault".to_owned(),
-            // Any status but 200 is a failure [91144].
-            Self::Status(status) => format!("status {status}, only 200 counts"),
-            Self::Slow(patience) => format!("no answer within {} s", patience.as_secs()),
-            Self::NoConnection => {
-                "no connection, or none that lasted until the answer: is the bot listening there?".to_owned()
-            }
-            Self::WrongEcho(why) => (*why).to_owned(),
-        })
+    pub(super) fn unanswered(begun: u64, problem: DeliveryProblem, took: Duration) -> Self {
+        Self { begun, status: 0, answer: String::new(), problem: Some(problem), took }
     }
 }
 
@@ -75,13 +50,13 @@ pub(super) async fn carry(world: &World, job: &Job) -> Outcome {
         Carrier::InProcess(event) => {
             let begun = world.begin();
             world.outbox.wakers.wake(event);
-            Outcome { begun, status: 200, answer: String::new(), problem: Problem::None, took: Duration::ZERO }
+            Outcome { begun, status: 200, answer: String::new(), problem: None, took: Duration::ZERO }
         }
         Carrier::Verification { url, query, text } => {
             let request = client(world).map(|http| http.get(with_query(url, query)));
             let mut outcome = exchange(world.begin(), request, VERIFY_PATIENCE).await;
-            if outcome.problem == Problem::None && outcome.answer != *text {
-                outcome.problem = Problem::WrongEcho(explain_echo(&outcome.answer, text));
+            if outcome.problem.is_none() && outcome.answer != *text {
+                outcome.problem = Some(explain_echo(&outcome.answer, text));
             }
             outcome
         }
@@ -102,7 +77,7 @@ fn client(world: &World) -> Option<&reqwest::Client> {
 async fn exchange(begun: u64, request: Option<reqwest::RequestBuilder>, patience: Duration) -> Outcome {
     let started = Instant::now();
     let Some(request) = request else {
-        return Outcome::unanswered(begun, Problem::NoConnection, Duration::ZERO);
+        return Outcome::unanswered(begun, DeliveryProblem::NoConnection, Duration::ZERO);
     };
     let answered = timeout(patience, async {
         let mut response = request.send().await?;
@@ -119,10 +94,11 @@ async fn exchange(begun: u64, request: Option<reqwest::RequestBuilder>, patience
     let answered = answered.await;
     let took = started.elapsed();
     match answered {
-        Err(_) => Outcome::unanswered(begun, Problem::Slow(patience), took),
-        Ok(Err(_)) => Outcome::unanswered(begun, Problem::NoConnection, took),
+        Err(_) => Outcome::unanswered(begun, DeliveryProblem::Slow(patience), took),
+        Ok(Err(_)) => Outcome::unanswered(begun, DeliveryProblem::NoConnection, took),
         Ok(Ok((status, answer))) => {
-            let problem = if status == 200 { Problem::None } else { Problem::Status(status) };
+            // Any status but 200 is a failure [91144].
+            let problem = (status != 200).then_some(DeliveryProblem::Status(status));
             let answer = String::from_utf8_lossy(&answer).chars().take(SHOWN_ANSWER_CHARS).collect();
             Outcome { begun, status, answer, problem, took }
         }
@@ -134,21 +110,20 @@ fn with_query(url: &str, query: &str) -> String {
     format!("{url}{separator}{query}")
 }
 
-fn explain_echo(answer: &str, text: &str) -> &'static str {
+fn explain_echo(answer: &str, text: &str) -> DeliveryProblem {
     if answer.trim() == text {
-        "the answer has white space or a line end around the text: answer the decrypted echostr alone"
+        DeliveryProblem::EchoHasSpace
     } else if answer.trim_matches('"') == text {
-        "the answer has quotes around the text: answer the decrypted echostr alone, not as JSON"
+        DeliveryProblem::EchoHasQuotes
     } else {
-        "the answer is not the decrypted echostr: see whether token and key are those of the simulator"
+        DeliveryProblem::EchoIsWrong
     }
 }
 
 /// Writes the row of an attempt.
 pub(super) fn record(world: &World, job: &Job, attempt: u8, fault: Option<String>, outcome: Outcome) -> Arc<Row> {
-    let problem = outcome.problem.text();
     let slow = match outcome.problem {
-        Problem::Slow(patience) => {
+        Some(DeliveryProblem::Slow(patience)) => {
             let (event, seconds) = (job.event, patience.as_secs());
             // A URL is verified once.
             Some(match event == VERIFY_URL {
@@ -179,7 +154,7 @@ pub(super) fn record(world: &World, job: &Job, attempt: u8, fault: Option<String
         took,
         attempt,
         status: outcome.status,
-        problem,
+        problem: outcome.problem,
         fault,
         open_kfid: job.open_kfid.clone(),
         request: job.shown.clone(),

@@ -8,9 +8,10 @@ use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use crate::delivery::attempt::{Outcome, Problem, carry, record};
+use crate::delivery::attempt::{Outcome, carry, record};
 use crate::world::World;
 use crate::world::carrier::Carrier;
+use crate::world::delivery_problem::DeliveryProblem;
 use crate::world::fault::Effect;
 use crate::world::journal::{Delivery, Row};
 use crate::world::outbox::Job;
@@ -55,7 +56,7 @@ async fn deliver(world: Arc<World>, job: Job, fault: Option<Effect>) {
     let shown = fault.as_ref().map(Effect::to_string);
     match fault {
         Some(Effect::Lost) => {
-            let lost = Outcome::unanswered(world.begin(), Problem::Lost, Duration::ZERO);
+            let lost = Outcome::unanswered(world.begin(), DeliveryProblem::Lost, Duration::ZERO);
             record(&world, &job, 1, shown, lost);
             return;
         }
@@ -72,7 +73,7 @@ async fn try_thrice(world: &World, job: &Job, fault: Option<String>) {
             sleep(PAUSE).await;
         }
         let outcome = carry(world, job).await;
-        let is_done = outcome.problem == Problem::None;
+        let is_done = outcome.problem.is_none();
         record(world, job, attempt, fault.clone(), outcome);
         if is_done {
             return;

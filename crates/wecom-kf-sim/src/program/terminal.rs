@@ -205,7 +205,7 @@ pub(super) fn call(call: &Call, corps: Corps) -> String {
 pub(super) fn delivery(delivery: &Delivery, corps: Corps) -> String {
     let outcome = if delivery.status == 0 { "-".to_owned() } else { delivery.status.to_string() };
     let attempt = if delivery.attempt > 1 { format!("  attempt {}", delivery.attempt) } else { String::new() };
-    let problem = delivery.problem.as_ref().map(|problem| format!("  {problem}")).unwrap_or_default();
+    let problem = delivery.problem.map(|problem| format!("  {problem}")).unwrap_or_default();
     let fault = delivery.fault.as_ref().map(|fault| format!("  fault: {fault}")).unwrap_or_default();
     let account = delivery.open_kfid.as_ref().map(|id| format!("  {id}")).unwrap_or_default();
     let took = delivery.took.as_millis();

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use wecom_kf_raw::{ErrCode, Lang};
 
 use crate::world::carrier::Carrier;
+use crate::world::delivery_problem::DeliveryProblem;
 use crate::world::finding::FindingName;
 
 /// The journal keeps this many rows, the newest, and less if they are large.
@@ -86,7 +87,7 @@ pub struct Delivery {
     /// The HTTP status, 0 if no answer came.
     pub status: u16,
     /// Why it failed; None if all is well.
-    pub problem: Option<String>,
+    pub problem: Option<DeliveryProblem>,
     /// The fault that hit it, such as `lost`.
     pub fault: Option<String>,
     /// The account it is about.
@@ -172,10 +173,11 @@ impl Row {
                 )
             }
             Self::Callback(delivery) => {
+                let problem = delivery.problem.map(|problem| problem.show().to_string());
                 let parts = [
                     Some(delivery.event),
                     Some(&*delivery.url),
-                    delivery.problem.as_deref(),
+                    problem.as_deref(),
                     delivery.fault.as_deref(),
                     delivery.open_kfid.as_deref(),
                 ];
@@ -249,7 +251,7 @@ impl Delivery {
             "verdict": { "ok": true, "problems": [] },
             "fault": self.fault,
             "attempt": self.attempt,
-            "problem": self.problem,
+            "problem": self.problem.map(DeliveryProblem::show),
             "open_kfid": self.open_kfid,
             "customer": null,
             "findings": self.findings.iter().map(|name| name.as_str()).collect::<Vec<_>>(),

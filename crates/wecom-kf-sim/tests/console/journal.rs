@@ -70,7 +70,10 @@ async fn a_callback_what_was_read_and_what_was_sent_are_one_turn() {
         // Attempts and repeats are there as soon as somebody looks.
         page.click(".row.delivery .row-head").await;
         page.sees(".details .attempts", "attempt 1 HTTP 503").await;
-        page.sees(".details .attempts", "status 503, only 200 counts").await;
+        page.sees(".details .attempts", "the bot answered with status 503").await;
+        page.click("[data-focus=language]").await;
+        page.sees(".details .attempts", "机器人返回状态码 503").await;
+        page.click("[data-focus=language]").await;
         page.click(".row.fold .row-head").await;
         page.until("each is there", "return document.querySelectorAll('.folded .row').length === 6").await;
 
@@ -82,6 +85,16 @@ async fn a_callback_what_was_read_and_what_was_sent_are_one_turn() {
         call(&sim, op::SYNC_MSG, json!({ "open_kfid": sim.open_kfid() })).await;
         assert_eq!(call(&sim, op::SEND_MSG, text("不客气")).await["errcode"], 95018);
         page.sees("#journal .turn:nth-child(2) .row.failed .outcome", "95018").await;
+
+        // Problems stand in their turns, below what the customer said.
+        page.click("[data-focus=check-errors]").await;
+        page.sees("#journal-found", "4 rows found").await;
+        let problems = [
+            json!(["小王: 周末开门吗", "kf_msg_or_event 2 attempts HTTP 503"]),
+            // Without a cursor the bot reads all again, which is a finding.
+            json!(["小王: 周末开门吗 and 2 more", "sync_msg ok", "send_msg 95018"]),
+        ];
+        assert_eq!(turns(&page).await, json!(problems));
     })
     .await;
     receiver.abort();
@@ -168,13 +181,15 @@ async fn the_search_finds_what_is_not_in_the_page_and_a_finding_leads_there() {
         page.click("#filter").await;
         page.keys("独一无二").await;
         page.sees("#journal-found", "1 row found").await;
+        page.sees("#journal .turn h2", "小王: 独一无二的问题").await;
         page.sees("#journal .row[data-n='2'] .op", "sync_msg").await;
         page.eval("const filter = document.querySelector('#filter'); filter.value = 'account_list'; filter.dispatchEvent(new Event('input'))").await;
         page.sees("#journal-found", "600 rows found").await;
+        page.sees("#journal .fold .times", "×500").await;
         call(&sim, op::ACCOUNT_LIST, json!({})).await;
         page.sees("#journal-found", "601 rows found").await;
         page.click("[data-focus=older-rows]").await;
-        page.until("all are there", "return document.querySelectorAll('#journal .row').length === 601").await;
+        page.sees("#journal .fold .times", "×601").await;
 
         page.click("[data-tab=findings]").await;
         page.click(".finding footer button").await;

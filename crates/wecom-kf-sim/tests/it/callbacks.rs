@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::Instant;
 use wecom_kf_callback::Event;
-use wecom_kf_sim::{CallbackError, Delivery, FindingName, Simulator, StartError, op};
+use wecom_kf_sim::{CallbackError, Delivery, DeliveryProblem, FindingName, Simulator, StartError, op};
 
 use crate::bot::Bot;
 use crate::clock::StandingClock;
@@ -118,7 +118,7 @@ async fn nobody_listening_is_a_failure_with_a_reason() {
     sim.set_callback(&format!("http://{closed}/"), TOKEN, KEY).unwrap();
     sim.customer("小王").says("你好");
     let rows = deliveries(&sim, 3).await;
-    assert!(rows.iter().all(|row| row.status == 0 && row.problem.as_ref().unwrap().contains("listening")), "{rows:?}");
+    assert!(rows.iter().all(|row| row.status == 0 && row.problem == Some(DeliveryProblem::NoConnection)), "{rows:?}");
 }
 
 #[tokio::test]
@@ -146,16 +146,42 @@ async fn the_url_is_verified_within_a_second() {
     assert_eq!((row.event, row.status, row.problem), ("verify_url", 200, None));
 
     receiver.answers(&[Answer::Status(403), Answer::After(Duration::from_secs(3))]);
-    assert_eq!(sim.verify_callback().await.unwrap().problem.unwrap(), "status 403, only 200 counts");
+    assert_eq!(sim.verify_callback().await.unwrap().problem, Some(DeliveryProblem::Status(403)));
     drop(clock);
     let slow = sim.verify_callback().await.unwrap();
-    assert!(slow.problem.unwrap().contains("1 s"));
+    assert!(slow.problem.unwrap().to_string().contains("1 s"));
     let report = sim.report().to_string();
     assert!(report.contains("verify_url: no answer within 1 s") && !report.contains("attempt"), "{report}");
     assert_eq!(slow.findings, [FindingName::CallbackSlow]);
 
     sim.unset_callback();
     assert_eq!(sim.verify_callback().await, None);
+}
+
+#[tokio::test]
+async fn a_wrong_echo_is_explained_in_two_languages() {
+    let (sim, receiver) = with_receiver().await;
+    let control = Control::of(&sim);
+    receiver.answers(&[
+        Answer::Echo(|text| format!("{text}\n")),
+        Answer::Echo(|text| format!("\"{text}\"")),
+        Answer::Echo(|_| "success".to_owned()),
+    ]);
+    let expected = [
+        ("echo_has_space", "white space", "空白或换行"),
+        ("echo_has_quotes", "not as JSON", "JSON"),
+        ("echo_is_wrong", "check that token and key", "Token 和 EncodingAESKey"),
+    ];
+    for (code, en, zh) in expected {
+        let row = control.post("/callback/verify", json!({})).await;
+        let problem = &row["problem"];
+        assert_eq!(problem["code"], code);
+        assert!(problem["en"].as_str().unwrap().contains(en), "{problem}");
+        assert!(problem["zh"].as_str().unwrap().contains(zh), "{problem}");
+    }
+    // The search knows both languages.
+    let found = control.get("/journal?q=%E7%A9%BA%E7%99%BD").await;
+    assert_eq!(found["found"], 1, "{found}");
 }
 
 #[tokio::test]

@@ -35,6 +35,8 @@ struct Inner {
 pub(crate) enum Answer {
     Status(u16),
     After(Duration),
+    /// A verification is answered with what this makes of the echostr.
+    Echo(fn(String) -> String),
 }
 
 impl Receiver {
@@ -88,6 +90,7 @@ async fn verify(State(inner): State<Arc<Inner>>, RawQuery(query): RawQuery) -> (
             tokio::time::sleep(by).await;
             (StatusCode::OK, text.unwrap())
         }
+        Some(Answer::Echo(change)) => (StatusCode::OK, change(text.unwrap())),
         None => (StatusCode::OK, text.unwrap()),
     }
 }
@@ -103,7 +106,7 @@ async fn event(State(inner): State<Arc<Inner>>, RawQuery(query): RawQuery, body:
             tokio::time::sleep(by).await;
             StatusCode::OK
         }
-        None => StatusCode::OK,
+        Some(Answer::Echo(_)) | None => StatusCode::OK,
     }
 }
 
