@@ -1,5 +1,6 @@
 //! Tests of the client against the simulator, which implements the same facts independently.
 
+mod hand_over;
 mod knowledge;
 mod media;
 mod people;

@@ -10,8 +10,7 @@ mod stage;
 
 use stage::{Reader, Stage};
 use wecom_kf::messages::{Content, Message, Origin};
-use wecom_kf::servicers::Servicer;
-use wecom_kf::{Client, Error, Report, Transition};
+use wecom_kf::{Client, Error, Report, To};
 use wecom_kf_sim::Simulator;
 
 #[tokio::main]
@@ -49,14 +48,9 @@ async fn answer(client: &Client, message: &Message) -> Result<(), Error> {
         let reply = "想找真人？发送「人工」。";
         return client.messages().send(kf, customer, reply).checking_session().await.map(drop);
     }
-    let servicers = client.servicers().list(kf).await?;
-    let free = servicers.members.into_iter().find(Servicer::is_receiving);
-    let to = free.map_or_else(Transition::to_queue, |servicer| Transition::to_servicer(servicer.userid));
-    // WeCom now refuses `send`. The code allows one more text.
-    if let Some(code) = client.sessions().transition(kf, customer, to).await?.msg_code {
-        client.messages().send_on_event(&code, "正在为您转接人工，请稍候。").await?;
-    }
-    Ok(())
+    // From now on WeCom refuses `send`, except for this one text.
+    let hand_over = client.sessions().hand_over(kf, customer, To::anyone_receiving());
+    hand_over.saying("正在为您转接人工，请稍候。").await.map(drop)
 }
 
 /// Simulates a customer who asks for a human, and a servicer who answers.

@@ -51,7 +51,7 @@ pub use report::Report;
 /// The HTTP client, re-exported for [`ClientBuilder::http`].
 pub use reqwest;
 pub use retry::RetryPolicy;
-pub use sessions::{Session, SessionState, Sessions, Transition, Transitioned};
+pub use sessions::{HandOver, HandedOver, Session, SessionState, Sessions, To, Transition, Transitioned};
 pub use settings::{Settings, Variable};
 pub use token::{IssuedToken, TokenSource, Tokens};
 /// The generated crate that this one builds on: requests for [`Client::call`], types, limits, and raw access.

@@ -1,5 +1,7 @@
 //! Sessions: reading their state, and moving them between the bot, the queue, servicers and their end.
 
+mod hand_over;
+
 use std::fmt;
 
 use serde::Serialize;
@@ -9,6 +11,8 @@ use crate::input;
 use crate::open_number::open_number;
 use crate::raw::{op, types};
 use crate::{Client, Error, ExternalUserId, MsgCode, OpenKfid, UserId};
+
+pub use hand_over::{HandOver, HandedOver, To};
 
 /// The operations on sessions, returned by [`Client::sessions`].
 ///
@@ -139,7 +143,7 @@ impl fmt::Display for Session {
     }
 }
 
-impl Sessions<'_> {
+impl<'a> Sessions<'a> {
     /// Returns the state of a customer's session, and the servicer who has it.
     ///
     /// `POST /cgi-bin/kf/service_state/get`, [official page](https://developer.work.weixin.qq.com/document/path/94669).
@@ -169,6 +173,47 @@ impl Sessions<'_> {
                 .filter(|userid| !userid.is_empty())
                 .map(|userid| shortened(&userid, MAX_OUTSIDE).into()),
         })
+    }
+
+    /// Hands a customer's session over to people: reads its state, moves it once if it is elsewhere, and sends the message that
+    /// WeCom then allows. It is safe to repeat: a session that a servicer has already stays with that servicer, unless
+    /// another one is named.
+    ///
+    /// ```no_run
+    /// use wecom_kf::To;
+    ///
+    /// # async fn example(client: wecom_kf::Client, kf: wecom_kf::OpenKfid, customer: wecom_kf::ExternalUserId)
+    /// # -> Result<(), wecom_kf::Error> {
+    /// let hand_over = client.sessions().hand_over(&kf, &customer, To::anyone_receiving());
+    /// let handed = hand_over.saying("正在为您转接人工，请稍候。").await?;
+    /// println!("{}", handed.session); // state 3 servicer, servicer zhangsan
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// `POST /cgi-bin/kf/service_state/get`, `servicer/list`, `service_state/trans`, `send_msg_on_event`;
+    /// [official page](https://developer.work.weixin.qq.com/document/path/94669).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`transition`](Self::transition): the session has ended, for example, or the named servicer does not receive.
+    pub fn hand_over(
+        self,
+        open_kfid: impl Into<OpenKfid>,
+        external_userid: impl Into<ExternalUserId>,
+        to: To,
+    ) -> HandOver<'a> {
+        HandOver::new(self.0, open_kfid.into(), external_userid.into(), to)
+    }
+
+    /// Ends a customer's session, unless it has ended already. Set the message to say good-bye with
+    /// [`saying`](HandOver::saying).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`transition`](Self::transition).
+    pub fn end(self, open_kfid: impl Into<OpenKfid>, external_userid: impl Into<ExternalUserId>) -> HandOver<'a> {
+        HandOver::to_end(self.0, open_kfid.into(), external_userid.into())
     }
 
     /// Moves a customer's session to the bot, into the queue, to a servicer or to its end.
