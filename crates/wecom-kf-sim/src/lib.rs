@@ -2,6 +2,7 @@
 //! [First steps]: docs::first_steps
 //! [In CI]: docs::ci
 //! [Fault scripts]: docs::faults
+//! [Scenarios]: docs::scenarios
 //! [Other languages]: docs::other_languages
 //! [What the simulator assumes]: docs::assumptions
 //! [control.yaml]: https://docs.rs/crate/wecom-kf-sim/latest/source/control.yaml
@@ -26,6 +27,8 @@ pub mod docs {
     pub mod ci {}
     #[doc = include_str!("../docs/faults.md")]
     pub mod faults {}
+    #[doc = include_str!("../docs/scenarios.md")]
+    pub mod scenarios {}
     #[doc = include_str!("../docs/other-languages.md")]
     pub mod other_languages {}
     #[doc = include_str!("../docs/assumptions.md")]
@@ -45,6 +48,9 @@ pub use world::delivery_problem::DeliveryProblem;
 pub use world::fault::{CallbackFaultAt, Fault, FaultAt};
 pub use world::finding::{Finding, FindingName};
 pub use world::input::InvalidInput as ScriptError;
+// The program reads durations as the control API does.
+#[doc(hidden)]
+pub use world::input::parse_duration as duration;
 pub use world::journal::{Call, Delivery};
 pub use world::outbox::CallbackError;
 pub use world::report::Report;

@@ -1,7 +1,10 @@
 //! The program `wecom-kf-sim`: its flags and commands.
 
 mod config;
+mod junit;
+mod play;
 mod port;
+mod scenario;
 mod terminal;
 
 use std::ffi::OsString;
@@ -12,7 +15,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum};
 use tokio::process::Command;
 use tokio::time::Instant;
-use wecom_kf_sim::{Simulator, assumptions_page};
+use wecom_kf_sim::{FindingName, Simulator, assumptions_page, duration};
 
 use config::Config;
 use terminal::{Corps, Terminal};
@@ -46,6 +49,27 @@ enum Task {
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
         command: Vec<OsString>,
     },
+    /// Plays scenarios against a bot, and exits with 1 if one failed: see docs/scenarios.md
+    ///
+    /// With a command behind `--`, each scenario has a simulator and a bot of its own. Without one, a bot already runs: then
+    /// all are played in the simulator on --port, which is started if there is none.
+    Play {
+        /// Files with scenarios
+        #[arg(required = true, value_name = "FILE", value_parser = play::existing)]
+        files: Vec<PathBuf>,
+        /// Writes the outcome as JUnit XML to this file
+        #[arg(long, value_name = "FILE")]
+        junit: Option<PathBuf>,
+        /// Finding that does not fail a scenario; repeatable
+        #[arg(long, value_name = "FINDING", value_parser = finding)]
+        allow: Vec<FindingName>,
+        /// How long the bot may take until it answers the verification of its callback's URL, such as 10s [default: 60s with a command]
+        #[arg(long, value_name = "TIME", value_parser = time)]
+        wait_for_callback: Option<Duration>,
+        /// The bot's command and its arguments
+        #[arg(last = true, value_name = "COMMAND")]
+        command: Vec<OsString>,
+    },
     /// Prints what to paste to point a bot at the simulator that runs on --port, with the values of its first corp
     Point {
         /// What the bot is written with
@@ -66,7 +90,7 @@ enum PointClient {
 }
 
 /// What a simulator is started with. A flag goes before what the file says.
-#[derive(Debug, Default, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 struct Options {
     /// TOML file with settings
     #[arg(long, value_name = "FILE", global = true)]
@@ -136,6 +160,10 @@ pub(crate) async fn run() -> ExitCode {
             Ok(ExitCode::SUCCESS)
         }
         Some(Task::Point { client }) => point(&terminal, args.options, client).await,
+        Some(Task::Play { files, junit, allow, wait_for_callback, command }) => {
+            let play = play::Play { files, command, junit, allow, wait_for_callback };
+            play.run(&terminal, args.options).await
+        }
         Some(Task::Run { check, command }) => run_command(&terminal, args.options, &command, check).await,
         None => serve(&terminal, args.options, started).await,
     };
@@ -146,7 +174,7 @@ pub(crate) async fn run() -> ExitCode {
 }
 
 async fn serve(terminal: &Terminal, options: Options, started: Instant) -> Result<ExitCode, String> {
-    let simulator = start(terminal, options).await?;
+    let simulator = start(Calls::Shown, terminal, options).await?;
     terminal.say(&terminal::greeting(&simulator, started.elapsed()));
     terminal::until_told_to_stop(&simulator).await.map_err(|error| format!("cannot wait for Ctrl-C: {error}"))?;
     Ok(ExitCode::SUCCESS)
@@ -154,7 +182,7 @@ async fn serve(terminal: &Terminal, options: Options, started: Instant) -> Resul
 
 /// Serves until the parent closes standard input, which its end does too, however it comes.
 async fn serve_parent(terminal: &Terminal, options: Options) -> Result<ExitCode, String> {
-    let started = start(terminal, options).await;
+    let started = start(Calls::Shown, terminal, options).await;
     Terminal::on_stdout().say(&terminal::ready_line(started.as_ref()));
     let _simulator = started?;
     terminal::until_input_ends().await;
@@ -167,7 +195,7 @@ async fn run_command(
     command: &[OsString],
     check: bool,
 ) -> Result<ExitCode, String> {
-    let simulator = start(terminal, options).await?;
+    let simulator = start(Calls::Shown, terminal, options).await?;
     terminal.say(&terminal::short_greeting(&simulator));
     let (program, arguments) = command.split_first().ok_or("there is no command to run")?;
     let mut child = Command::new(program);
@@ -222,17 +250,38 @@ fn report(terminal: &Terminal, simulator: &Simulator) -> bool {
     reports.iter().all(|(_, report)| report.is_clean())
 }
 
+/// Whether each call and callback is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Calls {
+    Shown,
+    Hidden,
+}
+
+/// The value of `--allow`.
+fn finding(name: &str) -> Result<FindingName, String> {
+    FindingName::from_name(name).ok_or_else(|| {
+        format!("there is none of this name: they are {}", FindingName::ALL.map(FindingName::as_str).join(", "))
+    })
+}
+
+/// The value of a flag that takes a duration.
+fn time(text: &str) -> Result<Duration, String> {
+    duration(text).ok_or_else(|| "write a number and a unit, such as 500ms, 10s or 2m".to_owned())
+}
+
 /// Starts a simulator, on the next port if the usual one is taken.
-async fn start(terminal: &Terminal, options: Options) -> Result<Simulator, String> {
+async fn start(calls: Calls, terminal: &Terminal, options: Options) -> Result<Simulator, String> {
     let config = Config::read(options)?;
     let faults = config.faults();
     let wanted = config.port;
     let simulator = match wanted {
-        Some(port) => config.builder(*terminal, port)?.start().await.map_err(|error| port::explain(&error, port))?,
+        Some(port) => {
+            config.builder(calls, *terminal, port)?.start().await.map_err(|error| port::explain(&error, port))?
+        }
         None => {
             let mut port = PORT;
             loop {
-                match config.builder(*terminal, port)?.start().await {
+                match config.builder(calls, *terminal, port)?.start().await {
                     Ok(simulator) => break simulator,
                     Err(error) if port::is_taken(&error) && port < PORT + port::TRIED => {
                         let by = port::taken_by(port).await;

@@ -14,8 +14,8 @@ use wecom_kf_raw::limits;
 use wecom_kf_sim::{Builder, Corp as SimulatedCorp, Simulator, Strictness};
 use wecom_kf_text::checked;
 
-use super::Options;
 use super::terminal::{self, Corps, Terminal};
+use super::{Calls, Options};
 
 /// That of the control API.
 const MAX_USERID_CHARS: usize = 64;
@@ -235,11 +235,13 @@ impl Config {
         (!self.faults.is_empty()).then(|| serde_json::json!({ "script": faults }))
     }
 
-    pub(super) fn builder(&self, terminal: Terminal, port: u16) -> Result<Builder, String> {
+    pub(super) fn builder(&self, calls: Calls, terminal: Terminal, port: u16) -> Result<Builder, String> {
         let corps = Corps::of(self.corps.len());
         let mut builder = Simulator::builder().port(port);
-        builder = builder.on_call(move |call| terminal.say(&terminal::call(call, corps)));
-        builder = builder.on_callback(move |delivery| terminal.say(&terminal::delivery(delivery, corps)));
+        if calls == Calls::Shown {
+            builder = builder.on_call(move |call| terminal.say(&terminal::call(call, corps)));
+            builder = builder.on_callback(move |delivery| terminal.say(&terminal::delivery(delivery, corps)));
+        }
         builder = self.listen.into_iter().fold(builder, Builder::listen);
         builder = self.seed.into_iter().fold(builder, Builder::seed);
         builder = self.allow_hosts.iter().fold(builder, Builder::allow_host);

@@ -231,7 +231,7 @@ fn time(unix: u64) -> String {
 }
 
 /// What a client sent must not steer the terminal: neither by control characters nor by those that turn the text around.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     let steers = |character: char| {
         character.is_control()
             || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')

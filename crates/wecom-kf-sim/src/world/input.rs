@@ -35,7 +35,8 @@ pub(crate) fn duration(name: &str, text: &str) -> Result<Duration, InvalidInput>
     parse_duration(text).ok_or_else(why)
 }
 
-fn parse_duration(text: &str) -> Option<Duration> {
+/// Returns the duration that a text such as `250ms`, `20s`, `10m`, `49h` or `3d` says.
+pub fn parse_duration(text: &str) -> Option<Duration> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
     let number: u64 = number.parse().ok()?;

@@ -132,6 +132,33 @@ fn the_test_in_python_runs() {
 }
 
 #[test]
+fn the_scenario_runs_and_prints_its_transcripts() {
+    let folder = folder("docs-scenarios");
+    for (head, body) in blocks("scenarios.md") {
+        if let Some((_, name)) = head.split_once(' ') {
+            fs::write(folder.join(name), body).unwrap();
+        }
+    }
+    let command = &of_kind("scenarios.md", "sh")[0];
+    let [passed, failed] = &of_kind("scenarios.md", "text")[..] else { panic!("two transcripts") };
+    // How long it took is the machine's.
+    let timeless = |text: &str| {
+        let lines = text.lines().map(|line| if line.starts_with("  ✓ ") { "  ✓" } else { line });
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    let printed = String::from_utf8(shell(&folder, command).stdout).unwrap();
+    assert_eq!(timeless(&printed), timeless(passed));
+
+    let other = fs::read_to_string(folder.join("bot.py")).unwrap().replace("9:00–18:00", "9:00–17:00");
+    fs::write(folder.join("bot.py"), other).unwrap();
+    let junit = command.replace("play ", "play --junit outcome.xml ");
+    let printed = String::from_utf8(shell(&folder, &format!("! {junit}")).stdout).unwrap();
+    assert!(printed.ends_with(failed), "{printed}");
+    let outcome = fs::read_to_string(folder.join("outcome.xml")).unwrap();
+    assert!(outcome.contains("failures=\"1\"") && outcome.contains("+ 9:00–17:00"), "{outcome}");
+}
+
+#[test]
 fn every_finding_is_in_the_page_for_ci() {
     let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/ci.md")).unwrap();
     for name in wecom_kf_sim::FindingName::ALL {

@@ -39,6 +39,8 @@ mod operations;
 #[cfg(test)]
 mod people;
 #[cfg(test)]
+mod play;
+#[cfg(test)]
 mod privacy;
 #[cfg(test)]
 mod program;
