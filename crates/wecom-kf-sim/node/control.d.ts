@@ -208,6 +208,20 @@ export interface Entered {
   /** Null if the rules do not allow a welcome. */
   welcome_code: string | null;
   customer: Customer;
+  /** What the bot and servicers have written since. */
+  answers: Array<ChatEntry>;
+  /** False if `wait` ended before there were `count` answers. Null without `wait`. */
+  complete: boolean | null;
+}
+
+export interface Answered {
+  /** msgid of the new message or event. */
+  msgid: string;
+  customer: Customer;
+  /** What the bot and servicers have written since. */
+  answers: Array<ChatEntry>;
+  /** False if `wait` ended before there were `count` answers. Null without `wait`. */
+  complete: boolean | null;
 }
 
 export interface Written {
@@ -247,8 +261,8 @@ export interface Chat {
   entries: Array<ChatEntry>;
   /** Whether `limit` left older entries out. */
   older: boolean;
-  /** False if `wait` ended before there were `count` messages. */
-  complete: boolean;
+  /** False if `wait` ended before there were `count` messages. Null without `wait`. */
+  complete: boolean | null;
 }
 
 export interface ChatEntry {
@@ -444,8 +458,8 @@ export interface Journal {
   found: number;
   /** `n` of the newest row of the whole journal; 0 if there is none. */
   last: number;
-  /** False if `wait` ended before `count` rows matched. */
-  complete: boolean;
+  /** False if `wait` ended before `count` rows matched. Null without `wait`. */
+  complete: boolean | null;
 }
 
 /** A call of the bot's, or a callback to it. Tokens and secrets are three asterisks. */
@@ -641,33 +655,45 @@ export declare class Control extends Transport {
    * The customer comes by a link with a `scene`, by a link that the bot created (`url`), from a 视频号
    * (`channels`), or without any of these. The status is 409 if `url` is not a link of this account.
    * - `id`: external_userid.
+   * - `count`: With `wait`, the number of messages of the bot or of servicers to wait for. 1 by default.
+   * - `wait`: The longest time to wait for messages of the bot or of servicers, in real time, at most
+   * 60s. Without it, the reply is immediate.
    * - `scene`: Label of the link. Empty by default.
    * - `scene_param`: The text that was appended to the link.
    * - `url`: The URL that `add_contact_way` returned, with or without `&scene_param=…` at its end.
    */
-  customerEnter(request: { id: string; scene?: string; scene_param?: string; url?: string; channels?: CustomerEnterChannels }): Promise<Entered>;
+  customerEnter(request: { id: string; count?: number; wait?: string; scene?: string; scene_param?: string; url?: string; channels?: CustomerEnterChannels }): Promise<Entered>;
   /**
-   * Sends a message of the customer.
+   * Sends a message of the customer. With `wait`, returns what the bot answered.
    * - `id`: external_userid.
+   * - `count`: With `wait`, the number of messages of the bot or of servicers to wait for. 1 by default.
+   * - `wait`: The longest time to wait for messages of the bot or of servicers, in real time, at most
+   * 60s. Without it, the reply is immediate.
    */
-  customerWrite(request: { id: string; body: Message }): Promise<Written>;
+  customerWrite(request: { id: string; body: Message; count?: number; wait?: string }): Promise<Answered>;
   /**
    * Taps a click item of a menu, or a menu link in a text, which sends its text.
    *
    * A menu link is `<a href="weixin://kefumenu?kefumenucontent=TEXT&kefumenuid=ID">label</a>`. The
    * status is 409 if no message to this customer has such an item or link and `content` is absent.
    * - `id`: external_userid.
+   * - `count`: With `wait`, the number of messages of the bot or of servicers to wait for. 1 by default.
+   * - `wait`: The longest time to wait for messages of the bot or of servicers, in real time, at most
+   * 60s. Without it, the reply is immediate.
    * - `menu_id`: The `id` of the item, or the `kefumenuid` of the link.
    * - `content`: The text that is sent. By default it is looked up in the newest message.
    */
-  customerTap(request: { id: string; menu_id: string; content?: string }): Promise<Written>;
+  customerTap(request: { id: string; count?: number; wait?: string; menu_id: string; content?: string }): Promise<Answered>;
   /**
    * Recalls a message of the customer, which raises the event `user_recall_msg`.
    *
    * The status is 409 if it is not a message of this customer or is already recalled.
    * - `id`: external_userid.
+   * - `count`: With `wait`, the number of messages of the bot or of servicers to wait for. 1 by default.
+   * - `wait`: The longest time to wait for messages of the bot or of servicers, in real time, at most
+   * 60s. Without it, the reply is immediate.
    */
-  customerRecall(request: { id: string; msgid: string }): Promise<Written>;
+  customerRecall(request: { id: string; count?: number; wait?: string; msgid: string }): Promise<Answered>;
   /**
    * Accepts the bot's recommendation of upgrade_service, which stays until the bot cancels it.
    *
@@ -685,12 +711,14 @@ export declare class Control extends Transport {
   /**
    * Returns the chat of the last three days as the customer sees it, oldest first.
    * - `id`: external_userid.
-   * - `after`: Only entries with a greater `n`.
+   * - `after`: Only entries with a greater `n`; 0 by default. To see what comes next, give the `n` of
+   * the last entry that you have seen, or the customer's `chat_end`. With `wait`, only messages after it
+   * count.
    * - `before`: Only entries with a smaller `n`.
    * - `limit`: The largest number of entries, the newest ones. All of them by default.
-   * - `count`: With `wait`, the number of messages of the bot or of servicers after `after` to wait for.
-   * 1 by default.
-   * - `wait`: The longest time to wait, in real time, at most 60s. Without it, the reply is immediate.
+   * - `count`: With `wait`, the number of messages of the bot or of servicers to wait for. 1 by default.
+   * - `wait`: The longest time to wait for messages of the bot or of servicers, in real time, at most
+   * 60s. Without it, the reply is immediate.
    */
   chat(request: { id: string; after?: number; before?: number; limit?: number; count?: number; wait?: string }): Promise<Chat>;
   /**
@@ -843,10 +871,11 @@ export declare class Control extends Transport {
    * Lists completed calls and callbacks, oldest first. The last 10,000 are kept, and at most 64 MiB of
    * large ones.
    *
-   * With `wait`, the reply comes as soon as `count` rows match, or when the time is over (then
-   * `complete` is false). So no test needs to sleep.
+   * With `wait`, the reply comes as soon as `count` rows match, or when the time is over. So no test
+   * needs to sleep.
    * - `kind`: Only calls or only callbacks.
-   * - `op`: Only this operation, such as `send_msg`. For callbacks, the event or `verify_url`.
+   * - `op`: Only this operation, such as `send_msg`, or `unknown_path`. For callbacks, the event or
+   * `verify_url`.
    * - `errcode`: Only rows with this errcode.
    * - `customer`: Only rows about this external_userid.
    * - `involves`: Only rows of this external_userid, and pages of sync_msg with messages or events of

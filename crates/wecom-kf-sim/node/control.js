@@ -49,17 +49,17 @@ export class Control extends Transport {
   customerChange({ id, name, gender, avatar, unionid }) {
     return this.json("PATCH", ["customers", id], {}, { name, gender, avatar, unionid });
   }
-  customerEnter({ id, scene, scene_param, url, channels }) {
-    return this.json("POST", ["customers", id, "enter"], {}, { scene, scene_param, url, channels });
+  customerEnter({ id, count, wait, scene, scene_param, url, channels }) {
+    return this.json("POST", ["customers", id, "enter"], { count, wait }, { scene, scene_param, url, channels });
   }
-  customerWrite({ id, body }) {
-    return this.json("POST", ["customers", id, "messages"], {}, body);
+  customerWrite({ id, body, count, wait }) {
+    return this.json("POST", ["customers", id, "messages"], { count, wait }, body);
   }
-  customerTap({ id, menu_id, content }) {
-    return this.json("POST", ["customers", id, "taps"], {}, { menu_id, content });
+  customerTap({ id, count, wait, menu_id, content }) {
+    return this.json("POST", ["customers", id, "taps"], { count, wait }, { menu_id, content });
   }
-  customerRecall({ id, msgid }) {
-    return this.json("POST", ["customers", id, "recall"], {}, { msgid });
+  customerRecall({ id, count, wait, msgid }) {
+    return this.json("POST", ["customers", id, "recall"], { count, wait }, { msgid });
   }
   upgradeAccept({ id }) {
     return this.json("POST", ["customers", id, "upgrade"], {}, {});

@@ -1,32 +1,39 @@
 //! The control API, as `control.yaml` describes it.
 
+mod accounts;
+mod assumptions;
 mod body;
 mod callbacks;
+mod clock;
 mod corp;
+mod customers;
 mod events;
+mod faults;
 mod journal;
 mod media;
-mod people;
+mod messages;
+mod place;
 mod query;
-mod trouble;
+mod servicers;
+mod sessions;
+mod simulator;
+mod tokens;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{StatusCode, header};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any, delete, get, patch, post, put};
-use serde_json::{Value, json};
-use wecom_kf_raw::op;
+use serde_json::Value;
 
 use crate::http::server::parameter;
 use crate::world::World;
-use crate::world::point;
-use crate::world::setup::Strictness;
-use body::{Nothing, Problem};
+use body::Problem;
+use query::check_parameters;
 
 /// The control API's description, which is served too.
 const DOCUMENT: &str = include_str!("../control.yaml");
@@ -34,74 +41,108 @@ pub(crate) const PREFIX: &str = "/sim/v1";
 /// The parameter of every query that says which corp it is about.
 pub(crate) const CORP_ID: &str = "corp_id";
 
-type Handler = MethodRouter<Arc<World>>;
 type Answer = Result<axum::Json<Value>, Problem>;
 
-/// Every route: method, path below the prefix, handler. A test compares them with the document.
-fn routes() -> Vec<(&'static str, &'static str, Handler)> {
+/// A route: its method, its path below the prefix, and the parameters that its query may have.
+struct Route {
+    method: &'static str,
+    path: &'static str,
+    query: &'static [&'static str],
+    handler: MethodRouter<Arc<World>>,
+}
+
+impl Route {
+    fn new(method: &'static str, path: &'static str, handler: MethodRouter<Arc<World>>) -> Self {
+        Self { method, path, query: &[], handler }
+    }
+
+    fn query(self, query: &'static [&'static str]) -> Self {
+        Self { query, ..self }
+    }
+
+    fn add_to(self, router: Router<Arc<World>>) -> Router<Arc<World>> {
+        let path = format!("{PREFIX}{}", self.path);
+        let (name, known) = (format!("{} {path}", self.method), self.query);
+        let check = move |request: Request, next: Next| {
+            let checked = check_parameters(&name, request.uri().query().unwrap_or_default(), known);
+            async move {
+                match checked {
+                    Ok(()) => next.run(request).await,
+                    Err(problem) => problem.into_response(),
+                }
+            }
+        };
+        router.route(&path, self.handler.route_layer(from_fn(check)))
+    }
+}
+
+/// Every route. A test compares them with the document.
+fn routes() -> Vec<Route> {
     vec![
-        ("GET", "/info", get(info)),
-        ("GET", "/openapi.yaml", get(openapi)),
-        ("GET", "/state", get(state)),
-        ("GET", "/events", get(events::events)),
-        ("GET", "/report", get(journal::report)),
-        ("GET", "/assumptions", get(trouble::assumptions)),
-        ("PUT", "/assumptions/{id}", put(trouble::assumption_switch)),
-        ("POST", "/reset", post(reset)),
-        ("GET", "/accounts", get(people::accounts)),
-        ("POST", "/accounts", post(people::account_open)),
-        ("DELETE", "/accounts/{open_kfid}", delete(people::account_withdraw)),
-        ("GET", "/contact_ways", get(people::contact_ways)),
-        ("GET", "/customers", get(people::customers)),
-        ("POST", "/customers", post(people::customer_add)),
-        ("GET", "/customers/{id}", get(people::customer)),
-        ("PATCH", "/customers/{id}", patch(people::customer_change)),
-        ("POST", "/customers/{id}/enter", post(people::customer_enter)),
-        ("POST", "/customers/{id}/messages", post(people::customer_write)),
-        ("POST", "/customers/{id}/taps", post(people::customer_tap)),
-        ("POST", "/customers/{id}/recall", post(people::customer_recall)),
-        ("POST", "/customers/{id}/upgrade", post(corp::upgrade_accept)),
-        ("POST", "/customers/{id}/rating", post(corp::customer_rate)),
-        ("GET", "/customers/{id}/chat", get(people::chat)),
-        ("POST", "/customers/{id}/read", post(people::customer_read)),
-        ("POST", "/sessions/{kf}/{id}/take", post(people::session_take)),
-        ("POST", "/sessions/{kf}/{id}/transfer", post(people::session_transfer)),
-        ("POST", "/sessions/{kf}/{id}/end", post(people::session_end)),
-        ("POST", "/sessions/{kf}/{id}/reply", post(people::session_reply)),
-        ("POST", "/sessions/{kf}/{id}/recall", post(people::session_recall)),
-        ("POST", "/sessions/{kf}/{id}/reject", post(people::session_reject)),
-        ("POST", "/sessions/{kf}/{id}/rating", post(corp::rating_ask)),
-        ("POST", "/media", post(media::media_add)),
-        ("GET", "/media/{media_id}", get(media::media)),
-        ("GET", "/servicers", get(people::servicers)),
-        ("PUT", "/servicers/{userid}", put(people::servicer_set)),
-        ("GET", "/departments", get(corp::departments)),
-        ("POST", "/departments", post(corp::department_add)),
-        ("GET", "/corp", get(corp::corp)),
-        ("PATCH", "/corp", patch(corp::corp_change)),
-        ("GET", "/clock", get(trouble::clock)),
-        ("POST", "/clock", post(trouble::clock_set)),
-        ("GET", "/faults", get(trouble::faults)),
-        ("POST", "/faults", post(trouble::fault_add)),
-        ("DELETE", "/faults", delete(trouble::faults_clear)),
-        ("DELETE", "/faults/{id}", delete(trouble::fault_remove)),
-        ("POST", "/tokens/expire", post(trouble::token_expire)),
-        ("POST", "/tokens/revoke", post(trouble::token_revoke)),
-        ("GET", "/callback", get(callbacks::callback)),
-        ("PUT", "/callback", put(callbacks::callback_set)),
-        ("DELETE", "/callback", delete(callbacks::callback_unset)),
-        ("POST", "/callback/verify", post(callbacks::callback_verify)),
-        ("POST", "/callbacks/{n}/repeat", post(callbacks::callback_repeat)),
-        ("GET", "/journal", get(journal::journal)),
-        ("GET", "/journal/{n}", get(journal::journal_entry)),
+        Route::new("GET", "/info", get(simulator::info)),
+        Route::new("GET", "/openapi.yaml", get(simulator::openapi)),
+        Route::new("GET", "/state", get(simulator::state)),
+        Route::new("GET", "/events", get(events::events)).query(&["after"]),
+        Route::new("GET", "/report", get(journal::report)),
+        Route::new("GET", "/assumptions", get(assumptions::assumptions)),
+        Route::new("PUT", "/assumptions/{id}", put(assumptions::assumption_switch)),
+        Route::new("POST", "/reset", post(simulator::reset)),
+        Route::new("GET", "/accounts", get(accounts::accounts)),
+        Route::new("POST", "/accounts", post(accounts::account_open)),
+        Route::new("DELETE", "/accounts/{open_kfid}", delete(accounts::account_withdraw)),
+        Route::new("GET", "/contact_ways", get(accounts::contact_ways)),
+        Route::new("GET", "/customers", get(customers::customers)),
+        Route::new("POST", "/customers", post(customers::customer_add)),
+        Route::new("GET", "/customers/{id}", get(customers::customer)),
+        Route::new("PATCH", "/customers/{id}", patch(customers::customer_change)),
+        Route::new("POST", "/customers/{id}/enter", post(customers::customer_enter)).query(&["count", "wait"]),
+        Route::new("POST", "/customers/{id}/messages", post(customers::customer_write)).query(&["count", "wait"]),
+        Route::new("POST", "/customers/{id}/taps", post(customers::customer_tap)).query(&["count", "wait"]),
+        Route::new("POST", "/customers/{id}/recall", post(customers::customer_recall)).query(&["count", "wait"]),
+        Route::new("POST", "/customers/{id}/upgrade", post(customers::upgrade_accept)),
+        Route::new("POST", "/customers/{id}/rating", post(customers::customer_rate)),
+        Route::new("GET", "/customers/{id}/chat", get(customers::chat))
+            .query(&["after", "before", "limit", "count", "wait"]),
+        Route::new("POST", "/customers/{id}/read", post(customers::customer_read)),
+        Route::new("POST", "/sessions/{kf}/{id}/take", post(sessions::session_take)),
+        Route::new("POST", "/sessions/{kf}/{id}/transfer", post(sessions::session_transfer)),
+        Route::new("POST", "/sessions/{kf}/{id}/end", post(sessions::session_end)),
+        Route::new("POST", "/sessions/{kf}/{id}/reply", post(sessions::session_reply)),
+        Route::new("POST", "/sessions/{kf}/{id}/recall", post(sessions::session_recall)),
+        Route::new("POST", "/sessions/{kf}/{id}/reject", post(sessions::session_reject)),
+        Route::new("POST", "/sessions/{kf}/{id}/rating", post(sessions::rating_ask)),
+        Route::new("POST", "/media", post(media::media_add)).query(&["type", "filename"]),
+        Route::new("GET", "/media/{media_id}", get(media::media)),
+        Route::new("GET", "/servicers", get(servicers::servicers)),
+        Route::new("PUT", "/servicers/{userid}", put(servicers::servicer_set)),
+        Route::new("GET", "/departments", get(servicers::departments)),
+        Route::new("POST", "/departments", post(servicers::department_add)),
+        Route::new("GET", "/corp", get(corp::corp)),
+        Route::new("PATCH", "/corp", patch(corp::corp_change)),
+        Route::new("GET", "/clock", get(clock::clock)),
+        Route::new("POST", "/clock", post(clock::clock_set)),
+        Route::new("GET", "/faults", get(faults::faults)),
+        Route::new("POST", "/faults", post(faults::fault_add)),
+        Route::new("DELETE", "/faults", delete(faults::faults_clear)),
+        Route::new("DELETE", "/faults/{id}", delete(faults::fault_remove)),
+        Route::new("POST", "/tokens/expire", post(tokens::token_expire)),
+        Route::new("POST", "/tokens/revoke", post(tokens::token_revoke)),
+        Route::new("GET", "/callback", get(callbacks::callback)),
+        Route::new("PUT", "/callback", put(callbacks::callback_set)),
+        Route::new("DELETE", "/callback", delete(callbacks::callback_unset)),
+        Route::new("POST", "/callback/verify", post(callbacks::callback_verify)),
+        Route::new("POST", "/callbacks/{n}/repeat", post(callbacks::callback_repeat)),
+        Route::new("GET", "/journal", get(journal::journal)).query(&[
+            "kind", "op", "errcode", "customer", "involves", "finding", "trouble", "q", "after", "before", "count",
+            "limit", "wait",
+        ]),
+        Route::new("GET", "/journal/{n}", get(journal::journal_entry)),
     ]
 }
 
 /// The routes. `address` is where the simulator listens.
 pub(crate) fn router(address: SocketAddr, world: &Arc<World>) -> Router<Arc<World>> {
-    let router = routes()
-        .into_iter()
-        .fold(Router::new(), |router, (_, path, handler)| router.route(&format!("{PREFIX}{path}"), handler));
+    let router = routes().into_iter().fold(Router::new(), |router, route| route.add_to(router));
     router
         .route("/sim/{*rest}", any(no_such_path))
         .method_not_allowed_fallback(wrong_method)
@@ -128,77 +169,19 @@ async fn wrong_method() -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "not with this method: see /sim/v1/openapi.yaml")
 }
 
-async fn openapi() -> Response {
-    ([(header::CONTENT_TYPE, "application/yaml")], DOCUMENT).into_response()
-}
-
-async fn info(State(world): State<Arc<World>>, axum::Extension(address): axum::Extension<SocketAddr>) -> Answer {
-    let base_url = point::base_url(&world.setup, address);
-    let vars = point::vars(&world, &base_url);
-    let points = point::CLIENTS
-        .iter()
-        .filter_map(|(name, title)| Some(json!({ "name": name, "title": title, "text": point::lines(name, &vars)? })));
-    let operations = op::ALL.iter().map(|operation| {
-        json!({
-            "id": operation.id,
-            "method": operation.method,
-            "path": operation.path,
-            "official_page": operation.official_page,
-        })
-    });
-    Ok(axum::Json(json!({
-        "version": env!("CARGO_PKG_VERSION"),
-        "base_url": base_url,
-        "corp_id": world.corp_id,
-        "corps": world.corps().iter().map(|corp| corp.corp_id.clone()).collect::<Vec<_>>(),
-        // As a text: JavaScript's numbers end before those of 64 bits do.
-        "seed": world.setup.is_seeded.then(|| world.setup.seed.to_string()),
-        "strictness": if world.setup.strictness == Strictness::Strict { "strict" } else { "lenient" },
-        "vars": vars.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect::<Vec<_>>(),
-        "point": points.collect::<Vec<_>>(),
-        "operations": operations.collect::<Vec<_>>(),
-    })))
-}
-
-async fn state(State(world): State<Arc<World>>) -> Answer {
-    Ok(axum::Json(show_state(&world)))
-}
-
-async fn reset(State(world): State<Arc<World>>, _: Nothing) -> Answer {
-    world.reset();
-    Ok(axum::Json(show_state(&world)))
-}
-
-fn show_state(world: &World) -> Value {
-    // Before looking: what changes meanwhile comes as an event too.
-    let event = world.hub.watch();
-    let findings: Vec<_> = world.report().findings.iter().map(|finding| finding.show()).collect();
-    let calls = world.journal().counted_in_all();
-    let token = trouble::show_token(world);
-    world.read(|platform, now| {
-        json!({
-            "event": event,
-            "instance": format!("{:016x}", world.setup.instance),
-            "corp_id": world.corp_id,
-            "accounts": platform.show_accounts(),
-            "customers": platform.show_customers(now),
-            "servicers": platform.show_servicers(now),
-            "corp": platform.show_corp(),
-            "token": token,
-            "clock": world.show_clock(),
-            "faults": world.faults.show(),
-            "callback": world.show_callback(),
-            "findings": findings,
-            "calls": calls,
-        })
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+
+    /// Follows a `$ref`.
+    fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
+        match value["$ref"].as_str() {
+            Some(reference) => document.pointer(reference.trim_start_matches('#')).unwrap(),
+            None => value,
+        }
+    }
 
     #[test]
     fn the_document_and_the_routes_agree() {
@@ -208,11 +191,17 @@ mod tests {
             let path = path.strip_prefix(PREFIX).unwrap();
             // Which corp is meant can be said everywhere.
             assert_eq!(item["parameters"][0]["$ref"], "#/components/parameters/CorpId", "{path}");
-            let methods = item.as_object().unwrap().keys().filter(|key| *key != "parameters");
-            described.extend(methods.map(|method| (method.to_ascii_uppercase(), path.to_owned())));
+            for (method, operation) in item.as_object().unwrap().iter().filter(|(key, _)| *key != "parameters") {
+                let parameters = operation["parameters"].as_array().into_iter().flatten();
+                let parameters = parameters.map(|parameter| resolved(&document, parameter));
+                let query = parameters.filter(|parameter| parameter["in"] == "query");
+                let query: Vec<_> = query.map(|parameter| parameter["name"].as_str().unwrap().to_owned()).collect();
+                described.insert((method.to_ascii_uppercase(), path.to_owned(), query));
+            }
         }
+        let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
         let served: Vec<_> =
-            routes().iter().map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned())).collect();
+            routes().iter().map(|route| (route.method.to_owned(), route.path.to_owned(), owned(route.query))).collect();
         assert_eq!(described, served.iter().cloned().collect());
         assert_eq!(described.len(), served.len());
         assert_eq!(document["components"]["parameters"]["CorpId"]["name"], CORP_ID);

@@ -220,6 +220,20 @@ class Entered(TypedDict):
     # Null if the rules do not allow a welcome.
     welcome_code: str | None
     customer: Customer
+    # What the bot and servicers have written since.
+    answers: list[ChatEntry]
+    # False if `wait` ended before there were `count` answers. Null without `wait`.
+    complete: bool | None
+
+
+class Answered(TypedDict):
+    # msgid of the new message or event.
+    msgid: str
+    customer: Customer
+    # What the bot and servicers have written since.
+    answers: list[ChatEntry]
+    # False if `wait` ended before there were `count` answers. Null without `wait`.
+    complete: bool | None
 
 
 class Written(TypedDict):
@@ -259,8 +273,8 @@ class Chat(TypedDict):
     entries: list[ChatEntry]
     # Whether `limit` left older entries out.
     older: bool
-    # False if `wait` ended before there were `count` messages.
-    complete: bool
+    # False if `wait` ended before there were `count` messages. Null without `wait`.
+    complete: bool | None
 
 
 ChatEntry = TypedDict(
@@ -452,8 +466,8 @@ class Journal(TypedDict):
     found: int
     # `n` of the newest row of the whole journal; 0 if there is none.
     last: int
-    # False if `wait` ended before `count` rows matched.
-    complete: bool
+    # False if `wait` ended before `count` rows matched. Null without `wait`.
+    complete: bool | None
 
 
 class Entry(TypedDict):
@@ -668,46 +682,58 @@ class Control(Transport):
         """
         return self._json("PATCH", ["customers", id], {}, {"name": name, "gender": gender, "avatar": avatar, "unionid": unionid})
 
-    def customer_enter(self, id: str, *, scene: str | None = None, scene_param: str | None = None, url: str | None = None, channels: CustomerEnterChannels | None = None) -> Entered:
+    def customer_enter(self, id: str, *, count: int | None = None, wait: str | None = None, scene: str | None = None, scene_param: str | None = None, url: str | None = None, channels: CustomerEnterChannels | None = None) -> Entered:
         """Opens the chat: the event `enter_session`.
 
         The customer comes by a link with a `scene`, by a link that the bot created (`url`), from a 视频号
         (`channels`), or without any of these. The status is 409 if `url` is not a link of this account.
 
         id: external_userid.
+        count: With `wait`, the number of messages of the bot or of servicers to wait for. 1 by default.
+        wait: The longest time to wait for messages of the bot or of servicers, in real time, at most 60s.
+        Without it, the reply is immediate.
         scene: Label of the link. Empty by default.
         scene_param: The text that was appended to the link.
         url: The URL that `add_contact_way` returned, with or without `&scene_param=…` at its end.
         """
-        return self._json("POST", ["customers", id, "enter"], {}, {"scene": scene, "scene_param": scene_param, "url": url, "channels": channels})
+        return self._json("POST", ["customers", id, "enter"], {"count": count, "wait": wait}, {"scene": scene, "scene_param": scene_param, "url": url, "channels": channels})
 
-    def customer_write(self, id: str, body: Message | Mapping[str, Any]) -> Written:
-        """Sends a message of the customer.
+    def customer_write(self, id: str, body: Message | Mapping[str, Any], *, count: int | None = None, wait: str | None = None) -> Answered:
+        """Sends a message of the customer. With `wait`, returns what the bot answered.
 
         id: external_userid.
+        count: With `wait`, the number of messages of the bot or of servicers to wait for. 1 by default.
+        wait: The longest time to wait for messages of the bot or of servicers, in real time, at most 60s.
+        Without it, the reply is immediate.
         """
-        return self._json("POST", ["customers", id, "messages"], {}, body)
+        return self._json("POST", ["customers", id, "messages"], {"count": count, "wait": wait}, body)
 
-    def customer_tap(self, id: str, *, menu_id: str, content: str | None = None) -> Written:
+    def customer_tap(self, id: str, *, count: int | None = None, wait: str | None = None, menu_id: str, content: str | None = None) -> Answered:
         """Taps a click item of a menu, or a menu link in a text, which sends its text.
 
         A menu link is `<a href="weixin://kefumenu?kefumenucontent=TEXT&kefumenuid=ID">label</a>`. The
         status is 409 if no message to this customer has such an item or link and `content` is absent.
 
         id: external_userid.
+        count: With `wait`, the number of messages of the bot or of servicers to wait for. 1 by default.
+        wait: The longest time to wait for messages of the bot or of servicers, in real time, at most 60s.
+        Without it, the reply is immediate.
         menu_id: The `id` of the item, or the `kefumenuid` of the link.
         content: The text that is sent. By default it is looked up in the newest message.
         """
-        return self._json("POST", ["customers", id, "taps"], {}, {"menu_id": menu_id, "content": content})
+        return self._json("POST", ["customers", id, "taps"], {"count": count, "wait": wait}, {"menu_id": menu_id, "content": content})
 
-    def customer_recall(self, id: str, *, msgid: str) -> Written:
+    def customer_recall(self, id: str, *, count: int | None = None, wait: str | None = None, msgid: str) -> Answered:
         """Recalls a message of the customer, which raises the event `user_recall_msg`.
 
         The status is 409 if it is not a message of this customer or is already recalled.
 
         id: external_userid.
+        count: With `wait`, the number of messages of the bot or of servicers to wait for. 1 by default.
+        wait: The longest time to wait for messages of the bot or of servicers, in real time, at most 60s.
+        Without it, the reply is immediate.
         """
-        return self._json("POST", ["customers", id, "recall"], {}, {"msgid": msgid})
+        return self._json("POST", ["customers", id, "recall"], {"count": count, "wait": wait}, {"msgid": msgid})
 
     def upgrade_accept(self, id: str) -> Customer:
         """Accepts the bot's recommendation of upgrade_service, which stays until the bot cancels it.
@@ -731,12 +757,14 @@ class Control(Transport):
         """Returns the chat of the last three days as the customer sees it, oldest first.
 
         id: external_userid.
-        after: Only entries with a greater `n`.
+        after: Only entries with a greater `n`; 0 by default. To see what comes next, give the `n` of the
+        last entry that you have seen, or the customer's `chat_end`. With `wait`, only messages after it
+        count.
         before: Only entries with a smaller `n`.
         limit: The largest number of entries, the newest ones. All of them by default.
-        count: With `wait`, the number of messages of the bot or of servicers after `after` to wait for. 1
-        by default.
-        wait: The longest time to wait, in real time, at most 60s. Without it, the reply is immediate.
+        count: With `wait`, the number of messages of the bot or of servicers to wait for. 1 by default.
+        wait: The longest time to wait for messages of the bot or of servicers, in real time, at most 60s.
+        Without it, the reply is immediate.
         """
         return self._json("GET", ["customers", id, "chat"], {"after": after, "before": before, "limit": limit, "count": count, "wait": wait}, None)
 
@@ -944,11 +972,12 @@ class Control(Transport):
         """Lists completed calls and callbacks, oldest first. The last 10,000 are kept, and at most 64 MiB of
         large ones.
 
-        With `wait`, the reply comes as soon as `count` rows match, or when the time is over (then
-        `complete` is false). So no test needs to sleep.
+        With `wait`, the reply comes as soon as `count` rows match, or when the time is over. So no test
+        needs to sleep.
 
         kind: Only calls or only callbacks.
-        op: Only this operation, such as `send_msg`. For callbacks, the event or `verify_url`.
+        op: Only this operation, such as `send_msg`, or `unknown_path`. For callbacks, the event or
+        `verify_url`.
         errcode: Only rows with this errcode.
         customer: Only rows about this external_userid.
         involves: Only rows of this external_userid, and pages of sync_msg with messages or events of

@@ -19,6 +19,8 @@ use crate::world::input::{InvalidInput, described};
 
 /// No body of the control API comes near.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
+const JSON: &str = "application/json";
+pub(super) const MAX_NAME_CHARS: usize = 64;
 
 /// Why a request of the control API was refused, and what to do.
 #[derive(Debug)]
@@ -70,10 +72,31 @@ impl<T: DeserializeOwned> FromRequest<Arc<World>> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &Arc<World>) -> Result<Self, Problem> {
-        let body = read(request, "application/json", MAX_BODY_BYTES).await?;
-        let parsed = serde_json::from_slice(&body).map_err(|error| InvalidInput::not_described(&error))?;
-        Ok(Self(described(parsed)?))
+        check_content_type(&request, JSON)?;
+        parse(&whole(request, MAX_BODY_BYTES).await?).map(Self)
     }
+}
+
+/// A JSON body that may be left out: nothing at all is an empty object.
+pub(crate) struct Optional<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequest<Arc<World>> for Optional<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &Arc<World>) -> Result<Self, Problem> {
+        let is_json = check_content_type(&request, JSON);
+        let body = whole(request, MAX_BODY_BYTES).await?;
+        if body.is_empty() {
+            return parse(b"{}").map(Self);
+        }
+        is_json?;
+        parse(&body).map(Self)
+    }
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    let parsed = serde_json::from_slice(body).map_err(|error| InvalidInput::not_described(&error))?;
+    Ok(described(parsed)?)
 }
 
 /// Bytes. A form of a foreign page cannot send this Content-Type either.
@@ -84,23 +107,28 @@ impl FromRequest<Arc<World>> for Raw {
 
     async fn from_request(request: Request, _: &Arc<World>) -> Result<Self, Problem> {
         let _room = room_for_upload(request.headers()).await;
-        read(request, "application/octet-stream", MAX_UPLOAD_BYTES).await.map(Self)
+        check_content_type(&request, "application/octet-stream")?;
+        whole(request, MAX_UPLOAD_BYTES).await.map(Self)
     }
 }
 
-/// The body, if it is what it must be.
-async fn read(request: Request, wanted: &str, max_bytes: usize) -> Result<Bytes, Problem> {
+fn check_content_type(request: &Request, wanted: &str) -> Result<(), Problem> {
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let content_type = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
-    if !content_type.eq_ignore_ascii_case(wanted) {
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, format!("send it with Content-Type: {wanted}")));
+    if content_type.eq_ignore_ascii_case(wanted) {
+        return Ok(());
     }
+    Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, format!("send it with Content-Type: {wanted}")))
+}
+
+/// Reads the whole body.
+async fn whole(request: Request, max_bytes: usize) -> Result<Bytes, Problem> {
     let too_large =
         |_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body has more than {max_bytes} bytes"));
     to_bytes(request.into_body(), max_bytes).await.map_err(too_large)
 }
 
-/// The body `{}`.
+/// No body, or `{}`.
 pub(crate) struct Nothing;
 
 #[derive(Deserialize)]
@@ -111,7 +139,7 @@ impl FromRequest<Arc<World>> for Nothing {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &Arc<World>) -> Result<Self, Problem> {
-        Body::<Empty>::from_request(request, state).await.map(|_| Self)
+        Optional::<Empty>::from_request(request, state).await.map(|_| Self)
     }
 }
 
@@ -125,4 +153,12 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Arc<World>> for Segments<T> {
         let path = Path::<T>::from_request_parts(parts, state).await;
         path.map(|Path(segments)| Self(segments)).map_err(|error| Problem::bad_request(error.body_text()))
     }
+}
+
+/// Checks the name of an account or of somebody.
+pub(super) fn check_name(name: &str, max_chars: usize) -> Result<(), Problem> {
+    if name.trim().is_empty() || name.chars().count() > max_chars {
+        return Err(Problem::bad_request(format!("a name has 1 to {max_chars} characters, and not only blanks")));
+    }
+    Ok(())
 }

@@ -2,16 +2,16 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
-use tokio::time::{Instant, timeout_at};
+use wecom_kf_raw::op;
 
 use super::Answer;
 use super::body::{Problem, Segments};
+use super::place::account_of;
 use super::query::Query;
 use crate::world::World;
 use crate::world::finding::FindingName;
@@ -37,18 +37,13 @@ pub(super) async fn journal_entry(State(world): State<Arc<World>>, Segments(n): 
 
 pub(super) async fn journal(State(world): State<Arc<World>>, query: Query) -> Answer {
     let filter = Arc::new(Filter::of(&query)?);
-    let count = query.count("count")?.unwrap_or(1);
-    let deadline = Instant::now() + query.wait()?.unwrap_or(Duration::ZERO);
-    loop {
-        // Made before looking: it hears what is recorded in between.
-        let recorded = world.recorded.notified();
+    filter.check_customers(&world)?;
+    let look = || async {
         let selected = select(&world, &filter).await;
-        let is_complete = selected.found >= count || query.text("wait").is_none();
-        if is_complete || timeout_at(deadline, recorded).await.is_err() {
-            let Selected { entries, found, last } = selected;
-            return Ok(Json(json!({ "entries": entries, "found": found, "last": last, "complete": is_complete })));
-        }
-    }
+        (selected.found, selected)
+    };
+    let (Selected { entries, found, last }, complete) = query.wait()?.until(&world, look).await;
+    Ok(Json(json!({ "entries": entries, "found": found, "last": last, "complete": complete })))
 }
 
 /// The newest rows that match, how many match in all, and the number of the newest row of all.
@@ -84,43 +79,37 @@ struct Filter {
     limit: usize,
 }
 
-const PARAMETERS: [&str; 12] =
-    ["kind", "op", "errcode", "customer", "involves", "finding", "trouble", "q", "after", "before", "count", "limit"];
+/// What rows have as `operation` besides the operations: unknown paths, and the events of callbacks.
+const OTHER_OPERATIONS: [&str; 4] = ["unknown_path", "kf_msg_or_event", "kf_account_auth_change", "verify_url"];
 
 impl Filter {
     fn of(query: &Query) -> Result<Self, Problem> {
-        query.allows(&[&PARAMETERS[..], &["wait"]].concat())?;
         let text = |name| query.text(name).map(str::to_owned);
-        let kind = text("kind");
-        if kind.as_deref().is_some_and(|kind| !matches!(kind, "call" | "callback")) {
-            return Err(Problem::bad_request("`kind` must be call or callback"));
-        }
-        let finding = query.text("finding").map(|name| {
-            let known = FindingName::from_name(name);
-            known.ok_or_else(|| Problem::bad_request(format!("there is no finding `{name}`")))
-        });
-        let is_trouble = match query.text("trouble") {
-            None | Some("false") => false,
-            Some("true") => true,
-            Some(_) => return Err(Problem::bad_request("`trouble` must be true or false")),
-        };
+        let operations: Vec<_> = op::ALL.iter().map(|operation| operation.id).chain(OTHER_OPERATIONS).collect();
+        let findings = FindingName::ALL.map(FindingName::as_str);
         let limit = query.count("limit")?.unwrap_or(LIMIT);
         if limit > MAX_LIMIT {
             return Err(Problem::bad_request("`limit` must be at most 10000"));
         }
         Ok(Self {
-            kind,
-            op: text("op"),
+            kind: query.name("kind", "kind of row", &["call", "callback"])?.map(str::to_owned),
+            op: query.name("op", "operation", &operations)?.map(str::to_owned),
             errcode: query.number("errcode")?,
             customer: text("customer"),
             involves: text("involves"),
-            finding: finding.transpose()?,
-            is_trouble,
+            finding: query.name("finding", "finding", &findings)?.and_then(FindingName::from_name),
+            is_trouble: query.flag("trouble")?,
             words: query.text("q").unwrap_or_default().split_whitespace().map(str::to_lowercase).collect(),
             after: query.number("after")?.unwrap_or(0),
             before: query.number("before")?.unwrap_or(u64::MAX),
             limit,
         })
+    }
+
+    /// Refuses the id of a customer who does not exist: no row would ever match.
+    fn check_customers(&self, world: &World) -> Result<(), Problem> {
+        let mut named = [&self.customer, &self.involves].into_iter().flatten();
+        world.read(|platform, _| named.try_for_each(|id| account_of(platform, id).map(drop)))
     }
 
     fn select(&self, world: &World) -> Selected {

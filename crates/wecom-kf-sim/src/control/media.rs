@@ -1,4 +1,4 @@
-//! Temporary files, to look at and to send.
+//! Control API: temporary files, to look at and to send.
 
 use std::sync::Arc;
 
@@ -16,9 +16,8 @@ use crate::platform::MediaKind;
 use crate::world::World;
 
 pub(super) async fn media_add(State(world): State<Arc<World>>, query: Query, Raw(bytes): Raw) -> Answer {
-    query.allows(&["type", "filename"])?;
-    let kind = query.text("type").and_then(MediaKind::of);
-    let kind = kind.ok_or_else(|| Problem::bad_request("`type` must be image, voice, video or file"))?;
+    let kind = query.name("type", "kind of file", &MediaKind::ALL.map(MediaKind::as_str))?.and_then(MediaKind::of);
+    let kind = kind.ok_or_else(|| Problem::bad_request("`type` is missing: image, voice, video or file"))?;
     world.update(|platform, now| {
         let media_id = platform.store(now, kind, query.text("filename").unwrap_or(kind.as_str()), bytes);
         Ok(Json(json!({ "media_id": media_id })))

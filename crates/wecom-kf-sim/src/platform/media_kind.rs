@@ -17,9 +17,11 @@ pub enum MediaKind {
 }
 
 impl MediaKind {
+    pub(crate) const ALL: [Self; 4] = [Self::Image, Self::Voice, Self::Video, Self::File];
+
     /// The kind that the API writes so.
     pub(crate) fn of(name: &str) -> Option<Self> {
-        [Self::Image, Self::Voice, Self::Video, Self::File].into_iter().find(|kind| kind.as_str() == name)
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }
 
     /// As the API writes it, such as `image`.

@@ -1,7 +1,10 @@
 //! The ratings that customers can give.
 
+use serde::Deserialize;
+
 /// How a customer rates: see [`Customer::rates`](crate::Customer::rates).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Satisfaction {
     /// 满意
@@ -13,11 +16,6 @@ pub enum Satisfaction {
 }
 
 impl Satisfaction {
-    /// The rating that the control API writes so.
-    pub(crate) fn of(name: &str) -> Option<Self> {
-        [Self::Satisfied, Self::Middling, Self::Dissatisfied].into_iter().find(|rating| rating.as_str() == name)
-    }
-
     /// As the control API writes it.
     pub(crate) fn as_str(self) -> &'static str {
         match self {

@@ -145,15 +145,21 @@ impl Platform {
         all.map(|(external_userid, customer)| (external_userid.clone(), customer.name.clone())).collect()
     }
 
-    /// How many messages the bot or a servicer wrote after an entry, whose call is in the journal.
-    pub(crate) fn answers_after(&mut self, chat: Chat<'_>, after: u64) -> usize {
-        let Some(customer) = self.customer_at(chat) else { return 0 };
+    /// Returns the number of the newest entry of a chat.
+    pub(crate) fn chat_end(&mut self, chat: Chat<'_>) -> u64 {
+        self.customer_at(chat).map_or(0, |customer| customer.history.end())
+    }
+
+    /// Returns the messages (`ChatEntry`) that the bot or a servicer wrote after an entry. Those of the bot follow as soon as
+    /// their call is in the journal.
+    pub(crate) fn answers_after(&mut self, chat: Chat<'_>, after: u64) -> Vec<Value> {
+        let Some(customer) = self.customer_at(chat) else { return Vec::new() };
         let is_complete = |entry: &&Entry| match entry.from {
             Author::Bot(_) => entry.call.is_some(),
             Author::Servicer(_) => true,
             Author::Customer | Author::Note => false,
         };
-        customer.history.after(after).filter(is_complete).count()
+        customer.history.after(after).filter(is_complete).map(|entry| entry.show(chat)).collect()
     }
 
     /// What the platform knows when a call comes: whom it is about, and what tells whether it is a mistake.

@@ -18,6 +18,18 @@ impl InvalidInput {
     pub(crate) fn not_described(error: &serde_json::Error) -> Self {
         Self(format!("the body is not as described: {error}"))
     }
+
+    /// There is no `what` of this name. Says which one was probably meant, or which ones there are.
+    pub(crate) fn no_such(what: &str, name: &str, known: &[&str]) -> Self {
+        // One wrong letter in three is a slip, more is another word.
+        let slips = (name.chars().count() / 3).max(1);
+        let distance = |known: &&&str| strsim::osa_distance(name, known);
+        let nearest = known.iter().min_by_key(distance).filter(|known| distance(known) <= slips);
+        match nearest {
+            Some(nearest) => Self(format!("there is no {what} `{name}`: did you mean `{nearest}`?")),
+            None => Self(format!("there is no {what} `{name}`: it must be one of {}", known.join(", "))),
+        }
+    }
 }
 
 /// Reads a request from its JSON: an object without `null`, because members that mean nothing are left out.
@@ -54,6 +66,15 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_slip_is_told_from_another_word() {
+        let no_such =
+            |name| InvalidInput::no_such("operation", name, &["send_msg", "sync_msg", "gettoken"]).to_string();
+        assert_eq!(no_such("send_mgs"), "there is no operation `send_mgs`: did you mean `send_msg`?");
+        assert_eq!(no_such("SEND"), "there is no operation `SEND`: it must be one of send_msg, sync_msg, gettoken");
+        assert_eq!(no_such(""), "there is no operation ``: it must be one of send_msg, sync_msg, gettoken");
+    }
 
     #[test]
     fn durations_have_a_number_and_a_unit() {

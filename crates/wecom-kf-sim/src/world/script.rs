@@ -122,9 +122,9 @@ impl NewFault {
             "callback" => Ok(Target::Callback),
             id => {
                 let operation = op::ALL.into_iter().find(|operation| operation.id == id);
-                let operation = operation.map(Target::One);
-                operation
-                    .ok_or_else(|| InvalidInput::new(format!("there is no operation `{id}`, nor is it * or callback")))
+                let known = || ["*", "callback"].into_iter().chain(op::ALL.iter().map(|operation| operation.id));
+                let no_such = || InvalidInput::no_such("operation", id, &known().collect::<Vec<_>>());
+                operation.map(Target::One).ok_or_else(no_such)
             }
         }
     }

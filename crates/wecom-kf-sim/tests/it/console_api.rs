@@ -585,7 +585,7 @@ async fn strangers_are_kept_out() {
     };
     assert_eq!(post("text/plain", "{}").await.unwrap().status(), 415);
     assert_eq!(post("application/x-www-form-urlencoded", "a=b").await.unwrap().status(), 415);
-    assert_eq!(control.request(Method::POST, "/reset").send().await.unwrap().status(), 415);
+    assert_eq!(control.request(Method::POST, "/customers").send().await.unwrap().status(), 415);
     assert_eq!(post("application/json", "{").await.unwrap().status(), 400);
     assert_eq!(post("application/json", r#"{"x":1}"#).await.unwrap().status(), 400);
     assert_eq!(post("application/json", "[]").await.unwrap().status(), 400);

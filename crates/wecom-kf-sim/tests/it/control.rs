@@ -36,6 +36,11 @@ impl Control {
         self.ok(Method::DELETE, path, None).await
     }
 
+    /// A request without a body.
+    pub(crate) async fn send(&self, method: Method, path: &str) -> Value {
+        self.ok(method, path, None).await
+    }
+
     /// The status and the text of a refusal.
     pub(crate) async fn refused(&self, method: Method, path: &str, body: Option<Value>) -> (u16, String) {
         let (status, reply) = self.exchange(method.clone(), path, body).await;

@@ -16,6 +16,10 @@ mod contact_ways;
 #[cfg(test)]
 mod control;
 #[cfg(test)]
+mod control_names;
+#[cfg(test)]
+mod control_waits;
+#[cfg(test)]
 mod corps;
 #[cfg(test)]
 mod customers;

@@ -52,8 +52,8 @@ test("failures say why", async (t) => {
   await assert.rejects(sim.startBot(["false"], { callback: "/" }), /the bot ended with 1 before it listened on 127.0.0.1/);
   await assert.rejects(sim.startBot(["/no/such/bot"]), /the bot cannot be started/);
   await assert.rejects(wang.hears(undefined, { within: 0 }), /The bot has ended with 1\. The last calls/);
-  await assert.rejects(sim.called("sendmsg"), /there is no operation sendmsg: the operations are .*send_msg/);
-  await assert.rejects(sim.calls("sendmsg"), /there is no operation sendmsg/);
+  await assert.rejects(sim.called("sendmsg"), /there is no operation `sendmsg`: did you mean `send_msg`\?/);
+  await assert.rejects(sim.calls("sendmsg"), /there is no operation `sendmsg`/);
   await assert.rejects(sim.fault("send_msg", "errorcode"), /there is no effect `errorcode`: see FaultEffect/);
 });
 

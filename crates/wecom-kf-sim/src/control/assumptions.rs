@@ -1,0 +1,35 @@
+//! Control API: the unverified rules, and their switches.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::Answer;
+use super::body::{Body, Problem, Segments};
+use crate::world::{Holds, World, rules};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Switch {
+    holds: bool,
+}
+
+pub(super) async fn assumptions(State(world): State<Arc<World>>) -> Answer {
+    let assumptions = world.read(|platform, _| platform.assumptions.clone());
+    Ok(Json(json!({ "assumptions": rules::show_all(&assumptions) })))
+}
+
+pub(super) async fn assumption_switch(
+    State(world): State<Arc<World>>,
+    Segments(id): Segments<String>,
+    Body(switch): Body<Switch>,
+) -> Answer {
+    if !rules::is_known(&id) {
+        return Err(Problem::not_found(format!("there is no rule `{id}`: GET /sim/v1/assumptions")));
+    }
+    let holds = if switch.holds { Holds::Yes } else { Holds::No };
+    Ok(Json(world.switch_assumption(&id, holds)?))
+}
