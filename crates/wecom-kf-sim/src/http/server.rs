@@ -28,8 +28,9 @@ use crate::http::download;
 use crate::http::guard;
 use crate::http::multipart;
 use crate::platform::assumptions::Assumption;
+use crate::platform::ops::{Handler, handler};
 use crate::platform::refusal::Refusal;
-use crate::platform::{Chat, Facts, Part, Platform, READS_AT_ONCE, Served};
+use crate::platform::{Chat, Facts, Part, READS_AT_ONCE, Served};
 use crate::world::World;
 use crate::world::corps::Corps;
 use crate::world::fault::Effect;
@@ -108,58 +109,6 @@ fn addressee<'a>(corps: &'a Corps, uri: &Uri) -> Option<&'a Arc<World>> {
 pub(crate) fn parameter(uri: &Uri, name: &str) -> Option<String> {
     let mut pairs = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
     pairs.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
-}
-
-/// What an operation does with a request that is well formed, by where the request is.
-#[derive(Clone, Copy)]
-enum Handler {
-    /// In the query, or in the body of a POST that is not documented.
-    Query(fn(&mut Platform, Duration, &Value) -> Result<Value, Refusal>),
-    /// In the body.
-    Json(fn(&mut Platform, Duration, &Value) -> Result<Value, Refusal>),
-    /// In the query, and in the body a file.
-    Upload(fn(&mut Platform, Duration, &Value, Part) -> Result<Value, Refusal>),
-    /// In the query, for a file.
-    Download(fn(&mut Platform, Duration, &Value) -> Result<Served, Refusal>),
-}
-
-fn handler(operation: Operation) -> Option<Handler> {
-    Some(match operation {
-        op::GETTOKEN => Handler::Query(Platform::gettoken),
-        op::ACCOUNT_ADD => Handler::Json(Platform::account_add),
-        op::ACCOUNT_DEL => Handler::Json(Platform::account_del),
-        op::ACCOUNT_LIST => Handler::Json(Platform::account_list),
-        op::ACCOUNT_UPDATE => Handler::Json(Platform::account_update),
-        op::ADD_CONTACT_WAY => Handler::Json(Platform::add_contact_way),
-        op::CANCEL_UPGRADE_SERVICE => Handler::Json(Platform::cancel_upgrade_service),
-        op::CUSTOMER_BATCHGET => Handler::Json(Platform::customer_batchget),
-        op::GET_CORP_QUALIFICATION => Handler::Query(Platform::get_corp_qualification),
-        op::GET_CORP_STATISTIC => Handler::Json(Platform::get_corp_statistic),
-        op::GET_SERVICER_STATISTIC => Handler::Json(Platform::get_servicer_statistic),
-        op::GET_UPGRADE_SERVICE_CONFIG => Handler::Query(Platform::get_upgrade_service_config),
-        op::KNOWLEDGE_ADD_GROUP => Handler::Json(Platform::knowledge_add_group),
-        op::KNOWLEDGE_ADD_INTENT => Handler::Json(Platform::knowledge_add_intent),
-        op::KNOWLEDGE_DEL_GROUP => Handler::Json(Platform::knowledge_del_group),
-        op::KNOWLEDGE_DEL_INTENT => Handler::Json(Platform::knowledge_del_intent),
-        op::KNOWLEDGE_LIST_GROUP => Handler::Json(Platform::knowledge_list_group),
-        op::KNOWLEDGE_LIST_INTENT => Handler::Json(Platform::knowledge_list_intent),
-        op::KNOWLEDGE_MOD_GROUP => Handler::Json(Platform::knowledge_mod_group),
-        op::KNOWLEDGE_MOD_INTENT => Handler::Json(Platform::knowledge_mod_intent),
-        op::MEDIA_GET => Handler::Download(Platform::media_get),
-        op::MEDIA_UPLOAD => Handler::Upload(Platform::media_upload),
-        op::MEDIA_UPLOADIMG => Handler::Upload(Platform::media_uploadimg),
-        op::RECALL_MSG => Handler::Json(Platform::recall_msg),
-        op::SEND_MSG => Handler::Json(Platform::send_msg),
-        op::SEND_MSG_ON_EVENT => Handler::Json(Platform::send_msg_on_event),
-        op::SERVICE_STATE_GET => Handler::Json(Platform::service_state_get),
-        op::SERVICE_STATE_TRANS => Handler::Json(Platform::service_state_trans),
-        op::SERVICER_ADD => Handler::Json(Platform::servicer_add),
-        op::SERVICER_DEL => Handler::Json(Platform::servicer_del),
-        op::SERVICER_LIST => Handler::Query(Platform::servicer_list),
-        op::SYNC_MSG => Handler::Json(Platform::sync_msg),
-        op::UPGRADE_SERVICE => Handler::Json(Platform::upgrade_service),
-        _ => return None,
-    })
 }
 
 async fn answer(State(world): State<Arc<World>>, ConnectInfo(peer): ConnectInfo<Peer>, request: Request) -> Response {
@@ -767,11 +716,5 @@ mod tests {
             assert_eq!(shown_path(path), shown);
         }
         assert_eq!(shown_path(&"/".repeat(500)).len(), MAX_PATH_BYTES + "…".len());
-    }
-
-    #[test]
-    fn every_operation_of_the_document_has_a_handler() {
-        let without: Vec<_> = op::ALL.into_iter().filter(|operation| handler(*operation).is_none()).collect();
-        assert!(without.is_empty(), "no handler for {without:?}");
     }
 }

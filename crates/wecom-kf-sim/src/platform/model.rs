@@ -1,15 +1,36 @@
 //! The state of a corp and the rules that belong to it alone, each in a file of its name.
 
 pub(crate) mod access_tokens;
-pub(crate) mod aging;
+pub(crate) mod account;
 pub(crate) mod assumptions;
+pub(crate) mod callback_tokens;
 pub(crate) mod chat;
 pub(crate) mod contact_ways;
+pub(crate) mod cursors;
+pub(crate) mod customer;
+pub(crate) mod event_codes;
+pub(crate) mod events;
+pub(crate) mod facts;
+pub(crate) mod happenings;
+pub(crate) mod heard;
 pub(crate) mod ids;
+pub(crate) mod knowledge;
 pub(crate) mod log;
+pub(crate) mod media;
 pub(crate) mod media_format;
+pub(crate) mod media_kind;
 pub(crate) mod menu_links;
+pub(crate) mod message_limit;
 pub(crate) mod news;
+pub(crate) mod notes;
+pub(crate) mod part;
+pub(crate) mod read_limit;
 pub(crate) mod refusal;
+pub(crate) mod retention;
+pub(crate) mod satisfaction;
+pub(crate) mod servicers;
 pub(crate) mod session;
 pub(crate) mod statistics;
+pub(crate) mod upgrade;
+pub(crate) mod upgrade_offer;
+pub(crate) mod window_48h;

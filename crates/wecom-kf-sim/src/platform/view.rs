@@ -7,12 +7,13 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use wecom_kf_raw::{Operation, op};
 
-use crate::platform::Facts;
+use crate::platform::model::account::Account;
 use crate::platform::model::chat::{Author, Entry};
-use crate::platform::model::news::Change;
-use crate::platform::model::session::{MAX_MESSAGES, Occasion, WINDOW};
-use crate::platform::ops::upgrade_service::{ManagedBy, Offered};
-use crate::platform::{Account, Chat, Platform, Receiving, text};
+use crate::platform::model::event_codes::Occasion;
+use crate::platform::model::message_limit::MAX_MESSAGES;
+use crate::platform::model::upgrade::Offered;
+use crate::platform::model::window_48h::WINDOW;
+use crate::platform::{Change, Chat, Facts, ManagedBy, Platform, Receiving};
 
 /// So much of a token or code is enough to tell it from others.
 const SHOWN_CHARS: usize = 4;
@@ -304,4 +305,9 @@ fn shown(secret: &str) -> String {
 
 fn left(until: Duration, now: Duration) -> u64 {
     until.saturating_sub(now).as_secs()
+}
+
+/// Returns a text of a request that is not empty.
+fn text<'a>(request: &'a Value, member: &str) -> Option<&'a str> {
+    request[member].as_str().filter(|text| !text.is_empty())
 }

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use serde_json::{Value, json};
 use wecom_kf_raw::ErrCode;
 
+use crate::platform::Platform;
 use crate::platform::model::assumptions::Assumption;
 use crate::platform::model::refusal::Refusal;
-use crate::platform::{KEPT, Platform, text};
+use crate::platform::model::retention::KEPT;
 
 /// The access tokens of the app.
 pub(crate) struct AccessTokens {
@@ -89,7 +89,7 @@ impl AccessTokens {
     }
 
     /// The valid token that `gettoken` hands out again, and what is left of its time.
-    fn reusable(&self, now: Duration) -> Option<(String, Duration)> {
+    pub(crate) fn reusable(&self, now: Duration) -> Option<(String, Duration)> {
         let token = self.current.as_ref()?;
         let left = self.expiry_of(token)?.checked_sub(now).filter(|left| !left.is_zero())?;
         Some((token.clone(), left))
@@ -110,25 +110,6 @@ impl std::fmt::Debug for AccessTokens {
 }
 
 impl Platform {
-    /// `GET /cgi-bin/gettoken` [91039].
-    pub(crate) fn gettoken(&mut self, now: Duration, request: &Value) -> Result<Value, Refusal> {
-        let corpid = text(request, "corpid").ok_or(ErrCode::CORPID_MISSING)?;
-        let corpsecret = text(request, "corpsecret").ok_or(ErrCode::SECRET_MISSING)?;
-        if corpid != self.corp_id {
-            return Err(ErrCode::INVALID_CORPID.into());
-        }
-        if corpsecret != self.secret {
-            return Err(ErrCode::INVALID_CREDENTIAL.into());
-        }
-        // unverified: while a token is valid it is given again, with what is left of its time [91039, editions to 2023;
-        // silent since]. Otherwise a new one, and the old one stays valid.
-        let again = self.assumptions.hold(Assumption::RefetchGivesSameToken);
-        let reusable = self.access_tokens.reusable(now).filter(|_| again);
-        let (access_token, left) = reusable.unwrap_or_else(|| self.new_access_token(now));
-        // Whole seconds; a token that is still good never says 0.
-        Ok(json!({ "access_token": access_token, "expires_in": left.as_secs().max(1) }))
-    }
-
     /// Whether a call with this access token may go on.
     pub(crate) fn check_access_token(&self, now: Duration, token: Option<&str>) -> Result<(), Refusal> {
         // unverified: practice also knows 40014 for a token past its time [seen in practice].
@@ -137,7 +118,7 @@ impl Platform {
         self.access_tokens.check(token, now, expired)
     }
 
-    fn new_access_token(&mut self, now: Duration) -> (String, Duration) {
+    pub(crate) fn new_access_token(&mut self, now: Duration) -> (String, Duration) {
         // Real ones have about 214 characters; up to 512 bytes are documented [91039].
         let token = self.ids.next("access token", "", 214);
         self.access_tokens.issue(token.clone(), now);

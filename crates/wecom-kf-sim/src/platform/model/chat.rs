@@ -1,14 +1,15 @@
-//! What a customer sees: the chat, and a line for what happened besides.
+//! What a customer sees: the chat, with a line for everything that happened besides messages.
 
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::platform::Heard;
-use crate::platform::KEPT;
-use crate::platform::model::aging::give_room_back;
+use crate::platform::model::notes::Note;
+use crate::platform::model::retention::{KEPT, give_room_back};
 
 /// The chat of one customer, oldest first, numbered from 1.
 #[derive(Debug, Default)]
@@ -16,11 +17,11 @@ pub(crate) struct History {
     entries: VecDeque<Entry>,
     /// The number of the newest entry.
     last: u64,
-    /// The newest entry that somebody at the simulator was told of.
+    /// The newest of the bot's messages that a test has asked for.
     asked_for: u64,
     /// The newest entry that the customer has read.
     read: u64,
-    /// The numbers of entries that nobody was told of yet: new, or changed since.
+    /// The numbers of the entries that the listeners do not know yet: new ones, and changed ones.
     changed: Vec<u64>,
 }
 
@@ -30,56 +31,55 @@ pub(crate) struct Entry {
     pub(crate) n: u64,
     pub(crate) at: Duration,
     pub(crate) from: Author,
-    /// Of a note there is none.
+    /// `None` for a note.
     pub(crate) msgid: Option<String>,
     pub(crate) msgtype: String,
-    /// As JSON: a tree of values takes several times the room.
-    body: Box<str>,
+    /// As JSON, which takes a fraction of the memory of a tree of values.
+    body: Box<RawValue>,
     pub(crate) recalled: bool,
-    /// The number of the journal's row that brought it.
+    /// The number of the journal's row of the call that sent the message.
     pub(crate) call: Option<u64>,
 }
 
-/// Who wrote.
+/// Who wrote a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Author {
     Customer,
-    /// By `send_msg`, or `send_msg_on_event`.
+    /// The bot, by `send_msg` or `send_msg_on_event`.
     Bot(&'static str),
     Servicer(String),
     Note,
 }
 
 impl Entry {
-    pub(crate) fn note(at: Duration, text: String, mut body: Value) -> Self {
-        body["text"] = json!(text);
-        Self::new(at, Author::Note, None, "note", body)
+    pub(crate) fn note(at: Duration, note: &Note<'_>) -> Self {
+        Self::new(at, Author::Note, None, "note", note.body())
     }
 
-    pub(crate) fn new(at: Duration, from: Author, msgid: Option<&str>, msgtype: &str, body: Value) -> Self {
+    pub(crate) fn new(at: Duration, from: Author, msgid: Option<&str>, msgtype: &str, body: Box<RawValue>) -> Self {
         let (msgid, msgtype) = (msgid.map(str::to_owned), msgtype.to_owned());
-        Self { n: 0, at, from, msgid, msgtype, body: body.to_string().into(), recalled: false, call: None }
+        Self { n: 0, at, from, msgid, msgtype, body, recalled: false, call: None }
     }
 
     pub(crate) fn body(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_default()
+        serde_json::from_str(self.body.get()).unwrap_or_default()
     }
 
-    /// As the bot's customer hears it.
+    /// Returns a message of the bot as its customer receives it.
     fn heard(&self) -> Option<Heard> {
         let (Author::Bot(_), Some(msgid)) = (&self.from, &self.msgid) else { return None };
         let (msgtype, body) = (self.msgtype.clone(), self.body());
         Some(Heard { msgid: msgid.clone(), msgtype, body, send_time: self.at.as_secs() })
     }
 
-    /// The text, or the kind in square brackets.
+    /// Returns the text, or the kind in square brackets.
     pub(crate) fn summary(&self) -> String {
         let body = self.body();
         let text = body["content"].as_str().filter(|_| self.msgtype == "text");
         text.map_or_else(|| format!("[{}]", self.msgtype), str::to_owned)
     }
 
-    /// As a line of a transcript.
+    /// Returns the line of the entry in a transcript.
     fn line(&self, customer: &str) -> String {
         let body = self.body();
         let says = match (&self.msgtype[..], &body["content"]) {
@@ -108,6 +108,7 @@ impl History {
         self.entries.push_back(entry);
     }
 
+    /// Removes the entries that are older than 3 days.
     pub(crate) fn forget(&mut self, now: Duration) {
         while self.entries.front().is_some_and(|oldest| now > oldest.at + KEPT) {
             self.entries.pop_front();
@@ -115,7 +116,7 @@ impl History {
         give_room_back(&mut self.entries);
     }
 
-    /// Who looks at the phone has read it.
+    /// Marks everything as read, because the customer looks at the phone.
     pub(crate) fn read(&mut self) {
         self.read = self.last;
     }
@@ -142,16 +143,16 @@ impl History {
         self.after(range.start).take_while(move |entry| entry.n < range.end)
     }
 
-    /// Newest first.
-    pub(crate) fn newest(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.iter().rev()
+    /// Returns the entries that the customer received, newest first.
+    pub(crate) fn received(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().rev().filter(|entry| entry.from != Author::Customer)
     }
 
     pub(crate) fn heard(&self) -> impl Iterator<Item = Heard> {
         self.entries.iter().filter(|entry| !entry.recalled).filter_map(Entry::heard)
     }
 
-    /// The next message of the bot's that was not asked for yet, if it was sent by then.
+    /// Returns the next message of the bot that no test has asked for, if it was sent by then.
     pub(crate) fn next_heard(&mut self, by: Duration) -> Option<Heard> {
         let is_next = |entry: &&Entry| !entry.recalled && matches!(entry.from, Author::Bot(_)) && entry.at <= by;
         let next = self.after(self.asked_for).find(is_next)?;
@@ -164,13 +165,14 @@ impl History {
         self.entries.iter().map(|entry| entry.line(customer)).collect()
     }
 
+    /// Returns the message with this msgid, to change it.
     pub(crate) fn find(&mut self, msgid: &str) -> Option<&mut Entry> {
         let entry = self.entries.iter_mut().rev().find(|entry| entry.msgid.as_deref() == Some(msgid))?;
         self.changed.push(entry.n);
         Some(entry)
     }
 
-    /// What nobody was told of yet.
+    /// Returns the entries that the listeners do not know yet.
     pub(crate) fn take_changed(&mut self) -> Vec<Entry> {
         let mut changed = std::mem::take(&mut self.changed);
         changed.sort_unstable();
@@ -182,7 +184,7 @@ impl History {
         entries.collect()
     }
 
-    /// Nobody looks: what changed until now need not be told.
+    /// Forgets what changed, because there are no listeners.
     pub(crate) fn forget_changed(&mut self) {
         self.changed.clear();
     }

@@ -1,14 +1,11 @@
 //! Links to an account [94665], and how customers came in.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 use wecom_kf_raw::limits::add_contact_way::SCENE_MAX_BYTES;
+use wecom_kf_raw::types::{CustomerEnterSessionContext, CustomerEnterSessionContextWechatChannels};
 
-use crate::platform::model::assumptions::Assumption;
-use crate::platform::model::refusal::Refusal;
 use crate::platform::people::NotPossible;
-use crate::platform::{Chat, Platform, text};
+use crate::platform::{Chat, Platform};
 
 /// Counted before the encoding [96416].
 const MAX_SCENE_PARAM_BYTES: usize = 128;
@@ -16,22 +13,24 @@ const MAX_SCENE_PARAM_BYTES: usize = 128;
 /// A link that was made.
 #[derive(Debug)]
 pub(crate) struct ContactWay {
-    open_kfid: String,
-    url: String,
-    scene: Option<String>,
+    pub(crate) open_kfid: String,
+    pub(crate) url: String,
+    pub(crate) scene: Option<String>,
 }
 
-/// How a customer came in: what `enter_session` and `enter_session_context` say of it.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Entrance {
-    /// Empty when no link with a scene was used [94670].
-    pub(crate) scene: String,
-    pub(crate) scene_param: Option<String>,
-    pub(crate) wechat_channels: Option<Value>,
+/// How a customer came in: what `enter_session` and `enter_session_context` say about it. The scene is empty when no link
+/// with a scene was used [94670].
+#[derive(Clone, Debug)]
+pub(crate) struct Entrance(CustomerEnterSessionContext);
+
+impl Default for Entrance {
+    fn default() -> Self {
+        Self(CustomerEnterSessionContext { scene: Some(String::new()), scene_param: None, wechat_channels: None })
+    }
 }
 
 impl Entrance {
-    /// By a link with a scene, and what was appended to it.
+    /// By a link with a scene, and what was appended to the link.
     pub(crate) fn by_scene(scene: String, scene_param: Option<String>) -> Result<Self, NotPossible> {
         if scene.len() > SCENE_MAX_BYTES {
             return Err(NotPossible(format!("`scene` has more than {SCENE_MAX_BYTES} bytes")));
@@ -39,46 +38,27 @@ impl Entrance {
         if scene_param.as_ref().is_some_and(|scene_param| scene_param.len() > MAX_SCENE_PARAM_BYTES) {
             return Err(NotPossible(format!("`scene_param` has more than {MAX_SCENE_PARAM_BYTES} bytes")));
         }
-        Ok(Self { scene, scene_param, wechat_channels: None })
+        Ok(Self(CustomerEnterSessionContext { scene: Some(scene), scene_param, wechat_channels: None }))
     }
 
     /// By a 视频号: the home page, a product list or a showcase (1 to 3), or a shop's product or order (4, 5) [94670].
     pub(crate) fn from_channels(scene: u32, nickname: &str) -> Self {
-        let member = if matches!(scene, 4 | 5) { "shop_nickname" } else { "nickname" };
-        Self { wechat_channels: Some(json!({ "scene": scene, member: nickname })), ..Self::default() }
+        let nickname = Some(nickname.to_owned());
+        let (nickname, shop_nickname) = if matches!(scene, 4 | 5) { (None, nickname) } else { (nickname, None) };
+        let channels =
+            CustomerEnterSessionContextWechatChannels { nickname, scene: Some(i64::from(scene)), shop_nickname };
+        let mut entrance = Self::default();
+        entrance.0.wechat_channels = Some(channels);
+        entrance
     }
 
-    /// Only what there is.
-    pub(crate) fn members(&self) -> Value {
-        let mut members = json!({ "scene": self.scene });
-        if let Some(scene_param) = &self.scene_param {
-            members["scene_param"] = json!(scene_param);
-        }
-        if let Some(wechat_channels) = &self.wechat_channels {
-            members["wechat_channels"] = wechat_channels.clone();
-        }
-        members
+    pub(crate) fn context(&self) -> &CustomerEnterSessionContext {
+        &self.0
     }
 }
 
 impl Platform {
-    /// `POST /cgi-bin/kf/add_contact_way` [94665]. unverified: that the same account and scene give the same link.
-    pub(crate) fn add_contact_way(&mut self, _now: Duration, request: &Value) -> Result<Value, Refusal> {
-        let open_kfid = self.account(request)?.open_kfid.clone();
-        let scene = text(request, "scene").map(str::to_owned);
-        let page = self.ids.named("contact way", &open_kfid, "kfc", 17);
-        let way = format!("{open_kfid} {}", scene.as_deref().unwrap_or_default());
-        let enc_scene = if self.assumptions.hold(Assumption::SameSceneSameLink) {
-            self.ids.named("enc_scene", &way, "ENC", 32)
-        } else {
-            self.ids.next("enc_scene", "ENC", 32)
-        };
-        let url = format!("https://work.weixin.qq.com/kf/{page}?enc_scene={enc_scene}");
-        self.contact_ways.insert(enc_scene, ContactWay { open_kfid, url: url.clone(), scene });
-        Ok(json!({ "url": url }))
-    }
-
-    /// `ContactWay`s of `control.yaml`.
+    /// Returns the `ContactWay`s of `control.yaml`.
     pub(crate) fn show_contact_ways(&self) -> Vec<Value> {
         let mut ways: Vec<_> = self.contact_ways.values().collect();
         ways.sort_by_key(|way| (&way.open_kfid, &way.scene, &way.url));
@@ -86,18 +66,7 @@ impl Platform {
         ways.into_iter().map(show).collect()
     }
 
-    /// A customer opens a link that `add_contact_way` made, with or without a `scene_param` at its end.
-    pub(crate) fn customer_opens(
-        &mut self,
-        now: Duration,
-        chat: Chat<'_>,
-        url: &str,
-    ) -> Result<Option<String>, NotPossible> {
-        let entrance = self.entrance(chat, url)?;
-        Ok(self.customer_enters_by(now, chat, entrance))
-    }
-
-    /// How a customer comes in by such a link.
+    /// Returns how a customer comes in by a link that `add_contact_way` made, with or without a `scene_param` at its end.
     pub(crate) fn entrance(&self, chat: Chat<'_>, url: &str) -> Result<Entrance, NotPossible> {
         let query = url.split_once('?').map_or("", |(_, query)| query);
         let parameter = |wanted: &str| {

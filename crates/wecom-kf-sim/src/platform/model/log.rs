@@ -1,68 +1,69 @@
-//! The messages and events of one account, in the order that `sync_msg` returns.
+//! The messages and events of one account, in the order in which `sync_msg` returns them.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
 
-use crate::platform::KEPT;
-use crate::platform::model::aging::give_room_back;
+use crate::platform::model::retention::{KEPT, give_room_back};
 
 /// The messages and events of one account, oldest first, numbered from 0.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
-    /// As JSON: a tree of values takes several times the room.
-    entries: VecDeque<(Duration, Box<str>)>,
+    /// As JSON, which is written once and takes a fraction of the memory of a tree of values.
+    entries: VecDeque<(Duration, Box<RawValue>)>,
     /// The number of the oldest entry kept.
     first: u64,
-    /// The number up to which callbacks were made.
+    /// The number of the first entry without a callback.
     announced: u64,
-    /// The number up to which the bot has read.
+    /// The number of the first entry that the bot has not read.
     read: u64,
 }
 
-/// What one `sync_msg` reads.
-pub(crate) struct Page {
-    pub(crate) messages: Vec<Value>,
-    pub(crate) next: u64,
-    pub(crate) has_more: bool,
-}
-
 impl Log {
-    pub(crate) fn push(&mut self, now: Duration, message: Value) {
+    pub(crate) fn push(&mut self, now: Duration, message: &impl Serialize) {
         self.forget(now);
-        self.entries.push_back((now, message.to_string().into()));
+        let message = to_raw_value(message).expect("the keys of a message are strings");
+        self.entries.push_back((now, message));
     }
 
-    /// The number the next entry will have.
+    /// Returns the number that the next entry will have.
     pub(crate) fn end(&self) -> u64 {
         self.first + self.entries.len() as u64
     }
 
-    /// How many entries came since the last time.
+    /// Returns how many entries were added since the last call.
     pub(crate) fn announce(&mut self) -> u64 {
-        let news = self.end() - self.announced;
+        let added = self.end() - self.announced;
         self.announced = self.end();
-        news
+        added
     }
 
-    /// Returns the number up to which the bot has read, at least once.
+    /// Returns the number of the first entry that the bot has not read.
     pub(crate) fn read_up_to(&self) -> u64 {
         self.read
     }
 
-    pub(crate) fn page(&mut self, from: u64, limit: usize, now: Duration) -> Page {
+    /// Notes that the bot reads up to `limit` entries, and returns their numbers. If the entry `from` is no longer kept,
+    /// the range begins with the oldest entry.
+    pub(crate) fn read(&mut self, from: u64, limit: usize, now: Duration) -> Range<u64> {
         self.forget(now);
-        // What a cursor pointed at may be forgotten by now: then from the oldest message kept.
-        let from = from.max(self.first);
-        let skip = usize::try_from(from - self.first).unwrap_or(usize::MAX);
-        let entries = self.entries.range(skip.min(self.entries.len())..).take(limit);
-        let messages: Vec<_> = entries.filter_map(|(_, message)| serde_json::from_str(message).ok()).collect();
-        let next = from + messages.len() as u64;
-        self.read = self.read.max(next);
-        Page { messages, next, has_more: next < self.end() }
+        let start = from.max(self.first);
+        let end = start.saturating_add(limit as u64).min(self.end()).max(start);
+        self.read = self.read.max(end);
+        start..end
     }
 
+    /// Returns the entries with these numbers.
+    pub(crate) fn within(&self, range: Range<u64>) -> Vec<&RawValue> {
+        let place = |number: u64| usize::try_from(number.saturating_sub(self.first)).unwrap_or(usize::MAX);
+        let (skip, count) = (place(range.start), place(range.end) - place(range.start));
+        self.entries.iter().skip(skip).take(count).map(|(_, message)| &**message).collect()
+    }
+
+    /// Removes the entries that are older than 3 days.
     fn forget(&mut self, now: Duration) {
         while self.entries.front().is_some_and(|(at, _)| now > *at + KEPT) {
             self.entries.pop_front();

@@ -1,16 +1,15 @@
-//! Rules of sessions: states, the 48 hours, the five messages, the 20 seconds of a code.
+//! Sessions: their states, who may change them, and when the bot may send. The numbers are in `window_48h.rs`,
+//! `message_limit.rs` and `event_codes.rs`.
 
 use std::time::Duration;
 
 use wecom_kf_raw::ErrCode;
 
 use crate::platform::model::assumptions::{Assumption, Assumptions};
+use crate::platform::model::event_codes::Occasion;
+use crate::platform::model::message_limit::MessageLimit;
 use crate::platform::model::refusal::Refusal;
-
-/// What may be sent after a customer's message may be sent for 48 hours [94677].
-pub(crate) const WINDOW: Duration = Duration::from_secs(48 * 60 * 60);
-/// At most 5 messages after the customer's last one [94677].
-pub(crate) const MAX_MESSAGES: u32 = 5;
+use crate::platform::model::window_48h::within_window;
 
 /// The state of a session [94669].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -61,38 +60,9 @@ pub(crate) struct Session {
     last_typed: Option<Duration>,
     last_business_card: Option<Duration>,
     last_welcome: Option<Duration>,
-    sent_since: u32,
+    limit: MessageLimit,
     queue_text_given: bool,
     servicer_text_given: bool,
-}
-
-/// What gives a code for `send_msg_on_event` [95122].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Occasion {
-    /// The customer enters: a text or a menu.
-    Welcome,
-    /// The first time in the pool, or with a servicer: a text.
-    Waiting,
-    /// The end: a text or a menu.
-    Ending,
-}
-
-impl Occasion {
-    /// How long its code is good [95122].
-    pub(crate) fn code_lifetime(self) -> Duration {
-        match self {
-            Self::Waiting => WINDOW,
-            Self::Welcome | Self::Ending => Duration::from_secs(20),
-        }
-    }
-
-    /// What may be sent [95122].
-    pub(crate) fn takes(self, msgtype: &str) -> bool {
-        match self {
-            Self::Waiting => msgtype == "text",
-            Self::Welcome | Self::Ending => matches!(msgtype, "text" | "msgmenu"),
-        }
-    }
 }
 
 impl Session {
@@ -101,12 +71,12 @@ impl Session {
         if self.window_is_open(now) { self.state } else { State::Ended }
     }
 
-    /// Who answers, in state 3.
+    /// Returns the servicer who answers, in state 3.
     pub(crate) fn servicer_userid(&self, now: Duration) -> Option<&str> {
         self.servicer_userid.as_deref().filter(|_| self.state(now) == State::Servicer)
     }
 
-    /// Who answered last, also if the session has ended since.
+    /// Returns the servicer who answered last, even if the session has ended since.
     pub(crate) fn last_servicer_userid(&self) -> Option<&str> {
         self.servicer_userid.as_deref()
     }
@@ -125,11 +95,10 @@ impl Session {
             self.servicer_text_given = false;
         }
         self.last_message = Some(now);
-        // A new message of the customer resets the count [94677].
-        self.sent_since = 0;
+        self.limit.reset();
     }
 
-    /// Whether the API may send now.
+    /// Checks whether the bot may send now.
     pub(crate) fn check_send(&self, now: Duration, assumptions: &Assumptions) -> Result<(), Refusal> {
         match self.state {
             State::Untreated | State::Assistant => {}
@@ -145,10 +114,7 @@ impl Session {
             let code = if documented { ErrCode::MESSAGE_WINDOW_CLOSED } else { ErrCode::SESSION_STATE_FORBIDS_SENDING };
             return Err(code.into());
         }
-        if self.sent_since >= MAX_MESSAGES {
-            return Err(ErrCode::MESSAGE_COUNT_LIMIT_EXCEEDED.into());
-        }
-        Ok(())
+        self.limit.check()
     }
 
     /// unverified: these two rules are those of the stand-alone edition [errcodes 95024, 95025].
@@ -186,7 +152,7 @@ impl Session {
         self.last_business_card = Some(now);
     }
 
-    /// Whether the API may move the session to `target`.
+    /// Checks whether the API may move the session to `target`.
     pub(crate) fn check_move(
         &self,
         target: State,
@@ -209,7 +175,7 @@ impl Session {
         Ok(())
     }
 
-    /// Moves the session to `target`. Says whether that yields a code for `send_msg_on_event`.
+    /// Moves the session to `target`. Returns the occasion if that yields a code for `send_msg_on_event`.
     pub(crate) fn move_to(&mut self, target: State, servicer_userid: Option<&str>) -> Option<Occasion> {
         self.state = target;
         match target {
@@ -224,34 +190,29 @@ impl Session {
         }
     }
 
-    /// Whether nobody but the bot was to answer, also if the session has timed out since.
+    /// Returns whether only the bot was to answer, even if the session has timed out since.
     pub(crate) fn is_with_the_bot(&self) -> bool {
         matches!(self.state, State::Untreated | State::Assistant)
     }
 
-    /// When the customer last wrote or tapped.
+    /// Returns when the customer last wrote or tapped.
     pub(crate) fn last_message(&self) -> Option<Duration> {
         self.last_message
     }
 
-    /// How many messages went out since then.
+    /// Returns how many messages were sent since then.
     pub(crate) fn sent_since(&self) -> u32 {
-        self.sent_since
+        self.limit.sent()
     }
 
-    /// A message that the API sent counts among the five.
+    /// Counts a message that the bot sent among the five.
     pub(crate) fn count_message(&mut self) {
-        self.sent_since += 1;
+        self.limit.count();
     }
 
     fn window_is_open(&self, now: Duration) -> bool {
         within_window(self.last_message, now)
     }
-}
-
-/// Whether it is less than 48 hours ago.
-pub(crate) fn within_window(at: Option<Duration>, now: Duration) -> bool {
-    at.is_some_and(|at| now <= at + WINDOW)
 }
 
 fn first_time(given: &mut bool) -> Option<Occasion> {

@@ -1,13 +1,16 @@
-//! Counts what happened at an account, by days in China.
+//! The figures of an account, by days in China. What is counted is in `happenings.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use serde_json::{Value, json};
-
 use crate::platform::Satisfaction;
 use crate::platform::UpgradeOffer;
-use crate::platform::ops::statistic::{KEPT_DAYS, day_of};
+
+/// Days are those of China, UTC+8 without summer time.
+const CHINA: Duration = Duration::from_secs(8 * 60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// Figures go back 180 days [95489].
+pub(crate) const KEPT_DAYS: u64 = 180;
 
 /// What happened at an account, by days in China.
 #[derive(Debug, Default)]
@@ -24,12 +27,12 @@ pub(crate) struct Day {
 pub(crate) struct CorpDay {
     pub(crate) sessions: u64,
     pub(crate) answered_by_api: u64,
-    /// Of those that the API answered.
+    /// The sessions that the bot answered and that went to a servicer or to the pool.
     pub(crate) handed_over: u64,
     pub(crate) upgraded: BTreeSet<String>,
     pub(crate) muted: BTreeSet<String>,
-    customers: BTreeSet<String>,
-    customer_messages: u64,
+    pub(crate) customers: BTreeSet<String>,
+    pub(crate) customer_messages: u64,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -37,21 +40,21 @@ pub(crate) struct ServicerDay {
     pub(crate) sessions: u64,
     pub(crate) asked: u64,
     pub(crate) muted: BTreeSet<String>,
-    answered: u64,
-    seconds_to_answer: u64,
-    customers: BTreeSet<String>,
-    customer_messages: u64,
-    satisfied: u64,
-    middling: u64,
-    dissatisfied: u64,
-    member_invites: u64,
-    groupchat_invites: u64,
-    member_customers: BTreeSet<String>,
-    groupchat_customers: BTreeSet<String>,
+    pub(crate) answered: u64,
+    pub(crate) seconds_to_answer: u64,
+    pub(crate) customers: BTreeSet<String>,
+    pub(crate) customer_messages: u64,
+    pub(crate) satisfied: u64,
+    pub(crate) middling: u64,
+    pub(crate) dissatisfied: u64,
+    pub(crate) member_invites: u64,
+    pub(crate) groupchat_invites: u64,
+    pub(crate) member_customers: BTreeSet<String>,
+    pub(crate) groupchat_customers: BTreeSet<String>,
 }
 
 impl Figures {
-    /// The day of this time, to count in.
+    /// Returns the day of this time, to count in it.
     pub(crate) fn on(&mut self, at: Duration) -> &mut Day {
         let day = day_of(at);
         self.0.retain(|kept, _| kept + KEPT_DAYS >= day);
@@ -85,20 +88,6 @@ impl CorpDay {
         self.customers.extend(other.customers);
         self
     }
-
-    /// `ai_knowledge_hit_rate` is never there: nobody answers from the knowledge base here.
-    pub(crate) fn shown(&self) -> Value {
-        let mut shown = json!({
-            "session_cnt": self.sessions,
-            "customer_cnt": self.customers.len(),
-            "customer_msg_cnt": self.customer_messages,
-            "upgrade_service_customer_cnt": self.upgraded.len(),
-            "ai_session_reply_cnt": self.answered_by_api,
-            "msg_rejected_customer_cnt": self.muted.len(),
-        });
-        add_rate(&mut shown, "ai_transfer_rate", self.handed_over, self.answered_by_api);
-        shown
-    }
 }
 
 impl ServicerDay {
@@ -107,7 +96,7 @@ impl ServicerDay {
         self.customer_messages += 1;
     }
 
-    /// For the first time in a session.
+    /// Counts the first answer in a session.
     pub(crate) fn answered(&mut self, after: Duration) {
         self.answered += 1;
         self.seconds_to_answer += after.as_secs();
@@ -153,37 +142,19 @@ impl ServicerDay {
         self.groupchat_customers.extend(other.groupchat_customers);
         self
     }
-
-    pub(crate) fn shown(&self) -> Value {
-        let rated = self.satisfied + self.middling + self.dissatisfied;
-        let mut shown = json!({
-            "session_cnt": self.sessions,
-            "customer_cnt": self.customers.len(),
-            "customer_msg_cnt": self.customer_messages,
-            // Spelt so [95490].
-            "satisfaction_investgate_cnt": self.asked,
-            "upgrade_service_customer_cnt": self.member_customers.union(&self.groupchat_customers).count(),
-            "upgrade_service_member_invite_cnt": self.member_invites,
-            "upgrade_service_member_customer_cnt": self.member_customers.len(),
-            "upgrade_service_groupchat_invite_cnt": self.groupchat_invites,
-            "upgrade_service_groupchat_customer_cnt": self.groupchat_customers.len(),
-            "msg_rejected_customer_cnt": self.muted.len(),
-        });
-        add_rate(&mut shown, "reply_rate", self.answered, self.sessions);
-        add_rate(&mut shown, "first_reply_average_sec", self.seconds_to_answer, self.answered);
-        add_rate(&mut shown, "satisfaction_participation_rate", rated, self.asked);
-        add_rate(&mut shown, "satisfied_rate", self.satisfied, rated);
-        add_rate(&mut shown, "middling_rate", self.middling, rated);
-        add_rate(&mut shown, "dissatisfied_rate", self.dissatisfied, rated);
-        shown
-    }
 }
 
-/// Absent if it cannot be computed; a whole number is written as such, without a point [95489, 95490].
-fn add_rate(shown: &mut Value, member: &str, part: u64, of: u64) {
-    match (part.checked_div(of), part.checked_rem(of)) {
-        (Some(whole), Some(0)) => shown[member] = json!(whole),
-        (Some(_), _) => shown[member] = json!(part as f64 / of as f64),
-        (None, _) => {}
-    }
+/// Returns the number of the day in China.
+pub(crate) fn day_of(at: Duration) -> u64 {
+    (at + CHINA).as_secs() / DAY.as_secs()
+}
+
+/// Returns the number of the day in China. The seconds come from a request and may be any number.
+pub(crate) fn day_at(seconds: u64) -> Option<u64> {
+    Some(Duration::from_secs(seconds).checked_add(CHINA)?.as_secs() / DAY.as_secs())
+}
+
+/// Returns when a day begins in China.
+pub(crate) fn midnight(day: u64) -> Duration {
+    Duration::from_secs(day * DAY.as_secs()).saturating_sub(CHINA)
 }

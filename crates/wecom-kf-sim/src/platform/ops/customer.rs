@@ -1,67 +1,47 @@
-//! What the corp can know of customers [95159].
+//! The tag `customer`: which customers a corp can read, and what it reads of them [95159].
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use wecom_kf_raw::types;
+use wecom_kf_raw::types::{CustomerBatchgetRequest, CustomerEnterSessionContext};
 
+use crate::platform::Platform;
 use crate::platform::model::assumptions::{Assumption, Assumptions};
 use crate::platform::model::contact_ways::Entrance;
+use crate::platform::model::customer::{Customer, Profile};
 use crate::platform::model::refusal::Refusal;
-use crate::platform::model::session::within_window;
-use crate::platform::{Customer, Platform};
+use crate::platform::model::window_48h::within_window;
 
-/// What a customer says of themselves in WeChat.
-#[derive(Debug)]
-pub(crate) struct Profile {
-    /// 0 unknown, 1 male, 2 female.
-    pub(crate) gender: i64,
-    pub(crate) avatar: Option<String>,
-    /// Only if the corp has bound an account of the WeChat open platform.
-    pub(crate) unionid: Option<String>,
-}
-
-impl Profile {
-    pub(crate) fn of(name: &str) -> Self {
-        // Leads nowhere: `.example` is reserved for that.
-        let path: String = form_urlencoded::byte_serialize(name.as_bytes()).collect();
-        Self { gender: 0, avatar: Some(format!("http://avatar.example/{path}/0")), unionid: None }
-    }
-
-    /// The `profile` of a `Customer`.
-    pub(crate) fn show(&self) -> Value {
-        json!({ "gender": self.gender, "avatar": self.avatar, "unionid": self.unionid })
-    }
-}
-
-/// When and how a customer came in last.
-#[derive(Debug)]
-pub(crate) struct Entered {
-    pub(crate) at: Duration,
-    pub(crate) entrance: Entrance,
+#[derive(Serialize)]
+pub(crate) struct CustomerBatch {
+    customer_list: Vec<types::Customer>,
+    invalid_external_userid: Vec<String>,
 }
 
 impl Platform {
     /// `POST /cgi-bin/kf/customer/batchget` [95159].
-    pub(crate) fn customer_batchget(&mut self, now: Duration, request: &Value) -> Result<Value, Refusal> {
-        let wants_context = request["need_enter_session_context"] == 1;
-        let (mut found, mut invalid) = (Vec::new(), Vec::new());
-        for external_userid in request["external_userid_list"].as_array().into_iter().flatten() {
-            let external_userid = external_userid.as_str().unwrap_or_default();
-            let customer = self.existing().find_map(|account| account.customers.get(external_userid));
+    pub(crate) fn customer_batchget(
+        &mut self,
+        now: Duration,
+        request: CustomerBatchgetRequest,
+    ) -> Result<CustomerBatch, Refusal> {
+        let wants_context = request.need_enter_session_context == Some(1);
+        let mut batch = CustomerBatch { customer_list: Vec::new(), invalid_external_userid: Vec::new() };
+        for external_userid in request.external_userid_list {
+            let customer = self.existing().find_map(|account| account.customers.get(&external_userid));
             // Neither one of another corp nor one without a contact in 48 hours can be read [95159].
             match customer.filter(|customer| customer.had_contact(now, &self.assumptions)) {
-                None => invalid.push(external_userid),
+                None => batch.invalid_external_userid.push(external_userid),
                 Some(customer) => {
-                    let mut shown = customer.shown(external_userid);
                     // Only if asked for, and if there is one in the last 48 hours [95159].
-                    if let Some(entrance) = customer.recently_entered(now).filter(|_| wants_context) {
-                        shown["enter_session_context"] = entrance.members();
-                    }
-                    found.push(shown);
+                    let entrance = customer.recently_entered(now).filter(|_| wants_context);
+                    let enter_session_context = entrance.map(|entrance| entrance.context().clone());
+                    batch.customer_list.push(customer.listed(external_userid, enter_session_context));
                 }
             }
         }
-        Ok(json!({ "customer_list": found, "invalid_external_userid": invalid }))
+        Ok(batch)
     }
 }
 
@@ -77,15 +57,19 @@ impl Customer {
         entered.map(|entered| &entered.entrance)
     }
 
-    fn shown(&self, external_userid: &str) -> Value {
+    fn listed(
+        &self,
+        external_userid: String,
+        enter_session_context: Option<CustomerEnterSessionContext>,
+    ) -> types::Customer {
         let Profile { gender, avatar, unionid } = &self.profile;
-        let mut shown = json!({ "external_userid": external_userid, "nickname": self.name, "gender": gender });
-        if let Some(avatar) = avatar {
-            shown["avatar"] = json!(avatar);
+        types::Customer {
+            avatar: avatar.clone(),
+            enter_session_context,
+            external_userid: Some(external_userid),
+            gender: Some(*gender),
+            nickname: Some(self.name.clone()),
+            unionid: unionid.clone(),
         }
-        if let Some(unionid) = unionid {
-            shown["unionid"] = json!(unionid);
-        }
-        shown
     }
 }

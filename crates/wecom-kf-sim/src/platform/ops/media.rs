@@ -1,72 +1,57 @@
-//! Temporary files, and pictures that stay [90253, 90254, 90256].
+//! The tag `media`: which files may be uploaded, and how they are downloaded [90253, 90254, 90256]. What happens to stored
+//! files is in `model/media.rs`.
 
-use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 use wecom_kf_raw::ErrCode;
 use wecom_kf_raw::limits::{media_upload, media_uploadimg};
 
-use crate::platform::MediaKind;
-use crate::platform::Part;
 use crate::platform::model::assumptions::{Assumption, Assumptions};
+use crate::platform::model::media::MEGABYTE;
 use crate::platform::model::media_format;
 use crate::platform::model::refusal::Refusal;
-use crate::platform::{Chat, KEPT, Platform, text};
+use crate::platform::ops::{Nothing, given};
+use crate::platform::{MediaKind, Part, Platform};
 
-/// A temporary `media_id` is valid for 3 days [90253].
-pub(crate) const LIFETIME: Duration = KEPT;
-/// unverified: that a megabyte is that of computers.
-const MEGABYTE: usize = 1024 * 1024;
 /// unverified: what is larger is read in ranges of at most 20 MB (830002), by one source.
 const MAX_RANGE_BYTES: usize = 20 * MEGABYTE;
 /// What older editions and the stand-alone one allow for pictures [90253].
 const OLD_MAX_IMAGE_BYTES: usize = 2 * MEGABYTE;
-/// All temporary files of a corp together have at most this many bytes; the oldest make room. This limit is the
-/// simulator's own: it keeps them in memory.
-const MAX_FILES_BYTES: usize = 256 * MEGABYTE;
 /// The part is named so [90253].
 const PART_NAME: &str = "media";
-/// A file of each kind, for who needs one and does not care which.
-const PICTURE: &[u8] = include_bytes!("../model/media/picture.png");
-/// A second of AMR frames without data.
-const SILENCE: &[u8] = b"#!AMR\n||||||||||||||||||||||||||||||||||||||||||||||||||";
-/// The first box of an MP4 file, which says that it is one.
-const NO_FILM: &[u8] = b"\0\0\0\x18ftypisom\0\0\x02\0isomiso2";
-const A_FILE: &[u8] = "微信客服\n".as_bytes();
 
-/// What a temporary file is.
-#[derive(Clone)]
-pub(crate) struct Contents {
-    pub(crate) kind: MediaKind,
-    pub(crate) file_name: String,
-    pub(crate) bytes: Bytes,
+#[derive(Deserialize)]
+pub(crate) struct MediaUploadRequest {
+    r#type: Option<String>,
 }
 
-// Without the name and the bytes: they are a customer's.
-impl fmt::Debug for Contents {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Contents({}, {} bytes)", self.kind, self.bytes.len())
-    }
+#[derive(Deserialize)]
+pub(crate) struct MediaGetRequest {
+    media_id: Option<String>,
+    /// The header of this name.
+    #[serde(rename = "Range")]
+    range: Option<String>,
 }
 
-/// A temporary file.
-#[derive(Debug)]
-pub(crate) struct Stored {
-    media: Contents,
-    fits: Fits,
+/// The document shows `created_at` as digits in a string, and `errmsg` empty [90253].
+#[derive(Serialize)]
+pub(crate) struct MediaUploaded {
+    created_at: String,
+    errmsg: &'static str,
+    media_id: String,
+    r#type: &'static str,
 }
 
-/// Where a file may be used.
-#[derive(Clone, Copy, Debug)]
-enum Fits {
-    ItsKind,
-    EveryKind,
+#[derive(Serialize)]
+pub(crate) struct PictureUploaded {
+    errmsg: &'static str,
+    url: String,
 }
 
-/// What `media/get` gives.
+/// What `media/get` returns.
 #[derive(Debug)]
 pub(crate) struct Served {
     pub(crate) content_type: &'static str,
@@ -103,15 +88,6 @@ impl MediaKind {
         }
     }
 
-    /// Larger ones do not reach the API: a text comes instead [94670].
-    fn max_bytes_of_customers(self) -> usize {
-        match self {
-            Self::Image | Self::Voice => 2 * MEGABYTE,
-            Self::Video => 10 * MEGABYTE,
-            Self::File => 20 * MEGABYTE,
-        }
-    }
-
     /// Not reliable on the platform; here at least of the right family.
     fn content_type(self) -> &'static str {
         match self {
@@ -124,84 +100,50 @@ impl MediaKind {
 }
 
 impl Platform {
-    /// A temporary picture that fits everywhere.
-    pub(crate) fn media_id(&mut self, now: Duration) -> String {
-        self.keep(now, Stored { media: made_up(MediaKind::Image), fits: Fits::EveryKind })
-    }
-
-    /// A temporary file of this kind, as if uploaded now by somebody who does not care what is in it.
-    pub(crate) fn made_up_media(&mut self, now: Duration, kind: MediaKind) -> String {
-        self.keep(now, Stored { media: made_up(kind), fits: Fits::ItsKind })
-    }
-
-    /// A temporary file, as if uploaded now.
-    pub(crate) fn store(&mut self, now: Duration, kind: MediaKind, file_name: &str, bytes: Bytes) -> String {
-        let media = Contents { kind, file_name: file_name.to_owned(), bytes };
-        self.keep(now, Stored { media, fits: Fits::ItsKind })
-    }
-
-    pub(crate) fn media(&self, now: Duration, media_id: &str) -> Option<Contents> {
-        self.stored(media_id, now).ok().map(|stored| stored.media.clone())
-    }
-
-    /// A customer's picture, voice, video or file.
-    pub(crate) fn customer_sends_media(
+    /// `POST /cgi-bin/media/upload` [90253].
+    pub(crate) fn media_upload(
         &mut self,
         now: Duration,
-        chat: Chat<'_>,
-        kind: MediaKind,
-        file_name: &str,
-        bytes: Bytes,
-    ) -> String {
-        let media_id = self.store(now, kind, file_name, bytes);
-        self.customer_writes(now, chat, kind.as_str(), json!({ "media_id": media_id }))
-    }
-
-    /// The text that comes in the place of a customer's file that is too large [94670].
-    pub(crate) fn too_large(&self, now: Duration, msgtype: &str, body: &Value) -> Option<Value> {
-        let kind = MediaKind::of(msgtype)?;
-        let stored = self.stored(text(body, "media_id")?, now).ok()?;
-        // unverified: the words; that a text with a notice comes is documented [94670].
-        let notice = || json!({ "content": format!("[{kind}: too large, look at it in the WeCom client]") });
-        (stored.media.bytes.len() > kind.max_bytes_of_customers()).then(notice)
-    }
-
-    /// `POST /cgi-bin/media/upload` [90253].
-    pub(crate) fn media_upload(&mut self, now: Duration, request: &Value, part: Part) -> Result<Value, Refusal> {
-        let kind = text(request, "type").and_then(MediaKind::of).ok_or(ErrCode::INVALID_TYPE_PARAMETER)?;
+        request: MediaUploadRequest,
+        part: Part,
+    ) -> Result<MediaUploaded, Refusal> {
+        let kind = given(request.r#type.as_deref()).and_then(MediaKind::of).ok_or(ErrCode::INVALID_TYPE_PARAMETER)?;
         if part.name != PART_NAME {
             return Err(Refusal::because(ErrCode::EMPTY_MEDIA_DATA, "there is no part named `media`"));
         }
         check_size(kind, part.bytes.len(), &self.assumptions)?;
         media_format::check(kind, &part.bytes)?;
         let media_id = self.store(now, kind, &part.file_name, part.bytes);
-        // The document shows created_at as digits in a string, and errmsg empty [90253].
-        let created_at = now.as_secs().to_string();
-        Ok(json!({ "errmsg": "", "type": kind.as_str(), "media_id": media_id, "created_at": created_at }))
+        Ok(MediaUploaded { created_at: now.as_secs().to_string(), errmsg: "", media_id, r#type: kind.as_str() })
     }
 
     /// `POST /cgi-bin/media/uploadimg` [90256]. The name of the part is free: the document's sample names it after the
     /// field, SDKs say `media`.
     ///
     /// unverified: 3,000 a month and 1,000 a day, or 100 a day; as sources disagree, nothing is counted here.
-    pub(crate) fn media_uploadimg(&mut self, _now: Duration, _request: &Value, part: Part) -> Result<Value, Refusal> {
+    pub(crate) fn media_uploadimg(
+        &mut self,
+        _now: Duration,
+        _: Nothing,
+        part: Part,
+    ) -> Result<PictureUploaded, Refusal> {
         match part.bytes.len() {
             0 => return Err(ErrCode::EMPTY_MEDIA_DATA.into()),
             size if size < media_uploadimg::MEDIA_MIN_BYTES => return Err(ErrCode::INVALID_FILE_SIZE.into()),
             size if size > media_uploadimg::MEDIA_MAX_BYTES => return Err(ErrCode::INVALID_IMAGE_SIZE.into()),
             _ => media_format::check(MediaKind::Image, &part.bytes)?,
         }
-        // Leads nowhere: `.example` is reserved for that.
+        // No picture is there: `.example` is reserved for addresses that lead nowhere.
         let url = format!("https://picture.example/{}/0", self.ids.next("picture", "", 48));
-        Ok(json!({ "errmsg": "", "url": url }))
+        Ok(PictureUploaded { errmsg: "", url })
     }
 
     /// `GET /cgi-bin/media/get` [90254]. 45033 for the same file too often at once is not simulated: no figure is known.
-    pub(crate) fn media_get(&mut self, now: Duration, request: &Value) -> Result<Served, Refusal> {
-        let media_id = text(request, "media_id").ok_or(ErrCode::MEDIA_ID_MISSING)?;
+    pub(crate) fn media_get(&mut self, now: Duration, request: MediaGetRequest) -> Result<Served, Refusal> {
+        let media_id = given(request.media_id.as_deref()).ok_or(ErrCode::MEDIA_ID_MISSING)?;
         let media = &self.stored(media_id, now)?.media;
         let total = media.bytes.len();
-        let (extent, range) = match text(request, "Range").and_then(|range| parse_range(range, total)) {
+        let (extent, range) = match given(request.range.as_deref()).and_then(|range| parse_range(range, total)) {
             None => (Extent::Whole, 0..total),
             Some(range) if range.is_empty() => (Extent::Nothing { total }, range),
             Some(range) => (Extent::Part { first: range.start, last: range.end - 1, total }, range),
@@ -211,42 +153,6 @@ impl Platform {
         }
         let (content_type, file_name) = (media.kind.content_type(), self.shown(&media.file_name));
         Ok(Served { content_type, file_name, extent, bytes: media.bytes.slice(range) })
-    }
-
-    /// Whether a message or an account may use this file.
-    pub(crate) fn check_media(&self, media_id: &str, wanted: MediaKind, now: Duration) -> Result<(), Refusal> {
-        let stored = self.stored(media_id, now)?;
-        match stored.fits {
-            // unverified: that WeCom looks at what kind of file it is, and that it is refused so.
-            Fits::ItsKind if stored.media.kind != wanted && self.assumptions.hold(Assumption::FilesFitTheirKind) => {
-                let why = format!("it was uploaded as {}, not as {wanted}", stored.media.kind);
-                Err(Refusal::because(ErrCode::INVALID_MEDIA_ID, why))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// The name it was uploaded under.
-    pub(crate) fn file_name(&self, media_id: &str, now: Duration) -> Result<&str, Refusal> {
-        Ok(&self.stored(media_id, now)?.media.file_name)
-    }
-
-    fn stored(&self, media_id: &str, now: Duration) -> Result<&Stored, Refusal> {
-        // Unknown and older than 3 days look alike [errcodes 40007].
-        self.files.get(now, media_id).ok_or(ErrCode::INVALID_MEDIA_ID.into())
-    }
-
-    fn keep(&mut self, now: Duration, stored: Stored) -> String {
-        let media_id = self.ids.next("media", "3", 64);
-        self.files.insert(now, media_id.clone(), stored);
-        let mut bytes: usize = self.files.iter().map(|(_, stored)| stored.media.bytes.len()).sum();
-        while bytes > MAX_FILES_BYTES
-            && let Some(oldest) = self.files.remove_oldest()
-        {
-            bytes -= oldest.media.bytes.len();
-            tracing::warn!("the temporary files have more than 256 MiB together: the oldest is gone");
-        }
-        media_id
     }
 
     /// A file name as the header has it. Raw, it may be anything but what would end the header or the quotation.
@@ -301,22 +207,6 @@ fn parse_range(range: &str, total: usize) -> Option<Range<usize>> {
         }
     };
     Some(if range.start < range.end { range } else { 0..0 })
-}
-
-/// The kind of file that a message of this kind is made of.
-pub(crate) fn kind_of_msgtype(msgtype: &str) -> MediaKind {
-    // What else has a file has a cover, which is a picture.
-    MediaKind::of(msgtype).unwrap_or(MediaKind::Image)
-}
-
-fn made_up(kind: MediaKind) -> Contents {
-    let (file_name, bytes) = match kind {
-        MediaKind::Image => ("picture.png", PICTURE),
-        MediaKind::Voice => ("voice.amr", SILENCE),
-        MediaKind::Video => ("video.mp4", NO_FILM),
-        MediaKind::File => ("file.txt", A_FILE),
-    };
-    Contents { kind, file_name: file_name.to_owned(), bytes: Bytes::from_static(bytes) }
 }
 
 #[cfg(test)]

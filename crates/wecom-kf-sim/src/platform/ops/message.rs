@@ -1,5 +1,6 @@
 //! The tag `message`: sending, reading and recalling messages.
 
-pub(crate) mod recall;
+mod body;
+mod recall;
 pub(crate) mod send;
-pub(crate) mod sync;
+mod sync;

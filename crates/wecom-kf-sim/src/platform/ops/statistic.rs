@@ -1,218 +1,183 @@
-//! Statistics of what happened in the simulator [95489, 95490].
+//! The tag `statistic`: statistics of what happened in the simulator [95489, 95490].
 //!
 //! unverified: what exactly each figure counts; the names and a line for each are all that is documented.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde::Serialize;
 use wecom_kf_raw::ErrCode;
+use wecom_kf_raw::types::{GetCorpStatisticRequest, GetServicerStatisticRequest};
 
-use crate::platform::Satisfaction;
-use crate::platform::UpgradeOffer;
+use crate::platform::Platform;
+use crate::platform::model::account::Account;
 use crate::platform::model::refusal::Refusal;
-use crate::platform::model::session::State;
-use crate::platform::people::NotPossible;
-use crate::platform::{Account, Chat, Platform, text};
+use crate::platform::model::statistics::{CorpDay, KEPT_DAYS, ServicerDay, day_at, day_of, midnight};
+use crate::platform::ops::given;
 
-use crate::platform::model::statistics::{CorpDay, Figures, ServicerDay};
-
-/// Days are those of China, UTC+8 without summer time.
-const CHINA: Duration = Duration::from_secs(8 * 60 * 60);
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// A day's figures are there after about 06:00 of the next day [95489].
 const READY_AFTER: Duration = Duration::from_secs(6 * 60 * 60);
 /// At most 31 days at once [95489].
 const MAX_DAYS: u64 = 31;
-/// Figures go back 180 days [95489].
-pub(crate) const KEPT_DAYS: u64 = 180;
 
-/// What the figures are made of.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Happening<'a> {
-    SessionOpened,
-    CustomerWrote,
-    /// The API, as an assistant does.
-    ApiAnswered,
-    /// To the pool.
-    Queued,
-    /// To this servicer.
-    Assigned(&'a str),
-    ServicerAnswered(&'a str),
-    /// By this servicer.
-    Muted(&'a str),
-    /// What was offered, while this servicer had the session.
-    Offered(&'a UpgradeOffer, &'a str),
-    /// What was taken, and the servicer who had the session when it was offered.
-    Taken(&'a UpgradeOffer, Option<&'a str>),
+#[derive(Serialize)]
+pub(crate) struct Statistics<T> {
+    statistic_list: Vec<DayStatistic<T>>,
 }
 
-/// What the figures must know of a customer's session.
-#[derive(Debug, Default)]
-pub(crate) struct Conversation {
-    /// When the API first answered.
-    answered: Option<Duration>,
-    handed_over: bool,
-    /// Who has the session, since when, until they answer.
-    unanswered: Option<(String, Duration)>,
-    /// Who asked the customer to rate, and when.
-    asked: Option<(String, Duration)>,
+/// A day. `statistic` is absent if there is none, or not yet [95489].
+#[derive(Serialize)]
+struct DayStatistic<T> {
+    stat_time: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    statistic: Option<T>,
 }
 
-impl Conversation {
-    /// Who waits for a rating.
-    pub(crate) fn asked_by(&self) -> Option<&str> {
-        self.asked.as_ref().map(|(userid, _)| userid.as_str())
-    }
+/// The generated type would write a whole rate with a point. `ai_knowledge_hit_rate` is always absent: nobody answers from
+/// the knowledge base here.
+#[derive(Serialize)]
+pub(crate) struct CorpFigures {
+    ai_session_reply_cnt: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ai_transfer_rate: Option<Rate>,
+    customer_cnt: usize,
+    customer_msg_cnt: u64,
+    msg_rejected_customer_cnt: usize,
+    session_cnt: u64,
+    upgrade_service_customer_cnt: usize,
+}
+
+#[derive(Serialize)]
+pub(crate) struct ServicerFigures {
+    customer_cnt: usize,
+    customer_msg_cnt: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dissatisfied_rate: Option<Rate>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_reply_average_sec: Option<Rate>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    middling_rate: Option<Rate>,
+    msg_rejected_customer_cnt: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reply_rate: Option<Rate>,
+    /// Spelt so [95490].
+    satisfaction_investgate_cnt: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    satisfaction_participation_rate: Option<Rate>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    satisfied_rate: Option<Rate>,
+    session_cnt: u64,
+    upgrade_service_customer_cnt: usize,
+    upgrade_service_groupchat_customer_cnt: usize,
+    upgrade_service_groupchat_invite_cnt: u64,
+    upgrade_service_member_customer_cnt: usize,
+    upgrade_service_member_invite_cnt: u64,
+}
+
+/// A rate or an average. A whole number is written without a point [95489, 95490].
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Rate {
+    Whole(u64),
+    Fraction(f64),
 }
 
 impl Platform {
     /// `POST /cgi-bin/kf/get_corp_statistic` [95489].
-    pub(crate) fn get_corp_statistic(&mut self, now: Duration, request: &Value) -> Result<Value, Refusal> {
+    pub(crate) fn get_corp_statistic(
+        &mut self,
+        now: Duration,
+        request: GetCorpStatisticRequest,
+    ) -> Result<Statistics<CorpFigures>, Refusal> {
         // unverified: the document requires open_kfid; two SDKs say that without it all accounts are meant.
-        let only = text(request, "open_kfid").map(str::to_owned);
-        only.as_ref().map_or(Ok(()), |_| self.account(request).map(drop))?;
-        let is_meant = |account: &&Account| only.as_ref().is_none_or(|only| *only == account.open_kfid);
+        let only = given(request.open_kfid.as_deref());
+        only.map_or(Ok(()), |open_kfid| self.account(open_kfid).map(drop))?;
+        let is_meant = |account: &&Account| only.is_none_or(|only| only == account.open_kfid);
         let accounts: Vec<_> = self.existing().filter(is_meant).collect();
-        statistic_list(request, now, |day| {
+        let days = days(request.start_time, request.end_time, now)?;
+        Ok(statistics(days, now, |day| {
             let days = accounts.iter().filter_map(|account| account.figures.day(day));
-            days.map(|day| day.corp.clone()).reduce(CorpDay::plus).map(|day| day.shown())
-        })
+            days.map(|day| day.corp.clone()).reduce(CorpDay::plus).map(|day| CorpFigures::of(&day))
+        }))
     }
 
     /// `POST /cgi-bin/kf/get_servicer_statistic` [95490].
-    pub(crate) fn get_servicer_statistic(&mut self, now: Duration, request: &Value) -> Result<Value, Refusal> {
-        let account: &Account = self.account(request)?;
+    pub(crate) fn get_servicer_statistic(
+        &mut self,
+        now: Duration,
+        request: GetServicerStatisticRequest,
+    ) -> Result<Statistics<ServicerFigures>, Refusal> {
+        let account: &Account = self.account(&request.open_kfid)?;
         // Without a servicer the sum of all [95490].
-        let only = text(request, "servicer_userid");
-        statistic_list(request, now, |day| {
+        let only = given(request.servicer_userid.as_deref());
+        let days = days(request.start_time, request.end_time, now)?;
+        Ok(statistics(days, now, |day| {
             let servicers = account.figures.day(day)?.servicers.iter();
             let servicers = servicers.filter(|(userid, _)| only.is_none_or(|only| only == userid.as_str()));
-            servicers.map(|(_, day)| day.clone()).reduce(ServicerDay::plus).map(|day| day.shown())
-        })
-    }
-
-    /// Notes what happened in a chat.
-    pub(crate) fn happens(&mut self, now: Duration, chat: Chat<'_>, happening: Happening<'_>) {
-        let customer = self.known_customer(chat);
-        let servicer_userid = customer.session.servicer_userid(now).map(str::to_owned);
-        let mut conversation = std::mem::take(&mut customer.conversation);
-        let figures = &mut self.known_account(chat).figures;
-        let external_userid = chat.external_userid;
-        match happening {
-            Happening::SessionOpened => {
-                conversation = Conversation { asked: conversation.asked, ..Conversation::default() };
-                figures.on(now).corp.sessions += 1;
-            }
-            Happening::CustomerWrote => {
-                let day = figures.on(now);
-                day.corp.customer_wrote(external_userid);
-                if let Some(servicer_userid) = servicer_userid {
-                    day.servicer(&servicer_userid).customer_wrote(external_userid);
-                }
-            }
-            Happening::ApiAnswered => {
-                if conversation.answered.is_none() {
-                    conversation.answered = Some(now);
-                    figures.on(now).corp.answered_by_api += 1;
-                }
-            }
-            Happening::Queued => hand_over(figures, &mut conversation),
-            Happening::Assigned(userid) => {
-                hand_over(figures, &mut conversation);
-                conversation.unanswered = Some((userid.to_owned(), now));
-                figures.on(now).servicer(userid).sessions += 1;
-            }
-            Happening::ServicerAnswered(userid) => {
-                // Counts for the day of the session, or a rate could be above 1.
-                if let Some((_, since)) = conversation.unanswered.take_if(|(assigned, _)| assigned == userid) {
-                    figures.on(since).servicer(userid).answered(now - since);
-                }
-            }
-            Happening::Muted(userid) => {
-                let day = figures.on(now);
-                day.corp.muted.insert(external_userid.to_owned());
-                day.servicer(userid).muted.insert(external_userid.to_owned());
-            }
-            Happening::Offered(offer, userid) => figures.on(now).servicer(userid).offered(offer),
-            Happening::Taken(offer, userid) => {
-                let day = figures.on(now);
-                day.corp.upgraded.insert(external_userid.to_owned());
-                userid.into_iter().for_each(|userid| day.servicer(userid).taken(offer, external_userid));
-            }
-        }
-        self.known_customer(chat).conversation = conversation;
-    }
-
-    /// The servicer who has the session asks the customer to rate.
-    pub(crate) fn servicer_asks_to_rate(
-        &mut self,
-        now: Duration,
-        chat: Chat<'_>,
-        userid: &str,
-    ) -> Result<(), NotPossible> {
-        let customer = self.known_customer(chat);
-        if customer.session.last_servicer_userid() != Some(userid) {
-            return Err(NotPossible(format!("{userid} does not have, and did not have last, this session")));
-        }
-        customer.conversation.asked = Some((userid.to_owned(), now));
-        let body = json!({ "event": "asked_to_rate", "servicer_userid": userid });
-        customer.note_event(now, format!("({userid} asks to rate)"), body);
-        self.known_account(chat).figures.on(now).servicer(userid).asked += 1;
-        Ok(())
-    }
-
-    /// The customer rates. Counts for the day on which they were asked.
-    pub(crate) fn customer_rates(
-        &mut self,
-        now: Duration,
-        chat: Chat<'_>,
-        rating: Satisfaction,
-    ) -> Result<(), NotPossible> {
-        let customer = self.known_customer(chat);
-        let Some((userid, asked)) = customer.conversation.asked.take() else {
-            return Err(NotPossible(format!("nobody asked {} to rate", customer.name)));
-        };
-        let note = json!({ "event": "rated", "rating": rating.as_str() });
-        customer.note_event(now, format!("({} rates)", customer.name), note);
-        self.known_account(chat).figures.on(asked).servicer(&userid).rated(rating);
-        Ok(())
-    }
-
-    /// What a message of the customer is, as the session stands before it.
-    pub(crate) fn customer_wrote(&mut self, now: Duration, chat: Chat<'_>, before: State) {
-        if before == State::Ended {
-            self.happens(now, chat, Happening::SessionOpened);
-        }
-        self.happens(now, chat, Happening::CustomerWrote);
+            servicers.map(|(_, day)| day.clone()).reduce(ServicerDay::plus).map(|day| ServicerFigures::of(&day))
+        }))
     }
 }
 
-/// Counts for the day on which the API answered first, or a rate could be above 1.
-fn hand_over(figures: &mut Figures, conversation: &mut Conversation) {
-    if let Some(answered) = conversation.answered.filter(|_| !conversation.handed_over) {
-        conversation.handed_over = true;
-        figures.on(answered).corp.handed_over += 1;
+impl CorpFigures {
+    fn of(day: &CorpDay) -> Self {
+        Self {
+            ai_session_reply_cnt: day.answered_by_api,
+            ai_transfer_rate: rate(day.handed_over, day.answered_by_api),
+            customer_cnt: day.customers.len(),
+            customer_msg_cnt: day.customer_messages,
+            msg_rejected_customer_cnt: day.muted.len(),
+            session_cnt: day.sessions,
+            upgrade_service_customer_cnt: day.upgraded.len(),
+        }
     }
 }
 
-/// An entry a day; `statistic` is absent where there is none, or not yet [95489].
-fn statistic_list(request: &Value, now: Duration, statistic: impl Fn(u64) -> Option<Value>) -> Result<Value, Refusal> {
-    let entries = days(request, now)?.map(|day| {
-        let mut entry = json!({ "stat_time": midnight(day).as_secs() });
+impl ServicerFigures {
+    fn of(day: &ServicerDay) -> Self {
+        let rated = day.satisfied + day.middling + day.dissatisfied;
+        Self {
+            customer_cnt: day.customers.len(),
+            customer_msg_cnt: day.customer_messages,
+            dissatisfied_rate: rate(day.dissatisfied, rated),
+            first_reply_average_sec: rate(day.seconds_to_answer, day.answered),
+            middling_rate: rate(day.middling, rated),
+            msg_rejected_customer_cnt: day.muted.len(),
+            reply_rate: rate(day.answered, day.sessions),
+            satisfaction_investgate_cnt: day.asked,
+            satisfaction_participation_rate: rate(rated, day.asked),
+            satisfied_rate: rate(day.satisfied, rated),
+            session_cnt: day.sessions,
+            upgrade_service_customer_cnt: day.member_customers.union(&day.groupchat_customers).count(),
+            upgrade_service_groupchat_customer_cnt: day.groupchat_customers.len(),
+            upgrade_service_groupchat_invite_cnt: day.groupchat_invites,
+            upgrade_service_member_customer_cnt: day.member_customers.len(),
+            upgrade_service_member_invite_cnt: day.member_invites,
+        }
+    }
+}
+
+/// Returns `None` if the rate cannot be computed. It is absent then [95489, 95490].
+fn rate(part: u64, of: u64) -> Option<Rate> {
+    match (part.checked_div(of)?, part.checked_rem(of)?) {
+        (whole, 0) => Some(Rate::Whole(whole)),
+        _ => Some(Rate::Fraction(part as f64 / of as f64)),
+    }
+}
+
+fn statistics<T>(days: RangeInclusive<u64>, now: Duration, statistic: impl Fn(u64) -> Option<T>) -> Statistics<T> {
+    let entries = days.map(|day| {
         let is_ready = now >= midnight(day + 1) + READY_AFTER;
-        if let Some(statistic) = statistic(day).filter(|_| is_ready) {
-            entry["statistic"] = statistic;
-        }
-        entry
+        DayStatistic { stat_time: midnight(day).as_secs(), statistic: statistic(day).filter(|_| is_ready) }
     });
-    Ok(json!({ "statistic_list": entries.collect::<Vec<_>>() }))
+    Statistics { statistic_list: entries.collect() }
 }
 
-/// The days that are asked for: a closed interval of at most 31 days, from yesterday back to 180 days ago [95489].
-fn days(request: &Value, now: Duration) -> Result<RangeInclusive<u64>, Refusal> {
+/// Returns the days that a request asks for: a closed interval of at most 31 days, from yesterday back to 180 days ago
+/// [95489].
+fn days(start_time: i64, end_time: i64, now: Duration) -> Result<RangeInclusive<u64>, Refusal> {
     let refused = |why: &str| Err(Refusal::because(ErrCode::INVALID_PARAMETER, why));
-    let [Some(first), Some(last)] = ["start_time", "end_time"].map(|member| request[member].as_u64().and_then(day_at))
+    let [Some(first), Some(last)] = [start_time, end_time].map(|seconds| u64::try_from(seconds).ok().and_then(day_at))
     else {
         return refused("`start_time` and `end_time` must be Unix seconds");
     };
@@ -230,19 +195,4 @@ fn days(request: &Value, now: Duration) -> Result<RangeInclusive<u64>, Refusal> 
         return refused("`start_time` is more than 180 days ago");
     }
     Ok(first..=last)
-}
-
-/// The number of a day in China.
-pub(crate) fn day_of(at: Duration) -> u64 {
-    (at + CHINA).as_secs() / DAY.as_secs()
-}
-
-/// Of Unix seconds from outside, which may be any.
-fn day_at(seconds: u64) -> Option<u64> {
-    Some(Duration::from_secs(seconds).checked_add(CHINA)?.as_secs() / DAY.as_secs())
-}
-
-/// When a day begins in China.
-fn midnight(day: u64) -> Duration {
-    Duration::from_secs(day * DAY.as_secs()).saturating_sub(CHINA)
 }

@@ -1,42 +1,33 @@
-//! Sending: what may be sent, to whom, and what the customer receives. How many messages may be sent, and until when, is
-//! decided in `model/session.rs`.
+//! Sending: what may be sent and to whom, with `send_msg` and `send_msg_on_event`. How many messages may be sent is in
+//! `model/message_limit.rs`, until when in `model/window_48h.rs`, and how long a code is valid in `model/event_codes.rs`.
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
-use wecom_kf_raw::limits::send_msg::{LINK_DESC_MAX_BYTES, LINK_TITLE_MAX_BYTES};
+use serde::Serialize;
+use serde_json::Value;
+use serde_json::value::to_raw_value;
+use wecom_kf_raw::types::{SendOnEventRequest, SendRequest};
 use wecom_kf_raw::{ErrCode, op};
 
-use crate::platform::is_empty;
-use crate::platform::model::assumptions::{Assumption, Assumptions};
+use crate::platform::model::account::Account;
+use crate::platform::model::assumptions::Assumption;
 use crate::platform::model::chat::{Author, Entry};
-use crate::platform::model::ids::Ids;
+use crate::platform::model::event_codes::{EventCode, Occasion};
+use crate::platform::model::happenings::Happening;
 use crate::platform::model::refusal::Refusal;
-use crate::platform::model::session::Occasion;
-use crate::platform::ops::media::kind_of_msgtype;
-use crate::platform::ops::statistic::Happening;
-use crate::platform::{Account, Chat, EventCode, Platform, required, text};
+use crate::platform::ops::message::body::{Body, MENU_ITEM_TYPES, MSGTYPES, body_of_event_reply, body_of_message};
+use crate::platform::ops::{given, required};
+use crate::platform::{Chat, Platform};
 
-/// What can be sent [94677]; `ca_link` is documented elsewhere [96427].
-const MSGTYPES: [&str; 11] = [
-    "text",
-    "image",
-    "voice",
-    "video",
-    "file",
-    "link",
-    "miniprogram",
-    "msgmenu",
-    "location",
-    "business_card",
-    "ca_link",
-];
-/// What a menu is made of [94677]; unverified: text is newer than the other three.
-const MENU_ITEM_TYPES: [&str; 4] = ["click", "view", "miniprogram", "text"];
+#[derive(Serialize)]
+pub(crate) struct MessageSent {
+    msgid: String,
+}
 
-/// Refuses kinds nobody knows. Goes before the schema, which does not know their bodies either: the kind is the news.
+/// Refuses kinds that WeCom does not know. This check comes before the schema check, which would complain about the
+/// unknown body instead of the unknown kind.
 pub(crate) fn check_kinds(request: &Value) -> Result<(), Refusal> {
-    if let Some(msgtype) = text(request, "msgtype")
+    if let Some(msgtype) = given(request["msgtype"].as_str())
         && !MSGTYPES.contains(&msgtype)
     {
         return Err(ErrCode::INVALID_MSGTYPE.into());
@@ -51,23 +42,25 @@ pub(crate) fn check_kinds(request: &Value) -> Result<(), Refusal> {
 
 impl Platform {
     /// `POST /cgi-bin/kf/send_msg` [94677].
-    pub(crate) fn send_msg(&mut self, now: Duration, request: &Value) -> Result<Value, Refusal> {
-        let touser = required(request, "touser")?;
-        let msgtype = required(request, "msgtype")?;
-        check_bodies(request, msgtype, &MSGTYPES, "msgtype", &self.assumptions)?;
-        check_content(msgtype, &request[msgtype], &self.assumptions)?;
+    pub(crate) fn send_msg(&mut self, now: Duration, mut request: SendRequest) -> Result<MessageSent, Refusal> {
+        let (touser, msgtype) = (request.touser.take(), request.msgtype.take());
+        let touser = required(touser.as_deref(), "touser")?;
+        let msgtype = required(msgtype.as_deref(), "msgtype")?;
+        let (open_kfid, msgid) = (request.open_kfid.take(), request.msgid.take());
+        let body = body_of_message(request, msgtype, &self.assumptions)?;
         // unverified: `business_card` is in newer SDKs only.
         if msgtype == "business_card" && !self.assumptions.hold(Assumption::BusinessCardCanBeSent) {
             return Err(ErrCode::INVALID_MSGTYPE.into());
         }
 
-        self.account(request)?.customer(touser)?;
-        for media_id in media_ids(&request[msgtype]) {
-            self.check_media(media_id, kind_of_msgtype(msgtype), now)?;
+        let open_kfid = required(open_kfid.as_deref(), "open_kfid")?;
+        self.account(open_kfid)?.customer(touser)?;
+        if let Some((media_id, kind)) = body.file() {
+            self.check_media(media_id, kind, now)?;
         }
-        let own_msgid = text(request, "msgid");
+        let own_msgid = given(msgid.as_deref());
         let assumptions = self.assumptions.clone();
-        let account = self.account(request)?;
+        let account = self.account(open_kfid)?;
         account.check_msgid(now, own_msgid)?;
         let session = &mut account.customer(touser)?.session;
         session.check_send(now, &assumptions)?;
@@ -77,29 +70,33 @@ impl Platform {
         }
         session.message_sent();
 
-        let chat = Chat { open_kfid: required(request, "open_kfid")?, external_userid: touser };
+        let chat = Chat { open_kfid, external_userid: touser };
         self.happens(now, chat, Happening::ApiAnswered);
-        Ok(self.deliver(now, chat, request, op::SEND_MSG.id))
+        Ok(self.deliver(now, chat, op::SEND_MSG.id, own_msgid, msgtype, body))
     }
 
     /// `POST /cgi-bin/kf/send_msg_on_event` [95122].
-    pub(crate) fn send_msg_on_event(&mut self, now: Duration, request: &Value) -> Result<Value, Refusal> {
-        let msgtype = required(request, "msgtype")?;
-        check_bodies(request, msgtype, &MSGTYPES, "msgtype", &self.assumptions)?;
-        check_content(msgtype, &request[msgtype], &self.assumptions)?;
+    pub(crate) fn send_msg_on_event(
+        &mut self,
+        now: Duration,
+        request: SendOnEventRequest,
+    ) -> Result<MessageSent, Refusal> {
+        let SendOnEventRequest { code, msgid, msgmenu, msgtype, text } = request;
+        let body = body_of_event_reply(text, msgmenu, &msgtype, &self.assumptions)?;
         // unverified: that these are the codes of KF too; the public list has them for welcome codes elsewhere.
-        let code = text(request, "code").ok_or(ErrCode::WELCOME_CODE_MISSING)?;
+        let code = given(Some(&code)).ok_or(ErrCode::WELCOME_CODE_MISSING)?;
         let good = self.event_codes.get(now, code).filter(|code| now <= code.until).cloned();
         let EventCode { occasion, open_kfid, external_userid, state, .. } =
             good.ok_or(ErrCode::INVALID_WELCOME_CODE)?;
-        if !occasion.takes(msgtype) {
+        if !occasion.takes(&msgtype) {
             return Err(Refusal::because(ErrCode::INVALID_PARAMETER, format!("`{msgtype}` is not for this occasion")));
         }
-        let assumptions = self.assumptions.clone();
+        let event_reply_counts = !self.assumptions.hold(Assumption::EventReplyDoesNotCount);
         let account = self.any_account(&open_kfid).filter(|account| !account.deleted);
         let account = account.ok_or(ErrCode::OPEN_KFID_NOT_FOUND)?;
-        account.check_msgid(now, text(request, "msgid"))?;
-        // But for the welcome, only while the session is in the state that yielded the code.
+        let own_msgid = given(msgid.as_deref());
+        account.check_msgid(now, own_msgid)?;
+        // Except for the welcome, only while the session is in the state that yielded the code.
         if occasion != Occasion::Welcome && account.customer(&external_userid)?.session.state(now) != state {
             return Err(ErrCode::SESSION_STATE_FORBIDS_SENDING.into());
         }
@@ -109,23 +106,30 @@ impl Platform {
             self.known_customer(chat).session.welcomed(now);
         }
         // unverified: that it does not count among the five.
-        if !assumptions.hold(Assumption::EventReplyDoesNotCount) {
+        if event_reply_counts {
             self.known_customer(chat).session.count_message();
         }
-        Ok(self.deliver(now, chat, request, op::SEND_MSG_ON_EVENT.id))
+        Ok(self.deliver(now, chat, op::SEND_MSG_ON_EVENT.id, own_msgid, &msgtype, body))
     }
 
-    /// Lets the customer have what was accepted. Gives the reply.
-    fn deliver(&mut self, now: Duration, chat: Chat<'_>, request: &Value, via: &'static str) -> Value {
-        let msgtype = text(request, "msgtype").unwrap_or_default();
-        let body = as_delivered(&request[msgtype], msgtype, &mut self.ids);
+    /// Shows an accepted message to the customer.
+    fn deliver(
+        &mut self,
+        now: Duration,
+        chat: Chat<'_>,
+        via: &'static str,
+        own_msgid: Option<&str>,
+        msgtype: &str,
+        body: Body,
+    ) -> MessageSent {
+        let body = to_raw_value(&body.delivered(&mut self.ids)).expect("the keys of a body are strings");
         // Ids made by the server have no documented form, and are longer than own ones may be [94677].
-        let msgid = text(request, "msgid").map_or_else(|| self.ids.next("sent msgid", "", 36), str::to_owned);
+        let msgid = own_msgid.map_or_else(|| self.ids.next("sent msgid", "", 36), str::to_owned);
         let account = self.known_account(chat);
         account.sent_msgids.insert(now, msgid.clone(), chat.external_userid.to_owned());
         let entry = Entry::new(now, Author::Bot(via), Some(&msgid), msgtype, body);
         self.known_customer(chat).history.push(entry);
-        json!({ "msgid": msgid })
+        MessageSent { msgid }
     }
 }
 
@@ -136,83 +140,5 @@ impl Account {
         // unverified: for how long WeCom remembers a msgid is not said; here it is 3 days.
         let known = own_msgid.and_then(|msgid| self.sent_msgids.get(now, msgid));
         if known.is_some() { Err(ErrCode::DUPLICATE_MSGID.into()) } else { Ok(()) }
-    }
-}
-
-/// There is one body, and it is the one that `kind` names [94677].
-pub(crate) fn check_bodies(
-    object: &Value,
-    kind: &str,
-    kinds: &[&str],
-    member: &str,
-    assumptions: &Assumptions,
-) -> Result<(), Refusal> {
-    let invalid = |detail: String| Err(Refusal::because(ErrCode::INVALID_PARAMETER, detail));
-    if object.get(kind).is_none() {
-        return invalid(format!("{member} is `{kind}`, so the field `{kind}` is missing or empty"));
-    }
-    let counts = |body: &Value| !(is_empty(body) && assumptions.hold(Assumption::EmptyCountsAsAbsent));
-    match kinds.iter().find(|other| **other != kind && object.get(**other).is_some_and(counts)) {
-        Some(other) => invalid(format!("{member} is `{kind}`, so there must be no field `{other}`")),
-        None => Ok(()),
-    }
-}
-
-fn check_content(msgtype: &str, body: &Value, assumptions: &Assumptions) -> Result<(), Refusal> {
-    match msgtype {
-        "text" if body["content"] == "" => Err(ErrCode::EMPTY_TEXT.into()),
-        "text" => required(body, "content").map(drop),
-        "link" => check_link(required(body, "url")?),
-        "msgmenu" => check_menu_items(body, assumptions),
-        _ => Ok(()),
-    }
-}
-
-fn check_link(url: &str) -> Result<(), Refusal> {
-    // With http:// or https:// [94677, errcodes 45034].
-    let has_scheme = ["http://", "https://"].iter().any(|scheme| url.starts_with(scheme));
-    if has_scheme { Ok(()) } else { Err(ErrCode::URL_SCHEME_MISSING.into()) }
-}
-
-fn check_menu_items(menu: &Value, assumptions: &Assumptions) -> Result<(), Refusal> {
-    let mut items = menu["list"].as_array().into_iter().flatten();
-    items.try_for_each(|item| {
-        let kind = item["type"].as_str().unwrap_or_default();
-        check_bodies(item, kind, &MENU_ITEM_TYPES, "type of the menu item", assumptions)
-    })
-}
-
-fn media_ids(body: &Value) -> impl Iterator<Item = &str> {
-    ["media_id", "thumb_media_id"].into_iter().filter_map(|member| text(body, member))
-}
-
-/// What the customer sees of what was sent.
-fn as_delivered(body: &Value, msgtype: &str, ids: &mut Ids) -> Value {
-    let mut body = body.clone();
-    match msgtype {
-        "link" => {
-            // Title and description are cut, not refused [94677].
-            cut(&mut body, "title", LINK_TITLE_MAX_BYTES);
-            cut(&mut body, "desc", LINK_DESC_MAX_BYTES);
-        }
-        "msgmenu" => give_click_ids(&mut body, ids),
-        _ => {}
-    }
-    body
-}
-
-/// unverified: that the cut is at the border of a character.
-fn cut(body: &mut Value, member: &str, max_bytes: usize) {
-    if let Some(Value::String(text)) = body.get_mut(member) {
-        let border = (0..=max_bytes.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
-        text.truncate(border.unwrap_or(0));
-    }
-}
-
-/// The id of a click item is made by the server when absent [94677].
-fn give_click_ids(menu: &mut Value, ids: &mut Ids) {
-    let items = menu.get_mut("list").and_then(Value::as_array_mut).into_iter().flatten();
-    for click in items.filter_map(|item| item.get_mut("click")?.as_object_mut()) {
-        click.entry("id").or_insert_with(|| ids.next("menu item", "", 16).into());
     }
 }

@@ -1,14 +1,18 @@
-//! A map whose entries are forgotten when they are old. When a session ends is decided in `session.rs`.
+//! How long things are kept: 3 days, and the collections that forget what is older. Figures are kept longer, as
+//! `statistics.rs` says.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-/// Named things that are forgotten when they are old, at no more cost than that of adding them.
+/// Messages and events are kept for 3 days [94670]; so is everything else here that would grow for ever.
+pub(crate) const KEPT: Duration = Duration::from_secs(3 * 24 * 60 * 60);
+
+/// Named things that are forgotten when they are old. Forgetting costs no more than adding.
 #[derive(Debug)]
 pub(crate) struct Aging<V> {
     kept: Duration,
     values: HashMap<String, (Duration, V)>,
-    /// Oldest first. A name that was added again stands here twice.
+    /// Oldest first. A name that was added again is here twice.
     order: VecDeque<(Duration, String)>,
 }
 
@@ -29,11 +33,11 @@ impl<V> Aging<V> {
     }
 
     pub(crate) fn remove(&mut self, name: &str) -> Option<V> {
-        // What stands in `order` goes when it is old.
+        // Its place in `order` goes when it is old.
         self.values.remove(name).map(|(_, value)| value)
     }
 
-    /// Forgets the oldest, whether its time is over or not.
+    /// Removes the oldest entry, even if it is not old yet.
     pub(crate) fn remove_oldest(&mut self) -> Option<V> {
         while let Some((at, name)) = self.order.pop_front() {
             if self.values.get(&name).is_some_and(|(added, _)| *added == at) {
@@ -68,7 +72,7 @@ impl<V> Aging<V> {
     }
 }
 
-/// After a flood that is long over, the room that it took.
+/// Returns memory that a flood took, when the flood is over.
 pub(crate) fn give_room_back<T>(queue: &mut VecDeque<T>) {
     if has_much_room(queue.len(), queue.capacity()) {
         queue.shrink_to(2 * queue.len());

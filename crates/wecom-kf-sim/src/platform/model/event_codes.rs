@@ -1,0 +1,59 @@
+//! The codes for `send_msg_on_event`: what yields them, how long they are valid, and what may be sent with them [95122].
+
+use std::time::Duration;
+
+use crate::platform::model::session::State;
+use crate::platform::model::window_48h::WINDOW;
+use crate::platform::{Chat, Platform};
+
+/// What yields a code for `send_msg_on_event` [95122].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Occasion {
+    /// The customer enters: a text or a menu.
+    Welcome,
+    /// The session comes into the pool, or to a servicer, for the first time: a text.
+    Waiting,
+    /// The session ends: a text or a menu.
+    Ending,
+}
+
+/// A `welcome_code` or a `msg_code`.
+#[derive(Clone, Debug)]
+pub(crate) struct EventCode {
+    pub(crate) until: Duration,
+    pub(crate) occasion: Occasion,
+    pub(crate) open_kfid: String,
+    pub(crate) external_userid: String,
+    /// The state of the session when the code was made.
+    pub(crate) state: State,
+}
+
+impl Occasion {
+    /// How long its code is good [95122].
+    pub(crate) fn code_lifetime(self) -> Duration {
+        match self {
+            Self::Waiting => WINDOW,
+            Self::Welcome | Self::Ending => Duration::from_secs(20),
+        }
+    }
+
+    /// What may be sent [95122].
+    pub(crate) fn takes(self, msgtype: &str) -> bool {
+        match self {
+            Self::Waiting => msgtype == "text",
+            Self::Welcome | Self::Ending => matches!(msgtype, "text" | "msgmenu"),
+        }
+    }
+}
+
+impl Platform {
+    /// Makes a code that is valid from now on.
+    pub(crate) fn event_code(&mut self, now: Duration, chat: Chat<'_>, occasion: Occasion) -> String {
+        let state = self.known_customer(chat).session.state(now);
+        let code = self.ids.next("event code", "", 43);
+        let until = now + occasion.code_lifetime();
+        let (open_kfid, external_userid) = (chat.open_kfid.to_owned(), chat.external_userid.to_owned());
+        self.event_codes.insert(now, code.clone(), EventCode { until, occasion, open_kfid, external_userid, state });
+        code
+    }
+}

@@ -1,0 +1,34 @@
+//! The five messages: how many messages the bot may send after the customer's last one.
+
+use wecom_kf_raw::ErrCode;
+
+use crate::platform::model::refusal::Refusal;
+
+/// At most 5 messages after the customer's last one [94677].
+pub(crate) const MAX_MESSAGES: u32 = 5;
+
+/// Counts the messages that were sent since the customer's last one.
+#[derive(Debug, Default)]
+pub(crate) struct MessageLimit {
+    sent: u32,
+}
+
+impl MessageLimit {
+    /// Checks whether one more message may be sent.
+    pub(crate) fn check(&self) -> Result<(), Refusal> {
+        if self.sent >= MAX_MESSAGES { Err(ErrCode::MESSAGE_COUNT_LIMIT_EXCEEDED.into()) } else { Ok(()) }
+    }
+
+    pub(crate) fn count(&mut self) {
+        self.sent += 1;
+    }
+
+    /// A new message of the customer resets the count [94677].
+    pub(crate) fn reset(&mut self) {
+        self.sent = 0;
+    }
+
+    pub(crate) fn sent(&self) -> u32 {
+        self.sent
+    }
+}

@@ -1,0 +1,11 @@
+//! The 48 hours: how long after a customer's last message the bot may send, and a session counts as open.
+
+use std::time::Duration;
+
+/// What may be sent after a customer's message may be sent for 48 hours [94677].
+pub(crate) const WINDOW: Duration = Duration::from_secs(48 * 60 * 60);
+
+/// Returns whether `at` is at most 48 hours ago. `None` stands for never.
+pub(crate) fn within_window(at: Option<Duration>, now: Duration) -> bool {
+    at.is_some_and(|at| now <= at + WINDOW)
+}
