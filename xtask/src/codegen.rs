@@ -74,8 +74,11 @@ fn list(paths: &[PathBuf]) -> String {
 
 impl Rendered {
     fn from_documents(root: &Path) -> Result<Self> {
-        let mut rendered = Self::of(&Inputs::read(root)?, &operations::typed_methods(root)?)?;
-        rendered.files.extend(simulator::files(root, &simulator::Inputs::read(root)?)?);
+        let inputs = Inputs::read(root)?;
+        let mut rendered = Self::of(&inputs, &operations::typed_methods(root)?)?;
+        let document = Document::read(inputs.text(document::FILE))?;
+        let operations: Vec<_> = document.operations().iter().map(|operation| operation.id().to_owned()).collect();
+        rendered.files.extend(simulator::files(root, &simulator::Inputs::read(root)?, &operations)?);
         let control = rendered.files.get(Path::new(control::FILE)).expect("it has parts from the lists");
         let clients = control::clients(control, &header(&[control::FILE]));
         rendered.files.extend(clients.with_context(|| format!("{} cannot be generated from", control::FILE))?);
@@ -126,7 +129,7 @@ impl Rendered {
             .filter(|(path, text)| fs::read(root.join(path)).ok().as_deref() != Some(text.as_bytes()))
             .map(|(path, _)| path.clone())
             .collect();
-        for folder in [GENERATED, dist::FOLDER, simulator::GENERATED] {
+        for folder in [GENERATED, dist::FOLDER].into_iter().chain(simulator::GENERATED) {
             let Ok(entries) = fs::read_dir(root.join(folder)) else { continue };
             for entry in entries {
                 let path = Path::new(folder).join(entry?.file_name());

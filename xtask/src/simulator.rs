@@ -2,6 +2,7 @@
 //! of the control API's document and of the simulator's pages.
 
 mod blocks;
+mod faults;
 mod findings;
 mod rows;
 
@@ -16,12 +17,15 @@ use crate::control;
 use crate::render::pretty;
 use blocks::Blocks;
 
+pub const FAULTS: &str = "spec/simulator/faults.yaml";
 pub const FINDINGS: &str = "spec/simulator/findings.yaml";
 /// The files of `spec/simulator`.
-pub const LISTS: [&str; 1] = [FINDINGS];
+pub const LISTS: [&str; 2] = [FAULTS, FINDINGS];
 const CRATE: &str = "crates/wecom-kf-sim";
-/// The folder of the generated Rust code.
-pub const GENERATED: &str = "crates/wecom-kf-sim/src/lists/generated";
+/// The folders of the generated Rust code: the lists, and methods of public types that are made from them.
+pub const GENERATED: [&str; 2] = ["crates/wecom-kf-sim/src/lists/generated", "crates/wecom-kf-sim/src/api/generated"];
+/// What the console needs of the lists.
+const CONSOLE: &str = "crates/wecom-kf-sim/console/lists.js";
 
 /// The texts of `spec/simulator`, by their path.
 pub struct Inputs(BTreeMap<&'static str, String>);
@@ -40,19 +44,24 @@ impl Inputs {
     }
 }
 
-/// Returns the text of each file that is generated from the lists, by its path.
-pub fn files(root: &Path, inputs: &Inputs) -> Result<BTreeMap<PathBuf, String>> {
+/// Returns the text of each file that is generated from the lists, by its path. `operations` are those of the document.
+pub fn files(root: &Path, inputs: &Inputs, operations: &[String]) -> Result<BTreeMap<PathBuf, String>> {
+    let faults = faults::read(inputs.text(FAULTS), operations)?;
     let findings = findings::read(inputs.text(FINDINGS))?;
 
     let mut files = BTreeMap::new();
-    let mut add = |name: &str, from: &str, code| {
-        let text = format!("// {}\n{}", header(&[from]), pretty(code)?);
-        files.insert(Path::new(GENERATED).join(name), text);
-        anyhow::Ok(())
-    };
-    add("findings.rs", FINDINGS, findings::rust(&findings))?;
+    let [lists, api] = GENERATED.map(Path::new);
+    for (folder, name, from, code) in [
+        (lists, "faults.rs", FAULTS, faults::rust(&faults)),
+        (lists, "findings.rs", FINDINGS, findings::rust(&findings)),
+        (api, "faults.rs", FAULTS, faults::verbs(&faults)),
+    ] {
+        files.insert(folder.join(name), format!("// {}\n{}", header(&[from]), pretty(code)?));
+    }
+    files.insert(CONSOLE.into(), format!("// {}\n{}", header(&[FAULTS]), faults::console(&faults)));
 
     let mut blocks = Blocks::default();
+    faults::blocks(&faults, &mut blocks);
     findings::blocks(&findings, &mut blocks);
     for path in pages(root)? {
         let text = fs::read_to_string(root.join(&path)).with_context(|| format!("reading {}", path.display()))?;
@@ -89,7 +98,7 @@ pub fn try_list(path: &'static str, text: &str) -> Result<()> {
     let root = crate::codegen::workspace_root();
     let mut inputs = Inputs::read(&root)?;
     inputs.0.insert(path, text.to_owned());
-    files(&root, &inputs).map(drop)
+    files(&root, &inputs, &["send_msg".to_owned(), "send_msg_on_event".to_owned()]).map(drop)
 }
 
 #[cfg(test)]

@@ -1,59 +1,13 @@
-// What is broken on purpose: switches for what breaks often, a form for everything else; and the token.
+// Faults: switches for those that are often needed, a form for all others; and the token.
 
 import { act, del, post, tried } from './api.js';
 import { ask } from './dialog.js';
 import { button, byId, fill, h, toggle } from './dom.js';
 import { icon } from './icons.js';
+import { EFFECTS, SWITCHES } from './lists.js';
 import { now, on, store, view } from './store.js';
 import { left } from './time.js';
-import { t } from './words.js';
-
-/** A switch each, on while the fault that it added is still to hit. */
-const PRESETS = [
-  { name: 'busy', fault: { operation: 'send_msg', effect: 'errcode', errcode: -1, times: 2 } },
-  { name: 'slow', fault: { operation: 'send_msg', effect: 'delay', delay: '3s', times: 1 } },
-  { name: 'half_a_body', fault: { operation: 'sync_msg', effect: 'half_a_body', times: 1 } },
-  { name: 'reset_after', fault: { operation: 'send_msg', effect: 'reset_after', times: 1 } },
-  { name: 'html', fault: { operation: '*', effect: 'html', times: 1 } },
-  { name: 'unavailable', fault: { operation: '*', effect: 'status', status: 503, times: 3 } },
-  { name: 'token_revoked', fault: { operation: '*', effect: 'token_revoked', times: 1 } },
-  { name: 'rate_limited', fault: { operation: 'sync_msg', effect: 'rate_limited', window: '60s', times: 1 } },
-  { name: 'cursors_lost', fault: { operation: 'sync_msg', effect: 'cursors_lost', times: 1 } },
-  { name: 'msg_send_fail', fault: { operation: 'send_msg', effect: 'msg_send_fail', fail_type: 10, times: 1 } },
-  { name: 'callback_lost', fault: { operation: 'callback', effect: 'lost', times: 1 } },
-  { name: 'callback_twice', fault: { operation: 'callback', effect: 'duplicated', times: 1 } },
-  { name: 'callback_late', fault: { operation: 'callback', effect: 'late', delay: '5s', times: 1 } },
-];
-
-/** What an effect needs to be told: the member and a sample. */
-const VALUES = {
-  errcode: ['errcode', '-1'],
-  status: ['status', '503'],
-  body: ['body', '{"errcode":0'],
-  delay: ['delay', '2s'],
-  late: ['delay', '2s'],
-  content_type: ['content_type', 'text/plain'],
-  msg_send_fail: ['fail_type', '10'],
-  rate_limited: ['window', '60s'],
-};
-const ON_CALLS = [
-  'errcode',
-  'status',
-  'html',
-  'body',
-  'delay',
-  'never_answers',
-  'reset_before',
-  'reset_after',
-  'half_a_body',
-  'content_type',
-  'msg_send_fail',
-  'token_revoked',
-  'cursors_lost',
-  'rate_limited',
-  'pass',
-];
-const ON_CALLBACKS = ['lost', 'late', 'duplicated', 'reordered', 'pass'];
+import { either, t } from './words.js';
 
 export function faults() {
   on('faults token connection view', render);
@@ -63,8 +17,8 @@ export function faults() {
   }, 1_000);
 }
 
-/** What the fault of a preset is labelled with, by which the preset knows it. */
-const labelOf = ({ name }) => `preset ${name}`;
+/** The label of a fault that a switch added, by which the switch finds it again. */
+const labelOf = ({ id }) => `preset ${id}`;
 
 /** The faults that a preset added. */
 const addedBy = (preset) => store.faults.filter(({ label }) => label === labelOf(preset));
@@ -82,7 +36,7 @@ function presets() {
     h(
       'ul',
       { class: 'switches' },
-      PRESETS.map((preset) => {
+      SWITCHES.map((preset) => {
         const added = addedBy(preset);
         const active = added.filter(({ active }) => active);
         const hits = added.reduce((sum, { hits }) => sum + hits, 0);
@@ -93,8 +47,8 @@ function presets() {
         return h(
           'li',
           {},
-          toggle(t(`preset.${preset.name}`), active.length > 0, flip, {
-            data: { focus: `preset-${preset.name}`, preset: preset.name },
+          toggle(either(preset.title), active.length > 0, flip, {
+            data: { focus: `preset-${preset.id}`, preset: preset.id },
           }),
           h(
             'span',
@@ -198,7 +152,7 @@ function tokenBox() {
 /** One form: what is asked for depends on what was chosen before. */
 async function add() {
   const operations = ['*', ...store.info.operations.map(({ id }) => id), 'callback'];
-  const choices = (effects) => effects.map((effect) => [effect, `${t(`effect.${effect}`)} (${effect})`]);
+  const choices = (effects) => effects.map(({ id, title }) => [id, `${either(title)} (${id})`]);
   const isCallback = ({ operation }) => operation === 'callback';
   const effectOf = (values) => (isCallback(values) ? values.on_callback : values.on_call);
   await ask(
@@ -219,7 +173,7 @@ async function add() {
         label: t('faults.effect'),
         type: 'select',
         value: 'errcode',
-        options: choices(ON_CALLS),
+        options: choices(EFFECTS.filter(({ onCalls }) => onCalls)),
         when: (values) => !isCallback(values),
       },
       {
@@ -227,14 +181,14 @@ async function add() {
         label: t('faults.effect'),
         type: 'select',
         value: 'lost',
-        options: choices(ON_CALLBACKS),
+        options: choices(EFFECTS.filter(({ onCallbacks }) => onCallbacks)),
         when: isCallback,
       },
-      ...Object.entries(VALUES).map(([effect, [member, sample]]) => ({
-        name: `value_${effect}`,
-        label: t(`faults.value.${member}`),
-        value: sample,
-        when: (values) => effectOf(values) === effect,
+      ...EFFECTS.filter(({ value }) => value).map(({ id, value }) => ({
+        name: `value_${id}`,
+        label: either(value.label),
+        value: value.sample,
+        when: (values) => effectOf(values) === id,
       })),
       { name: 'times', label: t('faults.times'), type: 'number', value: '1', hint: t('faults.times.hint') },
       { name: 'probability', label: t('faults.probability'), type: 'number', value: '100' },
@@ -255,9 +209,9 @@ function faultOf(operation, effect, values) {
     effect,
     ...(values.times.trim() === '' ? { always: true } : { times: Number(values.times) }),
   };
-  const [member] = VALUES[effect] ?? [];
-  const value = values[`value_${effect}`];
-  if (member) fault[member] = ['errcode', 'status', 'fail_type'].includes(member) ? Number(value) : value;
+  const { value } = EFFECTS.find(({ id }) => id === effect);
+  const given = values[`value_${effect}`];
+  if (value) fault[value.member] = value.isNumber ? Number(given) : given;
   if (Number(values.probability) < 100) fault.probability = Number(values.probability) / 100;
   return fault;
 }

@@ -4,22 +4,37 @@
 import { Transport } from "./transport.js";
 
 /**
- * On calls:
- * `errcode` (not done, answered with `errcode`), `status` (not done, HTTP status `status`, no JSON),
- * `html` (not done, status 200 and a
- * page), `body` (not done, status 200 and `body`), `delay` (done after `delay`), `never_answers`,
- * `reset_before`, `reset_after` (connection
- * reset before or after it was done), `half_a_body`, `content_type` (done, with the Content-Type
- * `content_type`),
- * `msg_send_fail` (a send is accepted, then not delivered: the event with `fail_type`; of sends or `*`
- * only), `token_revoked` (every token so
- * far is taken back, 40014), `cursors_lost` (every cursor so far is no longer known, 40058),
- * `rate_limited` (45009 for
- * `window` of the simulator's clock), `pass` (nothing).
- * On callbacks: `lost` (never sent), `late` (sent after `delay`), `duplicated` (delivered twice),
- * `reordered` (the next one overtakes
- * it), `pass`.
- * A member that belongs to another effect is refused.
+ * - `errcode`, on calls: The call is not done and answered with this errcode. Its value is `errcode`.
+ * - `status`, on calls: The call is not done and answered with this HTTP status and no JSON, as
+ * proxies do. Its value is `status`.
+ * - `html`, on calls: The call is not done and answered with status 200 and an HTML page, as gateways
+ * do.
+ * - `body`, on calls: The call is not done and answered with status 200 and this body as it is. Its
+ * value is `body`.
+ * - `delay`, on calls: The call waits for this delay in real time, then it is done as usual. Its value
+ * is `delay`.
+ * - `never_answers`, on calls: The call is not done, and its connection stays open without an answer.
+ * - `reset_before`, on calls: The connection is reset (RST) before the call is done.
+ * - `reset_after`, on calls: The call is done, then the connection is reset (RST) instead of an
+ * answer.
+ * - `half_a_body`, on calls: The call is done, but half of the answer's body is missing when the
+ * connection closes.
+ * - `content_type`, on calls: The call is done, and its answer has this `Content-Type`. Its value is
+ * `content_type`.
+ * - `msg_send_fail`, on calls: A send is accepted and then not delivered: the event `msg_send_fail`
+ * with this `fail_type`. Its value is `fail_type`.
+ * - `token_revoked`, on calls: Every access token issued so far is revoked before the call, which is
+ * answered with 40014.
+ * - `cursors_lost`, on calls: Every cursor issued so far is no longer known: `sync_msg` with one of
+ * them is answered with 40058.
+ * - `rate_limited`, on calls: The call and those within this time of the simulator's clock are
+ * answered with 45009. Its value is `window`.
+ * - `pass`, on calls and callbacks: Nothing happens: for the places between faults.
+ * - `lost`, on callbacks: The callback is never sent.
+ * - `late`, on callbacks: The callback is sent later by this delay in real time. Its value is `delay`.
+ * - `duplicated`, on callbacks: The callback is delivered twice.
+ * - `reordered`, on callbacks: The next callback overtakes this one. If none comes within 2 seconds,
+ * it is sent then.
  */
 export type FaultEffect = "errcode" | "status" | "html" | "body" | "delay" | "never_answers" | "reset_before" | "reset_after" | "half_a_body" | "content_type" | "msg_send_fail" | "token_revoked" | "cursors_lost" | "rate_limited" | "pass" | "lost" | "late" | "duplicated" | "reordered";
 
@@ -361,6 +376,7 @@ export interface FaultList {
   faults: Array<Fault>;
 }
 
+/** A fault. A value that belongs to another effect is refused. */
 export interface NewFault {
   /** An operation such as `send_msg`, `*` for all of them, or `callback`. */
   operation: string;
@@ -368,10 +384,10 @@ export interface NewFault {
   errcode?: number;
   status?: number;
   body?: string;
+  /** At most 10m. */
+  delay?: string;
   content_type?: string;
   fail_type?: number;
-  /** Real time, up to 10m. */
-  delay?: string;
   window?: string;
   /** Number of calls that it affects. */
   times?: number;
@@ -390,7 +406,7 @@ export interface FaultScript {
 export interface Fault {
   id: number;
   operation: string;
-  effect: string;
+  effect: FaultEffect;
   /** Effect and value in words. */
   shown: string;
   /** Null if it always affects calls. */

@@ -1,6 +1,7 @@
-//! The Rust handles: the simulator and its builder, customers, servicers, files, upgrades.
+//! The Rust handles: the simulator and its builder, customers, servicers, faults, files, upgrades.
 
 pub(crate) mod customer;
+pub(crate) mod fault;
 pub(crate) mod media;
 pub(crate) mod profile;
 pub(crate) mod servicer;

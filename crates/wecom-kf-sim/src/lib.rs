@@ -38,6 +38,7 @@ pub mod docs {
 }
 
 pub use api::customer::{Customer, NotSilent, NothingHeard};
+pub use api::fault::{CallbackFaultAt, Fault, FaultAt};
 pub use api::media::Media;
 pub use api::servicer::Servicer;
 pub use api::simulator::{Builder, Simulator, StartError};
@@ -45,7 +46,6 @@ pub use platform::{Heard, MediaKind, NotPossible, Satisfaction, UpgradeOffer};
 pub use wecom_kf_callback::{Event, SettingsError};
 pub use wecom_kf_raw::{Lang, Operation, op};
 pub use world::delivery_problem::DeliveryProblem;
-pub use world::fault::{CallbackFaultAt, Fault, FaultAt};
 pub use world::finding::{Finding, FindingName};
 pub use world::input::InvalidInput as ScriptError;
 // The program reads durations as the control API does.

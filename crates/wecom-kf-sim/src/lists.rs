@@ -1,14 +1,18 @@
 //! The closed lists of the simulator. codegen makes their content from `spec/simulator`; this file has the types of the rows.
 
+use std::time::Duration;
+
 use serde::Serialize;
 use wecom_kf_raw::Lang;
 
 // What `cargo xtask codegen` makes from `spec/simulator`.
 #[rustfmt::skip]
 mod generated {
+    pub(crate) mod faults;
     pub(crate) mod findings;
 }
 
+pub(crate) use generated::faults::{EFFECTS, Effect};
 pub use generated::findings::FindingName;
 
 /// A text in both languages.
@@ -52,6 +56,40 @@ pub(crate) struct Proof {
     pub(crate) finding: FindingName,
     pub(crate) en: String,
     pub(crate) zh: String,
+}
+
+/// A row of `spec/simulator/faults.yaml`.
+#[derive(Debug)]
+pub(crate) struct EffectRow {
+    pub(crate) id: &'static str,
+    pub(crate) on: On,
+    /// The only operations that it can affect. Empty means any operation.
+    pub(crate) operations: &'static [&'static str],
+    /// Whether the bot cannot know from what it gets whether the call was done.
+    pub(crate) is_reply_lost: bool,
+    /// The member of the control API that has its value.
+    pub(crate) member: Option<&'static str>,
+    pub(crate) make: Make,
+}
+
+/// What a fault can affect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum On {
+    Calls,
+    Callbacks,
+    Both,
+}
+
+/// Makes an effect of its value, by the type of the value.
+#[derive(Debug)]
+pub(crate) enum Make {
+    Plain(fn() -> Effect),
+    Errcode(fn(i32) -> Effect),
+    Status(fn(u16) -> Effect),
+    Text(fn(String) -> Effect),
+    Header(fn(String) -> Effect),
+    Integer { make: fn(i64) -> Effect, default: Option<i64> },
+    Duration { make: fn(Duration) -> Effect, default: Option<Duration>, max: Option<Duration> },
 }
 
 #[cfg(test)]

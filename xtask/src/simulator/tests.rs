@@ -1,6 +1,6 @@
 //! Lists of the simulator that codegen refuses. Each row has an edit, and the place and remedy that the refusal must name.
 
-use super::{FINDINGS, try_list};
+use super::{FAULTS, FINDINGS, try_list};
 use crate::tests::read;
 
 fn assert_refused(path: &'static str, cases: &[(&str, &str, &str)]) {
@@ -71,6 +71,63 @@ fn findings() {
                 "      read_without_cursor:",
                 "      next_page_not_read:",
                 "cursor_lost.proofs.next_page_not_read: is not a name of its own",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn faults() {
+    assert_refused(
+        FAULTS,
+        &[
+            (
+                "    on: calls\n",
+                "    on: everything\n",
+                "faults.errcode: unknown variant `everything`, expected one of",
+            ),
+            ("- id: half_a_body\n    on", "- id: html\n    on", "faults.html: is listed twice; choose another id"),
+            (
+                "[send_msg, ",
+                "[send_message, ",
+                "faults.msg_send_fail.operations: names send_message, which spec/wecom-kf.yaml",
+            ),
+            (
+                "id: lost\n",
+                "id: lost\n    reply_lost: true\n",
+                "faults.lost: is not for calls only, so drop `reply_lost`",
+            ),
+            (
+                "member: status,",
+                "member: times,",
+                "faults.status.value: cannot have the member \"times\"; choose another name",
+            ),
+            (
+                "member: body, type: text",
+                "member: errcode, type: text",
+                "faults.body.value: gives errcode another type than",
+            ),
+            (
+                "type: text, example",
+                "type: text, max: 1s, example",
+                "faults.body.value: has a `max`, which only durations have",
+            ),
+            ("default: 60s", "default: an hour", "faults.rate_limited.value.default: \"an hour\" is not a duration"),
+            (
+                "example: \"503\"",
+                "example: \"99\"",
+                "faults.status.value.example: \"99\" is not a status from 200 to 999",
+            ),
+            (
+                "zh: 处理前断开连接 }",
+                "zh: \"\" }",
+                "faults.reset_before.title.zh: is empty; write it in both languages",
+            ),
+            ("effect: html", "effect: htm", "switches.html.fault: has the effect \"htm\"; name one of `faults`"),
+            (
+                "effect: lost, times",
+                "effect: lost, delay: 5s, times",
+                "switches.callback_lost.fault.delay: is no member of the",
             ),
         ],
     );

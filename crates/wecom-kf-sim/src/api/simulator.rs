@@ -13,6 +13,7 @@ use wecom_kf_callback::Event;
 use wecom_kf_raw::Operation;
 
 use crate::api::customer::Customer;
+use crate::api::fault::{CallbackFaultAt, FaultAt};
 use crate::api::wait::{self, Deadline, PATIENCE};
 use crate::delivery;
 use crate::http::connection::{Connections, Loopback};
@@ -21,7 +22,7 @@ use crate::platform::NotPossible;
 use crate::platform::assumptions::{self, Assumption};
 use crate::world::clock::{Pace, wall_clock};
 use crate::world::corps::Corps;
-use crate::world::fault::{CallbackFaultAt, FaultAt, Target};
+use crate::world::fault::Target;
 use crate::world::input::InvalidInput as ScriptError;
 use crate::world::journal::{Call, Delivery, Row};
 use crate::world::outbox::CallbackError;

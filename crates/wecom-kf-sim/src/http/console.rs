@@ -33,7 +33,7 @@ const FILES: &[(&str, &str, &str)] = &files! {
     JSON: "en.json" "zh-CN.json";
     JS: "address.js" "api.js" "assumptions.js" "bar.js" "bubbles.js" "callbacks.js" "chat.js" "compose.js" "connect.js"
         "corp.js" "dialog.js" "dom.js" "enter.js" "faults.js" "findings.js" "follow.js" "icons.js" "journal.js" "json.js"
-        "keys.js" "kinds.js" "live.js" "main.js" "panes.js" "people.js" "rows.js" "store.js" "stream.js" "test_code.js"
+        "keys.js" "kinds.js" "lists.js" "live.js" "main.js" "panes.js" "people.js" "rows.js" "store.js" "stream.js" "test_code.js"
         "theme.js" "time.js" "turns.js" "words.js";
 };
 

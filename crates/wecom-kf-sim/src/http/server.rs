@@ -577,15 +577,7 @@ impl Exchange {
     /// Whether the bot gets what the platform answers.
     fn arrives(&self) -> Answer {
         match &self.effect {
-            Some(
-                Effect::Status(_)
-                | Effect::NeverAnswers
-                | Effect::ResetBefore
-                | Effect::ResetAfter
-                | Effect::HalfABody
-                | Effect::Html
-                | Effect::Body(_),
-            ) => Answer::Unknown,
+            Some(effect) if effect.row().is_reply_lost => Answer::Unknown,
             _ => Answer::Arrived,
         }
     }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use super::EFFECTS;
 use super::generated::findings::PROOFS;
 
 /// Returns the code of the crate without what is generated and without tests.
@@ -35,4 +36,21 @@ fn each_proof_is_found_by_code() {
     assert!(unused(&code, ["nothing"].into_iter(), |name| format!("Proof::{name}(")).len() == 1);
     let unused = unused(&code, PROOFS.iter().copied(), |name| format!("Proof::{name}("));
     assert!(unused.is_empty(), "no code finds {unused:?}: call `Proof::…`, or drop the rows of findings.yaml");
+}
+
+/// Returns the name of an effect in Rust.
+fn variant(id: &str) -> String {
+    let capital = |word: &str| word[..1].to_ascii_uppercase() + &word[1..];
+    id.split('_').map(capital).collect()
+}
+
+#[test]
+fn each_fault_is_done_by_code() {
+    let code = code();
+    let unused: Vec<_> = EFFECTS
+        .iter()
+        .filter(|row| !code.contains(&format!("Effect::{}", variant(row.id))))
+        .map(|row| row.id)
+        .collect();
+    assert!(unused.is_empty(), "no code does {unused:?}: match `Effect::…`, or drop the rows of faults.yaml");
 }

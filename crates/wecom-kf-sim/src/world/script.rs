@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 use wecom_kf_raw::op;
 
+use crate::lists::{EFFECTS, Effect, EffectRow, Make, On};
 use crate::world::World;
-use crate::world::fault::{Effect, Fault, RATE_WINDOW, Target};
+use crate::world::fault::{Limits, Quota, Target};
 use crate::world::input::{InvalidInput, described, duration};
 
-/// A fault keeps nobody waiting longer.
-const MAX_DELAY: Duration = Duration::from_secs(600);
 const MAX_FAULTS: usize = 1_000;
 const MAX_LABEL_CHARS: usize = 64;
 
@@ -21,23 +21,18 @@ struct Script {
     script: Vec<Value>,
 }
 
+/// A `NewFault`. What it has besides these members is the value of its effect.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct NewFault {
     operation: String,
     effect: String,
-    errcode: Option<i32>,
-    status: Option<u16>,
-    body: Option<String>,
-    content_type: Option<String>,
-    fail_type: Option<i64>,
-    delay: Option<String>,
-    window: Option<String>,
     times: Option<usize>,
     #[serde(default)]
     always: bool,
     probability: Option<f64>,
     label: Option<String>,
+    #[serde(flatten)]
+    values: Map<String, Value>,
 }
 
 impl World {
@@ -50,10 +45,10 @@ impl World {
         // All are looked at before the first is installed.
         let new = new.into_iter().map(described::<NewFault>).collect::<Result<Vec<_>, _>>()?;
         let parsed = new.iter().map(NewFault::parse).collect::<Result<Vec<_>, _>>()?;
-        let installed = new.iter().zip(parsed).map(|(new, (target, effect))| {
-            let fault = self.faults.install(target, effect);
-            new.limit(fault).show()
-        });
+        let installed = new
+            .into_iter()
+            .zip(parsed)
+            .map(|(new, (target, effect))| self.faults.install(target, effect, new.limits()).show());
         let installed = installed.collect();
         self.tell_faults();
         Ok(installed)
@@ -62,20 +57,19 @@ impl World {
 
 impl NewFault {
     fn parse(&self) -> Result<(Target, Effect), InvalidInput> {
-        let (target, effect) = (self.target()?, self.effect()?);
-        let is_of_callbacks = matches!(effect, Effect::Lost | Effect::Late(_) | Effect::Duplicated | Effect::Reordered);
+        let (target, row) = (self.target()?, self.row()?);
         let fits = match target {
-            Target::Callback => is_of_callbacks || effect == Effect::Pass,
-            // Nothing else is delivered.
-            Target::One(operation) if matches!(effect, Effect::MsgSendFail(_)) => {
-                matches!(operation, op::SEND_MSG | op::SEND_MSG_ON_EVENT)
+            Target::Callback => row.on != On::Calls,
+            Target::One(operation) => {
+                let is_listed = row.operations.is_empty() || row.operations.contains(&operation.id);
+                row.on != On::Callbacks && is_listed
             }
-            Target::One(_) | Target::Any => !is_of_callbacks,
+            Target::Any => row.on != On::Callbacks,
         };
         if !fits {
             return Err(InvalidInput::new(format!("`{}` is no effect on `{}`", self.effect, self.operation)));
         }
-        self.refuse_members_of_other_effects()?;
+        let effect = self.effect(row)?;
         if self.always && self.times.is_some() {
             return Err(InvalidInput::new("either `times` or `always`"));
         }
@@ -88,32 +82,9 @@ impl NewFault {
         Ok((target, effect))
     }
 
-    /// Who gives a delay to an errcode expects one.
-    fn refuse_members_of_other_effects(&self) -> Result<(), InvalidInput> {
-        let given = [
-            ("errcode", self.errcode.is_some()),
-            ("status", self.status.is_some()),
-            ("body", self.body.is_some()),
-            ("content_type", self.content_type.is_some()),
-            ("fail_type", self.fail_type.is_some()),
-            ("delay", self.delay.is_some()),
-            ("window", self.window.is_some()),
-        ];
-        let own = match self.effect.as_str() {
-            "late" => "delay",
-            "msg_send_fail" => "fail_type",
-            "rate_limited" => "window",
-            effect => effect,
-        };
-        match given.into_iter().find(|(member, is_given)| *is_given && *member != own) {
-            Some((member, _)) => Err(InvalidInput::new(format!("the effect `{}` has no `{member}`", self.effect))),
-            None => Ok(()),
-        }
-    }
-
-    fn limit(&self, fault: Fault) -> Fault {
-        let fault = fault.probability(self.probability.unwrap_or(1.0)).label(self.label.clone());
-        if self.always { fault.always() } else { fault.times(self.times.unwrap_or(1)) }
+    fn limits(self) -> Limits {
+        let quota = if self.always { Quota::Always } else { Quota::Times(self.times.unwrap_or(1)) };
+        Limits { quota, probability: self.probability.unwrap_or(1.0), label: self.label }
     }
 
     fn target(&self) -> Result<Target, InvalidInput> {
@@ -129,58 +100,79 @@ impl NewFault {
         }
     }
 
-    fn effect(&self) -> Result<Effect, InvalidInput> {
-        let missing = |member: &str| InvalidInput::new(format!("the effect `{}` needs `{member}`", self.effect));
-        Ok(match self.effect.as_str() {
-            "errcode" => Effect::Errcode(self.errcode.ok_or_else(|| missing("errcode"))?),
-            "status" => {
-                let status = self.status.ok_or_else(|| missing("status"))?;
-                // One below 200 is no answer: clients wait on for the one behind it.
-                if !(200..=999).contains(&status) {
-                    return Err(InvalidInput::new("`status` must be from 200 to 999"));
-                }
-                Effect::Status(status)
-            }
-            "html" => Effect::Html,
-            "body" => Effect::Body(self.body.clone().ok_or_else(|| missing("body"))?),
-            "delay" => Effect::Delay(self.delay()?.ok_or_else(|| missing("delay"))?),
-            "never_answers" => Effect::NeverAnswers,
-            "reset_before" => Effect::ResetBefore,
-            "reset_after" => Effect::ResetAfter,
-            "half_a_body" => Effect::HalfABody,
-            "content_type" => {
-                let content_type = self.content_type.clone().ok_or_else(|| missing("content_type"))?;
-                if !is_header_value(&content_type) {
-                    return Err(InvalidInput::new("`content_type` must be what a header can have"));
-                }
-                Effect::ContentType(content_type)
-            }
-            "msg_send_fail" => Effect::MsgSendFail(self.fail_type.unwrap_or(0)),
-            "token_revoked" => Effect::TokenRevoked,
-            "cursors_lost" => Effect::CursorsLost,
-            "rate_limited" => {
-                let window = self.window.as_deref().map(|text| duration("window", text)).transpose()?;
-                Effect::RateLimited(window.unwrap_or(RATE_WINDOW))
-            }
-            "pass" => Effect::Pass,
-            "lost" => Effect::Lost,
-            "late" => Effect::Late(self.delay()?.ok_or_else(|| missing("delay"))?),
-            "duplicated" => Effect::Duplicated,
-            "reordered" => Effect::Reordered,
-            other => {
-                return Err(InvalidInput::new(format!(
-                    "there is no effect `{other}`: see FaultEffect in /sim/v1/openapi.yaml"
-                )));
-            }
+    fn row(&self) -> Result<&'static EffectRow, InvalidInput> {
+        EFFECTS.iter().find(|row| row.id == self.effect).ok_or_else(|| {
+            InvalidInput::new(format!("there is no effect `{}`: see FaultEffect in /sim/v1/openapi.yaml", self.effect))
         })
     }
 
-    fn delay(&self) -> Result<Option<Duration>, InvalidInput> {
-        let delay = self.delay.as_deref().map(|text| duration("delay", text)).transpose()?;
-        if delay.is_some_and(|delay| delay > MAX_DELAY) {
-            return Err(InvalidInput::new("`delay` must be at most 10m"));
+    fn effect(&self, row: &EffectRow) -> Result<Effect, InvalidInput> {
+        if let Some(other) = self.values.keys().find(|member| Some(member.as_str()) != row.member) {
+            return Err(InvalidInput::new(format!("the effect `{}` has no `{other}`", row.id)));
         }
-        Ok(delay)
+        let member = row.member.unwrap_or_default();
+        let value = Given { effect: row.id, member, value: self.values.get(member) };
+        Ok(match row.make {
+            Make::Plain(make) => make(),
+            Make::Errcode(make) => make(value.required(value.read("an errcode")?)?),
+            Make::Status(make) => make(value.required(value.status()?)?),
+            Make::Text(make) => make(value.required(value.read("a text")?)?),
+            Make::Header(make) => make(value.required(value.header()?)?),
+            Make::Integer { make, default } => make(value.required(value.read("a whole number")?.or(default))?),
+            Make::Duration { make, default, max } => make(value.required(value.duration(max)?.or(default))?),
+        })
+    }
+}
+
+/// The value that a fault was given, if any.
+struct Given<'a> {
+    effect: &'a str,
+    member: &'a str,
+    value: Option<&'a Value>,
+}
+
+impl Given<'_> {
+    fn required<T>(&self, value: Option<T>) -> Result<T, InvalidInput> {
+        let Self { effect, member, .. } = self;
+        value.ok_or_else(|| InvalidInput::new(format!("the effect `{effect}` needs `{member}`")))
+    }
+
+    fn read<T: DeserializeOwned>(&self, what: &str) -> Result<Option<T>, InvalidInput> {
+        let Some(value) = self.value else { return Ok(None) };
+        let why = |_| InvalidInput::new(format!("`{}` must be {what}", self.member));
+        serde_json::from_value(value.clone()).map(Some).map_err(why)
+    }
+
+    fn status(&self) -> Result<Option<u16>, InvalidInput> {
+        let status: Option<u16> = self.read("from 200 to 999")?;
+        // One below 200 is no answer: clients wait on for the one behind it.
+        match status {
+            Some(status) if !(200..=999).contains(&status) => {
+                Err(InvalidInput::new(format!("`{}` must be from 200 to 999", self.member)))
+            }
+            status => Ok(status),
+        }
+    }
+
+    fn header(&self) -> Result<Option<String>, InvalidInput> {
+        match self.read::<String>("a text")? {
+            Some(text) if !is_header_value(&text) => {
+                Err(InvalidInput::new(format!("`{}` must be what a header can have", self.member)))
+            }
+            text => Ok(text),
+        }
+    }
+
+    fn duration(&self, max: Option<Duration>) -> Result<Option<Duration>, InvalidInput> {
+        let text: Option<String> = self.read("a duration such as 2s")?;
+        let given = text.map(|text| duration(self.member, &text)).transpose()?;
+        match max {
+            Some(max) if given.is_some_and(|given| given > max) => {
+                let minutes = max.as_secs() / 60;
+                Err(InvalidInput::new(format!("`{}` must be at most {minutes}m", self.member)))
+            }
+            _ => Ok(given),
+        }
     }
 }
 

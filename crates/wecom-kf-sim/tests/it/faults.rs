@@ -214,7 +214,7 @@ async fn tokens_are_revoked_and_cursors_lost_by_a_fault() {
 #[tokio::test]
 async fn a_reached_rate_limit_lasts_for_its_window() {
     let (sim, bot, wang) = chat().await;
-    sim.fault(op::SEND_MSG).rate_limited();
+    sim.fault(op::SEND_MSG).rate_limited(Duration::from_secs(60));
     let send = || bot.errcode(op::SEND_MSG, bot.text(&wang, "您好"));
     assert_eq!([send().await, send().await], [45009, 45009]);
     bot.ok(op::ACCOUNT_LIST, json!({})).await;
