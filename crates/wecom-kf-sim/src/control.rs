@@ -30,7 +30,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any, delete, get, patch, post, put};
 use serde_json::Value;
 
-use crate::http::server::parameter;
+use crate::http::parameters::parameter;
 use crate::world::World;
 use body::Problem;
 use query::check_parameters;

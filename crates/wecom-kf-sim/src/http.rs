@@ -1,12 +1,19 @@
 //! The HTTP side of the platform: from a request to the rule that answers it, and back.
 
-pub(crate) mod absent;
-pub(crate) mod check;
+mod absent;
+pub(crate) mod arrival;
+mod asked;
+pub(crate) mod call;
+mod check;
 pub(crate) mod connection;
 pub(crate) mod console;
-pub(crate) mod download;
+mod download;
+mod effects;
+mod exchange;
 pub(crate) mod guard;
 pub(crate) mod multipart;
+mod outcome;
 pub(crate) mod parameters;
-pub(crate) mod schema;
-pub(crate) mod server;
+mod record;
+mod schema;
+mod unknown_path;

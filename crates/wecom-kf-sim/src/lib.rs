@@ -37,11 +37,13 @@ pub mod docs {
     pub mod assumptions {}
 }
 
+pub use api::builder::Builder;
 pub use api::customer::{Customer, NotSilent, NothingHeard};
 pub use api::fault::{CallbackFaultAt, Fault, FaultAt};
 pub use api::media::Media;
+pub use api::running::StartError;
 pub use api::servicer::Servicer;
-pub use api::simulator::{Builder, Simulator, StartError};
+pub use api::simulator::Simulator;
 pub use platform::{Heard, MediaKind, NotPossible, Satisfaction, UpgradeOffer};
 pub use wecom_kf_callback::{Event, SettingsError};
 pub use wecom_kf_raw::{Lang, Operation, op};

@@ -84,6 +84,70 @@ fn every_rust_file_begins_with_what_it_is_about() {
     assert!(without.is_empty(), "these files need a first line `//! …` that says which rules live there: {without:#?}");
 }
 
+/// The rooms of the simulator, and which of them each may import, as in ARCHITECTURE.md.
+const ROOMS: [(&str, &[&str]); 8] = [
+    ("lists", &[]),
+    ("platform", &["lists"]),
+    ("world", &["lists", "platform"]),
+    ("delivery", &["lists", "platform", "world"]),
+    ("http", &["delivery", "lists", "platform", "world"]),
+    ("control", &["delivery", "http", "lists", "platform", "world"]),
+    ("api", &["control", "delivery", "http", "lists", "platform", "world"]),
+    // The program is another crate: it uses what the library exports, as a stranger would.
+    ("program", &[]),
+];
+/// What a room without I/O must not name.
+const IMPURE: [&str; 8] =
+    ["tokio::", "axum::", "reqwest::", "std::net", "std::io", "std::fs", "std::sync", "std::time::Instant"];
+
+/// Returns the code of each file in a room of the simulator, without comments.
+fn code_of(room: &str) -> Vec<(PathBuf, String)> {
+    let src = Path::new("crates/wecom-kf-sim/src");
+    let (file, folder) = (src.join(room).with_extension("rs"), src.join(room));
+    let files = rust_files().into_iter().filter(|path| *path == file || path.starts_with(&folder));
+    let code = |path: PathBuf| {
+        let text = std::fs::read_to_string(workspace_root().join(&path)).unwrap();
+        let lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        (path, lines.collect::<Vec<_>>().join("\n"))
+    };
+    files.map(code).collect()
+}
+
+#[test]
+fn rooms_of_the_simulator_import_only_lower_rooms() {
+    let folders = std::fs::read_dir(workspace_root().join("crates/wecom-kf-sim/src")).unwrap();
+    let folders = folders.map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
+    let folders: BTreeSet<_> = folders.map(|path| path.file_name().unwrap().to_str().unwrap().to_owned()).collect();
+    assert_eq!(folders, ROOMS.map(|(room, _)| room.to_owned()).into(), "ROOMS has every folder");
+    for (room, allowed) in ROOMS {
+        let files = code_of(room);
+        assert!(files.len() > 1, "only {} files were found in {room}", files.len());
+        for (path, code) in files {
+            for named in code.split("crate::").skip(1) {
+                let end = named.find(|letter: char| !letter.is_alphanumeric() && letter != '_').unwrap_or(named.len());
+                let named = &named[..end];
+                assert!(
+                    named == room || allowed.contains(&named),
+                    "{} imports crate::{named}, but {room} may only import {allowed:?}: see ARCHITECTURE.md",
+                    path.display(),
+                );
+            }
+            // Otherwise a room could leave through its parent.
+            let leaves = code.contains("super::super")
+                || (path.ends_with(format!("{room}.rs")) && code.contains("\nuse super::"));
+            assert!(!leaves, "{} must begin the path with crate::", path.display());
+        }
+    }
+}
+
+#[test]
+fn the_rules_of_the_platform_do_no_io() {
+    for (path, code) in code_of("platform") {
+        let found: Vec<_> = IMPURE.iter().filter(|name| code.contains(*name)).collect();
+        assert!(found.is_empty(), "{} names {found:?}, but rules get the time and their state", path.display());
+    }
+}
+
 /// A crate is packaged alone, so the files that it includes must be in its own folder.
 #[test]
 fn no_crate_includes_a_file_of_another_folder() {

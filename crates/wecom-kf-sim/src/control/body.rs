@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use crate::http::server::{MAX_UPLOAD_BYTES, room_for_upload};
+use crate::http::arrival::{MAX_UPLOAD_BYTES, room_for_upload};
 use crate::platform::NotPossible;
 use crate::world::World;
 use crate::world::input::{InvalidInput, described};

@@ -1,11 +1,18 @@
 //! Query parameters, read by the type that the document gives them.
 
+use axum::http::Uri;
 use serde_json::{Map, Value};
 
 use crate::http::schema::{Kind, Schema};
 
 /// Parameters that every operation takes beside its own: they are not members of the request.
 const COMMON: [&str; 2] = ["access_token", "debug"];
+
+/// Returns a parameter of the query. Of several with one name the first counts.
+pub(crate) fn parameter(uri: &Uri, name: &str) -> Option<String> {
+    let mut pairs = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    pairs.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+}
 
 /// Returns the query as the members of a request. The first of several parameters with one name counts.
 ///

@@ -5,8 +5,11 @@ use serde_json::{Value, json};
 use crate::platform::assumptions::{Assumptions, STATEMENTS, Statement, statement};
 
 /// The source files with rules of the platform. A test finds those that are missing here.
-const SOURCES: [(&str, &str); 43] = [
+const SOURCES: [(&str, &str); 46] = [
+    ("arrival", include_str!("../http/arrival.rs")),
     ("attempt", include_str!("../delivery/attempt.rs")),
+    ("effects", include_str!("../http/effects.rs")),
+    ("exchange", include_str!("../http/exchange.rs")),
     ("model_access_tokens", include_str!("../platform/model/access_tokens.rs")),
     ("model_account", include_str!("../platform/model/account.rs")),
     ("model_callback_tokens", include_str!("../platform/model/callback_tokens.rs")),
@@ -43,12 +46,12 @@ const SOURCES: [(&str, &str); 43] = [
     ("ops_statistic", include_str!("../platform/ops/statistic.rs")),
     ("ops_token", include_str!("../platform/ops/token.rs")),
     ("ops_upgrade_service", include_str!("../platform/ops/upgrade_service.rs")),
+    ("outcome", include_str!("../http/outcome.rs")),
     ("people_console", include_str!("../platform/people/console.rs")),
     ("people_customers", include_str!("../platform/people/customers.rs")),
     ("people_servicers", include_str!("../platform/people/servicers.rs")),
     ("platform", include_str!("../platform.rs")),
     ("queue", include_str!("../delivery/queue.rs")),
-    ("server", include_str!("../http/server.rs")),
 ];
 const UNVERIFIED: &str = "unverified:";
 

@@ -1,0 +1,91 @@
+//! Requests as they arrive: how large a body may be, and how many uploads may arrive at once.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{Instant, timeout};
+use wecom_kf_raw::Operation;
+
+use crate::http::parameters::parameter;
+use crate::platform::ops::Handler;
+use crate::platform::refusal::Refusal;
+use crate::world::World;
+
+/// unverified: where WeCom draws the line (40206) is not documented; no request of the API comes near.
+const MAX_BODY_BYTES: usize = 1024 * 1024;
+/// unverified: likewise. Above every limit of a kind of file, which have codes of their own.
+pub(crate) const MAX_UPLOAD_BYTES: usize = 32 * 1024 * 1024;
+/// All uploads that arrive at the same time may have this many bytes together; the others wait. In KiB.
+static UPLOADS: Semaphore = Semaphore::const_new(4 * MAX_UPLOAD_BYTES / 1024);
+/// What is left of a body that nobody needs is read for this long.
+const DRAINED_WITHIN: Duration = Duration::from_secs(10);
+
+/// A request as it came.
+pub(super) struct Arrival {
+    pub(super) parts: Parts,
+    /// None if it was too large, or did not arrive whole.
+    pub(super) body: Option<Bytes>,
+    pub(super) at: Duration,
+    /// Its place among all that began.
+    pub(super) begun: u64,
+    pub(super) started: Instant,
+}
+
+/// The body, and the room that it takes among all uploads.
+pub(super) async fn read(
+    world: &World,
+    parts: &Parts,
+    body: Body,
+    handled: Option<(Operation, Handler)>,
+) -> (Option<Bytes>, Option<SemaphorePermit<'static>>) {
+    if !matches!(handled, Some((_, Handler::Upload(_)))) {
+        return (whole(body, MAX_BODY_BYTES).await, None);
+    }
+    // Before it is read: a file that will be refused need not be in memory.
+    if check_access_token(world, parts).is_err() {
+        drain(body);
+        return (Some(Bytes::new()), None);
+    }
+    let room = room_for_upload(&parts.headers).await;
+    (whole(body, MAX_UPLOAD_BYTES).await, room)
+}
+
+/// Waits until an upload of this length may be read.
+pub(crate) async fn room_for_upload(headers: &HeaderMap) -> Option<SemaphorePermit<'static>> {
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let bytes = length.unwrap_or(MAX_UPLOAD_BYTES).min(MAX_UPLOAD_BYTES);
+    UPLOADS.acquire_many(u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX)).await.ok()
+}
+
+/// Reads a body without keeping it, beside the answer: a client that still writes when the connection closes may never
+/// see the answer.
+fn drain(body: Body) {
+    let mut chunks = body.into_data_stream().take_while(|chunk| std::future::ready(chunk.is_ok()));
+    tokio::spawn(timeout(DRAINED_WITHIN, async move { while chunks.next().await.is_some() {} }));
+}
+
+/// Checks whether the access token of the query is good.
+pub(super) fn check_access_token(world: &World, parts: &Parts) -> Result<(), Refusal> {
+    let access_token = parameter(&parts.uri, "access_token");
+    world.read(|platform, now| platform.check_access_token(now, access_token.as_deref()))
+}
+
+/// The body, if it arrives whole and has at most so many bytes. A larger one is read to its end all the same: who still
+/// writes when the connection closes may never see the answer.
+async fn whole(body: Body, max_bytes: usize) -> Option<Bytes> {
+    let (mut read, mut size) = (BytesMut::new(), 0);
+    let mut chunks = body.into_data_stream();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.ok()?;
+        size += chunk.len();
+        if size <= max_bytes {
+            read.extend_from_slice(&chunk);
+        }
+    }
+    (size <= max_bytes).then(|| read.freeze())
+}

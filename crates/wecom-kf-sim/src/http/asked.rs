@@ -1,0 +1,95 @@
+//! What a request asks for: its query, its body or its file, and how the journal shows it.
+
+use axum::http::{Method, header};
+use serde_json::{Value, json};
+use wecom_kf_raw::{ErrCode, Operation, op};
+
+use crate::http::arrival::Arrival;
+use crate::http::check::Checks;
+use crate::http::multipart;
+use crate::http::parameters::parameter;
+use crate::platform::Part;
+use crate::platform::ops::Handler;
+use crate::platform::refusal::Refusal;
+use crate::world::journal::mask_sync_token;
+
+/// What a request asks for, if it can be read.
+pub(super) struct Asked {
+    pub(super) request: Result<Value, Refusal>,
+    /// The file of an upload.
+    pub(super) part: Option<Result<Part, Refusal>>,
+}
+
+impl Asked {
+    pub(super) async fn of(arrival: &Arrival, operation: Operation, handler: Handler) -> Self {
+        let part = match (handler, arrival.body.clone()) {
+            (Handler::Upload(_), Some(body)) => Some(multipart::part(&arrival.parts.headers, body).await),
+            (Handler::Upload(_), None) => Some(Err(ErrCode::MEDIA_TOO_LARGE.into())),
+            _ => None,
+        };
+        Self { request: arrival.request(operation, handler), part }
+    }
+
+    /// The request, or why it cannot be read.
+    pub(super) fn readable(&self) -> Result<&Value, &Refusal> {
+        let request = self.request.as_ref()?;
+        match &self.part {
+            Some(Err(refusal)) => Err(refusal),
+            _ => Ok(request),
+        }
+    }
+
+    /// As the journal shows it: of a file only its name and size.
+    pub(super) fn shown(&self, operation: Operation, arrival: &Arrival) -> Value {
+        if operation == op::GETTOKEN {
+            // The secret, the right one or not, may be anywhere in query and body, under any name.
+            return parameter(&arrival.parts.uri, "corpid").map_or(Value::Null, |corpid| json!({ "corpid": corpid }));
+        }
+        let body = arrival.body.as_deref().unwrap_or_default();
+        let mut shown = match &self.request {
+            Ok(request) => request.clone(),
+            Err(_) => String::from_utf8_lossy(body).into_owned().into(),
+        };
+        if let Some(part) = &self.part {
+            shown["bytes"] = json!(part.as_ref().map_or(body.len(), |part| part.bytes.len()));
+            part.iter().for_each(|part| shown["filename"] = json!(part.file_name));
+        }
+        if operation == op::SYNC_MSG {
+            mask_sync_token(&mut shown);
+        }
+        let is_nothing = body.is_empty() && (shown == json!({}) || shown == "");
+        if is_nothing { Value::Null } else { shown }
+    }
+}
+
+impl Arrival {
+    /// What the query asks for, and the header that `media/get` also reads.
+    fn query_members(&self, operation: Operation) -> Value {
+        let query = self.parts.uri.query().unwrap_or_default();
+        let pairs = form_urlencoded::parse(query.as_bytes()).into_owned();
+        let mut members = Checks::get().read_query(operation, pairs);
+        if let Some(range) = self.parts.headers.get(header::RANGE).and_then(|range| range.to_str().ok()) {
+            members.insert("Range".to_owned(), range.into());
+        }
+        Value::Object(members)
+    }
+
+    /// Where the request is, by what the operation takes and what came.
+    fn request(&self, operation: Operation, handler: Handler) -> Result<Value, Refusal> {
+        let body = self.body.as_deref();
+        let is_get = self.parts.method == Method::GET;
+        let is_empty = body.is_some_and(<[u8]>::is_empty);
+        let is_in_query = match handler {
+            Handler::Upload(_) | Handler::Download(_) => true,
+            Handler::Query(_) => is_get || is_empty,
+            Handler::Json(_) => is_get && is_empty,
+        };
+        if is_in_query {
+            return Ok(self.query_members(operation));
+        }
+        serde_json::from_slice(body.ok_or(ErrCode::REQUEST_BODY_TOO_LARGE)?).map_err(|error| {
+            let why = format!("the body is not JSON, line {} column {}", error.line(), error.column());
+            Refusal::because(ErrCode::INVALID_PARAMETER, why)
+        })
+    }
+}

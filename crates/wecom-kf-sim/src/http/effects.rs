@@ -1,0 +1,148 @@
+//! What a fault does to the answer of a call.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{HeaderValue, StatusCode, header, response};
+use axum::response::Response;
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use wecom_kf_raw::ErrCode;
+
+use crate::http::connection::Peer;
+use crate::http::exchange::Exchange;
+use crate::http::outcome::{JSON, Outcome, VALID, response};
+use crate::platform::assumptions::Assumption;
+use crate::platform::ops::Handler;
+use crate::world::fault::Effect;
+use crate::world::finding::Answer;
+
+const HTML: &str = "text/html; charset=UTF-8";
+
+impl Exchange {
+    /// Answers as the fault wants it.
+    pub(super) async fn answer(self: Arc<Self>, peer: &Peer) -> Response {
+        match &self.effect {
+            None => self.reply(self.process()),
+            Some(Effect::TokenRevoked) => {
+                self.world.update(|platform, _| platform.access_tokens.revoke_all());
+                self.reply(self.process())
+            }
+            Some(Effect::CursorsLost) => {
+                self.world.update(|platform, _| platform.lose_cursors());
+                self.reply(self.process())
+            }
+            Some(Effect::RateLimited(window)) => {
+                self.world.faults.limit(self.operation, self.world.clock.now() + *window);
+                self.reply(self.process())
+            }
+            Some(Effect::MsgSendFail(fail_type)) => {
+                let outcome = self.process();
+                self.let_fail(&outcome, *fail_type);
+                self.reply(outcome)
+            }
+            Some(Effect::ContentType(content_type)) => {
+                let content_type = HeaderValue::from_str(content_type);
+                let content_type = content_type.unwrap_or(HeaderValue::from_static("text/plain"));
+                let mut response = self.reply(self.process());
+                response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+                response
+            }
+            // The last four are for callbacks.
+            Some(Effect::Pass | Effect::Lost | Effect::Late(_) | Effect::Duplicated | Effect::Reordered) => {
+                self.reply(self.process())
+            }
+            Some(Effect::Delay(by)) => self.clone().reply_after(*by).await,
+            Some(Effect::Errcode(code)) => self.reply(self.finish(Err(ErrCode(*code).into()))),
+            Some(Effect::Status(status)) => {
+                let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                self.foreign(status, HTML, html(status.canonical_reason().unwrap_or("Error")))
+            }
+            Some(Effect::Html) => self.foreign(StatusCode::OK, HTML, html("Sign in to the network")),
+            Some(Effect::Body(body)) => self.foreign(StatusCode::OK, JSON, body.clone()),
+            Some(Effect::NeverAnswers) => self.no_answer(None).await,
+            Some(Effect::ResetBefore) => {
+                peer.reset();
+                self.no_answer(None).await
+            }
+            Some(Effect::ResetAfter) => {
+                let outcome = self.process();
+                peer.reset();
+                self.no_answer(Some(outcome)).await
+            }
+            Some(Effect::HalfABody) => self.reply_by(self.process(), half_a_body),
+        }
+    }
+
+    /// On a task of its own: a caller who gives up does not stop WeCom from doing the call.
+    async fn reply_after(self: Arc<Self>, by: Duration) -> Response {
+        // Whose secrets are masked in the end stays known until then.
+        let corps = self.world.corps.upgrade();
+        let late = async move {
+            tokio::time::sleep(by).await;
+            let response = self.reply(self.process());
+            drop(corps);
+            response
+        };
+        tokio::spawn(late).await.expect("nobody aborts the task")
+    }
+
+    fn reply(&self, outcome: Outcome) -> Response {
+        self.reply_by(outcome, |head, body| head.body(body.into()).expect(VALID))
+    }
+
+    fn reply_by(&self, outcome: Outcome, send: fn(response::Builder, Bytes) -> Response) -> Response {
+        let (errcode, shown) = (outcome.errcode(), outcome.shown());
+        let (head, body) = outcome.into_parts(self.content_type());
+        let response = send(head, body);
+        self.record(response.status().as_u16(), Some(errcode), shown);
+        response
+    }
+
+    /// An answer that is not the platform's.
+    fn foreign(&self, status: StatusCode, content_type: &str, body: String) -> Response {
+        self.record(status.as_u16(), None, body.clone().into());
+        response(status, content_type, body)
+    }
+
+    /// Waits until the connection is gone.
+    async fn no_answer(&self, outcome: Option<Outcome>) -> Response {
+        let shown = outcome.as_ref().map(Outcome::shown).unwrap_or_default();
+        self.record(0, outcome.as_ref().map(Outcome::errcode), shown);
+        std::future::pending().await
+    }
+
+    /// Whether the bot gets what the platform answers.
+    pub(super) fn arrives(&self) -> Answer {
+        match &self.effect {
+            Some(effect) if effect.row().is_reply_lost => Answer::Unknown,
+            _ => Answer::Arrived,
+        }
+    }
+
+    /// unverified: refusals of a file have the one or the other [seen in practice].
+    fn content_type(&self) -> &'static str {
+        let is_file = matches!(self.handler, Handler::Download(_));
+        let is_plain =
+            is_file && self.world.read(|platform, _| platform.assumptions.hold(Assumption::MediaRefusalsArePlainText));
+        if is_plain { "text/plain" } else { JSON }
+    }
+}
+
+fn html(title: &str) -> String {
+    format!("<!DOCTYPE html><html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>")
+}
+
+/// Announces the whole body, sends half of it and closes the connection.
+fn half_a_body(head: response::Builder, whole: Bytes) -> Response {
+    let half = whole.slice(..whole.len() / 2);
+    // A pause in between: what is not flushed before the error would be lost with it.
+    let breaks = stream::once(async {
+        tokio::task::yield_now().await;
+        Err(io::Error::from(io::ErrorKind::BrokenPipe))
+    });
+    let body = Body::from_stream(stream::iter([Ok::<_, io::Error>(half)]).chain(breaks));
+    head.header(header::CONTENT_LENGTH, whole.len()).body(body).expect(VALID)
+}

@@ -1,0 +1,63 @@
+//! The journal's row of a call, and what is looked at for findings.
+
+use serde_json::Value;
+use wecom_kf_raw::op;
+
+use crate::http::exchange::Exchange;
+use crate::world::fault::Effect;
+use crate::world::finding::Seen;
+use crate::world::journal::{Call, cut, mask, mask_text};
+
+impl Exchange {
+    /// Writes the row of a call that was answered so.
+    pub(super) fn record(&self, status: u16, errcode: Option<i32>, reply: Value) {
+        let (mut request, mut shown_reply) = (self.asked.shown(self.operation, &self.arrival), reply.clone());
+        let verdict = self.verdict.get();
+        let mut problems = verdict.map(|verdict| verdict.problems.clone()).unwrap_or_default();
+        let mut unknown_fields = verdict.map(|verdict| verdict.unknown_fields.clone()).unwrap_or_default();
+        self.world.hide(|secrets| {
+            mask(&mut request, secrets);
+            mask(&mut shown_reply, secrets);
+            problems.iter_mut().chain(&mut unknown_fields).for_each(|text| mask_text(text, secrets));
+        });
+        let call = Call {
+            number: 0,
+            begun: self.arrival.begun,
+            corp_id: self.world.corp_id.clone(),
+            operation: self.operation.id,
+            method: self.arrival.parts.method.to_string(),
+            path: self.operation.path.to_owned(),
+            errcode,
+            status,
+            at: self.arrival.at.as_secs(),
+            took: self.world.clock.took(self.arrival.started),
+            request: cut(request),
+            reply: cut(shown_reply),
+            problems,
+            fault: self.effect.as_ref().map(Effect::to_string),
+            open_kfid: self.place.0.clone(),
+            external_userid: self.place.1.clone(),
+            findings: Vec::new(),
+        };
+        let null = Value::Null;
+        let row = self.world.record(call, |row| {
+            Some(Seen {
+                row,
+                at: self.arrival.at,
+                came: self.arrival.started,
+                operation: self.operation,
+                request: self.asked.request.as_ref().unwrap_or(&null),
+                reply: &reply,
+                errcode,
+                answer: self.arrives(),
+                place: self.place(),
+                facts: &self.facts,
+                unknown_fields: &unknown_fields,
+            })
+        });
+        if matches!(self.operation, op::SEND_MSG | op::SEND_MSG_ON_EVENT) && errcode == Some(0) {
+            // After the journal, so that who hears a message finds its call there.
+            self.world.link_call(self.place(), reply["msgid"].as_str(), row);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! A request whose path is none of an operation's.
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::{Value, json};
+use wecom_kf_raw::op;
+
+use crate::http::arrival::Arrival;
+use crate::http::outcome::{JSON, response};
+use crate::world::World;
+use crate::world::journal::{Call, mask_text};
+
+/// The operation of a call of a path that is none.
+const UNKNOWN_PATH: &str = "unknown_path";
+/// No operation has a path nearly as long.
+const MAX_PATH_BYTES: usize = 128;
+
+/// Answers 404 with a hint, and writes the row.
+pub(super) fn answer(world: &World, arrival: &Arrival) -> Response {
+    let (method, mut path) = (arrival.parts.method.to_string(), arrival.parts.uri.path().to_owned());
+    // Masked before it is cut: a part of a token would escape the masking.
+    world.hide(|secrets| mask_text(&mut path, secrets));
+    let path = shown_path(&path);
+    let call = format!("{method} {path}");
+    tracing::warn!(call, "no operation has this path");
+    let call = Call {
+        number: 0,
+        begun: arrival.begun,
+        corp_id: world.corp_id.clone(),
+        operation: UNKNOWN_PATH,
+        method,
+        path,
+        errcode: None,
+        status: StatusCode::NOT_FOUND.as_u16(),
+        at: arrival.at.as_secs(),
+        took: world.clock.took(arrival.started),
+        request: call.into(),
+        reply: Value::Null,
+        problems: Vec::new(),
+        fault: None,
+        open_kfid: None,
+        external_userid: None,
+        findings: Vec::new(),
+    };
+    world.record(call, |_| None);
+    let paths: Vec<_> = op::ALL.iter().map(|operation| format!("{} {}", operation.method, operation.path)).collect();
+    let hint = json!({ "hint": "wecom-kf-sim has no operation with this path", "operations": paths });
+    response(StatusCode::NOT_FOUND, JSON, hint.to_string())
+}
+
+/// A path that is none, without what cannot belong to one: a query that was encoded into it may hold a secret.
+fn shown_path(path: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/_.-*".contains(&byte);
+    let plain = path.bytes().take(MAX_PATH_BYTES).take_while(|byte| is_plain(*byte)).count();
+    // Behind `gettoken` there is nothing but what belongs into its query.
+    let gettoken = path[..plain].to_ascii_lowercase().find("gettoken").map(|at| at + "gettoken".len());
+    let shown = gettoken.unwrap_or(plain);
+    if shown == path.len() { path.to_owned() } else { format!("{}…", &path[..shown]) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_shown_without_what_may_hold_a_secret() {
+        for (path, shown) in [
+            ("/kf/sync_msg", "/kf/sync_msg"),
+            ("/cgi-bin/GetToken", "/cgi-bin/GetToken"),
+            ("/cgi-bin/gettoken%3Fcorpsecret=s3cret", "/cgi-bin/gettoken…"),
+            ("/cgi-bin/gettoken&corpsecret=s3cret", "/cgi-bin/gettoken…"),
+            ("/cgi-bin/gettoken/s3cret", "/cgi-bin/gettoken…"),
+            ("/cgi-bin/gettokens3cret", "/cgi-bin/gettoken…"),
+            ("/x;corpsecret=s3cret", "/x…"),
+        ] {
+            assert_eq!(shown_path(path), shown);
+        }
+        assert_eq!(shown_path(&"/".repeat(500)).len(), MAX_PATH_BYTES + "…".len());
+    }
+}
