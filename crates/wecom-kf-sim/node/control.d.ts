@@ -608,8 +608,11 @@ export declare class Control extends Transport {
    * To follow the changes, read `events` with `Last-Event-ID` or `after` set to `event` of this reply.
    */
   state(): Promise<State>;
-  /** Returns the mistakes of the bot that the simulator has found. */
-  report(): Promise<Report>;
+  /**
+   * Returns the mistakes of the bot that the simulator has found.
+   * - `allow`: Names of findings that are left out, with commas between them.
+   */
+  report(request?: { allow?: string }): Promise<Report>;
   /** Returns the unverified rules of the platform that the simulator follows, each with its source. */
   assumptions(): Promise<AssumptionList>;
   /**

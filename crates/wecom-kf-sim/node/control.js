@@ -13,8 +13,8 @@ export class Control extends Transport {
   state() {
     return this.json("GET", ["state"], {}, undefined);
   }
-  report() {
-    return this.json("GET", ["report"], {}, undefined);
+  report({ allow } = {}) {
+    return this.json("GET", ["report"], { allow }, undefined);
   }
   assumptions() {
     return this.json("GET", ["assumptions"], {}, undefined);

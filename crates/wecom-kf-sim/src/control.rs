@@ -83,7 +83,7 @@ fn routes() -> Vec<Route> {
         Route::new("GET", "/openapi.yaml", get(simulator::openapi)),
         Route::new("GET", "/state", get(simulator::state)),
         Route::new("GET", "/events", get(events::events)).query(&["after"]),
-        Route::new("GET", "/report", get(journal::report)),
+        Route::new("GET", "/report", get(journal::report)).query(&["allow"]),
         Route::new("GET", "/assumptions", get(assumptions::assumptions)),
         Route::new("PUT", "/assumptions/{id}", put(assumptions::assumption_switch)),
         Route::new("POST", "/reset", post(simulator::reset)),

@@ -622,9 +622,12 @@ class Control(Transport):
         """
         return self._json("GET", ["state"], {}, None)
 
-    def report(self) -> Report:
-        """Returns the mistakes of the bot that the simulator has found."""
-        return self._json("GET", ["report"], {}, None)
+    def report(self, *, allow: str | None = None) -> Report:
+        """Returns the mistakes of the bot that the simulator has found.
+
+        allow: Names of findings that are left out, with commas between them.
+        """
+        return self._json("GET", ["report"], {"allow": allow}, None)
 
     def assumptions(self) -> AssumptionList:
         """Returns the unverified rules of the platform that the simulator follows, each with its source."""

@@ -1,6 +1,7 @@
 //! The handle of a simulator.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -67,8 +68,8 @@ impl Simulator {
         self.running.corps.all().map(|world| self.handle(world)).collect()
     }
 
-    #[cfg(fuzzing)]
-    pub(crate) fn address(&self) -> SocketAddr {
+    /// Returns the address on which the simulator listens.
+    pub fn address(&self) -> SocketAddr {
         self.running.address
     }
 

@@ -15,19 +15,21 @@ use super::place::account_of;
 use super::query::Query;
 use crate::world::World;
 use crate::world::finding::FindingName;
+use crate::world::input::InvalidInput;
 use crate::world::journal::Row;
 
 const LIMIT: usize = 500;
 const MAX_LIMIT: usize = 10_000;
 
-pub(super) async fn report(State(world): State<Arc<World>>) -> Answer {
-    let report = world.report();
-    Ok(Json(json!({
-        "clean": report.is_clean(),
-        "calls": report.calls,
-        "callbacks": report.callbacks,
-        "findings": report.findings.iter().map(|finding| finding.show()).collect::<Vec<_>>(),
-    })))
+pub(super) async fn report(State(world): State<Arc<World>>, query: Query) -> Answer {
+    let names = query.text("allow").unwrap_or_default().split(',').filter(|name| !name.is_empty());
+    let allowed = names.map(finding_name).collect::<Result<Vec<_>, _>>()?;
+    Ok(Json(json!(world.report().allowing(&allowed))))
+}
+
+fn finding_name(name: &str) -> Result<FindingName, Problem> {
+    let known = FindingName::ALL.map(FindingName::as_str);
+    FindingName::from_name(name).ok_or_else(|| InvalidInput::no_such("finding", name, &known).into())
 }
 
 pub(super) async fn journal_entry(State(world): State<Arc<World>>, Segments(n): Segments<u64>) -> Answer {

@@ -4,6 +4,7 @@ use std::fs;
 use std::net::IpAddr;
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -11,11 +12,13 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::de::DeTable;
 use wecom_kf_raw::limits;
-use wecom_kf_sim::{Builder, Corp as SimulatedCorp, Simulator, Strictness};
+use wecom_kf_sim::{Builder, Corp as SimulatedCorp, FindingName, Simulator, Strictness};
 use wecom_kf_text::checked;
 
+use super::journal::JournalFile;
+use super::options::Options;
+use super::start::Calls;
 use super::terminal::{self, Corps, Terminal};
-use super::{Calls, Options};
 
 /// That of the control API.
 const MAX_USERID_CHARS: usize = 64;
@@ -101,6 +104,12 @@ pub(super) struct Config {
     #[serde(default)]
     allow_hosts: Vec<String>,
     #[serde(default)]
+    allow: Vec<Spanned<String>>,
+    #[serde(skip)]
+    allow_by_flag: Vec<FindingName>,
+    #[serde(skip)]
+    journal: Option<JournalFile>,
+    #[serde(default)]
     faults: Vec<toml::Table>,
 }
 
@@ -170,6 +179,8 @@ impl Config {
         config.strictness = options.strictness.or(config.strictness);
         config.disabled_assumptions.extend(options.disable_assumption);
         config.allow_hosts.extend(options.allow_host);
+        config.allow_by_flag = options.allow;
+        config.journal = options.journal;
         Ok(config)
     }
 
@@ -202,6 +213,7 @@ impl Config {
     fn parse(text: &str) -> Result<Self, Fault> {
         let config: Self = toml::from_str(text)?;
         config.check_corps(text)?;
+        config.check_allowed()?;
         Ok(config)
     }
 
@@ -229,19 +241,52 @@ impl Config {
         Ok(())
     }
 
+    fn check_allowed(&self) -> Result<(), Fault> {
+        match self.allow.iter().find(|name| FindingName::from_name(name.get_ref()).is_none()) {
+            None => Ok(()),
+            Some(name) => {
+                let known = FindingName::ALL.map(FindingName::as_str).join(", ");
+                let text = format!("`allow` has no finding's name: they are {known}");
+                Err(Fault { start: name.span().start, text })
+            }
+        }
+    }
+
+    /// The findings that are accepted.
+    pub(super) fn allowed(&self) -> Vec<FindingName> {
+        let of_file = self.allow.iter().filter_map(|name| FindingName::from_name(name.get_ref()));
+        of_file.chain(self.allow_by_flag.iter().copied()).collect()
+    }
+
     /// What the file's faults are as a script of the control API.
     pub(super) fn faults(&self) -> Option<serde_json::Value> {
         let faults = serde_json::to_value(&self.faults).ok()?;
         (!self.faults.is_empty()).then(|| serde_json::json!({ "script": faults }))
     }
 
-    pub(super) fn builder(&self, calls: Calls, terminal: Terminal, port: u16) -> Result<Builder, String> {
+    /// What the simulator is started with. `base_url` is set once it has started.
+    pub(super) fn builder(
+        &self,
+        calls: Calls,
+        terminal: Terminal,
+        port: u16,
+        base_url: Arc<OnceLock<String>>,
+    ) -> Result<Builder, String> {
         let corps = Corps::of(self.corps.len());
         let mut builder = Simulator::builder().port(port);
-        if calls == Calls::Shown {
-            builder = builder.on_call(move |call| terminal.say(&terminal::call(call, corps)));
-            builder = builder.on_callback(move |delivery| terminal.say(&terminal::delivery(delivery, corps)));
-        }
+        let (of_calls, of_callbacks) = (self.journal.clone(), self.journal.clone());
+        builder = builder.on_call(move |call| {
+            of_calls.iter().for_each(|journal| journal.call(call, base_url.get().map_or("", String::as_str)));
+            if calls == Calls::Shown {
+                terminal.say(&terminal::call(call, corps));
+            }
+        });
+        builder = builder.on_callback(move |delivery| {
+            of_callbacks.iter().for_each(|journal| journal.callback(delivery));
+            if calls == Calls::Shown {
+                terminal.say(&terminal::delivery(delivery, corps));
+            }
+        });
         builder = self.listen.into_iter().fold(builder, Builder::listen);
         builder = self.seed.into_iter().fold(builder, Builder::seed);
         builder = self.allow_hosts.iter().fold(builder, Builder::allow_host);

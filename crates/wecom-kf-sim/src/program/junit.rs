@@ -50,7 +50,10 @@ fn test_case(case: &Case) -> TestCase {
         }
     };
     let mut test = TestCase::new(&*case.name, status);
-    test.set_classname(&*case.suite).set_time(case.took).set_system_out(&*case.output);
+    test.set_classname(&*case.suite).set_time(case.took);
+    if !case.output.is_empty() {
+        test.set_system_out(&*case.output);
+    }
     test
 }
 

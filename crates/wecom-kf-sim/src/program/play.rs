@@ -8,6 +8,7 @@ mod stage;
 mod transcript;
 
 use std::ffi::OsString;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -16,11 +17,15 @@ use tokio::time::Instant;
 use wecom_kf_sim::FindingName;
 use wecom_kf_text::{Lang, reader_lang};
 
+use super::PORT;
+use super::config::Config;
 use super::junit::{self, Case};
+use super::knock;
+use super::options::Options;
 use super::port;
 use super::scenario::Scenario;
+use super::start::{Calls, start};
 use super::terminal::{Terminal, printable};
-use super::{Options, PORT};
 use bot::Bot;
 use control::Control;
 use player::{Failure, Player};
@@ -32,7 +37,6 @@ pub(super) struct Play {
     /// The bot; none if one runs already.
     pub(super) command: Vec<OsString>,
     pub(super) junit: Option<PathBuf>,
-    pub(super) allow: Vec<FindingName>,
     pub(super) wait_for_callback: Option<Duration>,
 }
 
@@ -44,10 +48,11 @@ impl Play {
         for file in &self.files {
             scenarios.extend(Scenario::read(file).map_err(|error| error.to_string())?);
         }
+        let allowed = Config::read(options.clone())?.allowed();
         let stages = Stages::of(self, terminal, options, lang).await?;
         let mut cases = Vec::new();
         for scenario in &scenarios {
-            let case = self.one(terminal, &stages, scenario, lang).await;
+            let case = self.one(terminal, &stages, scenario, &allowed, lang).await;
             cases.push(case);
         }
         if let Some(file) = &self.junit {
@@ -58,11 +63,18 @@ impl Play {
         Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
-    async fn one(&self, terminal: &Terminal, stages: &Stages<'_>, scenario: &Scenario, lang: Lang) -> Case {
+    async fn one(
+        &self,
+        terminal: &Terminal,
+        stages: &Stages<'_>,
+        scenario: &Scenario,
+        allowed: &[FindingName],
+        lang: Lang,
+    ) -> Case {
         let started = Instant::now();
         let mut script = Script { terminal, lines: Vec::new() };
         script.say(&format!("{}:{}  {}", scenario.file.display(), scenario.line, scenario.name));
-        let outcome = self.play(&mut script, stages, scenario, lang).await;
+        let outcome = self.play(&mut script, stages, scenario, allowed, lang).await;
         let took = started.elapsed();
         let end = match &outcome {
             Ok(()) => format!("  ✓ {:.1} s", took.as_secs_f64()),
@@ -86,6 +98,7 @@ impl Play {
         script: &mut Script<'_>,
         stages: &Stages<'_>,
         scenario: &Scenario,
+        allowed: &[FindingName],
         lang: Lang,
     ) -> Result<(), Failure> {
         let at_head = |problem| Failure { line: scenario.line, problem, detail: Vec::new() };
@@ -96,7 +109,7 @@ impl Play {
             [] => None,
             command => Some(Bot::start(command, &place.vars).map_err(at_head)?),
         };
-        let allowed = [&self.allow[..], &scenario.allow[..]].concat();
+        let allowed = [allowed, &scenario.allow[..]].concat();
         let mut player = Player { stage: &mut stage, scenario, allowed: &allowed, lang };
         let played = async {
             if let Some(patience) = place.callback_patience {
@@ -159,7 +172,7 @@ impl<'a> Stages<'a> {
             let callback_patience = play.wait_for_callback.unwrap_or(super::scenario::PATIENCE);
             return Ok(Self::OneEach { options: Box::new(options), terminal, callback_patience });
         }
-        let port = super::config::Config::read(options.clone())?.port.unwrap_or(PORT);
+        let port = Config::read(options.clone())?.port.unwrap_or(PORT);
         let callback_patience = play.wait_for_callback;
         if let Some(info) = port::info(port, super::POINT_PATIENCE).await {
             let base_url = format!("http://127.0.0.1:{port}");
@@ -170,13 +183,13 @@ impl<'a> Stages<'a> {
             });
             return Ok(Self::One { base_url, _own: None, callback_patience });
         }
-        let simulator = super::start(super::Calls::Hidden, terminal, options).await?;
-        let base_url = simulator.base_url();
+        let simulator = start(Calls::Hidden, terminal, options).await?;
+        let public = simulator.base_url();
         terminal.say(&match lang {
-            Lang::En => format!("started a simulator at {base_url}, where the bot is expected\n"),
-            Lang::Zh => format!("已启动模拟器，等待机器人连接：{base_url}\n"),
+            Lang::En => format!("started a simulator at {public}, where the bot is expected\n"),
+            Lang::Zh => format!("已启动模拟器，等待机器人连接：{public}\n"),
         });
-        Ok(Self::One { base_url, _own: Some(simulator), callback_patience })
+        Ok(Self::One { base_url: local_url(&simulator), _own: Some(simulator), callback_patience })
     }
 
     async fn next(&self, scenario: &Scenario) -> Result<Place, String> {
@@ -194,11 +207,11 @@ impl<'a> Stages<'a> {
                 if !scenario.accounts.is_empty() {
                     options.accounts.clone_from(&scenario.accounts);
                 }
-                let simulator = super::start(super::Calls::Hidden, terminal, options).await?;
+                let simulator = start(Calls::Hidden, terminal, options).await?;
                 let vars: Vec<_> = simulator.vars().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-                let has_callback = vars.iter().any(|(name, _)| name == "WECOM_KF_LISTEN");
+                let has_callback = vars.iter().any(|(name, _)| name == knock::LISTEN);
                 Ok(Place {
-                    base_url: simulator.base_url(),
+                    base_url: local_url(&simulator),
                     vars,
                     kind: Simulator::Fresh,
                     callback_patience: has_callback.then_some(*callback_patience),
@@ -207,6 +220,13 @@ impl<'a> Stages<'a> {
             }
         }
     }
+}
+
+/// Where this process reaches a simulator of its own, whatever its public URL is.
+fn local_url(simulator: &wecom_kf_sim::Simulator) -> String {
+    let address = simulator.address();
+    let ip = if address.ip().is_unspecified() { IpAddr::from(Ipv4Addr::LOCALHOST) } else { address.ip() };
+    format!("http://{}", SocketAddr::new(ip, address.port()))
 }
 
 fn summary(played: usize, failed: usize, lang: Lang) -> String {

@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 use wecom_kf_raw::{ErrCode, Lang};
 
@@ -257,6 +258,20 @@ impl Delivery {
             "findings": self.findings.iter().map(|name| name.as_str()).collect::<Vec<_>>(),
             "hint": null,
         })
+    }
+}
+
+/// Serializes as the `Entry` of the control API.
+impl Serialize for Call {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.show().serialize(serializer)
+    }
+}
+
+/// Serializes as the `Entry` of the control API.
+impl Serialize for Delivery {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.show().serialize(serializer)
     }
 }
 

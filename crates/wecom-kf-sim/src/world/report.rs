@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Serialize, Serializer};
+use serde_json::json;
 use wecom_kf_raw::Lang;
 use wecom_kf_text::reader_lang;
 
@@ -56,6 +58,16 @@ impl Report {
         );
         findings.iter().for_each(|finding| text.push_str(&lines(finding, lang)));
         text
+    }
+}
+
+/// Serializes as the `Report` of the control API.
+impl Serialize for Report {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let findings: Vec<_> = self.findings.iter().map(Finding::show).collect();
+        let shown =
+            json!({ "clean": self.is_clean(), "calls": self.calls, "callbacks": self.callbacks, "findings": findings });
+        shown.serialize(serializer)
     }
 }
 

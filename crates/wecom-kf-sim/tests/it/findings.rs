@@ -91,6 +91,22 @@ async fn token_refetched() {
 }
 
 #[tokio::test]
+async fn the_control_api_leaves_out_what_is_allowed() {
+    let (sim, bot, _) = chat().await;
+    bot.gettoken(&sim).await;
+    let report = async |query: &str| -> Value {
+        let url = format!("{}/sim/v1/report{query}", sim.base_url());
+        bot.http.get(url).send().await.unwrap().json().await.unwrap()
+    };
+    assert_eq!(report("").await["findings"][0]["name"], "token_refetched");
+    assert_eq!(report("").await, json!(sim.report()));
+    let allowed = report("?allow=sixth_message,token_refetched").await;
+    assert_eq!((&allowed["clean"], &allowed["findings"]), (&json!(true), &json!([])));
+    let error = report("?allow=sixth_messag").await["error"].to_string();
+    assert!(error.contains("sixth_message"), "{error}");
+}
+
+#[tokio::test]
 async fn gettoken_storm() {
     let (sim, bot, _) = chat().await;
     for _ in 0..9 {

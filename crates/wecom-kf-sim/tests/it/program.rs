@@ -230,6 +230,7 @@ async fn what_is_wrong_with_the_settings_is_said_without_the_secrets() {
         ),
         ("kind.toml", "clock = \"canary\"\n", "line 1"),
         ("account.toml", "port = 0\naccounts = [\"售前\", \" \"]\n", "the name of an account has 1 to 16 characters"),
+        ("allow.toml", "port = 0\nallow = [\"canary\"]\n", "line 2: `allow` has no finding's name"),
         ("servicer.toml", "port = 0\nservicers = [\"\"]\n", "the name of a servicer has 1 to 64 characters"),
         (
             "id.toml",
@@ -497,4 +498,78 @@ async fn point_prints_lines_that_work() {
 async fn a_fresh_program_answers() {
     let (_child, _lines, vars) = start(&["--port", "0"]).await;
     reqwest::get(format!("{}/cgi-bin/gettoken", var(&vars, "WECOM_KF_BASE_URL"))).await.unwrap();
+}
+
+/// Calls `gettoken` twice, which is a finding, and starts over in between, so that the simulator forgets the first call.
+const TWO_TOKENS: &str = r#"
+    gettoken() { curl -s "$WECOM_KF_BASE_URL/cgi-bin/gettoken?corpid=$WECOM_CORP_ID&corpsecret=$WECOM_KF_SECRET"; }
+    gettoken
+    curl -s --json "{}" "$WECOM_KF_BASE_URL/sim/v1/reset" > reset.json
+    gettoken
+    gettoken
+    echo "$WECOM_KF_SECRET" > secret
+"#;
+
+#[tokio::test]
+async fn run_writes_reports_and_a_journal_that_forgets_nothing() {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("program-files");
+    std::fs::create_dir_all(&folder).unwrap();
+    let run = async |flags: &[&str]| {
+        let mut command = program(&[&["--port", "0", "run", "--check"], flags, &["sh", "-c", TWO_TOKENS]].concat());
+        command.current_dir(&folder).env("WECOM_KF_LANG", "en").output().await.unwrap()
+    };
+    let flags = ["--report", "junit", "r.xml", "--report", "json", "r.json", "--journal", "j.jsonl"];
+    assert_eq!(run(&flags).await.status.code(), Some(1));
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+    let report: Value = serde_json::from_str(&read("r.json")).unwrap();
+    assert_eq!((&report["clean"], &report["findings"][0]["name"]), (&json!(false), &json!("token_refetched")));
+    assert!(read("r.xml").contains("failures=\"1\"") && read("r.xml").contains("name=\"token_refetched\""));
+    let rows: Vec<Value> = read("j.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(rows.iter().map(|row| row["n"].as_u64().unwrap()).collect::<Vec<_>>(), [1, 1, 2]);
+    assert_eq!(rows[2]["findings"], json!(["token_refetched"]));
+    assert!(!read("j.jsonl").contains(read("secret").trim()));
+
+    let flags = ["--allow", "token_refetched", "--report", "json", "r.json", "--journal", "j.har"];
+    assert_eq!(run(&flags).await.status.code(), Some(0));
+    assert_eq!(serde_json::from_str::<Value>(&read("r.json")).unwrap()["clean"], true);
+    let har: Value = serde_json::from_str(&read("j.har")).unwrap();
+    let entries = har["log"]["entries"].as_array().unwrap();
+    assert_eq!(entries.len(), 3);
+    assert!(entries[0]["request"]["url"].as_str().unwrap().ends_with("/cgi-bin/gettoken"));
+    assert!(!read("j.har").contains(read("secret").trim()));
+
+    let allows = file("allow.toml", "port = 0\nallow = [\"token_refetched\"]\n");
+    let mut command = program(&["--config", &allows, "run", "--check", "--", "sh", "-c", TWO_TOKENS]);
+    assert_eq!(command.current_dir(&folder).output().await.unwrap().status.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_misspelt_flag_of_run_is_no_command() {
+    let misspelt = complaint(&["run", "--jurnal", "x"], 2).await;
+    assert!(misspelt.contains("a similar argument exists: '--journal'"), "{misspelt}");
+    let output = program(&["--port", "0", "run", "echo", "--jurnal", "-x"]).output().await.unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "--jurnal -x\n");
+    for (flags, expected) in [
+        (["--journal", "x.txt"], "the name ends in `.jsonl`"),
+        (["--allow", "sixth"], "there is none of this name: they are has_more_ignored"),
+        (["--wait-for-callback", "10"], "write a number and a unit"),
+    ] {
+        let complaint = complaint(&["run", flags[0], flags[1], "true"], 2).await;
+        assert!(complaint.contains(expected), "{complaint}");
+    }
+    let kind = complaint(&["--port", "0", "run", "--report", "xml", "r.xml", "true"], 1).await;
+    assert!(kind.contains("`junit` or `json`"), "{kind}");
+    let none = complaint(&["--port", "0", "run", "--wait-for-callback", "1s", "true"], 1).await;
+    assert!(none.contains("add --callback"), "{none}");
+}
+
+#[tokio::test]
+async fn run_ends_if_the_callback_is_not_verified_in_time() {
+    // Nobody will listen.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let url = format!("http://{free}/callback");
+    let flags = ["--port", "0", "--callback", &url, "run", "--wait-for-callback", "200ms", "sleep", "600"];
+    let complaint = complaint(&flags, 1).await;
+    assert!(complaint.contains("the verification of the callback's URL failed: no connection"), "{complaint}");
+    assert_eq!(complaint.matches("verify_url").count(), 1, "{complaint}");
 }

@@ -12,12 +12,11 @@ use super::control::LONGEST_WAIT;
 use super::expect::Message;
 use super::stage::{Met, Stage};
 use super::transcript;
+use crate::program::knock;
 use crate::program::scenario::{Action, Counted, Expected, Scenario, Session, Step, TokenEnd};
 
 /// How many of the last calls and callbacks are shown below a failure.
 const SHOWN_CALLS: usize = 10;
-/// How often a bot that starts is asked whether it listens: the system has no event for that.
-const KNOCK: Duration = Duration::from_millis(50);
 
 /// Why a scenario failed, and at which line of its file.
 pub(super) struct Failure {
@@ -63,27 +62,25 @@ impl Player<'_, '_> {
         self.check_findings().await
     }
 
-    /// Waits until something listens at the callback's URL, then has it verified as the admin console does.
-    pub(super) async fn wait_for_callback(&mut self, patience: Duration) -> Result<(), Failure> {
-        let deadline = Instant::now() + patience;
-        loop {
-            let verified = self.stage.control.post(&["callback", "verify"], json!({})).await;
-            let problem = match verified {
-                Ok(row) if row["problem"].is_null() => return Ok(()),
-                // Nobody listens yet.
-                Ok(row) if row["problem"]["code"] == "no_connection" && Instant::now() < deadline => {
-                    tokio::time::sleep(KNOCK).await;
-                    continue;
-                }
-                Ok(row) => self.words(&row["problem"]),
-                Err(problem) => problem,
-            };
+    /// Waits until the bot listens for callbacks, and has the URL verified as the admin console does.
+    pub(super) async fn wait_for_callback(&self, patience: Duration) -> Result<(), Failure> {
+        let verified = async {
+            let info = self.stage.control.get(&["info"], &[]).await?;
+            let vars = info["vars"].as_array().into_iter().flatten();
+            let address = vars.filter(|var| var["name"] == knock::LISTEN).find_map(|var| var["value"].as_str());
+            if let Some(address) = address {
+                knock::until_listening(address, patience).await;
+            }
+            let row = self.stage.control.post(&["callback", "verify"], json!({})).await?;
+            if row["problem"].is_null() { Ok(()) } else { Err(self.words(&row["problem"])) }
+        };
+        verified.await.map_err(|problem: String| {
             let problem = match self.lang {
                 Lang::En => format!("the verification of the callback's URL failed: {problem}"),
                 Lang::Zh => format!("回调 URL 验证失败：{problem}"),
             };
-            return Err(Failure { line: self.scenario.line, problem, detail: Vec::new() });
-        }
+            Failure { line: self.scenario.line, problem, detail: Vec::new() }
+        })
     }
 
     /// Does a step. Returns its line of the transcript.
