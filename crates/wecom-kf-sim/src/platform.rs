@@ -25,7 +25,7 @@ pub use model::satisfaction::Satisfaction;
 pub(crate) use model::servicers::Receiving;
 pub(crate) use model::upgrade::ManagedBy;
 pub use model::upgrade_offer::UpgradeOffer;
-pub(crate) use model::{assumptions, ids, refusal};
+pub(crate) use model::{access_tokens, assumptions, callback_tokens, ids, refusal};
 pub(crate) use ops::media::{Extent, Served};
 pub(crate) use ops::message::send::check_kinds;
 pub(crate) use ops::one_body::is_empty;
@@ -34,7 +34,6 @@ pub(crate) use people::Rejecting;
 
 use model::account::Account;
 use model::assumptions::Assumptions;
-use model::callback_tokens::CallbackTokens;
 use model::contact_ways::ContactWay;
 use model::cursors::Cursors;
 use model::event_codes::EventCode;
@@ -66,7 +65,8 @@ pub(crate) struct Platform {
     contact_ways: HashMap<String, ContactWay>,
     pub(crate) upgrade_range: UpgradeRange,
     pub(crate) is_wechat_channels_bound: bool,
-    callback_tokens: CallbackTokens,
+    /// How many callback tokens were made.
+    callback_tokens: u64,
     tokenless_reads: TokenlessReads,
     /// By the `welcome_code` or `msg_code`.
     event_codes: Aging<EventCode>,
@@ -97,7 +97,7 @@ impl Platform {
             contact_ways: HashMap::new(),
             upgrade_range: UpgradeRange::default(),
             is_wechat_channels_bound: false,
-            callback_tokens: CallbackTokens::default(),
+            callback_tokens: 0,
             tokenless_reads: TokenlessReads::default(),
             event_codes: Aging::keeping(WINDOW),
             cursors: Cursors::default(),
@@ -105,11 +105,5 @@ impl Platform {
             answered: false,
             told: view::Told::default(),
         }
-    }
-
-    /// Returns every text that must not be shown.
-    pub(crate) fn secrets(&self) -> impl Iterator<Item = &str> {
-        let secret = [self.secret.as_str()].into_iter();
-        secret.chain(self.access_tokens.all()).chain(self.callback_tokens.newest())
     }
 }

@@ -1,5 +1,6 @@
 //! Owns the state of a corp, its clock, its journal, its faults and what was found.
 
+pub(crate) mod body;
 pub(crate) mod carrier;
 pub(crate) mod clock;
 pub(crate) mod corps;
@@ -10,6 +11,7 @@ pub(crate) mod hosts;
 pub(crate) mod hub;
 pub(crate) mod input;
 pub(crate) mod journal;
+pub(crate) mod masking;
 pub(crate) mod outbox;
 pub(crate) mod point;
 pub(crate) mod report;

@@ -22,18 +22,15 @@ pub(super) async fn events(
     headers: HeaderMap,
     query: Query,
 ) -> Result<impl IntoResponse, Problem> {
-    let last = world.hub.watch();
+    let (stream, last) = world.hub.stream();
     // Browsers set the header on a reconnect, while the query stays that of the first time: the header is newer.
     let header = headers.get("last-event-id").map(|value| value.to_str().unwrap_or_default().parse());
     let header = header.transpose().map_err(|_| Problem::bad_request("Last-Event-ID must be a number"))?;
     let after: u64 = header.or(query.number("after")?).unwrap_or(last);
-    let batches = stream::unfold(after, move |after| {
-        let world = world.clone();
-        async move {
-            let events = world.hub.after(after).await;
-            let last = events.last().map_or(after, |event| event.number);
-            Some((stream::iter(events), last))
-        }
+    let batches = stream::unfold((stream, after), async |(stream, after)| {
+        let events = stream.after(after).await;
+        let last = events.last().map_or(after, |event| event.number);
+        Some((stream::iter(events), (stream, last)))
     });
     let events = batches.flatten().map(|event| {
         Ok::<_, Infallible>(Event::default().id(event.number.to_string()).event(event.kind).data(&*event.data))

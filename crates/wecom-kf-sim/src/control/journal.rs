@@ -136,7 +136,7 @@ impl Filter {
             && self.op.as_deref().is_none_or(|wanted| wanted == op)
             && self.errcode.is_none_or(|wanted| Some(wanted) == errcode)
             && self.customer.as_deref().is_none_or(|wanted| Some(wanted) == customer)
-            && self.involves.as_deref().is_none_or(|wanted| row.customers().any(|customer| customer == wanted))
+            && self.involves.as_deref().is_none_or(|wanted| row.involves(wanted))
             && self.finding.is_none_or(|wanted| findings.contains(&wanted))
             && (!self.is_trouble || row.is_trouble())
     }
@@ -145,7 +145,7 @@ impl Filter {
     fn search(&self, mut rows: Vec<Arc<Row>>, names: &HashMap<String, String>) -> Vec<Arc<Row>> {
         rows.retain(|row| {
             let mut text = row.text();
-            row.customers().filter_map(|customer| names.get(customer)).for_each(|name| {
+            row.customers().iter().filter_map(|customer| names.get(customer)).for_each(|name| {
                 text.push(' ');
                 text.push_str(name);
             });

@@ -13,7 +13,8 @@ use crate::world::carrier::Carrier;
 use crate::world::clock::Pace;
 use crate::world::delivery_problem::DeliveryProblem;
 use crate::world::finding::Proof;
-use crate::world::journal::{Delivery, Row, VERIFY_URL, mask_text};
+use crate::world::journal::{Delivery, Row, VERIFY_URL};
+use crate::world::masking::MASK;
 use crate::world::outbox::Job;
 
 /// WeCom waits this long for an answer [91144].
@@ -137,13 +138,12 @@ pub(super) fn record(world: &World, job: &Job, attempt: u8, fault: Option<String
     let took = if reading.pace == Pace::Manual { Duration::ZERO } else { outcome.took };
     let (mut answer, mut url) = (outcome.answer, job.carrier.place().to_owned());
     let keys = world.outbox.keys();
-    let keys: Vec<_> = keys.iter().flat_map(|keys| [keys.token.as_str(), keys.aes_key.as_str()]).collect();
-    let mut mask_both = |secrets: &[&str]| {
-        mask_text(&mut answer, secrets);
-        mask_text(&mut url, secrets);
-    };
-    world.hide(&mut mask_both);
-    mask_both(&keys);
+    for text in [&mut answer, &mut url] {
+        world.masking.mask_text(text);
+        for secret in keys.iter().flat_map(|keys| [&keys.token, &keys.aes_key]).filter(|secret| !secret.is_empty()) {
+            *text = text.replace(secret.as_str(), MASK);
+        }
+    }
     let delivery = Delivery {
         number: 0,
         begun: outcome.begun,

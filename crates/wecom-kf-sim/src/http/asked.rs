@@ -1,7 +1,9 @@
 //! What a request asks for: its query, its body or its file, and how the journal shows it.
 
+use std::borrow::Cow;
+
 use axum::http::{Method, header};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use wecom_kf_raw::{ErrCode, Operation, op};
 
 use crate::http::arrival::Arrival;
@@ -11,7 +13,8 @@ use crate::http::parameters::parameter;
 use crate::platform::Part;
 use crate::platform::ops::Handler;
 use crate::platform::refusal::Refusal;
-use crate::world::journal::mask_sync_token;
+use crate::world::body::Body;
+use crate::world::masking::{MASK, Masking};
 
 /// What a request asks for, if it can be read.
 pub(super) struct Asked {
@@ -39,26 +42,29 @@ impl Asked {
         }
     }
 
-    /// As the journal shows it: of a file only its name and size.
-    pub(super) fn shown(&self, operation: Operation, arrival: &Arrival) -> Value {
+    /// Returns the request as the journal shows it: of a file only its name and size.
+    pub(super) fn shown(&self, operation: Operation, arrival: &Arrival, masking: &Masking) -> Body {
         if operation == op::GETTOKEN {
             // The secret, the right one or not, may be anywhere in query and body, under any name.
-            return parameter(&arrival.parts.uri, "corpid").map_or(Value::Null, |corpid| json!({ "corpid": corpid }));
+            let corpid = parameter(&arrival.parts.uri, "corpid");
+            return corpid.map_or(Body::None, |corpid| Body::json(&json!({ "corpid": corpid }).to_string(), masking));
         }
         let body = arrival.body.as_deref().unwrap_or_default();
-        let mut shown = match &self.request {
-            Ok(request) => request.clone(),
-            Err(_) => String::from_utf8_lossy(body).into_owned().into(),
+        let Ok(request) = &self.request else {
+            return if body.is_empty() { Body::None } else { Body::text(String::from_utf8_lossy(body), masking) };
         };
+        let mut request = Cow::Borrowed(request);
         if let Some(part) = &self.part {
-            shown["bytes"] = json!(part.as_ref().map_or(body.len(), |part| part.bytes.len()));
-            part.iter().for_each(|part| shown["filename"] = json!(part.file_name));
+            let request = request.to_mut();
+            request["bytes"] = json!(part.as_ref().map_or(body.len(), |part| part.bytes.len()));
+            part.iter().for_each(|part| request["filename"] = json!(part.file_name));
         }
-        if operation == op::SYNC_MSG {
-            mask_sync_token(&mut shown);
+        if operation == op::SYNC_MSG && request.get("token").is_some() {
+            // It is a callback token, known to the simulator or not.
+            request.to_mut()["token"] = MASK.into();
         }
-        let is_nothing = body.is_empty() && (shown == json!({}) || shown == "");
-        if is_nothing { Value::Null } else { shown }
+        let is_nothing = body.is_empty() && request.as_object().is_some_and(Map::is_empty);
+        if is_nothing { Body::None } else { Body::json(&request.to_string(), masking) }
     }
 }
 

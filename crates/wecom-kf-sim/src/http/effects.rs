@@ -9,6 +9,7 @@ use axum::http::{HeaderValue, StatusCode, header, response};
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
+use serde_json::Value;
 use wecom_kf_raw::ErrCode;
 
 use crate::http::connection::Peer;
@@ -16,6 +17,7 @@ use crate::http::exchange::Exchange;
 use crate::http::outcome::{JSON, Outcome, VALID, response};
 use crate::platform::assumptions::Assumption;
 use crate::platform::ops::Handler;
+use crate::world::body::Body as Shown;
 use crate::world::fault::Effect;
 use crate::world::finding::Answer;
 
@@ -78,13 +80,9 @@ impl Exchange {
 
     /// On a task of its own: a caller who gives up does not stop WeCom from doing the call.
     async fn reply_after(self: Arc<Self>, by: Duration) -> Response {
-        // Whose secrets are masked in the end stays known until then.
-        let corps = self.world.corps.upgrade();
         let late = async move {
             tokio::time::sleep(by).await;
-            let response = self.reply(self.process());
-            drop(corps);
-            response
+            self.reply(self.process())
         };
         tokio::spawn(late).await.expect("nobody aborts the task")
     }
@@ -94,23 +92,24 @@ impl Exchange {
     }
 
     fn reply_by(&self, outcome: Outcome, send: fn(response::Builder, Bytes) -> Response) -> Response {
-        let (errcode, shown) = (outcome.errcode(), outcome.shown());
-        let (head, body) = outcome.into_parts(self.content_type());
-        let response = send(head, body);
-        self.record(response.status().as_u16(), Some(errcode), shown);
+        let answer = outcome.answer(self.content_type(), &self.world.masking);
+        let response = send(answer.head, answer.body);
+        self.record(response.status().as_u16(), Some(answer.errcode), (answer.reply, answer.shown));
         response
     }
 
     /// An answer that is not the platform's.
     fn foreign(&self, status: StatusCode, content_type: &str, body: String) -> Response {
-        self.record(status.as_u16(), None, body.clone().into());
+        let shown = Shown::text(body.clone(), &self.world.masking);
+        self.record(status.as_u16(), None, (Value::Null, shown));
         response(status, content_type, body)
     }
 
     /// Waits until the connection is gone.
     async fn no_answer(&self, outcome: Option<Outcome>) -> Response {
-        let shown = outcome.as_ref().map(Outcome::shown).unwrap_or_default();
-        self.record(0, outcome.as_ref().map(Outcome::errcode), shown);
+        let answer = outcome.map(|outcome| outcome.answer(self.content_type(), &self.world.masking));
+        let errcode = answer.as_ref().map(|answer| answer.errcode);
+        self.record(0, errcode, answer.map(|answer| (answer.reply, answer.shown)).unwrap_or_default());
         std::future::pending().await
     }
 

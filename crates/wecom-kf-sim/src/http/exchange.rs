@@ -17,7 +17,6 @@ use crate::platform::{Chat, Facts, READS_AT_ONCE};
 use crate::world::World;
 use crate::world::fault::Effect;
 use crate::world::finding::Place;
-use crate::world::journal::mask;
 
 /// One call of an operation.
 pub(super) struct Exchange {
@@ -159,7 +158,7 @@ impl Exchange {
             reply["msg_list"] = json!([]);
         }
         // A client may have put its token anywhere, such as into the name of a field.
-        self.world.hide(|secrets| mask(&mut reply, secrets));
+        self.world.masking.mask(&mut reply);
         if code == ErrCode::INVALID_PARAMETER {
             tracing::warn!(operation = self.operation.id, errmsg = %reply["errmsg"], "a request is not as documented");
         }

@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 
 use crate::http::download;
 use crate::platform::Served;
+use crate::world::body::Body as Shown;
+use crate::world::masking::Masking;
 
 pub(super) const JSON: &str = "application/json; charset=UTF-8";
 pub(super) const VALID: &str = "status and headers are valid";
@@ -29,24 +31,35 @@ impl Outcome {
         if let Self::Reply(reply) = self { reply["msgid"].as_str() } else { None }
     }
 
-    /// As the journal shows it.
-    pub(super) fn shown(&self) -> Value {
+    /// Writes the reply once, for the client and for the journal.
+    pub(super) fn answer(self, content_type: &str, masking: &Masking) -> Answer {
+        let errcode = self.errcode();
         match self {
-            Self::Reply(reply) => reply.clone(),
-            Self::File(file) => download::shown(file),
-        }
-    }
-
-    /// Status and headers, and the body.
-    pub(super) fn into_parts(self, content_type: &str) -> (response::Builder, Bytes) {
-        match self {
-            // HTTP 200 for success and for refusals alike [seen in practice].
             Self::Reply(reply) => {
-                (Response::builder().header(header::CONTENT_TYPE, content_type), reply.to_string().into())
+                let text = reply.to_string();
+                let shown = Shown::json(&text, masking);
+                // HTTP 200 for success and for refusals alike [seen in practice].
+                let head = Response::builder().header(header::CONTENT_TYPE, content_type);
+                Answer { head, body: text.into(), errcode, reply, shown }
             }
-            Self::File(file) => (download::head(&file), file.bytes),
+            Self::File(file) => {
+                let shown = Shown::json(&download::shown(&file).to_string(), masking);
+                Answer { head: download::head(&file), body: file.bytes, errcode, reply: Value::Null, shown }
+            }
         }
     }
+}
+
+/// What is answered.
+pub(super) struct Answer {
+    /// Status and headers.
+    pub(super) head: response::Builder,
+    pub(super) body: Bytes,
+    pub(super) errcode: i32,
+    /// Null for a file.
+    pub(super) reply: Value,
+    /// As the journal shows it: a file without its bytes.
+    pub(super) shown: Shown,
 }
 
 /// errcode and errmsg of a success; some operations have an errmsg of their own.

@@ -4,22 +4,19 @@ use serde_json::Value;
 use wecom_kf_raw::op;
 
 use crate::http::exchange::Exchange;
+use crate::world::body::Body;
 use crate::world::fault::Effect;
 use crate::world::finding::Seen;
-use crate::world::journal::{Call, cut, mask, mask_text};
+use crate::world::journal::Call;
 
 impl Exchange {
     /// Writes the row of a call that was answered so.
-    pub(super) fn record(&self, status: u16, errcode: Option<i32>, reply: Value) {
-        let (mut request, mut shown_reply) = (self.asked.shown(self.operation, &self.arrival), reply.clone());
+    pub(super) fn record(&self, status: u16, errcode: Option<i32>, (reply, shown): (Value, Body)) {
         let verdict = self.verdict.get();
         let mut problems = verdict.map(|verdict| verdict.problems.clone()).unwrap_or_default();
         let mut unknown_fields = verdict.map(|verdict| verdict.unknown_fields.clone()).unwrap_or_default();
-        self.world.hide(|secrets| {
-            mask(&mut request, secrets);
-            mask(&mut shown_reply, secrets);
-            problems.iter_mut().chain(&mut unknown_fields).for_each(|text| mask_text(text, secrets));
-        });
+        let masking = &self.world.masking;
+        problems.iter_mut().chain(&mut unknown_fields).for_each(|text| masking.mask_text(text));
         let call = Call {
             number: 0,
             begun: self.arrival.begun,
@@ -31,8 +28,8 @@ impl Exchange {
             status,
             at: self.arrival.at.as_secs(),
             took: self.world.clock.took(self.arrival.started),
-            request: cut(request),
-            reply: cut(shown_reply),
+            request: self.asked.shown(self.operation, &self.arrival, masking),
+            reply: shown,
             problems,
             fault: self.effect.as_ref().map(Effect::to_string),
             open_kfid: self.place.0.clone(),

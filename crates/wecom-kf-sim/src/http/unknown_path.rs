@@ -2,13 +2,14 @@
 
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde_json::{Value, json};
+use serde_json::json;
 use wecom_kf_raw::op;
 
 use crate::http::arrival::Arrival;
 use crate::http::outcome::{JSON, response};
 use crate::world::World;
-use crate::world::journal::{Call, mask_text};
+use crate::world::body::Body;
+use crate::world::journal::Call;
 
 /// The operation of a call of a path that is none.
 const UNKNOWN_PATH: &str = "unknown_path";
@@ -19,7 +20,7 @@ const MAX_PATH_BYTES: usize = 128;
 pub(super) fn answer(world: &World, arrival: &Arrival) -> Response {
     let (method, mut path) = (arrival.parts.method.to_string(), arrival.parts.uri.path().to_owned());
     // Masked before it is cut: a part of a token would escape the masking.
-    world.hide(|secrets| mask_text(&mut path, secrets));
+    world.masking.mask_text(&mut path);
     let path = shown_path(&path);
     let call = format!("{method} {path}");
     tracing::warn!(call, "no operation has this path");
@@ -34,8 +35,8 @@ pub(super) fn answer(world: &World, arrival: &Arrival) -> Response {
         status: StatusCode::NOT_FOUND.as_u16(),
         at: arrival.at.as_secs(),
         took: world.clock.took(arrival.started),
-        request: call.into(),
-        reply: Value::Null,
+        request: Body::text(call, &world.masking),
+        reply: Body::None,
         problems: Vec::new(),
         fault: None,
         open_kfid: None,

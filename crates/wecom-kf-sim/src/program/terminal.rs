@@ -192,7 +192,8 @@ pub(super) fn call(call: &Call, corps: Corps) -> String {
     let path: String = call.path.chars().take(SHOWN_PATH_CHARS).collect();
     let path = if call.status == 404 { format!("  {path}") } else { String::new() };
     // Up to where WeCom's own hints begin.
-    let errmsg = call.reply["errmsg"].as_str().filter(|_| call.errcode.is_some_and(|code| code != 0));
+    let reply = call.errcode.filter(|code| *code != 0).map(|_| call.reply());
+    let errmsg = reply.as_ref().and_then(|reply| reply["errmsg"].as_str());
     let why =
         errmsg.and_then(|errmsg| errmsg.split(", hint: ").next()).map(|why| format!("  {why}")).unwrap_or_default();
     let took = call.took.as_millis();

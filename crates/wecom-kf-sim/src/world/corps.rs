@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc::Receiver;
 
+use crate::world::masking::Masking;
 use crate::world::outbox::Job;
 use crate::world::setup::Setup;
 use crate::world::{Listeners, World};
@@ -19,10 +20,15 @@ impl Corps {
     /// The corps, and of each the callbacks that wait.
     pub(crate) fn new(first: Setup, others: Vec<Setup>, listeners: Listeners) -> (Arc<Self>, Vec<Receiver<Job>>) {
         let (clock, listeners) = (Arc::new(first.clock()), Arc::new(listeners));
+        let secret_and_ids = |setup: &Setup| {
+            let platform = setup.platform();
+            (platform.secret, platform.ids)
+        };
+        let masking = Arc::new(Masking::new([&first].into_iter().chain(&others).map(secret_and_ids)));
         let mut queues = Vec::new();
         let corps = Arc::new_cyclic(|corps| {
             let mut found = |setup: Setup| {
-                let (world, jobs) = World::new(setup, clock.clone(), listeners.clone(), corps.clone());
+                let (world, jobs) = World::new(setup, clock.clone(), masking.clone(), listeners.clone(), corps.clone());
                 queues.push(jobs);
                 Arc::new(world)
             };

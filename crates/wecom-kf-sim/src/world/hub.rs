@@ -1,14 +1,18 @@
-//! Tells watchers what has changed, with a bounded history for those who reconnect.
+//! Tells watchers what has changed, with a bounded history for those who reconnect. Nothing is kept while nobody watches.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
-/// So many events are kept for who reconnects.
+/// The newest events that are kept for watchers who reconnect.
 const KEPT_EVENTS: usize = 2_000;
+/// A watcher who left, or who has looked at the state and not opened a stream yet, counts as watching for this long.
+const WATCHED_FOR: Duration = Duration::from_secs(60);
 
 /// An event as it is streamed.
 #[derive(Clone, Debug)]
@@ -18,10 +22,11 @@ pub(crate) struct Event {
     pub(crate) data: Arc<str>,
 }
 
-/// What changes, told to whoever watches. Until somebody has looked nothing is kept, and it costs nothing.
+/// Keeps what changes while somebody watches, and wakes the streams.
 #[derive(Debug, Default)]
 pub(crate) struct Hub {
-    is_watched: AtomicBool,
+    /// Saves the lock while nobody watches.
+    may_be_watched: AtomicBool,
     events: Mutex<Events>,
     rung: Notify,
 }
@@ -30,17 +35,47 @@ pub(crate) struct Hub {
 struct Events {
     last: u64,
     kept: VecDeque<Event>,
+    /// The open streams.
+    streams: usize,
+    /// Until when somebody counts as watching who has no stream. `None` if nobody ever watched.
+    watched_until: Option<Instant>,
+}
+
+/// An open stream of events. It counts as watching until it is dropped, and `WATCHED_FOR` longer.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    hub: Arc<Hub>,
 }
 
 impl Hub {
-    /// From now on events are kept. Gives the number of the last one.
+    /// Keeps events from now on, for somebody who is about to open a stream. Returns the number of the last event.
     pub(crate) fn watch(&self) -> u64 {
-        self.is_watched.store(true, Ordering::Relaxed);
-        self.lock().last
+        let mut events = self.lock();
+        events.watch();
+        self.may_be_watched.store(true, Ordering::Relaxed);
+        events.last
+    }
+
+    /// Opens a stream. Returns it with the number of the last event.
+    pub(crate) fn stream(self: &Arc<Self>) -> (Stream, u64) {
+        let mut events = self.lock();
+        events.watch();
+        events.streams += 1;
+        self.may_be_watched.store(true, Ordering::Relaxed);
+        (Stream { hub: self.clone() }, events.last)
     }
 
     pub(crate) fn is_watched(&self) -> bool {
-        self.is_watched.load(Ordering::Relaxed)
+        if !self.may_be_watched.load(Ordering::Relaxed) {
+            return false;
+        }
+        let mut events = self.lock();
+        let is_watched = events.is_watched();
+        if !is_watched {
+            events.kept = VecDeque::new();
+            self.may_be_watched.store(false, Ordering::Relaxed);
+        }
+        is_watched
     }
 
     pub(crate) fn tell(&self, kind: &'static str, data: &Value) {
@@ -53,7 +88,7 @@ impl Hub {
         self.rung.notify_waiters();
     }
 
-    /// What is known is no longer of use: everybody is to look anew.
+    /// Tells all watchers to load everything again, such as after a reset.
     pub(crate) fn tell_gap(&self) {
         let mut events = self.lock();
         events.kept.clear();
@@ -62,25 +97,48 @@ impl Hub {
         self.rung.notify_waiters();
     }
 
-    /// The events after a number, at least one; waits for it.
+    fn lock(&self) -> MutexGuard<'_, Events> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Stream {
+    /// Waits for events after a number, and returns them: at least one.
     pub(crate) async fn after(&self, number: u64) -> Vec<Event> {
         loop {
             // Made before looking: it hears what is told in between.
-            let rung = self.rung.notified();
-            let events = self.lock().after(number);
+            let rung = self.hub.rung.notified();
+            let events = self.hub.lock().after(number);
             if !events.is_empty() {
                 return events;
             }
             rung.await;
         }
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, Events> {
-        self.events.lock().unwrap_or_else(PoisonError::into_inner)
+impl Drop for Stream {
+    fn drop(&mut self) {
+        let mut events = self.hub.lock();
+        events.streams -= 1;
+        events.watched_until = Some(Instant::now() + WATCHED_FOR);
     }
 }
 
 impl Events {
+    fn is_watched(&self) -> bool {
+        self.streams > 0 || self.watched_until.is_some_and(|until| Instant::now() < until)
+    }
+
+    fn watch(&mut self) {
+        if self.watched_until.is_some() && !self.is_watched() {
+            // Changes were not kept meanwhile: earlier numbers lead to a gap.
+            self.last += 1;
+            self.kept.clear();
+        }
+        self.watched_until = Some(Instant::now() + WATCHED_FOR);
+    }
+
     fn push(&mut self, kind: &'static str, data: &Value) {
         self.last += 1;
         if self.kept.len() == KEPT_EVENTS {
@@ -117,34 +175,56 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_was_away_too_long_or_comes_from_elsewhere_is_told_of_the_gap() {
-        let hub = Hub::default();
+    async fn a_late_or_foreign_reconnect_gets_a_gap() {
+        let hub = Arc::new(Hub::default());
         hub.tell("clock", &json!({}));
-        assert_eq!(hub.watch(), 0, "nobody watched");
+        let (stream, last) = hub.stream();
+        assert_eq!(last, 0, "nobody watched");
         for _ in 0..KEPT_EVENTS {
             hub.tell("clock", &json!({}));
         }
-        assert_eq!(hub.after(0).await.len(), KEPT_EVENTS);
+        assert_eq!(stream.after(0).await.len(), KEPT_EVENTS);
         hub.tell("token", &json!({}));
         let last = KEPT_EVENTS as u64 + 1;
-        assert_eq!(numbers(&hub.after(0).await), [(last, "gap")]);
-        assert_eq!(numbers(&hub.after(last - 1).await), [(last, "token")]);
-        assert_eq!(numbers(&hub.after(last + 7).await), [(last, "gap")]);
+        assert_eq!(numbers(&stream.after(0).await), [(last, "gap")]);
+        assert_eq!(numbers(&stream.after(last - 1).await), [(last, "token")]);
+        assert_eq!(numbers(&stream.after(last + 7).await), [(last, "gap")]);
         hub.tell_gap();
-        assert_eq!(numbers(&hub.after(last).await), [(last + 1, "gap")]);
-        assert_eq!(numbers(&hub.after(3).await), [(last + 1, "gap")]);
+        assert_eq!(numbers(&stream.after(last).await), [(last + 1, "gap")]);
+        assert_eq!(numbers(&stream.after(3).await), [(last + 1, "gap")]);
     }
 
     #[tokio::test]
     async fn waiting_ends_with_the_next_event() {
         let hub = Arc::new(Hub::default());
-        let last = hub.watch();
-        let waiting = tokio::spawn({
-            let hub = hub.clone();
-            async move { hub.after(last).await }
-        });
+        let (stream, last) = hub.stream();
+        let waiting = tokio::spawn(async move { stream.after(last).await });
         tokio::task::yield_now().await;
         hub.tell("clock", &json!({ "now": 5 }));
         assert_eq!(&*waiting.await.unwrap()[0].data, r#"{"now":5}"#);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn watching_ends_a_minute_after_the_last_stream() {
+        let hub = Arc::new(Hub::default());
+        assert!(!hub.is_watched());
+        hub.watch();
+        tokio::time::advance(WATCHED_FOR / 2).await;
+        let (first, _) = hub.stream();
+        let (second, _) = hub.stream();
+        drop(first);
+        tokio::time::advance(10 * WATCHED_FOR).await;
+        assert!(hub.is_watched(), "a stream is open");
+        hub.tell("clock", &json!({}));
+        drop(second);
+        tokio::time::advance(WATCHED_FOR / 2).await;
+        let (third, last) = hub.stream();
+        assert_eq!(numbers(&third.after(last - 1).await), [(1, "clock")], "kept for a reconnect");
+        drop(third);
+        tokio::time::advance(WATCHED_FOR).await;
+        assert!(!hub.is_watched());
+        hub.tell("clock", &json!({}));
+        let (late, _) = hub.stream();
+        assert_eq!(numbers(&late.after(1).await), [(2, "gap")], "nothing was kept meanwhile");
     }
 }

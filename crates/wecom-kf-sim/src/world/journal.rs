@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
-use wecom_kf_raw::{ErrCode, Lang};
+use wecom_kf_raw::{ErrCode, Lang, op};
 
+use crate::world::body::Body;
 use crate::world::carrier::Carrier;
 use crate::world::delivery_problem::DeliveryProblem;
 use crate::world::finding::FindingName;
@@ -16,9 +17,6 @@ use crate::world::finding::FindingName;
 const KEPT_ROWS: usize = 10_000;
 /// All rows together may have about so many bytes.
 const KEPT_BYTES: usize = 64 * 1024 * 1024;
-/// Of a larger request or reply this much is kept, as a text.
-const KEPT_BODY_BYTES: usize = 64 * 1024;
-const MASK: &str = "***";
 
 /// A call as the simulator saw it.
 ///
@@ -47,10 +45,8 @@ pub struct Call {
     pub at: u64,
     /// How long it took, in real time; zero while the clock is manual.
     pub took: Duration,
-    /// The body; of `GET` the query without secrets; a text if it was not JSON, or large; null if there was none.
-    pub request: Value,
-    /// What was answered, or would have been; a text if it was not JSON, or large; null if nothing was.
-    pub reply: Value,
+    pub(crate) request: Body,
+    pub(crate) reply: Body,
     /// What the document says against the request; nothing if it is as documented.
     pub problems: Vec<String>,
     /// The fault that hit it, such as `errcode -1` or `reset_after`.
@@ -119,20 +115,29 @@ impl Row {
 
     fn size(&self) -> usize {
         match self {
-            Self::Call(call) => size(&call.request) + size(&call.reply),
+            Self::Call(call) => call.request.size() + call.reply.size(),
             Self::Callback(delivery) => 3 * delivery.request.len() + delivery.answer.len(),
         }
     }
 
     /// Returns the customers it is about, including those of a page's messages. A customer may occur more than once.
-    pub(crate) fn customers(&self) -> impl Iterator<Item = &str> {
-        let call = if let Self::Call(call) = self { Some(call) } else { None };
-        let named = call.and_then(|call| call.external_userid.as_deref());
-        let page = call.and_then(|call| call.reply["msg_list"].as_array()).into_iter().flatten();
-        named.into_iter().chain(page.filter_map(|message| {
+    pub(crate) fn customers(&self) -> Vec<String> {
+        let Self::Call(call) = self else { return Vec::new() };
+        // Only pages are read: parsing every reply would take long.
+        let page = if call.operation == op::SYNC_MSG.id { call.reply.value() } else { Value::Null };
+        let page = page["msg_list"].as_array().into_iter().flatten().filter_map(|message| {
             let holder = if message["external_userid"].is_string() { message } else { &message["event"] };
             holder["external_userid"].as_str()
-        }))
+        });
+        call.external_userid.as_deref().into_iter().chain(page).map(str::to_owned).collect()
+    }
+
+    /// Returns whether a customer is among [`customers`](Self::customers).
+    pub(crate) fn involves(&self, customer: &str) -> bool {
+        let Self::Call(call) = self else { return false };
+        let may_be_in_page = || call.reply.searchable().contains(customer);
+        call.external_userid.as_deref() == Some(customer)
+            || (may_be_in_page() && self.customers().iter().any(|known| known == customer))
     }
 
     /// Returns whether it was refused, failed, is not as documented, or has a finding.
@@ -170,7 +175,7 @@ impl Row {
                 (
                     format!("call HTTP {} {}", call.status, parts.join(" ")),
                     &call.findings,
-                    [&call.request, &call.reply].map(searchable),
+                    [&call.request, &call.reply].map(Body::searchable),
                 )
             }
             Self::Callback(delivery) => {
@@ -183,7 +188,7 @@ impl Row {
                     delivery.open_kfid.as_deref(),
                 ];
                 let parts: Vec<_> = parts.into_iter().flatten().collect();
-                let texts = [delivery.request.clone(), delivery.answer.clone()];
+                let texts = [&*delivery.request, &*delivery.answer];
                 (format!("callback HTTP {} {}", delivery.status, parts.join(" ")), &delivery.findings, texts)
             }
         };
@@ -201,6 +206,20 @@ impl Row {
 }
 
 impl Call {
+    /// Returns the body; of `GET` the query without secrets; a text if it was not JSON, or large; null if there was none.
+    ///
+    /// The journal keeps texts, so each call parses it.
+    pub fn request(&self) -> Value {
+        self.request.value()
+    }
+
+    /// Returns what was answered, or would have been; a text if it was not JSON, or large; null if nothing was.
+    ///
+    /// The journal keeps texts, so each call parses it.
+    pub fn reply(&self) -> Value {
+        self.reply.value()
+    }
+
     fn show(&self) -> Value {
         json!({
             "n": self.number,
@@ -213,8 +232,8 @@ impl Call {
             "path": self.path,
             "status": self.status,
             "errcode": self.errcode,
-            "request": self.request,
-            "reply": self.reply,
+            "request": self.request(),
+            "reply": self.reply(),
             "verdict": { "ok": self.problems.is_empty(), "problems": self.problems },
             "fault": self.fault,
             "attempt": null,
@@ -347,68 +366,6 @@ impl Journal {
     }
 }
 
-/// A body as it is kept: a large one is cut, and a text then. Mask it first, so that no part of a secret is left.
-pub(crate) fn cut(body: Value) -> Value {
-    let bytes = size(&body);
-    if bytes <= KEPT_BODY_BYTES {
-        return body;
-    }
-    let mut text = if let Value::String(text) = body { text } else { body.to_string() };
-    let border = (0..=KEPT_BODY_BYTES.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
-    text.truncate(border.unwrap_or(0));
-    format!("{text}… (about {bytes} bytes in all)").into()
-}
-
-/// Masks every secret in `value`, wherever a client put it.
-pub(crate) fn mask(value: &mut Value, secrets: &[&str]) {
-    match value {
-        Value::String(text) => mask_text(text, secrets),
-        Value::Array(items) => items.iter_mut().for_each(|item| mask(item, secrets)),
-        Value::Object(members) => {
-            // Names too: a client may put anything anywhere.
-            *members = std::mem::take(members)
-                .into_iter()
-                .map(|(mut name, mut member)| {
-                    mask_text(&mut name, secrets);
-                    mask(&mut member, secrets);
-                    (name, member)
-                })
-                .collect();
-        }
-        _ => {}
-    }
-}
-
-pub(crate) fn mask_text(text: &mut String, secrets: &[&str]) {
-    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-        if text.contains(secret) {
-            *text = text.replace(secret, MASK);
-        }
-    }
-}
-
-/// What `sync_msg` calls `token` is a callback token, known to us or not.
-pub(crate) fn mask_sync_token(request: &mut Value) {
-    if let Some(token) = request.get_mut("token") {
-        *token = MASK.into();
-    }
-}
-
-/// Returns a body as JSON, or a text as it is, without quotes and escapes.
-fn searchable(body: &Value) -> String {
-    body.as_str().map_or_else(|| body.to_string(), str::to_owned)
-}
-
 fn millis(took: Duration) -> u64 {
     u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// About as many bytes as a value takes as a text.
-fn size(value: &Value) -> usize {
-    match value {
-        Value::Null | Value::Bool(_) | Value::Number(_) => 8,
-        Value::String(text) => text.len() + 2,
-        Value::Array(items) => items.iter().map(size).sum::<usize>() + 2,
-        Value::Object(members) => members.iter().map(|(name, value)| name.len() + size(value) + 4).sum::<usize>() + 2,
-    }
 }

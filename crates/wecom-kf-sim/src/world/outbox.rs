@@ -14,7 +14,8 @@ use crate::platform::{News, Platform};
 use crate::world::World;
 use crate::world::carrier::{Carrier, Wakers};
 use crate::world::hosts::is_allowed;
-use crate::world::journal::{VERIFY_URL, mask_text};
+use crate::world::journal::VERIFY_URL;
+use crate::world::masking::Masking;
 
 /// At most this many callbacks wait. Further ones are lost, which WeCom does not exclude either.
 const QUEUE: usize = 10_000;
@@ -26,6 +27,7 @@ pub(crate) struct Outbox {
     /// The bots in this process.
     pub(crate) wakers: Wakers,
     queue: Sender<Job>,
+    masking: Arc<Masking>,
     /// What delivery posts with: it makes the client with the first callback, because making one takes longer than
     /// starting a simulator may. `None` on a system where none can be made.
     pub(crate) client: OnceLock<Option<reqwest::Client>>,
@@ -62,8 +64,6 @@ pub(super) struct Draft {
     open_kfid: String,
     /// Has the `Token`, so it is never shown.
     xml: String,
-    /// The same, masked.
-    shown: String,
     /// How it is encrypted, if a URL is set.
     sealing: Option<Sealing>,
 }
@@ -105,9 +105,9 @@ impl std::fmt::Debug for Keys {
 
 impl Outbox {
     /// Returns an outbox and the callbacks that leave it.
-    pub(crate) fn new() -> (Self, Receiver<Job>) {
+    pub(crate) fn new(masking: Arc<Masking>) -> (Self, Receiver<Job>) {
         let (queue, jobs) = mpsc::channel(QUEUE);
-        (Self { settings: Mutex::default(), wakers: Wakers::default(), queue, client: OnceLock::new() }, jobs)
+        (Self { settings: Mutex::default(), wakers: Wakers::default(), queue, masking, client: OnceLock::new() }, jobs)
     }
 
     pub(crate) fn url(&self) -> Option<String> {
@@ -145,11 +145,11 @@ impl Outbox {
     pub(super) fn queue(&self, draft: Draft) {
         if let Some(Sealing { url, keys, at, nonce, random }) = &draft.sealing {
             let sealed = keys.sealing.seal(&draft.xml, &at.as_secs().to_string(), nonce, *random);
-            self.queue_job(draft.job(Carrier::Http { url: url.clone(), sealed: Arc::new(sealed) }));
+            self.queue_job(draft.job(Carrier::Http { url: url.clone(), sealed: Arc::new(sealed) }, &self.masking));
         }
         if !self.wakers.is_empty() {
             let event = Event::parse(draft.xml.clone()).expect("the simulator writes XML");
-            self.queue_job(draft.job(Carrier::InProcess(event)));
+            self.queue_job(draft.job(Carrier::InProcess(event), &self.masking));
         }
     }
 
@@ -254,13 +254,13 @@ impl Draft {
             element("MsgType", "event"),
             element("Event", event),
         );
-        let mut shown = xml.clone();
-        mask_text(&mut shown, &platform.secrets().collect::<Vec<_>>());
-        Self { event, open_kfid: open_kfid.clone(), xml, shown, sealing: None }
+        Self { event, open_kfid: open_kfid.clone(), xml, sealing: None }
     }
 
-    fn job(&self, carrier: Carrier) -> Job {
-        Job { carrier, event: self.event, open_kfid: Some(self.open_kfid.clone()), shown: self.shown.clone() }
+    fn job(&self, carrier: Carrier, masking: &Masking) -> Job {
+        let mut shown = self.xml.clone();
+        masking.mask_text(&mut shown);
+        Job { carrier, event: self.event, open_kfid: Some(self.open_kfid.clone()), shown }
     }
 }
 

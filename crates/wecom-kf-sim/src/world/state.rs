@@ -16,6 +16,7 @@ use crate::world::fault::Faults;
 use crate::world::finding::{Findings, Place, Proof, Seen};
 use crate::world::hub::Hub;
 use crate::world::journal::{Call, Delivery, Journal, Row};
+use crate::world::masking::Masking;
 use crate::world::outbox::{Job, Outbox};
 use crate::world::report::Report;
 use crate::world::rules;
@@ -45,8 +46,10 @@ pub(crate) struct World {
     pub(crate) corp_id: String,
     /// That of all corps.
     pub(crate) clock: Arc<Clock>,
+    /// That of all corps.
+    pub(crate) masking: Arc<Masking>,
     pub(crate) faults: Faults,
-    pub(crate) hub: Hub,
+    pub(crate) hub: Arc<Hub>,
     pub(crate) outbox: Outbox,
     /// Rung when a message was sent.
     pub(crate) sent: Notify,
@@ -71,16 +74,18 @@ impl World {
     pub(crate) fn new(
         setup: Setup,
         clock: Arc<Clock>,
+        masking: Arc<Masking>,
         listeners: Arc<Listeners>,
         corps: Weak<Corps>,
     ) -> (Self, Receiver<Job>) {
-        let (outbox, jobs) = Outbox::new();
+        let (outbox, jobs) = Outbox::new(masking.clone());
         let platform = setup.platform();
         let world = Self {
             corp_id: platform.corp_id.clone(),
             clock,
+            masking,
             faults: Faults::new(setup.seed_of_corp()),
-            hub: Hub::default(),
+            hub: Arc::default(),
             outbox,
             sent: Notify::new(),
             recorded: Notify::new(),
@@ -110,15 +115,6 @@ impl World {
     /// Whether this corp issued the access token, whatever became of it since.
     pub(crate) fn has_issued(&self, access_token: &str) -> bool {
         self.read(|platform, _| platform.access_tokens.has_issued(access_token))
-    }
-
-    /// Gives `mask` what must not be shown, of each corp in turn: who serves several may mix them up.
-    pub(crate) fn hide(&self, mut mask: impl FnMut(&[&str])) {
-        let corps = self.corps();
-        let others = corps.iter().map(|corp| &**corp).filter(|corp| !std::ptr::eq(*corp, self));
-        for corp in [self].into_iter().chain(others) {
-            corp.read(|platform, _| mask(&platform.secrets().collect::<Vec<_>>()));
-        }
     }
 
     /// Everything as it was at the start. Time does not go back for the other corps, if there are any.

@@ -115,7 +115,7 @@ async fn no_secret_of_a_gettoken_call_is_in_the_journal() {
     for shown in [format!("{:?}", sim.journal()), rows.to_string()] {
         assert!(!shown.contains("An0ther"), "{shown}");
     }
-    assert!(sim.journal().iter().any(|call| call.request == json!({ "corpid": "ww1" })), "the corp id is shown");
+    assert!(sim.journal().iter().any(|call| call.request() == json!({ "corpid": "ww1" })), "the corp id is shown");
 }
 
 #[tokio::test]

@@ -77,8 +77,8 @@ async fn what_is_uploaded_can_be_fetched_and_seen() {
     assert_eq!(format!("{media:?}"), "Media(image, 2000 bytes)");
 
     let journal = sim.journal();
-    assert_eq!(journal[1].request, json!({ "type": "image", "filename": "菜单.png", "bytes": 2000 }));
-    assert_eq!((journal[2].errcode, &journal[2].request), (Some(0), &json!({ "media_id": media_id })));
+    assert_eq!(journal[1].request(), json!({ "type": "image", "filename": "菜单.png", "bytes": 2000 }));
+    assert_eq!((journal[2].errcode, journal[2].request()), (Some(0), json!({ "media_id": media_id })));
 }
 
 #[tokio::test]

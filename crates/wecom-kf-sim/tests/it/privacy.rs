@@ -1,10 +1,11 @@
 //! Tokens and secrets are in no journal, `Debug` or errmsg.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use reqwest::multipart::{Form, Part};
 use serde_json::json;
-use wecom_kf_sim::{Simulator, op};
+use wecom_kf_sim::{Corp, Simulator, op};
 
 use crate::bot::Bot;
 
@@ -47,9 +48,9 @@ async fn journal_debug_and_errmsg_show_no_token_and_no_secret() {
 
     let journal = sim.journal();
     assert_eq!(journal.len(), 13);
-    assert_eq!(journal[8].request["filename"], "***.txt");
-    assert_eq!(journal[0].request, json!({ "corpid": "ww1" }));
-    assert_eq!(journal[1].request["list"], json!(["***"]));
+    assert_eq!(journal[8].request()["filename"], "***.txt");
+    assert_eq!(journal[0].request(), json!({ "corpid": "ww1" }));
+    assert_eq!(journal[1].request()["list"], json!(["***"]));
     let shown = format!(
         "{journal:?} {errmsgs:?} {sim:?} {wang:?} {:?} {:?} {builder_shown} {}",
         sim.servicer("zhangsan"),
@@ -71,7 +72,7 @@ async fn the_journal_has_every_call_in_order() {
     let journal = sim.journal();
     let calls: Vec<_> = journal.iter().map(|call| (call.operation, call.errcode, call.status)).collect();
     assert_eq!(calls, [("gettoken", Some(0), 200), ("account_list", Some(0), 200), ("sync_msg", Some(40058), 200)]);
-    assert_eq!(journal[1].request, json!({ "limit": 5 }));
+    assert_eq!(journal[1].request(), json!({ "limit": 5 }));
     assert!(journal[1].at.abs_diff(sim.now()) <= 2);
 }
 
@@ -89,9 +90,29 @@ async fn what_stands_in_a_query_or_a_file_name_is_masked_too() {
     bot.http.post(bot.url(op::MEDIA_UPLOAD)).query(&query).multipart(form).send().await.unwrap();
     let journal = sim.journal();
     assert_eq!(journal.len(), 4);
-    assert_eq!(journal[1].request, json!({ "open_kfid": "***", "type": "***", "Range": "***" }));
+    assert_eq!(journal[1].request(), json!({ "open_kfid": "***", "type": "***", "Range": "***" }));
     let shown = format!("{journal:?}");
     for canary in [SECRET, &token[..40]] {
         assert!(!shown.contains(canary), "{canary} in {shown}");
     }
+}
+
+#[tokio::test]
+async fn old_foreign_and_escaped_tokens_are_masked_too() {
+    let builder = Simulator::builder().corp("ww1", SECRET).another(Corp::new("ww2", "the-other-secret"));
+    let sim = builder.fresh_token_each_time().manual_clock().start().await.unwrap();
+    let (old, foreign) = (Bot::of(&sim).await.access_token, Bot::of(&sim.corp("ww2").unwrap()).await.access_token);
+    let old_sync_token = sim.sync_token();
+    sim.advance(Duration::from_secs(30 * 24 * 60 * 60));
+    let bot = Bot::of(&sim).await;
+    (0..100).for_each(|_| drop(sim.sync_token()));
+    let wang = sim.customer("小王");
+    wang.says("你好");
+    let escaped = format!("\\u{:04x}{}", u32::from(old.as_bytes()[0]), &old[1..]);
+    let canaries = [&old, &foreign, &old_sync_token, SECRET, "the-other-secret", &escaped];
+    let body = bot.text(&wang, "CANARIES").to_string().replace("CANARIES", &canaries.join(" "));
+    bot.request(op::SEND_MSG, body).send().await.unwrap();
+    let call = sim.journal().pop().unwrap();
+    assert_eq!(call.errcode, Some(0));
+    assert_eq!(call.request()["text"]["content"], ["***"; 6].join(" "));
 }

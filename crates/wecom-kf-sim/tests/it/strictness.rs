@@ -97,7 +97,7 @@ async fn a_path_that_is_none_is_a_404_with_a_hint() {
     assert_eq!((sim.requests(), sim.calls(op::SYNC_MSG)), (2, 0));
     let call = sim.journal().pop().unwrap();
     assert_eq!((call.operation, call.status, call.errcode), ("unknown_path", 404, None));
-    assert_eq!(call.request, "GET /kf/sync_msg");
+    assert_eq!(call.request(), "GET /kf/sync_msg");
 }
 
 /// A session in state 0 of a corp with a servicer, an offer that can be made, and a group of the knowledge base.

@@ -7,6 +7,8 @@ use fastrand::Rng;
 const LETTERS_AND_DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const POSITION_DIGITS: usize = 11;
 const SEAL_DIGITS: usize = 24;
+/// What a sealed position takes as a text.
+pub(crate) const SEALED_LENGTH: usize = POSITION_DIGITS + SEAL_DIGITS;
 
 /// The seed of the corp at a place, from 0. The first has that of the simulator itself.
 pub(crate) fn seed_of_corp(seed: u64, place: usize) -> u64 {
@@ -16,7 +18,7 @@ pub(crate) fn seed_of_corp(seed: u64, place: usize) -> u64 {
 /// Makes every id, token and cursor from the seed.
 ///
 /// Each kind counts for itself, so that one call more of one kind does not change the ids of the others.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Ids {
     seed: u64,
     made: HashMap<&'static str, u64>,
@@ -31,6 +33,12 @@ impl Ids {
     pub(crate) fn next(&mut self, kind: &'static str, prefix: &str, length: usize) -> String {
         let number = self.count(kind);
         self.named(kind, &number.to_string(), prefix, length)
+    }
+
+    /// The next number of a kind, sealed for it.
+    pub(crate) fn next_sealed(&mut self, kind: &'static str, length: usize) -> String {
+        let number = self.count(kind);
+        self.seal_at_length(kind, number, length)
     }
 
     /// The next number of a kind, as `length` decimal digits.
@@ -50,6 +58,11 @@ impl Ids {
 
     /// Hides `position` in an opaque text that only fits `owner`. At most 64 bytes, as cursors are.
     pub(crate) fn seal(&self, owner: &str, position: u64) -> String {
+        self.seal_at_length(owner, position, SEALED_LENGTH)
+    }
+
+    /// The same with a length of its own, which is at least `SEALED_LENGTH`.
+    pub(crate) fn seal_at_length(&self, owner: &str, position: u64, length: usize) -> String {
         let mut rest = position ^ self.mask(owner);
         let digits = (0..POSITION_DIGITS).map(|_| {
             let digit = digit(rest);
@@ -57,18 +70,24 @@ impl Ids {
             digit
         });
         let hidden: String = digits.collect();
-        self.named("seal", &format!("{owner} {position}"), &hidden, SEAL_DIGITS)
+        self.named("seal", &format!("{owner} {position}"), &hidden, length - POSITION_DIGITS)
     }
 
     /// The position [`seal`](Self::seal) hid for `owner`.
     pub(crate) fn unseal(&self, owner: &str, sealed: &str) -> Option<u64> {
+        self.unseal_below(owner, sealed, SEALED_LENGTH, u64::MAX)
+    }
+
+    /// The position [`seal_at_length`](Self::seal_at_length) hid for `owner`, if it is not greater than `limit`. A low
+    /// limit makes it cheap to see that a text is none.
+    pub(crate) fn unseal_below(&self, owner: &str, sealed: &str, length: usize, limit: u64) -> Option<u64> {
         let hidden = sealed.as_bytes().get(..POSITION_DIGITS)?;
         let masked = hidden.iter().rev().try_fold(0u64, |number, byte| {
-            let digit = LETTERS_AND_DIGITS.iter().position(|known| known == byte)?;
-            number.checked_mul(LETTERS_AND_DIGITS.len() as u64)?.checked_add(digit as u64)
+            number.checked_mul(LETTERS_AND_DIGITS.len() as u64)?.checked_add(value(*byte)?)
         })?;
         let position = masked ^ self.mask(owner);
-        (self.seal(owner, position) == sealed).then_some(position)
+        let is_plausible = position <= limit && sealed.len() == length;
+        (is_plausible && self.seal_at_length(owner, position, length) == sealed).then_some(position)
     }
 
     fn mask(&self, owner: &str) -> u64 {
@@ -84,6 +103,16 @@ impl Ids {
     fn rng(&self, parts: &[&str]) -> Rng {
         Rng::with_seed(parts.iter().fold(self.seed, |hash, part| fnv1a(hash, part)))
     }
+}
+
+/// The number that a digit stands for: its place in `LETTERS_AND_DIGITS`.
+fn value(digit: u8) -> Option<u64> {
+    Some(u64::from(match digit {
+        b'0'..=b'9' => digit - b'0',
+        b'A'..=b'Z' => digit - b'A' + 10,
+        b'a'..=b'z' => digit - b'a' + 36,
+        _ => return None,
+    }))
 }
 
 fn digit(number: u64) -> char {
@@ -114,6 +143,14 @@ mod tests {
         for broken in ["", "short", "zzzzzzzzzzzzzzzz", "客服客服客服客服"] {
             assert_eq!(ids.unseal("wkA", broken), None);
         }
+    }
+
+    #[test]
+    fn a_digit_has_the_value_of_its_place() {
+        for (place, digit) in LETTERS_AND_DIGITS.iter().enumerate() {
+            assert_eq!(value(*digit), Some(place as u64));
+        }
+        assert_eq!([b'-', b'_', b' ', 0x80].map(value), [None; 4]);
     }
 
     #[test]
