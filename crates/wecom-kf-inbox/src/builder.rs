@@ -1,5 +1,6 @@
 //! Settings of an inbox, and opening it. Where a cold start begins is decided in `engine/start.rs`.
 
+use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -9,6 +10,7 @@ use wecom_kf::messages::VoiceFormat;
 use wecom_kf::raw::limits::sync_msg as limits;
 use wecom_kf::{Account, Client, OpenKfid};
 
+use crate::conversation::ConversationSettings;
 use crate::delivery::Delivery;
 use crate::failure::Retries;
 use crate::inbox::Inbox;
@@ -71,6 +73,7 @@ impl InboxBuilder {
                 shows_handler_errors: false,
                 takes_servicers: false,
                 keep_parked: defaults::KEEP_PARKED,
+                conversations: ConversationSettings::default(),
                 page_size: None,
                 poll: defaults::POLL,
                 lease: defaults::LEASE,
@@ -162,6 +165,64 @@ impl InboxBuilder {
     /// Sets how long a parked message is kept; 30 days by default ([`defaults::KEEP_PARKED`]).
     pub fn keep_parked(mut self, keep: Duration) -> Self {
         self.settings.keep_parked = keep;
+        self
+    }
+
+    /// Sets how long a [conversation](Delivery::conversation) is kept after its last change, with its transcript; 30 days
+    /// by default ([`defaults::KEEP_CONVERSATIONS`]).
+    pub fn keep_conversations(mut self, keep: Duration) -> Self {
+        self.settings.conversations.keep = keep;
+        self
+    }
+
+    /// Sets how many bytes the state of a [conversation](Delivery::conversation) may have as JSON; 64 KiB by default
+    /// ([`defaults::CONVERSATION_LIMIT`]). A larger one is not kept, and [`save`](crate::Conversation::save) returns an
+    /// error.
+    pub fn conversation_limit(mut self, bytes: usize) -> Self {
+        self.settings.conversations.limit = bytes;
+        self
+    }
+
+    /// Sets the version in which the state of a [conversation](Delivery::conversation) is written, 1 by default, and the
+    /// function that turns the JSON of an older version into that of this one. Its arguments are the older version and
+    /// the JSON. Its result is stored when the handler saves the state.
+    ///
+    /// A state of a newer version, for example after the bot was rolled back, is an error and stays as it is.
+    ///
+    /// ```no_run
+    /// # use wecom_kf_inbox::InboxBuilder;
+    /// # #[derive(serde::Deserialize)] struct OldVisits { number: u32 }
+    /// # #[derive(serde::Serialize)] struct Visits { count: u32 }
+    /// # fn example(builder: InboxBuilder) -> InboxBuilder {
+    /// builder.conversation_version(2, |_version, json| {
+    ///     let old: OldVisits = serde_json::from_str(json)?;
+    ///     Ok(serde_json::to_string(&Visits { count: old.number })?)
+    /// })
+    /// # }
+    /// ```
+    pub fn conversation_version(
+        mut self,
+        version: u32,
+        migrate: impl Fn(u32, &str) -> Result<String, Box<dyn StdError + Send + Sync>> + Send + Sync + 'static,
+    ) -> Self {
+        self.settings.conversations.version = version;
+        self.settings.conversations.migrate = Some(Arc::new(migrate));
+        self
+    }
+
+    /// Keeps a [transcript](Delivery::transcript) of each customer: the last `messages` that customer, bot and servicers
+    /// said, with texts of at most 32 KiB together ([`defaults::TRANSCRIPT_BYTES`]). By default none is kept.
+    ///
+    /// Stored are: who said it, the text of a text message or the kind of another one, and when. A message of the
+    /// customer is stored with its acknowledgement, with the replies and the welcome that the delivery sent. So what was
+    /// parked is not part of it until it is replayed. A message of a servicer is stored when it is read, whether it is
+    /// delivered or not. What the bot sends in other ways is not stored. Everything is kept as long as the
+    /// [conversation](Self::keep_conversations), 30 days after the last message by default, or until the
+    /// [customer is forgotten](crate::InboxHandle::forget_customer).
+    ///
+    /// The conversation of each message is then loaded before the message is handed out.
+    pub fn transcript(mut self, messages: usize) -> Self {
+        self.settings.conversations.transcript = messages;
         self
     }
 

@@ -29,6 +29,8 @@ pub const REPLAYS_AT_ONCE: usize = 8;
 pub const COMMIT_EVERY: Duration = Duration::from_millis(250);
 /// A commit does not wait any longer when this many messages are settled and not stored.
 pub const UNCOMMITTED_MOST: usize = 1000;
+/// A commit does not wait any longer when the changed conversations have this many bytes.
+pub const UNCOMMITTED_BYTES: usize = 1024 * 1024;
 /// At the third start in a row without progress, messages are handled one at a time. The message that then ends the
 /// process is parked at the next start.
 ///
@@ -37,6 +39,12 @@ pub const UNCOMMITTED_MOST: usize = 1000;
 pub const SUSPECT_STARTS: u32 = 3;
 /// How long a parked message is kept.
 pub const KEEP_PARKED: Duration = Duration::from_secs(30 * 86_400);
+/// How long a conversation is kept after its last change.
+pub const KEEP_CONVERSATIONS: Duration = Duration::from_secs(30 * 86_400);
+/// How many bytes the state of a conversation may have as JSON.
+pub const CONVERSATION_LIMIT: usize = 64 * 1024;
+/// How many bytes the texts of a transcript have at most. Older messages are dropped first.
+pub const TRANSCRIPT_BYTES: usize = 32 * 1024;
 
 /// The time from the end of a reading to the next poll, if there are few accounts; with many it is longer, since they
 /// share [`TOKENLESS_SYNCS`](wecom_kf::defaults::TOKENLESS_SYNCS).

@@ -3,16 +3,17 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::OwnedSemaphorePermit;
 use wecom_kf::messages::{Content, Event, Message, Origin, Outgoing};
 use wecom_kf::{Bilingual, BoxFuture, Client, ErrCode, Error, ExternalUserId, MsgId, OpenKfid};
 
-use crate::engine::{HandOut, Letter, Ticket};
+use crate::conversation::{Draft, Said};
+use crate::engine::{HandOut, Letter, Ticket, in_time};
 use crate::shared::Shared;
-use crate::store::fingerprint;
-use crate::{FailureClass, RetryPolicy};
+use crate::store::{ConversationQuery, InboxStore, StoreError, fingerprint};
+use crate::{ConversationError, Failure, FailureClass, RetryPolicy};
 
 /// A message to handle, with the methods to answer it.
 ///
@@ -45,13 +46,21 @@ pub(crate) struct Answering {
     shared: Arc<Shared>,
     ticket: Ticket,
     is_answered: AtomicBool,
+    /// The conversation, once it is loaded; `None` after the answer.
+    draft: OnceLock<Mutex<Option<Draft>>>,
 }
 
 /// What becomes of a message.
 #[derive(Debug)]
 pub(crate) enum Verdict {
     Ack,
-    Park { reason: String },
+    /// The message is not meant for the handler, and its conversation notes it.
+    Noted,
+    /// The message was taken, and could not be handed out in time.
+    PutBack,
+    Park {
+        reason: String,
+    },
     Failed(Failed),
 }
 
@@ -76,13 +85,52 @@ impl Answering {
     /// Answers the delivery. Only the first answer counts, and an inbox that has ended needs none.
     pub(crate) fn answer(&self, verdict: Verdict) {
         if !self.is_answered.swap(true, Relaxed) {
-            self.shared.exchange.answer(self.ticket, verdict, &self.shared.settings);
+            let change = self.draft.get().and_then(|draft| {
+                let draft = locked(draft).take()?;
+                let is_kept = matches!(verdict, Verdict::Ack | Verdict::Noted);
+                draft.into_write(&self.shared.settings.conversations).filter(|_| is_kept)
+            });
+            self.shared.exchange.answer(self.ticket, verdict, change, &self.shared.settings);
         }
+    }
+
+    /// Loads the conversation with the customer, unless it is loaded. What an acknowledged message changed may not be
+    /// stored yet.
+    pub(crate) async fn load_draft(&self, customer: &ExternalUserId) -> Result<(), StoreError> {
+        if self.draft.get().is_some() {
+            return Ok(());
+        }
+        let shared = &self.shared;
+        let record = match shared.exchange.unstored_conversation(self.ticket, customer.as_str()) {
+            Some(unstored) => unstored,
+            None => {
+                let query = ConversationQuery::of(customer);
+                in_time(shared.store.conversations(&shared.key, &query)).await?.items.pop()
+            }
+        };
+        let draft = Draft::new(customer.clone(), record)?;
+        self.draft.get_or_init(|| Mutex::new(Some(draft)));
+        Ok(())
+    }
+
+    /// Reads the loaded conversation. Returns `None` after the answer.
+    pub(crate) fn read<T>(&self, read: impl FnOnce(&Draft) -> T) -> Option<T> {
+        self.draft.get().and_then(|draft| locked(draft).as_ref().map(read))
+    }
+
+    /// Changes the loaded conversation.
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Draft) -> T) -> Result<T, ConversationError> {
+        let draft = self.draft.get().filter(|_| !self.is_answered.load(Relaxed));
+        draft.and_then(|draft| locked(draft).as_mut().map(change)).ok_or(ConversationError::Answered)
     }
 
     pub(crate) fn shared(&self) -> &Shared {
         &self.shared
     }
+}
+
+fn locked(draft: &Mutex<Option<Draft>>) -> MutexGuard<'_, Option<Draft>> {
+    draft.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The numbers of the replies to one delivery. The number of a reply that failed is used again.
@@ -126,13 +174,61 @@ impl Delivery {
     ) -> Self {
         let HandOut { letter, tries, .. } = handed_out;
         Self {
-            answering: Arc::new(Answering { shared, ticket, is_answered: AtomicBool::new(false) }),
+            answering: Arc::new(Answering {
+                shared,
+                ticket,
+                is_answered: AtomicBool::new(false),
+                draft: OnceLock::new(),
+            }),
             letter,
             tries,
             numbers: Arc::default(),
             when_dropped: WhenDropped::CountsAsFailed,
             permit,
         }
+    }
+
+    /// Loads the conversation before the message is handed out, since transcripts are kept. Returns `None` if the
+    /// message is not handed out: a servicer's message is only noted, the store is down, or the inbox is stopping.
+    pub(crate) async fn prepared(self) -> Option<Self> {
+        let settings = &self.answering.shared.settings;
+        if let Some(customer) = self.message().external_userid() {
+            if let Err(error) = self.answering.load_draft(customer).await {
+                let failure = Failure::from(ConversationError::from(error));
+                self.answering.answer(failure.into_verdict(settings.shows_handler_errors));
+                return None;
+            }
+            if let Some(said) = Said::heard(self.message()) {
+                let _ = self.answering.change(|draft| draft.say(said));
+            }
+        }
+        if self.letter.is_of_servicer() && !settings.takes_servicers {
+            self.answering.answer(Verdict::Noted);
+            return None;
+        }
+        if !self.answering.shared.exchange.may_hand_out(self.answering.ticket) {
+            self.answering.answer(Verdict::PutBack);
+            return None;
+        }
+        Some(self)
+    }
+
+    /// Notes in the transcript what the bot said.
+    fn note_reply(&self, said: Option<Said>) {
+        if let Some(said) = said {
+            // After the answer there is nothing to note it in.
+            let _ = self.answering.change(|draft| draft.say(said));
+        }
+    }
+
+    /// Returns what the transcript notes of a message that is about to be sent, if transcripts are kept.
+    fn noted(&self, message: &Outgoing) -> Option<Said> {
+        let keeps = self.answering.shared.settings.conversations.keeps_transcripts();
+        keeps.then(|| Said::by_bot(message))
+    }
+
+    pub(crate) fn answering(&self) -> &Arc<Answering> {
+        &self.answering
     }
 
     /// Returns the message or event.
@@ -234,6 +330,7 @@ impl Delivery {
             }
         };
         let sent_another = self.letter.replies().note(msgid.as_str(), &message);
+        let said = self.noted(&message);
         match self.client().messages().send(self.open_kfid(), customer, message).msgid(&msgid).await {
             Err(error) if error.code() == Some(ErrCode::DUPLICATE_MSGID) => {
                 let (open_kfid, id) = (self.open_kfid(), self.id());
@@ -244,10 +341,14 @@ impl Delivery {
                     );
                 } else {
                     tracing::info!(%open_kfid, message = %id, %msgid, "this reply was sent before (95033)");
+                    self.note_reply(said);
                 }
                 Ok(msgid)
             }
-            sent => sent,
+            sent => {
+                self.note_reply(said.filter(|_| sent.is_ok()));
+                sent
+            }
         }
     }
 
@@ -262,8 +363,13 @@ impl Delivery {
     pub async fn welcome(&self, message: impl Into<Outgoing>) -> Result<Option<MsgId>, Error> {
         let Content::Event(Event::EnterSession(entered)) = self.content() else { return Ok(None) };
         let Some(code) = &entered.welcome_code else { return Ok(None) };
+        let message = message.into();
+        let said = self.noted(&message);
         match self.client().messages().send_on_event(code, message).await {
-            Ok(msgid) => Ok(Some(msgid)),
+            Ok(msgid) => {
+                self.note_reply(said);
+                Ok(Some(msgid))
+            }
             Err(error) if error.code() == Some(ErrCode::INVALID_WELCOME_CODE) => {
                 tracing::info!(open_kfid = %self.open_kfid(), "the welcome code is spent or too old");
                 Ok(None)

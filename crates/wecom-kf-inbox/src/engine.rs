@@ -8,6 +8,7 @@
 
 mod backoff;
 mod commit;
+mod conversations;
 mod desk;
 mod lease;
 mod letter;
@@ -328,6 +329,8 @@ impl Engine {
                 self.store_is_down = false;
                 let mut desk = self.shared.exchange.desk();
                 desk.metrics.commits += 1;
+                let look_after_commit = std::mem::take(&mut desk.asked.look_after_commit);
+                desk.asked.look_for_wishes |= look_after_commit;
                 let Some(state) = &mut desk.state else { return Ok(()) };
                 let reached_back = state.reaches_back();
                 state.written();
@@ -394,7 +397,7 @@ fn unix(time: std::time::SystemTime) -> i64 {
 }
 
 /// Waits for a store. If it does not answer in time, it counts as down.
-async fn in_time<T>(asked: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+pub(crate) async fn in_time<T>(asked: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
     match timeout(defaults::STORE_TIMEOUT, asked).await {
         Ok(answer) => answer,
         Err(_) => Err(StoreError::silent(defaults::STORE_TIMEOUT)),

@@ -5,10 +5,10 @@ use std::fmt;
 
 use wecom_kf::{Class, ErrCode, Error};
 
-use crate::RetryPolicy;
 use crate::defaults;
 use crate::delivery::{Failed, Then, Verdict};
 use crate::report::in_one_line;
+use crate::{ConversationError, RetryPolicy};
 
 /// Why a handler failed, and what becomes of the message.
 ///
@@ -20,6 +20,8 @@ use crate::report::in_one_line;
 /// | network, no answer, WeCom is busy, too many calls, no access token | is tried again for an hour |
 /// | 95018: a servicer has the session, or the session is over | is acknowledged, since another attempt does not help |
 /// | permission, bad input, not found, quota, another state | is parked at once |
+/// | the store of a [conversation](ConversationError) is down | is tried again for an hour |
+/// | the state of a conversation is too large | is parked at once |
 /// | an unknown errcode, an error that is not WeCom's, a panic, a time limit | is tried again for 10 minutes |
 ///
 /// The times can be set for an inbox ([`InboxBuilder::retry`](crate::InboxBuilder::retry)) and for one failure
@@ -198,6 +200,27 @@ fn class_of(error: &Error) -> (FailureClass, Fate) {
     }
 }
 
+fn class_of_conversation(error: &ConversationError) -> FailureClass {
+    match error {
+        ConversationError::Store(error) if error.is_retryable() => FailureClass::Unavailable,
+        // Another version of the bot may be able to read it.
+        ConversationError::Store(_)
+        | ConversationError::OtherVersion { .. }
+        | ConversationError::Migration { .. }
+        | ConversationError::Unreadable { .. } => FailureClass::Unknown,
+        ConversationError::NoCustomer
+        | ConversationError::Unwritable { .. }
+        | ConversationError::TooLarge { .. }
+        | ConversationError::Answered
+        | ConversationError::NoTranscript => FailureClass::Rejected,
+    }
+}
+
+/// Returns the type that logs show instead of the text. The error of a migration may hold what a customer wrote.
+fn shown_type(error: &ConversationError) -> Option<&'static str> {
+    matches!(error, ConversationError::Migration { .. }).then_some("ConversationError::Migration")
+}
+
 impl<E: Into<Box<dyn StdError + Send + Sync>>> From<E> for Failure {
     fn from(error: E) -> Self {
         let error = error.into();
@@ -207,6 +230,11 @@ impl<E: Into<Box<dyn StdError + Send + Sync>>> From<E> for Failure {
                 let (class, then) = class_of(wecom);
                 let reason = in_one_line(wecom);
                 return Self { class, then, reason, type_name: None, error: Some(error) };
+            }
+            if let Some(conversation) = inner.downcast_ref::<ConversationError>() {
+                let reason = in_one_line(&*error);
+                let class = class_of_conversation(conversation);
+                return Self { class, type_name: shown_type(conversation), error: Some(error), ..Self::retry(reason) };
             }
             cause = inner.source();
         }

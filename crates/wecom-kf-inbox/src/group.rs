@@ -433,11 +433,14 @@ impl fmt::Debug for InboxGroupBuilder {
 mod tests {
     use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
-    use wecom_kf::{BoxFuture, Credentials};
+    use wecom_kf::{BoxFuture, Credentials, ExternalUserId};
     use wecom_kf_sim::Simulator;
 
     use super::*;
-    use crate::store::{Acquired, Commit, Committed, InboxKey, Lease, ParkedPage, ParkedQuery, Renewed, StoreError};
+    use crate::store::{
+        Acquired, Commit, Committed, ConversationPage, ConversationQuery, InboxKey, Lease, ParkedPage, ParkedQuery,
+        Renewed, StoreError,
+    };
 
     /// A store that is damaged until it is repaired. Until then nobody gets its lease.
     #[derive(Clone, Default)]
@@ -476,6 +479,20 @@ mod tests {
             never()
         }
         fn wish_replays<'a>(&'a self, _: &'a InboxKey, _: &'a [String]) -> BoxFuture<'a, Result<usize, StoreError>> {
+            never()
+        }
+        fn conversations<'a>(
+            &'a self,
+            _: &'a InboxKey,
+            _: &'a ConversationQuery,
+        ) -> BoxFuture<'a, Result<ConversationPage, StoreError>> {
+            never()
+        }
+        fn forget_customer<'a>(
+            &'a self,
+            _: &'a InboxKey,
+            _: &'a ExternalUserId,
+        ) -> BoxFuture<'a, Result<bool, StoreError>> {
             never()
         }
     }

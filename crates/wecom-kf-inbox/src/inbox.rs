@@ -7,10 +7,10 @@ use std::task::{Context, Poll, ready};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use futures_util::stream::Stream;
+use futures_util::stream::{FuturesUnordered, Stream, StreamExt};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
-use wecom_kf::{Client, OpenKfid, SyncToken};
+use wecom_kf::{Client, ExternalUserId, OpenKfid, SyncToken};
 use wecom_kf_callback::Event;
 
 use crate::Error;
@@ -19,7 +19,7 @@ use crate::delivery::Delivery;
 use crate::engine;
 use crate::metrics::Metrics;
 use crate::shared::Shared;
-use crate::store::{InboxKey, Parked, ParkedPage, ParkedQuery, StoreError};
+use crate::store::{ConversationPage, ConversationQuery, InboxKey, Parked, ParkedPage, ParkedQuery, StoreError};
 
 /// The messages of an account, each at least once: a stream of [`Delivery`]s, and of errors after which it continues.
 ///
@@ -34,6 +34,8 @@ pub struct Inbox {
     /// A permit to handle one more message, and the future that waits for it.
     permit: Option<OwnedSemaphorePermit>,
     permit_wait: Option<BoxFuture<'static, Option<OwnedSemaphorePermit>>>,
+    /// The deliveries whose conversations are being loaded, since transcripts are kept.
+    loading: FuturesUnordered<BoxFuture<'static, Option<Delivery>>>,
 }
 
 /// The engine's task.
@@ -63,7 +65,13 @@ impl Inbox {
     }
 
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { engine: Running::NotYet, handle: InboxHandle(shared), permit: None, permit_wait: None }
+        Self {
+            engine: Running::NotYet,
+            handle: InboxHandle(shared),
+            permit: None,
+            permit_wait: None,
+            loading: FuturesUnordered::new(),
+        }
     }
 
     /// Returns a handle, to wake, watch and stop the inbox while it runs.
@@ -86,6 +94,11 @@ impl Inbox {
     }
 
     fn poll_delivery(&mut self, context: &mut Context<'_>) -> Poll<Option<Item>> {
+        while let Poll::Ready(Some(loaded)) = self.loading.poll_next_unpin(context) {
+            if let Some(delivery) = loaded {
+                return Poll::Ready(Some(Ok(delivery)));
+            }
+        }
         if !self.shared().exchange.is_ready(context.waker()) {
             // Other inboxes may share the permits.
             self.permit = None;
@@ -99,7 +112,14 @@ impl Inbox {
             return Poll::Pending;
         };
         let permit = self.permit.take();
-        Poll::Ready(Some(Ok(Delivery::new(ticket, handed_out, self.shared().clone(), permit))))
+        let delivery = Delivery::new(ticket, handed_out, self.shared().clone(), permit);
+        if self.shared().settings.conversations.keeps_transcripts() {
+            self.loading.push(delivery.prepared().boxed());
+            // Polls what was just added.
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(Some(Ok(delivery)))
     }
 
     /// Waits until one more message may be handled.
@@ -287,6 +307,31 @@ impl InboxHandle {
             self.0.exchange.look_for_wishes();
         }
         Ok(count)
+    }
+
+    /// Lists the [conversations](Delivery::conversation) of the account, in the order of their customers' ids. They may
+    /// hold what customers wrote. Those of the last half second may not be stored yet.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store.
+    pub async fn conversations(&self, query: &ConversationQuery) -> Result<ConversationPage, StoreError> {
+        self.0.store.conversations(&self.0.key, query).await
+    }
+
+    /// Deletes what the account keeps of a customer: the [conversation](Delivery::conversation) and the transcript.
+    /// Returns whether something was stored. Any process may call it.
+    ///
+    /// A handler that loaded the conversation before does not restore it. A message that comes later, or is handled at
+    /// that moment and is the first of its customer, begins a new one. Parked messages of the customer stay: look for
+    /// them by [`parked`](Self::parked).
+    ///
+    /// # Errors
+    ///
+    /// Those of the store. The conversation may then be deleted or not.
+    pub async fn forget_customer(&self, customer: &ExternalUserId) -> Result<bool, StoreError> {
+        self.0.exchange.forget_customer(customer);
+        self.0.store.forget_customer(&self.0.key, customer).await
     }
 
     /// Deletes what is parked under this id. Returns whether there was something.

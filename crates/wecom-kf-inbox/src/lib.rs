@@ -3,6 +3,7 @@
 
 mod builder;
 mod clock;
+mod conversation;
 pub mod defaults;
 mod delivery;
 mod engine;
@@ -21,6 +22,7 @@ pub mod store;
 mod token;
 
 pub use builder::{ColdStart, InboxBuilder};
+pub use conversation::{Conversation, ConversationError, ModelMessage, Role, Said, Transcript};
 pub use delivery::{Delivery, Reply};
 pub use engine::RetryPolicy;
 pub use error::{Error, UnreadableThen};

@@ -5,9 +5,9 @@ use std::error::Error as StdError;
 use wecom_kf::Lang;
 use wecom_kf::report::{ClientErrors, Explain, Known, ReportOf, find_as};
 
-use crate::Error;
 use crate::store::StoreError;
 use crate::store::error::While;
+use crate::{ConversationError, Error};
 
 /// An error that is printed for people: the [report of `wecom_kf`](wecom_kf::Report), which also knows the errors of this
 /// crate. Use it as the error type of `main`.
@@ -20,6 +20,7 @@ pub enum InboxErrors {}
 impl Known for InboxErrors {
     fn find<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a dyn Explain> {
         find_as::<Error>(error)
+            .or_else(|| find_as::<ConversationError>(error))
             .or_else(|| find_as::<StoreError>(error))
             .or_else(|| find_as::<While>(error))
             .or_else(|| ClientErrors::find(error))
@@ -37,6 +38,16 @@ impl Explain for Error {
 }
 
 impl Explain for StoreError {
+    fn in_lang(&self, lang: Lang) -> String {
+        self.in_lang(lang)
+    }
+
+    fn remedy(&self, lang: Lang) -> Option<&'static str> {
+        Some(self.remedy(lang))
+    }
+}
+
+impl Explain for ConversationError {
     fn in_lang(&self, lang: Lang) -> String {
         self.in_lang(lang)
     }

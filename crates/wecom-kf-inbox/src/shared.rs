@@ -10,6 +10,7 @@ use wecom_kf::messages::VoiceFormat;
 
 use crate::ColdStart;
 use crate::clock::unix_seconds;
+use crate::conversation::ConversationSettings;
 use crate::defaults;
 use crate::delivery::Delivery;
 use crate::engine::Exchange;
@@ -47,6 +48,7 @@ pub(crate) struct Settings {
     pub(crate) shows_handler_errors: bool,
     pub(crate) takes_servicers: bool,
     pub(crate) keep_parked: Duration,
+    pub(crate) conversations: ConversationSettings,
     pub(crate) page_size: Option<u32>,
     pub(crate) poll: Duration,
     pub(crate) lease: Duration,

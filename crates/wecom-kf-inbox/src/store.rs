@@ -1,7 +1,8 @@
 //! The stores of inboxes and of shared access tokens: two traits, the types they exchange, and three implementations.
 //!
-//! [`InboxStore`] keeps for each inbox the [committed state](Committed), the [parked](Parked) messages, and the
-//! [lease](Lease) that says which process reads. [`TokenStore`] lets processes share one access token.
+//! [`InboxStore`] keeps for each inbox the [committed state](Committed), the [parked](Parked) messages, the
+//! [conversations](ConversationRecord), and the [lease](Lease) that says which process reads. [`TokenStore`] lets
+//! processes share one access token.
 //!
 //! | store | for | forgets |
 //! |---|---|---|
@@ -15,6 +16,7 @@ mod committed;
 #[cfg(any(test, feature = "conformance"))]
 #[cfg_attr(docsrs, doc(cfg(feature = "conformance")))]
 pub mod conformance;
+mod conversations;
 pub(crate) mod error;
 mod inbox;
 mod memory;
@@ -33,6 +35,7 @@ pub use self::redb::Redb;
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
 pub use self::redis::{Redis, RedisAddress, RedisBuilder};
 pub use committed::{Commit, Committed, FORMAT, Generation, REMEMBERED, Writes};
+pub use conversations::{ConversationPage, ConversationQuery, ConversationRecord, ConversationWrite};
 pub use error::StoreError;
 pub use inbox::{Acquired, Change, InboxKey, InboxStore, Lease, Renewed};
 pub use memory::Memory;

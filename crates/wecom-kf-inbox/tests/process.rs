@@ -19,10 +19,10 @@ use futures_util::stream::BoxStream;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 use wecom_kf::messages::Content;
-use wecom_kf::{BoxFuture, ErrCode, Report, Settings};
+use wecom_kf::{BoxFuture, ErrCode, ExternalUserId, Report, Settings};
 use wecom_kf_inbox::store::{
-    Acquired, Change, Commit, Committed, InboxKey, InboxStore, Lease, ParkedPage, ParkedQuery, Redb, Renewed,
-    StoreError,
+    Acquired, Change, Commit, Committed, ConversationPage, ConversationQuery, InboxKey, InboxStore, Lease, ParkedPage,
+    ParkedQuery, Redb, Renewed, StoreError,
 };
 use wecom_kf_inbox::{ColdStart, Delivery, Failure, Inbox};
 use wecom_kf_sim::{Customer, Simulator, op};
@@ -111,6 +111,22 @@ impl InboxStore for Hiccups {
 
     fn wish_replays<'a>(&'a self, key: &'a InboxKey, ids: &'a [String]) -> BoxFuture<'a, Result<usize, StoreError>> {
         self.0.wish_replays(key, ids)
+    }
+
+    fn conversations<'a>(
+        &'a self,
+        key: &'a InboxKey,
+        query: &'a ConversationQuery,
+    ) -> BoxFuture<'a, Result<ConversationPage, StoreError>> {
+        self.0.conversations(key, query)
+    }
+
+    fn forget_customer<'a>(
+        &'a self,
+        key: &'a InboxKey,
+        customer: &'a ExternalUserId,
+    ) -> BoxFuture<'a, Result<bool, StoreError>> {
+        self.0.forget_customer(key, customer)
     }
 
     fn changes(&self, key: &InboxKey) -> BoxStream<'static, Change> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::conversations::{Unstored, unconditional};
 use crate::defaults;
 use crate::store::{Commit, Parked, Writes};
 
@@ -15,6 +16,7 @@ pub(crate) struct Pending {
     pub(crate) parked: Vec<Parked>,
     pub(crate) unparked: Vec<String>,
     pub(crate) unwished: Vec<String>,
+    pub(crate) conversations: Unstored,
     /// Since when something has been pending.
     since: Option<Instant>,
     /// When the last commit that settles a message was begun.
@@ -41,7 +43,9 @@ impl Pending {
     /// Returns when the next commit is due: at once if the last one was long enough ago, or if something waits for it.
     pub(crate) fn due(&self) -> Option<Instant> {
         let since = self.since?;
-        if self.is_urgent || self.settled.len() >= defaults::UNCOMMITTED_MOST {
+        let is_much = self.settled.len() >= defaults::UNCOMMITTED_MOST
+            || self.conversations.bytes() >= defaults::UNCOMMITTED_BYTES;
+        if self.is_urgent || is_much {
             return Some(since);
         }
         Some(self.last.map_or(since, |last| since.max(last + defaults::COMMIT_EVERY)))
@@ -53,6 +57,11 @@ impl Pending {
         commit.parked.append(&mut self.parked);
         commit.unparked.append(&mut self.unparked);
         commit.unwished.append(&mut self.unwished);
+        commit.conversations = self.conversations.drain();
+        if commit.writes == Writes::Whole {
+            // The store may have forgotten the conversation that the change continues.
+            commit.conversations = commit.conversations.drain(..).map(unconditional).collect();
+        }
         let settles = !commit.settled.is_empty() || !commit.parked.is_empty();
         *self = Self { last: if settles { Some(now) } else { self.last }, ..Self::default() };
     }
@@ -65,6 +74,7 @@ impl Pending {
         self.parked.splice(..0, commit.parked);
         self.unparked.splice(..0, commit.unparked);
         self.unwished.splice(..0, commit.unwished);
+        self.conversations.take_back(commit.conversations);
         self.demand(now);
     }
 }

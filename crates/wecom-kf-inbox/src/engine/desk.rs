@@ -9,7 +9,7 @@ use std::task::Waker;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
-use wecom_kf::SyncToken;
+use wecom_kf::{ExternalUserId, SyncToken};
 
 use super::state::{Outcome, Stamp, State};
 use super::window::{HandOut, Number};
@@ -18,6 +18,7 @@ use crate::clock::unix_seconds;
 use crate::delivery::{Failed, Then, Verdict};
 use crate::metrics::{LastFailure, Metrics, Status};
 use crate::shared::Settings;
+use crate::store::{ConversationRecord, ConversationWrite};
 use crate::{Error, defaults};
 
 #[derive(Debug, Default)]
@@ -63,6 +64,8 @@ pub(crate) struct Desk {
 pub(crate) struct Asked {
     pub(crate) wake: Option<Wake>,
     pub(crate) look_for_wishes: bool,
+    /// Whether to look for wishes to replay when the next commit is written.
+    pub(crate) look_after_commit: bool,
     pub(crate) stop: bool,
 }
 
@@ -156,11 +159,46 @@ impl Exchange {
         Some((Ticket { state: desk.states, number: handed_out.number }, handed_out))
     }
 
-    /// Accepts the answer to a delivery.
-    pub(crate) fn answer(&self, ticket: Ticket, verdict: Verdict, settings: &Settings) {
+    /// Returns whether a message that was taken may still be handed out.
+    pub(crate) fn may_hand_out(&self, ticket: Ticket) -> bool {
+        let desk = self.desk();
+        desk.is_current(ticket) && desk.is_open(Instant::now())
+    }
+
+    /// Returns what is known here of a customer's conversation and is not stored yet: see
+    /// [`State::unstored_conversation`].
+    pub(crate) fn unstored_conversation(&self, ticket: Ticket, customer: &str) -> Option<Option<ConversationRecord>> {
+        let desk = self.desk();
+        let state = desk.state.as_ref().filter(|_| desk.is_current(ticket))?;
+        state.unstored_conversation(customer).map(Option::<&ConversationRecord>::cloned)
+    }
+
+    pub(crate) fn forget_customer(&self, customer: &ExternalUserId) {
+        if let Some(state) = &mut self.desk().state {
+            state.forget_customer(customer, Instant::now());
+        }
+        self.news.notify_one();
+    }
+
+    /// Accepts the answer to a delivery, with the change of its conversation if it was acknowledged.
+    pub(crate) fn answer(
+        &self,
+        ticket: Ticket,
+        verdict: Verdict,
+        change: Option<ConversationWrite>,
+        settings: &Settings,
+    ) {
         let now = Instant::now();
         let mut desk = self.desk();
-        let is_stray = desk.answer(ticket, verdict, settings, now);
+        let is_stray = !desk.is_current(ticket);
+        if is_stray {
+            desk.strays = desk.strays.saturating_sub(1);
+        } else {
+            let is_acknowledged = desk.answer(ticket.number, verdict, settings, now);
+            if let (true, Some(change), Some(state)) = (is_acknowledged, change, &mut desk.state) {
+                state.keep(change, now);
+            }
+        }
         let consumer = desk.consumer_if_ready(now);
         let is_news = is_stray || desk.engine_wants_answers || desk.wakes_earlier() || desk.has_wanted_room(settings);
         drop(desk);
@@ -267,20 +305,31 @@ impl Desk {
         self.engine_wants_room && self.state.as_ref().is_some_and(has_room)
     }
 
-    /// Returns whether the delivery was one of an earlier state.
-    fn answer(&mut self, ticket: Ticket, verdict: Verdict, settings: &Settings, now: Instant) -> bool {
-        if ticket.state != self.states || self.state.is_none() {
-            self.strays = self.strays.saturating_sub(1);
-            return true;
-        }
+    /// Returns whether the delivery is one of the current state.
+    fn is_current(&self, ticket: Ticket) -> bool {
+        ticket.state == self.states && self.state.is_some()
+    }
+
+    /// Returns whether the message is settled now because it was acknowledged.
+    fn answer(&mut self, number: Number, verdict: Verdict, settings: &Settings, now: Instant) -> bool {
         match verdict {
             Verdict::Ack => {
-                if self.settle(ticket.number, Outcome::Acked, now) {
-                    self.metrics.acked += 1;
+                let is_settled = self.settle(number, Outcome::Acked, now);
+                self.metrics.acked += u64::from(is_settled);
+                return is_settled;
+            }
+            Verdict::Noted => {
+                let is_settled = self.settle(number, Outcome::Acked, now);
+                self.metrics.servicer_messages += u64::from(is_settled);
+                return is_settled;
+            }
+            Verdict::PutBack => {
+                if let Some(state) = &mut self.state {
+                    state.window.put_back(number, now);
                 }
             }
-            Verdict::Park { reason } => self.park(ticket.number, reason, settings, now),
-            Verdict::Failed(failed) => self.fail(ticket.number, failed, settings, now),
+            Verdict::Park { reason } => self.park(number, reason, settings, now),
+            Verdict::Failed(failed) => self.fail(number, failed, settings, now),
         }
         false
     }

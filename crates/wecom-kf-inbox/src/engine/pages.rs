@@ -59,7 +59,8 @@ impl Engine {
     pub(super) fn take_page(&mut self, letters: Vec<Letter>, next_cursor: Option<String>, has_more: bool) {
         let settings = &self.shared.settings;
         let sieve = Sieve {
-            takes_servicers: settings.takes_servicers,
+            // With transcripts, a servicer's message passes through the window, and is noted instead of delivered.
+            takes_servicers: settings.takes_servicers || settings.conversations.keeps_transcripts(),
             welcome_since: unix_seconds() - seconds(defaults::WELCOME_WITHIN),
             stamp: settings.stamp(),
         };

@@ -15,6 +15,9 @@ impl Engine {
         if room == 0 || !std::mem::take(&mut desk.asked.look_for_wishes) {
             return;
         }
+        if let Some(state) = &mut desk.state {
+            state.looks_for_wishes();
+        }
         let (store, key) = (self.shared.store.clone(), self.shared.key.clone());
         self.wishes = Some(Box::pin(async move { in_time(store.parked(&key, &ParkedQuery::wished(room))).await }));
     }
@@ -23,11 +26,12 @@ impl Engine {
         match wishes {
             Ok(page) => {
                 let mut desk = self.shared.exchange.desk();
-                // Repeats until no wish to replay is left.
-                desk.asked.look_for_wishes |= !page.items.is_empty() || page.next.is_some();
-                if let Some(state) = &mut desk.state {
-                    state.stage(page.items, Instant::now());
-                }
+                let has_wishes = !page.items.is_empty() || page.next.is_some();
+                let staged = desk.state.as_mut().map_or(0, |state| state.stage(page.items, Instant::now()));
+                // Repeats until no wish to replay is left. Wishes for replays that are in progress end with the commits
+                // that settle these.
+                desk.asked.look_for_wishes |= staged > 0;
+                desk.asked.look_after_commit = has_wishes && staged == 0;
             }
             // The next renewal of the lease announces these wishes again.
             Err(error) if error.is_retryable() => self.report(error.into()),

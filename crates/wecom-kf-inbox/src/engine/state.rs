@@ -4,12 +4,13 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use tokio::time::Instant;
+use wecom_kf::ExternalUserId;
 
 use super::commit::{LATE, Pending};
 use super::letter::Letter;
 use super::window::{HandOut, Number, Window};
 use crate::defaults;
-use crate::store::{Commit, Committed, Generation, Parked, ParkedKind, Writes};
+use crate::store::{Commit, Committed, ConversationRecord, ConversationWrite, Generation, Parked, ParkedKind, Writes};
 
 /// The state of an account, until another process takes over the account.
 #[derive(Debug)]
@@ -40,6 +41,9 @@ pub(crate) struct State {
     replays: Vec<Replay>,
     /// Replays that begin after the commit that ends their wishes is written.
     staged: Vec<(Replay, Vec<Letter>)>,
+    /// The ids of parked messages whose replay was settled. A list of wishes that was read before this was stored still
+    /// has them.
+    replayed: Vec<String>,
 }
 
 /// The commit that is being written.
@@ -148,6 +152,7 @@ impl State {
             last_notes: [None, None],
             replays: Vec::new(),
             staged: Vec::new(),
+            replayed: Vec::new(),
         }
     }
 
@@ -367,6 +372,7 @@ impl State {
         replay.unsettled.retain(|unsettled| *unsettled != number);
         if replay.unsettled.is_empty() {
             let replay = self.replays.swap_remove(place);
+            self.replayed.push(replay.parked.id.clone());
             self.pending.unparked.push(replay.parked.id);
         }
     }
@@ -379,6 +385,27 @@ impl State {
                 self.seen.remove(&oldest);
             }
         }
+    }
+
+    /// Keeps the change of a conversation. The commit that settles the message writes it.
+    pub(crate) fn keep(&mut self, write: ConversationWrite, now: Instant) {
+        self.pending.conversations.add(write);
+        self.pending.touch(now);
+    }
+
+    /// Deletes the conversation with a customer, in case a commit in flight writes it.
+    pub(crate) fn forget_customer(&mut self, customer: &ExternalUserId, now: Instant) {
+        self.keep(ConversationWrite::End(customer.clone()), now);
+    }
+
+    /// Returns what is known here of a customer's conversation and is not stored yet. `None` if it is what the store
+    /// has, `Some(None)` if the conversation has ended.
+    pub(crate) fn unstored_conversation(&self, customer: &str) -> Option<Option<&ConversationRecord>> {
+        self.pending.conversations.find(customer).or_else(|| {
+            let writes = &self.in_flight.as_ref()?.commit.conversations;
+            let place = writes.binary_search_by(|write| write.customer().as_str().cmp(customer)).ok()?;
+            Some(writes[place].record())
+        })
     }
 
     /// Notes a failed attempt. Returns how often the message was tried and since when it has been failing.
@@ -416,10 +443,23 @@ impl State {
 
     // Replays.
 
+    /// Notes that the wishes are about to be read. The store knows by now which replays were settled and written.
+    pub(crate) fn looks_for_wishes(&mut self) {
+        let in_flight = self.in_flight.as_ref().map(|it| &it.commit.unparked);
+        let is_unstored =
+            |id: &String| self.pending.unparked.contains(id) || in_flight.is_some_and(|unparked| unparked.contains(id));
+        self.replayed.retain(is_unstored);
+    }
+
     /// Prepares the replays for which there is a wish. They begin after the commit that ends the wishes is written.
-    pub(crate) fn stage(&mut self, wished: Vec<Parked>, now: Instant) {
+    /// Returns how many there are; replays that are in progress, or not yet written, are left out.
+    pub(crate) fn stage(&mut self, wished: Vec<Parked>, now: Instant) -> usize {
+        let mut count = 0;
         for parked in wished {
             let is_known = |replay: &Replay| replay.parked.id == parked.id;
+            if self.replayed.contains(&parked.id) {
+                continue;
+            }
             if self.replays.iter().any(is_known) || self.staged.iter().any(|(replay, _)| is_known(replay)) {
                 continue;
             }
@@ -434,8 +474,10 @@ impl State {
                     self.pending.parked.push(parked.because("this version cannot decode it either", tries));
                 }
             }
+            count += 1;
             self.pending.demand(now);
         }
+        count
     }
 
     fn begin_replay(&mut self, mut replay: Replay, letters: Vec<Letter>) {

@@ -220,6 +220,14 @@ impl Window {
         self.free_lane(&key, number);
     }
 
+    /// Puts a message back that was taken and not handed out.
+    pub(crate) fn put_back(&mut self, number: Number, now: Instant) {
+        if let Some(entry) = self.entry_mut(number).filter(|entry| entry.phase == Phase::Runs) {
+            entry.tries -= 1;
+            self.retry(number, now);
+        }
+    }
+
     /// Settles a message, in whatever state it is. Returns `None` if there is no such message any more.
     pub(crate) fn settle(&mut self, number: Number) -> Option<Left> {
         let is_replay = number >= FIRST_REPLAY;

@@ -4,7 +4,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The format in which this version writes [`Committed`] and [`Parked`](super::Parked).
+use super::ConversationWrite;
+
+/// The format in which this version writes [`Committed`], [`Parked`](super::Parked) and
+/// [`ConversationRecord`](super::ConversationRecord).
 ///
 /// A store keeps this number with its data. Data of a later format is [`Corrupt`](super::StoreError::Corrupt) for this
 /// version and must not be changed. Format 1 was that of versions before 0.1.0 was published.
@@ -52,7 +55,7 @@ impl fmt::Debug for Generation {
     }
 }
 
-/// The stored state of an inbox, except for its lease and its parked messages.
+/// The stored state of an inbox, except for its lease, its parked messages and its conversations.
 /// [`InboxStore::load`](super::InboxStore::load) returns it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -85,7 +88,7 @@ impl Committed {
     }
 
     /// Returns the state after `commit`, as [`InboxStore::commit`](super::InboxStore::commit) describes it. Parked
-    /// messages are not part of it.
+    /// messages and conversations are not part of it.
     #[must_use]
     pub fn after(stored: Option<Self>, commit: &Commit) -> Self {
         let mut settled = match (commit.writes, stored) {
@@ -135,6 +138,9 @@ pub struct Commit {
     /// The ids of parked messages whose replay begins. Their wish ends, and they stay parked. So if such a message ends
     /// the process, it is not replayed again at the next start.
     pub unwished: Vec<String>,
+    /// What handlers changed in conversations, with the messages that `settled` acknowledges. At most one for each
+    /// customer.
+    pub conversations: Vec<ConversationWrite>,
 }
 
 /// How a commit relates to the stored state.
@@ -143,7 +149,7 @@ pub enum Writes {
     /// The commit follows the stored revision of the same generation, and adds to it.
     Next,
     /// The commit replaces the stored state, whatever that is. A cold start writes it, and a reader that restores what
-    /// the store has forgotten. Parked messages stay.
+    /// the store has forgotten. Parked messages and conversations stay.
     Whole,
 }
 
@@ -163,6 +169,7 @@ impl Commit {
             parked: Vec::new(),
             unparked: Vec::new(),
             unwished: Vec::new(),
+            conversations: Vec::new(),
         }
     }
 

@@ -17,6 +17,7 @@
 //! [`mishaps()`].
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "it is there to panic")]
 
+mod conversations;
 mod inbox;
 mod mishaps;
 mod token;

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use futures_util::stream::{BoxStream, StreamExt};
 use serde::{Deserialize, Serialize};
-use wecom_kf::{BoxFuture, OpenKfid};
+use wecom_kf::{BoxFuture, ExternalUserId, OpenKfid};
 
-use super::{Commit, Committed, ParkedPage, ParkedQuery, StoreError};
+use super::{Commit, Committed, ConversationPage, ConversationQuery, ParkedPage, ParkedQuery, StoreError};
 
-/// Keeps, for each inbox: the committed state, the parked messages with the wishes to replay them, and the lease.
+/// Keeps, for each inbox: the committed state, the parked messages with the wishes to replay them, the conversations, and
+/// the lease.
 ///
 /// - What a method wrote is visible to the next caller, in every process that uses the same store. How much of it
 ///   survives a power failure depends on the store, and its documentation says so.
@@ -72,6 +73,7 @@ pub trait InboxStore: Send + Sync + 'static {
     ///   Of all of them at least the last `remember` are kept.
     /// - Parked messages whose id is in `unparked` are removed. Then each of `parked` is added at the end, replacing one
     ///   with the same id; a wish to replay that one ends. So do the wishes for `unwished`, which stay parked.
+    /// - Each of `conversations` is applied as [`ConversationWrite`](super::ConversationWrite) says.
     ///
     /// # Errors
     ///
@@ -94,6 +96,23 @@ pub trait InboxStore: Send + Sync + 'static {
     /// The wish is kept with the parked message. It ends when the message is dropped, unparked, parked again or
     /// unwished.
     fn wish_replays<'a>(&'a self, key: &'a InboxKey, ids: &'a [String]) -> BoxFuture<'a, Result<usize, StoreError>>;
+
+    /// Returns a part of the conversations of an inbox, in the order of the bytes of their customers' ids.
+    ///
+    /// Records past their [`keep_until`](super::ConversationRecord::keep_until) are left out. The store deletes them now
+    /// or later.
+    fn conversations<'a>(
+        &'a self,
+        key: &'a InboxKey,
+        query: &'a ConversationQuery,
+    ) -> BoxFuture<'a, Result<ConversationPage, StoreError>>;
+
+    /// Deletes the conversation with a customer. No lease is needed. Returns whether there was one.
+    fn forget_customer<'a>(
+        &'a self,
+        key: &'a InboxKey,
+        customer: &'a ExternalUserId,
+    ) -> BoxFuture<'a, Result<bool, StoreError>>;
 
     /// Returns a stream that yields something after each [`release`](Self::release) and each
     /// [`wish_replays`](Self::wish_replays) of the inbox that any process makes from now on.
@@ -148,6 +167,22 @@ impl<S: InboxStore + ?Sized> InboxStore for Arc<S> {
 
     fn wish_replays<'a>(&'a self, key: &'a InboxKey, ids: &'a [String]) -> BoxFuture<'a, Result<usize, StoreError>> {
         (**self).wish_replays(key, ids)
+    }
+
+    fn conversations<'a>(
+        &'a self,
+        key: &'a InboxKey,
+        query: &'a ConversationQuery,
+    ) -> BoxFuture<'a, Result<ConversationPage, StoreError>> {
+        (**self).conversations(key, query)
+    }
+
+    fn forget_customer<'a>(
+        &'a self,
+        key: &'a InboxKey,
+        customer: &'a ExternalUserId,
+    ) -> BoxFuture<'a, Result<bool, StoreError>> {
+        (**self).forget_customer(key, customer)
     }
 
     fn changes(&self, key: &InboxKey) -> BoxStream<'static, Change> {

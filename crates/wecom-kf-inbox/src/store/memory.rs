@@ -1,19 +1,21 @@
 //! The store `Memory`, and the leases of a store whose records are kept by one process.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::stream::{BoxStream, StreamExt};
 use tokio::sync::watch;
 use tokio::time::Instant;
-use wecom_kf::BoxFuture;
+use wecom_kf::{BoxFuture, ExternalUserId};
 
 use super::error::no_such_page;
 use super::turns::KeptToken;
 use super::{
-    Acquired, Change, Commit, Committed, InboxKey, InboxStore, Lease, Parked, ParkedPage, ParkedQuery, Refresh,
-    Renewed, StoreError, TokenKey, TokenOutcome, TokenStore, TokenTurn, TokenWish,
+    Acquired, Change, Commit, Committed, ConversationPage, ConversationQuery, ConversationRecord, ConversationWrite,
+    InboxKey, InboxStore, Lease, Parked, ParkedPage, ParkedQuery, Refresh, Renewed, StoreError, TokenKey, TokenOutcome,
+    TokenStore, TokenTurn, TokenWish,
 };
 use crate::clock::unix_seconds;
 
@@ -41,6 +43,9 @@ struct KeptInbox {
     parked: Vec<(u64, Parked)>,
     next_parked: u64,
     wished: HashSet<String>,
+    conversations: BTreeMap<ExternalUserId, ConversationRecord>,
+    /// With so many conversations, those past their time are deleted.
+    conversations_to_check: usize,
 }
 
 /// The lease of an inbox, for stores whose records are kept by one process.
@@ -158,7 +163,46 @@ impl KeptInbox {
             self.parked.push((self.next_parked, Parked { is_wished: false, ..parked.clone() }));
             self.next_parked += 1;
         }
+        for write in &commit.conversations {
+            self.write_conversation(write);
+        }
         Ok(())
+    }
+
+    fn write_conversation(&mut self, write: &ConversationWrite) {
+        match write {
+            ConversationWrite::Begin(record) => {
+                self.conversations.insert(record.customer.clone(), record.clone());
+                if self.conversations.len() > self.conversations_to_check {
+                    let now = unix_seconds();
+                    self.conversations.retain(|_, record| record.keep_until >= now);
+                    self.conversations_to_check = 2 * self.conversations.len() + 100;
+                }
+            }
+            ConversationWrite::Continue(record) => {
+                if let Some(stored) = self.conversations.get_mut(&record.customer)
+                    && stored.origin == record.origin
+                {
+                    stored.clone_from(record);
+                }
+            }
+            ConversationWrite::End(customer) => drop(self.conversations.remove(customer)),
+        }
+    }
+
+    fn conversations(&self, query: &ConversationQuery) -> ConversationPage {
+        let now = unix_seconds();
+        let is_kept = |record: &&ConversationRecord| record.keep_until >= now;
+        if let Some(only) = &query.only {
+            let found = self.conversations.get(only).filter(is_kept);
+            return ConversationPage::new(found.into_iter().cloned().collect(), None);
+        }
+        let after = query.after.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
+        let found = self.conversations.range::<ExternalUserId, _>((after, Bound::Unbounded));
+        let mut found = found.map(|(_, record)| record).filter(is_kept);
+        let items: Vec<ConversationRecord> = found.by_ref().take(query.limit).cloned().collect();
+        let next = found.next().and(items.last()).map(|last| last.customer.clone());
+        ConversationPage::new(items, next)
     }
 
     fn parked(&self, query: &ParkedQuery) -> Result<ParkedPage, StoreError> {
@@ -250,6 +294,22 @@ impl InboxStore for Memory {
             self.0.changes.tell(key, Change::ReplayWished);
             Ok(count)
         })
+    }
+
+    fn conversations<'a>(
+        &'a self,
+        key: &'a InboxKey,
+        query: &'a ConversationQuery,
+    ) -> BoxFuture<'a, Result<ConversationPage, StoreError>> {
+        self.with(key, |kept| Ok(kept.conversations(query)))
+    }
+
+    fn forget_customer<'a>(
+        &'a self,
+        key: &'a InboxKey,
+        customer: &'a ExternalUserId,
+    ) -> BoxFuture<'a, Result<bool, StoreError>> {
+        self.with(key, |kept| Ok(kept.conversations.remove(customer).is_some()))
     }
 
     fn changes(&self, key: &InboxKey) -> BoxStream<'static, Change> {

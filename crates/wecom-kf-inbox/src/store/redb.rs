@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::stream::BoxStream;
 use redb::Database;
-use wecom_kf::{Bilingual, BoxFuture};
+use wecom_kf::{Bilingual, BoxFuture, ExternalUserId};
 
 use self::commits::Waiting;
 use self::error::{failed, guarded};
@@ -16,12 +16,13 @@ use self::file::Missing;
 use super::memory::{Changes, Leases};
 use super::turns::KeptToken;
 use super::{
-    Acquired, Change, Commit, Committed, InboxKey, InboxStore, Lease, ParkedPage, ParkedQuery, Renewed, StoreError,
-    TokenKey,
+    Acquired, Change, Commit, Committed, ConversationPage, ConversationQuery, InboxKey, InboxStore, Lease, ParkedPage,
+    ParkedQuery, Renewed, StoreError, TokenKey,
 };
 use crate::report::in_one_line;
 
 mod commits;
+mod conversations;
 mod error;
 mod export;
 mod file;
@@ -32,7 +33,7 @@ mod tokens;
 ///
 /// A commit is on the disk when it returns: neither a crash of the process nor one of the machine loses it, provided
 /// that the disk keeps what it reports as written. Only the owner can read the file (mode 0600), since parked messages
-/// hold what customers wrote. Commits of several inboxes that come at the same time share a transaction. A second
+/// and conversations hold what customers wrote. Commits of several inboxes that come at the same time share a transaction. A second
 /// process on the same file gets [`StoreError::InUse`].
 ///
 /// An error of the disk counts as [`StoreError::Down`], damage as [`StoreError::Corrupt`]; the file is then opened and
@@ -92,8 +93,8 @@ impl Redb {
         Ok(Self(Arc::new(Shared { path, inner, waiting: Mutex::default(), changes: Changes::default() })))
     }
 
-    /// Returns the cursors, ids and parked messages of all inboxes as JSON, for the operator. It holds what customers
-    /// wrote, but no access token.
+    /// Returns the cursors, ids, parked messages and conversations of all inboxes as JSON, for the operator. It holds
+    /// what customers wrote, but no access token.
     ///
     /// # Errors
     ///
@@ -211,6 +212,24 @@ impl InboxStore for Redb {
             self.0.changes.tell(key, Change::ReplayWished);
             Ok(count)
         })
+    }
+
+    fn conversations<'a>(
+        &'a self,
+        key: &'a InboxKey,
+        query: &'a ConversationQuery,
+    ) -> BoxFuture<'a, Result<ConversationPage, StoreError>> {
+        let (key, query) = (key.to_string(), query.clone());
+        self.blocking(move |inner| inner.with(|database| conversations::list(database, &key, &query)))
+    }
+
+    fn forget_customer<'a>(
+        &'a self,
+        key: &'a InboxKey,
+        customer: &'a ExternalUserId,
+    ) -> BoxFuture<'a, Result<bool, StoreError>> {
+        let (key, customer) = (key.to_string(), customer.clone());
+        self.blocking(move |inner| inner.with(|database| conversations::forget(database, &key, customer.as_str())))
     }
 
     fn changes(&self, key: &InboxKey) -> BoxStream<'static, Change> {

@@ -31,7 +31,7 @@ mod scripts;
 mod token;
 
 /// Keeps everything in a Redis, for many processes on many machines: access tokens, committed states, leases, parked
-/// messages. It needs Redis 6.2 or later, or Valkey. Clones share one connection, which is made again when it is lost.
+/// messages, conversations. It needs Redis 6.2 or later, or Valkey. Clones share one connection, which is made again when it is lost.
 ///
 /// Every step is one script, which Redis runs without interruption, and which writes everything or nothing. Leases use
 /// the clock of Redis. A call takes at most 5 seconds ([`ANSWER_TIMEOUT`](Self::ANSWER_TIMEOUT)); then the store counts
@@ -49,7 +49,8 @@ mod token;
 /// append-only file Redis forgets everything when it is restarted. Set `maxmemory-policy noeviction`, or Redis forgets
 /// whenever it is short of memory. The page [`promises`](crate::promises) has the details.
 ///
-/// Redis then holds access tokens, and parked messages hold what customers wrote, so restrict access to it. Of the
+/// Redis then holds access tokens, and parked messages and conversations hold what customers wrote, so restrict access to
+/// it. Of the
 /// secret it holds only a fingerprint. All keys begin with `wecom-kf:` or [another prefix](RedisBuilder::key_prefix),
 /// and those of one inbox share a hash tag. The keys `…:state` and `…:settled` of an account that is given up remain;
 /// they can be deleted.

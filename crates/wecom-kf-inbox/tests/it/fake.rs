@@ -12,12 +12,13 @@ use tokio::time::{Instant, sleep, timeout};
 use wecom_kf::messages::Page;
 use wecom_kf::raw::op;
 use wecom_kf::{
-    AccessToken, BoxFuture, Client, Credentials, ErrCode, Error, IssuedToken, OpenKfid, Pacing, TokenSource,
+    AccessToken, BoxFuture, Client, Credentials, ErrCode, Error, ExternalUserId, IssuedToken, OpenKfid, Pacing,
+    TokenSource,
 };
 use wecom_kf_callback::Event;
 use wecom_kf_inbox::store::{
-    Acquired, Change, Commit, Committed, InboxKey, InboxStore, Lease, Memory, Parked, ParkedPage, ParkedQuery, Renewed,
-    StoreError,
+    Acquired, Change, Commit, Committed, ConversationPage, ConversationQuery, InboxKey, InboxStore, Lease, Memory,
+    Parked, ParkedPage, ParkedQuery, Renewed, StoreError,
 };
 use wecom_kf_inbox::{
     CallbackEvent, Error as InboxError, Fetched, Inbox, InboxBuilder, InboxHandle, PageRequest, PageSource, Status,
@@ -341,6 +342,25 @@ impl InboxStore for FakeStore {
 
     fn wish_replays<'a>(&'a self, key: &'a InboxKey, ids: &'a [String]) -> BoxFuture<'a, Result<usize, StoreError>> {
         self.memory.wish_replays(key, ids)
+    }
+
+    fn conversations<'a>(
+        &'a self,
+        key: &'a InboxKey,
+        query: &'a ConversationQuery,
+    ) -> BoxFuture<'a, Result<ConversationPage, StoreError>> {
+        Box::pin(async move {
+            Self::fails(&self.load_failures)?;
+            self.memory.conversations(key, query).await
+        })
+    }
+
+    fn forget_customer<'a>(
+        &'a self,
+        key: &'a InboxKey,
+        customer: &'a ExternalUserId,
+    ) -> BoxFuture<'a, Result<bool, StoreError>> {
+        self.memory.forget_customer(key, customer)
     }
 
     fn changes(&self, key: &InboxKey) -> BoxStream<'static, Change> {

@@ -10,10 +10,10 @@ use futures_util::stream::BoxStream;
 use tokio::sync::Notify;
 use tokio::task::{JoinSet, yield_now};
 use tokio::time::{Instant, sleep, timeout};
-use wecom_kf::{BoxFuture, Error};
+use wecom_kf::{BoxFuture, Error, ExternalUserId};
 use wecom_kf_inbox::store::{
-    Acquired, Change, Commit, Committed, InboxKey, InboxStore, Lease, Memory, ParkedPage, ParkedQuery, Renewed,
-    StoreError,
+    Acquired, Change, Commit, Committed, ConversationPage, ConversationQuery, InboxKey, InboxStore, Lease, Memory,
+    ParkedPage, ParkedQuery, Renewed, StoreError,
 };
 use wecom_kf_inbox::{Delivery, Failure, Fetched, PageRequest, PageSource};
 
@@ -105,6 +105,22 @@ impl InboxStore for Breaking<Memory> {
         Box::pin(self.around(self.0.wish_replays(key, ids)))
     }
 
+    fn conversations<'a>(
+        &'a self,
+        key: &'a InboxKey,
+        query: &'a ConversationQuery,
+    ) -> BoxFuture<'a, Result<ConversationPage, StoreError>> {
+        Box::pin(self.around(self.0.conversations(key, query)))
+    }
+
+    fn forget_customer<'a>(
+        &'a self,
+        key: &'a InboxKey,
+        customer: &'a ExternalUserId,
+    ) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(self.around(self.0.forget_customer(key, customer)))
+    }
+
     fn changes(&self, key: &InboxKey) -> BoxStream<'static, Change> {
         self.0.changes(key)
     }
@@ -160,6 +176,10 @@ fn history() -> FakeWeCom {
 async fn handle(delivery: Delivery, mix: Mix, crash: Crash, diary: Diary) -> Result<(), Failure> {
     crash.point().await;
     let number: usize = delivery.id()[1..].parse().unwrap();
+    // Attempts that fail have changed the conversation, too.
+    let mut acknowledged = delivery.conversation::<Vec<String>>().await?;
+    acknowledged.push(delivery.id().to_owned());
+    acknowledged.save()?;
     // Some handlers take longer than a commit interval, so that a commit that came too early would be noticed.
     if number % PAGE_SIZE == number % 3 {
         sleep(Duration::from_millis(5)).await;
@@ -294,6 +314,22 @@ async fn check(at: u32, mix: Mix, rest: Rest, first: &Diary, second: &Diary, mem
             assert!(ids.windows(2).all(is_in_order), "cut {at}: {customer} out of order or twice: {ids:?}");
         }
     }
+
+    // Each acknowledged message has changed its customer's conversation once, however often it was handled.
+    let mut told = BTreeSet::new();
+    let page = memory.conversations(&key(), &ConversationQuery::first(100)).await.unwrap();
+    for record in page.items {
+        let (_, json) = record.state().unwrap().unwrap();
+        let ids: Vec<String> = serde_json::from_str(&json).unwrap();
+        let in_order: Vec<&String> = ids.iter().filter(|id| mix != Mix::Replays || !is_parked(id)).collect();
+        assert!(in_order.windows(2).all(|pair| pair[0] < pair[1]), "cut {at}: applied twice, or out of order: {ids:?}");
+        assert!(ids.iter().all(|id| customer_of(id[1..].parse().unwrap()) == record.customer.as_str()));
+        let count = ids.len();
+        let distinct: BTreeSet<String> = ids.into_iter().collect();
+        assert_eq!(distinct.len(), count, "cut {at}: applied twice");
+        told.extend(distinct);
+    }
+    assert_eq!(told, handled, "cut {at}: what was acknowledged has changed the conversation");
 
     let settled: BTreeSet<String> = stored.into_iter().flat_map(|stored| stored.settled).collect();
     for (_, id, handled_at) in &first {

@@ -11,7 +11,7 @@ use wecom_kf::messages::{Content, Event, Page};
 use wecom_kf::{BoxFuture, Client, Credentials, ErrCode, Lang};
 use wecom_kf_inbox::{
     ColdStart, Error, Failure, Fetched, Inbox, InboxGroup, InboxGroupBuilder, PageRequest, PageSource, Report, Status,
-    store::Memory,
+    store::{ConversationQuery, Memory},
 };
 use wecom_kf_sim::{Customer, Simulator, op};
 
@@ -65,6 +65,42 @@ async fn a_second_try_of_a_handler_does_not_answer_twice() {
     let heard: Vec<String> = wang.heard().iter().map(|heard| heard.text().unwrap().to_owned()).collect();
     assert_eq!(heard, ["你好", "还有别的吗？"]);
     assert_eq!(sim.calls(op::SEND_MSG), 6, "each was sent three times, and refused twice with 95033");
+}
+
+#[tokio::test]
+async fn a_transcript_has_each_reply_once() {
+    // The inbox reads more often than WeCom allows without a callback's token.
+    let sim = Simulator::builder().servicer("zhangsan").disable_assumption("tokenless_reads_are_limited").unwrap();
+    let sim = sim.start().await.unwrap();
+    let wang = sim.customer("小王");
+    wang.says("你好");
+    let store = Memory::new();
+    let builder = Inbox::builder(client(&sim), sim.open_kfid()).cold_start(ColdStart::Everything).store(store);
+    let inbox = builder.poll(Duration::from_millis(20)).transcript(10).open().await.unwrap();
+    let handle = inbox.handle();
+    let run = tokio::spawn(inbox.run(|delivery| async move {
+        let Content::Text(text) = delivery.content() else { return Ok(()) };
+        delivery.reply(format!("您说：{}", text.content)).await?;
+        let said = delivery.transcript()?.messages().len();
+        match delivery.tries() {
+            1 => Err(Failure::retry("after it answered")),
+            _ => {
+                assert!(said >= 2, "the message and its reply");
+                Ok(())
+            }
+        }
+    }));
+    until(|| handle.metrics().acked >= 1).await;
+    sim.servicer("zhangsan").takes(&wang);
+    sim.servicer("zhangsan").says(&wang, "我来处理");
+    until(|| handle.metrics().servicer_messages == 1).await;
+    let control = handle.clone();
+    handle.stop();
+    run.await.unwrap().unwrap();
+    let page = control.conversations(&ConversationQuery::first(10)).await.unwrap();
+    let model = page.items[0].transcript().unwrap().for_model();
+    let lines: Vec<(&str, &str)> = model.iter().map(|message| (message.role, &*message.content)).collect();
+    assert_eq!(lines, [("user", "你好"), ("assistant", "您说：你好\n[servicer] 我来处理")]);
 }
 
 #[tokio::test]

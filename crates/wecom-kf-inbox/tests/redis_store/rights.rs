@@ -14,7 +14,7 @@ const ENOUGH: &str =
     "~wecom-kf:* &wecom-kf:* +@scripting +@hash +@sortedset +@keyspace +@connection +@pubsub +time +wait";
 
 /// All commands of the scripts that write.
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "del",
     "hset",
     "hget",
@@ -26,6 +26,7 @@ const COMMANDS: [&str; 15] = [
     "zscore",
     "zcard",
     "zrangebyscore",
+    "zrangebylex",
     "zrevrange",
     "zrem",
     "type",

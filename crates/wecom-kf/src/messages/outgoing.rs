@@ -83,55 +83,61 @@ impl Outgoing {
         }
     }
 
+    /// Returns the kind of message, as WeCom calls it.
+    pub fn msgtype(&self) -> &'static str {
+        match self {
+            Self::Text(_) => "text",
+            Self::Image(_) => "image",
+            Self::Voice(_) => "voice",
+            Self::Video(_) => "video",
+            Self::File(_) => "file",
+            Self::Link(_) => "link",
+            Self::Miniprogram(_) => "miniprogram",
+            Self::Msgmenu(_) => "msgmenu",
+            Self::Location(_) => "location",
+            Self::BusinessCard(_) => "business_card",
+            Self::CaLink(_) => "ca_link",
+        }
+    }
+
     /// Puts the kind and the body into `request`.
     pub(super) fn put_into(self, request: &mut types::SendRequest) {
-        let msgtype = match self {
+        request.msgtype = Some(self.msgtype().to_owned());
+        match self {
             Self::Text(text) => {
                 request.text = Some(types::SendRequestText { content: Some(text.into_content()) });
-                "text"
             }
             Self::Image(Image { media_id }) => {
                 request.image = Some(types::SendRequestImage { media_id: media_id.into() });
-                "image"
             }
             Self::Voice(Voice { media_id }) => {
                 request.voice = Some(types::SendRequestVoice { media_id: media_id.into() });
-                "voice"
             }
             Self::Video(Video { media_id }) => {
                 request.video = Some(types::SendRequestVideo { media_id: media_id.into() });
-                "video"
             }
             Self::File(File { media_id }) => {
                 request.file = Some(types::SendRequestFile { media_id: media_id.into() });
-                "file"
             }
             Self::Link(Link(link)) => {
                 request.link = Some(link);
-                "link"
             }
             Self::Miniprogram(Miniprogram(miniprogram)) => {
                 request.miniprogram = Some(miniprogram);
-                "miniprogram"
             }
             Self::Msgmenu(menu) => {
                 request.msgmenu = Some(menu.into_body());
-                "msgmenu"
             }
             Self::Location(Location(location)) => {
                 request.location = Some(location);
-                "location"
             }
             Self::BusinessCard(BusinessCard { userid }) => {
                 request.business_card = Some(types::SendRequestBusinessCard { userid: userid.into() });
-                "business_card"
             }
             Self::CaLink(CaLink { link_url }) => {
                 request.ca_link = Some(types::SendRequestCaLink { link_url });
-                "ca_link"
             }
-        };
-        request.msgtype = Some(msgtype.to_owned());
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use super::super::{
     Acquired, Commit, Committed, Generation, InboxKey, InboxStore, Lease, Parked, ParkedKind, ParkedOnly, ParkedQuery,
     StoreError,
 };
-use super::{LATER, LONG, SHORT};
+use super::{LATER, LONG, SHORT, conversations::conversations};
 use crate::clock::unix_seconds;
 
 /// Checks an [`InboxStore`].
@@ -30,6 +30,7 @@ pub async fn inbox_store<S: InboxStore>(make: impl AsyncFn() -> S) {
     parked_messages_are_listed_in_pages(&make().await).await;
     wishes_to_replay_are_kept_until_they_are_fulfilled(&make().await).await;
     a_dropped_commit_is_whole_or_nothing(&make().await).await;
+    conversations(&make().await).await;
     a_release_is_heard_or_the_next_acquire_succeeds(&make().await).await;
 }
 

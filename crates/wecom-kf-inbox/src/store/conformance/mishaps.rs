@@ -2,8 +2,12 @@
 
 use std::future::{Future, ready};
 
-use super::super::{Acquired, Commit, Committed, FORMAT, Generation, InboxKey, InboxStore, Lease, Parked, StoreError};
+use super::super::{
+    Acquired, Commit, Committed, ConversationQuery, ConversationRecord, ConversationWrite, FORMAT, Generation,
+    InboxKey, InboxStore, Lease, Parked, StoreError,
+};
 use super::LONG;
+use super::conversations::{find, record};
 use super::inbox::{all_parked, begin, commit, first, id, ids, new_key, parked};
 
 /// Causes failures of a store from outside. Implement the methods for the failures that your store can have; by default
@@ -48,24 +52,31 @@ async fn acquire(store: &impl InboxStore, key: &InboxKey, holder: &str) -> Lease
     }
 }
 
-async fn all_of(store: &impl InboxStore, key: &InboxKey) -> (Option<Committed>, Vec<Parked>) {
-    (store.load(key).await.unwrap(), all_parked(store, key).await)
+type All = (Option<Committed>, Vec<Parked>, Option<ConversationRecord>);
+
+/// Returns what is stored, with the only conversation.
+async fn all_of(store: &impl InboxStore, key: &InboxKey) -> All {
+    (store.load(key).await.unwrap(), all_parked(store, key).await, find(store, key, "wm1").await)
 }
 
 async fn a_commit_that_fails_half_way_writes_nothing(store: &impl InboxStore, mishaps: &impl Mishaps) {
     let key = new_key();
     let (lease, stored) = begin(store, &key, "a").await;
     let kept: Vec<Parked> = (0..3).map(|number| parked(&id(number), "{}")).collect();
-    let mut stored = commit(store, &lease, &Commit { parked: kept, ..Commit::next(&stored) }).await;
+    let mut talk = record("wm1", "{}");
+    let conversations = vec![ConversationWrite::Begin(talk.clone())];
+    let mut stored = commit(store, &lease, &Commit { parked: kept, conversations, ..Commit::next(&stored) }).await;
     for step in 0.. {
         assert!(step < 10_000, "a commit has only so many steps");
         let name = format!("step {step}");
         let again = parked(&id(0), "once more");
+        talk.body.clone_from(&name);
         let next = Commit {
             cursor: Some(name.clone()),
             settled: ids(0..30),
             parked: vec![parked(&name, "{}"), again],
             unparked: vec![id(1), format!("step {}", step.max(1) - 1)],
+            conversations: vec![ConversationWrite::Continue(talk.clone())],
             ..Commit::next(&stored)
         };
         let before = all_of(store, &key).await;
@@ -84,7 +95,8 @@ async fn a_commit_that_fails_half_way_writes_nothing(store: &impl InboxStore, mi
             assert!(is_written || after == before, "step {step} failed, yet something was written: {after:?}");
         }
         store.commit(&lease, &next).await.unwrap();
-        let (after, parked) = all_of(store, &key).await;
+        let (after, parked, conversation) = all_of(store, &key).await;
+        assert_eq!(conversation.map(|record| record.body), Some(name.clone()), "so is the conversation");
         assert_eq!(after, Some(Committed::after(before.0, &next)), "step {step} is written when it is repeated");
         let parked: Vec<&str> = parked.iter().map(|parked| &*parked.id).collect();
         assert_eq!(parked, ["msgid-000002", &name, "msgid-000000"], "so is what it parks, each once");
@@ -95,12 +107,13 @@ async fn a_commit_that_fails_half_way_writes_nothing(store: &impl InboxStore, mi
 async fn a_store_that_forgot_takes_nothing_of_a_former_reader(store: &impl InboxStore, mishaps: &impl Mishaps) {
     let key = new_key();
     let (lease, stored) = begin(store, &key, "a").await;
-    let last = Commit { settled: ids(0..3), parked: vec![parked("p", "{}")], ..Commit::next(&stored) };
+    let conversations = vec![ConversationWrite::Begin(record("wm1", "{}"))];
+    let last = Commit { settled: ids(0..3), parked: vec![parked("p", "{}")], conversations, ..Commit::next(&stored) };
     let stored = commit(store, &lease, &last).await;
     if !mishaps.forget().await {
         return;
     }
-    assert_eq!(all_of(store, &key).await, (None, vec![]), "everything is forgotten");
+    assert_eq!(all_of(store, &key).await, (None, vec![], None), "everything is forgotten");
     let late = Commit { settled: ids(3..4), ..Commit::next(&stored) };
     assert!(matches!(store.commit(&lease, &late).await, Err(StoreError::StaleLease)), "its lease is forgotten too");
     assert!(matches!(store.renew(&lease, LONG).await, Err(StoreError::StaleLease)));
@@ -117,7 +130,8 @@ async fn a_store_that_forgot_takes_nothing_of_a_former_reader(store: &impl Inbox
 async fn another_format_is_refused_and_stays(store: &impl InboxStore, mishaps: &impl Mishaps) {
     let key = new_key();
     let (lease, stored) = begin(store, &key, "a").await;
-    let next = Commit { settled: ids(0..3), parked: vec![parked("p", "{}")], ..Commit::next(&stored) };
+    let conversations = vec![ConversationWrite::Begin(record("wm1", "{}"))];
+    let next = Commit { settled: ids(0..3), parked: vec![parked("p", "{}")], conversations, ..Commit::next(&stored) };
     commit(store, &lease, &next).await;
     let before = all_of(store, &key).await;
     for format in [FORMAT - 1, FORMAT + 1] {
@@ -133,6 +147,10 @@ async fn another_format_is_refused_and_stays(store: &impl InboxStore, mishaps: &
         );
         let refused = store.drop_parked(&key, "p").await;
         assert!(matches!(refused, Err(StoreError::Corrupt(_))), "nor is anything dropped: {refused:?}");
+        let refused = store.conversations(&key, &ConversationQuery::of("wm1")).await;
+        assert!(matches!(refused, Err(StoreError::Corrupt(_))), "no conversation is read: {refused:?}");
+        let refused = store.forget_customer(&key, &"wm1".into()).await;
+        assert!(matches!(refused, Err(StoreError::Corrupt(_))), "nor deleted: {refused:?}");
         assert!(mishaps.set_format(&key, FORMAT).await);
         assert_eq!(all_of(store, &key).await, before, "what was there in format {format} is still there");
     }

@@ -3,8 +3,8 @@
 use redb::Database;
 use serde::Serialize;
 
-use super::tables;
-use crate::store::{Committed, FORMAT, Parked, ParkedQuery, StoreError};
+use super::{conversations, tables};
+use crate::store::{Committed, ConversationQuery, ConversationRecord, FORMAT, Parked, ParkedQuery, StoreError};
 
 #[derive(Serialize)]
 struct Export {
@@ -18,6 +18,7 @@ struct ExportedInbox {
     #[serde(flatten)]
     committed: Option<Committed>,
     parked: Vec<Parked>,
+    conversations: Vec<ConversationRecord>,
 }
 
 pub(super) fn export(database: &Database) -> Result<String, StoreError> {
@@ -25,7 +26,8 @@ pub(super) fn export(database: &Database) -> Result<String, StoreError> {
     for key in tables::inboxes(database)? {
         let committed = tables::load(database, &key)?;
         let parked = tables::parked(database, &key, &ParkedQuery::first(usize::MAX))?.items;
-        inboxes.push(ExportedInbox { inbox: key, committed, parked });
+        let conversations = conversations::list(database, &key, &ConversationQuery::first(usize::MAX))?.items;
+        inboxes.push(ExportedInbox { inbox: key, committed, parked, conversations });
     }
     serde_json::to_string_pretty(&Export { format: FORMAT, inboxes }).map_err(StoreError::down)
 }

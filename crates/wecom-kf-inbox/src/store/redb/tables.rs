@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use wecom_kf::Bilingual;
 
+use super::conversations;
 use super::error::failed;
 use crate::clock::unix_seconds;
 use crate::store::error::{no_such_page, unwritable};
@@ -21,7 +22,7 @@ const FORMAT: u64 = crate::store::FORMAT as u64;
 
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 /// What is committed of each inbox, without its ids, as JSON.
-const PLACES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("places");
+pub(super) const PLACES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("places");
 /// The ids of settled messages as JSON. The ids of a commit are one row, whose key is the inbox and the number of the
 /// first id. Ids are numbered in the order they were settled. With a row for each id a commit would take a thousand
 /// times as long.
@@ -37,9 +38,9 @@ const TOKENS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("tokens");
 
 /// The committed state of an inbox.
 #[derive(Debug, Serialize, Deserialize)]
-struct Place {
+pub(super) struct Place {
     /// The number of the inbox in the other tables.
-    inbox: u64,
+    pub(super) inbox: u64,
     /// The state, without its ids.
     committed: Committed,
     remember: usize,
@@ -100,6 +101,7 @@ pub(super) fn prepare(database: &Database) -> Result<(), StoreError> {
     write.open_table(PARKED_IDS).map_err(failed)?;
     write.open_table(WISHED).map_err(failed)?;
     write.open_table(TOKENS).map_err(failed)?;
+    conversations::prepare(&write)?;
     write.commit().map_err(failed)
 }
 
@@ -111,11 +113,14 @@ pub(super) fn begin(database: &Database) -> Result<WriteTransaction, StoreError>
     Ok(write)
 }
 
-fn place(places: &impl ReadableTable<&'static str, &'static [u8]>, key: &str) -> Result<Option<Place>, StoreError> {
+pub(super) fn place(
+    places: &impl ReadableTable<&'static str, &'static [u8]>,
+    key: &str,
+) -> Result<Option<Place>, StoreError> {
     places.get(key).map_err(failed)?.map(|json| decoded(json.value())).transpose()
 }
 
-fn decoded<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, StoreError> {
+pub(super) fn decoded<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, StoreError> {
     // The message of serde could quote what customers wrote.
     serde_json::from_slice(json).map_err(|error| {
         let column = error.column();
@@ -126,7 +131,7 @@ fn decoded<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, StoreError> {
     })
 }
 
-fn encoded(value: &impl Serialize) -> Result<Vec<u8>, StoreError> {
+pub(super) fn encoded(value: &impl Serialize) -> Result<Vec<u8>, StoreError> {
     serde_json::to_vec(value).map_err(|_| unwritable())
 }
 
@@ -188,6 +193,7 @@ fn put(write: &WriteTransaction, key: &str, commit: &Commit) -> Result<bool, Sto
     }
     put_settled(write, &mut place, &commit.settled)?;
     put_parked(write, &mut place, commit)?;
+    conversations::put(write, place.inbox, &commit.conversations)?;
     places.insert(key, &*encoded(&place)?).map_err(failed)?;
     Ok(true)
 }

@@ -1,6 +1,7 @@
 -- ARGV: format, holder, fence, 'next' or 'whole', generation, revision, the revision before, cursor, since, starts,
 -- in_progress, how many ids are remembered, number of settled ids, these ids as JSON, number of unparked ids, of unwished
--- ids, of parked messages; the unparked ids; the unwished ids; of each parked message: id, keep_until, JSON.
+-- ids, of parked messages, of conversations; the unparked ids; the unwished ids; of each parked message: id, keep_until,
+-- JSON; of each conversation: 'begin', 'continue' or 'end', customer, origin, keep_until, JSON.
 -- Cursor, since and in_progress: '' for none, else '=' and the value.
 -- Returns 'ok', 'stale' or 'out of step'.
 local problem = foreign()
@@ -47,7 +48,8 @@ while first < following do
 end
 
 local unparked, unwished, parked = tonumber(ARGV[15]), tonumber(ARGV[16]), tonumber(ARGV[17])
-local at = 18
+local conversations = tonumber(ARGV[18])
+local at = 19
 for number = at, at + unparked - 1 do
     unpark(ARGV[number])
 end
@@ -64,6 +66,15 @@ for first_of = at, at + 3 * parked - 1, 3 do
     redis.call('ZADD', ORDER, string.format('%.0f', parked_number), id)
     parked_number = parked_number + 1
 end
+at = at + 3 * parked
+for first_of = at, at + 5 * conversations - 1, 5 do
+    local what, customer, origin, keep_until, json = unpack(ARGV, first_of, first_of + 4)
+    if what == 'end' then
+        end_conversation(customer)
+    elseif what == 'begin' or has_origin(customer, origin) then
+        begin_conversation(customer, origin, keep_until, json)
+    end
+end
 
 redis.call('HSET', STATE, 'format', ARGV[1], 'by_holder', ARGV[2], 'generation', ARGV[5], 'revision', ARGV[6], 'cursor', ARGV[8],
     'since', ARGV[9], 'starts', ARGV[10], 'in_progress', ARGV[11], 'remember', ARGV[12],
@@ -74,4 +85,7 @@ for number = dropped_from, first - 1 do
     redis.call('HDEL', SETTLED, string.format('%.0f', number))
 end
 forget_what_is_over()
+if conversations > 0 then
+    forget_past_conversations()
+end
 return 'ok'

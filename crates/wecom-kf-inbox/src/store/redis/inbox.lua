@@ -1,5 +1,6 @@
 -- Goes before every script about an inbox. ARGV[1]: the format that this version knows.
-local LEASE, STATE, SETTLED, PARKED, ORDER, UNTIL, WISHED, TRY_HASH, TRY_SORTED = unpack(KEYS)
+local LEASE, STATE, SETTLED, PARKED, ORDER, UNTIL, WISHED, CONVERSATIONS, CUSTOMERS, CUSTOMERS_UNTIL, TRY_HASH, TRY_SORTED =
+    unpack(KEYS)
 
 local function refused(what)
     return redis.error_reply('WECOMKF ' .. what)
@@ -15,7 +16,8 @@ local function foreign()
         -- Versions before 0.1.0 did not write one.
         return refused('format 1')
     end
-    for at, kind in ipairs({'hash', 'hash', 'hash', 'hash', 'zset', 'zset', 'zset'}) do
+    local kinds = {'hash', 'hash', 'hash', 'hash', 'zset', 'zset', 'zset', 'hash', 'zset', 'zset'}
+    for at, kind in ipairs(kinds) do
         local found = redis.call('TYPE', KEYS[at]).ok
         if found ~= 'none' and found ~= kind then
             return redis.error_reply('WRONGTYPE ' .. found .. ' instead of ' .. kind)
@@ -40,20 +42,46 @@ local function unpark(id)
     return redis.call('HDEL', PARKED, id)
 end
 
--- Deletes parked messages that are past their time, not too many at once, and lets Redis delete the rest if nobody comes
--- any more.
-local function forget_what_is_over()
+-- Deletes what is past its time, not too much at once, and lets Redis delete the rest if nobody comes any more.
+-- `times` has the time of each member, `delete` deletes one, and `keys` are those to be deleted at the end.
+local function forget_past(times, delete, keys)
     local now = redis.call('TIME')[1]
-    for _, id in ipairs(redis.call('ZRANGEBYSCORE', UNTIL, '-inf', '(' .. now, 'LIMIT', 0, 1000)) do
-        unpark(id)
+    for _, member in ipairs(redis.call('ZRANGEBYSCORE', times, '-inf', '(' .. now, 'LIMIT', 0, 1000)) do
+        delete(member)
     end
-    local last = redis.call('ZREVRANGE', UNTIL, 0, 0, 'WITHSCORES')[2]
+    local last = redis.call('ZREVRANGE', times, 0, 0, 'WITHSCORES')[2]
     if last then
         local over = string.format('%.0f', math.min(tonumber(last), 9999999999) + 1)
-        for _, key in ipairs({PARKED, ORDER, UNTIL, WISHED}) do
+        for _, key in ipairs(keys) do
             redis.call('EXPIREAT', key, over)
         end
     end
+end
+
+local function forget_what_is_over()
+    forget_past(UNTIL, unpark, {PARKED, ORDER, UNTIL, WISHED})
+end
+
+-- A stored conversation is its origin, a blank and its JSON.
+local function begin_conversation(customer, origin, keep_until, json)
+    redis.call('HSET', CONVERSATIONS, customer, origin .. ' ' .. json)
+    redis.call('ZADD', CUSTOMERS, 0, customer)
+    redis.call('ZADD', CUSTOMERS_UNTIL, keep_until, customer)
+end
+
+local function end_conversation(customer)
+    redis.call('ZREM', CUSTOMERS, customer)
+    redis.call('ZREM', CUSTOMERS_UNTIL, customer)
+    return redis.call('HDEL', CONVERSATIONS, customer)
+end
+
+local function has_origin(customer, origin)
+    local stored = redis.call('HGET', CONVERSATIONS, customer)
+    return stored and string.sub(stored, 1, #origin + 1) == origin .. ' '
+end
+
+local function forget_past_conversations()
+    forget_past(CUSTOMERS_UNTIL, end_conversation, {CONVERSATIONS, CUSTOMERS, CUSTOMERS_UNTIL})
 end
 
 -- Only a hint: a user who may not publish loses nothing but time.

@@ -4,18 +4,20 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::stream::BoxStream;
-use wecom_kf::{Bilingual, BoxFuture};
+use wecom_kf::{Bilingual, BoxFuture, ExternalUserId};
 
 use super::{Question, Redis, limit_in_ms, optional};
 use crate::clock::unix_seconds;
 use crate::store::error::{no_such_page, unwritable};
 use crate::store::{
-    Acquired, Change, Commit, Committed, Generation, InboxKey, InboxStore, Lease, Parked, ParkedOnly, ParkedPage,
-    ParkedQuery, Renewed, StoreError, Writes,
+    Acquired, Change, Commit, Committed, ConversationPage, ConversationQuery, ConversationRecord, ConversationWrite,
+    Generation, InboxKey, InboxStore, Lease, Parked, ParkedOnly, ParkedPage, ParkedQuery, Renewed, StoreError, Writes,
 };
 
 /// The most messages on a page. More would block the server for too long.
 const PAGE_MOST: usize = 1000;
+/// The most conversations on a page, since each may have 64 KiB and more.
+const CONVERSATIONS_MOST: usize = 100;
 
 impl Redis {
     fn about<'a>(&'a self, script: &'a super::scripts::Script, key: &InboxKey) -> Question<'a> {
@@ -78,11 +80,24 @@ impl Redis {
             .arg(commit.unparked.len())
             .arg(commit.unwished.len())
             .arg(commit.parked.len())
+            .arg(commit.conversations.len())
             .arg(&commit.unparked)
             .arg(&commit.unwished);
         for parked in &commit.parked {
             let stored = Parked { is_wished: false, ..parked.clone() };
             question.arg(&parked.id).arg(parked.keep_until).arg(json(&stored)?);
+        }
+        for write in &commit.conversations {
+            let what = match write {
+                ConversationWrite::Begin(_) => "begin",
+                ConversationWrite::Continue(_) => "continue",
+                ConversationWrite::End(_) => "end",
+            };
+            question.arg(what).arg(write.customer().as_str());
+            match write.record() {
+                Some(record) => question.arg(&record.origin).arg(record.keep_until).arg(json(record)?),
+                None => question.arg("").arg(0).arg(""),
+            };
         }
         let outcome: String = self.ask_replicated(&question).await?;
         match &*outcome {
@@ -136,6 +151,39 @@ impl Redis {
         let mut question = self.about(&self.0.scripts.wish_replays, key);
         question.arg(ids.len()).arg(ids).arg(self.0.keys.channel(key));
         self.ask(&question).await
+    }
+
+    async fn conversations(&self, key: &InboxKey, query: &ConversationQuery) -> Result<ConversationPage, StoreError> {
+        let limit = query.limit.clamp(1, CONVERSATIONS_MOST);
+        let (only, after) = (query.only.as_ref(), query.after.as_ref());
+        let mut question = self.about(&self.0.scripts.conversations, key);
+        question.arg(only.map_or("", |only| only.as_str())).arg(after.map_or("", |after| after.as_str()));
+        // One more than requested, which tells whether there are more.
+        question.arg(limit + 1);
+        let found: Vec<String> = self.ask(&question).await?;
+        let unreadable = || {
+            StoreError::corrupt(Bilingual::new(
+                format!("a conversation of {key} cannot be read"),
+                format!("{key} 的一个会话记录无法读取"),
+            ))
+        };
+        let mut items = Vec::new();
+        for stored in &found {
+            let json = stored.split_once(' ').map(|(_, json)| json).ok_or_else(unreadable)?;
+            items.push(serde_json::from_str::<ConversationRecord>(json).map_err(|_| unreadable())?);
+        }
+        let has_more = items.len() > limit;
+        items.truncate(limit);
+        let next = items.last().filter(|_| has_more).map(|last| last.customer.clone());
+        let now = unix_seconds();
+        items.retain(|record| record.keep_until >= now);
+        Ok(ConversationPage::new(items, next))
+    }
+
+    async fn forget_customer(&self, key: &InboxKey, customer: &ExternalUserId) -> Result<bool, StoreError> {
+        let mut question = self.about(&self.0.scripts.forget_customer, key);
+        question.arg(customer.as_str());
+        self.ask_replicated(&question).await
     }
 }
 
@@ -223,6 +271,22 @@ impl InboxStore for Redis {
 
     fn wish_replays<'a>(&'a self, key: &'a InboxKey, ids: &'a [String]) -> BoxFuture<'a, Result<usize, StoreError>> {
         Box::pin(self.wish_replays(key, ids))
+    }
+
+    fn conversations<'a>(
+        &'a self,
+        key: &'a InboxKey,
+        query: &'a ConversationQuery,
+    ) -> BoxFuture<'a, Result<ConversationPage, StoreError>> {
+        Box::pin(self.conversations(key, query))
+    }
+
+    fn forget_customer<'a>(
+        &'a self,
+        key: &'a InboxKey,
+        customer: &'a ExternalUserId,
+    ) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(self.forget_customer(key, customer))
     }
 
     fn changes(&self, key: &InboxKey) -> BoxStream<'static, Change> {

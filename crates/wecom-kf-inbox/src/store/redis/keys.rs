@@ -6,8 +6,20 @@ use crate::store::{InboxKey, TokenKey};
 pub(super) const PREFIX: &str = "wecom-kf:";
 
 /// The keys of an inbox, in the order in which scripts expect them.
-const OF_AN_INBOX: [&str; 9] =
-    ["lease", "state", "settled", "parked", "parked_order", "parked_until", "wished", "try_hash", "try_sorted"];
+const OF_AN_INBOX: [&str; 12] = [
+    "lease",
+    "state",
+    "settled",
+    "parked",
+    "parked_order",
+    "parked_until",
+    "wished",
+    "conversations",
+    "customers",
+    "customers_until",
+    "try_hash",
+    "try_sorted",
+];
 
 /// Makes the names of keys and channels.
 ///

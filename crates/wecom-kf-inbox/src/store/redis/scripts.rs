@@ -15,6 +15,8 @@ pub(super) struct Scripts {
     pub(super) parked: Script,
     pub(super) drop_parked: Script,
     pub(super) wish_replays: Script,
+    pub(super) conversations: Script,
+    pub(super) forget_customer: Script,
     pub(super) turn: Script,
     pub(super) finish: Script,
 }
@@ -48,6 +50,8 @@ impl Scripts {
             parked: script!("inbox.lua", "parked.lua"),
             drop_parked: script!("inbox.lua", "try.lua", "drop_parked.lua"),
             wish_replays: script!("inbox.lua", "try.lua", "wish_replays.lua"),
+            conversations: script!("inbox.lua", "conversations.lua"),
+            forget_customer: script!("inbox.lua", "try.lua", "forget_customer.lua"),
             turn: script!("try.lua", "turn.lua"),
             finish: script!("try.lua", "finish.lua"),
         }

@@ -7,8 +7,8 @@ local function tried(hash, sorted)
         {'HDEL', hash, 'a'}, {'HSET', hash, 'a', 1}, {'PEXPIRE', hash, 60000}, {'PTTL', hash},
         {'PEXPIREAT', hash, '4000000000000'}, {'EXPIREAT', hash, 4000000000}, {'DEL', hash},
         {'ZADD', sorted, 1, 'a'}, {'ZSCORE', sorted, 'a'}, {'ZCARD', sorted},
-        {'ZRANGEBYSCORE', sorted, '-inf', '+inf', 'LIMIT', 0, 1}, {'ZREVRANGE', sorted, 0, 0, 'WITHSCORES'},
-        {'ZREM', sorted, 'a'}, {'DEL', sorted}, {'TYPE', hash}, {'TIME'},
+        {'ZRANGEBYSCORE', sorted, '-inf', '+inf', 'LIMIT', 0, 1}, {'ZRANGEBYLEX', sorted, '-', '+', 'LIMIT', 0, 1},
+        {'ZREVRANGE', sorted, 0, 0, 'WITHSCORES'}, {'ZREM', sorted, 'a'}, {'DEL', sorted}, {'TYPE', hash}, {'TIME'},
     }
     local failures = {}
     for _, command in ipairs(commands) do
