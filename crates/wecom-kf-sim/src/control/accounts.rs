@@ -45,6 +45,6 @@ pub(super) async fn contact_ways(State(world): State<Arc<World>>) -> Answer {
 }
 
 fn show_account(platform: &Platform, open_kfid: &str) -> Answer {
-    let shown = platform.show_accounts().into_iter().find(|account| account["open_kfid"] == open_kfid);
-    shown.map(Json).ok_or_else(|| no_account(open_kfid))
+    let shown = platform.show_account(open_kfid);
+    shown.map(|shown| Json(json!(shown))).ok_or_else(|| no_account(open_kfid))
 }

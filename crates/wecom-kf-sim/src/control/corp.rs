@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
+use serde_json::json;
 
 use super::Answer;
 use super::body::Optional;
@@ -28,7 +29,7 @@ struct Upgrade {
 }
 
 pub(super) async fn corp(State(world): State<Arc<World>>) -> Answer {
-    Ok(Json(world.read(|platform, _| platform.show_corp())))
+    Ok(Json(json!(world.read(|platform, _| platform.show_corp()))))
 }
 
 pub(super) async fn corp_change(State(world): State<Arc<World>>, Optional(change): Optional<CorpChange>) -> Answer {
@@ -42,6 +43,6 @@ pub(super) async fn corp_change(State(world): State<Arc<World>>, Optional(change
         if let Some(is_bound) = change.wechat_channels_bound {
             platform.is_wechat_channels_bound = is_bound;
         }
-        Ok(Json(platform.show_corp()))
+        Ok(Json(json!(platform.show_corp())))
     })
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::Json;
+use serde_json::json;
 
 use super::Answer;
 use super::body::Problem;
@@ -70,7 +71,7 @@ pub(super) fn account_of(platform: &Platform, external_userid: &str) -> Result<S
 }
 
 pub(super) fn show_customer(platform: &Platform, now: Duration, chat: Chat<'_>) -> Answer {
-    platform.show_customer(now, chat).map(Json).ok_or_else(|| no_customer(chat.external_userid))
+    platform.show_customer(now, chat).map(|shown| Json(json!(shown))).ok_or_else(|| no_customer(chat.external_userid))
 }
 
 pub(super) fn check_account(platform: &Platform, open_kfid: &str) -> Result<(), Problem> {

@@ -55,8 +55,8 @@ pub(super) async fn servicer_set(
             (false, false) => Receiving::No,
         };
         platform.set_receiving(now, &userid, receiving);
-        let shown = platform.show_servicers(now).into_iter().find(|servicer| servicer["userid"] == userid);
-        shown.map(Json).ok_or_else(|| Problem::not_found("there is no such servicer"))
+        let shown = platform.show_servicer(now, &userid);
+        shown.map(|shown| Json(json!(shown))).ok_or_else(|| Problem::not_found("there is no such servicer"))
     })
 }
 

@@ -23,7 +23,7 @@ pub(super) async fn token_revoke(State(world): State<Arc<World>>, _: Nothing) ->
 
 /// A `Token` of `control.yaml`.
 pub(super) fn show_token(world: &World) -> Value {
-    let mut token = world.read(|platform, now| platform.show_token(now));
+    let mut token = json!(world.read(|platform, now| platform.show_token(now)));
     token["gettoken_calls"] = json!(world.journal().counted(op::GETTOKEN.id));
     token
 }

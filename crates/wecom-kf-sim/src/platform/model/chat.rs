@@ -35,7 +35,7 @@ pub(crate) struct Entry {
     pub(crate) msgid: Option<String>,
     pub(crate) msgtype: String,
     /// As JSON, which takes a fraction of the memory of a tree of values.
-    body: Box<RawValue>,
+    pub(crate) body: Box<RawValue>,
     pub(crate) recalled: bool,
     /// The number of the journal's row of the call that sent the message.
     pub(crate) call: Option<u64>,
@@ -61,6 +61,7 @@ impl Entry {
         Self { n: 0, at, from, msgid, msgtype, body, recalled: false, call: None }
     }
 
+    /// Returns the body as a tree of values.
     pub(crate) fn body(&self) -> Value {
         serde_json::from_str(self.body.get()).unwrap_or_default()
     }

@@ -1,6 +1,5 @@
 //! Links to an account [94665], and how customers came in.
 
-use serde_json::{Value, json};
 use wecom_kf_raw::limits::add_contact_way::SCENE_MAX_BYTES;
 use wecom_kf_raw::types::{CustomerEnterSessionContext, CustomerEnterSessionContextWechatChannels};
 
@@ -58,14 +57,6 @@ impl Entrance {
 }
 
 impl Platform {
-    /// Returns the `ContactWay`s of `control.yaml`.
-    pub(crate) fn show_contact_ways(&self) -> Vec<Value> {
-        let mut ways: Vec<_> = self.contact_ways.values().collect();
-        ways.sort_by_key(|way| (&way.open_kfid, &way.scene, &way.url));
-        let show = |way: &ContactWay| json!({ "url": way.url, "open_kfid": way.open_kfid, "scene": way.scene });
-        ways.into_iter().map(show).collect()
-    }
-
     /// Returns how a customer comes in by a link that `add_contact_way` made, with or without a `scene_param` at its end.
     pub(crate) fn entrance(&self, chat: Chat<'_>, url: &str) -> Result<Entrance, NotPossible> {
         let query = url.split_once('?').map_or("", |(_, query)| query);

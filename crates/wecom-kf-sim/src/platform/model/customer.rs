@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
-
 use crate::platform::model::account::Account;
 use crate::platform::model::chat::{Author, Entry, History};
 use crate::platform::model::contact_ways::Entrance;
@@ -11,6 +9,7 @@ use crate::platform::model::happenings::Conversation;
 use crate::platform::model::notes::Note;
 use crate::platform::model::session::Session;
 use crate::platform::model::upgrade::Offered;
+use crate::platform::view::ShownCustomer;
 use crate::platform::{ANSWER_WITHIN, Platform, Unanswered};
 
 /// The place of a chat: a customer at an account.
@@ -33,7 +32,7 @@ pub(crate) struct Customer {
     /// Whether a servicer switched 不再接收消息 on.
     pub(crate) rejecting: bool,
     /// What the listeners were last told about this customer.
-    pub(crate) told: Value,
+    pub(crate) told: Option<ShownCustomer>,
 }
 
 /// What a customer's WeChat profile says.
@@ -64,7 +63,7 @@ impl Customer {
             conversation: Conversation::default(),
             history: History::default(),
             rejecting: false,
-            told: Value::Null,
+            told: None,
         }
     }
 
@@ -142,10 +141,5 @@ impl Profile {
         // No picture is there: `.example` is reserved for addresses that lead nowhere.
         let path: String = form_urlencoded::byte_serialize(name.as_bytes()).collect();
         Self { gender: 0, avatar: Some(format!("http://avatar.example/{path}/0")), unionid: None }
-    }
-
-    /// Returns the `profile` of a `Customer` of `control.yaml`.
-    pub(crate) fn show(&self) -> Value {
-        json!({ "gender": self.gender, "avatar": self.avatar, "unionid": self.unionid })
     }
 }

@@ -1,4 +1,4 @@
-//! A message of the bot's as the customer gets it.
+//! A message of the bot as the customer receives it.
 
 use std::fmt;
 

@@ -16,8 +16,8 @@ use crate::platform::{MediaKind, Platform};
 pub(crate) const LIFETIME: Duration = KEPT;
 /// unverified: that a megabyte is that of computers.
 pub(crate) const MEGABYTE: usize = 1024 * 1024;
-/// All temporary files of a corp together have at most this many bytes; the oldest make room. This limit is the
-/// simulator's own: it keeps them in memory.
+/// The most bytes that all temporary files of a corp may have together. The oldest files are removed to make room. This
+/// limit belongs to the simulator, which keeps the files in memory.
 const MAX_FILES_BYTES: usize = 256 * MEGABYTE;
 /// A file of each kind, for tests that do not care about its content.
 const PICTURE: &[u8] = include_bytes!("media/picture.png");
@@ -27,7 +27,7 @@ const SILENCE: &[u8] = b"#!AMR\n||||||||||||||||||||||||||||||||||||||||||||||||
 const NO_FILM: &[u8] = b"\0\0\0\x18ftypisom\0\0\x02\0isomiso2";
 const A_FILE: &[u8] = "微信客服\n".as_bytes();
 
-/// What a temporary file is.
+/// The kind, the name and the content of a temporary file.
 #[derive(Clone)]
 pub(crate) struct Contents {
     pub(crate) kind: MediaKind,
@@ -35,7 +35,7 @@ pub(crate) struct Contents {
     pub(crate) bytes: Bytes,
 }
 
-// Without the name and the bytes: they are a customer's.
+// `Debug` leaves out the name and the bytes, because they belong to a customer.
 impl fmt::Debug for Contents {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Contents({}, {} bytes)", self.kind, self.bytes.len())

@@ -1,4 +1,4 @@
-//! What files look like inside, as far as the platform looks.
+//! The formats of files: which ones the platform recognises by their content.
 
 use wecom_kf_raw::ErrCode;
 
@@ -8,9 +8,9 @@ use crate::platform::model::refusal::Refusal;
 const JPG: &[u8] = b"\xff\xd8\xff";
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
 const AMR: &[u8] = b"#!AMR\n";
-/// An MP4 file begins with a box of this type, behind its length of 4 bytes.
+/// An MP4 file begins with a box of this type, after the 4 bytes of its length.
 const MP4_BOX: &[u8] = b"ftyp";
-/// The bytes of an AMR frame by its type, the type's own byte included; each frame is 20 ms long.
+/// How many bytes an AMR frame of each type has, including the byte of the type. Each frame is 20 ms long.
 const AMR_FRAME_BYTES: [usize; 9] = [13, 14, 16, 18, 20, 21, 27, 32, 6];
 /// At most 60 seconds [90253].
 const MAX_AMR_FRAMES: usize = 60 * 50;
@@ -34,7 +34,7 @@ fn frames(amr: &[u8]) -> usize {
     let mut frames = 0;
     while let Some(header) = rest.first() {
         let kind = usize::from(header >> 3 & 0x0f);
-        // Of the types without a length of their own only "no data" is usual, which is its header alone.
+        // The other types have no length. Only "no data" is common among them, and it consists of the header.
         let bytes = AMR_FRAME_BYTES.get(kind).copied().unwrap_or(1);
         rest = rest.get(bytes..).unwrap_or_default();
         frames += 1;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// What a temporary file is: the `type` of `media/upload`.
+/// The kind of a temporary file: the `type` of `media/upload`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MediaKind {
@@ -19,12 +19,12 @@ pub enum MediaKind {
 impl MediaKind {
     pub(crate) const ALL: [Self; 4] = [Self::Image, Self::Voice, Self::Video, Self::File];
 
-    /// The kind that the API writes so.
+    /// Returns the kind with this name in the API.
     pub(crate) fn of(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }
 
-    /// As the API writes it, such as `image`.
+    /// Returns the name in the API, such as `image`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Image => "image",
@@ -35,7 +35,7 @@ impl MediaKind {
     }
 }
 
-// For messages.
+// For error messages.
 impl fmt::Display for MediaKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

@@ -12,8 +12,8 @@ pub(crate) struct MenuLink {
     pub(crate) id: String,
 }
 
-/// The links of a text, in order. A link without an id or without a text does nothing when it is tapped [seen in
-/// practice], so it is none.
+/// Returns the links of a text, in order. A link without an id or without a text is left out, because it does nothing when
+/// it is tapped [seen in practice].
 pub(crate) fn menu_links(text: &str) -> Vec<MenuLink> {
     let starts = text.match_indices("<a ").map(|(at, _)| &text[at..]);
     starts.filter_map(link).collect()
@@ -26,7 +26,7 @@ fn link(text: &str) -> Option<MenuLink> {
     let quote = href.chars().next().filter(|quote| matches!(quote, '"' | '\''))?;
     let (href, _) = href[1..].split_once(quote)?;
     let href = unescape(href);
-    // What follows a `#` is another part of the address.
+    // The part after a `#` does not belong to the query.
     let query = href.trim().strip_prefix(SCHEME)?.split('#').next().unwrap_or_default();
     let parameter = |wanted: &str| {
         let value = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == wanted)?.1.into_owned();
@@ -35,11 +35,11 @@ fn link(text: &str) -> Option<MenuLink> {
     Some(MenuLink { label: unescape(label), content: parameter("kefumenucontent")?, id: parameter("kefumenuid")? })
 }
 
-/// The characters that HTML escapes.
+/// Replaces the escapes of HTML by their characters.
 fn unescape(text: &str) -> String {
     let escapes = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'")];
     let text = escapes.iter().fold(text.to_owned(), |text, (escape, character)| text.replace(escape, character));
-    // The last, so that it makes no escape of another.
+    // This comes last, so that it does not create another escape.
     text.replace("&amp;", "&")
 }
 

@@ -1,13 +1,14 @@
-//! What callbacks are made of, and what whoever watches the simulator is told.
+//! What callbacks report, and what the listeners of the control API are told.
 
 use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::platform::model::assumptions::Assumption;
+use crate::platform::view::change;
 use crate::platform::{Chat, Platform};
 
-/// Something that a callback tells the bot.
+/// Something that a callback reports to the bot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum News {
     /// `kf_msg_or_event`: there is something to read [96238].
@@ -19,14 +20,14 @@ pub(crate) enum News {
     Withdrawn { open_kfid: String },
 }
 
-/// Something that changed, for whoever watches.
+/// Something that changed, for the listeners.
 #[derive(Clone, Debug)]
 pub(crate) struct Change {
     pub(crate) kind: &'static str,
     pub(crate) data: Value,
 }
 
-/// Whether anybody watches.
+/// Whether there are listeners.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Audience {
     Nobody,
@@ -55,7 +56,7 @@ impl Platform {
         std::mem::take(&mut self.answered)
     }
 
-    /// What changed since the last time.
+    /// Returns what changed since the last call.
     pub(crate) fn take_changes(&mut self, now: Duration, audience: Audience) -> Vec<Change> {
         let touched = self.take_touched();
         if audience == Audience::Nobody {
@@ -71,16 +72,16 @@ impl Platform {
             let Some(shown) = self.show_customer(now, chat) else { continue };
             let Some(customer) = self.customer_at(chat) else { continue };
             let entries = customer.history.take_changed();
-            if customer.told != shown {
-                customer.told = shown.clone();
-                changes.push(Change { kind: "customer", data: shown });
+            if customer.told.as_ref() != Some(&shown) {
+                changes.push(change("customer", &shown));
+                customer.told = Some(shown);
             }
-            changes.extend(entries.iter().map(|entry| Change { kind: "chat", data: entry.show(chat) }));
+            changes.extend(entries.iter().map(|entry| change("chat", &entry.show(chat))));
         }
         changes
     }
 
-    /// All customers may look different now, such as after the clock was put forward.
+    /// Counts all customers as changed, because the clock was put forward.
     pub(crate) fn touch_everybody(&mut self) {
         for account in &mut self.accounts {
             account.touched = account.customers.keys().cloned().collect();

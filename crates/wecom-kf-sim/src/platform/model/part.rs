@@ -1,8 +1,8 @@
-//! The file of an upload, as the request has it.
+//! The file of an upload.
 
 use bytes::Bytes;
 
-/// A file as it was sent.
+/// A file as a request contains it.
 #[derive(Clone, Debug)]
 pub(crate) struct Part {
     pub(crate) name: String,

@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 use wecom_kf_raw::{ErrCode, Lang, Operation};
 
-/// Why a call was not done: what `errcode` and `errmsg` will say.
+/// Why the platform does not do a call. `errcode` and `errmsg` say it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
     pub(crate) code: ErrCode,
-    /// What exactly, where the code's own meaning says too little.
+    /// The exact reason, where the meaning of the code says too little.
     detail: Option<String>,
 }
 
@@ -16,7 +16,7 @@ impl Refusal {
         Self { code, detail: Some(detail.into()) }
     }
 
-    /// What is wrong, in our words.
+    /// Returns what is wrong, in our words.
     pub(crate) fn what(&self, operation: Operation) -> String {
         match (&self.detail, self.code.meaning_at(operation.id, Lang::En)) {
             (Some(detail), "") => detail.clone(),
@@ -26,7 +26,8 @@ impl Refusal {
         }
     }
 
-    /// The reply, with an `errmsg` in the server's style: a hint number, the caller's IP and a help URL [seen in practice].
+    /// Returns the reply. Its `errmsg` is in the server's style: a hint number, the caller's IP and a help URL [seen in
+    /// practice].
     pub(crate) fn into_reply(self, operation: Operation, hint: &str) -> Value {
         let code = self.code.0;
         let what = real_errmsg(self.code).map_or_else(|| self.what(operation), str::to_owned);
@@ -36,7 +37,7 @@ impl Refusal {
     }
 }
 
-/// The server's own words, where they are known [seen in practice].
+/// Returns the server's own words, where they are known [seen in practice].
 fn real_errmsg(code: ErrCode) -> Option<&'static str> {
     REAL_ERRMSGS.iter().find(|(known, _)| *known == code).map(|(_, errmsg)| *errmsg)
 }

@@ -16,7 +16,7 @@ pub enum Satisfaction {
 }
 
 impl Satisfaction {
-    /// As the control API writes it.
+    /// Returns the name in the control API.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Satisfied => "satisfied",

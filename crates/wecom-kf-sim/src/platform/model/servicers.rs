@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value, json};
-
 use crate::platform::Platform;
 
 /// Whether a servicer takes sessions.
@@ -114,12 +112,6 @@ impl Platform {
     pub(crate) fn meet_department(&mut self, department_id: u64, userids: &[&str]) {
         userids.iter().for_each(|userid| self.meet_member(userid));
         self.departments.entry(department_id).or_default().extend(userids.iter().map(|userid| (*userid).to_owned()));
-    }
-
-    /// Returns the `Department`s of `control.yaml`.
-    pub(crate) fn show_departments(&self) -> Vec<Value> {
-        let departments = self.departments.iter();
-        departments.map(|(id, userids)| json!({ "department_id": id, "userids": userids })).collect()
     }
 
     /// Returns whether this member receives at an account, or `None` if the member does not serve it.

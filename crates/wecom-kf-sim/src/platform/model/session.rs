@@ -14,15 +14,15 @@ use crate::platform::model::window_48h::within_window;
 /// The state of a session [94669].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum State {
-    /// New; the API may reply, assign or queue.
+    /// The session is new. The API may reply, assign a servicer, or move it to the pool.
     Untreated = 0,
-    /// The API or a bot answers.
+    /// The API answers.
     Assistant = 1,
-    /// Waits in the pool for a servicer.
+    /// The session waits in the pool for a servicer.
     Queue = 2,
     /// A servicer answers.
     Servicer = 3,
-    /// Closed or never begun.
+    /// The session is closed, or never began.
     #[default]
     Ended = 4,
 }
@@ -56,7 +56,7 @@ pub(crate) struct Session {
     servicer_userid: Option<String>,
     /// When the customer last wrote or tapped.
     last_message: Option<Duration>,
-    /// When the customer last wrote; a tap on a menu is not writing.
+    /// When the customer last wrote. A tap on a menu does not count as writing.
     last_typed: Option<Duration>,
     last_business_card: Option<Duration>,
     last_welcome: Option<Duration>,

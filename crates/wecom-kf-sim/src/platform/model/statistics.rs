@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::platform::Satisfaction;
 use crate::platform::UpgradeOffer;
 
-/// Days are those of China, UTC+8 without summer time.
+/// Days begin at midnight in China: UTC+8, without summer time.
 const CHINA: Duration = Duration::from_secs(8 * 60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// Figures go back 180 days [95489].

@@ -1,8 +1,5 @@
 //! The upgrade service (升级服务): who may be offered to customers, and what was offered to a customer.
 
-use serde_json::{Value, json};
-
-use crate::platform::model::notes::ShownOffer;
 use crate::platform::{Chat, Platform, UpgradeOffer};
 
 /// Who may be offered.
@@ -35,15 +32,6 @@ pub(crate) struct Offered {
 pub(crate) enum Accepted {
     No,
     Yes,
-}
-
-impl Offered {
-    /// Returns the `upgrade_offer` of a `Customer` of `control.yaml`.
-    pub(crate) fn show(&self) -> Value {
-        let mut shown = json!(ShownOffer::from(&self.offer));
-        shown["accepted"] = json!(self.accepted == Accepted::Yes);
-        shown
-    }
 }
 
 impl Platform {

@@ -23,7 +23,7 @@ pub enum UpgradeOffer {
 }
 
 impl UpgradeOffer {
-    /// The `userid` or `chat_id`.
+    /// Returns the `userid` or the `chat_id`.
     pub(crate) fn id(&self) -> &str {
         match self {
             Self::Member { userid, .. } => userid,

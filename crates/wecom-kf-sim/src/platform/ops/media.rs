@@ -31,7 +31,7 @@ pub(crate) struct MediaUploadRequest {
 #[derive(Deserialize)]
 pub(crate) struct MediaGetRequest {
     media_id: Option<String>,
-    /// The header of this name.
+    /// The HTTP header with this name.
     #[serde(rename = "Range")]
     range: Option<String>,
 }
@@ -55,13 +55,13 @@ pub(crate) struct PictureUploaded {
 #[derive(Debug)]
 pub(crate) struct Served {
     pub(crate) content_type: &'static str,
-    /// As the Content-disposition has it.
+    /// As it is written in the header `Content-disposition`.
     pub(crate) file_name: String,
     pub(crate) extent: Extent,
     pub(crate) bytes: Bytes,
 }
 
-/// How much of a file of `total` bytes it is.
+/// Which part of a file of `total` bytes is returned.
 #[derive(Debug)]
 pub(crate) enum Extent {
     Whole,
@@ -70,7 +70,7 @@ pub(crate) enum Extent {
         last: usize,
         total: usize,
     },
-    /// The range has none of its bytes.
+    /// The range contains no byte of the file.
     Nothing {
         total: usize,
     },
@@ -88,7 +88,7 @@ impl MediaKind {
         }
     }
 
-    /// Not reliable on the platform; here at least of the right family.
+    /// Returns a type of the right family. WeCom's own types are not reliable.
     fn content_type(self) -> &'static str {
         match self {
             Self::Image => "image/jpg",
@@ -155,7 +155,8 @@ impl Platform {
         Ok(Served { content_type, file_name, extent, bytes: media.bytes.slice(range) })
     }
 
-    /// A file name as the header has it. Raw, it may be anything but what would end the header or the quotation.
+    /// Returns a file name as it is written in a header. A raw name may contain everything except the characters that would
+    /// end the header or the quotation.
     /// unverified: raw as well as percent-encoded ones are seen in practice.
     fn shown(&self, file_name: &str) -> String {
         let must_go = |byte: u8| byte.is_ascii_control() || byte == b'"' || byte == b'\\';
@@ -190,8 +191,8 @@ fn check_size(kind: MediaKind, size: usize, assumptions: &Assumptions) -> Result
     Err(Refusal::because(code, format!("a {kind} has at most {max_bytes} bytes")))
 }
 
-/// The bytes of `bytes=a-b`, `bytes=a-` or `bytes=-n`; empty if the file has none of them. None if it is no such thing:
-/// HTTP ignores it then. unverified: what the platform makes of the latter two, and of a range beyond the end.
+/// Returns the bytes of `bytes=a-b`, `bytes=a-` or `bytes=-n`: an empty range if the file has none of them. Returns `None`
+/// for any other value, which HTTP ignores. unverified: what the platform makes of the latter two, and of a range beyond the end.
 fn parse_range(range: &str, total: usize) -> Option<Range<usize>> {
     let (first, last) = range.strip_prefix("bytes=")?.split_once('-')?;
     let number = |digits: &str| digits.parse::<usize>().ok();
