@@ -4,7 +4,8 @@ import { look } from './address.js';
 import { act, path, post } from './api.js';
 import { codeLeft, content, happened, offerOf } from './bubbles.js';
 import { commands } from './connect.js';
-import { button, byId, chip, copy, copyButton, fill, h, keyed, unkey } from './dom.js';
+import { askForTest } from './copy_test.js';
+import { button, byId, chip, copyButton, fill, h, keyed, unkey } from './dom.js';
 import { askToEnter } from './enter.js';
 import { follow } from './follow.js';
 import { icon } from './icons.js';
@@ -12,7 +13,6 @@ import { lightRow } from './journal.js';
 import { loadChat, loadEarlier, wholeChat } from './live.js';
 import { addCustomer, avatar, profile } from './people.js';
 import { chatOf, customer, now, on, PAGE, store, view } from './store.js';
-import { testOf } from './test_code.js';
 import { fullTime, left, shortTime } from './time.js';
 import { language, t } from './words.js';
 
@@ -389,5 +389,5 @@ async function markRead() {
 /** Of the whole chat, whatever part of it is in the page. */
 async function copyTest(person) {
   const entries = await act(wholeChat(person.external_userid));
-  if (entries) copy(testOf(person, entries, store), t('copy_test'));
+  if (entries) askForTest(person, entries);
 }

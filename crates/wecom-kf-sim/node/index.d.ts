@@ -5,6 +5,7 @@ import type {
   ChatEntry,
   Control,
   CustomerEnterChannels,
+  CustomerUpgradeOffer,
   Entry,
   FaultEffect,
   FindingName,
@@ -27,16 +28,16 @@ export declare function program(): string;
 /** Seconds, or a text such as `49h`. */
 export type Duration = number | string;
 
-/** A message that a customer got from the bot or a servicer. */
+/** A message that a customer got from the bot. */
 export declare class Heard {
   readonly entry: ChatEntry;
   readonly msgtype: string;
   readonly body: Record<string, any>;
   readonly msgid: string | null;
-  /** Null if the bot wrote it. */
-  readonly servicerUserid: string | null;
   /** The content of a text, undefined for another kind. */
   get text(): string | undefined;
+  /** The labels of the items of a menu that send a text when they are tapped; empty for another kind. */
+  get labels(): string[];
 }
 
 /** A customer at one account. The test says what the customer does. */
@@ -46,11 +47,18 @@ declare class SimulatedCustomer {
   readonly name: string;
   /** Writes a text, or a message such as `{ msgtype: "image" }`. Returns its msgid. */
   says(message: string | Message): Promise<string>;
+  /** Sends a file with this content. Returns the msgid. */
+  sends(kind: "image" | "voice" | "video" | "file", content: Uint8Array, options?: { filename?: string }): Promise<string>;
   /**
-   * Waits for the next message of the bot or a servicer, and returns it. With `expected` the message must be this text, or
-   * match this pattern somewhere. Fails after `within` seconds, 60 without it.
+   * Waits for the next message of the bot, and returns it. Messages of servicers are not returned. With `expected` the message
+   * must be this text, or match this pattern somewhere. Fails after `within` seconds, 60 by default.
    */
   hears(expected?: string | RegExp, options?: { within?: number }): Promise<Heard>;
+  /**
+   * Fails if the bot sends this customer a message within `seconds`, 1 by default. Waits first until the bot has read what the
+   * customer wrote, for `within` seconds at most, 60 by default: a bot that has seen nothing is silent, too.
+   */
+  staysSilent(seconds?: number, options?: { within?: number }): Promise<void>;
   /** Returns the chat as the customer sees it, oldest entry first. */
   chat(): Promise<ChatEntry[]>;
   /** Opens the chat, as from a link or a 视频号. Returns the welcome_code, or null if the rules grant none. */
@@ -66,8 +74,16 @@ declare class SimulatedCustomer {
   recalls(msgid: string): Promise<void>;
   /** Rates the servicer who asked for it. */
   rates(rating: "satisfied" | "middling" | "dissatisfied"): Promise<void>;
+  /** Returns what the bot offers by upgrade_service, or null. */
+  offer(): Promise<CustomerUpgradeOffer | null>;
+  /** Waits until the bot offers this member or group by upgrade_service. Fails after `within` seconds, 60 by default. */
+  isOffered(id: string, options?: { within?: number }): Promise<void>;
   /** Accepts what the bot offered by upgrade_service. */
-  takesOffer(): Promise<void>;
+  acceptsOffer(): Promise<void>;
+  /** Waits until this servicer has the session. Fails after `within` seconds, 60 by default. */
+  isWith(userid: string, options?: { within?: number }): Promise<void>;
+  /** Changes what customer/batchget returns. An empty text removes the avatar or the unionid. */
+  setProfile(profile: { gender?: 0 | 1 | 2; avatar?: string; unionid?: string }): Promise<void>;
   /** Returns the session as it is now. */
   session(): Promise<Session>;
   /** Returns the state of the session: 0 untreated, 1 assistant, 2 queue, 3 servicer, 4 ended or never begun. */
@@ -80,18 +96,29 @@ declare class SimulatedServicer {
   readonly userid: string;
   /** Takes the customer's session. */
   takes(customer: SimulatedCustomer): Promise<void>;
-  /** Writes to the customer, and takes the session first if somebody else has it. Returns the msgid. */
-  writes(customer: SimulatedCustomer, message: string | Message): Promise<string>;
+  /**
+   * Writes a text to the customer, or a message such as `{ msgtype: "image" }`. Returns its msgid. Takes the session first if
+   * somebody else has it.
+   */
+  says(customer: SimulatedCustomer, message: string | Message): Promise<string>;
+  /** Recalls an own message to the customer. */
+  recalls(customer: SimulatedCustomer, msgid: string): Promise<void>;
   /** Transfers the customer's session to another servicer. */
   transfers(customer: SimulatedCustomer, to: SimulatedServicer | string): Promise<void>;
   /** Ends the customer's session. */
   ends(customer: SimulatedCustomer): Promise<void>;
   /** Asks the customer for a rating. */
   asksToRate(customer: SimulatedCustomer): Promise<void>;
-  /** Receives customers again. */
-  receives(): Promise<void>;
+  /** Switches 不再接收消息 on for the customer. */
+  rejects(customer: SimulatedCustomer): Promise<void>;
+  /** Switches 不再接收消息 off for the customer. */
+  stopsRejecting(customer: SimulatedCustomer): Promise<void>;
   /** Stops receiving customers. */
   stops(): Promise<void>;
+  /** Is suspended (暂时挂起): new sessions go to others. */
+  suspends(): Promise<void>;
+  /** Receives customers again. */
+  resumes(): Promise<void>;
 }
 export { SimulatedServicer as Servicer };
 

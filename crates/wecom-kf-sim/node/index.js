@@ -3,153 +3,20 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
-import { AssertionError } from "node:assert";
 
 import { Control } from "./control.js";
+import { Customer, Servicer } from "./people.js";
 import { Process, StartError } from "./program.js";
+import { fail, finding, hasEnded, lastCalls, words } from "./texts.js";
+import { PATIENCE_S, asDuration, waits } from "./waiting.js";
 
 export { Control } from "./control.js";
+export { Customer, Heard, Servicer } from "./people.js";
 export { StartError, program } from "./program.js";
 export { ControlError } from "./transport.js";
 
-/** Seconds to wait for the bot unless the test says otherwise. A machine that is busy must still pass. */
-const PATIENCE_S = 60;
-/** The simulator answers a waiting request after this time at the latest. */
-const LONGEST_WAIT_S = 60;
 /** Milliseconds between two tries to reach a bot that starts: the system has no event for that. */
 const KNOCK_MS = 50;
-/** How many of the bot's calls an error shows. */
-const SHOWN_CALLS = 10;
-
-/** A message that a customer got from the bot or a servicer. */
-export class Heard {
-  constructor(entry) {
-    this.entry = entry;
-    this.msgtype = entry.msgtype;
-    this.body = entry.body;
-    this.msgid = entry.msgid;
-    this.servicerUserid = entry.servicer_userid;
-  }
-
-  get text() {
-    return this.msgtype === "text" ? this.body.content : undefined;
-  }
-}
-
-/** A customer at one account. */
-export class Customer {
-  #corp;
-  #heard = 0;
-
-  constructor(corp, told) {
-    this.#corp = corp;
-    this.externalUserid = told.external_userid;
-    this.openKfid = told.open_kfid;
-    this.name = told.name;
-  }
-
-  get #id() {
-    return { id: this.externalUserid };
-  }
-
-  async says(message) {
-    return (await this.#corp.control.customerWrite({ ...this.#id, body: asMessage(message) })).msgid;
-  }
-
-  async hears(expected, { within = PATIENCE_S } = {}) {
-    const heard = await this.#next(within);
-    const text = heard.text ?? "";
-    const isIt = expected instanceof RegExp ? expected.test(text) : expected === undefined || text === expected;
-    if (!isIt) {
-      const shown = heard.text ?? `[${heard.msgtype}] ${JSON.stringify(heard.body)}`;
-      fail(`${this.name} heard ${shown} instead of ${expected}`, shown, expected);
-    }
-    return heard;
-  }
-
-  async #next(within) {
-    for (const wait of waits(within)) {
-      const chat = await this.#corp.control.chat({ ...this.#id, after: this.#heard, wait });
-      const entry = chat.entries.find(({ from }) => from === "bot" || from === "servicer");
-      if (entry) {
-        this.#heard = entry.n;
-        return new Heard(entry);
-      }
-    }
-    fail(`${this.name} heard nothing within ${within} s. ${await lastCalls(this.#corp)}`);
-  }
-
-  async chat() {
-    return (await this.#corp.control.chat(this.#id)).entries;
-  }
-
-  async enters(link = {}) {
-    return (await this.#corp.control.customerEnter({ ...this.#id, ...link })).welcome_code;
-  }
-
-  async taps(menuId, { content } = {}) {
-    return (await this.#corp.control.customerTap({ ...this.#id, menu_id: menuId, content })).msgid;
-  }
-
-  async recalls(msgid) {
-    await this.#corp.control.customerRecall({ ...this.#id, msgid });
-  }
-
-  async rates(rating) {
-    await this.#corp.control.customerRate({ ...this.#id, rating });
-  }
-
-  async takesOffer() {
-    await this.#corp.control.upgradeAccept(this.#id);
-  }
-
-  async session() {
-    return (await this.#corp.control.customer(this.#id)).session;
-  }
-
-  async state() {
-    return (await this.session()).state;
-  }
-}
-
-/** A servicer. */
-export class Servicer {
-  #control;
-
-  constructor(corp, userid) {
-    this.#control = corp.control;
-    this.userid = userid;
-  }
-
-  async takes(customer) {
-    await this.#control.sessionTake({ ...place(customer), servicer_userid: this.userid });
-  }
-
-  async writes(customer, message) {
-    const body = { ...asMessage(message), servicer_userid: this.userid };
-    return (await this.#control.sessionReply({ ...place(customer), body })).msgid;
-  }
-
-  async transfers(customer, to) {
-    await this.#control.sessionTransfer({ ...place(customer), to: to.userid ?? to });
-  }
-
-  async ends(customer) {
-    await this.#control.sessionEnd(place(customer));
-  }
-
-  async asksToRate(customer) {
-    await this.#control.ratingAsk({ ...place(customer), servicer_userid: this.userid });
-  }
-
-  async receives() {
-    await this.#control.servicerSet({ userid: this.userid, receiving: true });
-  }
-
-  async stops() {
-    await this.#control.servicerSet({ userid: this.userid, receiving: false });
-  }
-}
 
 /** A fault that was added. */
 export class Fault {
@@ -218,7 +85,7 @@ export class Corp {
 
   async verifyCallback() {
     const { problem } = await this.control.callbackVerify();
-    if (problem !== null) fail(`the verification of the callback's URL failed: ${problem.en}`);
+    if (problem !== null) fail(`the verification of the callback's URL failed: ${words(problem)}`);
   }
 
   async called(operation, { times = 1, errcode, within = PATIENCE_S } = {}) {
@@ -309,7 +176,7 @@ export class Simulator extends Corp {
     const port = await freePort();
     if (callback !== undefined) await this.setCallback(`http://127.0.0.1:${port}${callback}`);
     const child = spawn(command, parameters, {
-      env: { ...process.env, ...(await this.env()), ...env },
+      env: { ...environment(), ...(await this.env()), ...env },
       stdio: ["ignore", "inherit", "inherit"],
     });
     const bot = new Bot(child);
@@ -347,54 +214,10 @@ export async function simulator(t, { allow = [], ...options } = {}) {
   return sim;
 }
 
-function asMessage(message) {
-  return typeof message === "string" ? { msgtype: "text", text: message } : message;
-}
-
-function place(customer) {
-  return { kf: customer.openKfid, id: customer.externalUserid };
-}
-
-function asDuration(duration) {
-  return typeof duration === "string" ? duration : `${Math.round(duration * 1000)}ms`;
-}
-
-/** The waits that make up this time, none longer than the simulator takes. */
-function* waits(within) {
-  const end = performance.now() + within * 1000;
-  for (;;) {
-    const left = (end - performance.now()) / 1000;
-    yield asDuration(Math.max(0, Math.min(left, LONGEST_WAIT_S)));
-    if (left <= LONGEST_WAIT_S) return;
-  }
-}
-
-function fail(message, actual, expected) {
-  throw new AssertionError({ message, actual, expected, operator: "wecom-kf-sim" });
-}
-
-function finding({ name, count, title, proof, remedy }) {
-  return `  ${[`${name} ×${count}: ${title.en}`, proof.en, remedy.en].join("\n    ")}`;
-}
-
-async function lastCalls(corp) {
-  const ended = (corp.bots ?? []).map(({ process }) => process).filter(hasEnded);
-  const said = ended.map(({ exitCode, signalCode }) => `The bot has ended with ${exitCode ?? signalCode}. `).join("");
-  const { entries } = await corp.control.journal({ limit: SHOWN_CALLS });
-  if (entries.length === 0) return `${said}The bot made no call, and got no callback.`;
-  return [`${said}The last calls and callbacks:`, ...entries.map(row)].join("\n");
-}
-
-function row({ kind, operation, errcode, status, problem, fault, reply, findings }) {
-  const outcome = errcode === null ? `HTTP ${status}` : `errcode ${errcode}`;
-  // Why a call was refused, without WeCom's own hints at its end.
-  const errmsg = errcode ? reply?.errmsg?.split(", hint: ")[0] : undefined;
-  const remarks = [problem?.en, fault && `fault: ${fault}`, errmsg, ...findings].filter(Boolean);
-  return [`  ${kind === "call" ? "<--" : "-->"} ${operation}`, outcome, ...remarks].join("  ");
-}
-
-function hasEnded(child) {
-  return child.exitCode !== null || child.signalCode !== null;
+/** The environment of this process, in which no proxy stands between a bot and the simulator. */
+function environment() {
+  const exempt = [process.env.NO_PROXY || process.env.no_proxy, "127.0.0.1", "localhost"].filter(Boolean).join(",");
+  return { ...process.env, NO_PROXY: exempt, no_proxy: exempt };
 }
 
 async function freePort() {

@@ -3,171 +3,26 @@
 from __future__ import annotations
 
 import os
-import re
 import socket
 import subprocess
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
 from . import control
+from ._people import Customer, Servicer
 from ._program import Process, StartError
+from ._texts import finding_text, row_text, words
+from ._waiting import PATIENCE_S, Duration, as_duration, waits
 
 # pytest shows the line of the test that failed, and no line of this file.
 __tracebackhide__ = True
 
-# How long to wait for the bot unless the test says otherwise. A machine that is busy must still pass.
-PATIENCE_S = 60.0
-# The simulator answers a waiting request after this time at the latest.
-_LONGEST_WAIT_S = 60.0
 # How often a bot that starts is asked whether it listens: the system has no event for that.
 _KNOCK_S = 0.05
 # How many of the bot's calls an error shows.
 _SHOWN_CALLS = 10
-
-Duration = str | float | timedelta
-
-
-class Heard:
-    """A message that a customer got from the bot or a servicer."""
-
-    def __init__(self, entry: control.ChatEntry) -> None:
-        self.entry = entry
-        self.msgtype: str = entry["msgtype"]
-        self.body: dict[str, Any] = entry["body"]
-        self.msgid: str | None = entry["msgid"]
-        # None if the bot wrote it.
-        self.servicer_userid: str | None = entry["servicer_userid"]
-
-    @property
-    def text(self) -> str | None:
-        """The content of a text, or None for another kind."""
-        return self.body.get("content") if self.msgtype == "text" else None
-
-    def __repr__(self) -> str:
-        return f"<{self.entry['from']}: {self.text if self.text is not None else f'[{self.msgtype}] {self.body}'}>"
-
-
-class Customer:
-    """A customer at one account. The test says what the customer does."""
-
-    def __init__(self, corp: Corp, told: control.Customer) -> None:
-        self._corp = corp
-        self._heard = 0
-        self.external_userid: str = told["external_userid"]
-        self.open_kfid: str = told["open_kfid"]
-        self.name: str = told["name"]
-
-    def says(self, message: str | Mapping[str, Any]) -> str:
-        """Writes a text, or a message such as `{"msgtype": "image"}`. Returns its msgid."""
-        return self._corp.control.customer_write(self.external_userid, _message(message))["msgid"]
-
-    def hears(self, expected: str | re.Pattern[str] | None = None, *, within: float = PATIENCE_S) -> Heard:
-        """Waits for the next message of the bot or a servicer, and returns it.
-
-        With `expected` the message must be this text, or match this pattern somewhere. Fails after `within` seconds.
-        """
-        heard = self._next(within)
-        if expected is None:
-            return heard
-        is_it = expected.search(heard.text or "") if isinstance(expected, re.Pattern) else heard.text == expected
-        if not is_it:
-            wanted = expected.pattern if isinstance(expected, re.Pattern) else expected
-            raise AssertionError(f"{self.name} heard {heard.text or heard!r} instead of {wanted!r}")
-        return heard
-
-    def _next(self, within: float) -> Heard:
-        for wait in _waits(within):
-            chat = self._corp.control.chat(self.external_userid, after=self._heard, wait=wait)
-            for entry in chat["entries"]:
-                if entry["from"] in ("bot", "servicer"):
-                    self._heard = entry["n"]
-                    return Heard(entry)
-        raise AssertionError(f"{self.name} heard nothing within {within:g} s. {self._corp._last_calls()}")
-
-    def chat(self) -> list[control.ChatEntry]:
-        """Returns the chat as the customer sees it, oldest entry first."""
-        return self._corp.control.chat(self.external_userid)["entries"]
-
-    def enters(
-        self,
-        *,
-        scene: str | None = None,
-        scene_param: str | None = None,
-        url: str | None = None,
-        channels: control.CustomerEnterChannels | None = None,
-    ) -> str | None:
-        """Opens the chat, as from a link or a 视频号. Returns the welcome_code, or None if the rules grant none."""
-        entered = self._corp.control.customer_enter(
-            self.external_userid, scene=scene, scene_param=scene_param, url=url, channels=channels
-        )
-        return entered["welcome_code"]
-
-    def taps(self, menu_id: str, *, content: str | None = None) -> str:
-        """Taps an item of a menu. Returns the msgid of the text that this sends."""
-        return self._corp.control.customer_tap(self.external_userid, menu_id=menu_id, content=content)["msgid"]
-
-    def recalls(self, msgid: str) -> None:
-        """Recalls an own message."""
-        self._corp.control.customer_recall(self.external_userid, msgid=msgid)
-
-    def rates(self, rating: Literal["satisfied", "middling", "dissatisfied"]) -> None:
-        """Rates the servicer who asked for it."""
-        self._corp.control.customer_rate(self.external_userid, rating=rating)
-
-    def takes_offer(self) -> None:
-        """Accepts what the bot offered by upgrade_service."""
-        self._corp.control.upgrade_accept(self.external_userid)
-
-    @property
-    def session(self) -> control.Session:
-        """The session as it is now."""
-        return self._corp.control.customer(self.external_userid)["session"]
-
-    @property
-    def state(self) -> int:
-        """The state of the session: 0 untreated, 1 assistant, 2 queue, 3 servicer, 4 ended or never begun."""
-        return self.session["state"]
-
-
-class Servicer:
-    """A servicer. The test says what the servicer does in the WeCom client."""
-
-    def __init__(self, corp: Corp, userid: str) -> None:
-        self._corp = corp
-        self.userid = userid
-
-    def takes(self, customer: Customer) -> None:
-        """Takes the customer's session."""
-        self._corp.control.session_take(customer.open_kfid, customer.external_userid, servicer_userid=self.userid)
-
-    def writes(self, customer: Customer, message: str | Mapping[str, Any]) -> str:
-        """Writes to the customer, and takes the session first if somebody else has it. Returns the msgid."""
-        body = {**_message(message), "servicer_userid": self.userid}
-        return self._corp.control.session_reply(customer.open_kfid, customer.external_userid, body)["msgid"]
-
-    def transfers(self, customer: Customer, to: Servicer | str) -> None:
-        """Transfers the customer's session to another servicer."""
-        userid = to.userid if isinstance(to, Servicer) else to
-        self._corp.control.session_transfer(customer.open_kfid, customer.external_userid, to=userid)
-
-    def ends(self, customer: Customer) -> None:
-        """Ends the customer's session."""
-        self._corp.control.session_end(customer.open_kfid, customer.external_userid)
-
-    def asks_to_rate(self, customer: Customer) -> None:
-        """Asks the customer for a rating."""
-        self._corp.control.rating_ask(customer.open_kfid, customer.external_userid, servicer_userid=self.userid)
-
-    def receives(self) -> None:
-        """Receives customers again."""
-        self._corp.control.servicer_set(self.userid, receiving=True)
-
-    def stops(self) -> None:
-        """Stops receiving customers."""
-        self._corp.control.servicer_set(self.userid, receiving=False)
 
 
 class Fault:
@@ -241,13 +96,13 @@ class Corp:
         """Verifies the callback's URL as WeCom does when its settings are saved. Fails if the bot answers wrongly."""
         problem = self.control.callback_verify()["problem"]
         if problem is not None:
-            raise AssertionError(f"the verification of the callback's URL failed: {problem['en']}")
+            raise AssertionError(f"the verification of the callback's URL failed: {words(problem)}")
 
     def called(
         self, operation: str, *, times: int = 1, errcode: int | None = None, within: float = PATIENCE_S
     ) -> list[control.Entry]:
         """Waits until the bot has made so many calls of an operation since the start, and returns their journal rows."""
-        for wait in _waits(within):
+        for wait in waits(within):
             journal = self.control.journal(op=operation, errcode=errcode, count=times, wait=wait)
             if journal["complete"]:
                 return journal["entries"]
@@ -270,7 +125,7 @@ class Corp:
         allowed = self.allowed.union(allow)
         found = [finding for finding in self.report()["findings"] if finding["name"] not in allowed]
         if found:
-            raise AssertionError("\n".join(["the simulator found mistakes of the bot:", *map(_finding, found)]))
+            raise AssertionError("\n".join(["the simulator found mistakes of the bot:", *map(finding_text, found)]))
 
     def reset(self) -> None:
         """Starts over: no customers, faults, calls and findings."""
@@ -281,7 +136,7 @@ class Corp:
         entries = self.control.journal(limit=_SHOWN_CALLS)["entries"]
         if not entries:
             return "The bot made no call, and got no callback."
-        return "\n".join(["The last calls and callbacks:", *map(_row, entries)])
+        return "\n".join(["The last calls and callbacks:", *map(row_text, entries)])
 
 
 class Bot:
@@ -343,7 +198,7 @@ class Simulator(Corp):
 
     def advance(self, duration: Duration) -> None:
         """Puts the clock forward, by seconds, a timedelta, or a text such as `49h`."""
-        self.control.clock_set(advance=_duration(duration))
+        self.control.clock_set(advance=as_duration(duration))
 
     def start_bot(
         self, command: Sequence[str | Path], *, callback: str | None = None, env: Mapping[str, str] | None = None
@@ -357,7 +212,7 @@ class Simulator(Corp):
         if callback is not None:
             self.set_callback(f"http://127.0.0.1:{port}{callback}")
         try:
-            process = subprocess.Popen([str(part) for part in command], env={**os.environ, **self.env, **(env or {})})
+            process = subprocess.Popen([str(part) for part in command], env={**_environment(), **self.env, **(env or {})})
         except OSError as error:
             raise StartError(f"the bot cannot be started: {error}") from error
         bot = Bot(process)
@@ -383,43 +238,10 @@ class Simulator(Corp):
         self.stop()
 
 
-def _message(message: str | Mapping[str, Any]) -> Mapping[str, Any]:
-    return {"msgtype": "text", "text": message} if isinstance(message, str) else message
-
-
-def _duration(duration: Duration) -> str:
-    if isinstance(duration, timedelta):
-        duration = duration.total_seconds()
-    return duration if isinstance(duration, str) else f"{round(duration * 1000)}ms"
-
-
-def _waits(within: float) -> Iterable[str]:
-    """Returns the waits that make up this time, none longer than the simulator takes."""
-    end = time.monotonic() + within
-    while True:
-        left = end - time.monotonic()
-        yield _duration(max(0.0, min(left, _LONGEST_WAIT_S)))
-        if left <= _LONGEST_WAIT_S:
-            return
-
-
-def _finding(finding: control.Finding) -> str:
-    lines = [f"{finding['name']} ×{finding['count']}: {finding['title']['en']}", finding["proof"]["en"], finding["remedy"]["en"]]
-    return "  " + "\n    ".join(lines)
-
-
-def _row(entry: control.Entry) -> str:
-    arrow = "<--" if entry["kind"] == "call" else "-->"
-    outcome = f"HTTP {entry['status']}" if entry["errcode"] is None else f"errcode {entry['errcode']}"
-    remarks = (entry["problem"] and entry["problem"]["en"], entry["fault"] and f"fault: {entry['fault']}", _errmsg(entry), *entry["findings"])
-    return "  ".join([f"  {arrow} {entry['operation']}", outcome, *(remark for remark in remarks if remark)])
-
-
-def _errmsg(entry: control.Entry) -> str | None:
-    """Returns why a call was refused, without WeCom's own hints at its end."""
-    if not entry["errcode"] or not isinstance(entry["reply"], dict):
-        return None
-    return str(entry["reply"].get("errmsg", "")).split(", hint: ")[0]
+def _environment() -> dict[str, str]:
+    """The environment of this process, in which no proxy stands between a bot and the simulator."""
+    exempt = ",".join(filter(None, [os.environ.get("NO_PROXY") or os.environ.get("no_proxy"), "127.0.0.1", "localhost"]))
+    return {**os.environ, "NO_PROXY": exempt, "no_proxy": exempt}
 
 
 def _free_port() -> int:

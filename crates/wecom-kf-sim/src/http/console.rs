@@ -32,8 +32,9 @@ const FILES: &[(&str, &str, &str)] = &files! {
     SVG: "icon.svg";
     JSON: "en.json" "zh-CN.json";
     JS: "address.js" "api.js" "assumptions.js" "bar.js" "bubbles.js" "callbacks.js" "chat.js" "compose.js" "connect.js"
-        "corp.js" "dialog.js" "dom.js" "enter.js" "faults.js" "findings.js" "follow.js" "icons.js" "journal.js" "json.js"
-        "keys.js" "kinds.js" "lists.js" "live.js" "main.js" "panes.js" "people.js" "rows.js" "store.js" "stream.js" "test_code.js"
+        "copy_test.js" "corp.js" "dialog.js" "dom.js" "enter.js" "faults.js" "findings.js" "follow.js" "icons.js"
+        "journal.js" "json.js" "keys.js" "kinds.js" "lists.js" "live.js" "main.js" "panes.js" "people.js" "rows.js"
+        "store.js" "stream.js" "test_node.js" "test_python.js" "test_rust.js" "test_scenario.js" "test_steps.js"
         "theme.js" "time.js" "turns.js" "words.js";
 };
 

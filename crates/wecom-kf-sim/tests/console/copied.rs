@@ -25,7 +25,7 @@ async fn the_bot_answers_as_it_did() -> Result<(), Box<dyn std::error::Error>> {
     assert_eq!(customer.hears().await?.labels(), ["营业时间", "转人工"]);
 
     customer.says("周末\"开\"门吗？\n谢谢 😊");
-    assert_eq!(customer.hears().await?.text(), Some("你说：周末\"开\"门吗？\n谢谢 😊"));
+    assert_eq!(customer.hears().await?.text(), Some("收到：周末\"开\"门吗？\n谢谢 😊"));
 
     customer.writes("location", json!({ "latitude": 31.25, "longitude": 121.5, "name": "家" }));
 

@@ -47,7 +47,7 @@ async fn another_corp_is_chosen_played_and_followed() {
         assert_eq!(page.count("#people [data-customer]").await, 1);
         page.click(&format!("[data-customer={}]", theirs.external_userid())).await;
         page.write("给二店").await;
-        page.sees(".bubble", "你说：给二店").await;
+        page.sees(".bubble", "收到：给二店").await;
         page.sees(".row .op", "send_msg").await;
         assert!(sim.journal().is_empty());
 

@@ -323,7 +323,7 @@ async fn what_says_that_there_is_nothing_never_stands_beside_something() {
             page.sees("#entries .hint", "No messages yet.").await;
             customer.enters();
             customer.says("在吗");
-            page.sees(".entry.bot .bubble", "你说：在吗").await;
+            page.sees(".entry.bot .bubble", "收到：在吗").await;
             assert_eq!(page.count("#entries .hint").await, 0);
             page.eval(&filter(&format!("no such row {number}"))).await;
             page.sees("#journal .hint", "No rows match.").await;

@@ -77,7 +77,7 @@ impl Bot {
             self.call("customer/cancel_upgrade_service", whose).await;
             self.say(customer, "好的").await;
         } else if let Some(content) = text["content"].as_str() {
-            self.say(customer, &format!("你说：{content}")).await;
+            self.say(customer, &format!("收到：{content}")).await;
         }
     }
 

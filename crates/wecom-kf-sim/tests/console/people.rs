@@ -29,11 +29,11 @@ async fn a_customer_is_added_and_writes_and_the_bots_answer_appears() {
 
         page.write("你们周末开门吗？😊").await;
         page.sees(".entry.customer .bubble", "你们周末开门吗？😊").await;
-        page.sees(".entry.bot .bubble", "你说：你们周末开门吗？😊").await;
+        page.sees(".entry.bot .bubble", "收到：你们周末开门吗？😊").await;
         page.sees("#journal .op", "send_msg").await;
         page.sees("#meters", "1/5 sent").await;
         assert_eq!(page.eval("return document.querySelector('#box').value").await, "");
-        assert_eq!(page.text(".customer .says").await, "bot: 你说：你们周末开门吗？😊");
+        assert_eq!(page.text(".customer .says").await, "bot: 收到：你们周末开门吗？😊");
         assert_eq!((sim.calls(op::SEND_MSG), sim.calls(op::SEND_MSG_ON_EVENT)), (1, 1));
         bot.abort();
     })

@@ -10,6 +10,15 @@ use crate::browser::play;
 use crate::calls::contact_way;
 use crate::my_bot;
 
+/// What "Copy as test" makes of the chat below, in each format. All of it is run: `copied.rs` is compiled here, the others are
+/// run by `tests/packages/run.sh`.
+const COPIED: [(&str, &str); 4] = [
+    ("rust", include_str!("copied.rs")),
+    ("pytest", include_str!("../packages/python/test_copied.py")),
+    ("node", include_str!("../packages/node/copied.test.js")),
+    ("scenario", include_str!("../packages/copied.yaml")),
+];
+
 #[tokio::test]
 #[ignore = "needs chromedriver"]
 async fn a_chat_becomes_the_test_that_is_compiled_beside_this_one() {
@@ -58,10 +67,19 @@ async fn a_chat_becomes_the_test_that_is_compiled_beside_this_one() {
         page.sees(".note", "小王 rated: satisfied").await;
         page.eval("navigator.clipboard.writeText = async (text) => { window.copied = text }").await;
         page.click("[data-focus=copy-test]").await;
-        let copied = page.until("it is copied", "return window.copied").await;
-        let compiled = include_str!("copied.rs");
-        let (_, compiled) = compiled.split_once("// ---\n").unwrap();
-        assert_eq!(copied, compiled, "{}", copied.as_str().unwrap());
+        for (format, file) in COPIED {
+            page.click(&format!("[data-focus=format-{format}]")).await;
+            page.eval("window.copied = null").await;
+            page.click("[data-focus=copy-test-copy]").await;
+            let copied = page.until("it is copied", "return window.copied").await;
+            let copied = copied.as_str().unwrap();
+            let (_, expected) = file.split_once(" ---\n").unwrap();
+            assert_eq!(copied, expected, "{format}\n{copied}");
+        }
+        // The choice stays.
+        page.press(Key::Escape).await;
+        page.click("[data-focus=copy-test]").await;
+        page.sees("dialog .code", "bot_answers:").await;
     })
     .await;
     bot.abort();
@@ -308,10 +326,10 @@ async fn earlier_messages_are_loaded_and_a_test_has_the_whole_chat() {
     play(address, |page| async move {
         page.sees(".entry .bubble", "第 1099 条").await;
         assert_eq!(page.count(".entry").await, 500);
-        page.eval("navigator.clipboard.writeText = async (text) => { window.copied = text }").await;
         page.click("[data-focus=copy-test]").await;
-        let copied = page.until("it is copied", "return window.copied").await;
-        assert_eq!(copied.as_str().unwrap().matches("customer.says(").count(), 1100);
+        let code = page.until("the test is there", "return document.querySelector('dialog .code')?.textContent").await;
+        assert_eq!(code.as_str().unwrap().matches("customer.says(").count(), 1100);
+        page.press(Key::Escape).await;
 
         // Whoever reads at the top stays at the message that was there.
         let before = "const first = document.querySelector('.entry'); window.first = first; window.top_ = first.getBoundingClientRect().top; return 1";

@@ -51,14 +51,40 @@ export class Bot {
     }
   }
 
-  async #handle({ msgtype, origin, open_kfid, external_userid, msgid, text }) {
-    if (msgtype !== "text" || origin !== 3) return;
-    if (text.content === "转人工") {
-      await this.call("service_state/trans", { open_kfid, external_userid, service_state: 2 });
-      return;
+  async #handle({ msgtype, origin, open_kfid, external_userid, msgid, text, event }) {
+    if (event?.welcome_code) {
+      const list = [menuItem("hours", "营业时间"), menuItem("human", "转人工")];
+      await this.#answerEvent(event.welcome_code, "msgmenu", { head_content: "您好 👋", list });
     }
-    const answer = { touser: external_userid, open_kfid, msgid: msgid.slice(0, 32), msgtype: "text" };
-    await this.call("send_msg", { ...answer, text: { content: `收到：${text.content}` } });
+    if (msgtype !== "text" || origin !== 3) return;
+    const customer = { open_kfid, external_userid };
+    if (text.menu_id === "human") {
+      const to = { service_state: 3, servicer_userid: "zhangsan" };
+      const { msg_code } = await this.call("service_state/trans", { ...customer, ...to });
+      await this.#answerEvent(msg_code, "text", { content: "正在为您转接人工 🙇" });
+    } else if (text.content === "转人工") {
+      await this.call("service_state/trans", { ...customer, service_state: 2 });
+    } else if ((await this.call("service_state/get", customer)).service_state < 2) {
+      await this.#answer(customer, msgid, text.content);
+    }
+  }
+
+  async #answer(customer, msgid, text) {
+    let reply = `收到：${text}`;
+    if (text === "有专人吗？") {
+      const member = { userid: "wangwu", wording: "您的专属顾问" };
+      await this.call("customer/upgrade_service", { ...customer, type: 1, member });
+      reply = "已为您推荐专员";
+    } else if (text === "不用了") {
+      await this.call("customer/cancel_upgrade_service", customer);
+      reply = "好的";
+    }
+    const answer = { touser: customer.external_userid, open_kfid: customer.open_kfid, msgid: msgid.slice(0, 32) };
+    await this.call("send_msg", { ...answer, msgtype: "text", text: { content: reply } });
+  }
+
+  async #answerEvent(code, msgtype, body) {
+    await this.call("send_msg_on_event", { code, msgtype, [msgtype]: body });
   }
 
   /** Calls an operation, once more with a new token or if WeCom is busy. */
@@ -98,6 +124,10 @@ export class Bot {
       }
     });
   }
+}
+
+function menuItem(id, content) {
+  return { type: "click", click: { id, content } };
 }
 
 if (process.argv[1] === import.meta.filename) {

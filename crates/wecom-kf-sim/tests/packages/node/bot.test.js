@@ -22,7 +22,7 @@ test("answers", async (t) => {
   const sim = await withBot(t);
   const wang = await sim.customer("小王");
   await wang.says("你好");
-  assert.equal((await wang.hears("收到：你好")).servicerUserid, null);
+  await wang.hears("收到：你好");
   await wang.says("营业时间？");
   await wang.hears(/营业时间/);
   assert.equal(await wang.state(), 1);
@@ -68,11 +68,55 @@ test("hands over to servicers", async (t) => {
   assert.equal(await wang.state(), 2);
   const zhangsan = await sim.servicer("zhangsan");
   await zhangsan.takes(wang);
-  await zhangsan.writes(wang, "我是张三");
-  assert.equal((await wang.hears("我是张三")).servicerUserid, "zhangsan");
+  await wang.isWith("zhangsan");
+  const msgid = await zhangsan.says(wang, "我是张三");
+  const said = (await wang.chat()).filter(({ servicer_userid }) => servicer_userid === "zhangsan");
+  assert.deepEqual(said.map((entry) => entry.msgid), [msgid]);
+  // A servicer has the session, so the bot must not answer.
+  await wang.says("在吗");
+  await wang.staysSilent();
   await zhangsan.transfers(wang, "lisi");
   await (await sim.servicer("lisi")).ends(wang);
   assert.equal(await wang.state(), 4);
+});
+
+test("what people do is played", async (t) => {
+  const sim = await withBot(t);
+  const wang = await sim.customer("小王");
+  const zhangsan = await sim.servicer("zhangsan");
+  await wang.setProfile({ gender: 2, avatar: "", unionid: "u1" });
+  const { profile } = await sim.control.customer({ id: wang.externalUserid });
+  assert.deepEqual(profile, { gender: 2, avatar: null, unionid: "u1" });
+  const msgid = await wang.sends("image", Buffer.from("\x89PNG\r\n\x1a\n", "latin1"), { filename: "p.png" });
+  await wang.recalls(msgid);
+  const said = await zhangsan.says(wang, "您好");
+  await zhangsan.recalls(wang, said);
+  const recalled = (await wang.chat()).filter((entry) => entry.recalled);
+  assert.deepEqual(recalled.map((entry) => entry.msgid), [msgid, said]);
+  await zhangsan.rejects(wang);
+  assert.ok((await wang.session()).rejecting);
+  await zhangsan.stopsRejecting(wang);
+  assert.ok(!(await wang.session()).rejecting);
+  await zhangsan.suspends();
+  await zhangsan.resumes();
+  await zhangsan.ends(wang);
+  await zhangsan.asksToRate(wang);
+  await wang.rates("satisfied");
+});
+
+test("menus and offers", async (t) => {
+  const sim = await withBot(t);
+  await sim.control.corpChange({ upgrade: { userids: ["wangwu"] } });
+  const wang = await sim.customer("小王");
+  await wang.enters();
+  assert.deepEqual((await wang.hears()).labels, ["营业时间", "转人工"]);
+  assert.equal(await wang.offer(), null);
+  await wang.says("有专人吗？");
+  await wang.isOffered("wangwu");
+  await wang.acceptsOffer();
+  assert.ok((await wang.offer()).accepted);
+  await wang.taps("human");
+  await wang.isWith("zhangsan");
 });
 
 test("the clock closes the window", async (t) => {

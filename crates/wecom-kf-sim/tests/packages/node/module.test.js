@@ -16,6 +16,16 @@ async function careless(sim) {
   }
 }
 
+/** Writes to the customer without having read anything. */
+async function echo(sim, wang) {
+  const { WECOM_CORP_ID: corpid, WECOM_KF_SECRET: corpsecret } = await sim.env();
+  const ask = async (path, request) => (await fetch(`${sim.baseUrl}/cgi-bin/${path}`, request)).json();
+  const { access_token } = await ask(`gettoken?${new URLSearchParams({ corpid, corpsecret })}`);
+  const message = { touser: wang.externalUserid, open_kfid: wang.openKfid, msgtype: "text", text: { content: "你好" } };
+  const { errcode } = await ask(`kf/send_msg?access_token=${access_token}`, { method: "POST", body: JSON.stringify(message) });
+  assert.equal(errcode, 0);
+}
+
 /** Stands for the context of a test, and runs what it is to run after it. */
 class Context {
   #hooks = [];
@@ -45,8 +55,10 @@ test("failures say why", async (t) => {
   await assert.rejects(sim.called("send_msg", { within: 0 }), /the bot made 0 instead of 1 calls of send_msg within 0 s/);
   await fetch(`${sim.baseUrl}/cgi-bin/kf/send_msg?access_token=x`, { method: "POST", body: "{}" });
   await assert.rejects(wang.hears(undefined, { within: 0 }), /<-- send_msg {2}errcode 40014 {2}the access token/);
-  await (await sim.servicer("zhangsan")).writes(wang, "好");
-  await assert.rejects(wang.hears("你好"), /小王 heard 好 instead of 你好/);
+  await echo(sim, wang);
+  await assert.rejects(wang.hears("你好吗"), /小王 heard 你好 instead of 你好吗/);
+  await echo(sim, wang);
+  await assert.rejects(wang.staysSilent(1, { within: 0 }), /the bot has not read what 小王 wrote/);
   await sim.setCallback("http://127.0.0.1:9/");
   await assert.rejects(sim.verifyCallback(), /the verification of the callback's URL failed/);
   await assert.rejects(sim.startBot(["false"], { callback: "/" }), /the bot ended with 1 before it listened on 127.0.0.1/);

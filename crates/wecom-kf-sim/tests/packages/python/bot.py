@@ -1,4 +1,4 @@
-"""The bot under test: answers texts, and hands a customer to servicers on request.
+"""The bot under test: greets, answers texts, recommends a colleague, and hands customers to servicers on request.
 
 Standard library, and `cryptography` for AES. As a program it listens where WECOM_KF_LISTEN says.
 """
@@ -70,15 +70,37 @@ class Bot:
                 return
 
     def handle(self, message):
+        event = message.get("event", {})
+        if "welcome_code" in event:
+            items = [menu_item("hours", "营业时间"), menu_item("human", "转人工")]
+            self.answer_event(event["welcome_code"], "msgmenu", {"head_content": "您好 👋", "list": items})
         if message["msgtype"] != "text" or message["origin"] != 3:
             return
         customer = {"open_kfid": message["open_kfid"], "external_userid": message["external_userid"]}
         text = message["text"]["content"]
-        if text == "转人工":
+        if message["text"].get("menu_id") == "human":
+            to = {"service_state": 3, "servicer_userid": "zhangsan"}
+            code = self.call("service_state/trans", {**customer, **to})["msg_code"]
+            self.answer_event(code, "text", {"content": "正在为您转接人工 🙇"})
+        elif text == "转人工":
             self.call("service_state/trans", {**customer, "service_state": 2})
-            return
+        elif self.call("service_state/get", customer)["service_state"] < 2:
+            self.answer(message, customer, text)
+
+    def answer(self, message, customer, text):
+        reply = f"收到：{text}"
+        if text == "有专人吗？":
+            member = {"userid": "wangwu", "wording": "您的专属顾问"}
+            self.call("customer/upgrade_service", {**customer, "type": 1, "member": member})
+            reply = "已为您推荐专员"
+        elif text == "不用了":
+            self.call("customer/cancel_upgrade_service", customer)
+            reply = "好的"
         answer = {"touser": message["external_userid"], "open_kfid": message["open_kfid"], "msgid": message["msgid"][:32]}
-        self.call("send_msg", {**answer, "msgtype": "text", "text": {"content": f"收到：{text}"}})
+        self.call("send_msg", {**answer, "msgtype": "text", "text": {"content": reply}})
+
+    def answer_event(self, code, kind, body):
+        self.call("send_msg_on_event", {"code": code, "msgtype": kind, kind: body})
 
     def call(self, operation, body):
         """Calls an operation, once more with a new token or if WeCom is busy."""
@@ -131,6 +153,10 @@ class Bot:
                 pass
 
         return ThreadingHTTPServer(address, Handler)
+
+
+def menu_item(item_id, content):
+    return {"type": "click", "click": {"id": item_id, "content": content}}
 
 
 if __name__ == "__main__":

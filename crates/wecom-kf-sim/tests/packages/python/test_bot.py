@@ -26,7 +26,7 @@ def bot(kf_sim):
 def test_answers(bot):
     wang = bot.customer("小王")
     wang.says("你好")
-    assert wang.hears("收到：你好").servicer_userid is None
+    wang.hears("收到：你好")
     wang.says("营业时间？")
     wang.hears("收到：营业时间？")
     assert wang.state == 1
@@ -76,12 +76,50 @@ def test_hands_over_to_servicers(bot):
     assert wang.state == 2
     zhangsan = bot.servicer("zhangsan")
     zhangsan.takes(wang)
-    zhangsan.writes(wang, "我是张三")
-    assert wang.hears("我是张三").servicer_userid == "zhangsan"
+    wang.is_with("zhangsan")
+    msgid = zhangsan.says(wang, "我是张三")
+    assert [entry["msgid"] for entry in wang.chat() if entry["servicer_userid"] == "zhangsan"] == [msgid]
+    # A servicer has the session, so the bot must not answer.
+    wang.says("在吗")
+    wang.stays_silent()
     zhangsan.transfers(wang, "lisi")
     assert wang.session["servicer_userid"] == "lisi"
     bot.servicer("lisi").ends(wang)
     assert wang.state == 4
+
+
+def test_what_people_do_is_played(bot):
+    wang, zhangsan = bot.customer("小王"), bot.servicer("zhangsan")
+    wang.set_profile(gender=2, avatar="", unionid="u1")
+    assert bot.control.customer(wang.external_userid)["profile"] == {"gender": 2, "avatar": None, "unionid": "u1"}
+    msgid = wang.sends("image", b"\x89PNG\r\n\x1a\n", filename="p.png")
+    wang.recalls(msgid)
+    said = zhangsan.says(wang, "您好")
+    zhangsan.recalls(wang, said)
+    assert [entry["msgid"] for entry in wang.chat() if entry["recalled"]] == [msgid, said]
+    zhangsan.rejects(wang)
+    assert wang.session["rejecting"]
+    zhangsan.stops_rejecting(wang)
+    assert not wang.session["rejecting"]
+    zhangsan.suspends()
+    zhangsan.resumes()
+    zhangsan.ends(wang)
+    zhangsan.asks_to_rate(wang)
+    wang.rates("satisfied")
+
+
+def test_menus_and_offers(bot):
+    bot.control.corp_change(upgrade={"userids": ["wangwu"]})
+    wang = bot.customer("小王")
+    wang.enters()
+    assert wang.hears().labels == ["营业时间", "转人工"]
+    assert wang.offer is None
+    wang.says("有专人吗？")
+    wang.is_offered("wangwu")
+    wang.accepts_offer()
+    assert wang.offer["accepted"]
+    wang.taps("human")
+    wang.is_with("zhangsan")
 
 
 def test_the_clock_closes_the_window(bot):

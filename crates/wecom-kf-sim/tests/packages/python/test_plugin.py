@@ -21,9 +21,17 @@ def gettoken(env):
     urllib.request.urlopen(url).close()
 """
 
-# A bot that has no valid token.
+# A bot that has no valid token, and one that answers before it was asked twice.
 WRONG = """
+import json
 import urllib.request
+
+def echoes(sim, customer):
+    ask = lambda path, body=None: json.load(urllib.request.urlopen(f"{sim.base_url}/cgi-bin/{path}", body))
+    env = sim.env
+    token = ask(f"gettoken?corpid={env['WECOM_CORP_ID']}&corpsecret={env['WECOM_KF_SECRET']}")["access_token"]
+    message = {"touser": customer.external_userid, "open_kfid": customer.open_kfid, "msgtype": "text", "text": {"content": "你好"}}
+    assert ask(f"kf/send_msg?access_token={token}", json.dumps(message).encode())["errcode"] == 0
 
 def sends_wrongly(env):
     urllib.request.urlopen(f"{env['WECOM_KF_BASE_URL']}/cgi-bin/kf/send_msg?access_token=x", b"{}").close()
@@ -84,7 +92,7 @@ def test_it(kf_sim):
     [
         ("wang.hears(within=0)", "*小王 heard nothing within 0 s. The bot made no call*"),
         ("kf_sim.called('send_msg', within=0)", "*the bot made 0 instead of 1 calls of send_msg within 0 s*"),
-        ("kf_sim.servicer('zhangsan').writes(wang, '好'); wang.hears('你好')", "*小王 heard '好' instead of '你好'*"),
+        ("echoes(kf_sim, wang); wang.hears('你好吗')", "*小王 heard '你好' instead of '你好吗'*"),
         ("kf_sim.set_callback('http://127.0.0.1:9/'); kf_sim.verify_callback()", "*verification of the callback's URL failed*"),
         ("kf_sim.start_bot(['false'], callback='/')", "*the bot ended with 1 before it listened on 127.0.0.1*"),
         ("kf_sim.start_bot(['/no/such/bot'])", "*the bot cannot be started*"),
@@ -92,6 +100,7 @@ def test_it(kf_sim):
         ("kf_sim.called('sendmsg')", "*there is no operation `sendmsg`: did you mean `send_msg`?*"),
         ("kf_sim.calls('sendmsg')", "*there is no operation `sendmsg`: did you mean `send_msg`?*"),
         ("kf_sim.fault('send_msg', 'errorcode')", "*there is no effect `errorcode`: see FaultEffect*"),
+        ("echoes(kf_sim, wang); wang.stays_silent(within=0)", "*the bot has not read what 小王 wrote*"),
         ("sends_wrongly(kf_sim.env); wang.hears(within=0)", "*<-- send_msg*errcode 40014*the access token is no longer accepted*"),
     ],
 )
