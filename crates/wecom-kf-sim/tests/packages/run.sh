@@ -39,7 +39,8 @@ cp -r "$here/python" "$work/python"
 write_examples "$here/../../python/README.md" "$work/python" .py
 (cd "$work/python" && "$work/venv/bin/python" -m pytest --strict-markers -p no:cacheprovider --basetemp="$work/tmp")
 # The copied scenario plays against the same bot.
-"$work/venv/bin/wecom-kf-sim" play --port 0 --callback http://127.0.0.1:9531/callback "$here/copied.yaml" -- \
+port=$("$tools/bin/python" -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])')
+"$work/venv/bin/wecom-kf-sim" play --port 0 --callback "http://127.0.0.1:$port/callback" "$here/copied.yaml" -- \
     "$work/venv/bin/python" "$work/python/bot.py"
 # Replies are what `json.loads` returns, hence the exception.
 "$work/venv/bin/mypy" --strict --no-warn-return-any --package wecom_kf_sim

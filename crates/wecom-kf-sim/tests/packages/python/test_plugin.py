@@ -56,6 +56,14 @@ def test_it(kf_sim):
     result.stdout.fnmatch_lines(["*Captured stderr call*", "*<-- gettoken*! token_refetched*"])
 
 
+def test_findings_are_in_the_readers_language(pytester, monkeypatch):
+    monkeypatch.setenv("WECOM_KF_LANG", "zh")
+    pytester.makepyfile(CARELESS + "\ndef test_it(kf_sim):\n    gettoken(kf_sim.env)\n    gettoken(kf_sim.env)\n")
+    result = pytester.runpytest_subprocess()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*token_refetched ×1: *仍有效*"])
+
+
 def test_an_allowed_finding_does_not(pytester):
     pytester.makepyfile(
         CARELESS
