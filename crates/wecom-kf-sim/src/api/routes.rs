@@ -73,3 +73,49 @@ fn addressee<'a>(corps: &'a Corps, uri: &Uri) -> Option<&'a Arc<World>> {
         corps.issuer(&parameter(uri, "access_token")?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use reqwest::Client;
+    use serde_json::{Value, json};
+
+    use crate::api::simulator::Simulator;
+
+    #[tokio::test]
+    async fn a_call_locks_the_platform_once() {
+        let sim = Simulator::start().await.unwrap();
+        let http = Client::builder().no_proxy().build().unwrap();
+        let url = |path: &str| format!("{}/cgi-bin/{path}", sim.base_url());
+        let (corp_id, secret, account) = (sim.corp_id(), sim.secret(), sim.open_kfid());
+        let customer = sim.customer("小王");
+        customer.says("你好");
+
+        let before = sim.world.locked();
+        let query = [("corpid", corp_id), ("corpsecret", secret)];
+        let reply: Value = http.get(url("gettoken")).query(&query).send().await.unwrap().json().await.unwrap();
+        assert_eq!(sim.world.locked() - before, 1, "gettoken");
+
+        let token = reply["access_token"].as_str().unwrap();
+        let message = json!({ "touser": customer.external_userid(), "open_kfid": account, "msgtype": "text" });
+        let with_text = |text: &str| {
+            let mut message = message.clone();
+            message["text"] = json!({ "content": text });
+            message
+        };
+        for (path, request, errcode, times) in [
+            ("kf/account/list", json!({}), 0, 1),
+            ("kf/sync_msg", json!({ "open_kfid": account }), 0, 1),
+            // The second time notes the row of the journal.
+            ("kf/send_msg", with_text("你好"), 0, 2),
+            // Refused by the schema, and by a rule.
+            ("kf/send_msg", with_text(&"x".repeat(3000)), 45002, 1),
+            ("kf/send_msg", json!({ "touser": "nobody" }), 40058, 1),
+        ] {
+            let before = sim.world.locked();
+            let request = http.post(url(path)).query(&[("access_token", token)]).json(&request);
+            let reply: Value = request.send().await.unwrap().json().await.unwrap();
+            assert_eq!(reply["errcode"], errcode, "{path}: {reply}");
+            assert_eq!(sim.world.locked() - before, times, "{path}");
+        }
+    }
+}

@@ -13,7 +13,6 @@ use wecom_kf_raw::Operation;
 
 use crate::http::parameters::parameter;
 use crate::platform::ops::Handler;
-use crate::platform::refusal::Refusal;
 use crate::world::World;
 
 /// unverified: where WeCom draws the line (40206) is not documented; no request of the API comes near.
@@ -36,6 +35,10 @@ pub(super) struct Arrival {
     pub(super) started: Instant,
 }
 
+pub(super) fn access_token(parts: &Parts) -> Option<String> {
+    parameter(&parts.uri, "access_token")
+}
+
 /// The body, and the room that it takes among all uploads.
 pub(super) async fn read(
     world: &World,
@@ -47,7 +50,8 @@ pub(super) async fn read(
         return (whole(body, MAX_BODY_BYTES).await, None);
     }
     // Before it is read: a file that will be refused need not be in memory.
-    if check_access_token(world, parts).is_err() {
+    let access_token = access_token(parts);
+    if world.read(|platform, now| platform.check_access_token(now, access_token.as_deref()).is_err()) {
         drain(body);
         return (Some(Bytes::new()), None);
     }
@@ -67,12 +71,6 @@ pub(crate) async fn room_for_upload(headers: &HeaderMap) -> Option<SemaphorePerm
 fn drain(body: Body) {
     let mut chunks = body.into_data_stream().take_while(|chunk| std::future::ready(chunk.is_ok()));
     tokio::spawn(timeout(DRAINED_WITHIN, async move { while chunks.next().await.is_some() {} }));
-}
-
-/// Checks whether the access token of the query is good.
-pub(super) fn check_access_token(world: &World, parts: &Parts) -> Result<(), Refusal> {
-    let access_token = parameter(&parts.uri, "access_token");
-    world.read(|platform, now| platform.check_access_token(now, access_token.as_deref()))
 }
 
 /// The body, if it arrives whole and has at most so many bytes. A larger one is read to its end all the same: who still

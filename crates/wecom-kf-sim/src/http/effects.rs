@@ -15,8 +15,6 @@ use wecom_kf_raw::ErrCode;
 use crate::http::connection::Peer;
 use crate::http::exchange::Exchange;
 use crate::http::outcome::{JSON, Outcome, VALID, response};
-use crate::platform::assumptions::Assumption;
-use crate::platform::ops::Handler;
 use crate::world::body::Body as Shown;
 use crate::world::fault::Effect;
 use crate::world::finding::Answer;
@@ -27,23 +25,12 @@ impl Exchange {
     /// Answers as the fault wants it.
     pub(super) async fn answer(self: Arc<Self>, peer: &Peer) -> Response {
         match &self.effect {
-            None => self.reply(self.process()),
-            Some(Effect::TokenRevoked) => {
-                self.world.update(|platform, _| platform.access_tokens.revoke_all());
-                self.reply(self.process())
-            }
-            Some(Effect::CursorsLost) => {
-                self.world.update(|platform, _| platform.lose_cursors());
+            None | Some(Effect::TokenRevoked | Effect::CursorsLost | Effect::MsgSendFail(_)) => {
                 self.reply(self.process())
             }
             Some(Effect::RateLimited(window)) => {
                 self.world.faults.limit(self.operation, self.world.clock.now() + *window);
                 self.reply(self.process())
-            }
-            Some(Effect::MsgSendFail(fail_type)) => {
-                let outcome = self.process();
-                self.let_fail(&outcome, *fail_type);
-                self.reply(outcome)
             }
             Some(Effect::ContentType(content_type)) => {
                 let content_type = HeaderValue::from_str(content_type);
@@ -57,7 +44,7 @@ impl Exchange {
                 self.reply(self.process())
             }
             Some(Effect::Delay(by)) => self.clone().reply_after(*by).await,
-            Some(Effect::Errcode(code)) => self.reply(self.finish(Err(ErrCode(*code).into()))),
+            Some(Effect::Errcode(code)) => self.reply(self.refuse(ErrCode(*code))),
             Some(Effect::Status(status)) => {
                 let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
                 self.foreign(status, HTML, html(status.canonical_reason().unwrap_or("Error")))
@@ -80,6 +67,7 @@ impl Exchange {
 
     /// On a task of its own: a caller who gives up does not stop WeCom from doing the call.
     async fn reply_after(self: Arc<Self>, by: Duration) -> Response {
+        self.look_ahead();
         let late = async move {
             tokio::time::sleep(by).await;
             self.reply(self.process())
@@ -100,6 +88,7 @@ impl Exchange {
 
     /// An answer that is not the platform's.
     fn foreign(&self, status: StatusCode, content_type: &str, body: String) -> Response {
+        self.look_ahead();
         let shown = Shown::text(body.clone(), &self.world.masking);
         self.record(status.as_u16(), None, (Value::Null, shown));
         response(status, content_type, body)
@@ -107,6 +96,9 @@ impl Exchange {
 
     /// Waits until the connection is gone.
     async fn no_answer(&self, outcome: Option<Outcome>) -> Response {
+        if outcome.is_none() {
+            self.look_ahead();
+        }
         let answer = outcome.map(|outcome| outcome.answer(self.content_type(), &self.world.masking));
         let errcode = answer.as_ref().map(|answer| answer.errcode);
         self.record(0, errcode, answer.map(|answer| (answer.reply, answer.shown)).unwrap_or_default());
@@ -119,14 +111,6 @@ impl Exchange {
             Some(effect) if effect.row().is_reply_lost => Answer::Unknown,
             _ => Answer::Arrived,
         }
-    }
-
-    /// unverified: refusals of a file have the one or the other [seen in practice].
-    fn content_type(&self) -> &'static str {
-        let is_file = matches!(self.handler, Handler::Download(_));
-        let is_plain =
-            is_file && self.world.read(|platform, _| platform.assumptions.hold(Assumption::MediaRefusalsArePlainText));
-        if is_plain { "text/plain" } else { JSON }
     }
 }
 

@@ -1,19 +1,20 @@
-//! One call of an operation: checks the request, lets the platform answer it, and words the reply.
+//! One call of an operation: checks the request, lets the platform answer it, and words the reply, all in one update.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use axum::http::Method;
 use serde_json::{Value, json};
 use wecom_kf_raw::{ErrCode, Operation, op};
 
-use crate::http::arrival::{Arrival, check_access_token};
+use crate::http::arrival::{Arrival, access_token};
 use crate::http::asked::Asked;
 use crate::http::check::{Checks, Verdict};
-use crate::http::outcome::{Outcome, say_success};
+use crate::http::outcome::{JSON, Outcome, say_success};
 use crate::platform::assumptions::Assumption;
 use crate::platform::ops::Handler;
 use crate::platform::refusal::Refusal;
-use crate::platform::{Chat, Facts, READS_AT_ONCE};
+use crate::platform::{Chat, Facts, Platform, READS_AT_ONCE};
 use crate::world::World;
 use crate::world::fault::Effect;
 use crate::world::finding::Place;
@@ -26,12 +27,20 @@ pub(super) struct Exchange {
     pub(super) arrival: Arrival,
     pub(super) asked: Asked,
     pub(super) effect: Option<Effect>,
-    /// Account and customer it is about.
-    pub(super) place: (Option<String>, Option<String>),
-    pub(super) facts: Facts,
+    known: OnceLock<Known>,
     pub(super) verdict: OnceLock<Verdict>,
     /// How many calls of `sync_msg` were in progress when it came, itself among them; 0 for others.
     reads: usize,
+}
+
+/// What the platform knew when the call came.
+#[derive(Default)]
+pub(super) struct Known {
+    /// Account and customer it is about.
+    pub(super) place: (Option<String>, Option<String>),
+    pub(super) facts: Facts,
+    /// The Content-Type of a refusal, if it is not that of a reply.
+    refusal_type: Option<&'static str>,
 }
 
 impl Drop for Exchange {
@@ -51,62 +60,117 @@ impl Exchange {
         asked: Asked,
         effect: Option<Effect>,
     ) -> Self {
-        let (place, facts) = world
-            .update(|platform, now| platform.facts(now, operation, asked.request.as_ref().unwrap_or(&Value::Null)));
         let reads = if operation == op::SYNC_MSG { world.begin_read() } else { 0 };
-        Self { world, operation, handler, arrival, asked, effect, place, facts, verdict: OnceLock::new(), reads }
+        let (known, verdict) = (OnceLock::new(), OnceLock::new());
+        Self { world, operation, handler, arrival, asked, effect, known, verdict, reads }
     }
 
     /// Does the call.
     pub(super) fn process(&self) -> Outcome {
-        self.finish(self.checked().and_then(|request| self.handle(&request)))
+        self.answer_by(|platform, now| {
+            self.apply_fault(platform);
+            let request = self.checked(platform, now)?;
+            let outcome = self.handle(platform, now, &request)?;
+            self.let_fail(platform, now, &outcome);
+            Ok(outcome)
+        })
     }
 
-    fn handle(&self, request: &Value) -> Result<Outcome, Refusal> {
-        self.world.update(|platform, now| match self.handler {
+    /// Refuses the call, because a fault says so.
+    pub(super) fn refuse(&self, code: ErrCode) -> Outcome {
+        self.answer_by(|_, _| Err(code.into()))
+    }
+
+    /// Notes what the platform knows now about a call that is done later, or not at all.
+    pub(super) fn look_ahead(&self) {
+        self.world.update(|platform, now| self.note_known(platform, now));
+    }
+
+    /// What the platform knew when the call came.
+    pub(super) fn known(&self) -> &Known {
+        self.known.get_or_init(Known::default)
+    }
+
+    pub(super) fn place(&self) -> Place<'_> {
+        let (open_kfid, external_userid) = &self.known().place;
+        Place { open_kfid: open_kfid.as_deref(), external_userid: external_userid.as_deref() }
+    }
+
+    pub(super) fn content_type(&self) -> &'static str {
+        self.known().refusal_type.unwrap_or(JSON)
+    }
+
+    /// Answers in one update of the platform, so that no other call comes in between.
+    fn answer_by(&self, work: impl FnOnce(&mut Platform, Duration) -> Result<Outcome, Refusal>) -> Outcome {
+        let answered = self.world.update(|platform, now| {
+            self.note_known(platform, now);
+            match work(platform, now) {
+                Ok(Outcome::Reply(reply)) => Ok(Outcome::Reply(success(reply, platform))),
+                Ok(Outcome::File(file)) => Ok(Outcome::File(file)),
+                Err(refusal) => Err((refusal, platform.ids.next_digits("hint", "", 19))),
+            }
+        });
+        answered.unwrap_or_else(|(refusal, hint)| self.refusal(refusal, &hint))
+    }
+
+    /// A call is looked at once, when it comes: a fault may delay what is done.
+    fn note_known(&self, platform: &mut Platform, now: Duration) {
+        self.known.get_or_init(|| {
+            let request = self.asked.request.as_ref().unwrap_or(&Value::Null);
+            let (place, facts) = platform.facts(now, self.operation, request);
+            // unverified: refusals of a file have the one or the other [seen in practice].
+            let is_plain = matches!(self.handler, Handler::Download(_))
+                && platform.assumptions.hold(Assumption::MediaRefusalsArePlainText);
+            Known { place, facts, refusal_type: is_plain.then_some("text/plain") }
+        });
+    }
+
+    /// What a fault does to the platform before the call is done.
+    fn apply_fault(&self, platform: &mut Platform) {
+        match self.effect {
+            Some(Effect::TokenRevoked) => platform.access_tokens.revoke_all(),
+            Some(Effect::CursorsLost) => platform.lose_cursors(),
+            _ => {}
+        }
+    }
+
+    fn handle(&self, platform: &mut Platform, now: Duration, request: &Value) -> Result<Outcome, Refusal> {
+        match self.handler {
             Handler::Query(handle) | Handler::Json(handle) => handle(platform, now, request).map(Outcome::Reply),
             Handler::Upload(handle) => {
                 let part = self.asked.part.clone().unwrap_or(Err(ErrCode::EMPTY_MEDIA_DATA.into()))?;
                 handle(platform, now, request, part).map(Outcome::Reply)
             }
             Handler::Download(handle) => handle(platform, now, request).map(Outcome::File),
-        })
+        }
     }
 
-    /// What was accepted is not delivered after all.
-    pub(super) fn let_fail(&self, outcome: &Outcome, fail_type: i64) {
-        let (Place { open_kfid: Some(open_kfid), external_userid: Some(external_userid) }, Some(msgid)) =
-            (self.place(), outcome.msgid())
-        else {
-            return;
-        };
-        let chat = Chat { open_kfid, external_userid };
-        self.world.update(|platform, now| platform.message_fails(now, chat, msgid, fail_type));
-    }
-
-    pub(super) fn place(&self) -> Place<'_> {
-        Place { open_kfid: self.place.0.as_deref(), external_userid: self.place.1.as_deref() }
+    /// What was accepted is not delivered after all, if a fault says so.
+    fn let_fail(&self, platform: &mut Platform, now: Duration, outcome: &Outcome) {
+        let (Some(Effect::MsgSendFail(fail_type)), Some(msgid)) = (&self.effect, outcome.msgid()) else { return };
+        if let Place { open_kfid: Some(open_kfid), external_userid: Some(external_userid) } = self.place() {
+            platform.message_fails(now, Chat { open_kfid, external_userid }, msgid, *fail_type);
+        }
     }
 
     /// The request without what counts as absent, if it is well formed and its token is good.
-    fn checked(&self) -> Result<Value, Refusal> {
-        if self.world.faults.is_limited(self.operation, self.world.clock.now()) {
+    fn checked(&self, platform: &Platform, now: Duration) -> Result<Value, Refusal> {
+        if self.world.faults.is_limited(self.operation, now) {
             return Err(ErrCode::RATE_LIMIT_EXCEEDED.into());
         }
-        if self.reads > READS_AT_ONCE
-            && self.world.read(|platform, _| platform.assumptions.hold(Assumption::ReadsAtOnceAreLimited))
-        {
+        if self.reads > READS_AT_ONCE && platform.assumptions.hold(Assumption::ReadsAtOnceAreLimited) {
             return Err(ErrCode::CONCURRENCY_LIMIT_EXCEEDED.into());
         }
         let method = &self.arrival.parts.method;
-        if method.as_str() != self.operation.method && !self.is_lenient() {
+        if method.as_str() != self.operation.method && !self.is_lenient(platform) {
             let why = format!("use {}, not {}", self.operation.method, method);
             return Err(Refusal::because(ErrCode::INVALID_PARAMETER, why));
         }
         if self.operation.needs_access_token {
-            check_access_token(&self.world, &self.arrival.parts)?;
+            platform.check_access_token(now, access_token(&self.arrival.parts).as_deref())?;
         }
-        let request = self.asked.readable().map(|request| self.without_empty_members(request)).map_err(Refusal::clone);
+        let request = self.asked.readable().map(|request| self.without_empty_members(platform, request));
+        let request = request.map_err(Refusal::clone);
         let verdict = match &request {
             Ok(request) => Checks::get().check(self.operation, request, self.world.setup.strictness),
             Err(refusal) => Verdict::refusing(self.operation, refusal.clone()),
@@ -117,42 +181,28 @@ impl Exchange {
         refusal.map_or(request, Err)
     }
 
-    fn without_empty_members(&self, request: &Value) -> Value {
+    fn without_empty_members(&self, platform: &Platform, request: &Value) -> Value {
         let mut request = request.clone();
-        if self.world.read(|platform, _| platform.assumptions.hold(Assumption::EmptyCountsAsAbsent)) {
+        if platform.assumptions.hold(Assumption::EmptyCountsAsAbsent) {
             Checks::get().remove_empty_members(self.operation, &mut request);
         }
         request
     }
 
     /// These two are taken by the method that is not documented too [seen in practice]; unverified: in SDKs only.
-    fn is_lenient(&self) -> bool {
+    fn is_lenient(&self, platform: &Platform) -> bool {
         let (method, assumption) = match self.operation {
             op::ACCOUNT_LIST => (Method::GET, Assumption::AccountListTakesGet),
             op::SERVICER_LIST => (Method::POST, Assumption::ServicerListTakesPost),
             _ => return false,
         };
-        self.arrival.parts.method == method && self.world.read(|platform, _| platform.assumptions.hold(assumption))
+        self.arrival.parts.method == method && platform.assumptions.hold(assumption)
     }
 
-    /// What is answered. In a reply errcode and errmsg are always there.
-    pub(super) fn finish(&self, outcome: Result<Outcome, Refusal>) -> Outcome {
-        let refusal = match outcome {
-            Ok(Outcome::File(file)) => return Outcome::File(file),
-            Ok(Outcome::Reply(mut reply)) => {
-                // unverified: practice knows replies without errcode [seen in practice].
-                if self.world.read(|platform, _| platform.assumptions.hold(Assumption::SuccessHasErrcode)) {
-                    say_success(&mut reply);
-                } else {
-                    reply.as_object_mut().and_then(|reply| reply.remove("errmsg"));
-                }
-                return Outcome::Reply(reply);
-            }
-            Err(refusal) => refusal,
-        };
-        let hint = self.world.update(|platform, _| platform.ids.next_digits("hint", "", 19));
+    /// The reply that says why not.
+    fn refusal(&self, refusal: Refusal, hint: &str) -> Outcome {
         let code = refusal.code;
-        let mut reply = refusal.into_reply(self.operation, &hint);
+        let mut reply = refusal.into_reply(self.operation, hint);
         if self.operation == op::SYNC_MSG {
             // A refusal has the list too [seen in practice].
             reply["msg_list"] = json!([]);
@@ -164,4 +214,15 @@ impl Exchange {
         }
         Outcome::Reply(reply)
     }
+}
+
+/// The reply of a call that was done, with errcode and errmsg.
+fn success(mut reply: Value, platform: &Platform) -> Value {
+    // unverified: practice knows replies without errcode [seen in practice].
+    if platform.assumptions.hold(Assumption::SuccessHasErrcode) {
+        say_success(&mut reply);
+    } else {
+        reply.as_object_mut().and_then(|reply| reply.remove("errmsg"));
+    }
+    reply
 }

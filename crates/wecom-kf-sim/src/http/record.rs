@@ -32,8 +32,8 @@ impl Exchange {
             reply: shown,
             problems,
             fault: self.effect.as_ref().map(Effect::to_string),
-            open_kfid: self.place.0.clone(),
-            external_userid: self.place.1.clone(),
+            open_kfid: self.known().place.0.clone(),
+            external_userid: self.known().place.1.clone(),
             findings: Vec::new(),
         };
         let null = Value::Null;
@@ -48,7 +48,7 @@ impl Exchange {
                 errcode,
                 answer: self.arrives(),
                 place: self.place(),
-                facts: &self.facts,
+                facts: &self.known().facts,
                 unknown_fields: &unknown_fields,
             })
         });

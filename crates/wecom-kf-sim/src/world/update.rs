@@ -18,6 +18,9 @@ pub(super) struct State {
     pending: Mutex<VecDeque<Consequences>>,
     /// Held by the one who applies what is pending.
     turn: Mutex<()>,
+    /// How often the platform was locked.
+    #[cfg(test)]
+    locked: std::sync::atomic::AtomicUsize,
 }
 
 /// What follows from a change of the platform. It is applied after the platform's lock is released.
@@ -32,7 +35,13 @@ struct Consequences {
 
 impl State {
     pub(super) fn new(platform: Platform) -> Self {
-        Self { platform: Mutex::new(platform), pending: Mutex::default(), turn: Mutex::default() }
+        Self {
+            platform: Mutex::new(platform),
+            pending: Mutex::default(),
+            turn: Mutex::default(),
+            #[cfg(test)]
+            locked: Default::default(),
+        }
     }
 }
 
@@ -43,7 +52,7 @@ impl World {
     /// order of the changes. The closure must not call `update` or `read` itself.
     pub(crate) fn update<T>(&self, change: impl FnOnce(&mut Platform, Duration) -> T) -> T {
         let result = {
-            let mut platform = lock(&self.state.platform);
+            let mut platform = self.lock();
             // Read under the lock, so that the log's times never go backwards.
             let now = self.clock.now();
             let result = change(&mut platform, now);
@@ -61,9 +70,21 @@ impl World {
 
     /// Looks at the platform. The closure is also given what time it is there, and must not call `update` or `read` itself.
     pub(crate) fn read<T>(&self, look: impl FnOnce(&Platform, Duration) -> T) -> T {
-        let platform = lock(&self.state.platform);
+        let platform = self.lock();
         let now = self.clock.now();
         look(&platform, now)
+    }
+
+    /// Returns how often the platform was locked.
+    #[cfg(test)]
+    pub(crate) fn locked(&self) -> usize {
+        self.state.locked.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Platform> {
+        #[cfg(test)]
+        self.state.locked.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        lock(&self.state.platform)
     }
 
     fn consequences(&self, platform: &mut Platform, now: Duration) -> Consequences {
