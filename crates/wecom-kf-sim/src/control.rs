@@ -22,16 +22,14 @@ mod tokens;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::http::parameters::parameter;
+use crate::world::World;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any, delete, get, patch, post, put};
-use serde_json::Value;
-
-use crate::http::parameters::parameter;
-use crate::world::World;
 use body::Problem;
 use query::check_parameters;
 
@@ -41,7 +39,8 @@ pub(crate) const PREFIX: &str = "/sim/v1";
 /// The parameter of every query that says which corp it is about.
 pub(crate) const CORP_ID: &str = "corp_id";
 
-type Answer = Result<axum::Json<Value>, Problem>;
+/// A reply, which is a type for each schema of the document, or a refusal.
+type Answer<T> = Result<axum::Json<T>, Problem>;
 
 /// A route: its method, its path below the prefix, and the parameters that its query may have.
 struct Route {
@@ -172,6 +171,8 @@ async fn wrong_method() -> Problem {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+
+    use serde_json::Value;
 
     use super::*;
 

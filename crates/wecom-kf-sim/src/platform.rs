@@ -7,7 +7,7 @@
 pub(crate) mod model;
 pub(crate) mod ops;
 mod people;
-mod view;
+pub(crate) mod view;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

@@ -5,6 +5,7 @@ pub(crate) mod carrier;
 pub(crate) mod clock;
 pub(crate) mod corps;
 pub(crate) mod delivery_problem;
+pub(crate) mod entry;
 pub(crate) mod fault;
 pub(crate) mod finding;
 pub(crate) mod hosts;
@@ -20,5 +21,6 @@ mod script;
 pub(crate) mod setup;
 mod state;
 mod update;
+pub(crate) mod view;
 
 pub(crate) use state::{Holds, Listeners, World};

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::Answer;
 use super::body::{Body, Problem, Segments};
@@ -17,16 +17,21 @@ pub(super) struct Switch {
     holds: bool,
 }
 
-pub(super) async fn assumptions(State(world): State<Arc<World>>) -> Answer {
+#[derive(Serialize)]
+pub(super) struct AssumptionList {
+    assumptions: Vec<Value>,
+}
+
+pub(super) async fn assumptions(State(world): State<Arc<World>>) -> Answer<AssumptionList> {
     let assumptions = world.read(|platform, _| platform.assumptions.clone());
-    Ok(Json(json!({ "assumptions": rules::show_all(&assumptions) })))
+    Ok(Json(AssumptionList { assumptions: rules::show_all(&assumptions) }))
 }
 
 pub(super) async fn assumption_switch(
     State(world): State<Arc<World>>,
     Segments(id): Segments<String>,
     Body(switch): Body<Switch>,
-) -> Answer {
+) -> Answer<Value> {
     if !rules::is_known(&id) {
         return Err(Problem::not_found(format!("there is no rule `{id}`: GET /sim/v1/assumptions")));
     }

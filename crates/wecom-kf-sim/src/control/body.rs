@@ -8,9 +8,8 @@ use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 
 use crate::http::arrival::{MAX_UPLOAD_BYTES, room_for_upload};
 use crate::platform::NotPossible;
@@ -47,9 +46,15 @@ impl Problem {
     }
 }
 
+/// `Error` of `control.yaml`.
+#[derive(Serialize)]
+struct Error {
+    error: String,
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        (self.status, axum::Json(json!({ "error": self.text }))).into_response()
+        (self.status, axum::Json(Error { error: self.text })).into_response()
     }
 }
 

@@ -11,6 +11,7 @@ use super::body::Optional;
 use crate::world::World;
 use crate::world::clock::Pace;
 use crate::world::input::duration;
+use crate::world::view::Clock;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -19,11 +20,14 @@ pub(super) struct ClockChange {
     advance: Option<String>,
 }
 
-pub(super) async fn clock(State(world): State<Arc<World>>) -> Answer {
+pub(super) async fn clock(State(world): State<Arc<World>>) -> Answer<Clock> {
     Ok(Json(world.show_clock()))
 }
 
-pub(super) async fn clock_set(State(world): State<Arc<World>>, Optional(change): Optional<ClockChange>) -> Answer {
+pub(super) async fn clock_set(
+    State(world): State<Arc<World>>,
+    Optional(change): Optional<ClockChange>,
+) -> Answer<Clock> {
     let advance = change.advance.as_deref().map(|text| duration("advance", text)).transpose()?;
     if let Some(manual) = change.manual {
         world.clock.set_pace(if manual { Pace::Manual } else { Pace::Running });

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
-use serde_json::json;
 
 use super::Answer;
 use super::body::Optional;
 use crate::platform::ManagedBy;
+use crate::platform::view::ShownCorp;
 use crate::world::World;
 
 #[derive(Deserialize)]
@@ -28,11 +28,14 @@ struct Upgrade {
     managed_in_console: bool,
 }
 
-pub(super) async fn corp(State(world): State<Arc<World>>) -> Answer {
-    Ok(Json(json!(world.read(|platform, _| platform.show_corp()))))
+pub(super) async fn corp(State(world): State<Arc<World>>) -> Answer<ShownCorp> {
+    Ok(Json(world.read(|platform, _| platform.show_corp())))
 }
 
-pub(super) async fn corp_change(State(world): State<Arc<World>>, Optional(change): Optional<CorpChange>) -> Answer {
+pub(super) async fn corp_change(
+    State(world): State<Arc<World>>,
+    Optional(change): Optional<CorpChange>,
+) -> Answer<ShownCorp> {
     world.update(|platform, _| {
         if let Some(upgrade) = change.upgrade {
             let range = &mut platform.upgrade_range;
@@ -43,6 +46,6 @@ pub(super) async fn corp_change(State(world): State<Arc<World>>, Optional(change
         if let Some(is_bound) = change.wechat_channels_bound {
             platform.is_wechat_channels_bound = is_bound;
         }
-        Ok(Json(json!(platform.show_corp())))
+        Ok(Json(platform.show_corp()))
     })
 }

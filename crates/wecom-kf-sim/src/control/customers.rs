@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::Answer;
 use super::body::{Body, MAX_NAME_CHARS, Nothing, Optional, Problem, Segments, check_name};
 use super::messages::read_message;
 use super::place::{account_of, at_customer, change_customer, check_account, show_customer};
 use super::query::{Query, Wait};
+use crate::platform::view::{ShownCustomer, ShownEntry};
 use crate::platform::{Chat, Entrance, Platform, Satisfaction};
 use crate::world::World;
 
@@ -67,11 +68,48 @@ pub(super) struct Rating {
     rating: Satisfaction,
 }
 
-pub(super) async fn customers(State(world): State<Arc<World>>) -> Answer {
-    world.read(|platform, now| Ok(Json(json!({ "customers": platform.show_customers(now) }))))
+#[derive(Serialize)]
+pub(super) struct CustomerList {
+    customers: Vec<ShownCustomer>,
 }
 
-pub(super) async fn customer_add(State(world): State<Arc<World>>, Body(new): Body<NewCustomer>) -> Answer {
+/// `Chat` of `control.yaml`.
+#[derive(Serialize)]
+pub(super) struct ShownChat {
+    entries: Vec<ShownEntry>,
+    older: bool,
+    complete: Option<bool>,
+}
+
+/// `Answered` and `Entered` of `control.yaml`: what a customer's action made, and what the bot answered.
+#[derive(Serialize)]
+pub(super) struct Answered<T> {
+    #[serde(flatten)]
+    made: T,
+    customer: Option<ShownCustomer>,
+    answers: Vec<ShownEntry>,
+    complete: Option<bool>,
+}
+
+/// A new message or event.
+#[derive(Serialize)]
+pub(super) struct Message {
+    msgid: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct Entry {
+    welcome_code: Option<String>,
+}
+
+pub(super) async fn customers(State(world): State<Arc<World>>) -> Answer<CustomerList> {
+    world.read(|platform, now| Ok(Json(CustomerList { customers: platform.show_customers(now) })))
+}
+
+pub(super) async fn customer_add(
+    State(world): State<Arc<World>>,
+    Body(new): Body<NewCustomer>,
+) -> Answer<ShownCustomer> {
     check_name(&new.name, MAX_NAME_CHARS)?;
     world.update(|platform, now| {
         let first = || platform.open_kfids().next().map(str::to_owned);
@@ -82,7 +120,7 @@ pub(super) async fn customer_add(State(world): State<Arc<World>>, Body(new): Bod
     })
 }
 
-pub(super) async fn customer(State(world): State<Arc<World>>, Segments(id): Segments<String>) -> Answer {
+pub(super) async fn customer(State(world): State<Arc<World>>, Segments(id): Segments<String>) -> Answer<ShownCustomer> {
     world.read(|platform, now| {
         let open_kfid = account_of(platform, &id)?;
         show_customer(platform, now, Chat { open_kfid: &open_kfid, external_userid: &id })
@@ -93,7 +131,7 @@ pub(super) async fn customer_change(
     State(world): State<Arc<World>>,
     Segments(id): Segments<String>,
     Optional(new): Optional<ProfileChange>,
-) -> Answer {
+) -> Answer<ShownCustomer> {
     new.name.as_deref().map_or(Ok(()), |name| check_name(name, MAX_NAME_CHARS))?;
     if new.gender.is_some_and(|gender| !(0..=2).contains(&gender)) {
         return Err(Problem::bad_request("`gender` must be 0, 1 or 2"));
@@ -114,13 +152,13 @@ pub(super) async fn customer_enter(
     Segments(id): Segments<String>,
     query: Query,
     Optional(entering): Optional<Entering>,
-) -> Answer {
+) -> Answer<Answered<Entry>> {
     let wait = query.wait()?;
     let (welcome_code, after) = at_customer(&world, &id, |platform, now, chat| {
         let entrance = entering.entrance(platform, chat)?;
         Ok((platform.customer_enters_by(now, chat, entrance), platform.chat_end(chat)))
     })?;
-    answered(&world, &id, wait, after, "welcome_code", json!(welcome_code)).await
+    answered(&world, &id, wait, after, Entry { welcome_code }).await
 }
 
 pub(super) async fn customer_write(
@@ -128,13 +166,13 @@ pub(super) async fn customer_write(
     Segments(id): Segments<String>,
     query: Query,
     Body(message): Body<Map<String, Value>>,
-) -> Answer {
+) -> Answer<Answered<Message>> {
     let wait = query.wait()?;
     let (msgid, after) = at_customer(&world, &id, |platform, now, chat| {
         let (msgtype, body) = read_message(message, platform, now)?;
         Ok((platform.customer_writes(now, chat, &msgtype, body), platform.chat_end(chat)))
     })?;
-    answered(&world, &id, wait, after, "msgid", json!(msgid)).await
+    answered(&world, &id, wait, after, Message { msgid }).await
 }
 
 pub(super) async fn customer_tap(
@@ -142,7 +180,7 @@ pub(super) async fn customer_tap(
     Segments(id): Segments<String>,
     query: Query,
     Body(tap): Body<Tap>,
-) -> Answer {
+) -> Answer<Answered<Message>> {
     let wait = query.wait()?;
     let (msgid, after) = at_customer(&world, &id, |platform, now, chat| {
         let content = tap.content.or_else(|| platform.menu_item(chat, &tap.menu_id));
@@ -151,7 +189,7 @@ pub(super) async fn customer_tap(
         let msgid = platform.customer_says(now, chat, &content, Some(&tap.menu_id));
         Ok((msgid, platform.chat_end(chat)))
     })?;
-    answered(&world, &id, wait, after, "msgid", json!(msgid)).await
+    answered(&world, &id, wait, after, Message { msgid }).await
 }
 
 pub(super) async fn customer_recall(
@@ -159,20 +197,20 @@ pub(super) async fn customer_recall(
     Segments(id): Segments<String>,
     query: Query,
     Body(recall): Body<Recall>,
-) -> Answer {
+) -> Answer<Answered<Message>> {
     let wait = query.wait()?;
     let (msgid, after) = at_customer(&world, &id, |platform, now, chat| {
         let msgid = platform.customer_recalls(now, chat, &recall.msgid)?;
         Ok((msgid, platform.chat_end(chat)))
     })?;
-    answered(&world, &id, wait, after, "msgid", json!(msgid)).await
+    answered(&world, &id, wait, after, Message { msgid }).await
 }
 
 pub(super) async fn customer_read(
     State(world): State<Arc<World>>,
     Segments(id): Segments<String>,
     _: Nothing,
-) -> Answer {
+) -> Answer<ShownCustomer> {
     change_customer(&world, &id, |platform, _, chat| {
         platform.customer_reads(chat);
         Ok(())
@@ -183,7 +221,7 @@ pub(super) async fn upgrade_accept(
     State(world): State<Arc<World>>,
     Segments(id): Segments<String>,
     _: Nothing,
-) -> Answer {
+) -> Answer<ShownCustomer> {
     change_customer(&world, &id, |platform, now, chat| Ok(platform.customer_accepts_upgrade(now, chat)?))
 }
 
@@ -191,11 +229,15 @@ pub(super) async fn customer_rate(
     State(world): State<Arc<World>>,
     Segments(id): Segments<String>,
     Body(rating): Body<Rating>,
-) -> Answer {
+) -> Answer<ShownCustomer> {
     change_customer(&world, &id, |platform, now, chat| Ok(platform.customer_rates(now, chat, rating.rating)?))
 }
 
-pub(super) async fn chat(State(world): State<Arc<World>>, Segments(id): Segments<String>, query: Query) -> Answer {
+pub(super) async fn chat(
+    State(world): State<Arc<World>>,
+    Segments(id): Segments<String>,
+    query: Query,
+) -> Answer<ShownChat> {
     let open_kfid = world.read(|platform, _| account_of(platform, &id))?;
     let chat = Chat { open_kfid: &open_kfid, external_userid: &id };
     let after = query.number("after")?.unwrap_or(0);
@@ -207,12 +249,12 @@ pub(super) async fn chat(State(world): State<Arc<World>>, Segments(id): Segments
             (platform.answers_after(chat, after).len(), shown)
         }))
     };
-    let ((entries, has_older), complete) = query.wait()?.until(&world, look).await;
-    Ok(Json(json!({ "entries": entries, "older": has_older, "complete": complete })))
+    let ((entries, older), complete) = query.wait()?.until(&world, look).await;
+    Ok(Json(ShownChat { entries, older, complete }))
 }
 
 /// Waits for the answers to what a customer did, as long as the request says. Answers with them and with the customer.
-async fn answered(world: &World, external_userid: &str, wait: Wait, after: u64, name: &str, value: Value) -> Answer {
+async fn answered<T>(world: &World, external_userid: &str, wait: Wait, after: u64, made: T) -> Answer<Answered<T>> {
     let open_kfid = world.read(|platform, _| account_of(platform, external_userid))?;
     let chat = Chat { open_kfid: &open_kfid, external_userid };
     let look = || {
@@ -222,7 +264,7 @@ async fn answered(world: &World, external_userid: &str, wait: Wait, after: u64, 
         }))
     };
     let ((answers, customer), complete) = wait.until(world, look).await;
-    Ok(Json(json!({ name: value, "customer": customer, "answers": answers, "complete": complete })))
+    Ok(Json(Answered { made, customer, answers, complete }))
 }
 
 impl Entering {

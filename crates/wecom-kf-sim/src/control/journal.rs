@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use serde_json::{Value, json};
+use serde::Serialize;
 use tokio::task::spawn_blocking;
 use wecom_kf_raw::op;
 
@@ -14,17 +14,19 @@ use super::body::{Problem, Segments};
 use super::place::account_of;
 use super::query::Query;
 use crate::world::World;
+use crate::world::entry::ShownRow;
 use crate::world::finding::FindingName;
 use crate::world::input::InvalidInput;
 use crate::world::journal::Row;
+use crate::world::report::Report;
 
 const LIMIT: usize = 500;
 const MAX_LIMIT: usize = 10_000;
 
-pub(super) async fn report(State(world): State<Arc<World>>, query: Query) -> Answer {
+pub(super) async fn report(State(world): State<Arc<World>>, query: Query) -> Answer<Report> {
     let names = query.text("allow").unwrap_or_default().split(',').filter(|name| !name.is_empty());
     let allowed = names.map(finding_name).collect::<Result<Vec<_>, _>>()?;
-    Ok(Json(json!(world.report().allowing(&allowed))))
+    Ok(Json(world.report().allowing(&allowed)))
 }
 
 fn finding_name(name: &str) -> Result<FindingName, Problem> {
@@ -32,12 +34,21 @@ fn finding_name(name: &str) -> Result<FindingName, Problem> {
     FindingName::from_name(name).ok_or_else(|| InvalidInput::no_such("finding", name, &known).into())
 }
 
-pub(super) async fn journal_entry(State(world): State<Arc<World>>, Segments(n): Segments<u64>) -> Answer {
-    let row = world.journal().find(n).cloned();
-    row.map(|row| Json(row.show())).ok_or_else(|| Problem::not_found(format!("row {n} is not in the journal")))
+/// `Journal` of `control.yaml`.
+#[derive(Serialize)]
+pub(super) struct Rows {
+    entries: Vec<ShownRow>,
+    found: usize,
+    last: u64,
+    complete: Option<bool>,
 }
 
-pub(super) async fn journal(State(world): State<Arc<World>>, query: Query) -> Answer {
+pub(super) async fn journal_entry(State(world): State<Arc<World>>, Segments(n): Segments<u64>) -> Answer<ShownRow> {
+    let row = world.journal().find(n).cloned();
+    row.map(|row| Json(ShownRow(row))).ok_or_else(|| Problem::not_found(format!("row {n} is not in the journal")))
+}
+
+pub(super) async fn journal(State(world): State<Arc<World>>, query: Query) -> Answer<Rows> {
     let filter = Arc::new(Filter::of(&query)?);
     filter.check_customers(&world)?;
     let look = || async {
@@ -45,13 +56,13 @@ pub(super) async fn journal(State(world): State<Arc<World>>, query: Query) -> An
         (selected.found, selected)
     };
     let (Selected { entries, found, last }, complete) = query.wait()?.until(&world, look).await;
-    Ok(Json(json!({ "entries": entries, "found": found, "last": last, "complete": complete })))
+    Ok(Json(Rows { entries, found, last, complete }))
 }
 
 /// The newest rows that match, how many match in all, and the number of the newest row of all.
 #[derive(Default)]
 struct Selected {
-    entries: Vec<Value>,
+    entries: Vec<ShownRow>,
     found: usize,
     last: u64,
 }
@@ -124,7 +135,7 @@ impl Filter {
         let names = || world.read(|platform, _| platform.customer_names());
         let rows = if self.words.is_empty() { rows } else { self.search(rows, &names()) };
         let newest = rows.len().saturating_sub(self.limit);
-        Selected { entries: rows.iter().skip(newest).map(|row| row.show()).collect(), found: rows.len(), last }
+        Selected { entries: rows.iter().skip(newest).cloned().map(ShownRow).collect(), found: rows.len(), last }
     }
 
     fn matches(&self, row: &Row) -> bool {

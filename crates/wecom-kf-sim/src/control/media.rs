@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde::Serialize;
 
 use super::Answer;
 use super::body::{Problem, Raw, Segments};
@@ -15,12 +15,17 @@ use crate::platform::Contents;
 use crate::platform::MediaKind;
 use crate::world::World;
 
-pub(super) async fn media_add(State(world): State<Arc<World>>, query: Query, Raw(bytes): Raw) -> Answer {
+#[derive(Serialize)]
+pub(super) struct MediaAdded {
+    media_id: String,
+}
+
+pub(super) async fn media_add(State(world): State<Arc<World>>, query: Query, Raw(bytes): Raw) -> Answer<MediaAdded> {
     let kind = query.name("type", "kind of file", &MediaKind::ALL.map(MediaKind::as_str))?.and_then(MediaKind::of);
     let kind = kind.ok_or_else(|| Problem::bad_request("`type` is missing: image, voice, video or file"))?;
     world.update(|platform, now| {
         let media_id = platform.store(now, kind, query.text("filename").unwrap_or(kind.as_str()), bytes);
-        Ok(Json(json!({ "media_id": media_id })))
+        Ok(Json(MediaAdded { media_id }))
     })
 }
 

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use axum::Json;
-use serde_json::json;
 
 use super::Answer;
 use super::body::Problem;
+use crate::platform::view::ShownCustomer;
 use crate::platform::{Chat, Platform};
 use crate::world::World;
 
@@ -45,7 +45,7 @@ pub(super) fn change_customer(
     world: &World,
     external_userid: &str,
     change: impl FnOnce(&mut Platform, Duration, Chat<'_>) -> Result<(), Problem>,
-) -> Answer {
+) -> Answer<ShownCustomer> {
     at_customer(world, external_userid, |platform, now, chat| {
         change(platform, now, chat)?;
         show_customer(platform, now, chat)
@@ -57,7 +57,7 @@ pub(super) fn change_session(
     world: &World,
     path: &SessionPath,
     change: impl FnOnce(&mut Platform, Duration, Chat<'_>) -> Result<(), Problem>,
-) -> Answer {
+) -> Answer<ShownCustomer> {
     at_session(world, path, |platform, now, chat| {
         change(platform, now, chat)?;
         show_customer(platform, now, chat)
@@ -70,8 +70,8 @@ pub(super) fn account_of(platform: &Platform, external_userid: &str) -> Result<S
     open_kfid.ok_or_else(|| no_customer(external_userid))
 }
 
-pub(super) fn show_customer(platform: &Platform, now: Duration, chat: Chat<'_>) -> Answer {
-    platform.show_customer(now, chat).map(|shown| Json(json!(shown))).ok_or_else(|| no_customer(chat.external_userid))
+pub(super) fn show_customer(platform: &Platform, now: Duration, chat: Chat<'_>) -> Answer<ShownCustomer> {
+    platform.show_customer(now, chat).map(Json).ok_or_else(|| no_customer(chat.external_userid))
 }
 
 pub(super) fn check_account(platform: &Platform, open_kfid: &str) -> Result<(), Problem> {

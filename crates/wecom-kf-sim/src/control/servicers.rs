@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 
 use super::Answer;
 use super::body::{Body, MAX_NAME_CHARS, Optional, Problem, Segments, check_name};
 use super::place::check_account;
 use crate::platform::Receiving;
+use crate::platform::view::{ShownDepartment, ShownServicer};
 use crate::world::World;
 
 #[derive(Deserialize)]
@@ -29,20 +29,30 @@ fn yes() -> bool {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Department {
+pub(super) struct NewDepartment {
     department_id: u64,
     userids: Vec<String>,
 }
 
-pub(super) async fn servicers(State(world): State<Arc<World>>) -> Answer {
-    world.read(|platform, now| Ok(Json(json!({ "servicers": platform.show_servicers(now) }))))
+#[derive(Serialize)]
+pub(super) struct ServicerList {
+    servicers: Vec<ShownServicer>,
+}
+
+#[derive(Serialize)]
+pub(super) struct DepartmentList {
+    departments: Vec<ShownDepartment>,
+}
+
+pub(super) async fn servicers(State(world): State<Arc<World>>) -> Answer<ServicerList> {
+    world.read(|platform, now| Ok(Json(ServicerList { servicers: platform.show_servicers(now) })))
 }
 
 pub(super) async fn servicer_set(
     State(world): State<Arc<World>>,
     Segments(userid): Segments<String>,
     Optional(settings): Optional<ServicerSettings>,
-) -> Answer {
+) -> Answer<ShownServicer> {
     check_name(&userid, MAX_NAME_CHARS)?;
     world.update(|platform, now| {
         let open_kfids = settings.open_kfids.as_deref();
@@ -56,18 +66,21 @@ pub(super) async fn servicer_set(
         };
         platform.set_receiving(now, &userid, receiving);
         let shown = platform.show_servicer(now, &userid);
-        shown.map(|shown| Json(json!(shown))).ok_or_else(|| Problem::not_found("there is no such servicer"))
+        shown.map(Json).ok_or_else(|| Problem::not_found("there is no such servicer"))
     })
 }
 
-pub(super) async fn departments(State(world): State<Arc<World>>) -> Answer {
-    Ok(Json(json!({ "departments": world.read(|platform, _| platform.show_departments()) })))
+pub(super) async fn departments(State(world): State<Arc<World>>) -> Answer<DepartmentList> {
+    Ok(Json(DepartmentList { departments: world.read(|platform, _| platform.show_departments()) }))
 }
 
-pub(super) async fn department_add(State(world): State<Arc<World>>, Body(new): Body<Department>) -> Answer {
+pub(super) async fn department_add(
+    State(world): State<Arc<World>>,
+    Body(new): Body<NewDepartment>,
+) -> Answer<DepartmentList> {
     world.update(|platform, _| {
         let userids: Vec<_> = new.userids.iter().map(String::as_str).collect();
         platform.meet_department(new.department_id, &userids);
-        Ok(Json(json!({ "departments": platform.show_departments() })))
+        Ok(Json(DepartmentList { departments: platform.show_departments() }))
     })
 }

@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::Answer;
 use super::body::{Body, Nothing, Problem, Segments};
 use super::customers::Recall;
 use super::messages::read_message;
 use super::place::{SessionPath, at_session, change_session};
+use crate::platform::view::ShownCustomer;
 use crate::platform::{Chat, Platform, Rejecting};
 use crate::world::World;
 
@@ -35,11 +36,17 @@ pub(super) struct Reject {
     rejecting: bool,
 }
 
+#[derive(Serialize)]
+pub(super) struct Written {
+    msgid: String,
+    customer: Option<ShownCustomer>,
+}
+
 pub(super) async fn session_take(
     State(world): State<Arc<World>>,
     Segments(path): Segments<SessionPath>,
     Body(by): Body<ByServicer>,
-) -> Answer {
+) -> Answer<ShownCustomer> {
     change_session(&world, &path, |platform, now, chat| {
         check_servicer(platform, chat, &by.servicer_userid)?;
         platform.servicer_takes(now, chat, &by.servicer_userid);
@@ -51,7 +58,7 @@ pub(super) async fn session_transfer(
     State(world): State<Arc<World>>,
     Segments(path): Segments<SessionPath>,
     Body(transfer): Body<Transfer>,
-) -> Answer {
+) -> Answer<ShownCustomer> {
     change_session(&world, &path, |platform, now, chat| {
         let servicer = whose(platform, now, chat)?;
         Ok(platform.servicer_transfers(now, chat, &servicer, &transfer.to)?)
@@ -62,7 +69,7 @@ pub(super) async fn session_end(
     State(world): State<Arc<World>>,
     Segments(path): Segments<SessionPath>,
     _: Nothing,
-) -> Answer {
+) -> Answer<ShownCustomer> {
     change_session(&world, &path, |platform, now, chat| {
         let servicer = whose(platform, now, chat)?;
         Ok(platform.servicer_ends(now, chat, &servicer)?)
@@ -73,7 +80,7 @@ pub(super) async fn session_reply(
     State(world): State<Arc<World>>,
     Segments(path): Segments<SessionPath>,
     Body(mut message): Body<Map<String, Value>>,
-) -> Answer {
+) -> Answer<Written> {
     at_session(&world, &path, |platform, now, chat| {
         let servicer = match message.remove("servicer_userid") {
             None => whose(platform, now, chat)?,
@@ -83,7 +90,7 @@ pub(super) async fn session_reply(
         check_servicer(platform, chat, &servicer)?;
         let (msgtype, body) = read_message(message, platform, now)?;
         let msgid = platform.servicer_writes(now, chat, &servicer, &msgtype, body);
-        written(platform, now, chat, &msgid)
+        written(platform, now, chat, msgid)
     })
 }
 
@@ -91,10 +98,10 @@ pub(super) async fn session_recall(
     State(world): State<Arc<World>>,
     Segments(path): Segments<SessionPath>,
     Body(recall): Body<Recall>,
-) -> Answer {
+) -> Answer<Written> {
     at_session(&world, &path, |platform, now, chat| {
         let msgid = platform.servicer_recalls(now, chat, &recall.msgid)?;
-        written(platform, now, chat, &msgid)
+        written(platform, now, chat, msgid)
     })
 }
 
@@ -102,7 +109,7 @@ pub(super) async fn session_reject(
     State(world): State<Arc<World>>,
     Segments(path): Segments<SessionPath>,
     Body(reject): Body<Reject>,
-) -> Answer {
+) -> Answer<ShownCustomer> {
     change_session(&world, &path, |platform, now, chat| {
         check_servicer(platform, chat, &reject.servicer_userid)?;
         let rejecting = if reject.rejecting { Rejecting::Yes } else { Rejecting::No };
@@ -115,7 +122,7 @@ pub(super) async fn rating_ask(
     State(world): State<Arc<World>>,
     Segments(path): Segments<SessionPath>,
     Body(by): Body<ByServicer>,
-) -> Answer {
+) -> Answer<ShownCustomer> {
     change_session(&world, &path, |platform, now, chat| {
         check_servicer(platform, chat, &by.servicer_userid)?;
         Ok(platform.servicer_asks_to_rate(now, chat, &by.servicer_userid)?)
@@ -139,6 +146,6 @@ fn check_servicer(platform: &Platform, chat: Chat<'_>, userid: &str) -> Result<(
     Ok(())
 }
 
-fn written(platform: &Platform, now: Duration, chat: Chat<'_>, msgid: &str) -> Answer {
-    Ok(Json(json!({ "msgid": msgid, "customer": platform.show_customer(now, chat) })))
+fn written(platform: &Platform, now: Duration, chat: Chat<'_>, msgid: String) -> Answer<Written> {
+    Ok(Json(Written { msgid, customer: platform.show_customer(now, chat) }))
 }

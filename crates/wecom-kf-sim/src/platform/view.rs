@@ -10,15 +10,13 @@ mod token;
 
 use std::time::Duration;
 
-use serde::Serialize;
-use serde_json::json;
-
 use crate::platform::{Change, Platform};
-use account::ShownAccount;
-use corp::ShownCorp;
+pub(crate) use account::{ShownAccount, ShownContactWay};
+pub(crate) use chat::ShownEntry;
+pub(crate) use corp::{ShownCorp, ShownDepartment};
 pub(crate) use customer::ShownCustomer;
-use servicer::ShownServicer;
-use token::ShownToken;
+pub(crate) use servicer::ShownServicer;
+pub(crate) use token::ShownToken;
 
 /// This much of a token or code distinguishes it from others.
 const SHOWN_CHARS: usize = 4;
@@ -38,30 +36,26 @@ impl Platform {
         let mut changes = Vec::new();
         let token = self.show_token(now);
         if !self.told.token.as_ref().is_some_and(|told| told.is_same_token(&token)) {
-            changes.push(change("token", &token));
+            changes.push(Change::Token(token.clone()));
             self.told.token = Some(token);
         }
         let accounts = self.show_accounts();
-        changes.extend(new_ones("account", &self.told.accounts, &accounts));
+        changes.extend(new_ones(&self.told.accounts, &accounts).map(Change::Account));
         self.told.accounts = accounts;
         let servicers = self.show_servicers(now);
-        changes.extend(new_ones("servicer", &self.told.servicers, &servicers));
+        changes.extend(new_ones(&self.told.servicers, &servicers).map(Change::Servicer));
         self.told.servicers = servicers;
         let corp = self.show_corp();
         if self.told.corp.as_ref() != Some(&corp) {
-            changes.push(change("corp", &corp));
+            changes.push(Change::Corp(corp.clone()));
             self.told.corp = Some(corp);
         }
         changes
     }
 }
 
-pub(crate) fn change(kind: &'static str, shown: &impl Serialize) -> Change {
-    Change { kind, data: json!(shown) }
-}
-
-fn new_ones<T: Serialize + PartialEq>(kind: &'static str, told: &[T], shown: &[T]) -> Vec<Change> {
-    shown.iter().filter(|shown| !told.contains(shown)).map(|shown| change(kind, shown)).collect()
+fn new_ones<T: Clone + PartialEq>(told: &[T], shown: &[T]) -> impl Iterator<Item = T> {
+    shown.iter().filter(|shown| !told.contains(shown)).cloned()
 }
 
 /// Returns the beginning of a token or code.

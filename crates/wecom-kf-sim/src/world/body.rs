@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
+use serde::ser::{self, Serialize, Serializer};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::world::masking::Masking;
 
@@ -53,6 +55,19 @@ impl Body {
 
     pub(crate) fn size(&self) -> usize {
         self.searchable().len()
+    }
+}
+
+/// Serializes as the JSON that it is; a text is a JSON string.
+impl Serialize for Body {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::None => serializer.serialize_none(),
+            Self::Json(json) => {
+                serde_json::from_str::<&RawValue>(json).map_err(ser::Error::custom)?.serialize(serializer)
+            }
+            Self::Text(text) => serializer.serialize_str(text),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde::Serialize;
 use wecom_kf_raw::Lang;
 
 /// Why a callback failed. `Display` prints it in English.
@@ -72,9 +72,23 @@ impl DeliveryProblem {
         text.to_owned()
     }
 
-    /// `DeliveryProblem` of `control.yaml`.
-    pub(crate) fn show(self) -> Value {
-        json!({ "code": self.code(), "en": self.text(Lang::En), "zh": self.text(Lang::Zh) })
+    /// Returns the text that a search reads.
+    pub(crate) fn searchable(self) -> String {
+        [self.code().to_owned(), self.text(Lang::En), self.text(Lang::Zh)].join(" ")
+    }
+}
+
+/// `DeliveryProblem` of `control.yaml`.
+#[derive(Serialize)]
+pub(crate) struct ShownProblem {
+    code: &'static str,
+    en: String,
+    zh: String,
+}
+
+impl From<DeliveryProblem> for ShownProblem {
+    fn from(problem: DeliveryProblem) -> Self {
+        Self { code: problem.code(), en: problem.text(Lang::En), zh: problem.text(Lang::Zh) }
     }
 }
 

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use fastrand::Rng;
-use serde_json::{Value, json};
 use wecom_kf_raw::Operation;
 
 pub(crate) use crate::lists::Effect;
+use crate::world::view;
 
 /// So many faults that are used up are kept to be looked at.
 const KEPT_USED_UP: usize = 200;
@@ -88,18 +88,21 @@ impl Installed {
     }
 
     /// A `Fault` of `control.yaml`.
-    fn show(&self) -> Value {
-        json!({
-            "id": self.id,
-            "operation": self.target.name(),
-            "effect": self.effect.row().id,
-            "shown": self.effect.to_string(),
-            "times": match self.quota { Quota::Times(times) => Some(times), Quota::Always => None },
-            "probability": self.probability,
-            "hits": self.hits,
-            "active": !self.is_used_up(),
-            "label": self.label,
-        })
+    fn show(&self) -> view::Fault {
+        view::Fault {
+            id: self.id,
+            operation: self.target.name(),
+            effect: self.effect.row().id,
+            shown: self.effect.to_string(),
+            times: match self.quota {
+                Quota::Times(times) => Some(times),
+                Quota::Always => None,
+            },
+            probability: self.probability,
+            hits: self.hits,
+            active: !self.is_used_up(),
+            label: self.label.clone(),
+        }
     }
 }
 
@@ -120,7 +123,7 @@ impl InstalledFault {
         lock(&self.0).hits
     }
 
-    pub(crate) fn show(&self) -> Value {
+    pub(crate) fn show(&self) -> view::Fault {
         lock(&self.0).show()
     }
 }
@@ -206,7 +209,7 @@ impl Faults {
     }
 
     /// `Fault`s, all there are.
-    pub(crate) fn show(&self) -> Vec<Value> {
+    pub(crate) fn show(&self) -> Vec<view::Fault> {
         lock(&self.all).iter().map(|fault| lock(fault).show()).collect()
     }
 }

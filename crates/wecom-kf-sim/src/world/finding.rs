@@ -5,14 +5,15 @@ mod detect;
 use std::fmt;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 use tokio::time::Instant;
 use wecom_kf_raw::{Lang, Operation};
 
 pub(crate) use self::detect::Findings;
 pub use crate::lists::FindingName;
-use crate::lists::FindingRow;
 pub(crate) use crate::lists::Proof;
+use crate::lists::{FindingRow, Status, Words};
 use crate::platform::Facts;
 
 impl FindingName {
@@ -75,27 +76,50 @@ impl Finding {
     }
 
     /// A `Finding` of `control.yaml`.
-    pub(crate) fn show(&self) -> Value {
-        let FindingRow { id, status, source, title, remedy } = self.name.row();
-        json!({
-            "id": self.id,
-            "name": id,
-            "count": self.count,
-            "open_kfid": self.open_kfid,
-            "customer": self.external_userid,
-            "entries": self.entries,
-            "at": self.at,
-            "title": title,
-            "proof": { "en": self.proof.en, "zh": self.proof.zh },
-            "remedy": remedy,
-            "source": source,
-            "status": status,
-        })
+    pub(crate) fn show(&self) -> ShownFinding {
+        let FindingRow { id, status, source, title, remedy } = *self.name.row();
+        ShownFinding {
+            id: self.id,
+            name: id,
+            count: self.count,
+            open_kfid: self.open_kfid.clone(),
+            customer: self.external_userid.clone(),
+            entries: self.entries.clone(),
+            at: self.at,
+            title,
+            proof: ShownProof { en: self.proof.en.clone(), zh: self.proof.zh.clone() },
+            remedy,
+            source,
+            status,
+        }
     }
 
     fn is_at(&self, place: Place<'_>) -> bool {
         self.open_kfid.as_deref() == place.open_kfid && self.external_userid.as_deref() == place.external_userid
     }
+}
+
+/// A `Finding` of `control.yaml`.
+#[derive(Debug, Serialize)]
+pub(crate) struct ShownFinding {
+    id: usize,
+    name: &'static str,
+    count: usize,
+    open_kfid: Option<String>,
+    customer: Option<String>,
+    entries: Vec<u64>,
+    at: u64,
+    title: Words,
+    proof: ShownProof,
+    remedy: Words,
+    source: Words,
+    status: Status,
+}
+
+#[derive(Debug, Serialize)]
+struct ShownProof {
+    en: String,
+    zh: String,
 }
 
 /// Where something was found.

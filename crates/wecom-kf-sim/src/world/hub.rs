@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde::Serialize;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -78,7 +78,7 @@ impl Hub {
         is_watched
     }
 
-    pub(crate) fn tell(&self, kind: &'static str, data: &Value) {
+    pub(crate) fn tell(&self, kind: &'static str, data: &impl Serialize) {
         if !self.is_watched() {
             return;
         }
@@ -92,7 +92,7 @@ impl Hub {
     pub(crate) fn tell_gap(&self) {
         let mut events = self.lock();
         events.kept.clear();
-        events.push("gap", &Value::Object(Default::default()));
+        events.push("gap", &serde_json::json!({}));
         drop(events);
         self.rung.notify_waiters();
     }
@@ -139,12 +139,16 @@ impl Events {
         self.watched_until = Some(Instant::now() + WATCHED_FOR);
     }
 
-    fn push(&mut self, kind: &'static str, data: &Value) {
+    fn push(&mut self, kind: &'static str, data: &impl Serialize) {
         self.last += 1;
         if self.kept.len() == KEPT_EVENTS {
             self.kept.pop_front();
         }
-        self.kept.push_back(Event { number: self.last, kind, data: data.to_string().into() });
+        self.kept.push_back(Event {
+            number: self.last,
+            kind,
+            data: serde_json::to_string(data).expect("an event has no map with other keys than texts").into(),
+        });
     }
 
     fn after(&self, number: u64) -> Vec<Event> {

@@ -4,9 +4,8 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
-use serde_json::{Value, json};
-use wecom_kf_raw::{ErrCode, Lang, op};
+use serde_json::Value;
+use wecom_kf_raw::op;
 
 use crate::world::body::Body;
 use crate::world::carrier::Carrier;
@@ -179,7 +178,7 @@ impl Row {
                 )
             }
             Self::Callback(delivery) => {
-                let problem = delivery.problem.map(|problem| problem.show().to_string());
+                let problem = delivery.problem.map(|problem| problem.searchable());
                 let parts = [
                     Some(delivery.event),
                     Some(&*delivery.url),
@@ -194,14 +193,6 @@ impl Row {
         };
         let findings: Vec<_> = findings.iter().map(|name| name.as_str()).collect();
         format!("{parts} {} {request} {reply}", findings.join(" "))
-    }
-
-    /// An `Entry` of `control.yaml`.
-    pub(crate) fn show(&self) -> Value {
-        match self {
-            Self::Call(call) => call.show(),
-            Self::Callback(delivery) => delivery.show(),
-        }
     }
 }
 
@@ -218,79 +209,6 @@ impl Call {
     /// The journal keeps texts, so each call parses it.
     pub fn reply(&self) -> Value {
         self.reply.value()
-    }
-
-    fn show(&self) -> Value {
-        json!({
-            "n": self.number,
-            "begun": self.begun,
-            "kind": "call",
-            "at": self.at,
-            "took_ms": millis(self.took),
-            "operation": self.operation,
-            "method": self.method,
-            "path": self.path,
-            "status": self.status,
-            "errcode": self.errcode,
-            "request": self.request(),
-            "reply": self.reply(),
-            "verdict": { "ok": self.problems.is_empty(), "problems": self.problems },
-            "fault": self.fault,
-            "attempt": null,
-            "problem": null,
-            "open_kfid": self.open_kfid,
-            "customer": self.external_userid,
-            "findings": self.findings.iter().map(|name| name.as_str()).collect::<Vec<_>>(),
-            "hint": self.hint(),
-        })
-    }
-
-    /// What to do about the errcode.
-    fn hint(&self) -> Value {
-        let Some(code) = self.errcode.filter(|code| *code != 0).map(ErrCode) else { return Value::Null };
-        let [en, zh] = [Lang::En, Lang::Zh].map(|lang| code.remedy_at(self.operation, lang));
-        json!({ "en": en, "zh": zh })
-    }
-}
-
-impl Delivery {
-    fn show(&self) -> Value {
-        json!({
-            "n": self.number,
-            "begun": self.begun,
-            "kind": "callback",
-            "at": self.at,
-            "took_ms": millis(self.took),
-            "operation": self.event,
-            "method": self.carrier.method(),
-            "path": self.url,
-            "status": self.status,
-            "errcode": null,
-            "request": self.request,
-            "reply": self.answer,
-            "verdict": { "ok": true, "problems": [] },
-            "fault": self.fault,
-            "attempt": self.attempt,
-            "problem": self.problem.map(DeliveryProblem::show),
-            "open_kfid": self.open_kfid,
-            "customer": null,
-            "findings": self.findings.iter().map(|name| name.as_str()).collect::<Vec<_>>(),
-            "hint": null,
-        })
-    }
-}
-
-/// Serializes as the `Entry` of the control API.
-impl Serialize for Call {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.show().serialize(serializer)
-    }
-}
-
-/// Serializes as the `Entry` of the control API.
-impl Serialize for Delivery {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.show().serialize(serializer)
     }
 }
 
@@ -364,8 +282,4 @@ impl Journal {
     pub(crate) fn deliveries(&self) -> impl DoubleEndedIterator<Item = &Delivery> {
         self.rows().filter_map(|row| if let Row::Callback(delivery) = &**row { Some(delivery) } else { None })
     }
-}
-
-fn millis(took: Duration) -> u64 {
-    u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
 }

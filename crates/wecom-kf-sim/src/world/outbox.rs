@@ -4,7 +4,6 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use reqwest::Url;
-use serde_json::{Value, json};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use wecom_kf_callback::{Callback, Event, SettingsError};
@@ -16,6 +15,7 @@ use crate::world::carrier::{Carrier, Wakers};
 use crate::world::hosts::is_allowed;
 use crate::world::journal::VERIFY_URL;
 use crate::world::masking::Masking;
+use crate::world::view::CallbackSettings;
 
 /// At most this many callbacks wait. Further ones are lost, which WeCom does not exclude either.
 const QUEUE: usize = 10_000;
@@ -209,9 +209,9 @@ impl World {
     }
 
     /// Returns the `CallbackSettings` of `control.yaml`.
-    pub(crate) fn show_callback(&self) -> Value {
+    pub(crate) fn show_callback(&self) -> CallbackSettings {
         let has_keys = self.outbox.keys().is_some();
-        json!({ "url": self.outbox.url(), "token_set": has_keys, "aes_key_set": has_keys })
+        CallbackSettings { url: self.outbox.url(), token_set: has_keys, aes_key_set: has_keys }
     }
 
     /// Makes a verification of the URL. Returns `None` if no URL is set.

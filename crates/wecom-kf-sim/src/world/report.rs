@@ -3,11 +3,10 @@
 use std::fmt;
 
 use serde::{Serialize, Serializer};
-use serde_json::json;
 use wecom_kf_raw::Lang;
 use wecom_kf_text::reader_lang;
 
-use crate::world::finding::{Finding, FindingName};
+use crate::world::finding::{Finding, FindingName, ShownFinding};
 
 /// What is wrong with the bot, as far as it was seen: see [`Simulator::report`](crate::Simulator::report).
 #[derive(Clone, Debug, PartialEq)]
@@ -64,10 +63,15 @@ impl Report {
 /// Serializes as the `Report` of the control API.
 impl Serialize for Report {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let findings: Vec<_> = self.findings.iter().map(Finding::show).collect();
-        let shown =
-            json!({ "clean": self.is_clean(), "calls": self.calls, "callbacks": self.callbacks, "findings": findings });
-        shown.serialize(serializer)
+        #[derive(Serialize)]
+        struct Shown {
+            clean: bool,
+            calls: usize,
+            callbacks: usize,
+            findings: Vec<ShownFinding>,
+        }
+        let findings = self.findings.iter().map(Finding::show).collect();
+        Shown { clean: self.is_clean(), calls: self.calls, callbacks: self.callbacks, findings }.serialize(serializer)
     }
 }
 

@@ -11,6 +11,7 @@ use crate::lists::{EFFECTS, Effect, EffectRow, Make, On};
 use crate::world::World;
 use crate::world::fault::{Limits, Quota, Target};
 use crate::world::input::{InvalidInput, described, duration};
+use crate::world::view::FaultList;
 
 const MAX_FAULTS: usize = 1_000;
 const MAX_LABEL_CHARS: usize = 64;
@@ -36,8 +37,8 @@ struct NewFault {
 }
 
 impl World {
-    /// Adds a `NewFault` of `control.yaml`, or a script of them. Returns the `Fault`s.
-    pub(crate) fn add_faults(&self, new: Value) -> Result<Vec<Value>, InvalidInput> {
+    /// Adds a `NewFault` of `control.yaml`, or a script of them. Returns the added ones.
+    pub(crate) fn add_faults(&self, new: Value) -> Result<FaultList, InvalidInput> {
         let new = if new.get("script").is_some() { described::<Script>(new)?.script } else { vec![new] };
         if new.is_empty() || new.len() > MAX_FAULTS {
             return Err(InvalidInput::new(format!("`script` must have 1 to {MAX_FAULTS} faults")));
@@ -49,9 +50,9 @@ impl World {
             .into_iter()
             .zip(parsed)
             .map(|(new, (target, effect))| self.faults.install(target, effect, new.limits()).show());
-        let installed = installed.collect();
+        let faults = installed.collect();
         self.tell_faults();
-        Ok(installed)
+        Ok(FaultList { faults })
     }
 }
 
@@ -102,7 +103,7 @@ impl NewFault {
 
     fn row(&self) -> Result<&'static EffectRow, InvalidInput> {
         EFFECTS.iter().find(|row| row.id == self.effect).ok_or_else(|| {
-            InvalidInput::new(format!("there is no effect `{}`: see FaultEffect in /sim/v1/openapi.yaml", self.effect))
+            InvalidInput::no_such("effect", &self.effect, &EFFECTS.iter().map(|row| row.id).collect::<Vec<_>>())
         })
     }
 

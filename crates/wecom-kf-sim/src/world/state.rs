@@ -5,10 +5,13 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::Receiver;
 
+use wecom_kf_raw::op;
+
+use crate::platform::view::ShownToken;
 use crate::platform::{Chat, NotPossible, assumptions};
 use crate::world::clock::{Clock, Pace};
 use crate::world::corps::Corps;
@@ -19,9 +22,9 @@ use crate::world::journal::{Call, Delivery, Journal, Row};
 use crate::world::masking::Masking;
 use crate::world::outbox::{Job, Outbox};
 use crate::world::report::Report;
-use crate::world::rules;
 use crate::world::setup::Setup;
 use crate::world::update::State;
+use crate::world::{rules, view};
 
 pub(crate) type OnCall = Box<dyn Fn(&Call) + Send + Sync>;
 pub(crate) type OnCallback = Box<dyn Fn(&Delivery) + Send + Sync>;
@@ -163,7 +166,7 @@ impl World {
 
     pub(crate) fn tell_faults(&self) {
         if self.hub.is_watched() {
-            self.hub.tell("faults", &json!({ "faults": self.faults.show() }));
+            self.hub.tell("faults", &self.show_faults());
         }
     }
 
@@ -183,14 +186,25 @@ impl World {
         Ok(shown)
     }
 
-    /// A `Clock` of `control.yaml`.
-    pub(crate) fn show_clock(&self) -> Value {
+    pub(crate) fn show_clock(&self) -> view::Clock {
         let reading = self.clock.read();
-        json!({
-            "now": reading.now.as_secs(),
-            "manual": reading.pace == Pace::Manual,
-            "advanced_s": reading.advanced.as_secs(),
-        })
+        view::Clock {
+            now: reading.now.as_secs(),
+            manual: reading.pace == Pace::Manual,
+            advanced_s: reading.advanced.as_secs(),
+        }
+    }
+
+    pub(crate) fn show_token(&self) -> view::Token {
+        self.token(self.read(|platform, now| platform.show_token(now)))
+    }
+
+    pub(super) fn token(&self, status: ShownToken) -> view::Token {
+        view::Token { status, gettoken_calls: self.journal().counted(op::GETTOKEN.id) }
+    }
+
+    pub(crate) fn show_faults(&self) -> view::FaultList {
+        view::FaultList { faults: self.faults.show() }
     }
 
     /// Looks at a call and writes its row. `seen` is given the row's number.
@@ -274,7 +288,7 @@ impl World {
 
     fn tell_row(&self, row: &Row) {
         if self.hub.is_watched() {
-            self.hub.tell("journal", &row.show());
+            self.hub.tell("journal", row);
         }
         let news = self.findings().take_news();
         news.iter().for_each(|finding| self.hub.tell("finding", &finding.show()));

@@ -4,9 +4,6 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde_json::json;
-use wecom_kf_raw::op;
-
 use crate::platform::{Audience, Change, Platform};
 use crate::world::World;
 use crate::world::outbox::Draft;
@@ -110,11 +107,15 @@ impl World {
 
     fn apply(&self, consequences: Consequences) {
         consequences.callbacks.into_iter().for_each(|draft| self.outbox.queue(draft));
-        for mut change in consequences.changes {
-            if change.kind == "token" {
-                change.data["gettoken_calls"] = json!(self.journal().counted(op::GETTOKEN.id));
+        for change in consequences.changes {
+            match change {
+                Change::Account(account) => self.hub.tell("account", &account),
+                Change::Chat(entry) => self.hub.tell("chat", &entry),
+                Change::Corp(corp) => self.hub.tell("corp", &corp),
+                Change::Customer(customer) => self.hub.tell("customer", &customer),
+                Change::Servicer(servicer) => self.hub.tell("servicer", &servicer),
+                Change::Token(token) => self.hub.tell("token", &self.token(token)),
             }
-            self.hub.tell(change.kind, &change.data);
         }
         if consequences.answered {
             self.sent.notify_waiters();

@@ -75,9 +75,24 @@ fn document() -> &'static Value {
     static DOCUMENT: OnceLock<Value> = OnceLock::new();
     DOCUMENT.get_or_init(|| {
         let mut document: Value = yaml_serde::from_str(include_str!("../../control.yaml")).unwrap();
+        close(&mut document);
         nullable(&mut document);
         document
     })
+}
+
+/// A reply must not have members that the document does not know.
+fn close(schema: &mut Value) {
+    match schema {
+        Value::Array(items) => items.iter_mut().for_each(close),
+        Value::Object(members) => {
+            members.values_mut().for_each(close);
+            if members.get("properties").is_some_and(|properties| !properties["type"].is_string()) {
+                members.entry("additionalProperties").or_insert(json!(false));
+            }
+        }
+        _ => {}
+    }
 }
 
 /// OpenAPI 3.0 says null in its own way.

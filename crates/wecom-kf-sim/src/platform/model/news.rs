@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
-
 use crate::platform::model::assumptions::Assumption;
-use crate::platform::view::change;
+use crate::platform::view::{ShownAccount, ShownCorp, ShownCustomer, ShownEntry, ShownServicer, ShownToken};
 use crate::platform::{Chat, Platform};
 
 /// Something that a callback reports to the bot.
@@ -22,9 +20,13 @@ pub(crate) enum News {
 
 /// Something that changed, for the listeners.
 #[derive(Clone, Debug)]
-pub(crate) struct Change {
-    pub(crate) kind: &'static str,
-    pub(crate) data: Value,
+pub(crate) enum Change {
+    Account(ShownAccount),
+    Chat(ShownEntry),
+    Corp(ShownCorp),
+    Customer(Box<ShownCustomer>),
+    Servicer(ShownServicer),
+    Token(ShownToken),
 }
 
 /// Whether there are listeners.
@@ -73,10 +75,10 @@ impl Platform {
             let Some(customer) = self.customer_at(chat) else { continue };
             let entries = customer.history.take_changed();
             if customer.told.as_ref() != Some(&shown) {
-                changes.push(change("customer", &shown));
+                changes.push(Change::Customer(Box::new(shown.clone())));
                 customer.told = Some(shown);
             }
-            changes.extend(entries.iter().map(|entry| change("chat", &entry.show(chat))));
+            changes.extend(entries.iter().map(|entry| Change::Chat(entry.show(chat))));
         }
         changes
     }
