@@ -13,7 +13,7 @@ use crate::world::Listeners;
 use crate::world::clock::wall_clock;
 use crate::world::journal::{Call, Delivery};
 use crate::world::point;
-use crate::world::setup::{Corp, Setup, Strictness, TOKEN_LIFETIME};
+use crate::world::setup::{Corp, Setup, Strictness};
 
 /// The settings of a [`Simulator`].
 #[must_use = "nothing starts before `start`"]
@@ -29,19 +29,7 @@ impl Builder {
     pub(super) fn new() -> Self {
         Self {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            setup: Setup {
-                seed: fastrand::u64(..),
-                is_seeded: false,
-                instance: fastrand::u64(..),
-                corp: Corp::default(),
-                place: 0,
-                token_lifetime: TOKEN_LIFETIME,
-                disabled_assumptions: Vec::new(),
-                manual_from: None,
-                strictness: Strictness::Strict,
-                allowed_hosts: Vec::new(),
-                public_url: None,
-            },
+            setup: Setup::new(),
             others: Vec::new(),
             listeners: Listeners::default(),
         }

@@ -9,7 +9,7 @@ use crate::platform::{AccessTokens, Platform};
 use crate::world::clock::Clock;
 
 /// `expires_in` of a new token is normally 7200 [91039].
-pub(crate) const TOKEN_LIFETIME: Duration = Duration::from_secs(7200);
+const TOKEN_LIFETIME: Duration = Duration::from_secs(7200);
 const ACCOUNT_NAME: &str = "小店";
 
 /// A corp of a simulator, with a secret, accounts, servicers and a callback of its own: see
@@ -112,6 +112,23 @@ pub enum Strictness {
 }
 
 impl Setup {
+    /// A corp with a seed, an id and a secret of its own, and a clock that runs.
+    pub(crate) fn new() -> Self {
+        Self {
+            seed: fastrand::u64(..),
+            is_seeded: false,
+            instance: fastrand::u64(..),
+            corp: Corp::default(),
+            place: 0,
+            token_lifetime: TOKEN_LIFETIME,
+            disabled_assumptions: Vec::new(),
+            manual_from: None,
+            strictness: Strictness::Strict,
+            allowed_hosts: Vec::new(),
+            public_url: None,
+        }
+    }
+
     /// The same for a further corp.
     pub(crate) fn of_another(&self, corp: Corp, place: usize) -> Self {
         Self { corp, place, ..self.clone() }

@@ -132,3 +132,81 @@ impl Consequences {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::Arc;
+    use std::thread;
+
+    use serde_json::Value;
+
+    use super::*;
+    use crate::platform::Chat;
+    use crate::world::Listeners;
+    use crate::world::corps::Corps;
+    use crate::world::setup::Setup;
+
+    const THREADS: usize = 8;
+    const CHANGES_OF_EACH: usize = 50;
+
+    /// The corps, the only one of them, and a customer of its account.
+    fn world() -> (Arc<Corps>, Arc<World>, [String; 2]) {
+        let (corps, _) = Corps::new(Setup::new(), Vec::new(), Listeners::default());
+        let world = corps.first().clone();
+        let customer = world.update(|platform, _| {
+            let open_kfid = platform.first_account().to_owned();
+            let external_userid = platform.meet_customer(&open_kfid, "小王").unwrap();
+            [open_kfid, external_userid]
+        });
+        (corps, world, customer)
+    }
+
+    fn says(platform: &mut Platform, now: Duration, [open_kfid, external_userid]: &[String; 2]) {
+        platform.customer_says(now, Chat { open_kfid, external_userid }, "你好", None);
+    }
+
+    /// The numbers of the chat's entries that watchers were told of, in the order of the events.
+    async fn told(world: &World) -> Vec<u64> {
+        let (stream, _) = world.hub.stream();
+        let events = stream.after(0).await.into_iter().filter(|event| event.kind == "chat");
+        events.map(|event| serde_json::from_str::<Value>(&event.data).unwrap()["n"].as_u64().unwrap()).collect()
+    }
+
+    #[tokio::test]
+    async fn time_and_events_go_forward_however_many_threads_change() {
+        let (_corps, world, customer) = world();
+        world.hub.watch();
+        let times = Mutex::new(Vec::new());
+        thread::scope(|scope| {
+            for _ in 0..THREADS {
+                scope.spawn(|| {
+                    for _ in 0..CHANGES_OF_EACH {
+                        world.update(|platform, now| {
+                            says(platform, now, &customer);
+                            lock(&times).push(now);
+                        });
+                    }
+                });
+            }
+        });
+        assert!(lock(&times).is_sorted());
+        let all = (THREADS * CHANGES_OF_EACH) as u64;
+        assert_eq!(told(&world).await, (1..=all).collect::<Vec<_>>());
+    }
+
+    #[tokio::test]
+    async fn what_a_change_did_before_it_panicked_is_told_with_the_next() {
+        let (_corps, world, customer) = world();
+        world.hub.watch();
+        let panics = || {
+            world.update(|platform, now| {
+                says(platform, now, &customer);
+                panic!("a bug");
+            })
+        };
+        assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
+        world.update(|platform, now| says(platform, now, &customer));
+        assert_eq!(told(&world).await, [1, 2]);
+    }
+}
