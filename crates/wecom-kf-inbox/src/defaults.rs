@@ -46,6 +46,11 @@ pub const CONVERSATION_LIMIT: usize = 64 * 1024;
 /// How many bytes the texts of a transcript have at most. Older messages are dropped first.
 pub const TRANSCRIPT_BYTES: usize = 32 * 1024;
 
+/// How long the first message of a batch waits at most for the customer's pause.
+pub const BATCH_WAIT: Duration = Duration::from_secs(10);
+/// How many messages a batch has at most.
+pub const BATCH_MESSAGES: usize = 20;
+
 /// The time from the end of a reading to the next poll, if there are few accounts; with many it is longer, since they
 /// share [`TOKENLESS_SYNCS`](wecom_kf::defaults::TOKENLESS_SYNCS).
 pub const POLL: Duration = Duration::from_secs(30);

@@ -25,6 +25,8 @@ use crate::{ConversationError, Failure, FailureClass, RetryPolicy};
 pub struct Delivery {
     answering: Arc<Answering>,
     letter: Arc<Letter>,
+    /// The other messages of the batch.
+    more: Option<Arc<[Arc<Letter>]>>,
     tries: u32,
     numbers: Arc<Numbers>,
     when_dropped: WhenDropped,
@@ -172,7 +174,7 @@ impl Delivery {
         shared: Arc<Shared>,
         permit: Option<OwnedSemaphorePermit>,
     ) -> Self {
-        let HandOut { letter, tries, .. } = handed_out;
+        let HandOut { letter, more, tries, .. } = handed_out;
         Self {
             answering: Arc::new(Answering {
                 shared,
@@ -181,6 +183,7 @@ impl Delivery {
                 draft: OnceLock::new(),
             }),
             letter,
+            more,
             tries,
             numbers: Arc::default(),
             when_dropped: WhenDropped::CountsAsFailed,
@@ -198,7 +201,7 @@ impl Delivery {
                 self.answering.answer(failure.into_verdict(settings.shows_handler_errors));
                 return None;
             }
-            if let Some(said) = Said::heard(self.message()) {
+            for said in self.messages().filter_map(Said::heard) {
                 let _ = self.answering.change(|draft| draft.say(said));
             }
         }
@@ -229,6 +232,15 @@ impl Delivery {
 
     pub(crate) fn answering(&self) -> &Arc<Answering> {
         &self.answering
+    }
+
+    /// Returns the message, or those of the batch.
+    pub(crate) fn messages(&self) -> impl Iterator<Item = &Message> {
+        self.letters().map(|letter| &letter.message)
+    }
+
+    fn letters(&self) -> impl Iterator<Item = &Arc<Letter>> {
+        std::iter::once(&self.letter).chain(self.more.iter().flat_map(|more| more.iter()))
     }
 
     /// Returns the message or event.
@@ -389,6 +401,7 @@ impl Delivery {
         Self {
             answering: self.answering.clone(),
             letter: self.letter.clone(),
+            more: self.more.clone(),
             tries: self.tries,
             numbers: self.numbers.clone(),
             when_dropped: WhenDropped::IsAnsweredElsewhere,
@@ -415,12 +428,15 @@ impl Reply<'_> {
 
     async fn send(self) -> Result<MsgId, Error> {
         let Self { delivery, message, name } = self;
-        let (account, id) = (delivery.open_kfid().as_str(), delivery.id());
+        let account = delivery.open_kfid().as_str();
+        // Batches that begin with the same message and differ in others have different replies.
+        let ids = delivery.letters().map(|letter| &*letter.id);
+        let msgid = |kind, last| reply_msgid(&[kind, account].into_iter().chain(ids).chain([last]).collect::<Vec<_>>());
         if let Some(name) = name {
-            return delivery.send(reply_msgid(&["reply as", account, id, &name]), message).await;
+            return delivery.send(msgid("reply as", &name), message).await;
         }
         let mut number = delivery.numbers.take_smallest();
-        let msgid = reply_msgid(&["reply", account, id, &number.number.to_string()]);
+        let msgid = msgid("reply", &number.number.to_string());
         let sent = delivery.send(msgid, message).await;
         number.is_sent = sent.is_ok();
         sent

@@ -333,7 +333,7 @@ impl Engine {
                 desk.asked.look_for_wishes |= look_after_commit;
                 let Some(state) = &mut desk.state else { return Ok(()) };
                 let reached_back = state.reaches_back();
-                state.written();
+                state.written(Instant::now());
                 if reached_back && !state.reaches_back() {
                     // The earlier start is stored now, so the messages that were skipped are read.
                     self.first_wake = FirstWake::DoesNotCount;

@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep_until};
 use wecom_kf::{Client, OpenKfid};
 use wecom_kf_callback::Event;
 
+use crate::batch::Quiet;
 use crate::builder::{InboxBuilder, LONGEST, may_read};
 use crate::clock::unix_seconds;
 use crate::delivery::Delivery;
@@ -46,6 +47,7 @@ pub struct InboxGroupBuilder {
     cold_start: ColdStart,
     concurrency: usize,
     look_every: Duration,
+    quiet: Option<Quiet>,
     each: Arc<dyn Fn(InboxBuilder) -> InboxBuilder + Send + Sync>,
 }
 
@@ -112,7 +114,11 @@ impl InboxGroupBuilder {
 
     async fn open_one(&self, open_kfid: &OpenKfid, start: ColdStart, slots: Arc<Semaphore>) -> Result<Inbox, Error> {
         let builder = Inbox::builder(self.client.clone(), open_kfid.clone()).store(self.store.clone());
-        (self.each)(builder.cold_start(start)).slots(slots).open_unchecked().await
+        let inbox = (self.each)(builder.cold_start(start)).slots(slots).open_unchecked().await?;
+        if let Some(quiet) = self.quiet {
+            let _ = inbox.shared().quiet.set(quiet);
+        }
+        Ok(inbox)
     }
 }
 
@@ -125,8 +131,14 @@ impl InboxGroup {
             cold_start: ColdStart::FromNow,
             concurrency: defaults::CONCURRENCY,
             look_every: defaults::LOOK_FOR_ACCOUNTS,
+            quiet: None,
             each: Arc::new(|builder| builder),
         }
+    }
+
+    pub(crate) fn with_quiet(mut self, quiet: Quiet) -> Self {
+        self.builder.quiet = Some(quiet);
+        self
     }
 
     /// Returns a handle, to wake, watch and stop the group while it runs.
@@ -141,6 +153,16 @@ impl InboxGroup {
         F: Future<Output = Result<(), Failure>> + Send + 'static,
     {
         self.run_until(std::future::pending::<()>(), handler).await
+    }
+
+    /// Handles the messages of all accounts with a shared state until the group is stopped: see [`Inbox::run_with`].
+    pub async fn run_with<T, H, F>(self, state: Arc<T>, handler: H) -> Summary
+    where
+        T: Send + Sync + 'static,
+        H: Fn(Arc<T>, Delivery) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<(), Failure>> + Send + 'static,
+    {
+        self.run(move |delivery| handler(state.clone(), delivery)).await
     }
 
     /// Handles the messages of all accounts until `stop` ends, each account as [`Inbox::run_until`] does. Then all

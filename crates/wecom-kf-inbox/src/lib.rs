@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod batch;
 mod builder;
 mod clock;
 mod conversation;
@@ -21,6 +22,7 @@ mod shared;
 pub mod store;
 mod token;
 
+pub use batch::{Batch, Batches, GroupBatches, Quiet};
 pub use builder::{ColdStart, InboxBuilder};
 pub use conversation::{Conversation, ConversationError, ModelMessage, Role, Said, Transcript};
 pub use delivery::{Delivery, Reply};

@@ -60,6 +60,46 @@ impl Inbox {
         self.run_until(std::future::pending::<()>(), handler).await
     }
 
+    /// Handles messages with a state that all handlers share, such as a connection pool, until the inbox is
+    /// [stopped](crate::InboxHandle::stop): see [`run_until`](Self::run_until).
+    ///
+    /// ```no_run
+    /// use std::sync::Arc;
+    ///
+    /// use wecom_kf_inbox::{Delivery, Error, Failure, Inbox, Summary};
+    ///
+    /// struct Shop {
+    ///     hours: String,
+    /// }
+    ///
+    /// async fn run(inbox: Inbox) -> Result<Summary, Error> {
+    ///     let shop = Arc::new(Shop { hours: "9:00–18:00".to_owned() });
+    ///     let handle = inbox.handle();
+    ///     tokio::spawn(async move {
+    ///         std::future::pending::<()>().await; // a signal
+    ///         handle.stop();
+    ///     });
+    ///     inbox.run_with(shop, answer).await
+    /// }
+    ///
+    /// async fn answer(shop: Arc<Shop>, delivery: Delivery) -> Result<(), Failure> {
+    ///     delivery.reply(&shop.hours).await?;
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// One that [is final](Error::is_final).
+    pub async fn run_with<T, H, F>(self, state: Arc<T>, handler: H) -> Result<Summary, Error>
+    where
+        T: Send + Sync + 'static,
+        H: Fn(Arc<T>, Delivery) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<(), Failure>> + Send + 'static,
+    {
+        self.run(move |delivery| handler(state.clone(), delivery)).await
+    }
+
     /// Handles messages until the future `stop` ends, such as a signal. Then it hands out nothing more, lets the
     /// handlers in progress end, stores their answers, and returns.
     ///

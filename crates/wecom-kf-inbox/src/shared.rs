@@ -9,6 +9,7 @@ use wecom_kf::Client;
 use wecom_kf::messages::VoiceFormat;
 
 use crate::ColdStart;
+use crate::batch::Quiet;
 use crate::clock::unix_seconds;
 use crate::conversation::ConversationSettings;
 use crate::defaults;
@@ -30,6 +31,8 @@ pub(crate) struct Shared {
     pub(crate) opened_at: i64,
     /// How many messages may be handled at the same time; no limit unless `run` or a group sets one.
     pub(crate) slots: OnceLock<Arc<Semaphore>>,
+    /// When the messages of a customer form a batch; never unless it is set.
+    pub(crate) quiet: OnceLock<Quiet>,
     pub(crate) exchange: Exchange,
 }
 
@@ -83,7 +86,8 @@ impl Shared {
         let (opened_at, exchange) = (unix_seconds(), Exchange::default());
         let reads_wecom = own_source.is_none();
         let source = own_source.unwrap_or_else(|| Arc::new(ClientSource { client: client.clone(), voice_format }));
-        Self { key, client, source, reads_wecom, store, settings, opened_at, slots: OnceLock::new(), exchange }
+        let (slots, quiet) = (OnceLock::new(), OnceLock::new());
+        Self { key, client, source, reads_wecom, store, settings, opened_at, slots, quiet, exchange }
     }
 }
 

@@ -24,7 +24,7 @@ use wecom_kf_inbox::store::{
     Acquired, Change, Commit, Committed, ConversationPage, ConversationQuery, InboxKey, InboxStore, Lease, ParkedPage,
     ParkedQuery, Redb, Renewed, StoreError,
 };
-use wecom_kf_inbox::{ColdStart, Delivery, Failure, Inbox};
+use wecom_kf_inbox::{Batch, ColdStart, Delivery, Failure, Inbox, Quiet};
 use wecom_kf_sim::{Customer, Simulator, op};
 
 const CUSTOMERS: usize = 12;
@@ -34,6 +34,8 @@ const LIFE: &str = "WECOM_KF_TEST_LIFE";
 /// The text of a message whose handler kills the bot.
 const POISON: &str = "poison";
 const HICCUPS: &str = "WECOM_KF_TEST_HICCUPS";
+/// Set for a bot that handles batches.
+const BATCHES: &str = "WECOM_KF_TEST_BATCHES";
 
 fn setting(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(otherwise)
@@ -152,7 +154,28 @@ async fn bot() -> Result<(), Report> {
         .open()
         .await?;
     let diary = folder.join("diary");
-    inbox.run(move |delivery| answer(delivery, life.clone(), diary.clone())).await?;
+    if std::env::var(BATCHES).is_ok() {
+        let quiet = Quiet::of(Duration::from_millis(20)).at_most(Duration::from_millis(60));
+        inbox.batch(quiet).run(move |batch| note_batch(batch, life.clone(), diary.clone())).await?;
+    } else {
+        inbox.run(move |delivery| answer(delivery, life.clone(), diary.clone())).await?;
+    }
+    Ok(())
+}
+
+/// Notes the messages of a batch without an answer.
+async fn note_batch(batch: Batch, life: String, diary: PathBuf) -> Result<(), Failure> {
+    let mut lines = String::new();
+    let mut acknowledged = batch.conversation::<Vec<String>>().await?;
+    for message in batch.messages() {
+        let Content::Text(text) = message.content() else { return Ok(()) };
+        let (customer, msgid) = (message.external_userid().unwrap(), message.msgid().unwrap());
+        acknowledged.push(msgid.to_string());
+        lines.push_str(&format!("{life} {customer} {} {msgid} noted {}\n", text.content, now_in_ms()));
+    }
+    acknowledged.save()?;
+    // The lines are one write, so that a kill leaves all of them or nothing.
+    OpenOptions::new().create(true).append(true).open(diary)?.write_all(lines.as_bytes())?;
     Ok(())
 }
 
@@ -170,6 +193,9 @@ async fn answer(delivery: Delivery, life: String, diary: PathBuf) -> Result<(), 
         }
     };
     let (customer, msgid) = (delivery.message().external_userid().unwrap(), delivery.id());
+    let mut acknowledged = delivery.conversation::<Vec<String>>().await?;
+    acknowledged.push(msgid.to_owned());
+    acknowledged.save()?;
     let line = format!("{life} {customer} {} {msgid} {outcome} {}\n", text.content, now_in_ms());
     // The line is one write, so that a kill leaves all of it or nothing.
     OpenOptions::new().create(true).append(true).open(diary)?.write_all(line.as_bytes())?;
@@ -220,10 +246,19 @@ impl Stage {
     }
 
     fn start(&self, life: u64, hiccups: u64) -> Child {
+        self.command(life, hiccups).spawn().unwrap()
+    }
+
+    fn start_with_batches(&self, life: u64) -> Child {
+        self.command(life, 0).env(BATCHES, "1").spawn().unwrap()
+    }
+
+    fn command(&self, life: u64, hiccups: u64) -> Command {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["bot", "--exact", "--ignored", "--quiet"]).envs(self.sim.vars()).kill_on_drop(true);
         command.env(FOLDER, self.folder.path()).env(LIFE, life.to_string()).env(HICCUPS, hiccups.to_string());
-        command.stdout(Stdio::null()).stderr(Stdio::inherit()).spawn().unwrap()
+        command.stdout(Stdio::null()).stderr(Stdio::inherit());
+        command
     }
 
     /// Makes the next read or send fail in a random way.
@@ -300,6 +335,21 @@ impl Stage {
         stored.map(|stored| stored.settled.into_iter().collect()).unwrap_or_default()
     }
 
+    /// Asserts that each customer's conversation was changed once by each settled message, and by no other.
+    async fn assert_conversations(&self, settled: &BTreeSet<String>) {
+        let store = self.store().await;
+        let page = store.conversations(&self.key(), &ConversationQuery::first(100)).await.unwrap();
+        let mut told = BTreeSet::new();
+        for record in page.items {
+            let (_, json) = record.state().unwrap().unwrap();
+            for msgid in serde_json::from_str::<Vec<String>>(&json).unwrap() {
+                assert!(told.insert(msgid.clone()), "{} was applied twice", msgid);
+            }
+        }
+        let settled: BTreeSet<String> = settled.intersection(&self.msgids).cloned().collect();
+        assert_eq!(told, settled, "a message and what it changed are stored together");
+    }
+
     /// Waits until all messages are handled, at most for `patience`. Returns how many are not.
     async fn unhandled_after(&self, patience: Duration) -> usize {
         let started = Instant::now();
@@ -369,7 +419,8 @@ async fn crash_after_crash_loses_nothing_and_repeats_nothing_that_was_committed(
     for life in 0..=crashes {
         stage.says(30);
         let is_last = life == crashes;
-        let mut bot = stage.start(life, 0);
+        // Every third life handles batches.
+        let mut bot = if life % 3 == 1 { stage.start_with_batches(life) } else { stage.start(life, 0) };
         if is_last {
             let unhandled = stage.unhandled_after(Duration::from_secs(120)).await;
             if unhandled > 0 {
@@ -399,6 +450,7 @@ async fn crash_after_crash_loses_nothing_and_repeats_nothing_that_was_committed(
         handled_at.extend(stage.diary().into_iter().map(|handled| (handled.msgid, (handled.life, handled.at))));
         handled_before.extend(this_life);
         committed = stage.settled().await;
+        stage.assert_conversations(&committed).await;
     }
     stage.assert_order();
     let answers = stage.assert_answered_once();

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use wecom_kf::{ExternalUserId, SyncToken};
 
-use super::state::{Outcome, Stamp, State};
+use super::state::{Outcome, Settled, Stamp, State};
 use super::window::{HandOut, Number};
 use crate::builder::LONGEST;
 use crate::clock::unix_seconds;
@@ -155,7 +155,7 @@ impl Exchange {
             return None;
         }
         let handed_out = desk.state.as_mut()?.take(now)?;
-        desk.metrics.delivered += 1;
+        desk.metrics.delivered += 1 + handed_out.more.as_ref().map_or(0, |more| more.len() as u64);
         Some((Ticket { state: desk.states, number: handed_out.number }, handed_out))
     }
 
@@ -286,8 +286,11 @@ impl Desk {
         let state = self.state.as_ref()?;
         let commit = if state.in_flight().is_some() { None } else { state.pending.due() };
         // After a stop was asked for, nothing is tried again.
-        let retry = if self.asked.stop { None } else { state.window.retry_due() };
-        commit.into_iter().chain(retry).min()
+        let (retry, batch) = match self.asked.stop {
+            true => (None, None),
+            false => (state.window.retry_due(), state.window.batch_due()),
+        };
+        commit.into_iter().chain(retry).chain(batch).min()
     }
 
     /// Notes until when the engine's task sleeps.
@@ -314,14 +317,14 @@ impl Desk {
     fn answer(&mut self, number: Number, verdict: Verdict, settings: &Settings, now: Instant) -> bool {
         match verdict {
             Verdict::Ack => {
-                let is_settled = self.settle(number, Outcome::Acked, now);
-                self.metrics.acked += u64::from(is_settled);
-                return is_settled;
+                let messages = self.settle(number, Outcome::Acked, now);
+                self.metrics.acked += messages;
+                return messages > 0;
             }
             Verdict::Noted => {
-                let is_settled = self.settle(number, Outcome::Acked, now);
-                self.metrics.servicer_messages += u64::from(is_settled);
-                return is_settled;
+                let messages = self.settle(number, Outcome::Acked, now);
+                self.metrics.servicer_messages += messages;
+                return messages > 0;
             }
             Verdict::PutBack => {
                 if let Some(state) = &mut self.state {
@@ -356,16 +359,19 @@ impl Desk {
 
     pub(crate) fn park(&mut self, number: Number, reason: String, settings: &Settings, now: Instant) {
         let id = self.state.as_mut().and_then(|state| state.window.id(number)).unwrap_or_default();
-        if self.settle(number, Outcome::Parked { reason, stamp: settings.stamp() }, now) {
-            self.metrics.parked += 1;
+        let messages = self.settle(number, Outcome::Parked { reason, stamp: settings.stamp() }, now);
+        if messages > 0 {
+            self.metrics.parked += messages;
             tracing::warn!(msgid = %id, "parked a message; the reason is stored with it");
         }
     }
 
-    fn settle(&mut self, number: Number, outcome: Outcome, now: Instant) -> bool {
-        let pages = self.state.as_mut().and_then(|state| state.settle(number, outcome, now));
-        self.metrics.pages += pages.unwrap_or(0);
-        pages.is_some()
+    /// Returns how many messages are settled now.
+    fn settle(&mut self, number: Number, outcome: Outcome, now: Instant) -> u64 {
+        let settled = self.state.as_mut().and_then(|state| state.settle(number, outcome, now));
+        let Settled { pages, messages } = settled.unwrap_or(Settled { pages: 0, messages: 0 });
+        self.metrics.pages += pages;
+        messages
     }
 }
 

@@ -41,6 +41,11 @@ impl Letter {
         self.has_welcome_code && self.message.send_time() > Some(since)
     }
 
+    /// Returns whether the message may be in a batch with others: a customer wrote it.
+    pub(crate) fn is_of_customer(&self) -> bool {
+        self.customer.is_some() && self.message.msgtype() != "event" && !self.is_of_servicer()
+    }
+
     pub(crate) fn is_of_servicer(&self) -> bool {
         self.message.origin() == Some(Origin::SERVICER)
     }

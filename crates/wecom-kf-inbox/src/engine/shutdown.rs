@@ -47,7 +47,7 @@ impl Engine {
             let mut desk = self.shared.exchange.desk();
             desk.metrics.commits += 1;
             if let Some(state) = &mut desk.state {
-                state.written();
+                state.written(Instant::now());
             }
         }
         Ok(())

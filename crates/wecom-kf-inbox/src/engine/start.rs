@@ -121,6 +121,7 @@ impl Engine {
             stored.in_progress = None;
         }
         let state = State::stored(stored, self.shared.settings.remembered());
+        let state = state.with_batches(self.shared.quiet.get().copied());
         self.reader.restart(state.cursor().cloned());
         self.desk().replace_state(Some(state));
         Ok(())
@@ -139,6 +140,7 @@ impl Engine {
         };
         tracing::info!(inbox = %self.shared.key, ?since, "cold start: nothing is stored");
         let state = State::cold(since, self.shared.settings.remembered(), Instant::now());
+        let state = state.with_batches(self.shared.quiet.get().copied());
         self.reader.restart(None);
         self.desk().replace_state(Some(state));
     }

@@ -9,6 +9,7 @@ use wecom_kf::ExternalUserId;
 use super::commit::{LATE, Pending};
 use super::letter::Letter;
 use super::window::{HandOut, Number, Window};
+use crate::batch::Quiet;
 use crate::defaults;
 use crate::store::{Commit, Committed, ConversationRecord, ConversationWrite, Generation, Parked, ParkedKind, Writes};
 
@@ -100,6 +101,15 @@ pub(crate) struct Stamp {
     pub(crate) keep_until: i64,
 }
 
+/// What was settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Settled {
+    /// How many pages ended with it.
+    pub(crate) pages: u64,
+    /// How many messages: more than one for a batch.
+    pub(crate) messages: u64,
+}
+
 /// What became of the messages of a page: a count for each case.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Pushed {
@@ -156,6 +166,12 @@ impl State {
         }
     }
 
+    /// Hands out batches, if `quiet` says when they are complete.
+    pub(crate) fn with_batches(mut self, quiet: Option<Quiet>) -> Self {
+        self.window.form_batches(quiet);
+        self
+    }
+
     /// Compares the stored state with this one after the lease was acquired again. Returns whether this process may
     /// continue; if not, another one has changed the stored state.
     pub(crate) fn resumes(&mut self, stored: Option<&Committed>, now: Instant) -> bool {
@@ -163,7 +179,7 @@ impl State {
             if stored.is_some_and(|stored| is_left_by(&in_flight.commit, stored)) {
                 // The commit was written, and only its answer was lost.
                 self.in_flight = Some(in_flight);
-                self.written();
+                self.written(now);
             } else {
                 self.take_back(in_flight, now);
             }
@@ -249,7 +265,7 @@ impl State {
     fn push(&mut self, letter: Letter, sieve: Sieve, pushed: &mut Pushed, now: Instant) {
         let is_condemned = self.condemned.as_deref() == Some(&*letter.id);
         let is_welcome = letter.has_fresh_welcome(sieve.welcome_since);
-        let number = self.window.push(letter, is_welcome);
+        let number = self.window.push(letter, is_welcome, now);
         if is_condemned {
             pushed.condemned += 1;
             self.condemned = None;
@@ -320,9 +336,13 @@ impl State {
         }
     }
 
-    /// Hands out the next message.
+    /// Hands out the next message or batch.
     pub(crate) fn take(&mut self, now: Instant) -> Option<HandOut> {
-        if self.has_ready(now) { self.window.take(now) } else { None }
+        if !self.has_ready(now) {
+            return None;
+        }
+        // The message that ends the process must be found among its batch.
+        if self.suspects.is_some() { self.window.take_alone(now) } else { self.window.take(now) }
     }
 
     /// Returns the ids of the messages that were last noted before their handlers started: the stored one and the one
@@ -347,24 +367,33 @@ impl State {
 
     // Settling.
 
-    /// Settles a message. Returns how many pages ended with it, or `None` if there is no such message any more.
-    pub(crate) fn settle(&mut self, number: Number, outcome: Outcome, now: Instant) -> Option<u64> {
+    /// Settles a message or a batch. Returns `None` if there is no such message any more.
+    pub(crate) fn settle(&mut self, number: Number, outcome: Outcome, now: Instant) -> Option<Settled> {
         let left = self.window.settle(number)?;
         let replay = self.replays.iter().position(|replay| replay.unsettled.contains(&number));
         if let Outcome::Parked { reason, stamp } = outcome {
-            let body = left.letter.message.raw();
-            let parked = Parked::new(&*left.letter.id, ParkedKind::Message, body).because(reason, left.tries);
-            self.pending.parked.push(parked.kept(stamp.parked_at, stamp.keep_until));
+            let parked = match &left.more {
+                None => Parked::new(&*left.letter.id, ParkedKind::Message, left.letter.message.raw()),
+                Some(more) => parked_batch(&left.letter, more),
+            };
+            let parked = parked.because(reason, left.tries).kept(stamp.parked_at, stamp.keep_until);
+            self.pending.parked.push(parked);
         }
-        let is_parked_message = replay.is_some_and(|place| self.replays[place].parked.kind == ParkedKind::Message);
-        if !is_parked_message {
+        // The ids of a parked message or batch were remembered when it was parked.
+        let is_remembered = replay.is_some_and(|place| self.replays[place].parked.kind != ParkedKind::Page);
+        let more = left.more.as_deref().unwrap_or_default();
+        let messages = 1 + more.len() as u64;
+        if !is_remembered {
             self.remember(left.letter.id.clone());
+            for letter in more {
+                self.remember(letter.id.clone());
+            }
         }
         if let Some(place) = replay {
             self.settle_replay(place, number);
         }
         self.pending.touch(now);
-        Some(self.advance(now))
+        Some(Settled { pages: self.advance(now), messages })
     }
 
     fn settle_replay(&mut self, place: usize, number: Number) {
@@ -480,12 +509,15 @@ impl State {
         count
     }
 
-    fn begin_replay(&mut self, mut replay: Replay, letters: Vec<Letter>) {
-        for letter in letters {
-            let is_page = replay.parked.kind == ParkedKind::Page;
-            if !is_page || self.seen.insert(letter.id.clone()) {
-                replay.unsettled.push(self.window.push_replay(letter));
+    fn begin_replay(&mut self, mut replay: Replay, letters: Vec<Letter>, now: Instant) {
+        if replay.parked.kind == ParkedKind::Page {
+            for letter in letters {
+                if self.seen.insert(letter.id.clone()) {
+                    replay.unsettled.push(self.window.push_replay(letter, None, now));
+                }
             }
+        } else {
+            replay.unsettled = self.window.push_replays(letters, now);
         }
         if replay.unsettled.is_empty() {
             self.pending.unparked.push(replay.parked.id);
@@ -576,7 +608,7 @@ impl State {
     }
 
     /// Notes that the commit was written.
-    pub(crate) fn written(&mut self) {
+    pub(crate) fn written(&mut self, now: Instant) {
         let Some(InFlight { commit, begins, notes, staged, .. }) = self.in_flight.take() else { return };
         self.revision = commit.revision;
         self.writes = Writes::Next;
@@ -592,7 +624,7 @@ impl State {
             suspects.noted = notes;
         }
         for (replay, letters) in staged {
-            self.begin_replay(replay, letters);
+            self.begin_replay(replay, letters, now);
         }
     }
 
@@ -603,6 +635,13 @@ impl State {
         self.staged.splice(..0, in_flight.staged);
         self.pending.take_back(in_flight.commit, now);
     }
+}
+
+/// Parks a batch as one. Its id differs from that of its first message, which may be parked alone later.
+fn parked_batch(first: &Letter, more: &[Arc<Letter>]) -> Parked {
+    let bodies: Vec<&str> =
+        std::iter::once(first).chain(more.iter().map(|letter| &**letter)).map(|letter| letter.message.raw()).collect();
+    Parked::new(format!("batch:{}", first.id), ParkedKind::Batch, format!("[{}]", bodies.join(",")))
 }
 
 /// Returns whether `stored` is the result of `commit`. Another reader may have written the same revision, so the other
@@ -642,7 +681,7 @@ mod tests {
         } {
             assert!(commit.builds_on(stored.as_ref()), "{commit:?} does not follow {stored:?}");
             *stored = Some(Committed::after(stored.take(), &commit));
-            state.written();
+            state.written(now);
             written.push(commit);
         }
         written
@@ -675,7 +714,7 @@ mod tests {
         let commits = write(&mut state, &mut stored, now);
         assert_eq!((commits[0].cursor.as_deref(), &*commits[0].settled.join(",")), (None, "c,b"));
         assert_eq!(commits[0].parked.len(), 1);
-        assert_eq!(state.settle(0, Outcome::Acked, now), Some(1));
+        assert_eq!(state.settle(0, Outcome::Acked, now), Some(Settled { pages: 1, messages: 1 }));
         let commits = write(&mut state, &mut stored, now);
         assert_eq!((commits[0].cursor.as_deref(), &*commits[0].settled.join(",")), (Some("c1"), "a"));
         assert_eq!(state.left(), 0);
@@ -711,7 +750,7 @@ mod tests {
             for now in (1..500).map(|number| start + step * number) {
                 if let Some((commit, _)) = in_flight.take_if(|(_, begun)| now >= *begun + takes) {
                     stored = Some(Committed::after(stored.take(), &commit));
-                    state.written();
+                    state.written(now);
                 }
                 state.prepare(now);
                 in_flight = in_flight.or(state.next_commit(now).map(|commit| (commit, now)));
@@ -819,6 +858,26 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn the_messages_of_a_batch_run_alone_while_one_is_suspected() {
+        let now = Instant::now();
+        let (_, mut stored) = begin(&[], now);
+        let quiet = Quiet::of(Duration::ZERO);
+        for start in 2..=3 {
+            let mut state = State::stored(stored.clone().unwrap(), 100).with_batches(Some(quiet));
+            let json = |id| format!(r#"{{"msgid":"{id}","external_userid":"wm1","send_time":100,"msgtype":"text"}}"#);
+            let letters = ["a", "b"].map(|id| Letter::new(&serde_json::from_str(&json(id)).unwrap()));
+            state.push_page(letters.into(), Some("c1".into()), SIEVE, now);
+            for _ in 0..2 {
+                state.first_reading_ends();
+                write(&mut state, &mut stored, now);
+            }
+            let handed_out = state.take(now).unwrap();
+            assert_eq!(handed_out.more.map_or(0, |more| more.len()), if start == 2 { 1 } else { 0 });
+        }
+        assert_eq!(stored.unwrap().in_progress.as_deref(), Some("a"));
     }
 
     #[test]

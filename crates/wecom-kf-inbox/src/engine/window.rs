@@ -1,12 +1,13 @@
-//! The window: messages that were read and are not yet settled, in a lane per customer. Pure: no I/O, no clock. When it is
-//! full is decided by `has_room`.
+//! The window: messages that were read and are not yet settled, in a lane per customer, and which of them form a batch. Pure: no
+//! I/O, no clock. When it is full is decided by `has_room`.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use tokio::time::Instant;
 
 use super::letter::Letter;
+use crate::batch::Quiet;
 
 /// The number of an entry. Live messages count from 0 in the order they were read, replays from [`FIRST_REPLAY`].
 pub(crate) type Number = u64;
@@ -33,6 +34,10 @@ pub(crate) struct Window {
     /// Replays that are handed out when no live message is ready.
     ready_replays: VecDeque<Number>,
     retries: BTreeMap<(Instant, Number), ()>,
+    /// When messages form batches; `None` if each is handed out alone.
+    quiet: Option<Quiet>,
+    /// Lanes whose batch is not complete, by the time at which it will be.
+    incomplete: BTreeSet<(Instant, LaneKey)>,
     unsettled: usize,
     running: usize,
 }
@@ -43,7 +48,14 @@ struct Entry {
     tries: u32,
     failing_since: Option<Instant>,
     phase: Phase,
+    arrived: Instant,
+    /// The other messages of the batch that begins with this one, once it was handed out. So it is tried again with the
+    /// same messages. In a lane, they are the entries that follow.
+    more: Option<More>,
 }
+
+/// The messages of a batch after the first one.
+pub(crate) type More = Arc<[Arc<Letter>]>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -63,6 +75,8 @@ struct Lane {
     is_queued: bool,
     /// The last message whose welcome code was fresh when it was read. Up to that message the lane goes first.
     welcome: Option<Number>,
+    /// When its batch is complete, while the lane is in `incomplete`.
+    complete_at: Option<Instant>,
 }
 
 /// A message to hand out.
@@ -70,17 +84,31 @@ struct Lane {
 pub(crate) struct HandOut {
     pub(crate) number: Number,
     pub(crate) letter: Arc<Letter>,
+    /// The other messages of the batch.
+    pub(crate) more: Option<More>,
     pub(crate) tries: u32,
 }
 
-/// What is known of a message that left the window.
+/// What is known of a message that left the window, or of a batch.
 #[derive(Debug)]
 pub(crate) struct Left {
     pub(crate) letter: Arc<Letter>,
+    /// The other messages of the batch.
+    pub(crate) more: Option<More>,
     pub(crate) tries: u32,
 }
 
 impl Window {
+    /// Hands out batches from now on.
+    pub(crate) fn form_batches(&mut self, quiet: Option<Quiet>) {
+        self.quiet = quiet;
+    }
+
+    /// Returns when the next batch is complete.
+    pub(crate) fn batch_due(&self) -> Option<Instant> {
+        self.incomplete.first().map(|(at, _)| *at)
+    }
+
     /// Returns how many live messages are not settled.
     pub(crate) fn unsettled(&self) -> usize {
         self.unsettled
@@ -117,10 +145,10 @@ impl Window {
     }
 
     /// Adds a live message.
-    pub(crate) fn push(&mut self, letter: Letter, is_fresh_welcome: bool) -> Number {
+    pub(crate) fn push(&mut self, letter: Letter, is_fresh_welcome: bool, now: Instant) -> Number {
         let number = self.end();
         let key = letter.customer.clone();
-        self.entries.push_back(Some(Box::new(Entry::new(letter))));
+        self.entries.push_back(Some(Box::new(Entry::new(letter, now))));
         self.unsettled += 1;
         let lane = self.lanes.entry(key.clone()).or_default();
         lane.queue.push_back(number);
@@ -147,11 +175,22 @@ impl Window {
         self.marks.clear();
     }
 
+    /// Adds the replays of these messages of one customer: a batch if messages form batches, otherwise each alone.
+    pub(crate) fn push_replays(&mut self, letters: Vec<Letter>, now: Instant) -> Vec<Number> {
+        if self.quiet.is_none() {
+            return letters.into_iter().map(|letter| self.push_replay(letter, None, now)).collect();
+        }
+        let mut letters = letters.into_iter();
+        let Some(first) = letters.next() else { return Vec::new() };
+        let more: Vec<Arc<Letter>> = letters.map(Arc::new).collect();
+        vec![self.push_replay(first, (!more.is_empty()).then(|| more.into()), now)]
+    }
+
     /// Adds a replay.
-    pub(crate) fn push_replay(&mut self, letter: Letter) -> Number {
+    pub(crate) fn push_replay(&mut self, letter: Letter, more: Option<More>, now: Instant) -> Number {
         let number = FIRST_REPLAY + self.next_replay;
         self.next_replay += 1;
-        self.replays.insert(number, Box::new(Entry::new(letter)));
+        self.replays.insert(number, Box::new(Entry { more, ..Entry::new(letter, now) }));
         self.ready_replays.push_back(number);
         number
     }
@@ -175,6 +214,9 @@ impl Window {
     /// Returns the number of the message that would be handed out next.
     pub(crate) fn peek(&mut self, now: Instant) -> Option<Number> {
         self.queue_due_retries(now);
+        if self.quiet.is_some() {
+            self.queue_complete_batches(now);
+        }
         while let Some(key) = self.urgent.front().or(self.ready.front()) {
             let lane = self.lanes.get(key).filter(|lane| !lane.is_busy && lane.is_queued);
             match lane.and_then(|lane| lane.queue.front()) {
@@ -186,9 +228,22 @@ impl Window {
         self.ready_replays.iter().copied().find(|number| !self.is_busy(*number))
     }
 
-    /// Hands out the next message.
+    /// Hands out the next message, or the next batch.
     pub(crate) fn take(&mut self, now: Instant) -> Option<HandOut> {
         let number = self.peek(now)?;
+        if self.quiet.is_some() {
+            self.form_batch(number);
+        }
+        self.take_formed(number)
+    }
+
+    /// Hands out the next message. A batch that was formed before stays together.
+    pub(crate) fn take_alone(&mut self, now: Instant) -> Option<HandOut> {
+        let number = self.peek(now)?;
+        self.take_formed(number)
+    }
+
+    fn take_formed(&mut self, number: Number) -> Option<HandOut> {
         if number >= FIRST_REPLAY {
             self.ready_replays.retain(|ready| *ready != number);
         } else {
@@ -197,10 +252,10 @@ impl Window {
         let entry = self.entry_mut(number)?;
         entry.tries += 1;
         entry.phase = Phase::Runs;
-        let (letter, tries) = (entry.letter.clone(), entry.tries);
+        let (letter, more, tries) = (entry.letter.clone(), entry.more.clone(), entry.tries);
         self.running += 1;
         self.lanes.entry(letter.customer.clone()).or_default().is_busy = true;
-        Some(HandOut { number, letter, tries })
+        Some(HandOut { number, letter, more, tries })
     }
 
     /// Returns how often a message was tried, this failure included, and since when it has been failing. Returns `None`
@@ -228,7 +283,8 @@ impl Window {
         }
     }
 
-    /// Settles a message, in whatever state it is. Returns `None` if there is no such message any more.
+    /// Settles a message with the batch that begins with it, in whatever state it is. Returns `None` if there is no such
+    /// message any more.
     pub(crate) fn settle(&mut self, number: Number) -> Option<Left> {
         let is_replay = number >= FIRST_REPLAY;
         let entry = if is_replay { self.replays.remove(&number)? } else { self.remove_live(number)? };
@@ -244,13 +300,19 @@ impl Window {
                 true => drop(lane.queue.pop_front()),
                 false => lane.queue.retain(|queued| *queued != number),
             }
+            if let Some(more) = &entry.more {
+                let followers: Vec<Number> = lane.queue.drain(..more.len().min(lane.queue.len())).collect();
+                for follower in followers {
+                    self.remove_live(follower);
+                }
+            }
         }
         if entry.phase == Phase::Runs {
             self.free_lane(&key, number);
         } else {
             self.tidy_lane(&key);
         }
-        Some(Left { letter: entry.letter, tries: entry.tries })
+        Some(Left { letter: entry.letter, more: entry.more, tries: entry.tries })
     }
 
     /// Returns the first message in reading order that waits for a retry.
@@ -275,6 +337,14 @@ impl Window {
             self.first += 1;
         }
         Some(entry)
+    }
+
+    fn entry(&self, number: Number) -> Option<&Entry> {
+        if number >= FIRST_REPLAY {
+            return self.replays.get(&number).map(|entry| &**entry);
+        }
+        let place = usize::try_from(number.checked_sub(self.first)?).ok()?;
+        self.entries.get(place)?.as_deref()
     }
 
     fn entry_mut(&mut self, number: Number) -> Option<&mut Entry> {
@@ -306,6 +376,54 @@ impl Window {
         }
     }
 
+    /// Queues the lanes whose batch is complete.
+    fn queue_complete_batches(&mut self, now: Instant) {
+        while let Some((at, _)) = self.incomplete.first()
+            && *at <= now
+            && let Some((_, key)) = self.incomplete.pop_first()
+        {
+            if let Some(lane) = self.lanes.get_mut(&key) {
+                lane.complete_at = None;
+            }
+            self.enqueue(&key, End::Back);
+        }
+    }
+
+    /// Notes which messages are handed out with this one, unless it was handed out before.
+    fn form_batch(&mut self, number: Number) {
+        let most = self.quiet.map_or(1, |quiet| quiet.messages);
+        let Some(entry) = self.entry_mut(number).filter(|entry| entry.tries == 0 && number < FIRST_REPLAY) else {
+            return;
+        };
+        if !entry.letter.is_of_customer() {
+            return;
+        }
+        let key = entry.letter.customer.clone();
+        let Some(lane) = self.lanes.get(&key) else { return };
+        let followers = lane.queue.iter().skip(1).map_while(|number| self.entry(*number));
+        let more: Vec<Arc<Letter>> = followers
+            .take_while(|entry| entry.letter.is_of_customer())
+            .take(most - 1)
+            .map(|entry| entry.letter.clone())
+            .collect();
+        if let Some(entry) = self.entry_mut(number).filter(|_| !more.is_empty()) {
+            entry.more = Some(more.into());
+        }
+    }
+
+    /// Returns when the batch at the front of a lane is complete; `None` if it is.
+    fn complete_at(&self, lane: &Lane) -> Option<Instant> {
+        let quiet = self.quiet?;
+        let first = self.entry(*lane.queue.front()?)?;
+        let was_handed_out = first.tries > 0;
+        let is_of_customer = |number: &Number| self.entry(*number).is_some_and(|it| it.letter.is_of_customer());
+        if was_handed_out || lane.queue.len() >= quiet.messages || !lane.queue.iter().all(is_of_customer) {
+            return None;
+        }
+        let last = self.entry(*lane.queue.back()?)?;
+        Some((first.arrived + quiet.at_most).min(last.arrived + quiet.quiet))
+    }
+
     fn unqueue_front(&mut self) {
         let key = self.urgent.pop_front().or_else(|| self.ready.pop_front());
         if let Some(lane) = key.and_then(|key| self.lanes.get_mut(&key)) {
@@ -324,18 +442,43 @@ impl Window {
 
     fn tidy_lane(&mut self, key: &LaneKey) {
         if self.lanes.get(key).is_some_and(|lane| lane.queue.is_empty() && !lane.is_busy) {
-            self.lanes.remove(key);
+            let complete_at = self.lanes.remove(key).and_then(|lane| lane.complete_at);
+            if let Some(at) = complete_at {
+                self.incomplete.remove(&(at, key.clone()));
+            }
         } else {
             self.queue_lane(key, End::Back);
         }
     }
 
-    /// Queues a lane if its first message waits for its turn.
+    /// Queues a lane if its first message waits for its turn, and its batch is complete.
     fn queue_lane(&mut self, key: &LaneKey, end: End) {
+        if self.quiet.is_none() || !self.waits_for_batch(key) {
+            self.enqueue(key, end);
+        }
+    }
+
+    /// Notes when the batch of a lane is complete. Returns false if it is complete now.
+    fn waits_for_batch(&mut self, key: &LaneKey) -> bool {
+        let Some(lane) = self.lanes.get(key).filter(|lane| !lane.is_busy && !lane.is_queued) else { return false };
+        let (before, at) = (lane.complete_at, self.complete_at(lane));
+        if before != at {
+            if let Some(before) = before {
+                self.incomplete.remove(&(before, key.clone()));
+            }
+            self.incomplete.extend(at.map(|at| (at, key.clone())));
+            if let Some(lane) = self.lanes.get_mut(key) {
+                lane.complete_at = at;
+            }
+        }
+        at.is_some()
+    }
+
+    fn enqueue(&mut self, key: &LaneKey, end: End) {
         let Some(lane) = self.lanes.get(key).filter(|lane| !lane.is_busy && !lane.is_queued) else { return };
         let Some(front) = lane.queue.front().copied() else { return };
         let is_urgent = lane.welcome.is_some_and(|welcome| front <= welcome);
-        if !self.entry_mut(front).is_some_and(|entry| entry.phase == Phase::Waits) {
+        if !self.entry(front).is_some_and(|entry| entry.phase == Phase::Waits) {
             return;
         }
         if let Some(lane) = self.lanes.get_mut(key) {
@@ -356,8 +499,8 @@ enum End {
 }
 
 impl Entry {
-    fn new(letter: Letter) -> Self {
-        Self { letter: Arc::new(letter), tries: 0, failing_since: None, phase: Phase::Waits }
+    fn new(letter: Letter, arrived: Instant) -> Self {
+        Self { letter: Arc::new(letter), tries: 0, failing_since: None, phase: Phase::Waits, arrived, more: None }
     }
 }
 
@@ -377,7 +520,11 @@ mod tests {
     fn window(customers: &str) -> Window {
         let mut window = Window::default();
         for (number, customer) in customers.chars().enumerate() {
-            window.push(letter(&format!("m{number}"), &customer.to_lowercase().to_string()), customer.is_uppercase());
+            window.push(
+                letter(&format!("m{number}"), &customer.to_lowercase().to_string()),
+                customer.is_uppercase(),
+                Instant::now(),
+            );
         }
         window
     }
@@ -422,7 +569,7 @@ mod tests {
         window.settle(2);
         assert_eq!(take_all(&mut window, now), [3]);
         assert_eq!((window.retry_due(), window.oldest_retry()), (Some(later), Some(0)));
-        window.push(letter("m4", "c"), false);
+        window.push(letter("m4", "c"), false, now);
         assert_eq!(take_all(&mut window, later), [0, 4]);
         assert_eq!(window.retry_due(), None);
     }
@@ -431,7 +578,7 @@ mod tests {
     fn marks_are_passed_when_everything_before_them_is_settled() {
         let mut window = window("abc");
         window.mark("c3".to_owned());
-        window.push(letter("m3", "d"), false);
+        window.push(letter("m3", "d"), false, Instant::now());
         window.mark("c4".to_owned());
         window.mark("c5".to_owned());
         for (number, expected) in [(1, None), (2, None), (0, Some(("c3", 1))), (3, Some(("c5", 2)))] {
@@ -456,15 +603,15 @@ mod tests {
     fn replays_run_after_live_messages_of_the_same_customer() {
         let now = Instant::now();
         let mut window = window("ab");
-        let first = window.push_replay(letter("p0", "a"));
-        let second = window.push_replay(letter("p1", "c"));
+        let first = window.push_replay(letter("p0", "a"), None, now);
+        let second = window.push_replay(letter("p1", "c"), None, now);
         assert_eq!(take_all(&mut window, now), [0, 1, second]);
         window.settle(0);
-        window.push(letter("m2", "a"), false);
+        window.push(letter("m2", "a"), false, now);
         assert_eq!(take(&mut window, now), Some(2), "the live one first");
         window.settle(2);
         assert_eq!(take(&mut window, now), Some(first));
-        window.push(letter("m3", "a"), false);
+        window.push(letter("m3", "a"), false, now);
         assert_eq!(take(&mut window, now), None, "its customer's next message waits");
         window.settle(first);
         assert_eq!(take_all(&mut window, now), [3]);

@@ -5,17 +5,18 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use wecom_kf::messages::{Message, Page};
 
-/// A message that was set aside because handling it failed, or a page that could not be decoded.
+/// A message or a batch that was set aside because handling it failed, or a page that could not be decoded.
 ///
 /// It holds what the customer wrote. Its `Debug` shows neither that nor the reason, which may repeat it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Parked {
-    /// The id of the message in this inbox: the msgid, if it has one.
+    /// The id of the message in this inbox: the msgid, if it has one. That of a batch is `batch:` and the id of its first
+    /// message.
     pub id: String,
-    /// Whether it is a message or a page.
+    /// Whether it is a message, a batch or a page.
     pub kind: ParkedKind,
-    /// The message or the page as it came.
+    /// The messages or the page as they came.
     pub body: String,
     /// Why it was parked.
     pub reason: String,
@@ -38,6 +39,8 @@ pub struct Parked {
 pub enum ParkedKind {
     /// One message, as JSON.
     Message,
+    /// A batch: several messages of one customer, as a JSON array.
+    Batch,
     /// A whole page that could not be decoded.
     Page,
 }
@@ -77,14 +80,15 @@ impl Parked {
     pub fn message(&self) -> Option<Message> {
         match self.kind {
             ParkedKind::Message => serde_json::from_str(&self.body).ok(),
-            ParkedKind::Page => None,
+            ParkedKind::Batch | ParkedKind::Page => None,
         }
     }
 
-    /// Returns the parked message, or the messages of a parked page if this version can decode it.
+    /// Returns the parked message, or the messages of a parked batch or page if this version can decode it.
     pub fn messages(&self) -> Option<Vec<Message>> {
         match self.kind {
             ParkedKind::Message => self.message().map(|message| vec![message]),
+            ParkedKind::Batch => serde_json::from_str(&self.body).ok(),
             ParkedKind::Page => Page::from_json(self.body.as_bytes()).ok().map(Page::into_messages),
         }
     }

@@ -15,7 +15,7 @@ use wecom_kf_inbox::store::{
     Acquired, Change, Commit, Committed, ConversationPage, ConversationQuery, InboxKey, InboxStore, Lease, Memory,
     ParkedPage, ParkedQuery, Renewed, StoreError,
 };
-use wecom_kf_inbox::{Delivery, Failure, Fetched, PageRequest, PageSource};
+use wecom_kf_inbox::{Batch, Delivery, Failure, Fetched, PageRequest, PageSource, Quiet};
 
 use crate::fake::{FakeWeCom, builder, caught_up, key, steal, text};
 
@@ -137,6 +137,8 @@ enum Mix {
     LeaseLosses,
     /// What was parked is replayed until it is handled.
     Replays,
+    /// Messages form batches, which fail and panic.
+    Batches,
 }
 
 /// What one life of the process handled, in order: customer, message and time. Also what it parked.
@@ -199,6 +201,23 @@ async fn handle(delivery: Delivery, mix: Mix, crash: Crash, diary: Diary) -> Res
     Ok(())
 }
 
+async fn handle_batch(batch: Batch, crash: Crash, diary: Diary) -> Result<(), Failure> {
+    crash.point().await;
+    let ids: Vec<String> = batch.messages().map(|message| message.msgid().unwrap().to_string()).collect();
+    let mut acknowledged = batch.conversation::<Vec<String>>().await?;
+    acknowledged.extend(ids.iter().cloned());
+    acknowledged.save()?;
+    let has = |rest| ids.iter().any(|id| id[1..].parse::<usize>().unwrap() % 7 == rest);
+    if has(2) && batch.tries() < 3 {
+        return Err(Failure::retry("not yet"));
+    }
+    assert!(!has(5) || batch.tries() > 1, "a panic that the test wants");
+    let customer = batch.message().external_userid().unwrap().to_string();
+    diary.0.lock().unwrap().extend(ids.into_iter().map(|id| (customer.clone(), id, Instant::now())));
+    crash.point().await;
+    Ok(())
+}
+
 /// Runs one life, until everything is handled or the crash. Returns whether everything was handled, and when the life
 /// ended.
 async fn live(memory: &Memory, mix: Mix, crash: Crash, drop_after: Option<Duration>) -> (bool, Diary, Instant) {
@@ -234,7 +253,15 @@ async fn once(
     let inbox = inbox.open().await.unwrap();
     let control = inbox.handle();
     let (noted, point) = (diary.clone(), crash.clone());
-    let run = inbox.run(move |delivery| handle(delivery, mix, point.clone(), noted.clone()));
+    let run = async move {
+        match mix {
+            Mix::Batches => {
+                let quiet = Quiet::of(Duration::from_millis(5)).at_most(Duration::from_millis(20)).messages(3);
+                inbox.batch(quiet).run(move |batch| handle_batch(batch, point.clone(), noted.clone())).await
+            }
+            _ => inbox.run(move |delivery| handle(delivery, mix, point.clone(), noted.clone())).await,
+        }
+    };
     // The helpers have their own task, so that the inbox is polled only when something wakes it.
     let mut helpers = JoinSet::new();
     let (seen, stored) = (diary.clone(), memory.clone());
@@ -394,6 +421,11 @@ async fn a_crash_at_any_await_loses_nothing_with_lease_losses() {
 #[tokio::test(start_paused = true)]
 async fn a_crash_at_any_await_loses_nothing_with_replays() {
     crash_at_every_await(Mix::Replays).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_at_any_await_loses_nothing_with_batches() {
+    crash_at_every_await(Mix::Batches).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -10,7 +10,8 @@ use tokio::time::{sleep, timeout};
 use wecom_kf::messages::{Content, Event, Page};
 use wecom_kf::{BoxFuture, Client, Credentials, ErrCode, Lang};
 use wecom_kf_inbox::{
-    ColdStart, Error, Failure, Fetched, Inbox, InboxGroup, InboxGroupBuilder, PageRequest, PageSource, Report, Status,
+    ColdStart, Error, Failure, Fetched, Inbox, InboxGroup, InboxGroupBuilder, PageRequest, PageSource, Quiet, Report,
+    Status,
     store::{ConversationQuery, Memory},
 };
 use wecom_kf_sim::{Customer, Simulator, op};
@@ -65,6 +66,34 @@ async fn a_second_try_of_a_handler_does_not_answer_twice() {
     let heard: Vec<String> = wang.heard().iter().map(|heard| heard.text().unwrap().to_owned()).collect();
     assert_eq!(heard, ["你好", "还有别的吗？"]);
     assert_eq!(sim.calls(op::SEND_MSG), 6, "each was sent three times, and refused twice with 95033");
+}
+
+#[tokio::test]
+async fn a_batch_that_is_tried_again_is_answered_once() {
+    let sim = Simulator::start().await.unwrap();
+    let (wang, li) = (sim.customer("小王"), sim.customer("小李"));
+    for text in ["你好", "在吗", "我的订单呢"] {
+        wang.says(text);
+    }
+    li.says("早");
+    let batches = opened(&sim).await.batch(Quiet::of(Duration::from_millis(100)));
+    let handle = batches.handle();
+    let run = tokio::spawn(batches.run(|batch| async move {
+        batch.reply(batch.text()).await?;
+        batch.reply("稍等").named("wait").await?;
+        match batch.tries() {
+            1 => Err(Failure::retry("after it answered")),
+            _ => Ok(()),
+        }
+    }));
+    until(|| handle.metrics().acked == 4).await;
+    handle.stop();
+    run.await.unwrap().unwrap();
+    let heard = |customer: &Customer| -> Vec<String> {
+        customer.heard().iter().map(|heard| heard.text().unwrap().to_owned()).collect()
+    };
+    assert_eq!(heard(&wang), ["你好\n在吗\n我的订单呢", "稍等"]);
+    assert_eq!(heard(&li), ["早", "稍等"]);
 }
 
 #[tokio::test]
