@@ -23,7 +23,7 @@ export function askForTest(person, entries) {
   const plan = planOf(person, entries, store);
   const chosen = stored('test-format');
   let format = FORMATS.find(({ name }) => name === chosen) ?? FORMATS[0];
-  const code = h('pre', { class: 'code', tabindex: 0, 'aria-label': t('copy_test') });
+  const code = h('pre', { class: 'test-code', tabindex: 0, 'aria-label': t('copy_test') });
   const note = h('p', { class: 'dim' });
   const choose = (next) => {
     format = next;

@@ -237,12 +237,20 @@ function wordsOf(message) {
     const event = message.event?.event_type;
     return event === 'enter_session'
       ? happened({ body: { event: 'entered', scene: message.event.scene } }, { name })
-      : t('turn.says', { name, text: String(event) });
+      : t('turn.says', { name, text: wordOr(`event.${event}`, String(event)) });
   }
   return t('turn.says', {
     name,
-    text: String(message.text?.content ?? t('turn.kind', { kind: message.msgtype })).slice(0, 80),
+    text: String(
+      message.text?.content ?? t('turn.kind', { kind: wordOr(`kind.${message.msgtype}`, message.msgtype) }),
+    ).slice(0, 80),
   });
+}
+
+/** A text that may be missing: WeCom may add kinds and events. */
+function wordOr(key, otherwise) {
+  const word = t(key);
+  return word === key ? otherwise : word;
 }
 
 function nothing() {

@@ -79,7 +79,7 @@ async fn a_chat_becomes_the_test_that_is_compiled_beside_this_one() {
         // The choice stays.
         page.press(Key::Escape).await;
         page.click("[data-focus=copy-test]").await;
-        page.sees("dialog .code", "bot_answers:").await;
+        page.sees("dialog .test-code", "bot_answers:").await;
     })
     .await;
     bot.abort();
@@ -327,7 +327,7 @@ async fn earlier_messages_are_loaded_and_a_test_has_the_whole_chat() {
         page.sees(".entry .bubble", "第 1099 条").await;
         assert_eq!(page.count(".entry").await, 500);
         page.click("[data-focus=copy-test]").await;
-        let code = page.until("the test is there", "return document.querySelector('dialog .code')?.textContent").await;
+        let code = page.until("the test is there", "return document.querySelector('dialog .test-code')?.textContent").await;
         assert_eq!(code.as_str().unwrap().matches("customer.says(").count(), 1100);
         page.press(Key::Escape).await;
 
