@@ -1,6 +1,7 @@
 //! The program `wecom-kf-sim`: what its commands do.
 
 mod config;
+mod help;
 mod journal;
 mod junit;
 mod knock;
@@ -9,18 +10,20 @@ mod play;
 mod port;
 mod run;
 mod scenario;
+mod screen;
 mod start;
 mod terminal;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Parser, ValueEnum};
+use clap::ValueEnum;
 use tokio::time::Instant;
 use wecom_kf_sim::assumptions_page;
+use wecom_kf_text::reader_lang;
 
 use config::Config;
-use options::{Args, Options, PointClient, Task};
+use options::{Options, PointClient, Task};
 use run::{Check, Run};
 use start::{Calls, start};
 use terminal::Terminal;
@@ -31,7 +34,7 @@ const POINT_PATIENCE: Duration = Duration::from_secs(2);
 
 pub(crate) async fn run() -> ExitCode {
     let started = Instant::now();
-    let args = Args::parse();
+    let args = help::parse(reader_lang());
     let terminal = match args.command {
         // The command's own output stays alone on stdout.
         Some(Task::Run { .. }) => Terminal::on_stderr(),
@@ -66,9 +69,12 @@ pub(crate) async fn run() -> ExitCode {
 }
 
 async fn serve(terminal: &Terminal, options: Options, started: Instant) -> Result<ExitCode, String> {
+    let allowed = Config::read(options.clone())?.allowed();
     let simulator = start(Calls::Shown, terminal, options).await?;
-    terminal.say(&terminal::greeting(&simulator, started.elapsed()));
+    let lang = reader_lang();
+    terminal.say(&terminal::greeting(&simulator, started.elapsed(), lang));
     terminal::until_told_to_stop(&simulator).await.map_err(|error| format!("cannot wait for Ctrl-C: {error}"))?;
+    run::report(terminal, &simulator, &allowed);
     Ok(ExitCode::SUCCESS)
 }
 

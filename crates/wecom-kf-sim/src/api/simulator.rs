@@ -1,7 +1,6 @@
 //! The handle of a simulator.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -68,9 +67,9 @@ impl Simulator {
         self.running.corps.all().map(|world| self.handle(world)).collect()
     }
 
-    /// Returns the address on which the simulator listens.
-    pub fn address(&self) -> SocketAddr {
-        self.running.address
+    /// Returns where the simulator is found from this machine, whatever its [public URL](Builder::public_url) is.
+    pub fn local_url(&self) -> String {
+        point::local_url(self.running.address)
     }
 
     #[cfg(fuzzing)]
@@ -105,6 +104,11 @@ impl Simulator {
     /// What an account is called; None if there is no such account.
     pub fn account_name(&self, open_kfid: &str) -> Option<String> {
         self.world.read(|platform, _| platform.account_name(open_kfid).map(str::to_owned))
+    }
+
+    /// Returns the name of a customer of this corp, or `None` if there is no such customer.
+    pub fn customer_name(&self, external_userid: &str) -> Option<String> {
+        self.world.read(|platform, _| platform.customer_name(external_userid).map(str::to_owned))
     }
 
     /// The environment of a bot that is to talk to this simulator: `WECOM_CORP_ID`, `WECOM_KF_SECRET`,

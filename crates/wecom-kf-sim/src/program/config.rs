@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use serde::Deserialize;
+use serde_json::json;
 use toml::Spanned;
 use toml::de::DeTable;
 use wecom_kf_raw::limits;
@@ -17,8 +18,7 @@ use wecom_kf_text::checked;
 
 use super::journal::JournalFile;
 use super::options::Options;
-use super::start::Calls;
-use super::terminal::{self, Corps, Terminal};
+use super::screen::Screen;
 
 /// That of the control API.
 const MAX_USERID_CHARS: usize = 64;
@@ -261,31 +261,26 @@ impl Config {
     /// What the file's faults are as a script of the control API.
     pub(super) fn faults(&self) -> Option<serde_json::Value> {
         let faults = serde_json::to_value(&self.faults).ok()?;
-        (!self.faults.is_empty()).then(|| serde_json::json!({ "script": faults }))
+        (!self.faults.is_empty()).then(|| json!({ "script": faults }))
     }
 
-    /// What the simulator is started with. `base_url` is set once it has started.
+    /// What the simulator is started with. `base_url` is set once it has started. Without a screen calls are not shown.
     pub(super) fn builder(
         &self,
-        calls: Calls,
-        terminal: Terminal,
+        screen: Option<&Arc<Screen>>,
         port: u16,
         base_url: Arc<OnceLock<String>>,
     ) -> Result<Builder, String> {
-        let corps = Corps::of(self.corps.len());
+        let (screen_of_calls, screen) = (screen.cloned(), screen.cloned());
         let mut builder = Simulator::builder().port(port);
         let (of_calls, of_callbacks) = (self.journal.clone(), self.journal.clone());
         builder = builder.on_call(move |call| {
             of_calls.iter().for_each(|journal| journal.call(call, base_url.get().map_or("", String::as_str)));
-            if calls == Calls::Shown {
-                terminal.say(&terminal::call(call, corps));
-            }
+            screen_of_calls.iter().for_each(|screen| screen.show(&json!(call), &call.corp_id));
         });
         builder = builder.on_callback(move |delivery| {
             of_callbacks.iter().for_each(|journal| journal.callback(delivery));
-            if calls == Calls::Shown {
-                terminal.say(&terminal::delivery(delivery, corps));
-            }
+            screen.iter().for_each(|screen| screen.show(&json!(delivery), &delivery.corp_id));
         });
         builder = self.listen.into_iter().fold(builder, Builder::listen);
         builder = self.seed.into_iter().fold(builder, Builder::seed);

@@ -8,7 +8,6 @@ mod stage;
 mod transcript;
 
 use std::ffi::OsString;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -189,7 +188,7 @@ impl<'a> Stages<'a> {
             Lang::En => format!("started a simulator at {public}, where the bot is expected\n"),
             Lang::Zh => format!("已启动模拟器，等待机器人连接：{public}\n"),
         });
-        Ok(Self::One { base_url: local_url(&simulator), _own: Some(simulator), callback_patience })
+        Ok(Self::One { base_url: simulator.local_url(), _own: Some(simulator), callback_patience })
     }
 
     async fn next(&self, scenario: &Scenario) -> Result<Place, String> {
@@ -211,7 +210,7 @@ impl<'a> Stages<'a> {
                 let vars: Vec<_> = simulator.vars().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
                 let has_callback = vars.iter().any(|(name, _)| name == knock::LISTEN);
                 Ok(Place {
-                    base_url: local_url(&simulator),
+                    base_url: simulator.local_url(),
                     vars,
                     kind: Simulator::Fresh,
                     callback_patience: has_callback.then_some(*callback_patience),
@@ -220,13 +219,6 @@ impl<'a> Stages<'a> {
             }
         }
     }
-}
-
-/// Where this process reaches a simulator of its own, whatever its public URL is.
-fn local_url(simulator: &wecom_kf_sim::Simulator) -> String {
-    let address = simulator.address();
-    let ip = if address.ip().is_unspecified() { IpAddr::from(Ipv4Addr::LOCALHOST) } else { address.ip() };
-    format!("http://{}", SocketAddr::new(ip, address.port()))
 }
 
 fn summary(played: usize, failed: usize, lang: Lang) -> String {

@@ -47,7 +47,7 @@ impl Run {
         if self.wait_for_callback.is_some() && !simulator.vars().iter().any(|(name, _)| *name == knock::LISTEN) {
             return Err("--wait-for-callback needs the URL of the callback: add --callback".to_owned());
         }
-        terminal.say(&terminal::short_greeting(&simulator));
+        terminal.say(&terminal::short_greeting(&simulator, reader_lang()));
         let (program, arguments) = self.command.split_first().ok_or("there is no command to run")?;
         let mut child = Command::new(program);
         child.args(arguments).envs(simulator.vars()).kill_on_drop(true);
@@ -168,10 +168,10 @@ async fn told_to_end() {
 }
 
 /// Says what was found in each corp. Returns whether that is nothing.
-fn report(terminal: &Terminal, simulator: &Simulator, allowed: &[FindingName]) -> bool {
+pub(super) fn report(terminal: &Terminal, simulator: &Simulator, allowed: &[FindingName]) -> bool {
     let reports = reports(simulator, allowed);
     let corps = Corps::of(reports.len());
-    reports.iter().for_each(|(corp_id, report)| terminal.say(&terminal::report(report, corp_id, corps)));
+    reports.iter().for_each(|(corp_id, report)| terminal.say(&terminal::report(report, corp_id, corps, reader_lang())));
     reports.iter().all(|(_, report)| report.is_clean())
 }
 

@@ -3,9 +3,11 @@
 use std::sync::{Arc, OnceLock};
 
 use wecom_kf_sim::Simulator;
+use wecom_kf_text::reader_lang;
 
 use super::config::Config;
 use super::options::Options;
+use super::screen::Screen;
 use super::terminal::{self, Terminal};
 use super::{PORT, port};
 
@@ -21,7 +23,8 @@ pub(super) async fn start(calls: Calls, terminal: &Terminal, options: Options) -
     let config = Config::read(options)?;
     let faults = config.faults();
     let base_url = Arc::new(OnceLock::new());
-    let builder = |port| config.builder(calls, *terminal, port, base_url.clone());
+    let screen = (calls == Calls::Shown).then(|| Arc::new(Screen::on(*terminal, reader_lang())));
+    let builder = |port| config.builder(screen.as_ref(), port, base_url.clone());
     let simulator = match config.port {
         Some(port) => builder(port)?.start().await.map_err(|error| port::explain(&error, port))?,
         None => {
@@ -40,6 +43,7 @@ pub(super) async fn start(calls: Calls, terminal: &Terminal, options: Options) -
         }
     };
     let _ = base_url.set(simulator.base_url());
+    screen.iter().for_each(|screen| screen.meet(simulator.corps()));
     if let Some(faults) = faults {
         for corp in simulator.corps() {
             corp.script(faults.clone()).map_err(|error| format!("the faults of the file: {error}"))?;

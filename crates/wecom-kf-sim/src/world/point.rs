@@ -39,7 +39,7 @@ pub(crate) fn public_url(url: &str) -> Result<(String, String), NotPossible> {
 }
 
 /// Where a simulator that listens on this address is found from this machine.
-fn local_url(mut address: SocketAddr) -> String {
+pub(crate) fn local_url(mut address: SocketAddr) -> String {
     match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
         IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),

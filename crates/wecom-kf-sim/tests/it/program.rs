@@ -10,7 +10,13 @@ use tokio::process::{Child, ChildStdout, Command};
 
 fn program(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wecom-kf-sim"));
-    command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command
+        .args(args)
+        .env("WECOM_KF_LANG", "en")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
     command
 }
 
@@ -65,7 +71,7 @@ async fn it_prints_what_a_bot_needs_and_then_each_call() {
     assert_eq!(lines.next_line().await.unwrap().unwrap(), ""); // ends the greeting
     let call = lines.next_line().await.unwrap().unwrap();
     let words: Vec<_> = call.split_whitespace().collect();
-    assert!(matches!(words[..], [_, "<--", "gettoken", "0", _, "ms"]), "{call}");
+    assert!(matches!(words[..], [_, "→", "gettoken", "ok", _, "ms"]), "{call}");
     let call = lines.next_line().await.unwrap().unwrap();
     assert!(call.contains("unknown_path") && call.contains("HTTP 404"), "{call}");
     assert!(!call.contains(char::is_control), "{call:?}");
@@ -73,6 +79,7 @@ async fn it_prints_what_a_bot_needs_and_then_each_call() {
     if cfg!(unix) {
         let pid = child.id().unwrap().to_string();
         assert!(Command::new("kill").args(["-INT", &pid]).status().await.unwrap().success());
+        assert_eq!(lines.next_line().await.unwrap().unwrap(), "nothing found in 1 calls and 0 callbacks");
         assert_eq!(child.wait().await.unwrap().code(), Some(0));
     }
 }
@@ -115,7 +122,12 @@ async fn it_shows_callbacks_refusals_and_findings() {
     written.json(&json!({ "msgtype": "text", "text": "你好" })).send().await.unwrap();
     lines.next_line().await.unwrap();
     let callback = lines.next_line().await.unwrap().unwrap();
-    assert!(callback.contains("--> kf_msg_or_event") && callback.contains("is the bot listening"), "{callback}");
+    assert!(
+        callback.contains("← kf_msg_or_event")
+            && callback.contains("  小店  ")
+            && callback.contains("is the bot listening"),
+        "{callback}"
+    );
     lines.next_line().await.unwrap();
     assert!(lines.next_line().await.unwrap().unwrap().contains("attempt 3"));
 
@@ -300,7 +312,7 @@ async fn a_file_may_have_several_corps() {
         greeting.push(lines.next_line().await.unwrap().unwrap());
     }
     let listed: Vec<_> = greeting.iter().filter_map(|line| line.strip_prefix("  ")?.split_once("  ")).collect();
-    let words: Vec<_> = listed.iter().map(|(name, value)| (*name, value.trim())).skip(4).collect();
+    let words: Vec<_> = listed.iter().map(|(name, value)| (*name, value.trim())).skip(5).collect();
     assert_eq!((words[0], words[1]), (("corp id", "ww1"), ("secret", "secret-1")));
     assert_eq!((words[4], words[5]), (("corp id", "ww2"), ("secret", "secret-2")));
     let accounts = words.iter().filter(|(name, _)| *name == "account");
@@ -337,9 +349,9 @@ async fn a_file_may_have_several_corps() {
     for (corpid, secret) in [("ww2", "secret-2"), ("ww1", "secret-1"), ("ww1", "secret-2")] {
         get(&format!("/cgi-bin/gettoken?corpid={corpid}&corpsecret={secret}")).await;
         let line = lines.next_line().await.unwrap().unwrap();
-        let outcome = if secret.ends_with(corpid.trim_start_matches("ww")) { "0" } else { "40001" };
+        let outcome = if secret.ends_with(corpid.trim_start_matches("ww")) { "ok" } else { "40001" };
         let words: Vec<_> = line.split_whitespace().take(5).collect();
-        assert_eq!(words[1..], ["<--", corpid, "gettoken", outcome], "{line}");
+        assert_eq!(words[1..], ["→", corpid, "gettoken", outcome], "{line}");
     }
 }
 
@@ -572,4 +584,18 @@ async fn run_ends_if_the_callback_is_not_verified_in_time() {
     let complaint = complaint(&flags, 1).await;
     assert!(complaint.contains("the verification of the callback's URL failed: no connection"), "{complaint}");
     assert_eq!(complaint.matches("verify_url").count(), 1, "{complaint}");
+}
+
+#[tokio::test]
+async fn the_terminal_is_chinese_if_the_reader_is() {
+    let run = async |args: &[&str]| {
+        let output = program(args).env("WECOM_KF_LANG", "zh").output().await.unwrap();
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    assert!(run(&["--help"]).await.0.contains("用法：wecom-kf-sim [OPTIONS] [COMMAND]"));
+    let twice = r#"for _ in 1 2; do curl -s "$WECOM_KF_BASE_URL/cgi-bin/gettoken?corpid=$WECOM_CORP_ID&corpsecret=$WECOM_KF_SECRET"; done"#;
+    let (_, shown) = run(&["--port", "0", "run", "sh", "-c", twice]).await;
+    assert!(shown.contains("控制台  http://127.0.0.1:") && shown.contains("→ gettoken             成功"), "{shown}");
+    assert!(shown.contains("发现 1 个问题") && !shown.contains('\u{1b}'), "{shown}");
+    assert!(run(&["run", "--jurnal", "x"]).await.1.contains("没有参数 --jurnal；是否想用 --journal？"));
 }

@@ -98,6 +98,12 @@ impl Platform {
         })
     }
 
+    /// Returns the name of a customer.
+    pub(crate) fn customer_name(&self, external_userid: &str) -> Option<&str> {
+        let customer = self.accounts.iter().find_map(|account| account.customers.get(external_userid));
+        customer.map(|customer| customer.name.as_str())
+    }
+
     /// Returns the name of every customer, by `external_userid`.
     pub(crate) fn customer_names(&self) -> HashMap<String, String> {
         let all = self.accounts.iter().flat_map(|account| &account.customers);
