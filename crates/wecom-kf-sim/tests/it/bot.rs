@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 use wecom_kf_sim::{Customer, Operation, Simulator, op};
 
+use crate::documented::check_reply;
+
 pub(crate) struct Bot {
     pub(crate) http: reqwest::Client,
     pub(crate) base_url: String,
@@ -12,7 +14,12 @@ pub(crate) struct Bot {
 impl Bot {
     pub(crate) async fn of(sim: &Simulator) -> Self {
         let mut bot = Self { http: reqwest::Client::new(), base_url: sim.base_url(), access_token: String::new() };
-        bot.access_token = bot.gettoken(sim).await["access_token"].as_str().unwrap().to_owned();
+        let reply = bot.gettoken(sim).await;
+        bot.access_token = reply["access_token"].as_str().unwrap().to_owned();
+        // A simulator can be told to leave the errcode out.
+        if reply["errcode"] == 0 {
+            check_reply(op::GETTOKEN, &reply);
+        }
         bot
     }
 
@@ -45,6 +52,7 @@ impl Bot {
         let reply = self.call(operation, body).await;
         assert_eq!(reply["errcode"], 0, "{reply}");
         assert_eq!(reply["errmsg"], "ok");
+        check_reply(operation, &reply);
         reply
     }
 

@@ -28,6 +28,8 @@ mod determinism;
 #[cfg(test)]
 mod docs;
 #[cfg(test)]
+mod documented;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod findings;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use wecom_kf_sim::{MediaKind, Operation, Simulator, op};
 
 use crate::bot::Bot;
+use crate::documented::check_reply;
 
 const MEGABYTE: usize = 1024 * 1024;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -34,7 +35,11 @@ fn part(file_name: &'static str, bytes: impl Into<Vec<u8>>) -> Part {
 async fn send(bot: &Bot, operation: Operation, kind: &str, form: Form) -> Value {
     let query = [("access_token", bot.access_token.as_str()), ("type", kind)];
     let request = bot.http.post(bot.url(operation)).query(&query).multipart(form);
-    request.send().await.unwrap().json().await.unwrap()
+    let reply = request.send().await.unwrap().json::<Value>().await.unwrap();
+    if reply["errcode"] == 0 {
+        check_reply(operation, &reply);
+    }
+    reply
 }
 
 async fn upload(bot: &Bot, kind: &str, bytes: impl Into<Vec<u8>>) -> Value {

@@ -1,4 +1,4 @@
-//! Rules of access tokens: how long they last, and how they are reused and revoked.
+//! Access tokens: how long they are valid, and how they are reused, expire and are revoked.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -18,7 +18,7 @@ const KIND: &str = "access token";
 
 /// Returns whether these ids made the token, whenever that was.
 pub(crate) fn is_made_by(ids: &Ids, token: &str) -> bool {
-    // They are counted from 1, and nobody asks for that many. A low limit makes it cheap to see that a text is no token.
+    // Tokens are numbered from 1, and nobody asks for this many. A low limit makes it cheap to recognise other texts.
     ids.unseal_below(KIND, token, LENGTH, u64::from(u32::MAX)).is_some()
 }
 
@@ -26,11 +26,11 @@ pub(crate) fn is_made_by(ids: &Ids, token: &str) -> bool {
 pub(crate) struct AccessTokens {
     pub(crate) lifetime: Duration,
     current: Option<String>,
-    /// All that were issued, but for those that are past their time for long.
+    /// All tokens that were issued, except those that expired more than 3 days ago.
     issued: HashMap<String, Issued>,
 }
 
-/// An access token that was handed out.
+/// An access token that was issued.
 struct Issued {
     expiry: Duration,
     standing: Standing,
@@ -47,14 +47,14 @@ impl AccessTokens {
         Self { lifetime, current: None, issued: HashMap::new() }
     }
 
-    /// Whether a call with `token` may go on. `expired` is what answers one past its time.
+    /// Checks whether a call may use `token`. A token that has expired is refused with `expired`.
     pub(crate) fn check(&self, token: Option<&str>, now: Duration, expired: ErrCode) -> Result<(), Refusal> {
         let token = token.filter(|token| !token.is_empty()).ok_or(ErrCode::ACCESS_TOKEN_MISSING)?;
         let expiry = self.expiry_of(token).ok_or(ErrCode::INVALID_ACCESS_TOKEN)?;
         if now >= expiry { Err(expired.into()) } else { Ok(()) }
     }
 
-    /// The token handed out last, whether still good or not.
+    /// Returns the newest token, even if it is no longer valid.
     pub(crate) fn current(&self) -> Option<&str> {
         self.current.as_deref()
     }
@@ -75,28 +75,29 @@ impl AccessTokens {
         self.issued.values_mut().for_each(|issued| issued.standing = Standing::Revoked);
     }
 
-    /// Whether this token was handed out, whatever became of it since.
+    /// Returns whether this token was issued, even if it is no longer valid.
     pub(crate) fn has_issued(&self, token: &str) -> bool {
         self.issued.contains_key(token)
     }
 
-    /// Knows the tokens of before a reset as revoked ones, so that who still uses them is told so by the same corp.
+    /// Takes over the tokens from before a reset, and revokes them. A client that still uses one gets the answer of the same
+    /// corp.
     pub(crate) fn take_over_revoked(&mut self, mut before: Self) {
         before.revoke_all();
         self.issued = before.issued;
     }
 
-    /// When the token handed out last ends, if it was not revoked.
+    /// Returns when the newest token expires, unless it was revoked.
     pub(crate) fn expiry(&self) -> Option<Duration> {
         self.expiry_of(self.current.as_ref()?)
     }
 
-    /// When a token ends, if it was issued and not revoked.
+    /// Returns when a token expires, if it was issued and not revoked.
     fn expiry_of(&self, token: &str) -> Option<Duration> {
         self.issued.get(token).filter(|issued| issued.standing == Standing::Good).map(|issued| issued.expiry)
     }
 
-    /// The valid token that `gettoken` hands out again, and what is left of its time.
+    /// Returns the valid token that `gettoken` issues again, and how long it is still valid.
     pub(crate) fn reusable(&self, now: Duration) -> Option<(String, Duration)> {
         let token = self.current.as_ref()?;
         let left = self.expiry_of(token)?.checked_sub(now).filter(|left| !left.is_zero())?;
@@ -110,7 +111,7 @@ impl AccessTokens {
     }
 }
 
-// Without the tokens.
+// `Debug` leaves out the tokens, which are secrets.
 impl std::fmt::Debug for AccessTokens {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("AccessTokens").field("lifetime", &self.lifetime).finish_non_exhaustive()
@@ -118,7 +119,7 @@ impl std::fmt::Debug for AccessTokens {
 }
 
 impl Platform {
-    /// Whether a call with this access token may go on.
+    /// Checks whether a call may use this access token.
     pub(crate) fn check_access_token(&self, now: Duration, token: Option<&str>) -> Result<(), Refusal> {
         // unverified: practice also knows 40014 for a token past its time [seen in practice].
         let documented = self.assumptions.hold(Assumption::ExpiredTokenIs42001);

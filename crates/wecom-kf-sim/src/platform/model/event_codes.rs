@@ -57,3 +57,15 @@ impl Platform {
         code
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_valid_for_20_seconds_or_as_long_as_the_window() {
+        let seconds = |occasion: Occasion| occasion.code_lifetime().as_secs();
+        assert_eq!([seconds(Occasion::Welcome), seconds(Occasion::Ending)], [20, 20]);
+        assert_eq!(seconds(Occasion::Waiting), 48 * 60 * 60);
+    }
+}

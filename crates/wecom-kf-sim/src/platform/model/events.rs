@@ -154,3 +154,54 @@ impl<'a> LoggedEvent<'a> {
 fn log_msgid(ids: &mut Ids) -> String {
     ids.next_digits("log msgid", "from_msgid_", 19)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::value::to_raw_value;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn written(message: &impl Serialize) -> Value {
+        serde_json::to_value(message).unwrap()
+    }
+
+    #[test]
+    fn a_body_of_an_unknown_kind_is_logged_as_it_is() {
+        let body = to_raw_value(&json!({ "any": [1, null, { "thing": 1.5 }] })).unwrap();
+        let message = LoggedMessage {
+            body: BTreeMap::from([("hologram", &*body)]),
+            external_userid: "wm",
+            msgid: "m",
+            msgtype: "hologram",
+            open_kfid: "wk",
+            origin: Origin::Customer as u8,
+            send_time: 7,
+            servicer_userid: None,
+        };
+        let expected = json!({
+            "msgid": "m", "open_kfid": "wk", "external_userid": "wm", "send_time": 7, "origin": 3,
+            "msgtype": "hologram", "hologram": { "any": [1, null, { "thing": 1.5 }] },
+        });
+        assert_eq!(written(&message), expected);
+    }
+
+    #[test]
+    fn an_event_contains_account_and_customer_but_no_absent_fields() {
+        let event = Event::SessionStatusChange {
+            change_type: 3,
+            old_servicer_userid: Some("zhangsan"),
+            new_servicer_userid: None,
+            msg_code: None,
+        };
+        let event = PlacedEvent { event: &event, external_userid: Some("wm"), open_kfid: "wk" };
+        let expected = json!({
+            "msgid": "m", "send_time": 7, "origin": 4, "msgtype": "event",
+            "event": {
+                "event_type": "session_status_change", "open_kfid": "wk", "external_userid": "wm", "change_type": 3,
+                "old_servicer_userid": "zhangsan",
+            },
+        });
+        assert_eq!(written(&LoggedEvent::new(Duration::from_secs(7), "m", event)), expected);
+    }
+}

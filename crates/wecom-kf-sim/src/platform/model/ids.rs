@@ -7,17 +7,17 @@ use fastrand::Rng;
 const LETTERS_AND_DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const POSITION_DIGITS: usize = 11;
 const SEAL_DIGITS: usize = 24;
-/// What a sealed position takes as a text.
+/// The length of a sealed position.
 pub(crate) const SEALED_LENGTH: usize = POSITION_DIGITS + SEAL_DIGITS;
 
-/// The seed of the corp at a place, from 0. The first has that of the simulator itself.
+/// Returns the seed of the corp with this index. The first corp has the seed of the simulator.
 pub(crate) fn seed_of_corp(seed: u64, place: usize) -> u64 {
     if place == 0 { seed } else { Ids::new(seed).rng(&["corp", &place.to_string()]).u64(..) }
 }
 
 /// Makes every id, token and cursor from the seed.
 ///
-/// Each kind counts for itself, so that one call more of one kind does not change the ids of the others.
+/// Each kind has its own counter, so that one more id of one kind does not change the ids of the others.
 #[derive(Clone, Debug)]
 pub(crate) struct Ids {
     seed: u64,
@@ -29,39 +29,39 @@ impl Ids {
         Self { seed, made: HashMap::new() }
     }
 
-    /// The next id of a kind: `prefix` and `length` letters and digits.
+    /// Returns the next id of a kind: `prefix`, followed by `length` letters and digits.
     pub(crate) fn next(&mut self, kind: &'static str, prefix: &str, length: usize) -> String {
         let number = self.count(kind);
         self.named(kind, &number.to_string(), prefix, length)
     }
 
-    /// The next number of a kind, sealed for it.
+    /// Returns the next number of a kind, sealed with the name of the kind.
     pub(crate) fn next_sealed(&mut self, kind: &'static str, length: usize) -> String {
         let number = self.count(kind);
         self.seal_at_length(kind, number, length)
     }
 
-    /// The next number of a kind, as `length` decimal digits.
+    /// Returns the next number of a kind: `prefix`, followed by `length` decimal digits.
     pub(crate) fn next_digits(&mut self, kind: &'static str, prefix: &str, length: usize) -> String {
         let number = self.count(kind);
         let mut rng = self.rng(&[kind, &number.to_string()]);
-        // No leading zero: it reads as a number.
+        // No leading zero, because the digits are read as a number.
         let digits = (0..length).map(|at| char::from(rng.u8(if at == 0 { b'1'..=b'9' } else { b'0'..=b'9' })));
         prefix.chars().chain(digits).collect()
     }
 
-    /// The id of what has a name of its own: the same for the same name, whoever comes first.
+    /// Returns the id of something that has a name. The same name always has the same id.
     pub(crate) fn named(&self, kind: &str, name: &str, prefix: &str, length: usize) -> String {
         let mut rng = self.rng(&[kind, name]);
         prefix.chars().chain((0..length).map(|_| digit(rng.u64(..)))).collect()
     }
 
-    /// Hides `position` in an opaque text that only fits `owner`. At most 64 bytes, as cursors are.
+    /// Hides `position` in an opaque text that is valid for `owner` only. It is shorter than the 64 bytes of a cursor.
     pub(crate) fn seal(&self, owner: &str, position: u64) -> String {
         self.seal_at_length(owner, position, SEALED_LENGTH)
     }
 
-    /// The same with a length of its own, which is at least `SEALED_LENGTH`.
+    /// Like [`seal`](Self::seal), with another length. The length is at least `SEALED_LENGTH`.
     pub(crate) fn seal_at_length(&self, owner: &str, position: u64, length: usize) -> String {
         let mut rest = position ^ self.mask(owner);
         let digits = (0..POSITION_DIGITS).map(|_| {
@@ -73,13 +73,13 @@ impl Ids {
         self.named("seal", &format!("{owner} {position}"), &hidden, length - POSITION_DIGITS)
     }
 
-    /// The position [`seal`](Self::seal) hid for `owner`.
+    /// Returns the position that [`seal`](Self::seal) hid for `owner`.
     pub(crate) fn unseal(&self, owner: &str, sealed: &str) -> Option<u64> {
         self.unseal_below(owner, sealed, SEALED_LENGTH, u64::MAX)
     }
 
-    /// The position [`seal_at_length`](Self::seal_at_length) hid for `owner`, if it is not greater than `limit`. A low
-    /// limit makes it cheap to see that a text is none.
+    /// Returns the position that [`seal_at_length`](Self::seal_at_length) hid for `owner`, if it is not greater than `limit`.
+    /// A low limit makes it cheap to recognise other texts.
     pub(crate) fn unseal_below(&self, owner: &str, sealed: &str, length: usize, limit: u64) -> Option<u64> {
         let hidden = sealed.as_bytes().get(..POSITION_DIGITS)?;
         let masked = hidden.iter().rev().try_fold(0u64, |number, byte| {
@@ -105,7 +105,7 @@ impl Ids {
     }
 }
 
-/// The number that a digit stands for: its place in `LETTERS_AND_DIGITS`.
+/// Returns the index of a digit in `LETTERS_AND_DIGITS`.
 fn value(digit: u8) -> Option<u64> {
     Some(u64::from(match digit {
         b'0'..=b'9' => digit - b'0',
@@ -119,10 +119,11 @@ fn digit(number: u64) -> char {
     char::from(LETTERS_AND_DIGITS[(number % LETTERS_AND_DIGITS.len() as u64) as usize])
 }
 
-/// FNV-1a: unlike the standard library's hasher it stays the same with the next Rust, and so do a seed's ids.
+/// Returns the hash by FNV-1a. The standard library's hasher may change with any version of Rust, and the ids of a seed
+/// must not.
 fn fnv1a(start: u64, text: &str) -> u64 {
     let start = start ^ 0xcbf2_9ce4_8422_2325;
-    // The byte after the text keeps "a", "bc" and "ab", "c" apart; UTF-8 has no 0xff.
+    // The byte after the text distinguishes "a", "bc" from "ab", "c". UTF-8 never contains 0xff.
     text.bytes().chain([0xff]).fold(start, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 

@@ -32,3 +32,20 @@ impl MessageLimit {
         self.sent
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sixth_message_is_refused_until_the_customer_writes() {
+        let mut limit = MessageLimit::default();
+        for _ in 0..5 {
+            assert_eq!(limit.check(), Ok(()));
+            limit.count();
+        }
+        assert_eq!(limit.check(), Err(ErrCode::MESSAGE_COUNT_LIMIT_EXCEEDED.into()));
+        limit.reset();
+        assert_eq!(limit.check(), Ok(()));
+    }
+}

@@ -83,11 +83,7 @@ pub(crate) struct ShownOffer<'a> {
 
 impl<'a> From<&'a UpgradeOffer> for ShownOffer<'a> {
     fn from(offer: &'a UpgradeOffer) -> Self {
-        let (r#type, wording) = match offer {
-            UpgradeOffer::Member { wording, .. } => ("member", wording),
-            UpgradeOffer::Groupchat { wording, .. } => ("groupchat", wording),
-        };
-        Self { offer, id: offer.id(), r#type, wording: wording.as_deref() }
+        Self { offer, id: offer.id(), r#type: offer.kind(), wording: offer.wording() }
     }
 }
 

@@ -30,6 +30,20 @@ impl UpgradeOffer {
             Self::Groupchat { chat_id, .. } => chat_id,
         }
     }
+
+    /// Returns the `type` of the offer in the control API.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Member { .. } => "member",
+            Self::Groupchat { .. } => "groupchat",
+        }
+    }
+
+    pub(crate) fn wording(&self) -> Option<&str> {
+        match self {
+            Self::Member { wording, .. } | Self::Groupchat { wording, .. } => wording.as_deref(),
+        }
+    }
 }
 
 // For transcripts.

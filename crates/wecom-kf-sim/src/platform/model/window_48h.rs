@@ -9,3 +9,17 @@ pub(crate) const WINDOW: Duration = Duration::from_secs(48 * 60 * 60);
 pub(crate) fn within_window(at: Option<Duration>, now: Duration) -> bool {
     at.is_some_and(|at| now <= at + WINDOW)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_window_includes_its_last_moment() {
+        let written = Some(Duration::from_secs(1_000));
+        let end = Duration::from_secs(1_000) + WINDOW;
+        assert!(within_window(written, end));
+        assert!(!within_window(written, end + Duration::from_millis(1)));
+        assert!(!within_window(None, end));
+    }
+}

@@ -47,3 +47,33 @@ pub(crate) fn is_empty(value: &Value) -> bool {
         Value::Bool(_) | Value::Number(_) => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_second_body_is_refused_unless_it_is_empty() {
+        let mut assumptions = Assumptions::default();
+        let body = |second: Option<Value>, assumptions: &Assumptions| {
+            one_body("text", "msgtype", [("text", Some(json!({ "content": "a" }))), ("link", second)], assumptions)
+        };
+        let refusal =
+            || Refusal::because(ErrCode::INVALID_PARAMETER, "msgtype is `text`, so there must be no field `link`");
+        assert_eq!(body(None, &assumptions), Ok(json!({ "content": "a" })));
+        assert_eq!(body(Some(json!({ "url": "a" })), &assumptions), Err(refusal()));
+        assert_eq!(body(Some(json!({ "url": "" })), &assumptions), Ok(json!({ "content": "a" })));
+        assumptions.switch_off(Assumption::EmptyCountsAsAbsent);
+        assert_eq!(body(Some(json!({ "url": "" })), &assumptions), Err(refusal()));
+    }
+
+    #[test]
+    fn the_body_of_the_kind_must_be_there() {
+        let bodies = [("text", None), ("link", Some(json!({ "url": "a" })))];
+        let refused = one_body("text", "msgtype", bodies, &Assumptions::default());
+        let why = "msgtype is `text`, so the field `text` is missing or empty";
+        assert_eq!(refused, Err(Refusal::because(ErrCode::INVALID_PARAMETER, why)));
+    }
+}

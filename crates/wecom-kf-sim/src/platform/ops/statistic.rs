@@ -196,3 +196,19 @@ fn days(start_time: i64, end_time: i64, now: Duration) -> Result<RangeInclusive<
     }
     Ok(first..=last)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_whole_rate_has_no_point_and_one_of_nothing_is_absent() {
+        let written = |part, of| rate(part, of).map(|rate| json!(rate).to_string());
+        assert_eq!(written(4, 2).as_deref(), Some("2"));
+        assert_eq!(written(1, 2).as_deref(), Some("0.5"));
+        assert_eq!(written(0, 3).as_deref(), Some("0"));
+        assert_eq!(written(0, 0), None);
+    }
+}

@@ -11,7 +11,7 @@ use crate::platform::model::event_codes::{EventCode, Occasion};
 use crate::platform::model::message_limit::MAX_MESSAGES;
 use crate::platform::model::upgrade::{Accepted, Offered};
 use crate::platform::model::window_48h::WINDOW;
-use crate::platform::{Chat, Platform, UpgradeOffer};
+use crate::platform::{Chat, Platform};
 
 use super::{beginning, left};
 
@@ -163,11 +163,12 @@ impl ShownMessage {
 
 impl ShownOffered {
     fn of(offered: &Offered) -> Self {
-        let (r#type, wording) = match &offered.offer {
-            UpgradeOffer::Member { wording, .. } => ("member", wording),
-            UpgradeOffer::Groupchat { wording, .. } => ("groupchat", wording),
-        };
-        let accepted = offered.accepted == Accepted::Yes;
-        Self { r#type, id: offered.offer.id().to_owned(), wording: wording.clone(), accepted }
+        let Offered { offer, accepted, .. } = offered;
+        Self {
+            r#type: offer.kind(),
+            id: offer.id().to_owned(),
+            wording: offer.wording().map(str::to_owned),
+            accepted: *accepted == Accepted::Yes,
+        }
     }
 }
