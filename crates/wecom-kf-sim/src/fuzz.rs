@@ -5,14 +5,13 @@ use axum::extract::connect_info::MockConnectInfo;
 use axum::http::HeaderMap;
 use bytes::Bytes;
 
-use crate::api::routes;
 use crate::api::simulator::Simulator;
 use crate::http::connection::Peer;
 use crate::http::multipart;
 
 /// Returns all routes of a simulator, behind its guard.
 pub fn routes(sim: &Simulator) -> Router {
-    routes::routes(sim.address(), sim.all_corps()).layer(MockConnectInfo(Peer::default()))
+    sim.routes().layer(MockConnectInfo(Peer::default()))
 }
 
 /// Reads the one part of an upload. Returns its name, its file name and its bytes, if it is accepted.

@@ -73,8 +73,8 @@ impl Simulator {
     }
 
     #[cfg(fuzzing)]
-    pub(crate) fn all_corps(&self) -> Arc<Corps> {
-        self.running.corps.clone()
+    pub(crate) fn routes(&self) -> axum::Router {
+        crate::api::routes::routes(self.running.address, self.running.corps.clone())
     }
 
     fn handle(&self, world: &Arc<World>) -> Self {

@@ -23,7 +23,7 @@ use crate::world::masking::Masking;
 use crate::world::outbox::{Job, Outbox};
 use crate::world::report::Report;
 use crate::world::setup::Setup;
-use crate::world::update::State;
+use crate::world::update::Guarded;
 use crate::world::{rules, view};
 
 pub(crate) type OnCall = Box<dyn Fn(&Call) + Send + Sync>;
@@ -60,7 +60,7 @@ pub(crate) struct World {
     pub(crate) recorded: Notify,
     /// Rung when the clock was moved forward.
     advanced: Notify,
-    pub(super) state: State,
+    pub(super) guarded: Guarded,
     findings: Mutex<Findings>,
     journal: Mutex<Journal>,
     requests: AtomicUsize,
@@ -93,7 +93,7 @@ impl World {
             sent: Notify::new(),
             recorded: Notify::new(),
             advanced: Notify::new(),
-            state: State::new(platform),
+            guarded: Guarded::new(platform),
             findings: Mutex::default(),
             journal: Mutex::default(),
             requests: AtomicUsize::new(0),

@@ -9,7 +9,7 @@ use crate::world::World;
 use crate::world::outbox::Draft;
 
 /// The platform of a corp behind its lock, and what follows from changes.
-pub(super) struct State {
+pub(super) struct Guarded {
     platform: Mutex<Platform>,
     /// What follows from changes and is not applied yet, in the order of the changes.
     pending: Mutex<VecDeque<Consequences>>,
@@ -30,7 +30,7 @@ struct Consequences {
     answered: bool,
 }
 
-impl State {
+impl Guarded {
     pub(super) fn new(platform: Platform) -> Self {
         Self {
             platform: Mutex::new(platform),
@@ -58,7 +58,7 @@ impl World {
                 return result;
             }
             // Added under the lock, so that they are in the order of the changes.
-            lock(&self.state.pending).push_back(consequences);
+            lock(&self.guarded.pending).push_back(consequences);
             result
         };
         self.apply_pending();
@@ -75,13 +75,13 @@ impl World {
     /// Returns how often the platform was locked.
     #[cfg(test)]
     pub(crate) fn locked(&self) -> usize {
-        self.state.locked.load(std::sync::atomic::Ordering::Relaxed)
+        self.guarded.locked.load(std::sync::atomic::Ordering::Relaxed)
     }
 
     fn lock(&self) -> MutexGuard<'_, Platform> {
         #[cfg(test)]
-        self.state.locked.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        lock(&self.state.platform)
+        self.guarded.locked.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        lock(&self.guarded.platform)
     }
 
     fn consequences(&self, platform: &mut Platform, now: Duration) -> Consequences {
@@ -95,9 +95,9 @@ impl World {
 
     /// Applies what is pending, one after the other. What others added meanwhile is applied too, so that the order holds.
     fn apply_pending(&self) {
-        let _turn = lock(&self.state.turn);
+        let _turn = lock(&self.guarded.turn);
         loop {
-            let next = lock(&self.state.pending).pop_front();
+            let next = lock(&self.guarded.pending).pop_front();
             match next {
                 Some(consequences) => self.apply(consequences),
                 None => return,
