@@ -50,6 +50,10 @@ pub(crate) async fn run() -> ExitCode {
             terminal.say(assumptions_page().trim_end());
             Ok(ExitCode::SUCCESS)
         }
+        Some(Task::Schema) => {
+            terminal.say(&format!("{:#}", scenario::schema()));
+            Ok(ExitCode::SUCCESS)
+        }
         Some(Task::Point { client }) => point(&terminal, args.options, client).await,
         Some(Task::Play { files, junit, wait_for_callback, command }) => {
             let play = play::Play { files, command, junit, wait_for_callback };

@@ -9,7 +9,7 @@ use super::options::Args;
 const TEMPLATE: &str = "{about-with-newline}\n用法：{usage}\n\n{all-args}{after-help}";
 
 /// What each command does. The program itself has no name here.
-const COMMANDS: [(&str, &str); 6] = [
+const COMMANDS: [(&str, &str); 7] = [
     ("", "企业微信「微信客服」API 的本机模拟器"),
     ("run", "启动一个命令，并设置本模拟器（多企业时为第一个企业）的环境变量；命令结束时模拟器也结束"),
     (
@@ -17,6 +17,7 @@ const COMMANDS: [(&str, &str); 6] = [
         "对机器人执行测试场景，有失败时退出码为 1，格式见 docs/scenarios.md。`--` 之后给出命令时，每个场景都有自己的模拟器\
          和机器人；不给命令时机器人须已在运行，所有场景都在 --port 上的模拟器中执行（没有就启动一个）",
     ),
+    ("schema", "打印测试场景的 JSON Schema，供编辑器补全和检查"),
     ("point", "打印把机器人指向 --port 上的模拟器所需的代码或变量（第一个企业的值）"),
     ("assumptions", "打印《模拟器的假设》（英文）"),
     ("help", "显示本帮助，或某个命令的帮助"),

@@ -59,6 +59,8 @@ pub(super) enum Task {
         #[arg(last = true, value_name = "COMMAND")]
         command: Vec<OsString>,
     },
+    /// Prints the JSON schema of scenarios, with which editors complete and check them
+    Schema,
     /// Prints what to paste to point a bot at the simulator that runs on --port, with the values of its first corp
     Point {
         /// What the bot is written with

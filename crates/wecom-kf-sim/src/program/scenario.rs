@@ -1,6 +1,7 @@
 //! Scenarios: what a file of `play` may say, checked, with the line of each step.
 
 mod file;
+mod schema;
 mod steps;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use regex::Regex;
 use serde_json::{Map, Value};
 use wecom_kf_sim::FindingName;
 
+pub(super) use schema::schema;
 pub(super) use steps::shown_fault;
 
 /// How long a step waits for the bot. A busy machine must not fail a scenario.

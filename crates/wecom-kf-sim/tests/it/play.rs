@@ -75,12 +75,8 @@ async fn flaws_of_a_file_have_line_and_remedy() {
     }
 }
 
-/// Without a bot: what people do, and what can be said of it.
-#[tokio::test]
-async fn people_do_everything_that_the_page_lists() {
-    let folder = folder("play-people");
-    std::fs::write(folder.join("a.png"), [7; 100]).unwrap();
-    let text = r#"
+/// What people do, and what can be said of it without a bot.
+const EVERYTHING: &str = r#"
 accounts: [售前, 售后]
 servicers: [zhangsan, lisi]
 customers:
@@ -159,8 +155,13 @@ steps:
   - servicer: lisi
     ends: 小王
 "#;
+
+#[tokio::test]
+async fn people_do_everything_that_the_page_lists() {
+    let folder = folder("play-people");
+    std::fs::write(folder.join("a.png"), [7; 100]).unwrap();
     let bot = &["--", "sh", "-c", "while :; do sleep 1; done"];
-    let output = play(&folder, text, &["--seed", "7"], bot).await;
+    let output = play(&folder, EVERYTHING, &["--seed", "7"], bot).await;
     let transcript = stdout(&output);
     assert!(transcript.starts_with("s.yaml:2  s 1\n"), "{transcript}");
     assert!(transcript.contains("  53  lisi ends the session of 小王\n"), "{transcript}");
@@ -255,4 +256,37 @@ async fn the_first_step_waits_until_the_url_of_the_callback_is_verified() {
     assert!(output.status.success(), "{}", stdout(&output));
     let events: Vec<_> = sim.callbacks().iter().map(|callback| callback.event).collect();
     assert_eq!(events[0], "verify_url");
+}
+
+#[tokio::test]
+async fn the_schema_takes_what_the_program_takes() {
+    let output = Command::new(env!("CARGO_BIN_EXE_wecom-kf-sim")).arg("schema").output().await.unwrap();
+    let schema: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/scenarios.md")).unwrap();
+    let example = page.split("```yaml hours.yaml\n").nth(1).unwrap().split("```").next().unwrap();
+    let scenario = |text: &str| -> Value { yaml_serde::from_str(text).unwrap() };
+    for text in EVERYTHING.split("\n---\n").chain([example]) {
+        let errors: Vec<_> = validator.iter_errors(&scenario(text)).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{errors:#?}");
+    }
+    for bad in [
+        "{ customer: a, says: x, taps: y }",
+        "{ customer: a, takes: b }",
+        "{ servicer: a, transfers: b }",
+        "{ advance: 49 hours }",
+        "{ calls: { send_message: 1 } }",
+        "{ session_is: open }",
+        "{ bot_answers: x, within: 2s, of: a }",
+        "{ customer: a }",
+    ] {
+        assert!(!validator.is_valid(&scenario(&format!("steps: [{bad}]"))), "{bad}");
+    }
+    // An unknown member is answered with all that are known.
+    let refused = play(&folder("play-schema"), "steps:\n  - zzzzzzzz: 1\n", &["--port", "0"], &["--", "true"]).await;
+    let refused = String::from_utf8(refused.stderr).unwrap();
+    let known: std::collections::BTreeSet<_> = refused.split("it takes ").nth(1).unwrap().trim().split(", ").collect();
+    let variants = schema["properties"]["steps"]["items"]["oneOf"].as_array().unwrap();
+    let described = variants.iter().flat_map(|step| step["properties"].as_object().unwrap().keys());
+    assert_eq!(described.map(String::as_str).collect::<std::collections::BTreeSet<_>>(), known);
 }

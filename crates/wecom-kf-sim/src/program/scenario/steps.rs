@@ -15,9 +15,9 @@ use super::{
 };
 
 /// Kinds of messages that are files.
-const MEDIA: [&str; 4] = ["image", "voice", "video", "file"];
-const RATINGS: [&str; 3] = ["satisfied", "middling", "dissatisfied"];
-const STATES: [&str; 5] = ["untreated", "assistant", "queue", "servicer", "ended"];
+pub(super) const MEDIA: [&str; 4] = ["image", "voice", "video", "file"];
+pub(super) const RATINGS: [&str; 3] = ["satisfied", "middling", "dissatisfied"];
+pub(super) const STATES: [&str; 5] = ["untreated", "assistant", "queue", "servicer", "ended"];
 
 pub(super) fn scenario(path: &Path, document: Spanned<Document>, name: String) -> Result<Scenario, Flaw> {
     let line = document.referenced.line();
