@@ -33,6 +33,14 @@ async function call(method, path, body) {
 }
 
 export const get = (path) => call('GET', path);
+
+/** Rows of the journal by their number: the simulator has them in the order in which they began. */
+export async function getRows(query) {
+  const reply = await get(`journal?${query}`);
+  reply.entries.sort((one, other) => one.n - other.n);
+  return reply;
+}
+
 export const post = (path, body) => call('POST', path, body);
 export const put = (path, body) => call('PUT', path, body);
 export const patch = (path, body) => call('PATCH', path, body);

@@ -1,7 +1,7 @@
 // The journal: what the bot did, turn by turn, and the search in all of it.
 
 import { look } from './address.js';
-import { act, get } from './api.js';
+import { act, getRows } from './api.js';
 import { happened } from './bubbles.js';
 import { lightBubbles } from './chat.js';
 import { button, byId, copy, fill, h, keyed } from './dom.js';
@@ -95,8 +95,8 @@ async function find() {
   const query = queryOf();
   const before = results?.query === query ? results : null;
   try {
-    const { entries, found, last } = await get(
-      `journal?${query}&limit=${PAGE}${before ? `&after=${before.last}` : ''}`,
+    const { entries, found, last } = await getRows(
+      `${query}&limit=${PAGE}${before ? `&after=${before.last}` : ''}`,
     );
     results = { query, rows: [...(before?.rows ?? []), ...entries], count: (before?.count ?? 0) + found, last };
     renderRows();
@@ -109,7 +109,7 @@ async function find() {
 
 async function findOlder() {
   const { query, rows } = results;
-  const reply = await act(get(`journal?${query}&limit=${PAGE}&before=${rows[0].n}`));
+  const reply = await act(getRows(`${query}&limit=${PAGE}&before=${rows[0].n}`));
   if (!reply || results?.query !== query) return;
   results = { ...results, rows: [...reply.entries, ...results.rows] };
   renderRows();

@@ -2,7 +2,7 @@
 // continues where it was. If that is not possible, it loads the snapshot again.
 
 import { look } from './address.js';
-import { at, get, isNotFound, path } from './api.js';
+import { at, get, getRows, isNotFound, path } from './api.js';
 import { toast } from './dom.js';
 import { addEntry, addRow, changed, chatOf, everything, PAGE, setClock, store, view } from './store.js';
 import { join, passOn, readOrWait, tellState } from './stream.js';
@@ -97,7 +97,7 @@ async function load() {
     get('info'),
     get('state'),
     get('assumptions'),
-    get(`journal?limit=${PAGE}`),
+    getRows(`limit=${PAGE}`),
   ]);
   last = state.event;
   store.info = info;
@@ -170,7 +170,7 @@ export async function wholeChat(id) {
 
 /** Loads rows of the journal that are older than those in the page. */
 export async function loadOlderRows() {
-  const { entries, found } = await get(`journal?limit=${PAGE}&before=${store.journal[0]?.n ?? 0}`);
+  const { entries, found } = await getRows(`limit=${PAGE}&before=${store.journal[0]?.n ?? 0}`);
   store.journal.unshift(...entries);
   store.hasOlderRows = found > entries.length;
   changed('journal');

@@ -887,8 +887,8 @@ export declare class Control extends Transport {
    */
   callbackRepeat(request: { n: number }): Promise<Entry>;
   /**
-   * Lists completed calls and callbacks, oldest first. The last 10,000 are kept, and at most 64 MiB of
-   * large ones.
+   * Lists completed calls and callbacks in the order in which they began. The last 10,000 are kept, and
+   * at most 64 MiB of large ones.
    *
    * With `wait`, the reply comes as soon as `count` rows match, or when the time is over. So no test
    * needs to sleep.

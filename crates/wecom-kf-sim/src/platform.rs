@@ -25,7 +25,7 @@ pub use model::satisfaction::Satisfaction;
 pub(crate) use model::servicers::Receiving;
 pub(crate) use model::upgrade::ManagedBy;
 pub use model::upgrade_offer::UpgradeOffer;
-pub(crate) use model::{access_tokens, assumptions, callback_tokens, ids, refusal};
+pub(crate) use model::{access_tokens, assumptions, callback_tokens, ids, refusal, reply};
 pub(crate) use ops::media::{Extent, Served};
 pub(crate) use ops::message::send::check_kinds;
 pub(crate) use ops::one_body::is_empty;

@@ -989,8 +989,8 @@ class Control(Transport):
         return self._json("POST", ["callbacks", n, "repeat"], {}, {})
 
     def journal(self, *, kind: Literal["call", "callback"] | None = None, op: str | None = None, errcode: int | None = None, customer: str | None = None, involves: str | None = None, finding: str | None = None, trouble: bool | None = None, q: str | None = None, after: int | None = None, before: int | None = None, count: int | None = None, limit: int | None = None, wait: str | None = None) -> Journal:
-        """Lists completed calls and callbacks, oldest first. The last 10,000 are kept, and at most 64 MiB of
-        large ones.
+        """Lists completed calls and callbacks in the order in which they began. The last 10,000 are kept, and
+        at most 64 MiB of large ones.
 
         With `wait`, the reply comes as soon as `count` rows match, or when the time is over. So no test
         needs to sleep.

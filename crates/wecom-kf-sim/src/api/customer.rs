@@ -224,6 +224,7 @@ impl Customer {
         let journal = self.world.journal();
         let mut calls: Vec<_> = journal
             .calls()
+            .into_iter()
             .rev()
             .take(CALLS_SHOWN)
             .map(|call| {

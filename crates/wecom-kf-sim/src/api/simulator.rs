@@ -213,7 +213,7 @@ impl Simulator {
 
     /// The attempts to deliver callbacks, oldest first; of very many the last ones.
     pub fn callbacks(&self) -> Vec<Delivery> {
-        self.world.journal().deliveries().cloned().collect()
+        self.world.journal().deliveries().into_iter().cloned().collect()
     }
 
     /// What is wrong with the bot, as far as it was seen until now.
@@ -291,7 +291,10 @@ impl Simulator {
     /// were fewer, those.
     pub async fn answered(&self, operation: Operation, count: usize) -> Vec<Call> {
         let calls = || -> Vec<Call> {
-            self.world.journal().calls().filter(|call| call.operation == operation.id).cloned().collect()
+            {
+                let journal = self.world.journal();
+                journal.calls().into_iter().filter(|call| call.operation == operation.id).cloned().collect()
+            }
         };
         let enough = || Some(calls()).filter(|calls| calls.len() >= count);
         // What there is then is the answer either way.
@@ -303,10 +306,10 @@ impl Simulator {
         self.world.journal().counted(operation.id)
     }
 
-    /// The calls that were answered, or that a fault left without an answer, oldest first; of very many the last ones,
-    /// 10,000 rows and 64 MiB together with the callbacks.
+    /// Returns the calls that were answered, or that a fault left without an answer, in the order in which they began. Of
+    /// very many it returns the last ones: 10,000 rows and 64 MiB, together with the callbacks.
     pub fn journal(&self) -> Vec<Call> {
-        self.world.journal().calls().cloned().collect()
+        self.world.journal().calls().into_iter().cloned().collect()
     }
 
     /// How many HTTP requests came, those of unknown paths included. With several corps those that name none of them are the

@@ -134,8 +134,10 @@ impl Filter {
         };
         let names = || world.read(|platform, _| platform.customer_names());
         let rows = if self.words.is_empty() { rows } else { self.search(rows, &names()) };
-        let newest = rows.len().saturating_sub(self.limit);
-        Selected { entries: rows.iter().skip(newest).cloned().map(ShownRow).collect(), found: rows.len(), last }
+        let found = rows.len();
+        let mut newest = rows.into_iter().skip(found.saturating_sub(self.limit)).collect::<Vec<_>>();
+        newest.sort_by_key(|row| row.begun());
+        Selected { entries: newest.into_iter().map(ShownRow).collect(), found, last }
     }
 
     fn matches(&self, row: &Row) -> bool {

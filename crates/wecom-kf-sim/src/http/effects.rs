@@ -9,15 +9,14 @@ use axum::http::{HeaderValue, StatusCode, header, response};
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use serde_json::Value;
 use wecom_kf_raw::ErrCode;
 
 use crate::http::connection::Peer;
 use crate::http::exchange::Exchange;
-use crate::http::outcome::{JSON, Outcome, VALID, response};
+use crate::http::outcome::{Answer, JSON, Outcome, Told, VALID, response};
 use crate::world::body::Body as Shown;
 use crate::world::fault::Effect;
-use crate::world::finding::Answer;
+use crate::world::finding;
 
 const HTML: &str = "text/html; charset=UTF-8";
 
@@ -80,9 +79,9 @@ impl Exchange {
     }
 
     fn reply_by(&self, outcome: Outcome, send: fn(response::Builder, Bytes) -> Response) -> Response {
-        let answer = outcome.answer(self.content_type(), &self.world.masking);
-        let response = send(answer.head, answer.body);
-        self.record(response.status().as_u16(), Some(answer.errcode), (answer.reply, answer.shown));
+        let Answer { head, body, told } = outcome.answer(self.content_type(), &self.world.masking);
+        let response = send(head, body);
+        self.record(response.status().as_u16(), told);
         response
     }
 
@@ -90,7 +89,7 @@ impl Exchange {
     fn foreign(&self, status: StatusCode, content_type: &str, body: String) -> Response {
         self.look_ahead();
         let shown = Shown::text(body.clone(), &self.world.masking);
-        self.record(status.as_u16(), None, (Value::Null, shown));
+        self.record(status.as_u16(), Told { shown, ..Told::default() });
         response(status, content_type, body)
     }
 
@@ -100,16 +99,15 @@ impl Exchange {
             self.look_ahead();
         }
         let answer = outcome.map(|outcome| outcome.answer(self.content_type(), &self.world.masking));
-        let errcode = answer.as_ref().map(|answer| answer.errcode);
-        self.record(0, errcode, answer.map(|answer| (answer.reply, answer.shown)).unwrap_or_default());
+        self.record(0, answer.map(|answer| answer.told).unwrap_or_default());
         std::future::pending().await
     }
 
     /// Whether the bot gets what the platform answers.
-    pub(super) fn arrives(&self) -> Answer {
+    pub(super) fn arrives(&self) -> finding::Answer {
         match &self.effect {
-            Some(effect) if effect.row().is_reply_lost => Answer::Unknown,
-            _ => Answer::Arrived,
+            Some(effect) if effect.row().is_reply_lost => finding::Answer::Unknown,
+            _ => finding::Answer::Arrived,
         }
     }
 }

@@ -10,10 +10,11 @@ use wecom_kf_raw::{ErrCode, Operation, op};
 use crate::http::arrival::{Arrival, access_token};
 use crate::http::asked::Asked;
 use crate::http::check::{Checks, Verdict};
-use crate::http::outcome::{JSON, Outcome, say_success};
+use crate::http::outcome::{JSON, Outcome};
 use crate::platform::assumptions::Assumption;
 use crate::platform::ops::Handler;
 use crate::platform::refusal::Refusal;
+use crate::platform::reply::Reply;
 use crate::platform::{Chat, Facts, Platform, READS_AT_ONCE};
 use crate::world::World;
 use crate::world::fault::Effect;
@@ -105,8 +106,7 @@ impl Exchange {
         let answered = self.world.update(|platform, now| {
             self.note_known(platform, now);
             match work(platform, now) {
-                Ok(Outcome::Reply(reply)) => Ok(Outcome::Reply(success(reply, platform))),
-                Ok(Outcome::File(file)) => Ok(Outcome::File(file)),
+                Ok(outcome) => Ok(outcome),
                 Err(refusal) => Err((refusal, platform.ids.next_digits("hint", "", 19))),
             }
         });
@@ -212,17 +212,6 @@ impl Exchange {
         if code == ErrCode::INVALID_PARAMETER {
             tracing::warn!(operation = self.operation.id, errmsg = %reply["errmsg"], "a request is not as documented");
         }
-        Outcome::Reply(reply)
+        Outcome::Reply(Reply::refusal(code, reply.to_string()))
     }
-}
-
-/// The reply of a call that was done, with errcode and errmsg.
-fn success(mut reply: Value, platform: &Platform) -> Value {
-    // unverified: practice knows replies without errcode [seen in practice].
-    if platform.assumptions.hold(Assumption::SuccessHasErrcode) {
-        say_success(&mut reply);
-    } else {
-        reply.as_object_mut().and_then(|reply| reply.remove("errmsg"));
-    }
-    reply
 }

@@ -1,17 +1,18 @@
 //! The journal's row of a call, and what is looked at for findings.
 
 use serde_json::Value;
-use wecom_kf_raw::op;
 
 use crate::http::exchange::Exchange;
-use crate::world::body::Body;
+use crate::http::outcome::Told;
+use crate::platform::reply::Content;
 use crate::world::fault::Effect;
 use crate::world::finding::Seen;
 use crate::world::journal::Call;
 
 impl Exchange {
     /// Writes the row of a call that was answered so.
-    pub(super) fn record(&self, status: u16, errcode: Option<i32>, (reply, shown): (Value, Body)) {
+    pub(super) fn record(&self, status: u16, told: Told) {
+        let Told { errcode, content, shown } = told;
         let verdict = self.verdict.get();
         let mut problems = verdict.map(|verdict| verdict.problems.clone()).unwrap_or_default();
         let mut unknown_fields = verdict.map(|verdict| verdict.unknown_fields.clone()).unwrap_or_default();
@@ -44,7 +45,7 @@ impl Exchange {
                 came: self.arrival.started,
                 operation: self.operation,
                 request: self.asked.request.as_ref().unwrap_or(&null),
-                reply: &reply,
+                reply: &content,
                 errcode,
                 answer: self.arrives(),
                 place: self.place(),
@@ -52,9 +53,9 @@ impl Exchange {
                 unknown_fields: &unknown_fields,
             })
         });
-        if matches!(self.operation, op::SEND_MSG | op::SEND_MSG_ON_EVENT) && errcode == Some(0) {
+        if let Content::Sent { msgid } = &content {
             // After the journal, so that who hears a message finds its call there.
-            self.world.link_call(self.place(), reply["msgid"].as_str(), row);
+            self.world.link_call(self.place(), Some(msgid), row);
         }
     }
 }

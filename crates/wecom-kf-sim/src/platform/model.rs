@@ -26,6 +26,7 @@ pub(crate) mod notes;
 pub(crate) mod part;
 pub(crate) mod read_limit;
 pub(crate) mod refusal;
+pub(crate) mod reply;
 pub(crate) mod retention;
 pub(crate) mod satisfaction;
 pub(crate) mod servicers;

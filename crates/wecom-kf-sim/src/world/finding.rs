@@ -15,6 +15,7 @@ pub use crate::lists::FindingName;
 pub(crate) use crate::lists::Proof;
 use crate::lists::{FindingRow, Status, Words};
 use crate::platform::Facts;
+use crate::platform::reply::Content;
 
 impl FindingName {
     /// Returns the name in journal, report and control API, such as `has_more_ignored`.
@@ -136,7 +137,7 @@ pub(crate) struct Seen<'a> {
     pub(crate) came: Instant,
     pub(crate) operation: Operation,
     pub(crate) request: &'a Value,
-    pub(crate) reply: &'a Value,
+    pub(crate) reply: &'a Content,
     pub(crate) errcode: Option<i32>,
     pub(crate) answer: Answer,
     pub(crate) place: Place<'a>,

@@ -112,6 +112,14 @@ impl Row {
         }
     }
 
+    /// Returns its place in the order in which calls and callbacks began.
+    pub(crate) fn begun(&self) -> u64 {
+        match self {
+            Self::Call(call) => call.begun,
+            Self::Callback(delivery) => delivery.begun,
+        }
+    }
+
     fn size(&self) -> usize {
         match self {
             Self::Call(call) => call.request.size() + call.reply.size(),
@@ -260,7 +268,7 @@ impl Journal {
         self.counts.values().sum()
     }
 
-    pub(crate) fn rows(&self) -> impl DoubleEndedIterator<Item = &Arc<Row>> {
+    fn rows(&self) -> impl DoubleEndedIterator<Item = &Arc<Row>> {
         self.rows.iter().map(|(_, row)| row)
     }
 
@@ -275,11 +283,21 @@ impl Journal {
         self.rows.get(at).map(|(_, row)| row)
     }
 
-    pub(crate) fn calls(&self) -> impl DoubleEndedIterator<Item = &Call> {
-        self.rows().filter_map(|row| if let Row::Call(call) = &**row { Some(call) } else { None })
+    /// Returns the calls in the order in which they began.
+    pub(crate) fn calls(&self) -> Vec<&Call> {
+        let calls = self.rows().filter_map(|row| if let Row::Call(call) = &**row { Some(call) } else { None });
+        let mut calls: Vec<_> = calls.collect();
+        calls.sort_by_key(|call| call.begun);
+        calls
     }
 
-    pub(crate) fn deliveries(&self) -> impl DoubleEndedIterator<Item = &Delivery> {
-        self.rows().filter_map(|row| if let Row::Callback(delivery) = &**row { Some(delivery) } else { None })
+    /// Returns the attempts to deliver callbacks in the order in which they began.
+    pub(crate) fn deliveries(&self) -> Vec<&Delivery> {
+        let rows = self.rows();
+        let deliveries =
+            rows.filter_map(|row| if let Row::Callback(delivery) = &**row { Some(delivery) } else { None });
+        let mut deliveries: Vec<_> = deliveries.collect();
+        deliveries.sort_by_key(|delivery| delivery.begun);
+        deliveries
     }
 }

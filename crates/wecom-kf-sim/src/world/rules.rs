@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::platform::assumptions::{Assumptions, STATEMENTS, Statement, statement};
 
 /// The source files with rules of the platform. A test finds those that are missing here.
-const SOURCES: [(&str, &str); 46] = [
+const SOURCES: [(&str, &str); 47] = [
     ("arrival", include_str!("../http/arrival.rs")),
     ("attempt", include_str!("../delivery/attempt.rs")),
     ("effects", include_str!("../http/effects.rs")),
@@ -30,6 +30,7 @@ const SOURCES: [(&str, &str); 46] = [
     ("model_statistics", include_str!("../platform/model/statistics.rs")),
     ("model_window_48h", include_str!("../platform/model/window_48h.rs")),
     ("multipart", include_str!("../http/multipart.rs")),
+    ("ops", include_str!("../platform/ops.rs")),
     ("ops_account", include_str!("../platform/ops/account.rs")),
     ("ops_contact_way", include_str!("../platform/ops/contact_way.rs")),
     ("ops_corp", include_str!("../platform/ops/corp.rs")),

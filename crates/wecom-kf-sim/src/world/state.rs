@@ -247,7 +247,7 @@ impl World {
     pub(crate) fn report(&self) -> Report {
         let unanswered = self.update(|platform, now| platform.unanswered(now));
         let journal = self.journal();
-        let (calls, callbacks) = (journal.counted_in_all(), journal.deliveries().count());
+        let (calls, callbacks) = (journal.counted_in_all(), journal.deliveries().len());
         let mut findings = self.findings();
         // A simulator that nobody calls has no bot that could answer.
         let unanswered = if calls == 0 { &[][..] } else { &unanswered };

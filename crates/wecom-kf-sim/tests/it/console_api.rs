@@ -751,7 +751,7 @@ async fn the_whole_journal_is_searched_in_pages() {
 }
 
 #[tokio::test]
-async fn a_row_says_when_it_began() {
+async fn rows_come_in_the_order_in_which_they_began() {
     let (sim, control, bot) = with_control().await;
     sim.fault(op::ACCOUNT_LIST).delay(Duration::from_millis(300));
     let (slow, fast) = tokio::join!(bot.ok(op::ACCOUNT_LIST, json!({})), async {
@@ -766,7 +766,7 @@ async fn a_row_says_when_it_began() {
     let rows = journal["entries"].as_array().unwrap();
     let shown: Vec<_> =
         rows.iter().map(|row| (row["operation"].as_str().unwrap(), row["begun"].as_u64().unwrap())).collect();
-    assert_eq!(shown, [("gettoken", 1), ("servicer_list", 3), ("account_list", 2)]);
+    assert_eq!(shown, [("gettoken", 1), ("account_list", 2), ("servicer_list", 3)]);
 }
 
 #[tokio::test]

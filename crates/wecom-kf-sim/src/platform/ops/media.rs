@@ -36,18 +36,16 @@ pub(crate) struct MediaGetRequest {
     range: Option<String>,
 }
 
-/// The document shows `created_at` as digits in a string, and `errmsg` empty [90253].
+/// The document shows `created_at` as digits in a string [90253].
 #[derive(Serialize)]
 pub(crate) struct MediaUploaded {
     created_at: String,
-    errmsg: &'static str,
     media_id: String,
     r#type: &'static str,
 }
 
 #[derive(Serialize)]
 pub(crate) struct PictureUploaded {
-    errmsg: &'static str,
     url: String,
 }
 
@@ -114,7 +112,7 @@ impl Platform {
         check_size(kind, part.bytes.len(), &self.assumptions)?;
         media_format::check(kind, &part.bytes)?;
         let media_id = self.store(now, kind, &part.file_name, part.bytes);
-        Ok(MediaUploaded { created_at: now.as_secs().to_string(), errmsg: "", media_id, r#type: kind.as_str() })
+        Ok(MediaUploaded { created_at: now.as_secs().to_string(), media_id, r#type: kind.as_str() })
     }
 
     /// `POST /cgi-bin/media/uploadimg` [90256]. The name of the part is free: the document's sample names it after the
@@ -135,7 +133,7 @@ impl Platform {
         }
         // No picture is there: `.example` is reserved for addresses that lead nowhere.
         let url = format!("https://picture.example/{}/0", self.ids.next("picture", "", 48));
-        Ok(PictureUploaded { errmsg: "", url })
+        Ok(PictureUploaded { url })
     }
 
     /// `GET /cgi-bin/media/get` [90254]. 45033 for the same file too often at once is not simulated: no figure is known.

@@ -10,6 +10,7 @@ use wecom_kf_raw::{ErrCode, op};
 
 use super::{Answer, Finding, FindingName, Place, Proof, Seen};
 use crate::platform::Unanswered;
+use crate::platform::reply::Content;
 use crate::world::clock::{Clock, Pace};
 
 /// Early renewal is fine; a token with more than this left need not be asked for again.
@@ -317,14 +318,14 @@ impl Findings {
 impl Reader {
     /// A page that arrived.
     fn page(&mut self, seen: &Seen<'_>, cursor: &str) -> Option<Proof> {
-        let next = seen.reply["next_cursor"].as_str().unwrap_or_default();
-        self.was_given_cursor |= !next.is_empty();
-        let messages = seen.reply["msg_list"].as_array().map_or(0, Vec::len);
-        if seen.reply["has_more"] == 1 {
-            let patience = if messages == 0 { READ_ON_AT_ONCE_WITHIN } else { READ_ON_WITHIN };
-            self.more = Some(More { row: seen.row, at: seen.at, came: seen.came, cursor: next.to_owned(), patience });
+        let Content::Page { next_cursor, has_more, messages } = seen.reply else { return None };
+        self.was_given_cursor = true;
+        if *has_more {
+            let patience = if *messages == 0 { READ_ON_AT_ONCE_WITHIN } else { READ_ON_WITHIN };
+            let cursor = next_cursor.clone();
+            self.more = Some(More { row: seen.row, at: seen.at, came: seen.came, cursor, patience });
         }
-        if messages == 0 {
+        if *messages == 0 {
             return None;
         }
         let is_near = |(_, came, at): &(String, Instant, Duration)| {
@@ -333,7 +334,7 @@ impl Reader {
         self.pages.retain(is_near);
         let is_again = !cursor.is_empty() && self.pages.iter().any(|(known, _, _)| known == cursor);
         self.pages.push_back((cursor.to_owned(), seen.came, seen.at));
-        is_again.then(|| Proof::page_read_twice(messages))
+        is_again.then(|| Proof::page_read_twice(*messages))
     }
 }
 

@@ -15,6 +15,7 @@ use crate::platform::model::chat::{Author, Entry};
 use crate::platform::model::event_codes::{EventCode, Occasion};
 use crate::platform::model::happenings::Happening;
 use crate::platform::model::refusal::Refusal;
+use crate::platform::model::reply::Content;
 use crate::platform::ops::message::body::{Body, MENU_ITEM_TYPES, MSGTYPES, body_of_event_reply, body_of_message};
 use crate::platform::ops::{given, required};
 use crate::platform::{Chat, Platform};
@@ -22,6 +23,12 @@ use crate::platform::{Chat, Platform};
 #[derive(Serialize)]
 pub(crate) struct MessageSent {
     msgid: String,
+}
+
+impl MessageSent {
+    pub(crate) fn content(&self) -> Content {
+        Content::Sent { msgid: self.msgid.clone() }
+    }
 }
 
 /// Refuses kinds that WeCom does not know. This check comes before the schema check, which would complain about the

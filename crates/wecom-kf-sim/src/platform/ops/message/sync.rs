@@ -10,6 +10,7 @@ use wecom_kf_raw::types::SyncRequest;
 
 use crate::platform::Platform;
 use crate::platform::model::refusal::Refusal;
+use crate::platform::model::reply::Content;
 use crate::platform::ops::{given, required};
 
 #[derive(Serialize)]
@@ -17,6 +18,13 @@ pub(crate) struct MessagePage<'a> {
     has_more: u8,
     msg_list: Vec<&'a RawValue>,
     next_cursor: String,
+}
+
+impl MessagePage<'_> {
+    pub(crate) fn content(&self) -> Content {
+        let next_cursor = self.next_cursor.clone();
+        Content::Page { next_cursor, has_more: self.has_more == 1, messages: self.msg_list.len() }
+    }
 }
 
 impl Platform {
