@@ -11,6 +11,7 @@ mod port;
 mod run;
 mod scenario;
 mod screen;
+mod signals;
 mod start;
 mod terminal;
 
@@ -77,7 +78,7 @@ async fn serve(terminal: &Terminal, options: Options, started: Instant) -> Resul
     let simulator = start(Calls::Shown, terminal, options).await?;
     let lang = reader_lang();
     terminal.say(&terminal::greeting(&simulator, started.elapsed(), lang));
-    terminal::until_told_to_stop(&simulator).await.map_err(|error| format!("cannot wait for Ctrl-C: {error}"))?;
+    terminal::until_told_to_stop(&simulator).await;
     run::report(terminal, &simulator, &allowed);
     Ok(ExitCode::SUCCESS)
 }

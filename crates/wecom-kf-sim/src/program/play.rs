@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use anstyle::{AnsiColor, Style};
+use tokio::sync::watch;
 use tokio::time::Instant;
 use wecom_kf_sim::FindingName;
 use wecom_kf_text::{Lang, reader_lang};
@@ -23,12 +25,16 @@ use super::knock;
 use super::options::Options;
 use super::port;
 use super::scenario::Scenario;
+use super::signals::interrupted;
 use super::start::{Calls, start};
 use super::terminal::{Terminal, printable};
 use bot::Bot;
 use control::Control;
 use player::{Failure, Player};
 use stage::{Simulator, Stage};
+
+const GOOD: Style = AnsiColor::Green.on_default();
+pub(super) const BAD: Style = AnsiColor::Red.on_default();
 
 /// What `play` is told.
 pub(super) struct Play {
@@ -40,7 +46,7 @@ pub(super) struct Play {
 }
 
 impl Play {
-    /// Plays all scenarios of all files in their order.
+    /// Plays all scenarios of all files in their order. Ctrl-C ends the one that is played, and its bot.
     pub(super) async fn run(&self, terminal: &Terminal, options: Options) -> Result<ExitCode, String> {
         let lang = reader_lang();
         let mut scenarios = Vec::new();
@@ -49,41 +55,57 @@ impl Play {
         }
         let allowed = Config::read(options.clone())?.allowed();
         let stages = Stages::of(self, terminal, options, lang).await?;
+        let (stop, stopped) = watch::channel(false);
+        tokio::spawn(async move {
+            interrupted().await;
+            let _ = stop.send(true);
+        });
+        let show = Show { command: &self.command, terminal, stages, allowed, lang, stopped };
         let mut cases = Vec::new();
         for scenario in &scenarios {
-            let case = self.one(terminal, &stages, scenario, &allowed, lang).await;
-            cases.push(case);
+            if !*show.stopped.borrow() {
+                cases.push(show.one(scenario).await);
+            }
         }
         if let Some(file) = &self.junit {
             junit::write(file, "wecom-kf-sim play", &cases)?;
         }
         let failed = cases.iter().filter(|case| case.failure.is_some()).count();
-        terminal.say(&summary(cases.len(), failed, lang));
+        let style = if failed == 0 { GOOD } else { BAD };
+        terminal.say(&format!("{style}{}{style:#}", summary(cases.len(), failed, lang)));
         Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
+}
 
-    async fn one(
-        &self,
-        terminal: &Terminal,
-        stages: &Stages<'_>,
-        scenario: &Scenario,
-        allowed: &[FindingName],
-        lang: Lang,
-    ) -> Case {
+/// What all scenarios of a run have in common.
+struct Show<'a> {
+    command: &'a [OsString],
+    terminal: &'a Terminal,
+    stages: Stages<'a>,
+    allowed: Vec<FindingName>,
+    lang: Lang,
+    /// Whether somebody wants it to end.
+    stopped: watch::Receiver<bool>,
+}
+
+impl Show<'_> {
+    async fn one(&self, scenario: &Scenario) -> Case {
         let started = Instant::now();
-        let mut script = Script { terminal, lines: Vec::new() };
-        script.say(&format!("{}:{}  {}", scenario.file.display(), scenario.line, scenario.name));
-        let outcome = self.play(&mut script, stages, scenario, allowed, lang).await;
+        let mut script = Script { terminal: self.terminal, lines: Vec::new() };
+        let title = format!("{}:{}  {}", scenario.file.display(), scenario.line, scenario.name);
+        script.say(Style::new().bold(), &title);
+        let outcome = self.play(&mut script, scenario).await;
         let took = started.elapsed();
-        let end = match &outcome {
-            Ok(()) => format!("  ✓ {:.1} s", took.as_secs_f64()),
+        match &outcome {
+            Ok(()) => script.say(GOOD, &format!("  ✓ {:.1} s", took.as_secs_f64())),
             Err(failure) => {
-                let place = format!("{}:{}", scenario.file.display(), failure.line);
-                let detail = failure.detail.iter().map(|line| format!("\n        {line}")).collect::<String>();
-                format!("  ✗ {place}: {}{detail}", failure.problem)
+                script.say(BAD, &format!("  ✗ {}:{}: {}", scenario.file.display(), failure.line, failure.problem));
+                for line in &failure.detail {
+                    script.say(style_of(line), &format!("        {line}"));
+                }
             }
-        };
-        script.say(&format!("{end}\n"));
+        }
+        script.say(Style::new(), "");
         let suite = scenario.file.display().to_string();
         let failure = outcome.err().map(|failure| junit::Failure {
             message: format!("line {}: {}", failure.line, failure.problem),
@@ -92,36 +114,34 @@ impl Play {
         Case { suite, name: scenario.name.clone(), took, failure, output: script.lines.join("\n") }
     }
 
-    async fn play(
-        &self,
-        script: &mut Script<'_>,
-        stages: &Stages<'_>,
-        scenario: &Scenario,
-        allowed: &[FindingName],
-        lang: Lang,
-    ) -> Result<(), Failure> {
+    async fn play(&self, script: &mut Script<'_>, scenario: &Scenario) -> Result<(), Failure> {
         let at_head = |problem| Failure { line: scenario.line, problem, detail: Vec::new() };
-        let place = stages.next(scenario).await.map_err(at_head)?;
+        let place = self.stages.next(scenario).await.map_err(at_head)?;
         let control = Control::of(&place.base_url).map_err(at_head)?;
         let mut stage = Stage::prepare(control, scenario, place.kind).await.map_err(at_head)?;
-        let mut bot = match &self.command[..] {
+        let mut bot = match self.command {
             [] => None,
             command => Some(Bot::start(command, &place.vars).map_err(at_head)?),
         };
-        let allowed = [allowed, &scenario.allow[..]].concat();
-        let mut player = Player { stage: &mut stage, scenario, allowed: &allowed, lang };
+        let allowed = [&self.allowed[..], &scenario.allow[..]].concat();
+        let mut player = Player { stage: &mut stage, scenario, allowed: &allowed, lang: self.lang };
         let played = async {
             if let Some(patience) = place.callback_patience {
                 player.wait_for_callback(patience).await?;
             }
             player.play(script).await
         };
-        let outcome = match &mut bot {
-            None => played.await,
-            Some(bot) => tokio::select! {
-                outcome = played => outcome,
-                problem = bot.fails() => Err(at_head(problem)),
-            },
+        let fails = async {
+            match &mut bot {
+                Some(bot) => bot.fails().await,
+                None => std::future::pending().await,
+            }
+        };
+        let mut stopped = self.stopped.clone();
+        let outcome = tokio::select! {
+            outcome = played => outcome,
+            problem = fails => Err(at_head(problem)),
+            _ = stopped.wait_for(|stopped| *stopped) => Err(at_head(self.lang.pick("interrupted", "已中断").to_owned())),
         };
         let cleared = stage.clear().await;
         if let Some(bot) = bot {
@@ -138,12 +158,23 @@ pub(super) struct Script<'a> {
 }
 
 impl Script<'_> {
-    pub(super) fn say(&mut self, text: &str) {
+    /// Prints a text, each line of it in this style.
+    pub(super) fn say(&mut self, style: Style, text: &str) {
         for line in text.split('\n') {
             let line = printable(line);
-            self.terminal.say(&line);
+            self.terminal.say(&if style == Style::new() { line.clone() } else { format!("{style}{line}{style:#}") });
             self.lines.push(line);
         }
+    }
+}
+
+/// The colour of a line below a failure: of a difference what was expected and what came.
+fn style_of(line: &str) -> Style {
+    match line.as_bytes().first() {
+        Some(b'-') => GOOD,
+        Some(b'+') => BAD,
+        Some(b'!') => AnsiColor::Yellow.on_default(),
+        _ => Style::new(),
     }
 }
 

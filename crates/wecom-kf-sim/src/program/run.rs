@@ -14,6 +14,7 @@ use super::config::Config;
 use super::junit::{self, Case};
 use super::knock;
 use super::options::Options;
+use super::signals::told_to_end;
 use super::start::{Calls, start};
 use super::terminal::{self, Corps, Terminal};
 
@@ -146,25 +147,6 @@ fn case(suite: &str, name: FindingName, report: &Report) -> Case {
         failure,
         output: String::new(),
     }
-}
-
-/// When the system tells the program to end. It is listened to from now on, not only once the future is polled.
-#[cfg(unix)]
-fn told_to_end() -> impl Future<Output = ()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let terminate = signal(SignalKind::terminate());
-    async {
-        match terminate {
-            Ok(mut terminate) => drop(terminate.recv().await),
-            Err(_) => std::future::pending().await,
-        }
-    }
-}
-
-/// Elsewhere it is not told, but ended.
-#[cfg(not(unix))]
-async fn told_to_end() {
-    std::future::pending::<()>().await;
 }
 
 /// Says what was found in each corp. Returns whether that is nothing.

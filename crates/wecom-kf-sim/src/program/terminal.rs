@@ -13,6 +13,8 @@ use tokio::sync::{mpsc, oneshot};
 use wecom_kf_sim::{Report, Simulator};
 use wecom_kf_text::Lang;
 
+use super::signals::interrupted;
+
 pub(super) use greeting::{greeting, short_greeting};
 pub(super) use lines::Lines;
 pub(super) use width::printable;
@@ -78,14 +80,16 @@ pub(super) async fn until_input_ends() {
     let _ = ended.await;
 }
 
-/// Until Ctrl-C, or `q` on a terminal.
-pub(super) async fn until_told_to_stop(simulator: &Simulator) -> io::Result<()> {
+/// Until Ctrl-C or the system's signal, or `q` on a terminal.
+pub(super) async fn until_told_to_stop(simulator: &Simulator) {
     let mut keys = keys();
+    let interrupted = interrupted();
+    tokio::pin!(interrupted);
     loop {
         tokio::select! {
-            pressed = tokio::signal::ctrl_c() => return pressed,
+            () = &mut interrupted => return,
             Some(key) = keys.recv() => match key.as_str() {
-                "q" => return Ok(()),
+                "q" => return,
                 "o" => open(&format!("{}/", simulator.base_url())),
                 _ => {}
             }

@@ -1,10 +1,11 @@
 //! Scenarios, played by the program.
 
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 use wecom_kf_sim::{Simulator, op};
 
@@ -289,4 +290,51 @@ async fn the_schema_takes_what_the_program_takes() {
     let variants = schema["properties"]["steps"]["items"]["oneOf"].as_array().unwrap();
     let described = variants.iter().flat_map(|step| step["properties"].as_object().unwrap().keys());
     assert_eq!(described.map(String::as_str).collect::<std::collections::BTreeSet<_>>(), known);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn ctrl_c_ends_the_scenario_and_the_bot() {
+    let folder = folder("play-interrupted");
+    let _ = std::fs::remove_file(folder.join("pid"));
+    std::fs::write(
+        folder.join("s.yaml"),
+        "steps:\n  - customer: a\n    says: x\n  - bot_answers: y\n---\nsteps:\n  - advance: 1s\n",
+    )
+    .unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wecom-kf-sim"));
+    command.args([
+        "--port",
+        "0",
+        "play",
+        "s.yaml",
+        "--junit",
+        "s.xml",
+        "--",
+        "sh",
+        "-c",
+        "echo $$ > pid; exec sleep 600",
+    ]);
+    command.current_dir(&folder).env("WECOM_KF_LANG", "en").stdout(Stdio::piped()).kill_on_drop(true);
+    let mut child = command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    while !lines.next_line().await.unwrap().unwrap().ends_with("a: x") {}
+    let pid = async {
+        loop {
+            match std::fs::read_to_string(folder.join("pid")) {
+                Ok(pid) if pid.ends_with('\n') => return pid,
+                _ => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    };
+    let pid = tokio::time::timeout(Duration::from_secs(60), pid).await.expect("the bot starts");
+    let kill = |args: &[&str]| Command::new("kill").args(args).stderr(Stdio::null()).status();
+    assert!(kill(&["-INT", &child.id().unwrap().to_string()]).await.unwrap().success());
+    assert_eq!(lines.next_line().await.unwrap().unwrap(), "  ✗ s.yaml:1: interrupted");
+    assert_eq!(child.wait().await.unwrap().code(), Some(1));
+    assert!(!kill(&["-0", pid.trim()]).await.unwrap().success(), "{pid} runs on");
+    assert!(
+        std::fs::read_to_string(folder.join("s.xml")).unwrap().contains("tests=\"1\""),
+        "the second was not played"
+    );
 }

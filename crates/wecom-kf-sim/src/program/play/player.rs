@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
+use anstyle::Style;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use wecom_kf_sim::FindingName;
 use wecom_kf_text::Lang;
 
-use super::Script;
 use super::control::LONGEST_WAIT;
 use super::expect::Message;
 use super::stage::{Met, Stage};
 use super::transcript;
+use super::{BAD, Script};
 use crate::program::knock;
 use crate::program::scenario::{Action, Counted, Expected, Scenario, Session, Step, TokenEnd};
 
@@ -53,11 +54,11 @@ impl Player<'_, '_> {
             let shown = match self.step(step).await {
                 Ok(shown) => shown,
                 Err(problem) => {
-                    script.say(&format!("  {:>4}  ✗ {}", step.line, transcript::line(step, self.lang)));
+                    script.say(BAD, &format!("  {:>4}  ✗ {}", step.line, transcript::line(step, self.lang)));
                     return Err(self.failure(step.line, problem));
                 }
             };
-            script.say(&format!("  {:>4}  {shown}", step.line));
+            script.say(Style::new(), &format!("  {:>4}  {shown}", step.line));
         }
         self.check_findings().await
     }
