@@ -19,7 +19,7 @@ use crate::world::setup::{Corp, Setup, Strictness};
 #[must_use = "nothing starts before `start`"]
 pub struct Builder {
     address: SocketAddr,
-    /// What all corps have, and the first of them.
+    /// The settings that all corps share, and those of the first corp.
     setup: Setup,
     others: Vec<Corp>,
     listeners: Listeners,
@@ -35,27 +35,29 @@ impl Builder {
         }
     }
 
-    /// The port to listen on; 0, the default, takes a free one.
+    /// Sets the port to listen on. 0, the default, takes a free one.
     pub fn port(mut self, port: u16) -> Self {
         self.address.set_port(port);
         self
     }
 
-    /// The address to listen on; 127.0.0.1 by default. Whoever reaches another one can do all that the simulator can, so
-    /// it is for containers. It answers there only to names that are [allowed](Self::allow_host).
+    /// Sets the address to listen on. The default is 127.0.0.1. Everybody who can reach the address controls the simulator,
+    /// so another one is for containers only. There the simulator answers only to names that are
+    /// [allowed](Self::allow_host).
     pub fn listen(mut self, address: IpAddr) -> Self {
         self.address.set_ip(address);
         self
     }
 
-    /// Answers to this `Host` and `Origin` name besides those of loopback, and lets callbacks go there.
+    /// Allows a host name: the simulator answers to it as `Host` and `Origin`, and may send callbacks there. Names of
+    /// loopback are always allowed.
     pub fn allow_host(mut self, name: impl Into<String>) -> Self {
         self.setup.allowed_hosts.push(name.into());
         self
     }
 
-    /// Sets the URL by which bots reach it, such as `http://sim:9500` between containers: [`Simulator::base_url`] and the
-    /// variables have it, and its host is [allowed](Self::allow_host).
+    /// Sets the URL by which bots reach the simulator, such as `http://sim:9500` between containers. [`Simulator::base_url`]
+    /// and the environment variables have this URL, and its host is [allowed](Self::allow_host).
     ///
     /// # Errors
     ///
@@ -66,7 +68,7 @@ impl Builder {
         Ok(self.allow_host(host))
     }
 
-    /// What becomes of fields that the document does not know; strict by default.
+    /// Sets what happens to a request with fields that the document does not have. The default is strict.
     pub fn strictness(mut self, strictness: Strictness) -> Self {
         self.setup.strictness = strictness;
         self
@@ -84,7 +86,7 @@ impl Builder {
         self
     }
 
-    /// Sends callbacks to this URL, signed and encrypted with these, as they stand in the console. It is not verified.
+    /// Sends callbacks to this URL, signed with this token and encrypted with this key. The URL is not verified.
     pub fn callback(
         mut self,
         url: impl Into<String>,
@@ -95,7 +97,7 @@ impl Builder {
         self
     }
 
-    /// Sends callbacks to this URL, with a token and a key that follow from the seed: see [`Simulator::vars`].
+    /// Sends callbacks to this URL, with a token and a key that follow from the seed. [`Simulator::vars`] has them.
     pub fn callback_url(mut self, url: impl Into<String>) -> Self {
         self.setup.corp = self.setup.corp.callback_url(url);
         self
@@ -115,8 +117,8 @@ impl Builder {
         Ok(self)
     }
 
-    /// Lets all ids, tokens and cursors follow from this number. Without it they are new each time, the corp id too, so
-    /// that no cursor of an earlier simulator fits. Callback tokens also say when they were made: see
+    /// Makes all ids, tokens and cursors follow from this number. Without it they are new each time, and so is the corp id.
+    /// Then no cursor of an earlier simulator is valid. Callback tokens also contain the time: see
     /// [`manual_clock_from`](Self::manual_clock_from).
     pub fn seed(mut self, seed: u64) -> Self {
         self.setup.seed = seed;
@@ -124,20 +126,20 @@ impl Builder {
         self
     }
 
-    /// The corp's id and the app's secret, instead of invented ones.
+    /// Sets the corp id and the secret of the app. By default they follow from the seed.
     pub fn corp(mut self, corp_id: impl Into<String>, secret: impl Into<String>) -> Self {
         self.setup.corp.known = Some((corp_id.into(), secret.into()));
         self
     }
 
-    /// The first corp as a whole: what `corp`, `account`, `servicer`, `callback` and `callback_url` said before is gone, and
-    /// what they say later is of this one.
+    /// Sets the first corp as a whole. It replaces what `corp`, `account`, `servicer`, `callback` and `callback_url` set
+    /// before. Later calls of them change this corp.
     pub fn first(mut self, corp: Corp) -> Self {
         self.setup.corp = corp;
         self
     }
 
-    /// Adds a further corp, at the same address and with the same clock, seed, strictness and disabled assumptions.
+    /// Adds another corp. It has the same address, clock, seed, strictness and disabled assumptions.
     ///
     /// ```
     /// use wecom_kf_sim::{Corp, Simulator};
@@ -158,48 +160,48 @@ impl Builder {
         self
     }
 
-    /// Adds an account. Without any there is one, 小店.
+    /// Adds an account. Without this call there is one account, 小店.
     pub fn account(mut self, name: impl Into<String>) -> Self {
         self.setup.corp = self.setup.corp.account(name);
         self
     }
 
-    /// Adds a servicer of every account there is at the start, who receives.
+    /// Adds a servicer who receives customers at every account that exists at the start.
     pub fn servicer(mut self, userid: impl Into<String>) -> Self {
         self.setup.corp = self.setup.corp.servicer(userid);
         self
     }
 
-    /// How long an access token is good; 7200 seconds by default.
+    /// Sets how long an access token is valid. The default is 7200 seconds.
     pub fn token_lifetime(mut self, lifetime: Duration) -> Self {
         self.setup.token_lifetime = lifetime;
         self
     }
 
-    /// Lets every `gettoken` give a new token, while the old ones stay good. By default a token that is still good is
-    /// given again, with what is left of its time. Sources disagree which of them WeCom does.
+    /// Makes every `gettoken` return a new token, while the old ones stay valid. By default `gettoken` returns a token that
+    /// is still valid again, with the rest of its time. Sources disagree about what WeCom does.
     pub fn fresh_token_each_time(mut self) -> Self {
         self.setup.disabled_assumptions.push(Assumption::RefetchGivesSameToken);
         self
     }
 
-    /// Is told of each call as it is answered, whichever corp it is of.
+    /// Calls this function with each call of the API when it is answered, for all corps.
     pub fn on_call(mut self, on_call: impl Fn(&Call) + Send + Sync + 'static) -> Self {
         self.listeners.on_call = Some(Box::new(on_call));
         self
     }
 
-    /// Is told of each attempt to deliver a callback, whichever corp it is of.
+    /// Calls this function with each attempt to deliver a callback, for all corps.
     pub fn on_callback(mut self, on_callback: impl Fn(&Delivery) + Send + Sync + 'static) -> Self {
         self.listeners.on_callback = Some(Box::new(on_callback));
         self
     }
 
-    /// Starts it, on the tokio runtime of the caller.
+    /// Starts the simulator, on the tokio runtime of the caller.
     ///
     /// # Errors
     ///
-    /// The port is taken, or none could be had; or the callback's settings cannot be right; or two corps have one id.
+    /// The port is taken, or no port is free. The settings of a callback are invalid. Two corps have the same id.
     pub async fn start(self) -> Result<Simulator, StartError> {
         let running = Running::start(self.address, self.setup, self.others, self.listeners).await?;
         Ok(Simulator { world: running.corps.first().clone(), running: Arc::new(running) })

@@ -1,4 +1,4 @@
-//! Temporary files, as tests put them there and look at them.
+//! The Rust handles of temporary files.
 
 use std::fmt;
 
@@ -12,15 +12,15 @@ use crate::platform::{Contents, MediaKind};
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Media {
-    /// What it was uploaded as.
+    /// The kind that it was uploaded as.
     pub kind: MediaKind,
-    /// Its name, as the customer sees it.
+    /// The name that the customer sees.
     pub file_name: String,
-    /// Its bytes.
+    /// The content.
     pub bytes: Vec<u8>,
 }
 
-// Without the name and the bytes: they are a customer's.
+// Without the name and the content, which may be a customer's.
 impl fmt::Debug for Media {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Media({}, {} bytes)", self.kind, self.bytes.len())
@@ -28,19 +28,19 @@ impl fmt::Debug for Media {
 }
 
 impl Simulator {
-    /// The `media_id` of a temporary picture, good for 3 days of the simulator's clock. Unlike an uploaded one it also fits
-    /// where a voice, a video or a file is asked for.
+    /// Returns the `media_id` of a new temporary picture. It is valid for 3 days of the simulator's clock. Unlike an uploaded
+    /// picture it is also accepted as a voice, a video or a file.
     pub fn media_id(&self) -> String {
         self.world.update(|platform, now| platform.media_id(now))
     }
 
-    /// The `media_id` of a temporary file, good for 3 days of the simulator's clock. It may be larger, or of another format,
-    /// than `media/upload` allows.
+    /// Stores a temporary file and returns its `media_id`, which is valid for 3 days of the simulator's clock. The file may
+    /// have a size and a format that `media/upload` refuses.
     pub fn upload(&self, kind: MediaKind, file_name: &str, bytes: impl Into<Vec<u8>>) -> String {
         self.world.update(|platform, now| platform.store(now, kind, file_name, bytes.into().into()))
     }
 
-    /// The temporary file with this `media_id`, whoever uploaded it; None if there is none, or if it has expired.
+    /// Returns the temporary file with this `media_id`, or `None` if there is none or it has expired.
     pub fn media(&self, media_id: &str) -> Option<Media> {
         let contents = self.world.read(|platform, now| platform.media(now, media_id));
         let Contents { kind, file_name, bytes } = contents?;
@@ -49,30 +49,30 @@ impl Simulator {
 }
 
 impl Customer {
-    /// Sends a picture. Gives the msgid.
+    /// Sends a picture and returns the msgid.
     ///
-    /// Over 2 MB a text comes in its place, as WeCom does it.
+    /// If it has more than 2 MB, a text is sent instead of it, as WeCom does.
     pub fn sends_image(&self, bytes: impl Into<Vec<u8>>) -> String {
         self.sends_media(MediaKind::Image, "image.jpg", bytes.into().into())
     }
 
-    /// Sends a voice message. Gives the msgid.
+    /// Sends a voice message and returns the msgid.
     ///
-    /// Over 2 MB a text comes in its place. The bytes stay as they are, whatever `voice_format` a reader asks for.
+    /// If it has more than 2 MB, a text is sent instead of it. `voice_format` of `sync_msg` does not convert it.
     pub fn sends_voice(&self, bytes: impl Into<Vec<u8>>) -> String {
         self.sends_media(MediaKind::Voice, "voice.amr", bytes.into().into())
     }
 
-    /// Sends a video. Gives the msgid.
+    /// Sends a video and returns the msgid.
     ///
-    /// Over 10 MB a text comes in its place.
+    /// If it has more than 10 MB, a text is sent instead of it.
     pub fn sends_video(&self, bytes: impl Into<Vec<u8>>) -> String {
         self.sends_media(MediaKind::Video, "video.mp4", bytes.into().into())
     }
 
-    /// Sends a file. Gives the msgid.
+    /// Sends a file and returns the msgid.
     ///
-    /// Over 20 MB a text comes in its place.
+    /// If it has more than 20 MB, a text is sent instead of it.
     pub fn sends_file(&self, file_name: &str, bytes: impl Into<Vec<u8>>) -> String {
         self.sends_media(MediaKind::File, file_name, bytes.into().into())
     }

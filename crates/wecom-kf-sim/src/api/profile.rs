@@ -1,36 +1,36 @@
-//! What customers say of themselves, and how they come in.
+//! Customers' profiles, and the ways in which customers open the chat.
 
 use crate::api::customer::Customer;
 use crate::platform::{Entrance, NotPossible};
 
 impl Customer {
-    /// Sets the gender: 0 unknown, as it is at first, 1 male, 2 female.
+    /// Sets the gender: 0 unknown, which is the default, 1 male, 2 female.
     pub fn set_gender(&self, gender: i64) {
         self.world.update(|platform, _| platform.profile(self.chat()).gender = gender);
     }
 
-    /// Sets the URL of the avatar; None as for third-party apps.
+    /// Sets the URL of the avatar. Third-party apps see `None`.
     pub fn set_avatar(&self, url: Option<&str>) {
         self.world.update(|platform, _| platform.profile(self.chat()).avatar = url.map(str::to_owned));
     }
 
-    /// Sets the unionid, which is known if the corp has bound an account of the WeChat open platform; at first it is not.
+    /// Sets the unionid. WeCom knows it if the corp has bound an account of the WeChat open platform. The default is `None`.
     pub fn set_unionid(&self, unionid: Option<&str>) {
         self.world.update(|platform, _| platform.profile(self.chat()).unionid = unionid.map(str::to_owned));
     }
 
-    /// Opens the chat by a link that `add_contact_way` made: `enter_session` has its scene, and the `scene_param` that was
-    /// appended to it. Gives the `welcome_code`, if the rules grant one.
+    /// Opens the chat by a link that `add_contact_way` made. The event `enter_session` has the link's scene, and the
+    /// `scene_param` that was appended to the link. Returns the `welcome_code`, if the rules grant one.
     ///
     /// # Errors
     ///
-    /// The link is no such link, was altered, or leads to another account; or the `scene_param` has more than 128 bytes.
+    /// `add_contact_way` did not make this link, or it leads to another account. Or the `scene_param` has more than 128 bytes.
     pub fn enters_by(&self, url: &str) -> Result<Option<String>, NotPossible> {
         self.world.update(|platform, now| platform.customer_opens(now, self.chat(), url))
     }
 
-    /// Opens the chat by a link of the console with this scene, and what was appended to it. Gives the `welcome_code`, if
-    /// the rules grant one.
+    /// Opens the chat by a link of WeCom's console with this scene and this appended `scene_param`. Returns the
+    /// `welcome_code`, if the rules grant one.
     ///
     /// # Errors
     ///
@@ -40,8 +40,8 @@ impl Customer {
         Ok(self.world.update(|platform, now| platform.customer_enters_by(now, self.chat(), entrance)))
     }
 
-    /// Opens the chat from a 视频号 (`wechat_channels`): `scene` 1 is its home page, 2 a live product list, 3 a showcase, 4
-    /// a shop's product, 5 a shop's order; the nickname is that of the 视频号, or with 4 and 5 of the shop. Gives the
+    /// Opens the chat from a 视频号 (`wechat_channels`). `scene` 1 is its home page, 2 a live product list, 3 a showcase, 4
+    /// a shop's product, 5 a shop's order. The nickname is that of the 视频号, with 4 and 5 that of the shop. Returns the
     /// `welcome_code`, if the rules grant one.
     pub fn enters_from_channels(&self, scene: u32, nickname: &str) -> Option<String> {
         self.world.update(|platform, now| {

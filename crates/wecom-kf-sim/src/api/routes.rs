@@ -1,4 +1,4 @@
-//! All routes of a simulator: the platform, the control API and the console of each corp, behind the guard. Which corp a
+//! The routes of a simulator: platform, control API and console of each corp, behind the guard. Decides which corp a
 //! request is for.
 
 use std::convert::Infallible;
@@ -22,13 +22,13 @@ use crate::http::{console, guard};
 use crate::world::World;
 use crate::world::corps::Corps;
 
-/// Serves until it is dropped.
+/// Serves all routes until the future is dropped.
 pub(crate) async fn serve(loopback: Loopback, address: SocketAddr, corps: Arc<Corps>) -> io::Result<()> {
     let routes = routes(address, corps);
     axum::serve(loopback, routes.into_make_service_with_connect_info::<Peer>()).await
 }
 
-/// All routes of all corps, behind the guard.
+/// Returns the routes of all corps, behind the guard.
 pub(crate) fn routes(address: SocketAddr, corps: Arc<Corps>) -> Router {
     let allowed: Arc<[String]> = corps.first().setup.allowed_hosts.clone().into();
     let first = router(address, corps.first().clone());
@@ -37,12 +37,12 @@ pub(crate) fn routes(address: SocketAddr, corps: Arc<Corps>) -> Router {
     all.layer(from_fn_with_state(allowed, guard::guard))
 }
 
-/// All of one corp.
+/// Returns the routes of one corp.
 fn router(address: SocketAddr, world: Arc<World>) -> Router {
     control::router(address, &world).merge(console::router()).fallback(call).with_state(world)
 }
 
-/// Hands each request to the corp that it is for, or else to the first.
+/// Passes each request to the corp that it names. Requests that name none go to the first corp.
 struct Front {
     corps: Arc<Corps>,
     first: Router,
@@ -62,7 +62,7 @@ impl Front {
     }
 }
 
-/// The corp that a request is for, if it names one that there is.
+/// Returns the corp that a request names, or `None` if the simulator has no such corp.
 fn addressee<'a>(corps: &'a Corps, uri: &Uri) -> Option<&'a Arc<World>> {
     let path = uri.path();
     if path.starts_with(control::PREFIX) {

@@ -15,7 +15,7 @@ use crate::world::outbox::CallbackError;
 use crate::world::setup::{CallbackSetup, Corp, Setup};
 use crate::world::{Listeners, World};
 
-/// What serves, until it is dropped.
+/// The server and the tasks of a simulator. They run until this is dropped.
 pub(super) struct Running {
     pub(super) corps: Arc<Corps>,
     pub(super) address: SocketAddr,
@@ -24,8 +24,7 @@ pub(super) struct Running {
 }
 
 impl Running {
-    /// Starts the first corp with this setup, and the others with the same but for themselves, on the tokio runtime of the
-    /// caller.
+    /// Starts all corps, on the tokio runtime of the caller. The others share the settings of the first.
     pub(super) async fn start(
         wanted: SocketAddr,
         first: Setup,
@@ -59,7 +58,7 @@ impl Drop for Running {
     }
 }
 
-/// Sends the callbacks of a corp where its settings say.
+/// Sets the callback URL of a corp, if its settings have one.
 fn set_callback(world: &World) -> Result<(), StartError> {
     let Some(CallbackSetup { url, keys }) = &world.setup.corp.callback else { return Ok(()) };
     let keys = keys.as_ref().map(|(token, aes_key)| (token.as_str(), aes_key.as_str()));
@@ -72,29 +71,29 @@ fn set_callback(world: &World) -> Result<(), StartError> {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// It could not listen.
+    /// The simulator cannot listen.
     #[error("cannot listen on {address}")]
     #[non_exhaustive]
     Listen {
-        /// Where it was to listen.
+        /// The address.
         address: SocketAddr,
         /// Why not.
         source: io::Error,
     },
-    /// Callbacks cannot be sent so.
+    /// The settings of a callback are invalid.
     #[error("cannot send callbacks of the corp {corp_id}")]
     #[non_exhaustive]
     Callback {
-        /// The corp whose callback it is.
+        /// The corp that the callback belongs to.
         corp_id: String,
         /// Why not.
         source: CallbackError,
     },
-    /// Nobody could tell them apart.
+    /// Two corps have the same id.
     #[error("two corps have the id {corp_id}: each needs one of its own")]
     #[non_exhaustive]
     SameCorpId {
-        /// The id of both.
+        /// The id.
         corp_id: String,
     },
 }

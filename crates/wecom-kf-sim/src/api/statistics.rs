@@ -1,4 +1,4 @@
-//! What people do that only the statistics show.
+//! Ratings by customers, which only the statistics show.
 
 use crate::api::customer::Customer;
 use crate::api::servicer::Servicer;
@@ -9,18 +9,18 @@ impl Servicer {
     ///
     /// # Errors
     ///
-    /// The session is not this servicer's, and was not last.
+    /// This servicer neither has the session nor had it last.
     pub fn asks_to_rate(&self, customer: &Customer) -> Result<(), NotPossible> {
         self.world.update(|platform, now| platform.servicer_asks_to_rate(now, customer.chat(), self.userid()))
     }
 }
 
 impl Customer {
-    /// Rates the service, which a servicer asked for. Counts once.
+    /// Rates the service, after a servicer asked for it.
     ///
     /// # Errors
     ///
-    /// Nobody asked, or this customer has rated since.
+    /// No servicer asked, or the customer has rated since then.
     pub fn rates(&self, rating: Satisfaction) -> Result<(), NotPossible> {
         self.world.update(|platform, now| platform.customer_rates(now, self.chat(), rating))
     }

@@ -1,4 +1,4 @@
-//! The upgrade service, as the console sets it up and as customers meet it, and other settings of the corp.
+//! The upgrade service: its settings in WeCom's console, and offers to customers. Also other settings of the corp.
 
 use crate::api::customer::{Customer, NothingHeard};
 use crate::api::simulator::Simulator;
@@ -10,28 +10,28 @@ impl Customer {
     ///
     /// # Errors
     ///
-    /// It does not. The error's text has the transcript and the last calls.
+    /// The bot does not offer it. The error's text has the transcript and the last calls.
     pub async fn is_offered(&self, id: &str) -> Result<UpgradeOffer, NothingHeard> {
         self.waits_for(|_| self.upgrade_offer().filter(|offer| offer.id() == id)).await
     }
 
-    /// What the bot offered by `upgrade_service` last, unless it was cancelled.
+    /// Returns the newest offer of `upgrade_service`, unless it was cancelled.
     pub fn upgrade_offer(&self) -> Option<UpgradeOffer> {
         self.world.update(|platform, _| platform.upgrade_offer(self.chat()))
     }
 
-    /// Takes what was offered. The offer stays until `cancel_upgrade_service`.
+    /// Accepts the offer. It stays until `cancel_upgrade_service`.
     ///
     /// # Errors
     ///
-    /// Nothing was offered, or it was taken already.
+    /// Nothing was offered, or the offer was accepted before.
     pub fn accepts_upgrade(&self) -> Result<(), NotPossible> {
         self.world.update(|platform, now| platform.customer_accepts_upgrade(now, self.chat()))
     }
 }
 
 impl Simulator {
-    /// The members who may be recommended as specialists, and the departments whose members may.
+    /// Sets the members who may be recommended as specialists, and the departments whose members may be.
     pub fn set_upgrade_members(&self, userids: &[&str], department_ids: &[u64]) {
         self.world.update(|platform, _| {
             platform.upgrade_range.userids = owned(userids);
@@ -39,17 +39,17 @@ impl Simulator {
         });
     }
 
-    /// The customer groups that may be recommended.
+    /// Sets the customer groups that may be recommended.
     pub fn set_upgrade_groupchats(&self, chat_ids: &[&str]) {
         self.world.update(|platform, _| platform.upgrade_range.chat_ids = owned(chat_ids));
     }
 
-    /// The upgrade service is set up in the console: the API's offers are refused with 95015.
+    /// Lets WeCom's console manage the upgrade service: offers by API are refused with 95015.
     pub fn manage_upgrade_in_console(&self) {
         self.world.update(|platform, _| platform.upgrade_range.managed_by = ManagedBy::Console);
     }
 
-    /// Binds a 视频号 to the corp, for `get_corp_qualification`. There is none at first.
+    /// Binds a 视频号 to the corp, for `get_corp_qualification`. At the start none is bound.
     pub fn bind_wechat_channels(&self) {
         self.world.update(|platform, _| platform.is_wechat_channels_bound = true);
     }

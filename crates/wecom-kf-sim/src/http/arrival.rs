@@ -1,4 +1,4 @@
-//! Requests as they arrive: how large a body may be, and how many uploads may arrive at once.
+//! Reads requests: how large a body may be, and how much memory uploads may take at once.
 
 use std::time::Duration;
 
@@ -19,18 +19,18 @@ use crate::world::World;
 const MAX_BODY_BYTES: usize = 1024 * 1024;
 /// unverified: likewise. Above every limit of a kind of file, which have codes of their own.
 pub(crate) const MAX_UPLOAD_BYTES: usize = 32 * 1024 * 1024;
-/// All uploads that arrive at the same time may have this many bytes together; the others wait. In KiB.
+/// The size that all uploads in progress may have together, in KiB. Further uploads wait.
 static UPLOADS: Semaphore = Semaphore::const_new(4 * MAX_UPLOAD_BYTES / 1024);
-/// What is left of a body that nobody needs is read for this long.
+/// The rest of a body that is not needed is read for this long.
 const DRAINED_WITHIN: Duration = Duration::from_secs(10);
 
-/// A request as it came.
+/// A request, and when it came.
 pub(super) struct Arrival {
     pub(super) parts: Parts,
-    /// None if it was too large, or did not arrive whole.
+    /// `None` if the body was too large, or did not arrive whole.
     pub(super) body: Option<Bytes>,
     pub(super) at: Duration,
-    /// Its place among all that began.
+    /// Its place in the order in which calls and callbacks began.
     pub(super) begun: u64,
     pub(super) started: Instant,
 }
@@ -39,7 +39,7 @@ pub(super) fn access_token(parts: &Parts) -> Option<String> {
     parameter(&parts.uri, "access_token")
 }
 
-/// The body, and the room that it takes among all uploads.
+/// Reads the body. Also returns the permit of an upload, which is held as long as the body is in memory.
 pub(super) async fn read(
     world: &World,
     parts: &Parts,
@@ -49,7 +49,7 @@ pub(super) async fn read(
     if !matches!(handled, Some((_, Handler::Upload(_)))) {
         return (whole(body, MAX_BODY_BYTES).await, None);
     }
-    // Before it is read: a file that will be refused need not be in memory.
+    // Checked before the body is read, so that a file that will be refused takes no memory.
     let access_token = access_token(parts);
     if world.read(|platform, now| platform.check_access_token(now, access_token.as_deref()).is_err()) {
         drain(body);
@@ -66,15 +66,15 @@ pub(crate) async fn room_for_upload(headers: &HeaderMap) -> Option<SemaphorePerm
     UPLOADS.acquire_many(u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX)).await.ok()
 }
 
-/// Reads a body without keeping it, beside the answer: a client that still writes when the connection closes may never
+/// Reads a body without keeping it, on a task of its own. A client that still writes when the connection closes may never
 /// see the answer.
 fn drain(body: Body) {
     let mut chunks = body.into_data_stream().take_while(|chunk| std::future::ready(chunk.is_ok()));
     tokio::spawn(timeout(DRAINED_WITHIN, async move { while chunks.next().await.is_some() {} }));
 }
 
-/// The body, if it arrives whole and has at most so many bytes. A larger one is read to its end all the same: who still
-/// writes when the connection closes may never see the answer.
+/// Returns the body, or `None` if it is larger than this or does not arrive whole. A larger body is still read to its end,
+/// because a client that still writes when the connection closes may never see the answer.
 async fn whole(body: Body, max_bytes: usize) -> Option<Bytes> {
     let (mut read, mut size) = (BytesMut::new(), 0);
     let mut chunks = body.into_data_stream();

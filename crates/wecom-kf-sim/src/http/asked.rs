@@ -1,4 +1,4 @@
-//! What a request asks for: its query, its body or its file, and how the journal shows it.
+//! The content of a request: its query, its body or its file. Also how the journal shows it.
 
 use std::borrow::Cow;
 
@@ -16,7 +16,7 @@ use crate::platform::refusal::Refusal;
 use crate::world::body::Body;
 use crate::world::masking::{MASK, Masking};
 
-/// What a request asks for, if it can be read.
+/// The content of a request, or why it cannot be read.
 pub(super) struct Asked {
     pub(super) request: Result<Value, Refusal>,
     /// The file of an upload.
@@ -33,7 +33,7 @@ impl Asked {
         Self { request: arrival.request(operation, handler), part }
     }
 
-    /// The request, or why it cannot be read.
+    /// Returns the request, or why it or its file cannot be read.
     pub(super) fn readable(&self) -> Result<&Value, &Refusal> {
         let request = self.request.as_ref()?;
         match &self.part {
@@ -69,7 +69,7 @@ impl Asked {
 }
 
 impl Arrival {
-    /// What the query asks for, and the header that `media/get` also reads.
+    /// Returns the members of the query, and the header `Range` for `media/get`.
     fn query_members(&self, operation: Operation) -> Value {
         let query = self.parts.uri.query().unwrap_or_default();
         let pairs = form_urlencoded::parse(query.as_bytes()).into_owned();
@@ -80,7 +80,7 @@ impl Arrival {
         Value::Object(members)
     }
 
-    /// Where the request is, by what the operation takes and what came.
+    /// Reads the request from the query or from the body. The operation and the method decide which of them it is.
     fn request(&self, operation: Operation, handler: Handler) -> Result<Value, Refusal> {
         let body = self.body.as_deref();
         let is_get = self.parts.method == Method::GET;

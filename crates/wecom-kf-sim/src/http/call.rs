@@ -1,4 +1,4 @@
-//! A call of the platform's API: finds its operation, and the fault that hits it.
+//! A call of the platform's API: finds its operation and the fault that affects it.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::platform::ops::handler;
 use crate::world::World;
 use tokio::time::Instant;
 
-/// Answers a request to the platform, whatever its path.
+/// Answers a request that is for the platform. Unknown paths come here too.
 pub(crate) async fn call(
     State(world): State<Arc<World>>,
     ConnectInfo(peer): ConnectInfo<Peer>,
@@ -26,7 +26,7 @@ pub(crate) async fn call(
     let (at, begun) = (world.clock.now(), world.begin());
     let operation = op::ALL.into_iter().find(|operation| operation.path == parts.uri.path());
     let handled = operation.and_then(|operation| Some((operation, handler(operation)?)));
-    // Held until the answer is made, as the body is.
+    // The permit is held until the answer is made, as long as the body is in memory.
     let (body, _room) = read(&world, &parts, body, handled).await;
     let arrival = Arrival { body, parts, at, begun, started: Instant::now() };
     let Some((operation, handler)) = handled else {

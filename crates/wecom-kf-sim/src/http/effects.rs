@@ -1,4 +1,4 @@
-//! What a fault does to the answer of a call.
+//! How a fault changes the answer of a call.
 
 use std::io;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::world::finding;
 const HTML: &str = "text/html; charset=UTF-8";
 
 impl Exchange {
-    /// Answers as the fault wants it.
+    /// Answers the call, changed by its fault.
     pub(super) async fn answer(self: Arc<Self>, peer: &Peer) -> Response {
         match &self.effect {
             None | Some(Effect::TokenRevoked | Effect::CursorsLost | Effect::MsgSendFail(_)) => {
@@ -64,7 +64,7 @@ impl Exchange {
         }
     }
 
-    /// On a task of its own: a caller who gives up does not stop WeCom from doing the call.
+    /// Does the call later, on a task of its own: a client that gives up does not stop WeCom either.
     async fn reply_after(self: Arc<Self>, by: Duration) -> Response {
         self.look_ahead();
         let late = async move {
@@ -85,7 +85,7 @@ impl Exchange {
         response
     }
 
-    /// An answer that is not the platform's.
+    /// Answers in place of the platform, as a proxy does. The call is not done.
     fn foreign(&self, status: StatusCode, content_type: &str, body: String) -> Response {
         self.look_ahead();
         let shown = Shown::text(body.clone(), &self.world.masking);
@@ -93,7 +93,7 @@ impl Exchange {
         response(status, content_type, body)
     }
 
-    /// Waits until the connection is gone.
+    /// Never answers: waits until the connection is closed.
     async fn no_answer(&self, outcome: Option<Outcome>) -> Response {
         if outcome.is_none() {
             self.look_ahead();
@@ -103,7 +103,7 @@ impl Exchange {
         std::future::pending().await
     }
 
-    /// Whether the bot gets what the platform answers.
+    /// Returns whether the platform's answer reaches the bot.
     pub(super) fn arrives(&self) -> finding::Answer {
         match &self.effect {
             Some(effect) if effect.row().is_reply_lost => finding::Answer::Unknown,
@@ -116,10 +116,10 @@ fn html(title: &str) -> String {
     format!("<!DOCTYPE html><html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>")
 }
 
-/// Announces the whole body, sends half of it and closes the connection.
+/// Announces the whole body, sends half of it, and closes the connection.
 fn half_a_body(head: response::Builder, whole: Bytes) -> Response {
     let half = whole.slice(..whole.len() / 2);
-    // A pause in between: what is not flushed before the error would be lost with it.
+    // The pause lets the half be flushed. Otherwise the error would discard it.
     let breaks = stream::once(async {
         tokio::task::yield_now().await;
         Err(io::Error::from(io::ErrorKind::BrokenPipe))

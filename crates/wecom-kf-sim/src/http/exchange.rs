@@ -30,17 +30,17 @@ pub(super) struct Exchange {
     pub(super) effect: Option<Effect>,
     known: OnceLock<Known>,
     pub(super) verdict: OnceLock<Verdict>,
-    /// How many calls of `sync_msg` were in progress when it came, itself among them; 0 for others.
+    /// How many calls of `sync_msg` were in progress when it came, including itself. 0 for other operations.
     reads: usize,
 }
 
 /// What the platform knew when the call came.
 #[derive(Default)]
 pub(super) struct Known {
-    /// Account and customer it is about.
+    /// The account and the customer that the call is about.
     pub(super) place: (Option<String>, Option<String>),
     pub(super) facts: Facts,
-    /// The Content-Type of a refusal, if it is not that of a reply.
+    /// The Content-Type of a refusal, if it differs from that of a reply.
     refusal_type: Option<&'static str>,
 }
 
@@ -82,12 +82,12 @@ impl Exchange {
         self.answer_by(|_, _| Err(code.into()))
     }
 
-    /// Notes what the platform knows now about a call that is done later, or not at all.
+    /// Notes what the platform knows now. For calls that are done later, or not at all.
     pub(super) fn look_ahead(&self) {
         self.world.update(|platform, now| self.note_known(platform, now));
     }
 
-    /// What the platform knew when the call came.
+    /// Returns what the platform knew when the call came.
     pub(super) fn known(&self) -> &Known {
         self.known.get_or_init(Known::default)
     }
@@ -101,7 +101,7 @@ impl Exchange {
         self.known().refusal_type.unwrap_or(JSON)
     }
 
-    /// Answers in one update of the platform, so that no other call comes in between.
+    /// Does the work and words the reply in one update of the platform, so that no other call comes in between.
     fn answer_by(&self, work: impl FnOnce(&mut Platform, Duration) -> Result<Outcome, Refusal>) -> Outcome {
         let answered = self.world.update(|platform, now| {
             self.note_known(platform, now);
@@ -113,7 +113,7 @@ impl Exchange {
         answered.unwrap_or_else(|(refusal, hint)| self.refusal(refusal, &hint))
     }
 
-    /// A call is looked at once, when it comes: a fault may delay what is done.
+    /// Notes what the platform knows, unless it was noted when the call came: a fault may delay the work.
     fn note_known(&self, platform: &mut Platform, now: Duration) {
         self.known.get_or_init(|| {
             let request = self.asked.request.as_ref().unwrap_or(&Value::Null);
@@ -125,7 +125,7 @@ impl Exchange {
         });
     }
 
-    /// What a fault does to the platform before the call is done.
+    /// Changes the platform before the call is done, if the fault says so.
     fn apply_fault(&self, platform: &mut Platform) {
         match self.effect {
             Some(Effect::TokenRevoked) => platform.access_tokens.revoke_all(),
@@ -145,7 +145,7 @@ impl Exchange {
         }
     }
 
-    /// What was accepted is not delivered after all, if a fault says so.
+    /// Makes the delivery of an accepted message fail, if the fault says so.
     fn let_fail(&self, platform: &mut Platform, now: Duration, outcome: &Outcome) {
         let (Some(Effect::MsgSendFail(fail_type)), Some(msgid)) = (&self.effect, outcome.msgid()) else { return };
         if let Place { open_kfid: Some(open_kfid), external_userid: Some(external_userid) } = self.place() {
@@ -153,7 +153,7 @@ impl Exchange {
         }
     }
 
-    /// The request without what counts as absent, if it is well formed and its token is good.
+    /// Returns the request without the members that count as absent, if its token is valid and it is well formed.
     fn checked(&self, platform: &Platform, now: Duration) -> Result<Value, Refusal> {
         if self.world.faults.is_limited(self.operation, now) {
             return Err(ErrCode::RATE_LIMIT_EXCEEDED.into());
@@ -176,7 +176,7 @@ impl Exchange {
             Err(refusal) => Verdict::refusing(self.operation, refusal.clone()),
         };
         let refusal = verdict.refusal.clone();
-        // Nobody else sets it: a call is checked once.
+        // It is not set yet: a call is checked once.
         let _ = self.verdict.set(verdict);
         refusal.map_or(request, Err)
     }
@@ -199,7 +199,7 @@ impl Exchange {
         self.arrival.parts.method == method && platform.assumptions.hold(assumption)
     }
 
-    /// The reply that says why not.
+    /// Makes the reply of a refusal.
     fn refusal(&self, refusal: Refusal, hint: &str) -> Outcome {
         let code = refusal.code;
         let mut reply = refusal.into_reply(self.operation, hint);
@@ -207,7 +207,7 @@ impl Exchange {
             // A refusal has the list too [seen in practice].
             reply["msg_list"] = json!([]);
         }
-        // A client may have put its token anywhere, such as into the name of a field.
+        // The refusal may quote the request, and a client may put its token anywhere, such as into the name of a field.
         self.world.masking.mask(&mut reply);
         if code == ErrCode::INVALID_PARAMETER {
             tracing::warn!(operation = self.operation.id, errmsg = %reply["errmsg"], "a request is not as documented");

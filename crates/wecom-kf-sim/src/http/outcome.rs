@@ -1,4 +1,4 @@
-//! What a call comes to, and the response that is made of it.
+//! The result of a call, and the response that is made of it.
 
 use axum::body::Body;
 use axum::http::{StatusCode, header, response};
@@ -14,15 +14,15 @@ use crate::world::masking::Masking;
 pub(super) const JSON: &str = "application/json; charset=UTF-8";
 pub(super) const VALID: &str = "status and headers are valid";
 
-/// What a call comes to.
+/// The result of a call.
 pub(super) enum Outcome {
     Reply(Reply),
     File(Served),
 }
 
-/// What is answered.
+/// A response, and what the journal needs of it.
 pub(super) struct Answer {
-    /// Status and headers.
+    /// The status and the headers.
     pub(super) head: response::Builder,
     pub(super) body: Bytes,
     /// For the journal.
@@ -35,7 +35,7 @@ pub(super) struct Told {
     /// `None` if it is not a reply of the platform.
     pub(super) errcode: Option<i32>,
     pub(super) content: Content,
-    /// As the journal shows it: a file without its bytes.
+    /// The reply as the journal shows it. A file is shown without its content.
     pub(super) shown: Shown,
 }
 

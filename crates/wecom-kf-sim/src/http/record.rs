@@ -1,4 +1,4 @@
-//! The journal's row of a call, and what is looked at for findings.
+//! Writes the journal's row of a call, and passes the call to the search for findings.
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ use crate::world::finding::Seen;
 use crate::world::journal::Call;
 
 impl Exchange {
-    /// Writes the row of a call that was answered so.
+    /// Writes the row of a call, with its answer.
     pub(super) fn record(&self, status: u16, told: Told) {
         let Told { errcode, content, shown } = told;
         let verdict = self.verdict.get();

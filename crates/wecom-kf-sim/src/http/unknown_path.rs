@@ -1,4 +1,4 @@
-//! A request whose path is none of an operation's.
+//! Answers requests whose path belongs to no operation.
 
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -11,12 +11,12 @@ use crate::world::World;
 use crate::world::body::Body;
 use crate::world::journal::Call;
 
-/// The operation of a call of a path that is none.
+/// What the journal shows as the operation.
 const UNKNOWN_PATH: &str = "unknown_path";
-/// No operation has a path nearly as long.
+/// The paths of all operations are much shorter.
 const MAX_PATH_BYTES: usize = 128;
 
-/// Answers 404 with a hint, and writes the row.
+/// Answers with 404 and a hint, and writes the row of the journal.
 pub(super) fn answer(world: &World, arrival: &Arrival) -> Response {
     let (method, mut path) = (arrival.parts.method.to_string(), arrival.parts.uri.path().to_owned());
     // Masked before it is cut: a part of a token would escape the masking.
@@ -49,11 +49,12 @@ pub(super) fn answer(world: &World, arrival: &Arrival) -> Response {
     response(StatusCode::NOT_FOUND, JSON, hint.to_string())
 }
 
-/// A path that is none, without what cannot belong to one: a query that was encoded into it may hold a secret.
+/// Returns a path as the journal shows it: only up to the first character that paths do not have. A client may have encoded
+/// a query with a secret into the path.
 fn shown_path(path: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/_.-*".contains(&byte);
     let plain = path.bytes().take(MAX_PATH_BYTES).take_while(|byte| is_plain(*byte)).count();
-    // Behind `gettoken` there is nothing but what belongs into its query.
+    // What follows `gettoken` belongs into its query.
     let gettoken = path[..plain].to_ascii_lowercase().find("gettoken").map(|at| at + "gettoken".len());
     let shown = gettoken.unwrap_or(plain);
     if shown == path.len() { path.to_owned() } else { format!("{}…", &path[..shown]) }
