@@ -15,9 +15,14 @@ const AUTH_DEL: &str = "AuthDelOpenKfId";
 
 /// An event that WeCom sent in a callback.
 ///
+/// With the feature `serde`, events can be passed on through a queue of your own. The serialized form has the token, so treat
+/// it as a secret.
+///
 /// WeCom may send an event more than once, and in any order. Detect repeats by `open_kfid` and `token`, or by
 /// `to_user_name`, `create_time` and the kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(tag = "kind", rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Event {
     /// `kf_msg_or_event`: an account has messages or events to read.
@@ -31,6 +36,7 @@ pub enum Event {
 /// The event `kf_msg_or_event`: an account has messages or events, which `sync_msg` returns. One event may announce many
 /// messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct KfMsgOrEvent {
     /// `OpenKfId`: the account. `None` with older servers (2021 and 2022): then read every account.
@@ -45,6 +51,7 @@ pub struct KfMsgOrEvent {
 
 /// The event `kf_account_auth_change`: the accounts that the app may manage have changed. Both lists may have entries.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct KfAccountAuthChange {
     /// `AuthAddOpenKfId`: the accounts that were granted.
@@ -61,6 +68,7 @@ pub struct KfAccountAuthChange {
 ///
 /// `Debug` omits the XML, which may contain what people wrote.
 #[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Unknown {
     /// `MsgType`: `event`, or the kind of a message.
@@ -76,6 +84,7 @@ pub struct Unknown {
 ///
 /// `Debug` hides the token; only [`expose`](Self::expose) returns it.
 #[derive(Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
 pub struct EventToken(String);
 
 impl Event {

@@ -315,6 +315,10 @@ impl InboxBuilder {
         self.open_unchecked().await
     }
 
+    pub(crate) fn scope_in_use(&self) -> String {
+        self.scope.clone().unwrap_or_else(|| scope_of(&self.client))
+    }
+
     pub(crate) fn check_settings(&self) -> Result<(), Error> {
         let Settings { concurrency, max_unsettled, lease, poll, retries, .. } = &self.settings;
         let is_valid = *concurrency > 0 && *max_unsettled > 0 && !lease.is_zero() && !poll.is_zero();
@@ -330,7 +334,7 @@ impl InboxBuilder {
         for time in [poll, lease, stop_within] {
             *time = (*time).min(LONGEST);
         }
-        let scope = self.scope.unwrap_or_else(|| scope_of(&self.client));
+        let scope = self.scope_in_use();
         let store = self.store.unwrap_or_else(|| Arc::new(Memory::new()));
         let key = InboxKey::new(scope, self.open_kfid);
         match store.load(&key).await {

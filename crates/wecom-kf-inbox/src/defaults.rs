@@ -72,6 +72,9 @@ pub(crate) const CURSORS_REMEMBERED: usize = 1000;
 
 /// How long a lease lasts. It is renewed each time a third of that has passed.
 pub const LEASE: Duration = Duration::from_secs(30);
+/// How long a process of a fleet may be silent before the others take over its accounts. It is shorter than a
+/// [lease](LEASE), so that they stand by when the leases end.
+pub const MEMBER: Duration = Duration::from_secs(15);
 /// How long a store may take to answer.
 pub const STORE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a stop waits for the handlers in progress.

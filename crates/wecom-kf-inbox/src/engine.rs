@@ -10,6 +10,7 @@ mod backoff;
 mod commit;
 mod conversations;
 mod desk;
+mod fleet;
 mod lease;
 mod letter;
 mod pages;
@@ -31,12 +32,13 @@ use wecom_kf::BoxFuture;
 use crate::metrics::{LastError, Status};
 use crate::report::in_one_line;
 use crate::shared::Shared;
-use crate::store::{Change, ParkedPage, StoreError};
+use crate::store::{Change, ParkedPage, StoreError, Wake};
 use crate::{Error, defaults};
 
 pub(crate) use backoff::Backoff;
-use desk::{Desk, Wake};
+use desk::Desk;
 pub(crate) use desk::{Exchange, Ticket};
+pub(crate) use fleet::pass_on;
 use lease::LeaseKeeper;
 pub(crate) use letter::Letter;
 use reader::Reader;
@@ -236,7 +238,7 @@ impl Engine {
     // Serving.
 
     async fn serve(&mut self, keeper: &mut LeaseKeeper) -> Break {
-        self.desk().asked.look_for_wishes = true;
+        self.take_change(Some(Change::Something));
         loop {
             let now = Instant::now();
             self.hear();
@@ -263,10 +265,7 @@ impl Engine {
                 }
                 wishes = done(&mut self.wishes) => self.take_wishes(wishes),
                 change = self.changes.next() => {
-                    match change {
-                        Some(_) => self.desk().asked.look_for_wishes = true,
-                        None => self.changes = futures_util::stream::pending().boxed(),
-                    }
+                    self.take_change(change);
                     Ok(())
                 }
                 () = until(timer) => Ok(()),
@@ -275,6 +274,19 @@ impl Engine {
             if let Err(ended) = outcome {
                 return ended;
             }
+        }
+    }
+
+    fn take_change(&mut self, change: Option<Change>) {
+        match change {
+            Some(Change::Released | Change::Members) => {}
+            Some(Change::ReplayWished) => self.desk().asked.look_for_wishes = true,
+            Some(Change::Woken) => fleet::ask_for_wake(&self.shared),
+            Some(Change::Something) => {
+                self.desk().asked.look_for_wishes = true;
+                fleet::ask_for_wake(&self.shared);
+            }
+            None => self.changes = futures_util::stream::pending().boxed(),
         }
     }
 

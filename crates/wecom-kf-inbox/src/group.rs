@@ -1,6 +1,9 @@
-//! The inboxes of all accounts of an app. The group searches for new accounts again and again.
+//! The inboxes of all accounts of an app. The group searches for new accounts again and again, and shares the accounts with
+//! other processes that use the same store.
 
-use std::collections::{BTreeMap, HashMap};
+mod members;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,7 +13,7 @@ use futures_util::FutureExt;
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
-use wecom_kf::{Client, OpenKfid};
+use wecom_kf::{Client, OpenKfid, SyncToken};
 use wecom_kf_callback::Event;
 
 use crate::batch::Quiet;
@@ -18,22 +21,32 @@ use crate::builder::{InboxBuilder, LONGEST, may_read};
 use crate::clock::unix_seconds;
 use crate::delivery::Delivery;
 use crate::engine::Backoff;
+use crate::engine::pass_on;
 use crate::inbox::{Inbox, InboxHandle};
 use crate::metrics::Metrics;
 use crate::report::in_one_line;
 use crate::run::Summary;
-use crate::store::{InboxStore, Memory};
+use crate::store::{InboxKey, InboxStore, Memory, Wake};
 use crate::{ColdStart, Error, Failure, defaults};
+use members::Members;
 
 /// The inboxes of all accounts that the app may read. Accounts that are added later are picked up, accounts that are
 /// removed are dropped.
 ///
 /// An account that is found later, with [`ColdStart::FromNow`], begins at the time of the last search that did not find
 /// it. So customers who wrote in between are not skipped.
+///
+/// # Several processes
+///
+/// Groups in several processes that use the same Redis are a fleet: each account is read by one of them, and no process reads more
+/// than one account more than another. When a process starts or is stopped, the accounts are distributed anew, and each account
+/// moves within a second. When a process is killed, the others read its accounts as soon as the leases have ended, after 30 s at
+/// most ([`defaults::LEASE`]). Any process may receive a callback: it reaches the reader through the store. See
+/// [`promises`](crate::promises).
 pub struct InboxGroup {
     builder: InboxGroupBuilder,
     /// `None` if they could not be listed yet.
-    found: Option<Vec<OpenKfid>>,
+    found: Option<BTreeSet<OpenKfid>>,
     looked_at: i64,
     handle: GroupHandle,
 }
@@ -49,6 +62,7 @@ pub struct InboxGroupBuilder {
     look_every: Duration,
     quiet: Option<Quiet>,
     each: Arc<dyn Fn(InboxBuilder) -> InboxBuilder + Send + Sync>,
+    member: String,
 }
 
 impl InboxGroupBuilder {
@@ -78,6 +92,13 @@ impl InboxGroupBuilder {
         self
     }
 
+    /// Sets the name under which other processes see this one, such as the name of the host. A random number is added, since
+    /// each member of a fleet has a name of its own.
+    pub fn member(mut self, name: impl fmt::Display) -> Self {
+        self.member = format!("{name}-{:08x}", fastrand::u32(..));
+        self
+    }
+
     /// Sets a function that adds other settings to each inbox.
     pub fn each(mut self, settings: impl Fn(InboxBuilder) -> InboxBuilder + Send + Sync + 'static) -> Self {
         self.each = Arc::new(settings);
@@ -95,7 +116,9 @@ impl InboxGroupBuilder {
         if self.concurrency == 0 || self.look_every.is_zero() {
             return Err(Error::Settings("concurrency and the interval of looking are more than 0"));
         }
-        (self.each)(Inbox::builder(self.client.clone(), "")).check_settings()?;
+        let one = (self.each)(Inbox::builder(self.client.clone(), ""));
+        one.check_settings()?;
+        let handle = GroupHandle::new(self.store.clone(), one.scope_in_use());
         let looked_at = unix_seconds();
         let found = match self.look().await {
             Err(Error::Read(error)) if error.is_retryable() => {
@@ -104,10 +127,10 @@ impl InboxGroupBuilder {
             }
             found => Some(found?),
         };
-        Ok(InboxGroup { builder: self, found, looked_at, handle: GroupHandle::default() })
+        Ok(InboxGroup { builder: self, found, looked_at, handle })
     }
 
-    async fn look(&self) -> Result<Vec<OpenKfid>, Error> {
+    async fn look(&self) -> Result<BTreeSet<OpenKfid>, Error> {
         let accounts = self.client.accounts().list().await.map_err(Error::Read)?;
         Ok(accounts.into_iter().filter(may_read).map(|account| account.open_kfid).collect())
     }
@@ -133,6 +156,7 @@ impl InboxGroup {
             look_every: defaults::LOOK_FOR_ACCOUNTS,
             quiet: None,
             each: Arc::new(|builder| builder),
+            member: format!("{}-{:08x}", std::process::id(), fastrand::u32(..)),
         }
     }
 
@@ -188,15 +212,20 @@ impl InboxGroup {
             }
             .fuse(),
         );
+        let mut members = Members::new(builder.store.clone(), handle.0.scope.clone(), builder.member.clone());
         let mut running = Running { builder, handle, slots, inboxes: JoinSet::new(), summary: Summary::default() };
         let mut look = Look { last: looked_at, at: Instant::now() + running.builder.look_every, ..Look::default() };
         let start = running.builder.cold_start;
         if found.is_none() {
             look.again_soon();
         }
+        running.handle.know(found.unwrap_or_default());
         let mut is_stopped = tokio::select! {
             () = &mut stop => true,
-            opened = running.serve(found.unwrap_or_default(), start, &handler) => {
+            opened = async {
+                members.meet().await;
+                running.serve(members.ours(&running.handle.known()), start, &handler).await
+            } => {
                 if opened == Opened::NotAll {
                     look.again_soon();
                 }
@@ -206,10 +235,24 @@ impl InboxGroup {
         while !is_stopped {
             tokio::select! {
                 () = &mut stop => is_stopped = true,
-                Some(ended) = running.inboxes.join_next() => running.take(ended),
+                Some(ended) = running.inboxes.join_next() => {
+                    if running.take(ended) == Ended::InOrder {
+                        // It was given up to another process, and may have become ours again meanwhile.
+                        members.meet_soon();
+                    }
+                }
+                woken = members.time_to_meet() => {
+                    if let Some(wake) = woken {
+                        running.handle.wake_all(&wake);
+                    }
+                    tokio::select! {
+                        () = &mut stop => is_stopped = true,
+                        () = running.share(&mut members, &mut look, &handler) => {}
+                    }
+                }
                 () = sleep_until(look.at) => tokio::select! {
                     () = &mut stop => is_stopped = true,
-                    () = running.look(&mut look, &handler) => {}
+                    () = running.look(&mut members, &mut look, &handler) => {}
                 },
                 () = running.handle.0.look.notified() => {
                     // Callbacks of an account that the app may not read must not cause a call each.
@@ -217,6 +260,8 @@ impl InboxGroup {
                 }
             }
         }
+        // The others stand by before the leases are released.
+        members.leave().await;
         for inbox in running.handle.inboxes().values() {
             inbox.stop();
         }
@@ -260,18 +305,64 @@ enum Opened {
 }
 
 /// The account whose inbox has ended, and its result; `None` after a panic.
-type Ended = (OpenKfid, Option<Result<Summary, Error>>);
+type Outcome = (OpenKfid, Option<Result<Summary, Error>>);
+
+/// How an inbox ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    /// It was stopped.
+    InOrder,
+    /// It failed. It is opened again at the next search for accounts.
+    Failed,
+}
 
 struct Running {
     builder: InboxGroupBuilder,
     handle: GroupHandle,
     slots: Arc<Semaphore>,
-    inboxes: JoinSet<Ended>,
+    inboxes: JoinSet<Outcome>,
     summary: Summary,
 }
 
 impl Running {
-    async fn look<H, F>(&mut self, look: &mut Look, handler: &Arc<H>)
+    /// Meets the other members, and gives up or opens inboxes if they came or went.
+    async fn share<H, F>(&mut self, members: &mut Members, look: &mut Look, handler: &Arc<H>)
+    where
+        H: Fn(Delivery) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<(), Failure>> + Send + 'static,
+    {
+        members.meet().await;
+        let ours = self.give_up_surplus(members);
+        if self.serve(ours, self.start_of_found(look), handler).await == Opened::NotAll {
+            look.again_soon();
+        }
+    }
+
+    /// Stops the inboxes of accounts that are gone, or that another member is to read. Returns the accounts of this process.
+    fn give_up_surplus(&self, members: &mut Members) -> BTreeSet<OpenKfid> {
+        let known = self.handle.known();
+        let ours = members.ours(&known);
+        for (open_kfid, inbox) in &*self.handle.inboxes() {
+            if ours.contains(open_kfid) {
+                continue;
+            }
+            match known.contains(open_kfid) {
+                true => tracing::info!(%open_kfid, "another process of the fleet is to read this account"),
+                false => tracing::info!(%open_kfid, "the account is gone, or no longer ours to read"),
+            }
+            inbox.stop();
+        }
+        ours
+    }
+
+    fn start_of_found(&self, look: &Look) -> ColdStart {
+        match self.builder.cold_start {
+            ColdStart::FromNow => ColdStart::Since(reaching_back(look.last)),
+            other => other,
+        }
+    }
+
+    async fn look<H, F>(&mut self, members: &mut Members, look: &mut Look, handler: &Arc<H>)
     where
         H: Fn(Delivery) -> F + Send + Sync + 'static,
         F: Future<Output = Result<(), Failure>> + Send + 'static,
@@ -285,17 +376,9 @@ impl Running {
                 return tracing::warn!(error = %in_one_line(&error), "cannot look for accounts");
             }
         };
-        for (open_kfid, inbox) in &*self.handle.inboxes() {
-            if !found.contains(open_kfid) {
-                tracing::info!(%open_kfid, "the account is gone, or no longer ours to read");
-                inbox.stop();
-            }
-        }
-        let start = match self.builder.cold_start {
-            ColdStart::FromNow => ColdStart::Since(reaching_back(look.last)),
-            other => other,
-        };
-        match self.serve(found, start, handler).await {
+        self.handle.know(found);
+        let ours = self.give_up_surplus(members);
+        match self.serve(ours, self.start_of_found(look), handler).await {
             Opened::All => {
                 look.last = looked_at;
                 look.backoff.reset();
@@ -304,14 +387,14 @@ impl Running {
         }
     }
 
-    /// Opens inboxes for the accounts that have none.
-    async fn serve<H, F>(&mut self, found: Vec<OpenKfid>, start: ColdStart, handler: &Arc<H>) -> Opened
+    /// Opens inboxes for the accounts of this process that have none.
+    async fn serve<H, F>(&mut self, ours: BTreeSet<OpenKfid>, start: ColdStart, handler: &Arc<H>) -> Opened
     where
         H: Fn(Delivery) -> F + Send + Sync + 'static,
         F: Future<Output = Result<(), Failure>> + Send + 'static,
     {
         let mut opened = Opened::All;
-        for open_kfid in found {
+        for open_kfid in ours {
             if self.handle.inboxes().contains_key(&open_kfid) {
                 continue;
             }
@@ -331,18 +414,22 @@ impl Running {
         opened
     }
 
-    fn take(&mut self, ended: Result<Ended, tokio::task::JoinError>) {
+    fn take(&mut self, ended: Result<Outcome, tokio::task::JoinError>) -> Ended {
         // The task is never aborted, and it catches panics.
-        let Ok((open_kfid, outcome)) = ended else { return };
+        let Ok((open_kfid, outcome)) = ended else { return Ended::Failed };
         self.handle.inboxes().remove(&open_kfid);
         match outcome {
-            Some(Ok(summary)) => self.summary += summary,
+            Some(Ok(summary)) => {
+                self.summary += summary;
+                return Ended::InOrder;
+            }
             Some(Err(error)) => {
                 tracing::error!(%open_kfid, error = %in_one_line(&error), "the inbox has ended; at the next look it is opened again")
             }
             // The panic is not one of a handler. It comes from a store or a source that the program supplied.
             None => tracing::error!(%open_kfid, "the inbox panicked; at the next look it is opened again"),
         }
+        Ended::Failed
     }
 }
 
@@ -352,11 +439,14 @@ fn reaching_back(time: i64) -> SystemTime {
 }
 
 /// Wakes, watches and stops a group. Cheap to clone.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct GroupHandle(Arc<InGroup>);
 
-#[derive(Default)]
 struct InGroup {
+    store: Arc<dyn InboxStore>,
+    scope: String,
+    /// The accounts that the last search found, whoever reads them.
+    known: Mutex<BTreeSet<OpenKfid>>,
     inboxes: Mutex<BTreeMap<OpenKfid, InboxHandle>>,
     /// The last callback of each account that is not found yet.
     early: Mutex<HashMap<String, Event>>,
@@ -368,6 +458,26 @@ struct InGroup {
 const EARLY: usize = 100;
 
 impl GroupHandle {
+    fn new(store: Arc<dyn InboxStore>, scope: String) -> Self {
+        Self(Arc::new(InGroup {
+            store,
+            scope,
+            known: Mutex::default(),
+            inboxes: Mutex::default(),
+            early: Mutex::default(),
+            look: Notify::new(),
+            stop: Notify::new(),
+        }))
+    }
+
+    fn know(&self, found: BTreeSet<OpenKfid>) {
+        *self.0.known.lock().unwrap_or_else(PoisonError::into_inner) = found;
+    }
+
+    fn known(&self) -> BTreeSet<OpenKfid> {
+        self.0.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     fn inboxes(&self) -> MutexGuard<'_, BTreeMap<OpenKfid, InboxHandle>> {
         self.0.inboxes.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -384,15 +494,32 @@ impl GroupHandle {
         inboxes.insert(open_kfid, inbox);
     }
 
+    /// Reads all accounts of this process, and searches for new ones: a callback named no account, or announced accounts.
+    fn wake_all(&self, wake: &Wake) {
+        if wake.token.is_some() {
+            self.inboxes().values().for_each(|inbox| inbox.wake_here(wake.clone()));
+        }
+        self.0.look.notify_one();
+    }
+
     /// Passes a callback to the inbox of its account, which reads at once, or to all inboxes if the callback names no
-    /// account. If the account is not known yet, or the callback announces accounts, the group searches for accounts.
+    /// account. The inboxes of a fleet's other processes are reached through the store. If the account is not known yet, or the callback announces accounts, the group searches for accounts.
     /// Returns whether one of these was the case. This never waits, so answer WeCom right after it.
     pub fn wake(&self, event: &Event) -> bool {
         match event {
             Event::KfMsgOrEvent(news) => {
                 let inboxes = self.inboxes();
                 let woken = inboxes.values().filter(|inbox| inbox.wake(event)).count();
-                if let Some(open_kfid) = news.open_kfid.as_ref().filter(|_| woken == 0) {
+                let elsewhere = self.known().into_iter().filter(|account| {
+                    !inboxes.contains_key(account) && news.open_kfid.as_deref().is_none_or(|named| account == named)
+                });
+                let mut passed_on = 0;
+                for open_kfid in elsewhere {
+                    let wake = Wake::new(Some(SyncToken::from(news.token.expose())), news.create_time);
+                    pass_on(&self.0.store, InboxKey::new(&*self.0.scope, open_kfid), wake, |_| {});
+                    passed_on += 1;
+                }
+                if let Some(open_kfid) = news.open_kfid.as_ref().filter(|_| woken + passed_on == 0) {
                     let mut early = self.early();
                     if early.len() < EARLY || early.contains_key(open_kfid) {
                         early.insert(open_kfid.clone(), event.clone());
@@ -527,25 +654,26 @@ mod tests {
         let store = Store::default();
         let mut running = Running {
             builder: InboxGroup::builder(client).store(store.clone()),
-            handle: GroupHandle::default(),
+            handle: GroupHandle::new(Arc::new(store.clone()), "scope".to_owned()),
             slots: Arc::new(Semaphore::new(1)),
             inboxes: JoinSet::new(),
             summary: Summary::default(),
         };
         let handler = Arc::new(|_| async { Ok(()) });
+        let mut alone = Members::new(Arc::new(store.clone()), "scope".to_owned(), "member".to_owned());
         let mut look = Look { last: 17, ..Look::default() };
-        running.look(&mut look, &handler).await;
+        running.look(&mut alone, &mut look, &handler).await;
         assert_eq!((running.handle.each().len(), look.last), (0, 17), "who wrote since then is not passed over");
         assert!(look.at <= Instant::now() + defaults::BACKOFF_CAP);
 
         store.0.store(true, SeqCst);
-        running.look(&mut look, &handler).await;
+        running.look(&mut alone, &mut look, &handler).await;
         assert_eq!(running.handle.each().len(), 1);
         assert!(look.last > 17 && look.at > Instant::now() + defaults::BACKOFF_CAP);
 
         sim.fault(wecom_kf_sim::op::ACCOUNT_LIST).errcode(-1).always();
         let last = look.last;
-        running.look(&mut look, &handler).await;
+        running.look(&mut alone, &mut look, &handler).await;
         assert_eq!(look.last, last);
         assert!(look.at <= Instant::now() + defaults::BACKOFF_CAP);
     }

@@ -19,7 +19,7 @@ use crate::delivery::Delivery;
 use crate::engine;
 use crate::metrics::Metrics;
 use crate::shared::Shared;
-use crate::store::{ConversationPage, ConversationQuery, InboxKey, Parked, ParkedPage, ParkedQuery, StoreError};
+use crate::store::{ConversationPage, ConversationQuery, InboxKey, Parked, ParkedPage, ParkedQuery, StoreError, Wake};
 
 /// The messages of an account, each at least once: a stream of [`Delivery`]s, and of errors after which it continues.
 ///
@@ -200,15 +200,28 @@ impl InboxHandle {
     }
 
     /// Passes a callback to the inbox, which reads at once with the callback's token. However many callbacks come while
-    /// it reads, it reads once more. Returns whether the event concerns this account. This never waits, so answer WeCom
+    /// it reads, it reads once more. If another process reads the account, the callback reaches it through the store, if the
+    /// store is one of several processes such as `Redis`. Returns whether the event concerns this account. This never waits, so answer WeCom
     /// right after it.
     pub fn wake(&self, event: &Event) -> bool {
         let Event::KfMsgOrEvent(callback) = event else { return false };
         if callback.open_kfid.as_deref().is_some_and(|open_kfid| open_kfid != self.0.key.open_kfid().as_str()) {
             return false;
         }
-        self.0.exchange.wake(Some(SyncToken::from(callback.token.expose())), callback.create_time);
+        let wake = Wake::new(Some(SyncToken::from(callback.token.expose())), callback.create_time);
+        if !self.0.exchange.desk().holds_lease() {
+            let shared = self.0.clone();
+            engine::pass_on(&self.0.store, self.0.key.clone(), wake.clone(), move |number| {
+                shared.exchange.desk().last_wake = number;
+            });
+        }
+        self.0.exchange.wake(wake);
         true
+    }
+
+    /// Passes a callback to this inbox alone.
+    pub(crate) fn wake_here(&self, wake: Wake) {
+        self.0.exchange.wake(wake);
     }
 
     /// Returns a function that passes callbacks to the inbox, as [`wake`](Self::wake) does, for a server or a simulator that

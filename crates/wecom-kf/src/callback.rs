@@ -44,7 +44,9 @@ use axum::body::{Bytes, to_bytes};
 use axum::extract::{RawQuery, Request, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_LENGTH;
-use axum::routing::{MethodRouter, get};
+/// The service of one URL.
+pub use axum::routing::MethodRouter;
+use axum::routing::get;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;

@@ -27,6 +27,12 @@ impl PollSchedule {
         Self(Arc::new(Mutex::new(schedule)))
     }
 
+    /// Returns how many reads without a callback's token are given out within which time.
+    pub fn limit(&self) -> (usize, Duration) {
+        let schedule = self.lock();
+        (schedule.most, schedule.window)
+    }
+
     /// Adds an account that polls. It is removed when the [`Poller`] is dropped.
     pub fn join(&self) -> Poller {
         self.lock().accounts += 1;

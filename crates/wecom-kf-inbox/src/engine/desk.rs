@@ -9,7 +9,7 @@ use std::task::Waker;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
-use wecom_kf::{ExternalUserId, SyncToken};
+use wecom_kf::ExternalUserId;
 
 use super::state::{Outcome, Settled, Stamp, State};
 use super::window::{HandOut, Number};
@@ -18,7 +18,7 @@ use crate::clock::unix_seconds;
 use crate::delivery::{Failed, Then, Verdict};
 use crate::metrics::{LastFailure, Metrics, Status};
 use crate::shared::Settings;
-use crate::store::{ConversationRecord, ConversationWrite};
+use crate::store::{ConversationRecord, ConversationWrite, Wake};
 use crate::{Error, defaults};
 
 #[derive(Debug, Default)]
@@ -47,6 +47,8 @@ pub(crate) struct Desk {
     open_until: Option<Instant>,
     pub(crate) is_paused: bool,
     pub(crate) asked: Asked,
+    /// The number of the last callback that other processes passed on through the store.
+    pub(crate) last_wake: u64,
     errors: VecDeque<Error>,
     /// The consumer that waits for a delivery.
     consumer: Option<Waker>,
@@ -62,20 +64,12 @@ pub(crate) struct Desk {
 /// What handles asked the engine to do. Several callbacks are merged into one.
 #[derive(Debug, Default)]
 pub(crate) struct Asked {
+    /// One callback, or several that came together: the token of the last one that had one, and the earliest time.
     pub(crate) wake: Option<Wake>,
     pub(crate) look_for_wishes: bool,
     /// Whether to look for wishes to replay when the next commit is written.
     pub(crate) look_after_commit: bool,
     pub(crate) stop: bool,
-}
-
-/// One callback, or several that came together.
-#[derive(Clone, Debug)]
-pub(crate) struct Wake {
-    /// The token of the last callback that had one.
-    pub(crate) token: Option<SyncToken>,
-    /// When the earliest callback was created.
-    pub(crate) create_time: i64,
 }
 
 /// How many errors are kept until the stream is polled. The oldest are dropped first.
@@ -86,14 +80,22 @@ impl Exchange {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn wake(&self, token: Option<SyncToken>, create_time: i64) {
+    pub(crate) fn wake(&self, Wake { token, create_time, .. }: Wake) {
         let mut desk = self.desk();
         let earlier = desk.asked.wake.take();
         let earliest = earlier.as_ref().map_or(create_time, |earlier| earlier.create_time.min(create_time));
         let token = token.or(earlier.and_then(|earlier| earlier.token));
-        desk.asked.wake = Some(Wake { token, create_time: earliest });
+        desk.asked.wake = Some(Wake::new(token, earliest));
         drop(desk);
         self.news.notify_one();
+    }
+
+    /// Passes on a callback that another process received, unless it was passed on before.
+    pub(crate) fn wake_from_afar(&self, number: u64, wake: Wake) {
+        let last = std::mem::replace(&mut self.desk().last_wake, number);
+        if last != number {
+            self.wake(wake);
+        }
     }
 
     pub(crate) fn stop(&self) {
@@ -236,6 +238,11 @@ impl Desk {
 
     pub(crate) fn close(&mut self) {
         self.open_until = None;
+    }
+
+    /// Returns whether this process reads the account.
+    pub(crate) fn holds_lease(&self) -> bool {
+        self.open_until.is_some_and(|until| Instant::now() < until)
     }
 
     fn is_open(&self, now: Instant) -> bool {

@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use wecom_kf::Bilingual;
 
+use super::fleet::ask_for_wake;
 use super::in_time;
 use crate::shared::Shared;
 use crate::store::{Lease, StoreError};
@@ -117,13 +118,16 @@ async fn keep(shared: Arc<Shared>, lease: Lease, mut until: Instant, report: wat
 }
 
 /// Renews the lease. While the store is down it tries again until the lease ends.
-async fn renew(shared: &Shared, lease: &Lease, limit: Duration, until: Instant) -> Result<Instant, StoreError> {
+async fn renew(shared: &Arc<Shared>, lease: &Lease, limit: Duration, until: Instant) -> Result<Instant, StoreError> {
     loop {
         let asked_at = Instant::now();
         match timeout_at(until, shared.store.renew(lease, limit)).await {
             Ok(Ok(renewed)) => {
                 if renewed.has_wishes {
                     shared.exchange.look_for_wishes();
+                }
+                if renewed.wake != 0 && renewed.wake != shared.exchange.desk().last_wake {
+                    ask_for_wake(shared);
                 }
                 return Ok(asked_at + limit);
             }

@@ -15,6 +15,7 @@ use wecom_kf::polls::Poller;
 use wecom_kf::{ErrCode, Error, SyncToken};
 
 use super::Backoff;
+use super::fleet;
 use super::letter::Letter;
 use crate::defaults;
 use crate::page_source::{Fetched, PageRequest, Unreadable};
@@ -279,8 +280,13 @@ impl Reader {
             token: self.token.clone(),
             limit: self.limit.or(shared.settings.page_size),
         };
-        let source = shared.source.clone();
-        let task = tokio::spawn(async move { Ok(unpack(source.fetch(request).await?)) });
+        let shared = shared.clone();
+        let task = tokio::spawn(async move {
+            if !has_token {
+                fleet::await_turn(&shared).await;
+            }
+            Ok(unpack(shared.source.fetch(request).await?))
+        });
         self.state = Reading::Pulls(Pull { task, has_token });
         true
     }

@@ -11,7 +11,7 @@ use super::state::State;
 use super::{Break, Engine, FirstWake, Phase, in_time, reaching_back, unix};
 use crate::ColdStart;
 use crate::metrics::Status;
-use crate::store::{Acquired, Committed};
+use crate::store::{Acquired, Change, Committed};
 
 /// How soon a standby asks again after it learned that another process reads, since that process may be about to end.
 const ASK_AGAIN: Duration = Duration::from_millis(100);
@@ -52,7 +52,8 @@ impl Engine {
             tokio::select! {
                 () = sleep_until(at) => return Ok(()),
                 change = self.changes.next() => match change {
-                    Some(_) => return Ok(()),
+                    Some(Change::Released | Change::Something) => return Ok(()),
+                    Some(_) => {}
                     None => self.changes = futures_util::stream::pending().boxed(),
                 },
                 () = self.shared.exchange.news.notified() => {}

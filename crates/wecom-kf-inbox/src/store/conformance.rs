@@ -18,12 +18,14 @@
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "it is there to panic")]
 
 mod conversations;
+mod fleet;
 mod inbox;
 mod mishaps;
 mod token;
 
 use std::time::Duration;
 
+pub use fleet::fleet_store;
 pub use inbox::inbox_store;
 pub use mishaps::{Mishaps, mishaps};
 pub use token::token_store;

@@ -72,6 +72,14 @@ impl StoreError {
         Self::down(Bilingual::new(format!("no answer within {seconds} s"), format!("{seconds} 秒内没有应答")))
     }
 
+    /// Returns the error of a store that several processes cannot share.
+    pub(crate) fn of_one_process() -> Self {
+        Self::Settings(Bilingual::fixed(
+            "this store is for one process, so callbacks cannot be passed on to others; use Redis",
+            "该存储仅供单个进程使用，无法把回调转交给其他进程；请使用 Redis",
+        ))
+    }
+
     /// Returns what the person on call should do.
     pub fn remedy(&self, lang: Lang) -> &'static str {
         let (en, zh) = match self {

@@ -8,7 +8,7 @@ use futures_util::stream::{BoxStream, StreamExt};
 use serde::{Deserialize, Serialize};
 use wecom_kf::{BoxFuture, ExternalUserId, OpenKfid};
 
-use super::{Commit, Committed, ConversationPage, ConversationQuery, ParkedPage, ParkedQuery, StoreError};
+use super::{Commit, Committed, ConversationPage, ConversationQuery, FleetStore, ParkedPage, ParkedQuery, StoreError};
 
 /// Keeps, for each inbox: the committed state, the parked messages with the wishes to replay them, the conversations, and
 /// the lease.
@@ -114,8 +114,8 @@ pub trait InboxStore: Send + Sync + 'static {
         customer: &'a ExternalUserId,
     ) -> BoxFuture<'a, Result<bool, StoreError>>;
 
-    /// Returns a stream that yields something after each [`release`](Self::release) and each
-    /// [`wish_replays`](Self::wish_replays) of the inbox that any process makes from now on.
+    /// Returns a stream that yields something after each [`release`](Self::release), [`wish_replays`](Self::wish_replays) and
+    /// [`wake`](FleetStore::wake) of the inbox that any process makes from now on.
     ///
     /// The stream is a hint, so that a standby takes over at once and a reader replays at once. It may yield too often,
     /// merge several changes into one, and miss some, since its listeners also ask from time to time. It ends when the
@@ -123,6 +123,11 @@ pub trait InboxStore: Send + Sync + 'static {
     fn changes(&self, key: &InboxKey) -> BoxStream<'static, Change> {
         let _ = key;
         futures_util::stream::pending().boxed()
+    }
+
+    /// Returns what several processes need to share accounts. The default, `None`, is that of a store for one process.
+    fn fleet(&self) -> Option<&dyn FleetStore> {
+        None
     }
 }
 
@@ -188,6 +193,10 @@ impl<S: InboxStore + ?Sized> InboxStore for Arc<S> {
     fn changes(&self, key: &InboxKey) -> BoxStream<'static, Change> {
         (**self).changes(key)
     }
+
+    fn fleet(&self) -> Option<&dyn FleetStore> {
+        (**self).fleet()
+    }
 }
 
 /// The key of an inbox: one account of one corp at one address.
@@ -201,6 +210,11 @@ impl InboxKey {
     /// Creates a key. `scope` is host and corp id, so that a simulator's cursor never meets WeCom's.
     pub fn new(scope: impl Into<String>, open_kfid: OpenKfid) -> Self {
         Self { scope: scope.into(), open_kfid }
+    }
+
+    /// Returns the key whose [`changes`](InboxStore::changes) tell that members of the fleet `scope` came or went.
+    pub fn of_fleet(scope: impl Into<String>) -> Self {
+        Self::new(scope, OpenKfid::new(""))
     }
 
     /// Returns where the account is: host and corp id.
@@ -261,12 +275,20 @@ pub enum Acquired {
 pub struct Renewed {
     /// Whether there are wishes to replay parked messages.
     pub has_wishes: bool,
+    /// The number of the last callback that other processes passed on; 0 if none is kept. See
+    /// [`FleetStore::last_wake`].
+    pub wake: u64,
 }
 
 impl Renewed {
     /// Creates the answer of a store. A store without wishes returns the default.
     pub fn with_wishes(has_wishes: bool) -> Self {
-        Self { has_wishes }
+        Self { has_wishes, ..Self::default() }
+    }
+
+    /// Adds the number of the last callback that another process passed on.
+    pub fn with_wake(self, wake: u64) -> Self {
+        Self { wake, ..self }
     }
 }
 
@@ -278,6 +300,10 @@ pub enum Change {
     Released,
     /// Somebody wishes parked messages to be replayed.
     ReplayWished,
+    /// Another process received a callback for the reader.
+    Woken,
+    /// A member of the fleet came or went.
+    Members,
     /// Something changed; the store cannot tell what.
     Something,
 }

@@ -1,6 +1,6 @@
 //! The store `Memory`, and the leases of a store whose records are kept by one process.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,8 +14,8 @@ use super::error::no_such_page;
 use super::turns::KeptToken;
 use super::{
     Acquired, Change, Commit, Committed, ConversationPage, ConversationQuery, ConversationRecord, ConversationWrite,
-    InboxKey, InboxStore, Lease, Parked, ParkedPage, ParkedQuery, Refresh, Renewed, StoreError, TokenKey, TokenOutcome,
-    TokenStore, TokenTurn, TokenWish,
+    FleetStore, InboxKey, InboxStore, Lease, Parked, ParkedPage, ParkedQuery, Refresh, Renewed, StoreError, TokenKey,
+    TokenOutcome, TokenStore, TokenTurn, TokenWish, WAKE_KEPT, Wake,
 };
 use crate::clock::unix_seconds;
 
@@ -33,6 +33,15 @@ struct Inner {
 struct Kept {
     inboxes: HashMap<InboxKey, KeptInbox>,
     tokens: HashMap<TokenKey, KeptToken>,
+    fleets: HashMap<String, KeptFleet>,
+}
+
+#[derive(Debug, Default)]
+struct KeptFleet {
+    /// When each member is gone unless it is renewed.
+    members: BTreeMap<String, Instant>,
+    /// The reserved reads without a callback's token.
+    reads: VecDeque<Instant>,
 }
 
 #[derive(Debug, Default)]
@@ -46,6 +55,9 @@ struct KeptInbox {
     conversations: BTreeMap<ExternalUserId, ConversationRecord>,
     /// With so many conversations, those past their time are deleted.
     conversations_to_check: usize,
+    /// How many callbacks came through other processes, and the last one with the end of its time.
+    wakes: u64,
+    wake: Option<(Wake, Instant)>,
 }
 
 /// The lease of an inbox, for stores whose records are kept by one process.
@@ -142,7 +154,13 @@ impl Leases {
 impl KeptInbox {
     fn renew(&mut self, lease: &Lease, limit: Duration) -> Result<Renewed, StoreError> {
         self.leases.renew(lease, limit)?;
-        Ok(Renewed::with_wishes(!self.wished.is_empty()))
+        let wake = self.last_wake().map_or(0, |(number, _)| number);
+        Ok(Renewed::with_wishes(!self.wished.is_empty()).with_wake(wake))
+    }
+
+    fn last_wake(&self) -> Option<(u64, Wake)> {
+        let (wake, until) = self.wake.as_ref()?;
+        (Instant::now() < *until).then(|| (self.wakes, wake.clone()))
     }
 
     fn commit(&mut self, lease: &Lease, commit: &Commit) -> Result<(), StoreError> {
@@ -315,6 +333,78 @@ impl InboxStore for Memory {
     fn changes(&self, key: &InboxKey) -> BoxStream<'static, Change> {
         self.0.changes.listen(key)
     }
+
+    fn fleet(&self) -> Option<&dyn FleetStore> {
+        Some(self)
+    }
+}
+
+impl FleetStore for Memory {
+    fn wake<'a>(&'a self, key: &'a InboxKey, wake: &'a Wake) -> BoxFuture<'a, Result<u64, StoreError>> {
+        Box::pin(async move {
+            let mut kept = self.kept();
+            let inbox = kept.inboxes.entry(key.clone()).or_default();
+            inbox.wakes += 1;
+            inbox.wake = Some((wake.clone(), Instant::now() + WAKE_KEPT));
+            let number = inbox.wakes;
+            drop(kept);
+            self.0.changes.tell(key, Change::Woken);
+            Ok(number)
+        })
+    }
+
+    fn last_wake<'a>(&'a self, key: &'a InboxKey) -> BoxFuture<'a, Result<Option<(u64, Wake)>, StoreError>> {
+        self.with(key, |kept| Ok(kept.last_wake()))
+    }
+
+    fn meet<'a>(
+        &'a self,
+        fleet: &'a str,
+        member: &'a str,
+        limit: Duration,
+    ) -> BoxFuture<'a, Result<BTreeSet<String>, StoreError>> {
+        Box::pin(async move {
+            let now = Instant::now();
+            let mut kept = self.kept();
+            let members = &mut kept.fleets.entry(fleet.to_owned()).or_default().members;
+            members.retain(|_, until| now < *until);
+            let is_new = members.insert(member.to_owned(), now + limit).is_none();
+            let members = members.keys().cloned().collect();
+            drop(kept);
+            if is_new {
+                self.0.changes.tell(&InboxKey::of_fleet(fleet), Change::Members);
+            }
+            Ok(members)
+        })
+    }
+
+    fn leave<'a>(&'a self, fleet: &'a str, member: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            self.kept().fleets.entry(fleet.to_owned()).or_default().members.remove(member);
+            self.0.changes.tell(&InboxKey::of_fleet(fleet), Change::Members);
+            Ok(())
+        })
+    }
+
+    fn reserve_read<'a>(
+        &'a self,
+        fleet: &'a str,
+        most: usize,
+        window: Duration,
+    ) -> BoxFuture<'a, Result<Duration, StoreError>> {
+        Box::pin(async move {
+            let now = Instant::now();
+            let mut kept = self.kept();
+            let reads = &mut kept.fleets.entry(fleet.to_owned()).or_default().reads;
+            while reads.front().is_some_and(|read| *read + window <= now) {
+                reads.pop_front();
+            }
+            let full = reads.len().checked_sub(most.max(1)).map(|earlier| reads[earlier] + window);
+            let at = full.map_or(now, |at| at.max(now));
+            reads.push_back(at);
+            Ok(at - now)
+        })
+    }
 }
 
 impl TokenStore for Memory {
@@ -350,6 +440,11 @@ mod tests {
     async fn memory_passes_the_mishaps_it_can_suffer() {
         let store = Memory::new();
         conformance::mishaps(&store, &Forgetful(store.clone())).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn memory_passes_the_fleet_conformance_suite() {
+        conformance::fleet_store(async || Memory::new()).await;
     }
 
     #[tokio::test]

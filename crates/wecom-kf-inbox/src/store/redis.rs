@@ -24,6 +24,7 @@ mod builder;
 mod changes;
 mod connect;
 mod error;
+mod fleet;
 mod inbox;
 mod keys;
 mod link;
@@ -56,7 +57,7 @@ mod token;
 /// they can be deleted.
 ///
 /// A user of Redis needs only these rights. Without the channels (`&wecom-kf:*`, `+@pubsub`), a standby takes over a
-/// few seconds later:
+/// few seconds later, and a callback that another process received is noticed when the lease is renewed:
 ///
 /// ```text
 /// ACL SETUSER bot on >PASSWORD ~wecom-kf:* &wecom-kf:* +@scripting +@hash +@sortedset

@@ -5,6 +5,7 @@ mod batches;
 mod conversations;
 mod delays;
 mod fake;
+mod fleet;
 mod handling;
 mod killers;
 mod model;

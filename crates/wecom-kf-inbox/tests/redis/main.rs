@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod example;
+mod fleet;
 mod processes;
 #[allow(dead_code, reason = "other tests use more of it")]
 mod server;

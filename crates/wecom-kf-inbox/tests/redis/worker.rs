@@ -9,10 +9,10 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
-use wecom_kf::Settings;
 use wecom_kf::messages::Content;
+use wecom_kf::{Client, Settings};
 use wecom_kf_inbox::store::Redis;
-use wecom_kf_inbox::{ColdStart, Delivery, Failure, Inbox, SharedToken};
+use wecom_kf_inbox::{ColdStart, Delivery, Failure, Inbox, InboxGroup, Metrics, SharedToken, Status};
 use wecom_kf_sim::Simulator;
 
 use crate::server::{Server, signal};
@@ -23,6 +23,7 @@ const LEASE: Duration = Duration::from_secs(60);
 const HANDLING: Duration = Duration::from_millis(10);
 const REDIS: &str = "WECOM_KF_TEST_REDIS";
 const SINCE: &str = "WECOM_KF_TEST_SINCE";
+const GROUP: &str = "WECOM_KF_TEST_GROUP";
 
 /// A step of a process, which it reports by a line of its output.
 #[derive(Clone, Debug)]
@@ -38,6 +39,8 @@ pub(crate) struct Entry {
 pub(crate) enum What {
     Begins,
     Ends,
+    /// How many accounts the process reads from now on.
+    Reads,
 }
 
 /// The steps of all processes of a test, in the order of their reports.
@@ -53,6 +56,16 @@ pub(crate) struct Worker {
 impl Worker {
     /// Starts a worker. On a cold start it reads everything, or what was sent since that time.
     pub(crate) fn start(sim: &Simulator, server: &Server, log: &Log, since: Option<u64>) -> Self {
+        let since = since.map(|since| (SINCE, since.to_string()));
+        Self::start_with(sim, server, log, since)
+    }
+
+    /// Starts a worker that shares all accounts with others of its kind.
+    pub(crate) fn start_group(sim: &Simulator, server: &Server, log: &Log) -> Self {
+        Self::start_with(sim, server, log, Some((GROUP, "yes".to_owned())))
+    }
+
+    fn start_with(sim: &Simulator, server: &Server, log: &Log, setting: Option<(&str, String)>) -> Self {
         let mut command = Command::new(env::current_exe().unwrap());
         command
             .args(["--exact", "worker::a_process_of_the_other_tests", "--ignored", "--nocapture"])
@@ -61,9 +74,7 @@ impl Worker {
             .env(REDIS, server.url())
             .stdout(Stdio::piped())
             .kill_on_drop(true);
-        if let Some(since) = since {
-            command.env(SINCE, since.to_string());
-        }
+        command.envs(setting);
         let mut child = command.spawn().unwrap();
         let pid = child.id().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -85,6 +96,13 @@ impl Worker {
         (&mut self.reads).await.unwrap();
     }
 
+    /// Asks the process to end in order, and waits for that.
+    pub(crate) async fn end(&mut self) {
+        signal(self.pid, "TERM");
+        self.child.wait().await.unwrap();
+        (&mut self.reads).await.unwrap();
+    }
+
     pub(crate) fn stop(&self) {
         signal(self.pid, "STOP");
     }
@@ -99,6 +117,7 @@ fn entry(process: u32, line: &str) -> Option<Entry> {
     let what = match words.next()? {
         "begins" => What::Begins,
         "ends" => What::Ends,
+        "reads" => What::Reads,
         _ => return None,
     };
     let text = words.next()?.to_owned();
@@ -124,6 +143,34 @@ async fn handle(delivery: Delivery) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Reads the accounts that fall to this process, until SIGTERM.
+async fn group(client: Client, store: Redis, cold_start: ColdStart) {
+    let group = InboxGroup::builder(client).store(store).cold_start(cold_start).member(std::process::id());
+    let group = group.open().await.unwrap();
+    let handle = group.handle();
+    let reports = tokio::spawn(async move {
+        let mut last = usize::MAX;
+        loop {
+            let reads = |metrics: &Metrics| matches!(metrics.status, Status::Reads | Status::CaughtUp);
+            let count = handle.metrics().values().filter(|metrics| reads(metrics)).count();
+            if std::mem::replace(&mut last, count) != count {
+                tell("reads", &count.to_string());
+            }
+            sleep(Duration::from_millis(5)).await;
+        }
+    });
+    let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).unwrap();
+    group.run_until(async move { term.recv().await }, handle_briefly).await;
+    reports.abort();
+}
+
+async fn handle_briefly(delivery: Delivery) -> Result<(), Failure> {
+    if let Content::Text(text) = delivery.content() {
+        tell("ends", &text.content);
+    }
+    Ok(())
+}
+
 /// This is not a test but the program that [`Worker::start`] starts. Alone it does nothing.
 #[tokio::test]
 #[ignore = "a process of the other tests"]
@@ -139,6 +186,9 @@ async fn a_process_of_the_other_tests() {
         Ok(since) => ColdStart::Since(SystemTime::UNIX_EPOCH + Duration::from_secs(since.parse().unwrap())),
         Err(_) => ColdStart::Everything,
     };
+    if env::var(GROUP).is_ok() {
+        return group(client, store, cold_start).await;
+    }
     let inbox = Inbox::builder(client, env::var("WECOM_KF_OPEN_KFID").unwrap()).store(store).cold_start(cold_start);
     let inbox = inbox.lease(LEASE).poll(Duration::from_millis(50)).open().await.unwrap();
     inbox.run(handle).await.unwrap();

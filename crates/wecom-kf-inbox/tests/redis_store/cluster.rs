@@ -204,6 +204,7 @@ async fn a_cluster_passes_the_conformance_suite() {
     store.check().await.unwrap();
     conformance::inbox_store(async || store.clone()).await;
     conformance::token_store(async || store.clone()).await;
+    conformance::fleet_store(async || store.clone()).await;
 }
 
 #[tokio::test]

@@ -295,4 +295,5 @@ async fn a_proxy_that_knows_only_scripts_as_text_is_enough() {
     store.check().await.unwrap();
     conformance::inbox_store(async || store.clone()).await;
     conformance::token_store(async || store.clone()).await;
+    conformance::fleet_store(async || store.clone()).await;
 }

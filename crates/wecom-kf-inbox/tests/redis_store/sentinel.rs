@@ -122,6 +122,7 @@ async fn a_watched_primary_passes_the_conformance_suite() {
     store.check().await.unwrap();
     conformance::inbox_store(async || store.clone()).await;
     conformance::token_store(async || store.clone()).await;
+    conformance::fleet_store(async || store.clone()).await;
 }
 
 async fn failover_under_load(replicas: usize) {

@@ -62,6 +62,13 @@ async fn redis_passes_the_inbox_conformance_suite() {
 
 #[tokio::test]
 #[ignore = "needs redis-server"]
+async fn redis_passes_the_fleet_conformance_suite() {
+    let server = Server::start(Persistence::EverySecond).await;
+    conformance::fleet_store(async || server.store().await).await;
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
 async fn redis_passes_the_token_conformance_suite() {
     let server = Server::start(Persistence::Nothing).await;
     conformance::token_store(async || server.store().await).await;

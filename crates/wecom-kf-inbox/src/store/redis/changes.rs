@@ -131,6 +131,8 @@ fn change_of(what: &str) -> Change {
     match what {
         "released" => Change::Released,
         "replay" => Change::ReplayWished,
+        "woken" => Change::Woken,
+        "members" => Change::Members,
         _ => Change::Something,
     }
 }

@@ -11,7 +11,8 @@ use crate::clock::unix_seconds;
 use crate::store::error::{no_such_page, unwritable};
 use crate::store::{
     Acquired, Change, Commit, Committed, ConversationPage, ConversationQuery, ConversationRecord, ConversationWrite,
-    Generation, InboxKey, InboxStore, Lease, Parked, ParkedOnly, ParkedPage, ParkedQuery, Renewed, StoreError, Writes,
+    FleetStore, Generation, InboxKey, InboxStore, Lease, Parked, ParkedOnly, ParkedPage, ParkedQuery, Renewed,
+    StoreError, Writes,
 };
 
 /// The most messages on a page. More would block the server for too long.
@@ -35,10 +36,12 @@ impl Redis {
     }
 
     async fn renew(&self, lease: &Lease, limit: Duration) -> Result<Renewed, StoreError> {
-        let mut question = self.about(&self.0.scripts.renew, &lease.key);
+        let mut keys = self.0.keys.of_inbox(&lease.key);
+        keys.append(&mut self.0.keys.of_wake(&lease.key));
+        let mut question = Question::about_inbox(&self.0.scripts.renew, keys);
         question.arg(&lease.holder).arg(lease.fence).arg(limit_in_ms(limit));
-        match self.ask::<i64>(&question).await? {
-            wishes @ 0.. => Ok(Renewed::with_wishes(wishes > 0)),
+        match self.ask::<(i64, Option<u64>)>(&question).await? {
+            (wishes @ 0.., wake) => Ok(Renewed::with_wishes(wishes > 0).with_wake(wake.unwrap_or_default())),
             _ => Err(StoreError::StaleLease),
         }
     }
@@ -291,5 +294,9 @@ impl InboxStore for Redis {
 
     fn changes(&self, key: &InboxKey) -> BoxStream<'static, Change> {
         self.0.listeners.listen(&self.0.link, key, self.0.keys.channel(key))
+    }
+
+    fn fleet(&self) -> Option<&dyn FleetStore> {
+        Some(self)
     }
 }

@@ -21,6 +21,8 @@ const OF_AN_INBOX: [&str; 12] = [
     "try_sorted",
 ];
 
+const WAKE: &str = "wake";
+
 /// Makes the names of keys and channels.
 ///
 /// A cluster places a key by the text in its braces, the hash tag. So a script finds all keys of an inbox on one node.
@@ -36,6 +38,16 @@ impl Keys {
     pub(super) fn of_inbox(&self, key: &InboxKey) -> Vec<String> {
         let tag = tag(key);
         OF_AN_INBOX.iter().map(|what| format!("{}{{{tag}}}:{what}", self.prefix)).collect()
+    }
+
+    /// Returns the key of the last callback of an inbox.
+    pub(super) fn of_wake(&self, key: &InboxKey) -> Vec<String> {
+        vec![format!("{}{{{}}}:{WAKE}", self.prefix, tag(key))]
+    }
+
+    pub(super) fn of_fleet(&self, fleet: &str) -> Vec<String> {
+        let tag = tag(&InboxKey::of_fleet(fleet));
+        ["members", "reads"].iter().map(|what| format!("{}{{{tag}}}:{what}", self.prefix)).collect()
     }
 
     pub(super) fn of_token(&self, key: &TokenKey) -> Vec<String> {

@@ -19,6 +19,11 @@ pub(super) struct Scripts {
     pub(super) forget_customer: Script,
     pub(super) turn: Script,
     pub(super) finish: Script,
+    pub(super) wake: Script,
+    pub(super) last_wake: Script,
+    pub(super) meet: Script,
+    pub(super) leave: Script,
+    pub(super) reserve_read: Script,
 }
 
 /// The text of a script, and the hash by which a server that has seen the script remembers it.
@@ -54,6 +59,11 @@ impl Scripts {
             forget_customer: script!("inbox.lua", "try.lua", "forget_customer.lua"),
             turn: script!("try.lua", "turn.lua"),
             finish: script!("try.lua", "finish.lua"),
+            wake: script!("wake.lua"),
+            last_wake: script!("last_wake.lua"),
+            meet: script!("meet.lua"),
+            leave: script!("leave.lua"),
+            reserve_read: script!("reserve_read.lua"),
         }
     }
 }

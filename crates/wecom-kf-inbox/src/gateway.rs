@@ -1,0 +1,123 @@
+//! A process that only receives callbacks, and passes them on to the processes that read the accounts.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::sleep;
+use wecom_kf::{OpenKfid, SyncToken};
+use wecom_kf_callback::Event;
+
+use crate::report::in_one_line;
+use crate::store::{InboxKey, InboxStore, StoreError, Wake};
+
+/// Passes callbacks on to the readers through a store of several processes, such as `Redis`. It needs no secret and calls
+/// nothing of WeCom's, so it can face the internet alone while the bots run elsewhere.
+///
+/// ```no_run
+/// # #[cfg(all(feature = "axum", feature = "redis"))]
+/// # async fn example() -> Result<(), wecom_kf_inbox::Report> {
+/// use wecom_kf_inbox::callback::{self, Router};
+/// use wecom_kf_inbox::{Gateway, Settings, store::Redis};
+///
+/// let store = Redis::open("redis://127.0.0.1/").await?;
+/// let gateway = Gateway::new(store, "ww0123456789abcdef");
+/// let app = Router::new().route("/callback", gateway.service(Settings::from_env().callback()?));
+/// let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await.unwrap();
+/// callback::serve(listener, app).await;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Gateway {
+    store: Arc<dyn InboxStore>,
+    scope: String,
+}
+
+/// How often a callback is passed on while the store does not answer, and the wait in between. The readers poll, too.
+const TRIES: u32 = 5;
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+impl Gateway {
+    /// Creates a gateway for the bots of a corp that use this store.
+    pub fn new(store: impl InboxStore, corp_id: impl fmt::Display) -> Self {
+        let host = wecom_kf::defaults::BASE_URL.trim_start_matches("https://");
+        Self { store: Arc::new(store), scope: format!("{host}/{corp_id}") }
+    }
+
+    /// Sets the scope, if the inboxes have another one: see [`InboxBuilder::scope`](crate::InboxBuilder::scope). By default it
+    /// is the host of WeCom's API and the corp id.
+    pub fn scope(mut self, scope: impl Into<String>) -> Self {
+        self.scope = scope.into();
+        self
+    }
+
+    /// Passes a callback on: to the reader of its account, or to the whole [group](crate::InboxGroup) if it names no account or
+    /// announces accounts. Other events are ignored.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store. [`StoreError::Settings`]: it is a store of one process.
+    pub async fn pass_on(&self, event: &Event) -> Result<(), StoreError> {
+        let (key, wake) = match event {
+            Event::KfMsgOrEvent(news) => {
+                let key = match &news.open_kfid {
+                    Some(open_kfid) => InboxKey::new(&*self.scope, OpenKfid::new(open_kfid)),
+                    None => InboxKey::of_fleet(&*self.scope),
+                };
+                (key, Wake::new(Some(SyncToken::from(news.token.expose())), news.create_time))
+            }
+            Event::KfAccountAuthChange(change) => {
+                (InboxKey::of_fleet(&*self.scope), Wake::new(None, change.create_time))
+            }
+            _ => return Ok(()),
+        };
+        let fleet = self.store.fleet().ok_or_else(StoreError::of_one_process)?;
+        fleet.wake(&key, &wake).await.map(drop)
+    }
+
+    /// Returns the service for the URL of the callback: it answers WeCom at once and passes events on in the background. While
+    /// the store does not answer, it tries for some seconds.
+    #[cfg(feature = "axum")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+    pub fn service(&self, callback: wecom_kf::callback::Callback) -> wecom_kf::callback::MethodRouter {
+        let (service, mut events) = wecom_kf::callback::service(callback);
+        let gateway = self.clone();
+        tokio::spawn(async move {
+            while let Some(event) = events.recv().await {
+                gateway.pass_on_patiently(&event).await;
+            }
+        });
+        service
+    }
+
+    /// Returns a function that passes callbacks on in the background, for a simulator or a server of your own.
+    pub fn waker(&self) -> impl Fn(&Event) -> bool + Send + Sync + 'static {
+        let gateway = self.clone();
+        move |event| {
+            let Ok(runtime) = tokio::runtime::Handle::try_current() else { return false };
+            let (gateway, event) = (gateway.clone(), event.clone());
+            runtime.spawn(async move { gateway.pass_on_patiently(&event).await });
+            true
+        }
+    }
+
+    async fn pass_on_patiently(&self, event: &Event) {
+        for again in (0..TRIES).rev() {
+            match self.pass_on(event).await {
+                Ok(()) => return,
+                Err(error) if error.is_retryable() && again > 0 => sleep(AGAIN_AFTER).await,
+                Err(error) => {
+                    let error = in_one_line(&error);
+                    tracing::warn!(scope = %self.scope, %error, "a callback was not passed on; the reader learns of the messages at its next poll");
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gateway").field("scope", &self.scope).finish_non_exhaustive()
+    }
+}
