@@ -4,6 +4,7 @@
 mod event;
 mod forged;
 mod query;
+mod queue;
 mod replays;
 mod round_trip;
 mod secrets;
