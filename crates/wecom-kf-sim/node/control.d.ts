@@ -145,6 +145,20 @@ export interface State {
   calls: number;
 }
 
+/** A state of a simulator. What is in `corps` depends on the format and is not for other programs. */
+export interface Export {
+  /** The format. A simulator refuses formats later than its own. */
+  format: number;
+  /** The version of the simulator that wrote it. */
+  version: string;
+  /** The 64-bit number that ids and tokens follow from. */
+  seed: string;
+  /** Whether the seed was given at start. */
+  seeded: boolean;
+  clock: Record<string, any>;
+  corps: Array<Record<string, any>>;
+}
+
 export interface AccountList {
   accounts: Array<Account>;
 }
@@ -630,6 +644,22 @@ export declare class Control extends Transport {
    * named one is reset, and their common clock continues.
    */
   reset(): Promise<State>;
+  /**
+   * Returns the whole state of the simulator, for `state_import` and for `--state`.
+   *
+   * All corps are in it, whatever `corp_id` says, with tokens, cursors, sessions, chats, files and the
+   * knowledge base, the clock, assumptions, faults and the settings of callbacks. Journal and findings
+   * are not. The state has the secrets and what people wrote, so keep it safe.
+   */
+  stateExport(): Promise<Export>;
+  /**
+   * Goes back to a state that `state_export` returned. Journals and findings begin anew.
+   *
+   * The status is 409 if the state is of a later version, or of a simulator with other corps or another
+   * seed. To start a new simulator with a state, use `--state FILE`. If the clock runs, it has run since
+   * the export.
+   */
+  stateImport(request: { body: Export }): Promise<State>;
   /** Lists all accounts, in the order in which they were added. */
   accounts(): Promise<AccountList>;
   /**

@@ -25,6 +25,12 @@ export class Control extends Transport {
   reset() {
     return this.json("POST", ["reset"], {}, {});
   }
+  stateExport() {
+    return this.json("GET", ["export"], {}, undefined);
+  }
+  stateImport({ body }) {
+    return this.json("POST", ["import"], {}, body);
+  }
   accounts() {
     return this.json("GET", ["accounts"], {}, undefined);
   }

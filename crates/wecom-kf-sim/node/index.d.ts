@@ -197,6 +197,8 @@ export interface Options {
   disabledAssumptions?: string[];
   /** A TOML file, which the other options override. */
   config?: string;
+  /** A file: the state is loaded from it, if it exists, and saved to it at the end. */
+  state?: string;
   /** Prints a line for each call and callback. */
   log?: boolean;
 }

@@ -152,9 +152,9 @@ export class Simulator extends Corp {
     this.#process = process;
   }
 
-  static async start({ seed, clock, accounts, servicers, strictness, disabledAssumptions, config, log } = {}) {
+  static async start({ seed, clock, accounts, servicers, strictness, disabledAssumptions, config, state, log } = {}) {
     const lists = { account: accounts, servicer: servicers, "disable-assumption": disabledAssumptions };
-    const flags = Object.entries({ seed, clock, strictness, config, ...lists }).flatMap(([flag, values]) =>
+    const flags = Object.entries({ seed, clock, strictness, config, state, ...lists }).flatMap(([flag, values]) =>
       [values ?? []].flat().map((value) => `--${flag}=${value}`),
     );
     return new Simulator(await Process.start(["--port=0", ...flags], { log }));

@@ -8,6 +8,7 @@ mod clock;
 mod corp;
 mod customers;
 mod events;
+mod export;
 mod faults;
 mod journal;
 mod media;
@@ -86,6 +87,8 @@ fn routes() -> Vec<Route> {
         Route::new("GET", "/assumptions", get(assumptions::assumptions)),
         Route::new("PUT", "/assumptions/{id}", put(assumptions::assumption_switch)),
         Route::new("POST", "/reset", post(simulator::reset)),
+        Route::new("GET", "/export", get(export::state_export)),
+        Route::new("POST", "/import", post(export::state_import)),
         Route::new("GET", "/accounts", get(accounts::accounts)),
         Route::new("POST", "/accounts", post(accounts::account_open)),
         Route::new("DELETE", "/accounts/{open_kfid}", delete(accounts::account_withdraw)),

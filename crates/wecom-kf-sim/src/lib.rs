@@ -48,6 +48,7 @@ pub use platform::{Heard, MediaKind, NotPossible, Satisfaction, UpgradeOffer};
 pub use wecom_kf_callback::{Event, SettingsError};
 pub use wecom_kf_raw::{Lang, Operation, op};
 pub use world::delivery_problem::DeliveryProblem;
+pub use world::export::StateError;
 pub use world::finding::{Finding, FindingName};
 pub use world::input::InvalidInput as ScriptError;
 // The program reads durations as the control API does.

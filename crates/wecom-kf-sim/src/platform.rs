@@ -11,6 +11,8 @@ pub(crate) mod view;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use serde::{Deserialize, Serialize};
+
 pub(crate) use model::access_tokens::AccessTokens;
 pub(crate) use model::contact_ways::Entrance;
 pub(crate) use model::customer::Chat;
@@ -46,12 +48,13 @@ use model::upgrade::UpgradeRange;
 use model::window_48h::WINDOW;
 
 /// What the platform knows of one corp.
-#[derive(Debug)]
+#[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Platform {
     pub(crate) corp_id: String,
     pub(crate) secret: String,
     pub(crate) ids: Ids,
     pub(crate) access_tokens: AccessTokens,
+    #[serde(with = "model::saved::assumptions")]
     pub(crate) assumptions: Assumptions,
     accounts: Vec<Account>,
     /// The members of the corp that somebody has named, and whether they receive.
@@ -72,10 +75,13 @@ pub(crate) struct Platform {
     event_codes: Aging<EventCode>,
     cursors: Cursors,
     /// What the next callbacks report, except messages.
+    #[serde(skip)]
     news: Vec<News>,
     /// Whether a customer was answered since `take_answered`.
+    #[serde(skip)]
     answered: bool,
     /// What the listeners were last told about tokens, accounts, servicers and the corp.
+    #[serde(skip)]
     told: view::Told,
 }
 

@@ -13,6 +13,7 @@ mod scenario;
 mod screen;
 mod signals;
 mod start;
+mod state;
 mod terminal;
 
 use std::process::ExitCode;
@@ -27,6 +28,7 @@ use config::Config;
 use options::{Options, PointClient, Task};
 use run::{Check, Run};
 use start::{Calls, start};
+use state::StateFile;
 use terminal::Terminal;
 
 const PORT: u16 = 9500;
@@ -75,20 +77,24 @@ pub(crate) async fn run() -> ExitCode {
 
 async fn serve(terminal: &Terminal, options: Options, started: Instant) -> Result<ExitCode, String> {
     let allowed = Config::read(options.clone())?.allowed();
+    let state = StateFile::new(options.state.clone());
     let simulator = start(Calls::Shown, terminal, options).await?;
     let lang = reader_lang();
-    terminal.say(&terminal::greeting(&simulator, started.elapsed(), lang));
+    terminal.say(&terminal::greeting(&simulator, &state, started.elapsed(), lang));
     terminal::until_told_to_stop(&simulator).await;
+    state.save(&simulator)?;
     run::report(terminal, &simulator, &allowed);
     Ok(ExitCode::SUCCESS)
 }
 
 /// Serves until the parent closes standard input, which its end does too, however it comes.
 async fn serve_parent(terminal: &Terminal, options: Options) -> Result<ExitCode, String> {
+    let state = StateFile::new(options.state.clone());
     let started = start(Calls::Shown, terminal, options).await;
     Terminal::on_stdout().say(&terminal::ready_line(started.as_ref()));
-    let _simulator = started?;
+    let simulator = started?;
     terminal::until_input_ends().await;
+    state.save(&simulator)?;
     Ok(ExitCode::SUCCESS)
 }
 

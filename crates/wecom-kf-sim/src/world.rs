@@ -6,6 +6,7 @@ pub(crate) mod clock;
 pub(crate) mod corps;
 pub(crate) mod delivery_problem;
 pub(crate) mod entry;
+pub(crate) mod export;
 pub(crate) mod fault;
 pub(crate) mod finding;
 pub(crate) mod hosts;

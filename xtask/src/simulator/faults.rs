@@ -218,10 +218,12 @@ pub fn rust(list: &Faults) -> TokenStream {
         use std::fmt;
         use std::time::Duration;
 
+        use serde::{Deserialize, Serialize};
+
         use crate::lists::{EffectRow, Make, On};
 
         /// What a fault does to a call, or to a callback.
-        #[derive(Clone, Debug, PartialEq, Eq)]
+        #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
         pub(crate) enum Effect {
             #(#variants,)*
         }

@@ -175,12 +175,14 @@ class Simulator(Corp):
         strictness: Literal["strict", "lenient"] | None = None,
         disabled_assumptions: Sequence[str] = (),
         config: str | Path | None = None,
+        state: str | Path | None = None,
     ) -> Simulator:
         """Starts a simulator on a free port. `config` is a TOML file, which other arguments override.
 
-        `clock` may be the Unix time at which the clock stands still but for `advance`.
+        `clock` may be the Unix time at which the clock stands still but for `advance`. `state` is a file: the state is loaded
+        from it, if it exists, and saved to it at the end. `control.state_export` and `state_import` go back during a test.
         """
-        flags = {"--seed": seed, "--clock": clock, "--strictness": strictness, "--config": config}
+        flags = {"--seed": seed, "--clock": clock, "--strictness": strictness, "--config": config, "--state": state}
         arguments = ["--port=0", *(f"{flag}={value}" for flag, value in flags.items() if value is not None)]
         lists = {"--account": accounts, "--servicer": servicers, "--disable-assumption": disabled_assumptions}
         for flag, values in lists.items():

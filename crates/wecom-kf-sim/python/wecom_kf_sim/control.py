@@ -153,6 +153,21 @@ class State(TypedDict):
     calls: int
 
 
+class Export(TypedDict):
+    """A state of a simulator. What is in `corps` depends on the format and is not for other programs."""
+
+    # The format. A simulator refuses formats later than its own.
+    format: int
+    # The version of the simulator that wrote it.
+    version: str
+    # The 64-bit number that ids and tokens follow from.
+    seed: str
+    # Whether the seed was given at start.
+    seeded: bool
+    clock: dict[str, Any]
+    corps: list[dict[str, Any]]
+
+
 class AccountList(TypedDict):
     accounts: list[Account]
 
@@ -649,6 +664,24 @@ class Control(Transport):
         named one is reset, and their common clock continues.
         """
         return self._json("POST", ["reset"], {}, {})
+
+    def state_export(self) -> Export:
+        """Returns the whole state of the simulator, for `state_import` and for `--state`.
+
+        All corps are in it, whatever `corp_id` says, with tokens, cursors, sessions, chats, files and the
+        knowledge base, the clock, assumptions, faults and the settings of callbacks. Journal and findings
+        are not. The state has the secrets and what people wrote, so keep it safe.
+        """
+        return self._json("GET", ["export"], {}, None)
+
+    def state_import(self, body: Export) -> State:
+        """Goes back to a state that `state_export` returned. Journals and findings begin anew.
+
+        The status is 409 if the state is of a later version, or of a simulator with other corps or another
+        seed. To start a new simulator with a state, use `--state FILE`. If the clock runs, it has run since
+        the export.
+        """
+        return self._json("POST", ["import"], {}, body)
 
     def accounts(self) -> AccountList:
         """Lists all accounts, in the order in which they were added."""

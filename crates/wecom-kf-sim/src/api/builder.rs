@@ -11,6 +11,7 @@ use crate::platform::NotPossible;
 use crate::platform::assumptions::{self, Assumption};
 use crate::world::Listeners;
 use crate::world::clock::wall_clock;
+use crate::world::export::{State, StateError};
 use crate::world::journal::{Call, Delivery};
 use crate::world::point;
 use crate::world::setup::{Corp, Setup, Strictness};
@@ -23,6 +24,7 @@ pub struct Builder {
     setup: Setup,
     others: Vec<Corp>,
     listeners: Listeners,
+    state: Option<State>,
 }
 
 impl Builder {
@@ -32,6 +34,7 @@ impl Builder {
             setup: Setup::new(),
             others: Vec::new(),
             listeners: Listeners::default(),
+            state: None,
         }
     }
 
@@ -197,13 +200,26 @@ impl Builder {
         self
     }
 
+    /// Starts it with a state that [`Simulator::export`] returned: its corps, seed and clock, and all that is in them. Of the
+    /// other settings only those apply that no state has, such as the port. A callback that is set here replaces the state's.
+    ///
+    /// # Errors
+    ///
+    /// The state is damaged, or of a later version.
+    pub fn state(mut self, state: &str) -> Result<Self, StateError> {
+        let state = State::read(state)?;
+        state.set_up(&mut self.setup, &mut self.others)?;
+        self.state = Some(state);
+        Ok(self)
+    }
+
     /// Starts the simulator, on the tokio runtime of the caller.
     ///
     /// # Errors
     ///
     /// The port is taken, or no port is free. The settings of a callback are invalid. Two corps have the same id.
     pub async fn start(self) -> Result<Simulator, StartError> {
-        let running = Running::start(self.address, self.setup, self.others, self.listeners).await?;
+        let running = Running::start(self.address, self.setup, self.others, self.listeners, self.state).await?;
         Ok(Simulator { world: running.corps.first().clone(), running: Arc::new(running) })
     }
 }

@@ -11,6 +11,7 @@ use crate::api::routes::serve;
 use crate::delivery;
 use crate::http::connection::{Connections, Loopback};
 use crate::world::corps::Corps;
+use crate::world::export::{State, StateError};
 use crate::world::outbox::CallbackError;
 use crate::world::setup::{CallbackSetup, Corp, Setup};
 use crate::world::{Listeners, World};
@@ -30,6 +31,7 @@ impl Running {
         first: Setup,
         others: Vec<Corp>,
         listeners: Listeners,
+        state: Option<State>,
     ) -> Result<Self, StartError> {
         let cannot_listen = |source| StartError::Listen { address: wanted, source };
         let listener = TcpListener::bind(wanted).await.map_err(cannot_listen)?;
@@ -41,6 +43,7 @@ impl Running {
         if let Some(corp_id) = corps.ambiguous_id() {
             return Err(StartError::SameCorpId { corp_id: corp_id.to_owned() });
         }
+        state.map_or(Ok(()), |state| corps.first().import(state))?;
         corps.all().try_for_each(|world| set_callback(world))?;
         let loopback = Loopback { listener, connections: connections.clone() };
         let server = tokio::spawn(serve(loopback, address, corps.clone()));
@@ -71,6 +74,9 @@ fn set_callback(world: &World) -> Result<(), StartError> {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
+    /// The state cannot be loaded.
+    #[error("cannot load the state")]
+    State(#[from] StateError),
     /// The simulator cannot listen.
     #[error("cannot listen on {address}")]
     #[non_exhaustive]

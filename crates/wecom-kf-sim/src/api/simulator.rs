@@ -16,6 +16,7 @@ use crate::api::wait::{self, Deadline, PATIENCE};
 use crate::delivery;
 use crate::platform::NotPossible;
 use crate::world::clock::Pace;
+use crate::world::export::{State, StateError};
 use crate::world::fault::Target;
 use crate::world::input::InvalidInput as ScriptError;
 use crate::world::journal::{Call, Delivery, Row};
@@ -203,6 +204,25 @@ impl Simulator {
         self.world.outbox.wakers.add(move |event| {
             wake(event);
         });
+    }
+
+    /// Returns the whole state of the simulator as JSON: all corps, with tokens, cursors, sessions, chats, files and the
+    /// knowledge base, the clock, assumptions, faults and callbacks. Journal and findings are not in it.
+    ///
+    /// Keep it safe: it has the secrets, and what people wrote. [`Builder::state`](crate::Builder::state) starts a simulator
+    /// with it, and [`import`](Self::import) goes back to it.
+    pub fn export(&self) -> String {
+        serde_json::to_string(&self.world.export()).expect("the keys of the state are texts and numbers")
+    }
+
+    /// Goes back to a state that this simulator, or one that started with the same state, returned by
+    /// [`export`](Self::export). Journal and findings begin anew. A fault that a handle has is no longer in force.
+    ///
+    /// # Errors
+    ///
+    /// The state is damaged, of a later version, or of a simulator with other corps or another seed. Then nothing changes.
+    pub fn import(&self, state: &str) -> Result<(), StateError> {
+        self.world.import(State::read(state)?)
     }
 
     /// Verifies the URL as WeCom does when the settings are saved: with a `GET` that has an `echostr`, and 1 second for the

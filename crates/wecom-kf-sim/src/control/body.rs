@@ -18,6 +18,8 @@ use crate::world::input::{InvalidInput, described};
 
 /// No body of the control API comes near.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
+/// All files together have at most 256 MiB, and a third more in base64.
+const MAX_STATE_BYTES: usize = 512 * 1024 * 1024;
 const JSON: &str = "application/json";
 pub(super) const MAX_NAME_CHARS: usize = 64;
 
@@ -102,6 +104,19 @@ impl<T: DeserializeOwned> FromRequest<Arc<World>> for Optional<T> {
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let parsed = serde_json::from_slice(body).map_err(|error| InvalidInput::not_described(&error))?;
     Ok(described(parsed)?)
+}
+
+/// A JSON body as a text, which may be as large as a whole state.
+pub(crate) struct Text(pub(crate) String);
+
+impl FromRequest<Arc<World>> for Text {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &Arc<World>) -> Result<Self, Problem> {
+        check_content_type(&request, JSON)?;
+        let body = whole(request, MAX_STATE_BYTES).await?;
+        String::from_utf8(body.into()).map(Self).map_err(|_| Problem::bad_request("the body is not UTF-8"))
+    }
 }
 
 /// Bytes. A form of a foreign page cannot send this Content-Type either.

@@ -113,7 +113,7 @@ pub(super) async fn reset(State(world): State<Arc<World>>, _: Nothing) -> Answer
     Ok(Json(show_state(&world)))
 }
 
-fn show_state(world: &World) -> WholeState {
+pub(super) fn show_state(world: &World) -> WholeState {
     // Before looking: what changes meanwhile comes as an event too.
     let event = world.hub.watch();
     let findings = world.report().findings.iter().map(|finding| finding.show()).collect();

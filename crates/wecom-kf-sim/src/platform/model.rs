@@ -29,6 +29,7 @@ pub(crate) mod refusal;
 pub(crate) mod reply;
 pub(crate) mod retention;
 pub(crate) mod satisfaction;
+pub(crate) mod saved;
 pub(crate) mod servicers;
 pub(crate) mod session;
 pub(crate) mod statistics;

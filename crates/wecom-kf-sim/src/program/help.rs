@@ -24,7 +24,7 @@ const COMMANDS: [(&str, &str); 7] = [
 ];
 
 /// What each flag and argument means. Those of one command have its name before them.
-const ARGUMENTS: [(&str, &str); 30] = [
+const ARGUMENTS: [(&str, &str); 31] = [
     ("help", "显示帮助"),
     ("version", "显示版本"),
     ("child", "供启动本程序的程序使用：就绪时打印一行 JSON，调用写到标准错误，标准输入关闭时结束"),
@@ -45,6 +45,7 @@ const ARGUMENTS: [(&str, &str); 30] = [
     ("public_url", "其他容器中的机器人访问模拟器的 URL（主机和端口），该主机名也会被允许"),
     ("allow_host", "除本机外还允许的主机名，回调也可以发往它，可重复"),
     ("allow", "`run --check`、`run --report` 和 `play` 可接受的问题，可重复"),
+    ("state", "启动时从此文件载入状态（文件存在时），结束时保存到此文件；其中有密钥"),
     ("journal", "把每次调用和回调写入文件：`.jsonl` 为 JSON Lines，`.har` 为浏览器可以打开的 HAR"),
     ("run check", "任何企业发现问题时退出码为 1，即使命令本身成功"),
     ("run report", "把发现的问题写成 JUnit XML 或 JSON 文件；两种各可给一次"),

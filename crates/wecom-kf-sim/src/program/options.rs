@@ -134,6 +134,9 @@ pub(super) struct Options {
     /// Finding that `run --check`, `run --report` and `play` accept; repeatable
     #[arg(long, value_name = "FINDING", value_parser = finding, global = true)]
     pub(super) allow: Vec<FindingName>,
+    /// Loads the state from this file at start, if it exists, and saves it there at the end; it has secrets
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(super) state: Option<PathBuf>,
     /// Writes every call and callback to this file: `.jsonl` as JSON lines, `.har` as HAR, which browsers show
     #[arg(long, value_name = "FILE", value_parser = journal::file, global = true)]
     pub(super) journal: Option<JournalFile>,

@@ -53,6 +53,9 @@ impl Play {
         for file in &self.files {
             scenarios.extend(Scenario::read(file).map_err(|error| error.to_string())?);
         }
+        if options.state.is_some() {
+            return Err("`play` starts a simulator for each scenario: leave --state out".to_owned());
+        }
         let allowed = Config::read(options.clone())?.allowed();
         let stages = Stages::of(self, terminal, options, lang).await?;
         let (stop, stopped) = watch::channel(false);

@@ -16,6 +16,7 @@ use super::knock;
 use super::options::Options;
 use super::signals::told_to_end;
 use super::start::{Calls, start};
+use super::state::StateFile;
 use super::terminal::{self, Corps, Terminal};
 
 /// What `run` is told.
@@ -44,17 +45,31 @@ impl Run {
     pub(super) async fn run(&self, terminal: &Terminal, options: Options) -> Result<ExitCode, String> {
         let files = self.report_files()?;
         let allowed = Config::read(options.clone())?.allowed();
+        let state = StateFile::new(options.state.clone());
         let simulator = start(Calls::Shown, terminal, options).await?;
+        let outcome = self.with(&simulator, terminal, &files, &allowed).await;
+        // However it went, the state is as it is.
+        state.save(&simulator)?;
+        outcome
+    }
+
+    async fn with(
+        &self,
+        simulator: &Simulator,
+        terminal: &Terminal,
+        files: &[ReportFile],
+        allowed: &[FindingName],
+    ) -> Result<ExitCode, String> {
         if self.wait_for_callback.is_some() && !simulator.vars().iter().any(|(name, _)| *name == knock::LISTEN) {
             return Err("--wait-for-callback needs the URL of the callback: add --callback".to_owned());
         }
-        terminal.say(&terminal::short_greeting(&simulator, reader_lang()));
+        terminal.say(&terminal::short_greeting(simulator, reader_lang()));
         let (program, arguments) = self.command.split_first().ok_or("there is no command to run")?;
         let mut child = Command::new(program);
         child.args(arguments).envs(simulator.vars()).kill_on_drop(true);
         let told_to_end = told_to_end();
         let mut child = child.spawn().map_err(|error| format!("cannot start {}: {error}", program.display()))?;
-        let verified = self.verified(&simulator);
+        let verified = self.verified(simulator);
         tokio::pin!(told_to_end, verified);
         let mut is_verified = self.wait_for_callback.is_none();
         let status = loop {
@@ -77,8 +92,8 @@ impl Run {
             }
         };
         let status = status.map_err(|error| format!("cannot wait for {}: {error}", program.display()))?;
-        let is_clean = report(terminal, &simulator, &allowed);
-        files.iter().try_for_each(|file| file.write(&simulator, &allowed))?;
+        let is_clean = report(terminal, simulator, allowed);
+        files.iter().try_for_each(|file| file.write(simulator, allowed))?;
         if self.check == Check::Findings && !is_clean {
             return Ok(ExitCode::FAILURE);
         }

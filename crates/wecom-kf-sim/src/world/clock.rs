@@ -71,6 +71,18 @@ impl Clock {
         };
     }
 
+    /// Goes on from a time that was saved. A clock that runs has run meanwhile.
+    pub(crate) fn restore(&self, now: Duration, advanced: Duration, pace: Pace) {
+        let (now, advanced) = (now.min(LAST), advanced.min(LAST));
+        *self.lock() = match pace {
+            Pace::Manual => Hands { base: now, running_since: None, advanced },
+            Pace::Running => {
+                let base = now.max(wall_clock().saturating_add(advanced)).min(LAST);
+                Hands { base, running_since: Some(Instant::now()), advanced }
+            }
+        };
+    }
+
     /// Back to where a manual clock started.
     pub(crate) fn stand_again_at(&self, base: Duration) {
         *self.lock() = Hands { base, running_since: None, advanced: Duration::ZERO };

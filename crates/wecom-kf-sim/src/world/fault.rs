@@ -1,12 +1,13 @@
 //! Fault scripts: which calls a fault hits. What the faults are is in `spec/simulator/faults.yaml`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use fastrand::Rng;
-use wecom_kf_raw::Operation;
+use serde::{Deserialize, Serialize};
+use wecom_kf_raw::{Operation, op};
 
 pub(crate) use crate::lists::Effect;
 use crate::world::view;
@@ -34,13 +35,22 @@ impl Target {
         }
     }
 
+    /// Returns the target with this name.
+    pub(crate) fn of(name: &str) -> Option<Self> {
+        match name {
+            "*" => Some(Self::Any),
+            "callback" => Some(Self::Callback),
+            id => operation(id).map(Self::One),
+        }
+    }
+
     fn covers(self, other: Self) -> bool {
         self == other || matches!((self, other), (Self::Any, Self::One(_)))
     }
 }
 
 /// How many calls a fault still hits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub(crate) enum Quota {
     Times(usize),
     Always,
@@ -128,6 +138,29 @@ impl InstalledFault {
     }
 }
 
+/// The faults as an export has them.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SavedFaults {
+    made: u64,
+    all: Vec<SavedFault>,
+    limited: BTreeMap<String, Duration>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct SavedFault {
+    id: u64,
+    target: String,
+    effect: Effect,
+    quota: Quota,
+    probability: f64,
+    hits: usize,
+    label: Option<String>,
+    /// The state of its random numbers.
+    random: u64,
+}
+
 /// The faults that wait for calls, oldest first.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
@@ -208,10 +241,48 @@ impl Faults {
         lock(&self.limited).clear();
     }
 
+    pub(crate) fn save(&self) -> SavedFaults {
+        let all = lock(&self.all);
+        let all = all.iter().map(|fault| {
+            let fault = lock(fault);
+            SavedFault {
+                id: fault.id,
+                target: fault.target.name().to_owned(),
+                effect: fault.effect.clone(),
+                quota: fault.quota,
+                probability: fault.probability,
+                hits: fault.hits,
+                label: fault.label.clone(),
+                random: fault.rng.get_seed(),
+            }
+        });
+        let all = all.collect();
+        let limited = lock(&self.limited).iter().map(|(id, until)| ((*id).to_owned(), *until)).collect();
+        SavedFaults { made: self.made.load(Ordering::Relaxed), all, limited }
+    }
+
+    /// Replaces all faults. One of an operation that this version does not have hits nothing, so it is left out.
+    pub(crate) fn restore(&self, saved: SavedFaults) {
+        self.clear();
+        self.made.store(saved.made, Ordering::Relaxed);
+        let all = saved.all.into_iter().filter_map(|fault| {
+            let SavedFault { id, effect, quota, probability, hits, label, random, .. } = fault;
+            let (target, rng) = (Target::of(&fault.target)?, Rng::with_seed(random));
+            Some(Arc::new(Mutex::new(Installed { id, target, effect, quota, probability, hits, label, rng })))
+        });
+        *lock(&self.all) = all.collect();
+        let limited = saved.limited.into_iter().filter_map(|(id, until)| Some((operation(&id)?.id, until)));
+        *lock(&self.limited) = limited.collect();
+    }
+
     /// `Fault`s, all there are.
     pub(crate) fn show(&self) -> Vec<view::Fault> {
         lock(&self.all).iter().map(|fault| lock(fault).show()).collect()
     }
+}
+
+fn operation(id: &str) -> Option<Operation> {
+    op::ALL.into_iter().find(|operation| operation.id == id)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -233,6 +233,11 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
+    /// An empty one, whose first row has the number after `last`.
+    pub(crate) fn after_row(last: u64) -> Self {
+        Self { last, ..Self::default() }
+    }
+
     /// Counts a call that has come, whatever becomes of it.
     pub(crate) fn count(&mut self, operation: &'static str) {
         *self.counts.entry(operation).or_default() += 1;

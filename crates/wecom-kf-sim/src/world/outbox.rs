@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use reqwest::Url;
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use wecom_kf_callback::{Callback, Event, SettingsError};
@@ -37,6 +38,16 @@ pub(crate) struct Outbox {
 struct Settings {
     url: Option<String>,
     keys: Option<Keys>,
+    made: u64,
+}
+
+/// Where callbacks go, as an export has it.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SavedCallback {
+    pub(crate) url: Option<String>,
+    /// Token and `EncodingAESKey`.
+    pub(crate) keys: Option<(String, String)>,
     made: u64,
 }
 
@@ -214,6 +225,18 @@ impl World {
         CallbackSettings { url: self.outbox.url(), token_set: has_keys, aes_key_set: has_keys }
     }
 
+    pub(crate) fn save_callback(&self) -> SavedCallback {
+        let settings = self.outbox.settings();
+        let keys = settings.keys.as_ref().map(|keys| (keys.token.clone(), keys.aes_key.clone()));
+        SavedCallback { url: settings.url.clone(), keys, made: settings.made }
+    }
+
+    /// `keys` are those of `saved`.
+    pub(crate) fn restore_callback(&self, saved: SavedCallback, keys: Option<Keys>) {
+        *self.outbox.settings() = Settings { url: saved.url, keys, made: saved.made };
+        self.tell_callback();
+    }
+
     /// Makes a verification of the URL. Returns `None` if no URL is set.
     pub(crate) fn verification(&self) -> Option<Job> {
         let (url, keys) = (self.outbox.url()?, self.outbox.keys()?);
@@ -265,7 +288,7 @@ impl Draft {
 }
 
 /// Checks that a callback stays on this machine: nobody may make the simulator send requests to others.
-fn check_url(url: &str, allowed: &[String]) -> Result<(), CallbackError> {
+pub(crate) fn check_url(url: &str, allowed: &[String]) -> Result<(), CallbackError> {
     let refuse = |why: &str| Err(CallbackError::Url(format!("the callback's URL {why}")));
     let Ok(parsed) = Url::parse(url) else { return refuse("is no URL") };
     if parsed.scheme() != "http" {

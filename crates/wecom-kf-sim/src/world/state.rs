@@ -132,10 +132,15 @@ impl World {
                 self.setup.reset_clock(&self.clock);
             }
             self.faults.clear();
-            *self.findings() = Findings::default();
-            *self.journal() = Journal::default();
+            self.begin_anew(0);
         });
         self.hub.tell_gap();
+    }
+
+    /// Forgets journal and findings. The next row has the number after `rows`.
+    pub(super) fn begin_anew(&self, rows: u64) {
+        *self.findings() = Findings::default();
+        *self.journal() = Journal::after_row(rows);
     }
 
     /// Puts the clock forward, which may change what everybody sees, in all corps.

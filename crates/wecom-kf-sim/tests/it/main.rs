@@ -63,6 +63,8 @@ mod servicers;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]
+mod state;
+#[cfg(test)]
 mod statistics;
 #[cfg(test)]
 mod strictness;

@@ -599,3 +599,34 @@ async fn the_terminal_is_chinese_if_the_reader_is() {
     assert!(shown.contains("发现 1 个问题") && !shown.contains('\u{1b}'), "{shown}");
     assert!(run(&["run", "--jurnal", "x"]).await.1.contains("没有参数 --jurnal；是否想用 --journal？"));
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_state_is_kept_from_one_start_to_the_next() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let path = file("state.json", "");
+    std::fs::remove_file(&path).unwrap();
+    let run = async |script: &str| {
+        let run = program(&["--port", "0", "--state", &path, "run", "--", "sh", "-ec", script]).output().await.unwrap();
+        (run.status.code(), String::from_utf8(run.stdout).unwrap(), String::from_utf8(run.stderr).unwrap())
+    };
+    // The state is saved although the command fails.
+    let (code, ..) =
+        run(r#"curl -s --fail --json '{"name":"小王"}' "$WECOM_KF_BASE_URL/sim/v1/customers"; exit 3"#).await;
+    assert_eq!(code, Some(3));
+    let saved = std::fs::metadata(&path).unwrap();
+    assert_eq!(saved.permissions().mode() & 0o777, 0o600, "there are secrets in it");
+    let (code, customers, _) = run(r#"curl -s --fail "$WECOM_KF_BASE_URL/sim/v1/customers""#).await;
+    assert_eq!((code, customers.matches("小王").count()), (Some(0), 1));
+    let folder = std::path::Path::new(&path).parent().unwrap();
+    let left = std::fs::read_dir(folder).unwrap().filter(|entry| {
+        entry.as_ref().unwrap().file_name().to_str().is_some_and(|name| name.starts_with("state.json."))
+    });
+    assert_eq!(left.count(), 0);
+
+    std::fs::write(&path, "{\"format\": 2, \"version\": \"9.9.9\"}").unwrap();
+    let (code, _, complaint) = run("true").await;
+    assert_eq!((code, complaint.contains("use wecom-kf-sim 9.9.9 or later")), (Some(1), true), "{complaint}");
+    assert!(std::fs::read_to_string(&path).unwrap().contains("9.9.9"), "what cannot be read is not overwritten");
+}

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use wecom_kf_raw::ErrCode;
 
 use crate::platform::Platform;
@@ -23,6 +24,7 @@ pub(crate) fn is_made_by(ids: &Ids, token: &str) -> bool {
 }
 
 /// The access tokens of the app.
+#[derive(Deserialize, Serialize)]
 pub(crate) struct AccessTokens {
     pub(crate) lifetime: Duration,
     current: Option<String>,
@@ -31,12 +33,13 @@ pub(crate) struct AccessTokens {
 }
 
 /// An access token that was issued.
+#[derive(Deserialize, Serialize)]
 struct Issued {
     expiry: Duration,
     standing: Standing,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Deserialize, Eq, PartialEq, Serialize)]
 enum Standing {
     Good,
     Revoked,

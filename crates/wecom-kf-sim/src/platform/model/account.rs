@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use wecom_kf_raw::ErrCode;
 
 use crate::platform::Platform;
@@ -13,7 +14,7 @@ use crate::platform::model::servicers::Servicers;
 use crate::platform::model::statistics::Figures;
 
 /// An account, with its customers and its messages.
-#[derive(Debug)]
+#[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Account {
     pub(crate) open_kfid: String,
     pub(crate) name: String,
@@ -28,6 +29,7 @@ pub(crate) struct Account {
     /// The `external_userid` that each accepted message went to, by msgid.
     pub(crate) sent_msgids: Aging<String>,
     /// The customers that may have changed since the listeners were last told.
+    #[serde(skip)]
     pub(crate) touched: Vec<String>,
 }
 

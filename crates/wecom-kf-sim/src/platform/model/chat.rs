@@ -1,9 +1,11 @@
 //! What a customer sees: the chat, with a line for everything that happened besides messages.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -12,7 +14,7 @@ use crate::platform::model::notes::Note;
 use crate::platform::model::retention::{KEPT, give_room_back};
 
 /// The chat of one customer, oldest first, numbered from 1.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 pub(crate) struct History {
     entries: VecDeque<Entry>,
     /// The number of the newest entry.
@@ -22,11 +24,12 @@ pub(crate) struct History {
     /// The newest entry that the customer has read.
     read: u64,
     /// The numbers of the entries that the listeners do not know yet: new ones, and changed ones.
+    #[serde(skip)]
     changed: Vec<u64>,
 }
 
 /// A message, or something that happened.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Entry {
     pub(crate) n: u64,
     pub(crate) at: Duration,
@@ -42,11 +45,11 @@ pub(crate) struct Entry {
 }
 
 /// Who wrote a message.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub(crate) enum Author {
     Customer,
     /// The bot, by `send_msg` or `send_msg_on_event`.
-    Bot(&'static str),
+    Bot(Cow<'static, str>),
     Servicer(String),
     Note,
 }

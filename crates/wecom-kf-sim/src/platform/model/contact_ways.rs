@@ -1,5 +1,6 @@
 //! Links to an account [94665], and how customers came in.
 
+use serde::{Deserialize, Serialize};
 use wecom_kf_raw::limits::add_contact_way::SCENE_MAX_BYTES;
 use wecom_kf_raw::types::{CustomerEnterSessionContext, CustomerEnterSessionContextWechatChannels};
 
@@ -10,7 +11,7 @@ use crate::platform::{Chat, Platform};
 const MAX_SCENE_PARAM_BYTES: usize = 128;
 
 /// A link that was made.
-#[derive(Debug)]
+#[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct ContactWay {
     pub(crate) open_kfid: String,
     pub(crate) url: String,
@@ -19,7 +20,7 @@ pub(crate) struct ContactWay {
 
 /// How a customer came in: what `enter_session` and `enter_session_context` say about it. The scene is empty when no link
 /// with a scene was used [94670].
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Entrance(CustomerEnterSessionContext);
 
 impl Default for Entrance {

@@ -1,5 +1,6 @@
 //! The cursors of `sync_msg`: what they contain, which account they belong to, and how they are lost.
 
+use serde::{Deserialize, Serialize};
 use wecom_kf_raw::ErrCode;
 
 use crate::platform::Platform;
@@ -10,7 +11,7 @@ use crate::platform::model::refusal::Refusal;
 const TURN_BITS: u32 = 16;
 
 /// What cursors depend on.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Cursors {
     /// How often all cursors were lost.
     generation: u32,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::platform::model::account::Account;
 use crate::platform::model::chat::{Author, Entry, History};
 use crate::platform::model::contact_ways::Entrance;
@@ -20,7 +22,7 @@ pub(crate) struct Chat<'a> {
 }
 
 /// A customer of an account.
-#[derive(Debug)]
+#[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Customer {
     pub(crate) name: String,
     pub(crate) profile: Profile,
@@ -32,11 +34,12 @@ pub(crate) struct Customer {
     /// Whether a servicer switched 不再接收消息 on.
     pub(crate) rejecting: bool,
     /// What the listeners were last told about this customer.
+    #[serde(skip)]
     pub(crate) told: Option<ShownCustomer>,
 }
 
 /// What a customer's WeChat profile says.
-#[derive(Debug)]
+#[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Profile {
     /// 0 unknown, 1 male, 2 female.
     pub(crate) gender: i64,
@@ -46,7 +49,7 @@ pub(crate) struct Profile {
 }
 
 /// When and how a customer last entered the chat.
-#[derive(Debug)]
+#[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Entered {
     pub(crate) at: Duration,
     pub(crate) entrance: Entrance,

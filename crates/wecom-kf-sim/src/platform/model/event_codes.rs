@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::platform::model::session::State;
 use crate::platform::model::window_48h::WINDOW;
 use crate::platform::{Chat, Platform};
 
 /// What yields a code for `send_msg_on_event` [95122].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub(crate) enum Occasion {
     /// The customer enters: a text or a menu.
     Welcome,
@@ -18,7 +20,7 @@ pub(crate) enum Occasion {
 }
 
 /// A `welcome_code` or a `msg_code`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct EventCode {
     pub(crate) until: Duration,
     pub(crate) occasion: Occasion,

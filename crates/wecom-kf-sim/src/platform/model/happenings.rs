@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::platform::UpgradeOffer;
 use crate::platform::model::session::State;
 use crate::platform::model::statistics::Figures;
@@ -28,7 +30,7 @@ pub(crate) enum Happening<'a> {
 }
 
 /// What the statistics must know about a customer's session.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Conversation {
     /// When the bot first answered.
     answered: Option<Duration>,

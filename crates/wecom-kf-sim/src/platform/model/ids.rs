@@ -1,8 +1,10 @@
 //! Makes ids, tokens and cursors from the seed.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use fastrand::Rng;
+use serde::{Deserialize, Serialize};
 
 const LETTERS_AND_DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const POSITION_DIGITS: usize = 11;
@@ -18,15 +20,20 @@ pub(crate) fn seed_of_corp(seed: u64, place: usize) -> u64 {
 /// Makes every id, token and cursor from the seed.
 ///
 /// Each kind has its own counter, so that one more id of one kind does not change the ids of the others.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Ids {
     seed: u64,
-    made: HashMap<&'static str, u64>,
+    made: BTreeMap<Cow<'static, str>, u64>,
 }
 
 impl Ids {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { seed, made: HashMap::new() }
+        Self { seed, made: BTreeMap::new() }
+    }
+
+    /// Returns whether both make the same ids, however many they have made.
+    pub(crate) fn have_seed_of(&self, other: &Self) -> bool {
+        self.seed == other.seed
     }
 
     /// Returns the next id of a kind: `prefix`, followed by `length` letters and digits.
@@ -95,7 +102,7 @@ impl Ids {
     }
 
     fn count(&mut self, kind: &'static str) -> u64 {
-        let made = self.made.entry(kind).or_default();
+        let made = self.made.entry(Cow::Borrowed(kind)).or_default();
         *made += 1;
         *made
     }

@@ -1,5 +1,6 @@
 //! The knowledge base (知识库): groups and intents as they are stored, the default group, and unique names and questions.
 
+use serde::{Deserialize, Serialize};
 use wecom_kf_raw::ErrCode;
 use wecom_kf_raw::types::{KnowledgeAnswer, KnowledgeQuestionInput, KnowledgeSimilarQuestionsInput};
 
@@ -9,7 +10,7 @@ use crate::platform::model::refusal::Refusal;
 const DEFAULT_GROUP: &str = "默认分组";
 
 /// Groups and intents, in the order in which they were added.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Knowledge {
     pub(crate) groups: Vec<Group>,
     pub(crate) intents: Vec<Intent>,
@@ -17,14 +18,14 @@ pub(crate) struct Knowledge {
     numbered: u64,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Group {
     pub(crate) number: u64,
     pub(crate) group_id: String,
     pub(crate) name: String,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Intent {
     pub(crate) number: u64,
     pub(crate) group_id: String,

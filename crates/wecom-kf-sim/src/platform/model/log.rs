@@ -4,13 +4,13 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::platform::model::retention::{KEPT, give_room_back};
 
 /// The messages and events of one account, oldest first, numbered from 0.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Log {
     /// As JSON, which is written once and takes a fraction of the memory of a tree of values.
     entries: VecDeque<(Duration, Box<RawValue>)>,

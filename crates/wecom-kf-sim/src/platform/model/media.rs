@@ -4,12 +4,14 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use wecom_kf_raw::ErrCode;
 
 use crate::platform::model::assumptions::Assumption;
 use crate::platform::model::refusal::Refusal;
 use crate::platform::model::retention::KEPT;
+use crate::platform::model::saved;
 use crate::platform::{MediaKind, Platform};
 
 /// A temporary `media_id` is valid for 3 days [90253].
@@ -28,10 +30,11 @@ const NO_FILM: &[u8] = b"\0\0\0\x18ftypisom\0\0\x02\0isomiso2";
 const A_FILE: &[u8] = "微信客服\n".as_bytes();
 
 /// The kind, the name and the content of a temporary file.
-#[derive(Clone)]
+#[derive(Clone, Deserialize, Serialize)]
 pub(crate) struct Contents {
     pub(crate) kind: MediaKind,
     pub(crate) file_name: String,
+    #[serde(with = "saved::bytes")]
     pub(crate) bytes: Bytes,
 }
 
@@ -43,14 +46,14 @@ impl fmt::Debug for Contents {
 }
 
 /// A temporary file.
-#[derive(Debug)]
+#[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Stored {
     pub(crate) media: Contents,
     fits: Fits,
 }
 
 /// Where a file may be used.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 enum Fits {
     ItsKind,
     EveryKind,

@@ -1,5 +1,6 @@
 //! The five messages: how many messages the bot may send after the customer's last one.
 
+use serde::{Deserialize, Serialize};
 use wecom_kf_raw::ErrCode;
 
 use crate::platform::model::refusal::Refusal;
@@ -8,7 +9,7 @@ use crate::platform::model::refusal::Refusal;
 pub(crate) const MAX_MESSAGES: u32 = 5;
 
 /// Counts the messages that were sent since the customer's last one.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 pub(crate) struct MessageLimit {
     sent: u32,
 }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use wecom_kf_raw::ErrCode;
 
 use crate::platform::Platform;
@@ -17,7 +18,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 pub(crate) const READS_AT_ONCE: usize = 5;
 
 /// The reads without a callback's token, over all accounts of the app.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 pub(crate) struct TokenlessReads {
     /// The reads of the last minute.
     at: VecDeque<Duration>,

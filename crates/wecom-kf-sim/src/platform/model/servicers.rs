@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use crate::platform::Platform;
 
 /// Whether a servicer takes sessions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub(crate) enum Receiving {
     Yes,
     No,
@@ -14,7 +16,7 @@ pub(crate) enum Receiving {
 }
 
 /// The servicers of an account.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Servicers {
     pub(crate) userids: BTreeSet<String>,
     pub(crate) department_ids: BTreeSet<u64>,

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use wecom_kf_raw::ErrCode;
 
 use crate::platform::model::assumptions::{Assumption, Assumptions};
@@ -12,7 +13,7 @@ use crate::platform::model::refusal::Refusal;
 use crate::platform::model::window_48h::within_window;
 
 /// The state of a session [94669].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub(crate) enum State {
     /// The session is new. The API may reply, assign a servicer, or move it to the pool.
     Untreated = 0,
@@ -50,7 +51,7 @@ impl State {
 }
 
 /// The session of a customer with an account.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Session {
     state: State,
     servicer_userid: Option<String>,

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::platform::Satisfaction;
 use crate::platform::UpgradeOffer;
 
@@ -13,17 +15,17 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 pub(crate) const KEPT_DAYS: u64 = 180;
 
 /// What happened at an account, by days in China.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Figures(BTreeMap<u64, Day>);
 
 /// One day.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Day {
     pub(crate) corp: CorpDay,
     pub(crate) servicers: BTreeMap<String, ServicerDay>,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(crate) struct CorpDay {
     pub(crate) sessions: u64,
     pub(crate) answered_by_api: u64,
@@ -35,7 +37,7 @@ pub(crate) struct CorpDay {
     pub(crate) customer_messages: u64,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(crate) struct ServicerDay {
     pub(crate) sessions: u64,
     pub(crate) asked: u64,

@@ -1,9 +1,11 @@
 //! The upgrade service (升级服务): who may be offered to customers, and what was offered to a customer.
 
+use serde::{Deserialize, Serialize};
+
 use crate::platform::{Chat, Platform, UpgradeOffer};
 
 /// Who may be offered.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 pub(crate) struct UpgradeRange {
     pub(crate) userids: Vec<String>,
     pub(crate) department_ids: Vec<u64>,
@@ -12,7 +14,7 @@ pub(crate) struct UpgradeRange {
 }
 
 /// Where the offers are made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub(crate) enum ManagedBy {
     #[default]
     Api,
@@ -20,7 +22,7 @@ pub(crate) enum ManagedBy {
 }
 
 /// What was offered to a customer, and whether the customer accepted it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Offered {
     pub(crate) offer: UpgradeOffer,
     /// The servicer who had the session then.
@@ -28,7 +30,7 @@ pub(crate) struct Offered {
     pub(crate) accepted: Accepted,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub(crate) enum Accepted {
     No,
     Yes,

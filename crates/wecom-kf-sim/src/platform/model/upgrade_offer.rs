@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// What the bot offered to a customer: see [`Customer::upgrade_offer`](crate::Customer::upgrade_offer).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 pub enum UpgradeOffer {
     /// A specialist (专员服务).

@@ -1,5 +1,6 @@
 //! `ChatEntry` of `control.yaml`, and the entries of a chat.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ pub(crate) struct ShownEntry {
     msgid: Option<String>,
     msgtype: String,
     body: Box<RawValue>,
-    via: Option<&'static str>,
+    via: Option<Cow<'static, str>>,
     servicer_userid: Option<String>,
     recalled: bool,
     call: Option<u64>,
@@ -70,7 +71,7 @@ impl Platform {
 impl Entry {
     pub(crate) fn show(&self, chat: Chat<'_>) -> ShownEntry {
         let (via, servicer_userid) = match &self.from {
-            Author::Bot(via) => (Some(*via), None),
+            Author::Bot(via) => (Some(via.clone()), None),
             Author::Servicer(userid) => (None, Some(userid.clone())),
             Author::Customer | Author::Note => (None, None),
         };

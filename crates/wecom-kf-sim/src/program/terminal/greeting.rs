@@ -10,11 +10,12 @@ use wecom_kf_text::Lang;
 use super::Corps;
 use super::width::printable;
 use crate::program::PORT;
+use crate::program::state::StateFile;
 
 const BOLD: Style = Style::new().bold();
 
 /// What is printed when it is ready: where it is, and what a bot needs.
-pub(in crate::program) fn greeting(simulator: &Simulator, took: Duration, lang: Lang) -> String {
+pub(in crate::program) fn greeting(simulator: &Simulator, state: &StateFile, took: Duration, lang: Lang) -> String {
     let (base_url, corps) = (simulator.base_url(), simulator.corps());
     let shown: String = corps.iter().map(|simulated| corp(simulated, lang)).collect();
     let whose = match Corps::of(corps.len()) {
@@ -34,6 +35,7 @@ pub(in crate::program) fn greeting(simulator: &Simulator, took: Duration, lang: 
     let port = base_url.rsplit(':').next().filter(|port| port.parse().is_ok_and(|port: u16| port != PORT));
     let port = port.map(|port| format!(" --port {port}")).unwrap_or_default();
     let (version, took) = (env!("CARGO_PKG_VERSION"), took.as_millis());
+    let state = state.shown(lang);
     let clients = "wecom-kf-sim point rust|curl|wechatpy|wxjava|skit";
     let head = match lang {
         Lang::En => {
@@ -41,7 +43,7 @@ pub(in crate::program) fn greeting(simulator: &Simulator, took: Duration, lang: 
             let clock = if is_manual { "manual" } else { "real" };
             let keys = if has_keys { "o Enter opens it, q Enter quits" } else { "Ctrl-C ends it" };
             format!(
-                "wecom-kf-sim {version}  ready in {took} ms   state in memory   clock {clock}   seed {seed}\n  \
+                "wecom-kf-sim {version}  ready in {took} ms   {state}   clock {clock}   seed {seed}\n  \
                  console  {BOLD}{base_url}/{BOLD:#}   {keys}\n  \
                  bot      set the variables below\n  \
                  at once  wecom-kf-sim run -- cargo run   starts a simulator and the bot\n  \
@@ -54,7 +56,7 @@ pub(in crate::program) fn greeting(simulator: &Simulator, took: Duration, lang: 
             let clock = if is_manual { "手动" } else { "真实" };
             let keys = if has_keys { "o 回车：打开；q 回车：退出" } else { "Ctrl-C 退出" };
             format!(
-                "wecom-kf-sim {version}  {took} ms 就绪   数据仅在内存   时钟 {clock}   种子 {seed}\n  \
+                "wecom-kf-sim {version}  {took} ms 就绪   {state}   时钟 {clock}   种子 {seed}\n  \
                  控制台    {BOLD}{base_url}/{BOLD:#}   {keys}\n  \
                  机器人    使用下方的环境变量\n  \
                  一步启动  wecom-kf-sim run -- cargo run   同时启动模拟器和机器人\n  \

@@ -28,7 +28,7 @@ impl Platform {
         let entry = customer.history.find(msgid).filter(|entry| !entry.recalled);
         let entry = entry.ok_or(ErrCode::RECALL_MESSAGE_NOT_FOUND)?;
         // unverified: that only these can be recalled is documented, the errcode is not.
-        if entry.from != Author::Bot(op::SEND_MSG.id) {
+        if entry.from != Author::Bot(op::SEND_MSG.id.into()) {
             return Err(Refusal::because(ErrCode::INVALID_PARAMETER, "`send_msg` did not send this message"));
         }
         if now > entry.at + WINDOW {

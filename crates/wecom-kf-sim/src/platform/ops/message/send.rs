@@ -134,7 +134,7 @@ impl Platform {
         let msgid = own_msgid.map_or_else(|| self.ids.next("sent msgid", "", 36), str::to_owned);
         let account = self.known_account(chat);
         account.sent_msgids.insert(now, msgid.clone(), chat.external_userid.to_owned());
-        let entry = Entry::new(now, Author::Bot(via), Some(&msgid), msgtype, body);
+        let entry = Entry::new(now, Author::Bot(via.into()), Some(&msgid), msgtype, body);
         self.known_customer(chat).history.push(entry);
         MessageSent { msgid }
     }
