@@ -158,11 +158,53 @@ fn given(text: Option<&str>) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+    use wecom_kf_raw::document;
+
     use super::*;
+    use crate::platform::AccessTokens;
+    use crate::platform::ids::Ids;
+
+    fn refusal(operation: Operation, request: &Value) -> Option<String> {
+        let mut platform = Platform::new(Ids::new(1), None, AccessTokens::new(Duration::from_secs(7200)));
+        let Some(Handler::Json(handle) | Handler::Query(handle)) = handler(operation) else { return None };
+        let now = Duration::from_secs(1_700_000_000);
+        handle(&mut platform, now, request).err().map(|refusal| refusal.what(operation))
+    }
 
     #[test]
     fn every_operation_of_the_document_has_a_handler() {
         let without: Vec<_> = op::ALL.into_iter().filter(|operation| handler(*operation).is_none()).collect();
         assert!(without.is_empty(), "no handler for {without:?}");
+    }
+
+    #[test]
+    fn every_example_of_the_document_fits_the_type_of_its_handler() {
+        let document = document::parsed();
+        let mut examples = 0;
+        for operation in op::ALL {
+            let described = &document["paths"][operation.path][operation.method.to_ascii_lowercase()];
+            let body = &described["requestBody"]["content"]["application/json"];
+            let named = body["examples"].as_object().into_iter().flatten().map(|(_, example)| &example["value"]);
+            for request in body.get("example").into_iter().chain(named) {
+                examples += 1;
+                let refusal = refusal(operation, request).unwrap_or_default();
+                assert!(!refusal.contains("out of range"), "{}: {request}", operation.id);
+            }
+        }
+        assert!(examples > op::ALL.len() / 2, "{examples} examples");
+    }
+
+    #[test]
+    fn a_number_that_is_too_large_is_refused() {
+        let refusal = |offset: i64| refusal(op::ACCOUNT_LIST, &json!({ "offset": offset }));
+        assert_eq!(refusal(i64::from(i32::MAX)), None);
+        assert!(refusal(i64::from(i32::MAX) + 1).unwrap().ends_with("a value of the request is out of range"));
+    }
+
+    #[test]
+    fn a_list_is_not_read_as_the_fields_of_a_request() {
+        let refusal = refusal(op::SERVICER_LIST, &json!(["wk1"]));
+        assert!(refusal.unwrap().ends_with("missing field `open_kfid`"));
     }
 }
