@@ -103,8 +103,9 @@ async fn a_further_corp_changes_nothing_of_the_first() {
 #[tokio::test]
 async fn the_ids_of_a_further_corp_follow_from_the_seed_and_are_its_own() {
     let ids = async |seed: u64| {
-        let builder = Simulator::builder().seed(seed).another(Corp::default()).another(Corp::default());
-        let sim = builder.start().await.unwrap();
+        // Callback tokens contain the time.
+        let builder = Simulator::builder().seed(seed).manual_clock_from(START);
+        let sim = builder.another(Corp::default()).another(Corp::default()).start().await.unwrap();
         let corps = sim.corps();
         let ids = corps.iter().map(|corp| {
             let customer = corp.customer("小王").external_userid().to_owned();
