@@ -10,7 +10,7 @@ mod token;
 
 use std::time::Duration;
 
-use crate::platform::{Change, Platform};
+use crate::platform::{Change, Chat, Platform};
 pub(crate) use account::{ShownAccount, ShownContactWay};
 pub(crate) use chat::ShownEntry;
 pub(crate) use corp::{ShownCorp, ShownDepartment};
@@ -31,8 +31,19 @@ pub(crate) struct Told {
 }
 
 impl Platform {
-    /// Returns what changed about tokens, accounts, servicers and the corp.
-    pub(crate) fn changed_basics(&mut self, now: Duration) -> Vec<Change> {
+    /// Forgets what the listeners were told, because there are none: the next ones load everything first.
+    pub(crate) fn forget_told(&mut self, touched: &[(String, String)]) {
+        self.told = Told::default();
+        for (open_kfid, external_userid) in touched {
+            if let Some(customer) = self.customer_at(Chat { open_kfid, external_userid }) {
+                customer.history.forget_changed();
+                customer.told = None;
+            }
+        }
+    }
+
+    /// Returns what changed about tokens, accounts, servicers and the corp. `touched` are the customers that may have changed.
+    pub(crate) fn changed_basics(&mut self, now: Duration, touched: &[(String, String)]) -> Vec<Change> {
         let mut changes = Vec::new();
         let token = self.show_token(now);
         if !self.told.token.as_ref().is_some_and(|told| told.is_same_token(&token)) {
@@ -42,7 +53,10 @@ impl Platform {
         let accounts = self.show_accounts();
         changes.extend(new_ones(&self.told.accounts, &accounts).map(Change::Account));
         self.told.accounts = accounts;
-        let servicers = self.show_servicers(now);
+        let servicers = match self.is_servicer_changed(now, touched) {
+            true => self.show_servicers(now),
+            false => self.show_servicers_as(&self.told.servicers),
+        };
         changes.extend(new_ones(&self.told.servicers, &servicers).map(Change::Servicer));
         self.told.servicers = servicers;
         let corp = self.show_corp();
@@ -51,6 +65,17 @@ impl Platform {
             self.told.corp = Some(corp);
         }
         changes
+    }
+
+    /// Returns whether another servicer than the listeners were told may have the session of one of these customers.
+    fn is_servicer_changed(&mut self, now: Duration, touched: &[(String, String)]) -> bool {
+        touched.iter().any(|(open_kfid, external_userid)| {
+            let customer = self.customer_at(Chat { open_kfid, external_userid });
+            customer.is_some_and(|customer| {
+                let told = customer.told.as_ref().map(ShownCustomer::servicer_userid);
+                told != Some(customer.session.servicer_userid(now))
+            })
+        })
     }
 }
 

@@ -33,6 +33,8 @@ pub(crate) struct Customer {
     pub(crate) history: History,
     /// Whether a servicer switched 不再接收消息 on.
     pub(crate) rejecting: bool,
+    /// The codes for `send_msg_on_event` that this customer yielded and that are not forgotten.
+    pub(crate) codes: Vec<String>,
     /// What the listeners were last told about this customer.
     #[serde(skip)]
     pub(crate) told: Option<ShownCustomer>,
@@ -66,6 +68,7 @@ impl Customer {
             conversation: Conversation::default(),
             history: History::default(),
             rejecting: false,
+            codes: Vec::new(),
             told: None,
         }
     }

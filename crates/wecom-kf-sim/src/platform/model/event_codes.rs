@@ -56,6 +56,10 @@ impl Platform {
         let until = now + occasion.code_lifetime();
         let (open_kfid, external_userid) = (chat.open_kfid.to_owned(), chat.external_userid.to_owned());
         self.event_codes.insert(now, code.clone(), EventCode { until, occasion, open_kfid, external_userid, state });
+        let mut codes = std::mem::take(&mut self.known_customer(chat).codes);
+        codes.retain(|code| self.event_codes.get(now, code).is_some());
+        codes.push(code.clone());
+        self.known_customer(chat).codes = codes;
         code
     }
 }

@@ -62,13 +62,10 @@ impl Platform {
     pub(crate) fn take_changes(&mut self, now: Duration, audience: Audience) -> Vec<Change> {
         let touched = self.take_touched();
         if audience == Audience::Nobody {
-            for (open_kfid, external_userid) in &touched {
-                let chat = Chat { open_kfid, external_userid };
-                self.customer_at(chat).into_iter().for_each(|customer| customer.history.forget_changed());
-            }
+            self.forget_told(&touched);
             return Vec::new();
         }
-        let mut changes = self.changed_basics(now);
+        let mut changes = self.changed_basics(now, &touched);
         for (open_kfid, external_userid) in &touched {
             let chat = Chat { open_kfid, external_userid };
             let Some(shown) = self.show_customer(now, chat) else { continue };
@@ -98,5 +95,34 @@ impl Platform {
             touched.extend(account.touched.drain(..).map(|customer| (account.open_kfid.clone(), customer)));
         }
         touched
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::AccessTokens;
+    use crate::platform::ids::Ids;
+
+    const NOW: Duration = Duration::from_secs(1_767_196_800);
+
+    fn platform() -> Platform {
+        Platform::new(Ids::new(7), None, AccessTokens::new(Duration::from_secs(7200)))
+    }
+
+    fn is_corp(changes: &[Change]) -> bool {
+        changes.iter().any(|change| matches!(change, Change::Corp(_)))
+    }
+
+    #[test]
+    fn listeners_of_later_are_told_what_changed_back_since() {
+        let mut platform = platform();
+        assert!(is_corp(&platform.take_changes(NOW, Audience::Somebody)));
+        platform.is_wechat_channels_bound = true;
+        assert!(platform.take_changes(NOW, Audience::Nobody).is_empty());
+        // A new listener has loaded the state with the change.
+        platform.is_wechat_channels_bound = false;
+        assert!(is_corp(&platform.take_changes(NOW, Audience::Somebody)));
+        assert!(!is_corp(&platform.take_changes(NOW, Audience::Somebody)));
     }
 }

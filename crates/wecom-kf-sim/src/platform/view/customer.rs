@@ -89,7 +89,7 @@ impl Platform {
             open_kfid: chat.open_kfid.to_owned(),
             name: customer.name.clone(),
             profile: ShownProfile::of(customer),
-            session: ShownSession::of(customer, now, self.show_codes(now, chat)),
+            session: ShownSession::of(customer, now, self.show_codes(now, customer)),
             last: customer.history.newest_message().map(ShownMessage::of),
             chat_end: customer.history.end(),
             unread: customer.history.unread(),
@@ -110,13 +110,17 @@ impl Platform {
         all.map(|(external_userid, customer)| (external_userid.clone(), customer.name.clone())).collect()
     }
 
-    fn show_codes(&self, now: Duration, chat: Chat<'_>) -> Vec<ShownCode> {
-        let codes = self.event_codes.iter().filter(|(_, code)| {
-            code.open_kfid == chat.open_kfid && code.external_userid == chat.external_userid && now <= code.until
-        });
-        let mut codes: Vec<_> = codes.collect();
+    fn show_codes(&self, now: Duration, customer: &Customer) -> Vec<ShownCode> {
+        let codes = customer.codes.iter().filter_map(|code| Some((code.as_str(), self.event_codes.get(now, code)?)));
+        let mut codes: Vec<_> = codes.filter(|(_, known)| now <= known.until).collect();
         codes.sort_by_key(|(code, known)| (known.until, *code));
         codes.into_iter().map(|(code, known)| ShownCode::of(code, known, now)).collect()
+    }
+}
+
+impl ShownCustomer {
+    pub(super) fn servicer_userid(&self) -> Option<&str> {
+        self.session.servicer_userid.as_deref()
     }
 }
 

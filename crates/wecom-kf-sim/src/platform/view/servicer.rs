@@ -23,6 +23,15 @@ impl Platform {
         customers
             .filter_map(|customer| customer.session.servicer_userid(now))
             .for_each(|userid| *sessions.entry(userid).or_default() += 1);
+        self.show_servicers_with(&sessions)
+    }
+
+    /// Shows the servicers with the sessions that `told` has, which saves to look at every customer.
+    pub(super) fn show_servicers_as(&self, told: &[ShownServicer]) -> Vec<ShownServicer> {
+        self.show_servicers_with(&told.iter().map(|told| (told.userid.as_str(), told.sessions)).collect())
+    }
+
+    fn show_servicers_with(&self, sessions: &HashMap<&str, usize>) -> Vec<ShownServicer> {
         let servicers = self.members.iter().map(|(userid, receiving)| ShownServicer {
             userid: userid.clone(),
             receiving: *receiving == Receiving::Yes,
