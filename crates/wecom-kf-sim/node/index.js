@@ -17,6 +17,7 @@ export { ControlError } from "./transport.js";
 
 /** Milliseconds between two tries to reach a bot that starts: the system has no event for that. */
 const KNOCK_MS = 50;
+const FOUND = { en: "the simulator found mistakes of the bot:", zh: "模拟器发现机器人做错了：" };
 
 /** A fault that was added. */
 export class Fault {
@@ -115,7 +116,7 @@ export class Corp {
     const allowed = new Set([...this.allowed, ...allow]);
     const findings = (await this.report()).findings.filter(({ name }) => !allowed.has(name));
     if (findings.length > 0) {
-      fail(["the simulator found mistakes of the bot:", ...findings.map(finding)].join("\n"));
+      fail([words(FOUND), ...findings.map(finding)].join("\n"));
     }
   }
 

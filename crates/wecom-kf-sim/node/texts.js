@@ -33,7 +33,7 @@ function row({ kind, operation, errcode, status, problem, fault, reply, findings
   // Why a call was refused, without WeCom's own hints at its end.
   const errmsg = errcode ? reply?.errmsg?.split(", hint: ")[0] : undefined;
   const remarks = [problem && words(problem), fault && `fault: ${fault}`, errmsg, ...findings].filter(Boolean);
-  return [`  ${kind === "call" ? "<--" : "-->"} ${operation}`, outcome, ...remarks].join("  ");
+  return [`  ${kind === "call" ? "→" : "←"} ${operation}`, outcome, ...remarks].join("  ");
 }
 
 /** Whether a process has ended. */

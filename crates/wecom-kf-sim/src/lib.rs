@@ -1,4 +1,5 @@
 // Where the README's links lead here: of two definitions the first holds.
+//! [中文]: https://docs.rs/crate/wecom-kf-sim/latest/source/README.zh-CN.md
 //! [First steps]: docs::first_steps
 //! [In CI]: docs::ci
 //! [Fault scripts]: docs::faults
@@ -18,6 +19,11 @@ mod http;
 mod lists;
 mod platform;
 mod world;
+
+/// Its examples run as doc tests, too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.zh-CN.md")]
+mod chinese_readme {}
 
 /// A page for each use.
 pub mod docs {

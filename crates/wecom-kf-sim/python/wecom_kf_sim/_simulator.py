@@ -23,6 +23,7 @@ __tracebackhide__ = True
 _KNOCK_S = 0.05
 # How many of the bot's calls an error shows.
 _SHOWN_CALLS = 10
+_FOUND: control.Words = {"en": "the simulator found mistakes of the bot:", "zh": "模拟器发现机器人做错了："}
 
 
 class Fault:
@@ -125,7 +126,7 @@ class Corp:
         allowed = self.allowed.union(allow)
         found = [finding for finding in self.report()["findings"] if finding["name"] not in allowed]
         if found:
-            raise AssertionError("\n".join(["the simulator found mistakes of the bot:", *map(finding_text, found)]))
+            raise AssertionError("\n".join([words(_FOUND), *map(finding_text, found)]))
 
     def reset(self) -> None:
         """Starts over: no customers, faults, calls and findings."""

@@ -20,7 +20,7 @@ def finding_text(finding: control.Finding) -> str:
 
 
 def row_text(entry: control.Entry) -> str:
-    arrow = "<--" if entry["kind"] == "call" else "-->"
+    arrow = "→" if entry["kind"] == "call" else "←"
     outcome = f"HTTP {entry['status']}" if entry["errcode"] is None else f"errcode {entry['errcode']}"
     remarks = (entry["problem"] and words(entry["problem"]), entry["fault"] and f"fault: {entry['fault']}", _errmsg(entry), *entry["findings"])
     return "  ".join([f"  {arrow} {entry['operation']}", outcome, *(remark for remark in remarks if remark)])

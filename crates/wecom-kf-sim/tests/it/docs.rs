@@ -51,7 +51,7 @@ fn shell(folder: &Path, script: &str) -> Output {
 #[test]
 fn the_shell_snippets_run() {
     let mut run = 0;
-    for page in ["first-steps.md", "faults.md"] {
+    for page in ["first-steps.md", "faults.md", "../README.zh-CN.md"] {
         for script in of_kind(page, "sh") {
             let output = shell(&folder("docs-shell"), &script);
             let stdout = String::from_utf8(output.stdout).unwrap();
@@ -59,7 +59,7 @@ fn the_shell_snippets_run() {
             run += 1;
         }
     }
-    assert_eq!(run, 3);
+    assert_eq!(run, 4);
 }
 
 #[test]

@@ -22,6 +22,7 @@ export PATH=$work/bin:$tools/bin:$node/bin:$PATH
 write_examples() {
     "$tools/bin/python" "$here/blocks.py" "$1" "$2" "$3"
     "$tools/bin/python" "$here/blocks.py" "$here/../../docs/other-languages.md" "$2" "$3"
+    "$tools/bin/python" "$here/blocks.py" "$here/../../README.zh-CN.md" "$2" "$3"
 }
 
 rm -rf "$dist"
@@ -38,10 +39,11 @@ python3 -m venv "$work/venv"
 cp -r "$here/python" "$work/python"
 write_examples "$here/../../python/README.md" "$work/python" .py
 (cd "$work/python" && "$work/venv/bin/python" -m pytest --strict-markers -p no:cacheprovider --basetemp="$work/tmp")
-# The copied scenario plays against the same bot.
+# The copied scenario and that of the Chinese README play against the same bot.
+"$tools/bin/python" "$here/blocks.py" "$here/../../README.zh-CN.md" "$work/python" .yaml
 port=$("$tools/bin/python" -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])')
-"$work/venv/bin/wecom-kf-sim" play --port 0 --callback "http://127.0.0.1:$port/callback" "$here/copied.yaml" -- \
-    "$work/venv/bin/python" "$work/python/bot.py"
+"$work/venv/bin/wecom-kf-sim" play --port 0 --callback "http://127.0.0.1:$port/callback" "$here/copied.yaml" \
+    "$work/python/yingye.yaml" -- "$work/venv/bin/python" "$work/python/bot.py"
 # Replies are what `json.loads` returns, hence the exception.
 "$work/venv/bin/mypy" --strict --no-warn-return-any --package wecom_kf_sim
 
