@@ -72,6 +72,7 @@ impl InboxBuilder {
                 on_failure: None,
                 shows_handler_errors: false,
                 takes_servicers: false,
+                checks_session: false,
                 keep_parked: defaults::KEEP_PARKED,
                 conversations: ConversationSettings::default(),
                 page_size: None,
@@ -152,6 +153,15 @@ impl InboxBuilder {
     /// may hold what customers wrote.
     pub fn show_handler_errors(mut self) -> Self {
         self.settings.shows_handler_errors = true;
+        self
+    }
+
+    /// Reads the session before a reply, unless it allowed one to the same customer within the last 5 seconds. An untreated
+    /// session is moved to the bot first. If a servicer has the session, or it waits in the queue, the reply is not sent and
+    /// its outcome is [`Replied::Silent`](crate::Replied::Silent). Without this setting, WeCom refuses such a reply with 95018,
+    /// which is an error.
+    pub fn check_session(mut self) -> Self {
+        self.settings.checks_session = true;
         self
     }
 

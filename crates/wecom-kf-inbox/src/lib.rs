@@ -15,6 +15,7 @@ mod group;
 pub mod guide;
 mod inbox;
 mod metrics;
+mod open_sessions;
 mod page_source;
 pub mod promises;
 mod report;
@@ -26,7 +27,7 @@ mod token;
 pub use batch::{Batch, Batches, GroupBatches, Quiet};
 pub use builder::{ColdStart, InboxBuilder};
 pub use conversation::{Conversation, ConversationError, ModelMessage, Role, Said, Transcript};
-pub use delivery::{Delivery, Reply};
+pub use delivery::{Delivery, Replied, Reply};
 pub use engine::RetryPolicy;
 pub use error::{Error, UnreadableThen};
 pub use failure::{Failure, FailureClass};
@@ -43,5 +44,5 @@ pub use wecom_kf;
 #[cfg(feature = "axum")]
 #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
 pub use wecom_kf::callback;
-pub use wecom_kf::{Client, ErrCode, ExternalUserId, Lang, MsgId, OpenKfid, Settings, Variable, messages};
+pub use wecom_kf::{Client, ErrCode, ExternalUserId, Lang, MsgId, OpenKfid, Settings, To, Variable, messages};
 pub use wecom_kf_callback::Event as CallbackEvent;

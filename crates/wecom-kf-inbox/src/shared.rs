@@ -16,6 +16,7 @@ use crate::defaults;
 use crate::delivery::Delivery;
 use crate::engine::Exchange;
 use crate::failure::{Failure, Retries};
+use crate::open_sessions::OpenSessions;
 use crate::page_source::{ClientSource, PageSource};
 use crate::store::{InboxKey, InboxStore, REMEMBERED};
 
@@ -34,6 +35,7 @@ pub(crate) struct Shared {
     /// When the messages of a customer form a batch; never unless it is set.
     pub(crate) quiet: OnceLock<Quiet>,
     pub(crate) exchange: Exchange,
+    pub(crate) open_sessions: OpenSessions,
 }
 
 /// A function that is called with each failure of a handler.
@@ -50,6 +52,7 @@ pub(crate) struct Settings {
     pub(crate) on_failure: Option<FailureHook>,
     pub(crate) shows_handler_errors: bool,
     pub(crate) takes_servicers: bool,
+    pub(crate) checks_session: bool,
     pub(crate) keep_parked: Duration,
     pub(crate) conversations: ConversationSettings,
     pub(crate) page_size: Option<u32>,
@@ -87,7 +90,19 @@ impl Shared {
         let reads_wecom = own_source.is_none();
         let source = own_source.unwrap_or_else(|| Arc::new(ClientSource { client: client.clone(), voice_format }));
         let (slots, quiet) = (OnceLock::new(), OnceLock::new());
-        Self { key, client, source, reads_wecom, store, settings, opened_at, slots, quiet, exchange }
+        Self {
+            key,
+            client,
+            source,
+            reads_wecom,
+            store,
+            settings,
+            opened_at,
+            slots,
+            quiet,
+            exchange,
+            open_sessions: OpenSessions::default(),
+        }
     }
 }
 

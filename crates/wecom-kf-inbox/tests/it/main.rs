@@ -12,6 +12,7 @@ mod model;
 mod pacing;
 mod reading;
 mod replay;
+mod sessions;
 mod simulator;
 mod starting;
 mod stores;
