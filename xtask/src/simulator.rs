@@ -1,6 +1,7 @@
 //! The closed lists of the simulator, `spec/simulator/*.yaml`: generates from them Rust, the console's list, and the marked parts
 //! of the control API's document and of the simulator's pages.
 
+mod assumptions;
 mod blocks;
 mod faults;
 mod findings;
@@ -17,10 +18,11 @@ use crate::control;
 use crate::render::pretty;
 use blocks::Blocks;
 
+pub const ASSUMPTIONS: &str = "spec/simulator/assumptions.yaml";
 pub const FAULTS: &str = "spec/simulator/faults.yaml";
 pub const FINDINGS: &str = "spec/simulator/findings.yaml";
 /// The files of `spec/simulator`.
-pub const LISTS: [&str; 2] = [FAULTS, FINDINGS];
+pub const LISTS: [&str; 3] = [ASSUMPTIONS, FAULTS, FINDINGS];
 const CRATE: &str = "crates/wecom-kf-sim";
 /// The folders of the generated Rust code: the lists, and methods of public types that are made from them.
 pub const GENERATED: [&str; 2] = ["crates/wecom-kf-sim/src/lists/generated", "crates/wecom-kf-sim/src/api/generated"];
@@ -46,19 +48,22 @@ impl Inputs {
 
 /// Returns the text of each file that is generated from the lists, by its path. `operations` are those of the document.
 pub fn files(root: &Path, inputs: &Inputs, operations: &[String]) -> Result<BTreeMap<PathBuf, String>> {
+    let assumptions = assumptions::read(inputs.text(ASSUMPTIONS))?;
     let faults = faults::read(inputs.text(FAULTS), operations)?;
     let findings = findings::read(inputs.text(FINDINGS))?;
 
     let mut files = BTreeMap::new();
     let [lists, api] = GENERATED.map(Path::new);
     for (folder, name, from, code) in [
+        (lists, "assumptions.rs", ASSUMPTIONS, assumptions::rust(&assumptions)),
         (lists, "faults.rs", FAULTS, faults::rust(&faults)),
         (lists, "findings.rs", FINDINGS, findings::rust(&findings)),
         (api, "faults.rs", FAULTS, faults::verbs(&faults)),
     ] {
         files.insert(folder.join(name), format!("// {}\n{}", header(&[from]), pretty(code)?));
     }
-    files.insert(CONSOLE.into(), format!("// {}\n{}", header(&[FAULTS]), faults::console(&faults)));
+    let console = assumptions::console(&assumptions) + &faults::console(&faults);
+    files.insert(CONSOLE.into(), format!("// {}\n{console}", header(&[ASSUMPTIONS, FAULTS])));
 
     let mut blocks = Blocks::default();
     faults::blocks(&faults, &mut blocks);
@@ -68,6 +73,9 @@ pub fn files(root: &Path, inputs: &Inputs, operations: &[String]) -> Result<BTre
         files.insert(path.clone(), blocks.fill(&path.display().to_string(), &text)?);
     }
     blocks.all_used()?;
+    let [english, chinese] = assumptions::pages(&assumptions, &header(&[ASSUMPTIONS]));
+    files.insert(format!("{CRATE}/docs/assumptions.md").into(), english);
+    files.insert(format!("{CRATE}/docs/assumptions.zh-CN.md").into(), chinese);
     Ok(files)
 }
 

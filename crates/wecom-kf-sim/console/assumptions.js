@@ -1,8 +1,9 @@
-// What the simulator assumes about WeCom: each rule with its source. Rules that are not verified can be switched.
+// What the simulator assumes about WeCom: each rule with its status and source. Some can be switched off.
 
 import { act, path, put } from './api.js';
 import { byId, fill, h, toggle } from './dom.js';
 import { icon } from './icons.js';
+import { AREAS } from './lists.js';
 import { on, store, view } from './store.js';
 import { either, t } from './words.js';
 
@@ -40,35 +41,35 @@ function render() {
   lead.textContent = t('assumptions.intro');
   count.textContent = words.length > 0 ? t('assumptions.found', { count: found.length }) : '';
   const byName = Map.groupBy(found, groupOf);
-  const names = [...byName.keys()].sort(
-    (one, other) => rank(one) - rank(other) || titleOf(one).localeCompare(titleOf(other)),
-  );
+  const all = [{ id: 'switchable', title: null }, ...AREAS];
   fill(
     groups,
-    names.map((name) => group(name, byName.get(name), words.length > 0)),
+    all.map(({ id, title }) =>
+      byName.has(id)
+        ? group(id, title ? either(title) : t('assumptions.switchable'), byName.get(id), words.length > 0)
+        : null,
+    ),
   );
 }
 
-const titleOf = (name) => t(`area.${name}`);
+const textOf = ({ id, rule, otherwise, source }) =>
+  [rule, otherwise, source].reduce((text, both) => (both ? `${text} ${both.en} ${both.zh}` : text), id).toLowerCase();
 
-const textOf = ({ id, rule, source }) => `${id} ${rule.en} ${rule.zh} ${source}`.toLowerCase();
+/** Those that can be switched off come first; of the others the part of the platform that they are about. */
+const groupOf = ({ area, switchable }) => (switchable ? 'switchable' : area);
 
-/** Those that can be switched come first; of the others the part of the platform that they are about. */
-const groupOf = ({ id, switchable }) => (switchable ? 'switchable' : id.replace(/[_ ]*\d+$/, ''));
-const rank = (name) => (name === 'switchable' ? 0 : 1);
-
-function group(name, rules, isFound) {
-  const doubted = rules.filter(({ verified }) => !verified).length;
+function group(name, title, rules, isFound) {
+  const assumed = rules.filter(({ status }) => status !== 'documented').length;
   const node = h(
     'details',
     { class: 'box', open: isFound || open.has(name), data: { group: name } },
     h(
       'summary',
       {},
-      h('h2', {}, titleOf(name)),
-      doubted > 0 ? h('span', { class: 'tag doubted' }, t('assumptions.unverified', { count: doubted })) : null,
-      rules.length > doubted
-        ? h('span', { class: 'tag' }, t('assumptions.verified', { count: rules.length - doubted }))
+      h('h2', {}, title),
+      assumed > 0 ? h('span', { class: 'tag unverified' }, t('assumptions.unverified', { count: assumed })) : null,
+      rules.length > assumed
+        ? h('span', { class: 'tag' }, t('assumptions.documented', { count: rules.length - assumed }))
         : null,
     ),
     h('ul', { class: 'assumptions' }, rules.map(row)),
@@ -82,13 +83,11 @@ function group(name, rules, isFound) {
 }
 
 function row(rule) {
-  const status = rule.switchable
-    ? null
-    : h(
-        'span',
-        { class: rule.verified ? 'tag' : 'tag doubted' },
-        t(rule.verified ? 'assumption.verified' : 'assumption.unverified'),
-      );
+  const status = h(
+    'span',
+    { class: rule.status === 'documented' ? 'tag' : 'tag unverified' },
+    t(`status.${rule.status}`),
+  );
   return h(
     'li',
     {},
@@ -96,7 +95,16 @@ function row(rule) {
       'div',
       { class: 'grow' },
       h('p', {}, either(rule.rule)),
-      h('p', { class: 'dim' }, `${t('source', { source: rule.source })} · `, h('code', {}, rule.id)),
+      rule.otherwise
+        ? h('p', { class: 'dim' }, t('assumption.otherwise', { otherwise: either(rule.otherwise) }))
+        : null,
+      h(
+        'p',
+        { class: 'dim' },
+        `${t('source', { source: either(rule.source) })} · `,
+        rule.switchable ? `${t(`status.${rule.status}`)} · ` : '',
+        h('code', {}, rule.id),
+      ),
     ),
     rule.switchable
       ? toggle(

@@ -585,12 +585,16 @@ export interface AssumptionList {
   assumptions: Array<Assumption>;
 }
 
+/** A rule of WeCom that the simulator follows. */
 export interface Assumption {
   id: string;
+  /** The part of the platform. */
+  area: string;
   rule: Words;
-  source: string;
-  /** False if one source says so, sources disagree, or it is our reading. */
-  verified: boolean;
+  /** What the simulator does if the rule is switched off. Null if it cannot be switched off. */
+  otherwise: Words | null;
+  status: Status;
+  source: Words;
   switchable: boolean;
   /** Whether the simulator behaves so now. */
   holds: boolean;
@@ -627,10 +631,10 @@ export declare class Control extends Transport {
    * - `allow`: Names of findings that are left out, with commas between them.
    */
   report(request?: { allow?: string }): Promise<Report>;
-  /** Returns the unverified rules of the platform that the simulator follows, each with its source. */
+  /** Returns the rules of WeCom that the simulator follows, each with its status and source. */
   assumptions(): Promise<AssumptionList>;
   /**
-   * Switches an unverified rule on or off.
+   * Switches a rule on or off.
    *
    * The status is 409 if the rule cannot be switched.
    */

@@ -10,13 +10,16 @@
 //!
 #![doc = include_str!("../README.md")]
 
+// Before the others, which use its macro `rule!`.
+#[macro_use]
+mod lists;
+
 mod api;
 mod control;
 mod delivery;
 #[cfg(fuzzing)]
 pub mod fuzz;
 mod http;
-mod lists;
 mod platform;
 mod world;
 
@@ -38,7 +41,6 @@ pub mod docs {
     #[doc = include_str!("../docs/other-languages.md")]
     pub mod other_languages {}
     #[doc = include_str!("../docs/assumptions.md")]
-    #[allow(rustdoc::broken_intra_doc_links, reason = "[94670] is the number of an official page")]
     #[allow(clippy::doc_markdown, reason = "the program prints the same texts")]
     pub mod assumptions {}
 }

@@ -7,11 +7,22 @@ use wecom_kf_raw::Lang;
 
 // What `cargo xtask codegen` makes from `spec/simulator`.
 #[rustfmt::skip]
+#[allow(clippy::doc_markdown, reason = "pages and console show the same texts without backticks")]
 mod generated {
+    pub(crate) mod assumptions;
     pub(crate) mod faults;
     pub(crate) mod findings;
 }
 
+/// Says that the code here follows these rules of WeCom, by their ids in `spec/simulator/assumptions.yaml`. A rule that can be
+/// switched off has a variant of [`Assumption`] instead.
+macro_rules! rule {
+    ($($id:ident),+) => {
+        $(const _: &str = $crate::lists::rules::$id;)+
+    };
+}
+
+pub(crate) use generated::assumptions::{Assumption, RULES, rules};
 pub(crate) use generated::faults::{EFFECTS, Effect};
 pub use generated::findings::FindingName;
 
@@ -38,6 +49,23 @@ pub(crate) enum Status {
     Reported,
     /// It is our reading.
     Assumed,
+}
+
+/// A row of `spec/simulator/assumptions.yaml`.
+#[derive(Debug)]
+pub(crate) struct RuleRow {
+    pub(crate) id: &'static str,
+    pub(crate) area: &'static str,
+    pub(crate) status: Status,
+    pub(crate) source: Words,
+    pub(crate) rule: Words,
+    /// What happens otherwise, if it can be switched off.
+    pub(crate) switch: Option<(Assumption, Words)>,
+}
+
+/// Returns the rule with this id.
+pub(crate) fn rule_named(id: &str) -> Option<&'static RuleRow> {
+    RULES.iter().find(|row| row.id == id)
 }
 
 /// A row of `spec/simulator/findings.yaml`.

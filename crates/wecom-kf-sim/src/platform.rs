@@ -1,8 +1,8 @@
 //! The rules of the platform, without HTTP and without a clock: every method gets the present time. `ops/` has the operations
 //! of the document, `model/` the state and its rules, `people/` what people do, and `view.rs` what the control API shows.
 //!
-//! Numbers in square brackets are pages of developer.work.weixin.qq.com. A rule marked `unverified:` rests on one
-//! source, or sources disagree, or it is our reading where they are silent.
+//! `rule!` and `Assumption` name the rules that the code follows. `spec/simulator/assumptions.yaml` has their texts, and says
+//! where they are from and how well they are known. Numbers in square brackets are pages of developer.work.weixin.qq.com.
 
 pub(crate) mod model;
 pub(crate) mod ops;
@@ -47,6 +47,7 @@ use model::retention::Aging;
 use model::upgrade::UpgradeRange;
 use model::window_48h::WINDOW;
 
+rule!(links_do_not_expire);
 /// What the platform knows of one corp.
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Platform {
@@ -64,7 +65,7 @@ pub(crate) struct Platform {
     /// By their `media_id`.
     files: Aging<Stored>,
     knowledge: Knowledge,
-    /// By their `enc_scene`. Links do not expire, and no operation deletes one [94665].
+    /// By their `enc_scene`. Links do not expire, and no operation deletes one.
     contact_ways: HashMap<String, ContactWay>,
     pub(crate) upgrade_range: UpgradeRange,
     pub(crate) is_wechat_channels_bound: bool,

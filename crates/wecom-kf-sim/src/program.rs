@@ -50,7 +50,7 @@ pub(crate) async fn run() -> ExitCode {
         Some(_) if args.child => Err("--child starts the simulator alone: leave the command out".to_owned()),
         None if args.child => serve_parent(&terminal, args.options).await,
         Some(Task::Assumptions) => {
-            terminal.say(assumptions_page().trim_end());
+            terminal.say(assumptions_page(reader_lang()).trim_end());
             Ok(ExitCode::SUCCESS)
         }
         Some(Task::Schema) => {

@@ -1,6 +1,6 @@
 //! Lists of the simulator that codegen refuses. Each row has an edit, and the place and remedy that the refusal must name.
 
-use super::{FAULTS, FINDINGS, try_list};
+use super::{ASSUMPTIONS, FAULTS, FINDINGS, try_list};
 use crate::tests::read;
 
 fn assert_refused(path: &'static str, cases: &[(&str, &str, &str)]) {
@@ -128,6 +128,35 @@ fn faults() {
                 "effect: lost, times",
                 "effect: lost, delay: 5s, times",
                 "switches.callback_lost.fault.delay: is no member of the",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn assumptions() {
+    assert_refused(
+        ASSUMPTIONS,
+        &[
+            ("assumptions:\n", "beliefs:\n", "beliefs: is not read; the lists are areas, assumptions"),
+            ("area: sending", "area: sendings", "area: is \"sendings\"; use one of tokens, accounts,"),
+            (
+                "areas:\n",
+                "areas:\n  - { id: x, title: { en: X, zh: 未知 } }\n",
+                "areas.x: has no assumption; drop the area",
+            ),
+            ("- id: window_of_48_hours", "- id: 48_hours", "assumptions.48_hours: is not an id; write it with a-z"),
+            (
+                "- id: window_of_48_hours",
+                "- id: five_messages_per_turn",
+                "assumptions.five_messages_per_turn: is listed twice",
+            ),
+            ("status: documented\n", "status: verified\n", "unknown variant `verified`, expected one of `documented`"),
+            ("    source: [94677]\n", "", "missing field `source`; compare it with the other rows"),
+            (
+                "      zh: 返回 95018。\n",
+                "      zh: \"95018\"\n",
+                ".otherwise.zh: has no Chinese in it; translate the English",
             ),
         ],
     );

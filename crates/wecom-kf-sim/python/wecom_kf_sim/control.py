@@ -590,11 +590,16 @@ class AssumptionList(TypedDict):
 
 
 class Assumption(TypedDict):
+    """A rule of WeCom that the simulator follows."""
+
     id: str
+    # The part of the platform.
+    area: str
     rule: Words
-    source: str
-    # False if one source says so, sources disagree, or it is our reading.
-    verified: bool
+    # What the simulator does if the rule is switched off. Null if it cannot be switched off.
+    otherwise: Words | None
+    status: Status
+    source: Words
     switchable: bool
     # Whether the simulator behaves so now.
     holds: bool
@@ -645,11 +650,11 @@ class Control(Transport):
         return self._json("GET", ["report"], {"allow": allow}, None)
 
     def assumptions(self) -> AssumptionList:
-        """Returns the unverified rules of the platform that the simulator follows, each with its source."""
+        """Returns the rules of WeCom that the simulator follows, each with its status and source."""
         return self._json("GET", ["assumptions"], {}, None)
 
     def assumption_switch(self, id: str, *, holds: bool) -> Assumption:
-        """Switches an unverified rule on or off.
+        """Switches a rule on or off.
 
         The status is 409 if the rule cannot be switched.
         """

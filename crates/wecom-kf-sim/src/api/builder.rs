@@ -8,12 +8,13 @@ use std::time::Duration;
 use crate::api::running::{Running, StartError};
 use crate::api::simulator::Simulator;
 use crate::platform::NotPossible;
-use crate::platform::assumptions::{self, Assumption};
+use crate::platform::assumptions::Assumption;
 use crate::world::Listeners;
 use crate::world::clock::wall_clock;
 use crate::world::export::{State, StateError};
 use crate::world::journal::{Call, Delivery};
 use crate::world::point;
+use crate::world::rules;
 use crate::world::setup::{Corp, Setup, Strictness};
 
 /// The settings of a [`Simulator`].
@@ -113,10 +114,8 @@ impl Builder {
     ///
     /// There is no such rule, or it cannot be switched.
     pub fn disable_assumption(mut self, id: &str) -> Result<Self, NotPossible> {
-        let statement = assumptions::statement(id);
-        let statement =
-            statement.ok_or_else(|| NotPossible(format!("there is no rule `{id}` that can be switched")))?;
-        self.setup.disabled_assumptions.push(statement.assumption);
+        let (_, assumption) = rules::switchable(id)?;
+        self.setup.disabled_assumptions.push(assumption);
         Ok(self)
     }
 

@@ -1,15 +1,16 @@
-//! Control API: the unverified rules, and their switches.
+//! Control API: the rules of WeCom that the simulator follows, and the switches of those that can be switched off.
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::Answer;
 use super::body::{Body, Problem, Segments};
-use crate::world::{Holds, World, rules};
+use crate::lists::rule_named;
+use crate::world::rules::{self, ShownRule};
+use crate::world::{Holds, World};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -19,7 +20,7 @@ pub(super) struct Switch {
 
 #[derive(Serialize)]
 pub(super) struct AssumptionList {
-    assumptions: Vec<Value>,
+    assumptions: Vec<ShownRule>,
 }
 
 pub(super) async fn assumptions(State(world): State<Arc<World>>) -> Answer<AssumptionList> {
@@ -31,8 +32,8 @@ pub(super) async fn assumption_switch(
     State(world): State<Arc<World>>,
     Segments(id): Segments<String>,
     Body(switch): Body<Switch>,
-) -> Answer<Value> {
-    if !rules::is_known(&id) {
+) -> Answer<ShownRule> {
+    if rule_named(&id).is_none() {
         return Err(Problem::not_found(format!("there is no rule `{id}`: GET /sim/v1/assumptions")));
     }
     let holds = if switch.holds { Holds::Yes } else { Holds::No };

@@ -17,9 +17,11 @@ use crate::world::journal::{Delivery, Row, VERIFY_URL};
 use crate::world::masking::MASK;
 use crate::world::outbox::Job;
 
-/// WeCom waits this long for an answer [91144].
+rule!(callback_answer_within_5_seconds);
+/// WeCom waits this long for an answer.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// When the URL is saved WeCom waits 1 second [91144].
+rule!(url_verification_within_1_second);
+/// When the URL is saved WeCom waits 1 second.
 const VERIFY_PATIENCE: Duration = Duration::from_secs(1);
 const SHOWN_ANSWER_CHARS: usize = 1_000;
 
@@ -98,7 +100,7 @@ async fn exchange(begun: u64, request: Option<reqwest::RequestBuilder>, patience
         Err(_) => Outcome::unanswered(begun, DeliveryProblem::Slow(patience), took),
         Ok(Err(_)) => Outcome::unanswered(begun, DeliveryProblem::NoConnection, took),
         Ok(Ok((status, answer))) => {
-            // Any status but 200 is a failure [91144].
+            rule!(only_status_200_answers);
             let problem = (status != 200).then_some(DeliveryProblem::Status(status));
             let answer = String::from_utf8_lossy(&answer).chars().take(SHOWN_ANSWER_CHARS).collect();
             Outcome { begun, status, answer, problem, took }

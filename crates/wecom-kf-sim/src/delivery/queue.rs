@@ -16,9 +16,10 @@ use crate::world::fault::Effect;
 use crate::world::journal::{Delivery, Row};
 use crate::world::outbox::Job;
 
-/// WeCom tries this often [91144].
+rule!(callback_is_tried_3_times);
+/// WeCom tries this often.
 pub(super) const ATTEMPTS: u8 = 3;
-/// unverified: how long WeCom waits between the attempts is not documented.
+rule!(pause_between_callback_attempts);
 const PAUSE: Duration = Duration::from_millis(200);
 /// A reordered callback waits this long for the one that is to overtake it.
 const OVERTAKING: Duration = Duration::from_secs(2);

@@ -15,9 +15,9 @@ use crate::http::parameters::parameter;
 use crate::platform::ops::Handler;
 use crate::world::World;
 
-/// unverified: where WeCom draws the line (40206) is not documented; no request of the API comes near.
+rule!(bodies_up_to_1_mib);
 const MAX_BODY_BYTES: usize = 1024 * 1024;
-/// unverified: likewise. Above every limit of a kind of file, which have codes of their own.
+rule!(uploads_up_to_32_mib);
 pub(crate) const MAX_UPLOAD_BYTES: usize = 32 * 1024 * 1024;
 /// The size that all uploads in progress may have together, in KiB. Further uploads wait.
 static UPLOADS: Semaphore = Semaphore::const_new(4 * MAX_UPLOAD_BYTES / 1024);

@@ -121,8 +121,9 @@ impl Verdict {
     }
 }
 
-/// Title and description of a link are cut rather than refused [94677].
+/// Title and description of a link are cut rather than refused.
 fn is_cut_instead(operation: Operation, mistake: &Mistake) -> bool {
+    rule!(link_title_and_description_are_cut);
     operation == op::SEND_MSG && is_limit(mistake) && matches!(&*mistake.path, "link.title" | "link.desc")
 }
 

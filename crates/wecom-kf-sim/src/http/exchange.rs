@@ -118,7 +118,6 @@ impl Exchange {
         self.known.get_or_init(|| {
             let request = self.asked.request.as_ref().unwrap_or(&Value::Null);
             let (place, facts) = platform.facts(now, self.operation, request);
-            // unverified: refusals of a file have the one or the other [seen in practice].
             let is_plain = matches!(self.handler, Handler::Download(_))
                 && platform.assumptions.hold(Assumption::MediaRefusalsArePlainText);
             Known { place, facts, refusal_type: is_plain.then_some("text/plain") }
@@ -189,7 +188,7 @@ impl Exchange {
         request
     }
 
-    /// These two are taken by the method that is not documented too [seen in practice]; unverified: in SDKs only.
+    /// These two are taken by the method that is not documented too.
     fn is_lenient(&self, platform: &Platform) -> bool {
         let (method, assumption) = match self.operation {
             op::ACCOUNT_LIST => (Method::GET, Assumption::AccountListTakesGet),
@@ -204,7 +203,7 @@ impl Exchange {
         let code = refusal.code;
         let mut reply = refusal.into_reply(self.operation, hint);
         if self.operation == op::SYNC_MSG {
-            // A refusal has the list too [seen in practice].
+            rule!(refused_sync_msg_has_msg_list);
             reply["msg_list"] = json!([]);
         }
         // The refusal may quote the request, and a client may put its token anywhere, such as into the name of a field.

@@ -9,11 +9,9 @@ use wecom_kf_raw::ErrCode;
 use crate::platform::Part;
 use crate::platform::refusal::Refusal;
 
-/// The part of a `multipart/form-data` body.
-///
-/// 44001 is what clients see that send it otherwise [seen in practice]: without a boundary, or a file name. Those of Python
-/// send the part without a Content-Type of its own, which is taken.
+/// Returns the part of a `multipart/form-data` body.
 pub(crate) async fn part(headers: &HeaderMap, body: Bytes) -> Result<Part, Refusal> {
+    rule!(upload_is_multipart);
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let boundary = multer::parse_boundary(content_type)
         .map_err(|_| bad("the Content-Type is not `multipart/form-data` with a boundary"))?;
@@ -22,11 +20,11 @@ pub(crate) async fn part(headers: &HeaderMap, body: Bytes) -> Result<Part, Refus
         return Err(bad("there is no part"));
     };
     let name = field.name().unwrap_or_default().to_owned();
-    // Raw in `filename=`: the form `filename*=` is not known to work [seen in practice].
+    rule!(file_name_from_filename);
     let file_name = field.file_name().filter(|name| !name.is_empty()).map(str::to_owned);
     let file_name = file_name.ok_or_else(|| bad("the part has no `filename=`"))?;
     let bytes = field.bytes().await.map_err(|_| broken())?;
-    // unverified: "one part" [90253]; what WeCom does with more is not documented.
+    rule!(upload_has_one_part);
     if multipart.next_field().await.map_err(|_| broken())?.is_some() {
         return Err(bad("there is more than one part"));
     }

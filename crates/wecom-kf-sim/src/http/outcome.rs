@@ -52,7 +52,7 @@ impl Outcome {
         match self {
             Self::Reply(Reply { json, errcode, content }) => {
                 let told = Told { errcode: Some(errcode), content, shown: Shown::json(&json, masking) };
-                // HTTP 200 for success and for refusals alike [seen in practice].
+                rule!(status_is_always_200);
                 let head = Response::builder().header(header::CONTENT_TYPE, content_type);
                 Answer { head, body: json.into(), told }
             }

@@ -1,10 +1,11 @@
 //! Each row of a list has code that uses its id. The reverse needs no test: code that names an unknown id does not compile.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use super::EFFECTS;
 use super::generated::findings::PROOFS;
+use super::{EFFECTS, RULES};
 
 /// Returns the code of the crate without what is generated and without tests.
 fn code() -> String {
@@ -53,4 +54,24 @@ fn each_fault_is_done_by_code() {
         .map(|row| row.id)
         .collect();
     assert!(unused.is_empty(), "no code does {unused:?}: match `Effect::…`, or drop the rows of faults.yaml");
+}
+
+#[test]
+fn each_rule_is_followed_by_code() {
+    let code = code();
+    let named: BTreeSet<_> = code
+        .split("rule!(")
+        .skip(1)
+        .filter_map(|rest| rest.split_once(')'))
+        .flat_map(|(ids, _)| ids.split(',').map(str::trim))
+        .collect();
+    let is_followed = |id: &str| match RULES.iter().any(|row| row.id == id && row.switch.is_some()) {
+        true => code.contains(&format!("Assumption::{}", variant(id))),
+        false => named.contains(id),
+    };
+    let unused: Vec<_> = RULES.iter().map(|row| row.id).filter(|id| !is_followed(id)).collect();
+    assert!(
+        unused.is_empty(),
+        "no code follows {unused:?}: write `rule!(…)` there, or drop the rows of assumptions.yaml"
+    );
 }

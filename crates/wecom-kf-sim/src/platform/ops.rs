@@ -56,7 +56,7 @@ macro_rules! handlers {
     };
     (@Upload $handler:ident) => {
         Handler::Upload(|platform, now, request, file| {
-            // The errmsg of a file is empty [90253].
+            rule!(upload_has_empty_errmsg);
             let errmsg = platform.errmsg_of_success("");
             Ok(Reply::success(&platform.$handler(now, read(request)?, file)?, errmsg, Content::Other))
         })
@@ -118,7 +118,6 @@ handlers! {
 impl Platform {
     /// Returns the errmsg that goes with errcode 0, if success is said.
     fn errmsg_of_success(&self, errmsg: &'static str) -> Option<&'static str> {
-        // unverified: practice knows replies without errcode [seen in practice].
         self.assumptions.hold(Assumption::SuccessHasErrcode).then_some(errmsg)
     }
 }

@@ -345,7 +345,7 @@ fn known_corp(id: &str, secret: &str) -> Result<SimulatedCorp, String> {
     }
 }
 
-/// The rule of the control API, and for accounts of account/add [94662].
+/// The rule of the control API, and for accounts of account/add.
 fn check_name(whose: &str, name: &str, max_chars: usize) -> Result<(), String> {
     if name.trim().is_empty() || name.chars().count() > max_chars {
         return Err(format!("the name of {whose} has 1 to {max_chars} characters, and not only blanks"));

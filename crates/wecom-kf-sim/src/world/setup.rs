@@ -8,7 +8,8 @@ use crate::platform::ids::{Ids, seed_of_corp};
 use crate::platform::{AccessTokens, Platform};
 use crate::world::clock::Clock;
 
-/// `expires_in` of a new token is normally 7200 [91039].
+rule!(access_tokens_last_7200_seconds);
+/// `expires_in` of a new token is normally 7200.
 const TOKEN_LIFETIME: Duration = Duration::from_secs(7200);
 const ACCOUNT_NAME: &str = "小店";
 

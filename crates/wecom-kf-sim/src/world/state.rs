@@ -5,14 +5,13 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::Receiver;
 
 use wecom_kf_raw::op;
 
 use crate::platform::view::ShownToken;
-use crate::platform::{Chat, NotPossible, assumptions};
+use crate::platform::{Chat, NotPossible};
 use crate::world::clock::{Clock, Pace};
 use crate::world::corps::Corps;
 use crate::world::fault::Faults;
@@ -22,9 +21,10 @@ use crate::world::journal::{Call, Delivery, Journal, Row};
 use crate::world::masking::Masking;
 use crate::world::outbox::{Job, Outbox};
 use crate::world::report::Report;
+use crate::world::rules::{self, ShownRule};
 use crate::world::setup::Setup;
 use crate::world::update::Guarded;
-use crate::world::{rules, view};
+use crate::world::view;
 
 pub(crate) type OnCall = Box<dyn Fn(&Call) + Send + Sync>;
 pub(crate) type OnCallback = Box<dyn Fn(&Delivery) + Send + Sync>;
@@ -176,16 +176,14 @@ impl World {
     }
 
     /// Switches a rule on or off. Returns the `Assumption` of `control.yaml`.
-    pub(crate) fn switch_assumption(&self, id: &str, holds: Holds) -> Result<Value, NotPossible> {
-        let statement = assumptions::statement(id);
-        let statement =
-            statement.ok_or_else(|| NotPossible(format!("there is no rule `{id}` that can be switched")))?;
+    pub(crate) fn switch_assumption(&self, id: &str, holds: Holds) -> Result<ShownRule, NotPossible> {
+        let (row, assumption) = rules::switchable(id)?;
         let shown = self.update(|platform, _| {
             match holds {
-                Holds::Yes => platform.assumptions.switch_on(statement.assumption),
-                Holds::No => platform.assumptions.switch_off(statement.assumption),
+                Holds::Yes => platform.assumptions.switch_on(assumption),
+                Holds::No => platform.assumptions.switch_off(assumption),
             }
-            rules::show_statement(statement, &platform.assumptions)
+            ShownRule::new(row, &platform.assumptions)
         });
         self.hub.tell("assumption", &shown);
         Ok(shown)

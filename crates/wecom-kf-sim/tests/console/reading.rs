@@ -353,7 +353,7 @@ async fn earlier_messages_are_loaded_and_a_test_has_the_whole_chat() {
 async fn assumptions_are_searched_and_stand_in_groups() {
     let sim = Arc::new(Simulator::start().await.unwrap());
     play(format!("{}/?lang=en&tab=assumptions", sim.base_url()), |page| async move {
-        page.sees("#panel-assumptions details h2", "Unverified, can be switched").await;
+        page.sees("#panel-assumptions details h2", "Can be switched off").await;
         page.sees("#panel-assumptions details h2", "Sessions").await;
         let open = "return [...document.querySelectorAll('#panel-assumptions details[open]')].map((node) => node.dataset.group)";
         assert_eq!(page.eval(open).await, json!(["switchable"]));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use wecom_kf_sim::{Customer, MediaKind, Simulator, op};
+use wecom_kf_sim::{Customer, Lang, MediaKind, Simulator, op};
 
 use crate::bot::Bot;
 
@@ -31,9 +31,9 @@ async fn every_rule_that_can_be_switched_is_tried_here() {
         "media_refusals_are_plain_text",
         "file_names_are_raw",
     ];
-    let page = wecom_kf_sim::assumptions_page();
+    let page = wecom_kf_sim::assumptions_page(Lang::En);
     let here = include_str!("assumptions.rs");
-    let switchable = page.split("## Unverified\n").next().unwrap();
+    let switchable = page.split("\n## Access tokens\n").next().unwrap();
     let ids: Vec<_> = switchable.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
     assert_eq!(ids.len(), 27);
     for id in ids {

@@ -12,7 +12,8 @@ use crate::platform::model::ids::Ids;
 use crate::platform::model::refusal::Refusal;
 use crate::platform::model::retention::KEPT;
 
-/// Real ones have about 214 characters; up to 512 bytes are documented [91039].
+rule!(access_tokens_have_214_characters);
+/// Real ones have about 214 characters; up to 512 bytes are documented.
 pub(crate) const LENGTH: usize = 214;
 /// The kind of the ids.
 const KIND: &str = "access token";
@@ -124,7 +125,6 @@ impl std::fmt::Debug for AccessTokens {
 impl Platform {
     /// Checks whether a call may use this access token.
     pub(crate) fn check_access_token(&self, now: Duration, token: Option<&str>) -> Result<(), Refusal> {
-        // unverified: practice also knows 40014 for a token past its time [seen in practice].
         let documented = self.assumptions.hold(Assumption::ExpiredTokenIs42001);
         let expired = if documented { ErrCode::ACCESS_TOKEN_EXPIRED } else { ErrCode::INVALID_ACCESS_TOKEN };
         self.access_tokens.check(token, now, expired)

@@ -56,7 +56,7 @@ impl Account {
 
     /// Returns the customer that a request names.
     pub(crate) fn customer(&mut self, external_userid: &str) -> Result<&mut Customer, Refusal> {
-        // A customer of another account is out of this one's range [errcodes 40096].
+        rule!(customers_belong_to_one_account);
         if self.customers.contains_key(external_userid) {
             self.touched.push(external_userid.to_owned());
         }
@@ -74,7 +74,7 @@ impl Platform {
 
     /// Returns the account that a request names.
     pub(crate) fn account(&mut self, open_kfid: &str) -> Result<&mut Account, Refusal> {
-        // unverified: 95000 and 95004 both say "no such account for you"; which of them when is our reading.
+        rule!(unknown_account_codes);
         if !open_kfid.starts_with("wk") {
             return Err(ErrCode::INVALID_OPEN_KFID.into());
         }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use crate::platform::Platform;
 use crate::platform::model::ids::{Ids, SEALED_LENGTH};
 
-/// The `Token` of a callback is valid for 10 minutes [94670].
+rule!(callback_token_lasts_10_minutes);
+/// The `Token` of a callback is valid for 10 minutes.
 const LIFETIME: Duration = Duration::from_secs(10 * 60);
 const PREFIX: &str = "ENC";
 /// The low bits of a token's number distinguish the tokens of one second.

@@ -7,7 +7,8 @@ use wecom_kf_raw::types::{CustomerEnterSessionContext, CustomerEnterSessionConte
 use crate::platform::people::NotPossible;
 use crate::platform::{Chat, Platform};
 
-/// Counted before the encoding [96416].
+rule!(scene_param_up_to_128_bytes);
+/// Counted before the encoding.
 const MAX_SCENE_PARAM_BYTES: usize = 128;
 
 /// A link that was made.
@@ -18,8 +19,9 @@ pub(crate) struct ContactWay {
     pub(crate) scene: Option<String>,
 }
 
-/// How a customer came in: what `enter_session` and `enter_session_context` say about it. The scene is empty when no link
-/// with a scene was used [94670].
+rule!(scene_is_empty_without_link);
+/// How a customer came in: what `enter_session` and `enter_session_context` say about it. The scene is empty when no
+/// link with a scene was used.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Entrance(CustomerEnterSessionContext);
 
@@ -41,8 +43,9 @@ impl Entrance {
         Ok(Self(CustomerEnterSessionContext { scene: Some(scene), scene_param, wechat_channels: None }))
     }
 
-    /// By a 视频号: the home page, a product list or a showcase (1 to 3), or a shop's product or order (4, 5) [94670].
+    /// By a 视频号: the home page, a product list or a showcase (1 to 3), or a shop's product or order (4, 5).
     pub(crate) fn from_channels(scene: u32, nickname: &str) -> Self {
+        rule!(scenes_of_channels);
         let nickname = Some(nickname.to_owned());
         let (nickname, shop_nickname) = if matches!(scene, 4 | 5) { (None, nickname) } else { (nickname, None) };
         let channels =
@@ -66,13 +69,13 @@ impl Platform {
             pairs.find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned())
         };
         let way = parameter("enc_scene").and_then(|enc_scene| self.contact_ways.get(&enc_scene));
-        // Its parameters cannot be altered or moved to another link [94665]; an altered link raises no event [96416].
+        rule!(altered_link_raises_no_event);
         let way = way.filter(|way| url.starts_with(&way.url));
         let way = way.ok_or_else(|| NotPossible("no `add_contact_way` made this link".to_owned()))?;
         if way.open_kfid != chat.open_kfid {
             return Err(NotPossible("the link leads to another account".to_owned()));
         }
-        // Only a link with a scene takes one [94665]; unverified: that it is ignored elsewhere.
+        rule!(scene_param_needs_scene);
         let scene_param = parameter("scene_param").filter(|_| way.scene.is_some());
         Entrance::by_scene(way.scene.clone().unwrap_or_default(), scene_param)
     }

@@ -32,9 +32,10 @@ impl Platform {
     }
 
     /// Returns the cursor behind an empty page at this position, if the next page is to be empty. `has_more` may be 1
-    /// though the list is empty [94670, seen in practice]. The cursor differs each time, so that a reader that stops at a
-    /// cursor it has seen continues.
+    /// though the list is empty. The cursor differs each time, so that a reader that stops at a cursor it has seen
+    /// continues.
     pub(crate) fn cursor_of_empty_page(&mut self, open_kfid: &str, position: u64) -> Option<String> {
+        rule!(has_more_with_empty_page);
         self.cursors.empty_pages_due = self.cursors.empty_pages_due.checked_sub(1)?;
         self.cursors.empty_pages_given = self.cursors.empty_pages_given.wrapping_add(1).max(1);
         let turn = u64::from(self.cursors.empty_pages_given);
@@ -46,10 +47,11 @@ impl Platform {
         self.ids.seal(&self.cursor_owner(open_kfid), position << TURN_BITS)
     }
 
-    /// Returns the position to read from: without a cursor the oldest message kept [94670].
+    /// Returns the position to read from: without a cursor the oldest message kept.
     pub(crate) fn position(&self, open_kfid: &str, cursor: Option<&str>, end: u64) -> Result<u64, Refusal> {
+        rule!(reading_starts_at_oldest_message);
         let Some(cursor) = cursor else { return Ok(0) };
-        // A cursor belongs to its account [94670]. unverified: 50100 is named for a bad cursor by one source only.
+        rule!(cursor_belongs_to_account);
         let position = self.ids.unseal(&self.cursor_owner(open_kfid), cursor).map(|position| position >> TURN_BITS);
         let documented = self.assumptions.hold(Assumption::BadCursorIs40058);
         let code = if documented { ErrCode::INVALID_PARAMETER } else { ErrCode::INVALID_CURSOR };

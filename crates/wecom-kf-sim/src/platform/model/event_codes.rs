@@ -8,7 +8,8 @@ use crate::platform::model::session::State;
 use crate::platform::model::window_48h::WINDOW;
 use crate::platform::{Chat, Platform};
 
-/// What yields a code for `send_msg_on_event` [95122].
+rule!(occasions_of_event_codes);
+/// What yields a code for `send_msg_on_event`.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub(crate) enum Occasion {
     /// The customer enters: a text or a menu.
@@ -31,16 +32,18 @@ pub(crate) struct EventCode {
 }
 
 impl Occasion {
-    /// How long its code is good [95122].
+    /// How long its code is good.
     pub(crate) fn code_lifetime(self) -> Duration {
+        rule!(lifetime_of_event_codes);
         match self {
             Self::Waiting => WINDOW,
             Self::Welcome | Self::Ending => Duration::from_secs(20),
         }
     }
 
-    /// What may be sent [95122].
+    /// What may be sent.
     pub(crate) fn takes(self, msgtype: &str) -> bool {
+        rule!(kinds_of_event_replies);
         match self {
             Self::Waiting => msgtype == "text",
             Self::Welcome | Self::Ending => matches!(msgtype, "text" | "msgmenu"),

@@ -27,6 +27,7 @@ pub(crate) struct NewMessage<'a> {
     pub(crate) servicer_userid: Option<&'a str>,
 }
 
+rule!(servicer_status_numbers);
 /// An event. Account and customer are added to it.
 #[derive(Serialize)]
 #[serde(tag = "event_type", rename_all = "snake_case")]
@@ -41,7 +42,7 @@ pub(crate) enum Event<'a> {
         fail_msgid: &'a str,
         fail_type: i64,
     },
-    /// 1 receiving, 2 stopped, and why [94670]; `servicer/list` numbers them 0 and 1.
+    /// 1 receiving, 2 stopped, and why; `servicer/list` numbers them 0 and 1.
     ServicerStatusChange {
         servicer_userid: &'a str,
         status: u8,
@@ -70,6 +71,7 @@ pub(crate) enum Event<'a> {
     },
 }
 
+rule!(servicer_of_event_by_origin);
 #[derive(Serialize)]
 struct LoggedMessage<'a> {
     /// The body, under the name of its kind.
@@ -81,7 +83,7 @@ struct LoggedMessage<'a> {
     open_kfid: &'a str,
     origin: u8,
     send_time: u64,
-    /// Only for origin 5 [94670].
+    /// Only for origin 5.
     #[serde(skip_serializing_if = "Option::is_none")]
     servicer_userid: Option<&'a str>,
 }
@@ -95,7 +97,8 @@ struct LoggedEvent<'a> {
     send_time: u64,
 }
 
-/// Account and customer of an event are inside of it [94670, seen in practice].
+rule!(event_has_its_ids_inside);
+/// Account and customer of an event are inside of it.
 #[derive(Serialize)]
 struct PlacedEvent<'a> {
     #[serde(flatten)]

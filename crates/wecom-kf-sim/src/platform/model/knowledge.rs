@@ -36,8 +36,9 @@ pub(crate) struct Intent {
 }
 
 impl Knowledge {
-    /// The default group is there from the start, and the first [95971].
+    /// The default group is there from the start, and the first.
     pub(crate) fn new(ids: &mut Ids) -> Self {
+        rule!(default_group_is_first);
         let mut knowledge = Self::default();
         knowledge.add_group(ids, DEFAULT_GROUP);
         knowledge
@@ -78,34 +79,36 @@ impl Knowledge {
         intent.ok_or_else(|| refused("there is no intent with this `intent_id`"))
     }
 
-    /// Returns the group, if it may be changed: the default one can be neither renamed nor deleted [95971].
+    /// Returns the group, if it may be changed: the default one can be neither renamed nor deleted.
     pub(crate) fn changeable_group(&mut self, group_id: &str) -> Result<&mut Group, Refusal> {
+        rule!(default_group_stays);
         if self.is_default(group_id) {
             return Err(refused("the default group can be neither renamed nor deleted"));
         }
         self.group(group_id)
     }
 
-    /// Names are unique [95971].
+    /// Names are unique.
     pub(crate) fn check_name(&self, name: &str, group_id: Option<&str>) -> Result<(), Refusal> {
+        rule!(group_names_are_unique);
         let mut others = self.groups.iter().filter(|group| Some(group.group_id.as_str()) != group_id);
         if others.any(|group| group.name == name) { Err(refused("another group has this `name`")) } else { Ok(()) }
     }
 
-    /// A question is unique across all groups [95972]. unverified: that this is about main questions only.
+    /// A question is unique across all groups.
     pub(crate) fn check_question(
         &self,
         question: &KnowledgeQuestionInput,
         intent_id: Option<&str>,
     ) -> Result<(), Refusal> {
+        rule!(questions_are_unique);
         let mut others = self.intents.iter().filter(|intent| Some(intent.intent_id.as_str()) != intent_id);
         let is_asked = others.any(|intent| intent.question == *question);
         if is_asked { Err(refused("another intent has this `question`")) } else { Ok(()) }
     }
 }
 
-/// unverified: the errcodes. No source names one for what is refused here, so it is 40058 throughout, with a reason in
-/// the errmsg.
 pub(crate) fn refused(why: &str) -> Refusal {
+    rule!(knowledge_refusals_are_40058);
     Refusal::because(ErrCode::INVALID_PARAMETER, why)
 }

@@ -14,9 +14,10 @@ use crate::platform::model::retention::KEPT;
 use crate::platform::model::saved;
 use crate::platform::{MediaKind, Platform};
 
-/// A temporary `media_id` is valid for 3 days [90253].
+rule!(media_lasts_3_days);
+/// A temporary `media_id` is valid for 3 days.
 pub(crate) const LIFETIME: Duration = KEPT;
-/// unverified: that a megabyte is that of computers.
+rule!(megabyte_is_1024_squared);
 pub(crate) const MEGABYTE: usize = 1024 * 1024;
 /// The most bytes that all temporary files of a corp may have together. The oldest files are removed to make room. This
 /// limit belongs to the simulator, which keeps the files in memory.
@@ -60,8 +61,9 @@ enum Fits {
 }
 
 impl MediaKind {
-    /// Larger ones do not reach the API: a text comes instead [94670].
+    /// Larger ones do not reach the API: a text comes instead.
     fn max_bytes_of_customers(self) -> usize {
+        rule!(large_customer_files_become_text);
         match self {
             Self::Image | Self::Voice => 2 * MEGABYTE,
             Self::Video => 10 * MEGABYTE,
@@ -91,11 +93,12 @@ impl Platform {
         self.stored(media_id, now).ok().map(|stored| stored.media.clone())
     }
 
-    /// Returns the text that the bot reads in place of a customer's file that is too large [94670].
+    /// Returns the text that the bot reads in place of a customer's file that is too large.
     pub(crate) fn too_large(&self, now: Duration, msgtype: &str, body: &Value) -> Option<String> {
+        rule!(large_customer_files_become_text);
         let kind = MediaKind::of(msgtype)?;
         let stored = self.stored(body["media_id"].as_str()?, now).ok()?;
-        // unverified: the words; that a text with a notice comes is documented [94670].
+        rule!(words_of_too_large_notice);
         let notice = || format!("[{kind}: too large, look at it in the WeCom client]");
         (stored.media.bytes.len() > kind.max_bytes_of_customers()).then(notice)
     }
@@ -104,7 +107,6 @@ impl Platform {
     pub(crate) fn check_media(&self, media_id: &str, wanted: MediaKind, now: Duration) -> Result<(), Refusal> {
         let stored = self.stored(media_id, now)?;
         match stored.fits {
-            // unverified: that WeCom looks at what kind of file it is, and that it is refused so.
             Fits::ItsKind if stored.media.kind != wanted && self.assumptions.hold(Assumption::FilesFitTheirKind) => {
                 let why = format!("it was uploaded as {}, not as {wanted}", stored.media.kind);
                 Err(Refusal::because(ErrCode::INVALID_MEDIA_ID, why))
@@ -119,7 +121,7 @@ impl Platform {
     }
 
     pub(crate) fn stored(&self, media_id: &str, now: Duration) -> Result<&Stored, Refusal> {
-        // Unknown and older than 3 days look alike [errcodes 40007].
+        rule!(old_and_unknown_media_look_alike);
         self.files.get(now, media_id).ok_or(ErrCode::INVALID_MEDIA_ID.into())
     }
 

@@ -12,16 +12,18 @@ const AMR: &[u8] = b"#!AMR\n";
 const MP4_BOX: &[u8] = b"ftyp";
 /// How many bytes an AMR frame of each type has, including the byte of the type. Each frame is 20 ms long.
 const AMR_FRAME_BYTES: [usize; 9] = [13, 14, 16, 18, 20, 21, 27, 32, 6];
-/// At most 60 seconds [90253].
+rule!(voices_up_to_60_seconds);
+/// At most 60 seconds.
 const MAX_AMR_FRAMES: usize = 60 * 50;
 
-/// Refuses what is not of its kind: JPG or PNG, AMR, MP4, or any file [90253].
+/// Refuses what is not of its kind: JPG or PNG, AMR, MP4, or any file.
 pub(crate) fn check(kind: MediaKind, bytes: &[u8]) -> Result<(), Refusal> {
+    rule!(formats_of_media);
+    rule!(other_voices_are_40004);
     match kind {
         MediaKind::Image if !bytes.starts_with(JPG) && !bytes.starts_with(PNG) => {
             Err(Refusal::because(ErrCode::INVALID_IMAGE_DATA, "neither JPG nor PNG"))
         }
-        // unverified: that this is the code for it.
         MediaKind::Voice if !bytes.starts_with(AMR) => Err(Refusal::because(ErrCode::INVALID_MEDIA_TYPE, "not AMR")),
         MediaKind::Voice if frames(bytes) > MAX_AMR_FRAMES => Err(ErrCode::VOICE_TOO_LONG.into()),
         MediaKind::Video if bytes.get(4..8) != Some(MP4_BOX) => Err(ErrCode::INVALID_MP4.into()),

@@ -12,9 +12,10 @@ pub(crate) struct MenuLink {
     pub(crate) id: String,
 }
 
-/// Returns the links of a text, in order. A link without an id or without a text is left out, because it does nothing when
-/// it is tapped [seen in practice].
+/// Returns the links of a text, in order. A link without an id or without a text is left out, because it does nothing
+/// when it is tapped.
 pub(crate) fn menu_links(text: &str) -> Vec<MenuLink> {
+    rule!(menu_link_needs_id_and_text);
     let starts = text.match_indices("<a ").map(|(at, _)| &text[at..]);
     starts.filter_map(link).collect()
 }

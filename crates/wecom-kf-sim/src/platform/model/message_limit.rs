@@ -5,7 +5,8 @@ use wecom_kf_raw::ErrCode;
 
 use crate::platform::model::refusal::Refusal;
 
-/// At most 5 messages after the customer's last one [94677].
+rule!(five_messages_per_turn);
+/// At most 5 messages after the customer's last one.
 pub(crate) const MAX_MESSAGES: u32 = 5;
 
 /// Counts the messages that were sent since the customer's last one.
@@ -24,8 +25,9 @@ impl MessageLimit {
         self.sent += 1;
     }
 
-    /// A new message of the customer resets the count [94677].
+    /// A new message of the customer resets the count.
     pub(crate) fn reset(&mut self) {
+        rule!(message_of_customer_resets_count);
         self.sent = 0;
     }
 

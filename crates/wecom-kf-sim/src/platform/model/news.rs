@@ -6,13 +6,14 @@ use crate::platform::model::assumptions::Assumption;
 use crate::platform::view::{ShownAccount, ShownCorp, ShownCustomer, ShownEntry, ShownServicer, ShownToken};
 use crate::platform::{Chat, Platform};
 
+rule!(callback_says_there_is_something_to_read);
+rule!(auth_change_by_admin_only);
 /// Something that a callback reports to the bot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum News {
-    /// `kf_msg_or_event`: there is something to read [96238].
+    /// `kf_msg_or_event`: there is something to read.
     Message { open_kfid: String },
-    /// `kf_account_auth_change` with `AuthAddOpenKfId`. unverified: sent for what the admin console does only; an account
-    /// that was added by API is the app's from the start [94662].
+    /// `kf_account_auth_change` with `AuthAddOpenKfId`.
     Granted { open_kfid: String },
     /// `kf_account_auth_change` with `AuthDelOpenKfId`.
     Withdrawn { open_kfid: String },
@@ -37,7 +38,6 @@ pub(crate) enum Audience {
 }
 
 impl Platform {
-    /// unverified: servers of 2021 and 2022 leave `OpenKfId` out [96238].
     pub(crate) fn callbacks_name_account(&self) -> bool {
         self.assumptions.hold(Assumption::CallbackNamesAccount)
     }

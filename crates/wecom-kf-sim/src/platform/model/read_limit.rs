@@ -11,10 +11,10 @@ use crate::platform::model::assumptions::Assumption;
 use crate::platform::model::refusal::Refusal;
 
 /// This many reads without a callback's token may come in a minute. One more is refused, and all others of the next
-/// minute [community 0006e047, seen in practice].
+/// minute.
 const TOKENLESS_READS: usize = 10;
 const MINUTE: Duration = Duration::from_secs(60);
-/// This many reads may be in progress at once [community 000ac64c, seen in practice].
+/// This many reads may be in progress at once.
 pub(crate) const READS_AT_ONCE: usize = 5;
 
 /// The reads without a callback's token, over all accounts of the app.
@@ -41,8 +41,9 @@ impl TokenlessReads {
 
 impl Platform {
     /// Refuses an invalid token, and reads without a valid one that come too often. One token may serve all calls of a
-    /// paging loop [94670].
+    /// paging loop.
     pub(crate) fn check_read(&mut self, token: Option<&str>, now: Duration) -> Result<(), Refusal> {
+        rule!(callback_token_serves_all_pages);
         if self.is_limited_read(token, now) {
             self.tokenless_reads.count(now)?;
         }

@@ -26,9 +26,9 @@ impl Refusal {
         }
     }
 
-    /// Returns the reply. Its `errmsg` is in the server's style: a hint number, the caller's IP and a help URL [seen in
-    /// practice].
+    /// Returns the reply. Its `errmsg` is in the server's style: a hint number, the caller's IP and a help URL.
     pub(crate) fn into_reply(self, operation: Operation, hint: &str) -> Value {
+        rule!(errmsg_has_hint);
         let code = self.code.0;
         let what = real_errmsg(self.code).map_or_else(|| self.what(operation), str::to_owned);
         let help = format!("https://open.work.weixin.qq.com/devtool/query?e={code}");
@@ -37,8 +37,9 @@ impl Refusal {
     }
 }
 
-/// Returns the server's own words, where they are known [seen in practice].
+/// Returns the server's own words, where they are known.
 fn real_errmsg(code: ErrCode) -> Option<&'static str> {
+    rule!(errmsg_of_server);
     REAL_ERRMSGS.iter().find(|(known, _)| *known == code).map(|(_, errmsg)| *errmsg)
 }
 

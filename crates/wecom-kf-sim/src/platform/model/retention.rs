@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// Messages and events are kept for 3 days [94670]; so is everything else here that would grow for ever.
+rule!(messages_are_kept_3_days);
+/// Messages and events are kept for 3 days; so is everything else here that would grow for ever.
 pub(crate) const KEPT: Duration = Duration::from_secs(3 * 24 * 60 * 60);
 
 /// Named things that are forgotten when they are old. Forgetting costs no more than adding.

@@ -23,18 +23,21 @@ pub(crate) mod assumptions {
     use serde::de::{Deserialize, Deserializer, Error};
     use serde::ser::Serializer;
 
-    use crate::platform::assumptions::{Assumptions, STATEMENTS, statement};
+    use crate::lists::{Assumption, RULES, rule_named};
+    use crate::platform::assumptions::Assumptions;
 
     pub(crate) fn serialize<S: Serializer>(assumptions: &Assumptions, serializer: S) -> Result<S::Ok, S::Error> {
-        let switched_off = STATEMENTS.iter().filter(|statement| !assumptions.hold(statement.assumption));
-        serializer.collect_seq(switched_off.map(|statement| statement.id))
+        let is_off = |switch: Assumption| !assumptions.hold(switch);
+        let switched_off = RULES.iter().filter(|row| row.switch.is_some_and(|(switch, _)| is_off(switch)));
+        serializer.collect_seq(switched_off.map(|row| row.id))
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Assumptions, D::Error> {
         let mut assumptions = Assumptions::default();
         for id in Vec::<String>::deserialize(deserializer)? {
-            let statement = statement(&id).ok_or_else(|| D::Error::custom(format!("there is no assumption `{id}`")))?;
-            assumptions.switch_off(statement.assumption);
+            let switch = rule_named(&id).and_then(|row| row.switch);
+            let (assumption, _) = switch.ok_or_else(|| D::Error::custom(format!("there is no assumption `{id}`")))?;
+            assumptions.switch_off(assumption);
         }
         Ok(assumptions)
     }

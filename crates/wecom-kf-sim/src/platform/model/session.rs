@@ -12,7 +12,8 @@ use crate::platform::model::message_limit::MessageLimit;
 use crate::platform::model::refusal::Refusal;
 use crate::platform::model::window_48h::within_window;
 
-/// The state of a session [94669].
+rule!(states_of_a_session);
+/// The state of a session.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub(crate) enum State {
     /// The session is new. The API may reply, assign a servicer, or move it to the pool.
@@ -34,16 +35,16 @@ impl State {
         all.into_iter().find(|state| *state as i64 == number)
     }
 
-    /// The moves that the API may make [94669].
+    /// The moves that the API may make.
     fn may_become(self, target: Self, assumptions: &Assumptions) -> bool {
+        rule!(moves_of_the_api);
+        rule!(api_may_end_session);
         match (self, target) {
             (Self::Untreated, Self::Assistant | Self::Queue | Self::Servicer) => true,
             (Self::Assistant, Self::Queue | Self::Servicer) => true,
             (Self::Queue, Self::Servicer) => true,
             (Self::Servicer, Self::Servicer | Self::Ended) => true,
-            // The API may end the session from the bot's states [94698, 94669].
             (Self::Untreated | Self::Assistant | Self::Queue, Self::Ended) => true,
-            // unverified: bots do so on every message, but the document's table does not list it.
             (Self::Assistant, Self::Assistant) => assumptions.hold(Assumption::AssistantAgainIsAccepted),
             _ => false,
         }
@@ -67,8 +68,9 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Without a message of the customer in the last 48 hours a session counts as ended [94669].
+    /// Without a message of the customer in the last 48 hours a session counts as ended.
     pub(crate) fn state(&self, now: Duration) -> State {
+        rule!(session_ends_after_48_hours);
         if self.window_is_open(now) { self.state } else { State::Ended }
     }
 
@@ -89,7 +91,7 @@ impl Session {
 
     pub(crate) fn customer_tapped(&mut self, now: Duration) {
         if self.state(now) == State::Ended {
-            // The next message of the customer opens a new session [94669].
+            rule!(message_opens_new_session);
             self.state = State::Untreated;
             self.servicer_userid = None;
             self.queue_text_given = false;
@@ -101,16 +103,15 @@ impl Session {
 
     /// Checks whether the bot may send now.
     pub(crate) fn check_send(&self, now: Duration, assumptions: &Assumptions) -> Result<(), Refusal> {
+        rule!(only_states_0_and_1_send);
         match self.state {
             State::Untreated | State::Assistant => {}
-            // Only states 0 and 1 may send [94677].
             state => {
                 let why = format!("session state is {}, only 0 and 1 may send", state as i64);
                 return Err(Refusal::because(ErrCode::SESSION_STATE_FORBIDS_SENDING, why));
             }
         }
         if !self.window_is_open(now) {
-            // unverified: 95018 is named for this too [errcodes 95018].
             let documented = assumptions.hold(Assumption::ClosedWindowIs95002);
             let code = if documented { ErrCode::MESSAGE_WINDOW_CLOSED } else { ErrCode::SESSION_STATE_FORBIDS_SENDING };
             return Err(code.into());
@@ -118,7 +119,6 @@ impl Session {
         self.limit.check()
     }
 
-    /// unverified: these two rules are those of the stand-alone edition [errcodes 95024, 95025].
     pub(crate) fn check_business_card(&self, now: Duration) -> Result<(), Refusal> {
         if !within_window(self.last_typed, now) {
             return Err(ErrCode::BUSINESS_CARD_NEEDS_CUSTOMER_MESSAGE.into());
@@ -131,15 +131,15 @@ impl Session {
 
     pub(crate) fn message_sent(&mut self) {
         self.count_message();
-        // Sending in state 0 moves the session to 1 [94677].
+        rule!(sending_moves_state_0_to_1);
         if self.state == State::Untreated {
             self.state = State::Assistant;
         }
     }
 
-    /// Only a customer who has not written, and got no welcome in the last 48 hours, is welcomed [94670]. unverified: that
-    /// what was written before 48 hours is forgotten too.
+    /// Only a customer who has not written, and got no welcome in the last 48 hours, is welcomed.
     pub(crate) fn may_be_welcomed(&self, now: Duration, assumptions: &Assumptions) -> bool {
+        rule!(welcome_for_new_customers);
         let forgets = assumptions.hold(Assumption::WelcomeAgainAfter48Hours);
         let has_written = if forgets { self.window_is_open(now) } else { self.last_message.is_some() };
         !has_written && !within_window(self.last_welcome, now)
@@ -165,7 +165,6 @@ impl Session {
         if state == State::Ended {
             return Err(ErrCode::SESSION_ENDED.into());
         }
-        // 3 to 3 is to another servicer [94669]; unverified: that the same one is refused.
         let same_servicer =
             state == State::Servicer && target == State::Servicer && self.servicer_userid.as_deref() == servicer_userid;
         let is_refused = same_servicer && assumptions.hold(Assumption::SameServicerIsRefused);
@@ -178,10 +177,10 @@ impl Session {
 
     /// Moves the session to `target`. Returns the occasion if that yields a code for `send_msg_on_event`.
     pub(crate) fn move_to(&mut self, target: State, servicer_userid: Option<&str>) -> Option<Occasion> {
+        rule!(one_msg_code_for_each_state);
         self.state = target;
         match target {
             State::Untreated | State::Assistant => None,
-            // "On the first move into 2 or 3" [94669], read as: the first into each.
             State::Queue => first_time(&mut self.queue_text_given),
             State::Servicer => {
                 self.servicer_userid = servicer_userid.map(str::to_owned);

@@ -11,7 +11,8 @@ use crate::platform::UpgradeOffer;
 /// Days begin at midnight in China: UTC+8, without summer time.
 const CHINA: Duration = Duration::from_secs(8 * 60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-/// Figures go back 180 days [95489].
+rule!(statistics_go_back_180_days);
+/// Figures go back 180 days.
 pub(crate) const KEPT_DAYS: u64 = 180;
 
 /// What happened at an account, by days in China.

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-/// What may be sent after a customer's message may be sent for 48 hours [94677].
+rule!(window_of_48_hours);
+/// What may be sent after a customer's message may be sent for 48 hours.
 pub(crate) const WINDOW: Duration = Duration::from_secs(48 * 60 * 60);
 
 /// Returns whether `at` is at most 48 hours ago. `None` stands for never.

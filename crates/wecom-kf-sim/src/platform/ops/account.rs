@@ -16,7 +16,8 @@ use crate::platform::model::refusal::Refusal;
 use crate::platform::ops::{Nothing, given, required};
 use crate::platform::{Account, Platform};
 
-/// A corp has at most 5,000 accounts [94662]; editions before 2022 say 10.
+rule!(corp_has_up_to_5000_accounts);
+/// A corp has at most 5,000 accounts; editions before 2022 say 10.
 const MAX_ACCOUNTS: usize = 5_000;
 
 #[derive(Serialize)]
@@ -45,7 +46,6 @@ impl Platform {
         request: AddCustomerServiceAccountRequest,
     ) -> Result<AccountAdded, Refusal> {
         check_name(&request.name)?;
-        // unverified: SDKs send an empty `media_id` for an account without a picture, and nobody reports a refusal.
         let has_no_picture = request.media_id.is_empty() && self.assumptions.hold(Assumption::EmptyCountsAsAbsent);
         if !has_no_picture {
             self.check_media(required(Some(&request.media_id), "media_id")?, MediaKind::Image, now)?;
@@ -62,7 +62,6 @@ impl Platform {
         _now: Duration,
         request: DelCustomerServiceAccountRequest,
     ) -> Result<Nothing, Refusal> {
-        // unverified: 95005 also says that at least one must remain [errcodes 95005].
         let is_kept = self.existing().count() == 1 && self.assumptions.hold(Assumption::LastAccountStays);
         let account = self.account(&request.open_kfid)?;
         if is_kept {
@@ -78,6 +77,7 @@ impl Platform {
         now: Duration,
         request: UpdateCustomerServiceAccountRequest,
     ) -> Result<Nothing, Refusal> {
+        rule!(account_update_keeps_the_rest);
         self.account(&request.open_kfid)?;
         let name = given(request.name.as_deref());
         name.map_or(Ok(()), check_name)?;
@@ -103,7 +103,7 @@ impl Platform {
         let number = |number: Option<i32>| number.and_then(|number| usize::try_from(number).ok());
         let offset = number(request.offset).unwrap_or(0);
         let limit = number(request.limit).unwrap_or(limits::account_list::LIMIT_MAX as usize);
-        // There is no has_more: a page with fewer than `limit` entries is the last [94661].
+        rule!(account_list_has_no_has_more);
         Ok(AccountPage { account_list: self.existing().skip(offset).take(limit).map(ListedAccount::of).collect() })
     }
 }
@@ -115,7 +115,7 @@ impl<'a> ListedAccount<'a> {
     }
 }
 
-/// unverified: what else than its length makes a name bad (95006) is not documented; a blank one surely is.
 fn check_name(name: &str) -> Result<(), Refusal> {
+    rule!(blank_account_names_are_refused);
     if name.trim().is_empty() { Err(ErrCode::INVALID_ACCOUNT_NAME.into()) } else { Ok(()) }
 }

@@ -16,7 +16,7 @@ pub(crate) struct ContactWayAdded {
 }
 
 impl Platform {
-    /// `POST /cgi-bin/kf/add_contact_way` [94665]. unverified: that the same account and scene give the same link.
+    /// `POST /cgi-bin/kf/add_contact_way` [94665].
     pub(crate) fn add_contact_way(
         &mut self,
         _now: Duration,

@@ -30,11 +30,11 @@ impl Platform {
         let mut batch = CustomerBatch { customer_list: Vec::new(), invalid_external_userid: Vec::new() };
         for external_userid in request.external_userid_list {
             let customer = self.existing().find_map(|account| account.customers.get(&external_userid));
-            // Neither one of another corp nor one without a contact in 48 hours can be read [95159].
+            rule!(customers_without_contact_are_unreadable);
             match customer.filter(|customer| customer.had_contact(now, &self.assumptions)) {
                 None => batch.invalid_external_userid.push(external_userid),
                 Some(customer) => {
-                    // Only if asked for, and if there is one in the last 48 hours [95159].
+                    rule!(context_of_last_48_hours);
                     let entrance = customer.recently_entered(now).filter(|_| wants_context);
                     let enter_session_context = entrance.map(|entrance| entrance.context().clone());
                     batch.customer_list.push(customer.listed(external_userid, enter_session_context));
@@ -46,7 +46,6 @@ impl Platform {
 }
 
 impl Customer {
-    /// unverified: that entering is a contact too; that writing is one is sure.
     fn had_contact(&self, now: Duration, assumptions: &Assumptions) -> bool {
         let has_entered = self.recently_entered(now).is_some() && assumptions.hold(Assumption::EnteringIsContact);
         within_window(self.session.last_message(), now) || has_entered

@@ -23,13 +23,16 @@ use crate::platform::model::refusal::Refusal;
 use crate::platform::ops::one_body::one_body;
 use crate::platform::ops::{Nothing, given};
 
-/// [95971]; unverified: that the default group is one of them.
+rule!(up_to_100_groups);
 const MAX_GROUPS: usize = 100;
-/// In a group [95972].
+rule!(up_to_200_intents_in_a_group);
+/// In a group.
 const MAX_INTENTS: usize = 200;
-/// The page size when `limit` is absent; the largest, 1,000, is in the document [95971].
+rule!(knowledge_pages_of_500);
+/// The page size when `limit` is absent; the largest, 1,000, is in the document.
 const DEFAULT_LIMIT: usize = 500;
-/// What an answer may have besides its text [95972].
+rule!(kinds_of_attachments);
+/// What an answer may have besides its text.
 const ATTACHMENTS: [&str; 4] = ["image", "video", "link", "miniprogram"];
 
 #[derive(Serialize)]
@@ -63,8 +66,7 @@ pub(crate) struct IntentPage<'a> {
     next_cursor: String,
 }
 
-/// unverified: `similar_questions` and `answers` stand beside `question`, as the table and all SDKs have it; the printed
-/// sample has them inside.
+rule!(answers_stand_beside_question);
 #[derive(Serialize)]
 struct ListedIntent<'a> {
     answers: &'a [KnowledgeAnswer],
@@ -97,7 +99,6 @@ impl Platform {
         let group_id = &request.group_id;
         self.knowledge.changeable_group(group_id)?;
         self.knowledge.groups.retain(|group| group.group_id != *group_id);
-        // unverified: what becomes of its intents is not documented; here they go with it.
         if self.assumptions.hold(Assumption::GroupTakesItsIntents) {
             self.knowledge.intents.retain(|intent| intent.group_id != *group_id);
         } else {
@@ -175,6 +176,7 @@ impl Platform {
         now: Duration,
         request: KnowledgeModIntentRequest,
     ) -> Result<Nothing, Refusal> {
+        rule!(mod_intent_replaces_whole_parts);
         let KnowledgeModIntentRequest { answers, intent_id, question, similar_questions } = request;
         self.knowledge.intent(&intent_id)?;
         let same_question = |question| self.knowledge.check_question(question, Some(&intent_id));
@@ -225,12 +227,13 @@ impl Platform {
         stored.collect()
     }
 
-    /// Returns an attachment as `list_intent` returns it: of files only the names [95972].
+    /// Returns an attachment as `list_intent` returns it: of files only the names.
     fn stored_attachment(
         &self,
         attachment: KnowledgeAttachmentInput,
         now: Duration,
     ) -> Result<KnowledgeAttachment, Refusal> {
+        rule!(attachments_come_back_as_names);
         let KnowledgeAttachmentInput { image, link, miniprogram, msgtype, video } = attachment;
         if !ATTACHMENTS.contains(&msgtype.as_str()) {
             return Err(ErrCode::INVALID_MSGTYPE.into());
@@ -296,8 +299,8 @@ struct Page<T> {
     next_cursor: String,
 }
 
-/// Returns the entries after the cursor, oldest first. A cursor contains the number of the last entry, so that entries can
-/// be deleted between two pages. unverified: how WeCom does it.
+/// Returns the entries after the cursor, oldest first. A cursor contains the number of the last entry, so that entries
+/// can be deleted between two pages.
 fn page<T>(
     ids: &Ids,
     list: &'static str,
@@ -305,9 +308,10 @@ fn page<T>(
     limit: Option<u32>,
     entries: impl Iterator<Item = (u64, T)>,
 ) -> Result<Page<T>, Refusal> {
+    rule!(list_cursor_survives_deletion);
+    rule!(bad_list_cursor_is_50100);
     let after = match cursor {
         None => 0,
-        // The code of lists' cursors [errcodes 50100].
         Some(cursor) => ids.unseal(list, cursor).ok_or(ErrCode::INVALID_CURSOR)?,
     };
     let limit = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(DEFAULT_LIMIT);

@@ -16,11 +16,12 @@ use crate::platform::model::refusal::Refusal;
 use crate::platform::ops::{Nothing, given};
 use crate::platform::{MediaKind, Part, Platform};
 
-/// unverified: what is larger is read in ranges of at most 20 MB (830002), by one source.
+rule!(ranges_up_to_20_mb);
 const MAX_RANGE_BYTES: usize = 20 * MEGABYTE;
-/// What older editions and the stand-alone one allow for pictures [90253].
+/// What older editions and the stand-alone one allow for pictures.
 const OLD_MAX_IMAGE_BYTES: usize = 2 * MEGABYTE;
-/// The part is named so [90253].
+rule!(upload_part_is_named_media);
+/// The part is named so.
 const PART_NAME: &str = "media";
 
 #[derive(Deserialize)]
@@ -36,7 +37,8 @@ pub(crate) struct MediaGetRequest {
     range: Option<String>,
 }
 
-/// The document shows `created_at` as digits in a string [90253].
+rule!(created_at_is_text);
+/// The document shows `created_at` as digits in a string.
 #[derive(Serialize)]
 pub(crate) struct MediaUploaded {
     created_at: String,
@@ -75,7 +77,6 @@ pub(crate) enum Extent {
 }
 
 impl MediaKind {
-    /// unverified: 10 MB for pictures; older editions and the stand-alone one say 2 MB [90253].
     fn max_bytes(self, assumptions: &Assumptions) -> usize {
         match self {
             Self::Image if assumptions.hold(Assumption::ImagesHave10Mb) => media_upload::MEDIA_IMAGE_MAX_BYTES,
@@ -117,14 +118,13 @@ impl Platform {
 
     /// `POST /cgi-bin/media/uploadimg` [90256]. The name of the part is free: the document's sample names it after the
     /// field, SDKs say `media`.
-    ///
-    /// unverified: 3,000 a month and 1,000 a day, or 100 a day; as sources disagree, nothing is counted here.
     pub(crate) fn media_uploadimg(
         &mut self,
         _now: Duration,
         _: Nothing,
         part: Part,
     ) -> Result<PictureUploaded, Refusal> {
+        rule!(part_of_uploadimg_has_any_name, uploadimg_is_not_counted);
         match part.bytes.len() {
             0 => return Err(ErrCode::EMPTY_MEDIA_DATA.into()),
             size if size < media_uploadimg::MEDIA_MIN_BYTES => return Err(ErrCode::INVALID_FILE_SIZE.into()),
@@ -138,6 +138,7 @@ impl Platform {
 
     /// `GET /cgi-bin/media/get` [90254]. 45033 for the same file too often at once is not simulated: no figure is known.
     pub(crate) fn media_get(&mut self, now: Duration, request: MediaGetRequest) -> Result<Served, Refusal> {
+        rule!(media_get_is_not_limited);
         let media_id = given(request.media_id.as_deref()).ok_or(ErrCode::MEDIA_ID_MISSING)?;
         let media = &self.stored(media_id, now)?.media;
         let total = media.bytes.len();
@@ -153,9 +154,8 @@ impl Platform {
         Ok(Served { content_type, file_name, extent, bytes: media.bytes.slice(range) })
     }
 
-    /// Returns a file name as it is written in a header. A raw name may contain everything except the characters that would
-    /// end the header or the quotation.
-    /// unverified: raw as well as percent-encoded ones are seen in practice.
+    /// Returns a file name as it is written in a header. A raw name may contain everything except the characters that
+    /// would end the header or the quotation.
     fn shown(&self, file_name: &str) -> String {
         let must_go = |byte: u8| byte.is_ascii_control() || byte == b'"' || byte == b'\\';
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
@@ -169,8 +169,8 @@ impl Platform {
     }
 }
 
-/// unverified: which of the codes for sizes is whose; the document names them without saying so.
 fn check_size(kind: MediaKind, size: usize, assumptions: &Assumptions) -> Result<(), Refusal> {
+    rule!(codes_for_sizes);
     if size == 0 {
         return Err(ErrCode::EMPTY_MEDIA_DATA.into());
     }
@@ -189,9 +189,10 @@ fn check_size(kind: MediaKind, size: usize, assumptions: &Assumptions) -> Result
     Err(Refusal::because(code, format!("a {kind} has at most {max_bytes} bytes")))
 }
 
-/// Returns the bytes of `bytes=a-b`, `bytes=a-` or `bytes=-n`: an empty range if the file has none of them. Returns `None`
-/// for any other value, which HTTP ignores. unverified: what the platform makes of the latter two, and of a range beyond the end.
+/// Returns the bytes of `bytes=a-b`, `bytes=a-` or `bytes=-n`: an empty range if the file has none of them. Returns
+/// `None` for any other value, which HTTP ignores.
 fn parse_range(range: &str, total: usize) -> Option<Range<usize>> {
+    rule!(ranges_work_as_in_http);
     let (first, last) = range.strip_prefix("bytes=")?.split_once('-')?;
     let number = |digits: &str| digits.parse::<usize>().ok();
     let range = match (first, last) {

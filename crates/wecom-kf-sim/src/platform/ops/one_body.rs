@@ -7,14 +7,15 @@ use wecom_kf_raw::ErrCode;
 use crate::platform::model::assumptions::{Assumption, Assumptions};
 use crate::platform::model::refusal::Refusal;
 
-/// There is one body, and it is the one that `kind` names [94677]. Returns this body. `field` is the field that has the
-/// kind, for the reason of a refusal.
+/// There is one body, and it is the one that `kind` names. Returns this body. `field` is the field that has the kind,
+/// for the reason of a refusal.
 pub(crate) fn one_body<B: Serialize>(
     kind: &str,
     field: &str,
     bodies: impl IntoIterator<Item = (&'static str, Option<B>)>,
     assumptions: &Assumptions,
 ) -> Result<B, Refusal> {
+    rule!(body_named_by_kind);
     let (mut chosen, mut other) = (None, None);
     for (name, body) in bodies {
         match body {

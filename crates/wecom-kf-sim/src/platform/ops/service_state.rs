@@ -16,10 +16,11 @@ use crate::platform::model::session::State;
 use crate::platform::ops::given;
 use crate::platform::{Chat, Platform};
 
+rule!(servicer_only_in_state_3);
 #[derive(Serialize)]
 pub(crate) struct ServiceState<'a> {
     service_state: i64,
-    /// Only in state 3 [94669].
+    /// Only in state 3.
     #[serde(skip_serializing_if = "Option::is_none")]
     servicer_userid: Option<&'a str>,
 }
@@ -48,6 +49,7 @@ impl Platform {
         now: Duration,
         request: TransformServiceStateRequest,
     ) -> Result<StateChanged, Refusal> {
+        rule!(trans_raises_no_event);
         let TransformServiceStateRequest { external_userid, open_kfid, service_state, servicer_userid } = &request;
         let target = State::from_number(i64::from(*service_state))
             .ok_or_else(|| Refusal::because(ErrCode::INVALID_PARAMETER, "field `service_state` must be 0 to 4"))?;

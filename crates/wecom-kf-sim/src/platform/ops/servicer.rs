@@ -14,9 +14,7 @@ use crate::platform::model::refusal::Refusal;
 use crate::platform::model::servicers::{Receiving, ServicerId, Servicers};
 use crate::platform::ops::{lenient_text, required};
 
-/// unverified: this limit, and 95020 for it, are in the newest errcode list only.
 const MAX_MEMBERS: usize = 2_000;
-/// unverified: likewise.
 const MAX_DEPARTMENTS: usize = 20;
 /// A member's id has at most 64 bytes.
 const MAX_USERID_BYTES: usize = 64;
@@ -63,9 +61,10 @@ impl Platform {
         _now: Duration,
         request: ServicerDelRequest,
     ) -> Result<ServicerResults, Refusal> {
+        rule!(absent_servicer_is_ignored);
         let ServicerDelRequest { open_kfid, userid_list, department_id_list } = request;
         let servicers = servicers(userid_list, department_id_list)?;
-        // unverified: what becomes of the sessions of who is taken out; here they stay with them.
+        rule!(sessions_stay_with_removed_servicer);
         let served = &mut self.account(&open_kfid)?.servicers;
         let results = servicers.into_iter().map(|servicer| {
             let outcome = Ok(served.remove(&servicer));
@@ -80,11 +79,12 @@ impl Platform {
         _now: Duration,
         request: ServicerListRequest,
     ) -> Result<ServicerList, Refusal> {
+        rule!(servicer_list_has_no_pages);
         let open_kfid = required(request.open_kfid.as_deref(), "open_kfid")?;
         let Servicers { userids, department_ids } = &self.account(open_kfid)?.servicers;
         let (userids, department_ids) = (userids.clone(), department_ids.clone());
         let members = userids.into_iter().map(|userid| {
-            // 0 receiving, 1 stopped; the event has 1 and 2 [94645].
+            rule!(servicer_status_numbers);
             let (status, stop_type) = match self.members.get(&userid) {
                 Some(Receiving::No) => (1, Some(0)),
                 Some(Receiving::Suspended) => (1, Some(1)),
@@ -92,14 +92,14 @@ impl Platform {
             };
             Servicer { department_id: None, status: Some(status), stop_type, userid: Some(userid) }
         });
-        // Departments are entries of their own, without a status [94645].
+        rule!(departments_are_entries);
         let departments =
             department_ids.into_iter().map(|id| Servicer { department_id: Some(signed(id)), ..Servicer::default() });
         Ok(ServicerList { servicer_list: members.chain(departments).collect() })
     }
 
-    /// unverified: that the whole call is refused, rather than the entries that are too many.
     fn check_room(&mut self, open_kfid: &str, servicers: &[ServicerId]) -> Result<(), Refusal> {
+        rule!(servicers_over_the_limit_refuse_the_call);
         if !self.assumptions.hold(Assumption::ServicersAreLimited) {
             return Ok(());
         }
@@ -113,8 +113,8 @@ impl Platform {
         if too_many { Err(ErrCode::SERVICER_LIMIT_EXCEEDED.into()) } else { Ok(()) }
     }
 
-    /// unverified: which of 40031 and 60111 is whose; both are reported for members that do not exist.
     fn check_exists(&self, servicer: &ServicerId) -> Result<(), ErrCode> {
+        rule!(unknown_member_codes);
         match servicer {
             ServicerId::Member(userid) if userid.len() > MAX_USERID_BYTES => Err(ErrCode::INVALID_USERID_LIST),
             ServicerId::Member(userid) if !self.members.contains_key(userid) => Err(ErrCode::USERID_NOT_FOUND),
@@ -124,8 +124,9 @@ impl Platform {
     }
 }
 
-/// Returns the servicers that a request names. One of its two lists must not be empty [94646].
+/// Returns the servicers that a request names. One of its two lists must not be empty.
 fn servicers(userids: Vec<String>, department_ids: Vec<i64>) -> Result<Vec<ServicerId>, Refusal> {
+    rule!(servicer_call_names_somebody);
     let userids = userids.into_iter().map(ServicerId::Member);
     let department_ids = department_ids.into_iter().filter_map(|id| u64::try_from(id).ok());
     let servicers: Vec<_> = userids.chain(department_ids.map(ServicerId::Department)).collect();
@@ -136,8 +137,9 @@ fn servicers(userids: Vec<String>, department_ids: Vec<i64>) -> Result<Vec<Servi
     Ok(servicers)
 }
 
-/// Returns the outcome for one servicer. The `errmsg` is "ignored" where there was nothing to do [94646].
+/// Returns the outcome for one servicer. The `errmsg` is "ignored" where there was nothing to do.
 fn result(servicer: ServicerId, outcome: Result<bool, ErrCode>) -> ServicerResult {
+    rule!(no_change_is_ignored);
     let (errcode, errmsg) = match outcome {
         Ok(true) => (0, "success"),
         Ok(false) => (0, "ignored"),

@@ -1,6 +1,4 @@
 //! The tag `statistic`: statistics of what happened in the simulator [95489, 95490].
-//!
-//! unverified: what exactly each figure counts; the names and a line for each are all that is documented.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -15,9 +13,12 @@ use crate::platform::model::refusal::Refusal;
 use crate::platform::model::statistics::{CorpDay, KEPT_DAYS, ServicerDay, day_at, day_of, midnight};
 use crate::platform::ops::given;
 
-/// A day's figures are there after about 06:00 of the next day [95489].
+rule!(meaning_of_figures);
+rule!(figures_ready_at_6);
+/// A day's figures are there after about 06:00 of the next day.
 const READY_AFTER: Duration = Duration::from_secs(6 * 60 * 60);
-/// At most 31 days at once [95489].
+rule!(up_to_31_days_at_once);
+/// At most 31 days at once.
 const MAX_DAYS: u64 = 31;
 
 #[derive(Serialize)]
@@ -25,7 +26,8 @@ pub(crate) struct Statistics<T> {
     statistic_list: Vec<DayStatistic<T>>,
 }
 
-/// A day. `statistic` is absent if there is none, or not yet [95489].
+rule!(statistic_is_absent_without_figures);
+/// A day. `statistic` is absent if there is none, or not yet.
 #[derive(Serialize)]
 struct DayStatistic<T> {
     stat_time: u64,
@@ -47,6 +49,7 @@ pub(crate) struct CorpFigures {
     upgrade_service_customer_cnt: usize,
 }
 
+rule!(investgate_is_spelt_so);
 #[derive(Serialize)]
 pub(crate) struct ServicerFigures {
     customer_cnt: usize,
@@ -60,7 +63,7 @@ pub(crate) struct ServicerFigures {
     msg_rejected_customer_cnt: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     reply_rate: Option<Rate>,
-    /// Spelt so [95490].
+    /// Spelt so.
     satisfaction_investgate_cnt: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     satisfaction_participation_rate: Option<Rate>,
@@ -74,7 +77,8 @@ pub(crate) struct ServicerFigures {
     upgrade_service_member_invite_cnt: u64,
 }
 
-/// A rate or an average. A whole number is written without a point [95489, 95490].
+rule!(whole_rates_have_no_point);
+/// A rate or an average. A whole number is written without a point.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Rate {
@@ -89,7 +93,7 @@ impl Platform {
         now: Duration,
         request: GetCorpStatisticRequest,
     ) -> Result<Statistics<CorpFigures>, Refusal> {
-        // unverified: the document requires open_kfid; two SDKs say that without it all accounts are meant.
+        rule!(statistics_of_all_accounts);
         let only = given(request.open_kfid.as_deref());
         only.map_or(Ok(()), |open_kfid| self.account(open_kfid).map(drop))?;
         let is_meant = |account: &&Account| only.is_none_or(|only| only == account.open_kfid);
@@ -108,7 +112,7 @@ impl Platform {
         request: GetServicerStatisticRequest,
     ) -> Result<Statistics<ServicerFigures>, Refusal> {
         let account: &Account = self.account(&request.open_kfid)?;
-        // Without a servicer the sum of all [95490].
+        rule!(statistics_of_all_servicers);
         let only = given(request.servicer_userid.as_deref());
         let days = days(request.start_time, request.end_time, now)?;
         Ok(statistics(days, now, |day| {
@@ -157,8 +161,9 @@ impl ServicerFigures {
     }
 }
 
-/// Returns `None` if the rate cannot be computed. It is absent then [95489, 95490].
+/// Returns `None` if the rate cannot be computed. It is absent then.
 fn rate(part: u64, of: u64) -> Option<Rate> {
+    rule!(uncomputable_rates_are_absent);
     match (part.checked_div(of)?, part.checked_rem(of)?) {
         (whole, 0) => Some(Rate::Whole(whole)),
         _ => Some(Rate::Fraction(part as f64 / of as f64)),
@@ -173,9 +178,9 @@ fn statistics<T>(days: RangeInclusive<u64>, now: Duration, statistic: impl Fn(u6
     Statistics { statistic_list: entries.collect() }
 }
 
-/// Returns the days that a request asks for: a closed interval of at most 31 days, from yesterday back to 180 days ago
-/// [95489].
+/// Returns the days that a request asks for: a closed interval of at most 31 days, from yesterday back to 180 days ago.
 fn days(start_time: i64, end_time: i64, now: Duration) -> Result<RangeInclusive<u64>, Refusal> {
+    rule!(interval_of_days_is_closed);
     let refused = |why: &str| Err(Refusal::because(ErrCode::INVALID_PARAMETER, why));
     let [Some(first), Some(last)] = [start_time, end_time].map(|seconds| u64::try_from(seconds).ok().and_then(day_at))
     else {

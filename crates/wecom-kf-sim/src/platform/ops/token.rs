@@ -33,8 +33,6 @@ impl Platform {
         if corpsecret != self.secret {
             return Err(ErrCode::INVALID_CREDENTIAL.into());
         }
-        // unverified: while a token is valid it is given again, with what is left of its time [91039, editions to 2023;
-        // silent since]. Otherwise a new one, and the old one stays valid.
         let again = self.assumptions.hold(Assumption::RefetchGivesSameToken);
         let reusable = self.access_tokens.reusable(now).filter(|_| again);
         let (access_token, left) = reusable.unwrap_or_else(|| self.new_access_token(now));

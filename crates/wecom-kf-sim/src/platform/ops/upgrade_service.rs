@@ -31,9 +31,9 @@ struct GroupchatRange<'a> {
     chat_id_list: &'a [String],
 }
 
+rule!(upgrade_config_has_department_id_list);
 #[derive(Serialize)]
 struct MemberRange<'a> {
-    /// unverified: the document once says `department_list`.
     department_id_list: &'a [u64],
     userid_list: &'a [String],
 }
@@ -55,13 +55,13 @@ impl Platform {
         })
     }
 
-    /// `POST /cgi-bin/kf/customer/upgrade_service` [94674]. unverified: that a second offer takes the place of the first,
-    /// and both errcodes.
+    /// `POST /cgi-bin/kf/customer/upgrade_service` [94674].
     pub(crate) fn upgrade_service(
         &mut self,
         now: Duration,
         mut request: UpgradeServiceRequest,
     ) -> Result<Nothing, Refusal> {
+        rule!(second_offer_replaces_first);
         self.account(&request.open_kfid)?.customer(&request.external_userid)?;
         let offer = offer(&mut request)?;
         if self.upgrade_range.managed_by == ManagedBy::Console {
@@ -75,7 +75,7 @@ impl Platform {
         let servicer_userid = customer.session.servicer_userid(now).map(str::to_owned);
         let offered = Offered { offer, servicer_userid, accepted: Accepted::No };
         customer.upgrade = Some(offered.clone());
-        // unverified: whose offers those of the API are; here they are counted for who has the session.
+        rule!(offers_count_for_servicer_of_session);
         if let Some(userid) = &offered.servicer_userid {
             let chat = Chat { open_kfid: &request.open_kfid, external_userid: &request.external_userid };
             self.happens(now, chat, Happening::Offered(&offered.offer, userid));
@@ -83,12 +83,13 @@ impl Platform {
         Ok(Nothing {})
     }
 
-    /// `POST /cgi-bin/kf/customer/cancel_upgrade_service` [94674]. unverified: that there need be no offer.
+    /// `POST /cgi-bin/kf/customer/cancel_upgrade_service` [94674].
     pub(crate) fn cancel_upgrade_service(
         &mut self,
         now: Duration,
         request: CancelUpgradeServiceRequest,
     ) -> Result<Nothing, Refusal> {
+        rule!(cancel_needs_no_offer);
         let customer = self.account(&request.open_kfid)?.customer(&request.external_userid)?;
         if customer.upgrade.take().is_some() {
             customer.history.push(Entry::note(now, &Note::Withdrawn));
@@ -97,8 +98,9 @@ impl Platform {
     }
 }
 
-/// Takes the offer out of a request: `member` for type 1, `groupchat` for type 2 [94674].
+/// Takes the offer out of a request: `member` for type 1, `groupchat` for type 2.
 fn offer(request: &mut UpgradeServiceRequest) -> Result<UpgradeOffer, Refusal> {
+    rule!(offer_body_by_type);
     let missing =
         |field: &str| Refusal::because(ErrCode::INVALID_PARAMETER, format!("missing field `{field}` for this type"));
     let given = |wording: Option<String>| wording.filter(|wording| !wording.is_empty());

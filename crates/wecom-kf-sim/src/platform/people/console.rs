@@ -14,8 +14,9 @@ impl Platform {
         open_kfid
     }
 
-    /// Takes an account away from the app, as the admin console does. unverified: that its calls then find no account.
+    /// Takes an account away from the app, as the admin console does.
     pub(crate) fn withdraw_account(&mut self, open_kfid: &str) -> Result<(), NotPossible> {
+        rule!(withdrawn_account_is_unknown);
         if self.existing().count() == 1 {
             return Err(NotPossible("it is the last account, and a simulator keeps one".to_owned()));
         }

@@ -78,7 +78,7 @@ impl Platform {
     ) -> String {
         let mut body = json!({ "content": content });
         if let Some(menu_id) = menu_id {
-            // Only a tap has a menu_id [94670].
+            rule!(only_taps_have_menu_id);
             body["menu_id"] = json!(menu_id);
         }
         self.customer_writes(now, chat, "text", body)
@@ -122,14 +122,14 @@ impl Platform {
         self.known_customer(chat).history.read();
     }
 
-    /// A customer takes a message back. Returns the event's msgid. unverified: WeChat allows it for 2 minutes; here it is
-    /// always allowed.
+    /// A customer takes a message back. Returns the event's msgid.
     pub(crate) fn customer_recalls(
         &mut self,
         now: Duration,
         chat: Chat<'_>,
         msgid: &str,
     ) -> Result<String, NotPossible> {
+        rule!(customers_recall_at_any_time);
         self.recall(now, chat, msgid, |from| *from == Author::Customer)?;
         Ok(self.log_chat_event(now, chat, &Event::UserRecallMsg { recall_msgid: msgid }))
     }
@@ -151,8 +151,9 @@ impl Platform {
         Ok(())
     }
 
-    /// The customer accepts the offer. The offer stays until the API cancels it, as it is to do once it was taken [94674].
+    /// The customer accepts the offer. The offer stays until the API cancels it, as it is to do once it was taken.
     pub(crate) fn customer_accepts_upgrade(&mut self, now: Duration, chat: Chat<'_>) -> Result<(), NotPossible> {
+        rule!(offer_stays_after_acceptance);
         let customer = self.known_customer(chat);
         let Some(offered) = customer.upgrade.as_mut() else {
             return Err(NotPossible(format!("nothing was offered to {}", customer.name)));

@@ -34,6 +34,7 @@ pub(crate) enum Rejecting {
 impl Platform {
     /// A servicer takes the session over, unless it is theirs already.
     pub(crate) fn servicer_takes(&mut self, now: Duration, chat: Chat<'_>, userid: &str) {
+        rule!(taken_again_after_end_or_transfer);
         let session = &mut self.known_customer(chat).session;
         let state = session.state(now);
         if session.servicer_userid(now) == Some(userid) {
@@ -46,18 +47,17 @@ impl Platform {
             self.happens(now, chat, Happening::SessionOpened);
         }
         self.happens(now, chat, Happening::Assigned(userid));
-        // unverified: a session in state 0 or 1 is not in the pool; the account's own rule may hand it to people all
-        // the same [seen in practice], and it is reported here as if taken from there.
+        rule!(taken_from_pool_in_state_0_and_1);
         let change = match state {
             State::Untreated | State::Assistant | State::Queue => Change::TakenFromPool,
-            // Taken up again after it had ended or been transferred [94670].
             State::Servicer | State::Ended => Change::TakenAgain,
         };
         self.log_change(now, chat, change, before.as_deref(), Some(userid));
     }
 
-    /// A servicer writes. In a session that is not theirs they take it first: one that has ended is opened so [94669].
+    /// A servicer writes. In a session that is not theirs they take it first: one that has ended is opened so.
     pub(crate) fn servicer_says(&mut self, now: Duration, chat: Chat<'_>, userid: &str, content: &str) -> String {
+        rule!(servicer_takes_session_by_writing);
         self.servicer_writes(now, chat, userid, "text", json!({ "content": content }))
     }
 
@@ -177,7 +177,7 @@ impl Platform {
     }
 
     fn log_change(&mut self, now: Duration, chat: Chat<'_>, change: Change, old: Option<&str>, new: Option<&str>) {
-        // Taking from the pool and ending yield a code, the others none [94670].
+        rule!(taking_and_ending_yield_code);
         let occasion = match change {
             Change::TakenFromPool => Some(Occasion::Waiting),
             Change::Ended => Some(Occasion::Ending),

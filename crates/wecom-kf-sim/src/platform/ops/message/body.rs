@@ -17,7 +17,8 @@ use crate::platform::model::refusal::Refusal;
 use crate::platform::ops::one_body::one_body;
 use crate::platform::ops::required;
 
-/// What can be sent [94677]; `ca_link` is documented elsewhere [96427].
+rule!(kinds_of_sent_messages);
+/// What can be sent; `ca_link` is documented elsewhere.
 pub(crate) const MSGTYPES: [&str; 11] = [
     "text",
     "image",
@@ -31,7 +32,8 @@ pub(crate) const MSGTYPES: [&str; 11] = [
     "business_card",
     "ca_link",
 ];
-/// What a menu is made of [94677]; unverified: text is newer than the other three.
+rule!(menu_items);
+/// What a menu is made of.
 pub(crate) const MENU_ITEM_TYPES: [&str; 4] = ["click", "view", "miniprogram", "text"];
 
 /// The body of a message.
@@ -126,12 +128,12 @@ impl Body {
     pub(crate) fn delivered(mut self, ids: &mut Ids) -> Self {
         match &mut self {
             Self::Link(link) => {
-                // Title and description are cut, not refused [94677].
+                rule!(link_title_and_description_are_cut);
                 cut(&mut link.title, LINK_TITLE_MAX_BYTES);
                 link.desc.iter_mut().for_each(|desc| cut(desc, LINK_DESC_MAX_BYTES));
             }
             Self::Msgmenu(menu) => {
-                // The id of a click item is made by the server when absent [94677].
+                rule!(click_id_is_made_by_server);
                 for click in menu.list.iter_mut().filter_map(|item| item.click.as_mut()) {
                     click.id.get_or_insert_with(|| ids.next("menu item", "", 16));
                 }
@@ -143,7 +145,7 @@ impl Body {
 }
 
 fn check_link(url: &str) -> Result<(), Refusal> {
-    // With http:// or https:// [94677, errcodes 45034].
+    rule!(view_url_needs_scheme);
     let has_scheme = ["http://", "https://"].iter().any(|scheme| url.starts_with(scheme));
     if has_scheme { Ok(()) } else { Err(ErrCode::URL_SCHEME_MISSING.into()) }
 }
@@ -158,8 +160,8 @@ fn check_menu_item(item: &SendMenuItem, assumptions: &Assumptions) -> Result<(),
     one_body(&item.type_, "type of the menu item", bodies, assumptions).map(drop)
 }
 
-/// unverified: that the cut is at the border of a character.
 fn cut(text: &mut String, max_bytes: usize) {
+    rule!(texts_are_cut_between_characters);
     let border = (0..=max_bytes.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
     text.truncate(border.unwrap_or(0));
 }

@@ -11,7 +11,6 @@ use crate::platform::model::chat::Author;
 use crate::platform::model::refusal::Refusal;
 use crate::platform::ops::Nothing;
 
-/// unverified: 2 minutes, and all of `recall_msg`, by one SDK and the stand-alone edition.
 const WINDOW: Duration = Duration::from_secs(2 * 60);
 
 impl Platform {
@@ -24,10 +23,10 @@ impl Platform {
         let account = self.account(open_kfid)?;
         let external_userid = account.sent_msgids.get(now, msgid).ok_or(ErrCode::RECALL_MESSAGE_NOT_FOUND)?.clone();
         let customer = account.customer(&external_userid)?;
-        // unverified: that a second recall is answered so.
+        rule!(second_recall_is_refused);
         let entry = customer.history.find(msgid).filter(|entry| !entry.recalled);
         let entry = entry.ok_or(ErrCode::RECALL_MESSAGE_NOT_FOUND)?;
-        // unverified: that only these can be recalled is documented, the errcode is not.
+        rule!(only_send_msg_can_be_recalled);
         if entry.from != Author::Bot(op::SEND_MSG.id.into()) {
             return Err(Refusal::because(ErrCode::INVALID_PARAMETER, "`send_msg` did not send this message"));
         }

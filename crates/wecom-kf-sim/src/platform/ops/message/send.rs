@@ -55,7 +55,6 @@ impl Platform {
         let msgtype = required(msgtype.as_deref(), "msgtype")?;
         let (open_kfid, msgid) = (request.open_kfid.take(), request.msgid.take());
         let body = body_of_message(request, msgtype, &self.assumptions)?;
-        // unverified: `business_card` is in newer SDKs only.
         if msgtype == "business_card" && !self.assumptions.hold(Assumption::BusinessCardCanBeSent) {
             return Err(ErrCode::INVALID_MSGTYPE.into());
         }
@@ -90,7 +89,7 @@ impl Platform {
     ) -> Result<MessageSent, Refusal> {
         let SendOnEventRequest { code, msgid, msgmenu, msgtype, text } = request;
         let body = body_of_event_reply(text, msgmenu, &msgtype, &self.assumptions)?;
-        // unverified: that these are the codes of KF too; the public list has them for welcome codes elsewhere.
+        rule!(codes_of_bad_event_codes);
         let code = given(Some(&code)).ok_or(ErrCode::WELCOME_CODE_MISSING)?;
         let good = self.event_codes.get(now, code).filter(|code| now <= code.until).cloned();
         let EventCode { occasion, open_kfid, external_userid, state, .. } =
@@ -112,7 +111,6 @@ impl Platform {
         if occasion == Occasion::Welcome {
             self.known_customer(chat).session.welcomed(now);
         }
-        // unverified: that it does not count among the five.
         if event_reply_counts {
             self.known_customer(chat).session.count_message();
         }
@@ -130,7 +128,7 @@ impl Platform {
         body: Body,
     ) -> MessageSent {
         let body = to_raw_value(&body.delivered(&mut self.ids)).expect("the keys of a body are strings");
-        // Ids made by the server have no documented form, and are longer than own ones may be [94677].
+        rule!(msgids_of_server_are_longer);
         let msgid = own_msgid.map_or_else(|| self.ids.next("sent msgid", "", 36), str::to_owned);
         let account = self.known_account(chat);
         account.sent_msgids.insert(now, msgid.clone(), chat.external_userid.to_owned());
@@ -141,10 +139,11 @@ impl Platform {
 }
 
 impl Account {
-    /// A msgid must be unique within the account, otherwise the call is refused [96427, errcodes 95033], whatever
-    /// happened to the session since.
+    /// A msgid must be unique within the account, otherwise the call is refused, whatever happened to the session
+    /// since.
     fn check_msgid(&self, now: Duration, own_msgid: Option<&str>) -> Result<(), Refusal> {
-        // unverified: for how long WeCom remembers a msgid is not said; here it is 3 days.
+        rule!(msgid_is_unique);
+        rule!(msgid_is_remembered_3_days);
         let known = own_msgid.and_then(|msgid| self.sent_msgids.get(now, msgid));
         if known.is_some() { Err(ErrCode::DUPLICATE_MSGID.into()) } else { Ok(()) }
     }

@@ -30,7 +30,8 @@ impl MessagePage<'_> {
 impl Platform {
     /// `POST /cgi-bin/kf/sync_msg` [94670]. What `send_msg` sent is never returned: it is not in the log.
     pub(crate) fn sync_msg(&mut self, now: Duration, request: SyncRequest) -> Result<MessagePage<'_>, Refusal> {
-        // Required since about 2024-01 [94670, seen in practice]; editions before read all accounts without it.
+        rule!(own_messages_are_not_read);
+        rule!(reading_needs_open_kfid);
         let open_kfid = required(request.open_kfid.as_deref(), "open_kfid")?;
         let end = self.account(open_kfid)?.log.end();
         self.check_read(given(request.token.as_ref().map(|token| token.expose())), now)?;
@@ -39,7 +40,7 @@ impl Platform {
         if let Some(next_cursor) = self.cursor_of_empty_page(open_kfid, from) {
             return Ok(MessagePage { has_more: 1, msg_list: Vec::new(), next_cursor });
         }
-        // Default and maximum are 1000 [94670]. `voice_format` is accepted; there are no voices to convert.
+        rule!(page_has_up_to_1000);
         let limit = request.limit.and_then(|limit| usize::try_from(limit).ok());
         let limit = limit.unwrap_or(limits::sync_msg::LIMIT_MAX as usize);
         let range = self.account(open_kfid)?.log.read(from, limit, now);
