@@ -1,5 +1,5 @@
 //! Batches: messages of one customer in a row that are handled as one. Which messages form a batch, and when it is
-//! complete, is decided in `engine/window.rs`.
+//! complete, is decided in `engine/window/batches.rs`.
 
 use std::ops::Deref;
 use std::sync::Arc;

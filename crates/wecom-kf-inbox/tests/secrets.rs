@@ -10,8 +10,8 @@ use futures_util::StreamExt;
 use tokio::time::timeout;
 use tracing_subscriber::filter::LevelFilter;
 use wecom_kf::Lang;
-use wecom_kf_inbox::store::ParkedQuery;
-use wecom_kf_inbox::{Failure, Report};
+use wecom_kf_inbox::store::{ConversationQuery, ParkedQuery};
+use wecom_kf_inbox::{Failure, Quiet, Report};
 
 #[path = "it/fake.rs"]
 #[allow(dead_code, reason = "other tests use more of it")]
@@ -39,6 +39,42 @@ impl Write for Log {
 
 fn says(id: &str, customer: &str) -> String {
     text(id, customer).replace(&format!(r#""content":"{id}""#), &format!(r#""content":"{WORDS}""#))
+}
+
+/// Keeps what customers said, in states, transcripts and batches. Returns what is shown of that.
+async fn remember() -> String {
+    let store = FakeStore::default();
+    let wecom = FakeWeCom::new(10, ["kept", "large", "other", "keeps"].map(|id| says(id, "wm1")));
+    let inbox = builder(&wecom, store.clone()).transcript(10).conversation_limit(1000).open().await.unwrap();
+    let handle = inbox.handle();
+    let shown: Arc<Mutex<String>> = Arc::default();
+    let stop = {
+        let handle = handle.clone();
+        async move { caught_up(&handle).await }
+    };
+    let noted = shown.clone();
+    let batches = inbox.batch(Quiet::of(Duration::from_secs(1)).messages(1));
+    let run = batches.run_until(stop, move |batch| {
+        let noted = noted.clone();
+        async move {
+            let mut texts = batch.conversation::<Vec<String>>().await?;
+            let copies = if batch.id() == "large" { 1000 } else { 1 };
+            texts.extend(vec![batch.text(); copies]);
+            let transcript = batch.transcript()?;
+            let shows = format!("{batch:?} {texts:?} {transcript:?} {:?}", transcript.for_model());
+            noted.lock().unwrap().push_str(&shows);
+            if batch.id() == "other" {
+                let error = batch.conversation::<u8>().await.unwrap_err();
+                noted.lock().unwrap().push_str(&format!("{error} {error:?} {}", Report::line(&error, Lang::Zh)));
+            }
+            Ok(texts.save()?)
+        }
+    });
+    let summary = run.await.unwrap();
+    assert_eq!((summary.handled, summary.parked), (3, 1));
+    let page = handle.conversations(&ConversationQuery::first(10)).await.unwrap();
+    assert!(page.items[0].body.contains(WORDS), "it is kept");
+    format!("{} {page:?} {:?} {:?}", shown.lock().unwrap(), handle.metrics(), store.commits())
 }
 
 #[tokio::test(start_paused = true)]
@@ -93,6 +129,7 @@ async fn neither_words_nor_tokens_are_shown_anywhere() {
     assert_eq!((summary.handled, summary.parked, summary.retries), (3, 1, 2));
     shown.push_str(&format!("{:?} {:?} {summary:?}", handle.metrics(), handle.parked(&ParkedQuery::first(10)).await));
     shown.push_str(&format!("{:?} {:?}", store.commits(), wecom.requests()));
+    shown.push_str(&remember().await);
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     for expected in ["the handler failed", "the handler panicked", "parked a message", "cannot read", "store is down"] {
         assert!(log.contains(expected), "the log says {expected}: {log}");

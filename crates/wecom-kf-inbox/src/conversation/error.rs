@@ -153,3 +153,53 @@ impl ConversationError {
         lang.pick(en, zh)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Report;
+    use crate::store::error::tests::english_words;
+
+    /// One of each variant. The match makes a new variant a compile error here.
+    fn samples() -> Vec<ConversationError> {
+        let customer = ExternalUserId::from("wm1");
+        let samples = vec![
+            ConversationError::NoCustomer,
+            ConversationError::Store(StoreError::StaleLease),
+            ConversationError::OtherVersion { customer: customer.clone(), stored: 2, known: 1 },
+            ConversationError::Migration { customer: customer.clone(), stored: 1, source: Arc::from(Box::from("why")) },
+            ConversationError::Unreadable { customer: customer.clone(), version: 1, column: 7 },
+            ConversationError::Unwritable { customer: customer.clone() },
+            ConversationError::TooLarge { customer, bytes: 70_000, limit: 65_536 },
+            ConversationError::Answered,
+            ConversationError::NoTranscript,
+        ];
+        for sample in &samples {
+            match sample {
+                ConversationError::NoCustomer
+                | ConversationError::Store(_)
+                | ConversationError::OtherVersion { .. }
+                | ConversationError::Migration { .. }
+                | ConversationError::Unreadable { .. }
+                | ConversationError::Unwritable { .. }
+                | ConversationError::TooLarge { .. }
+                | ConversationError::Answered
+                | ConversationError::NoTranscript => {}
+            }
+        }
+        samples
+    }
+
+    #[test]
+    fn a_report_has_the_causes_and_the_remedy_in_both_languages() {
+        for error in samples() {
+            for (lang, follows) in [(Lang::En, "  do: "), (Lang::Zh, "。处理：")] {
+                let line = Report::line(&error, lang);
+                assert!(line.starts_with(&error.in_lang(lang)), "{line}");
+                assert!(line.ends_with(&format!("{follows}{}", error.remedy(lang))), "{line}");
+            }
+            let words = english_words(&error.in_lang(Lang::Zh));
+            assert!(words.iter().all(|word| word == "JSON"), "{words:?}");
+        }
+    }
+}

@@ -150,3 +150,12 @@ pub(super) fn forget(database: &Database, inbox_key: &str, customer: &str) -> Re
     write.commit().map_err(failed)?;
     Ok(found.is_some())
 }
+
+/// Returns the number of rows in the two tables.
+#[cfg(test)]
+pub(super) fn rows(database: &Database) -> Result<(u64, u64), StoreError> {
+    use redb::ReadableTableMetadata;
+    let read = database.begin_read().map_err(failed)?;
+    let rows = read.open_table(CONVERSATIONS).map_err(failed)?.len().map_err(failed)?;
+    Ok((rows, read.open_table(UNTIL).map_err(failed)?.len().map_err(failed)?))
+}

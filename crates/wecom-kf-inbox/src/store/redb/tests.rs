@@ -15,8 +15,8 @@ use super::*;
 use crate::clock::unix_seconds;
 use crate::report::in_one_line;
 use crate::store::{
-    FORMAT, Generation, Parked, ParkedKind, StoredToken, TokenKey, TokenOutcome, TokenStore, TokenTurn, TokenWish,
-    Writes, conformance,
+    ConversationRecord, ConversationWrite, FORMAT, Generation, Parked, ParkedKind, StoredToken, TokenKey, TokenOutcome,
+    TokenStore, TokenTurn, TokenWish, Writes, conformance,
 };
 
 const LONG: Duration = Duration::from_secs(600);
@@ -106,6 +106,24 @@ async fn a_commit_deletes_parked_messages_past_their_time() {
     let stored = store.load(&key()).await.unwrap().unwrap();
     store.commit(&lease, &Commit::next(&stored)).await.unwrap();
     assert_eq!(store.blocking(in_file).await.unwrap(), (1, 1));
+}
+
+#[tokio::test]
+async fn a_commit_deletes_conversations_past_their_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Redb::open(folder.path().join("inbox.redb")).unwrap();
+    let lease = acquire(&store).await;
+    let record = |customer: &str, until| ConversationRecord::new(customer, "{}").kept(0, until);
+    let all = [record("over", 1), record("before 1970", -1), record("kept", i64::MAX), record("changed", i64::MAX)];
+    let changed = ConversationWrite::Continue(all[3].clone());
+    let begins = all.map(ConversationWrite::Begin).to_vec();
+    let first = Commit { conversations: begins, ..Commit::whole(&Committed::new(Generation::random())) };
+    store.commit(&lease, &first).await.unwrap();
+    let in_file = |inner: &mut Inner| inner.with(super::conversations::rows);
+    assert_eq!(store.blocking(in_file).await.unwrap(), (4, 4));
+    let stored = store.load(&key()).await.unwrap().unwrap();
+    store.commit(&lease, &Commit { conversations: vec![changed], ..Commit::next(&stored) }).await.unwrap();
+    assert_eq!(store.blocking(in_file).await.unwrap(), (2, 2));
 }
 
 #[tokio::test]
