@@ -94,7 +94,10 @@ impl Inbox {
     }
 
     fn poll_delivery(&mut self, context: &mut Context<'_>) -> Poll<Option<Item>> {
-        while let Poll::Ready(Some(loaded)) = self.loading.poll_next_unpin(context) {
+        // Polling an empty set costs something, too.
+        while !self.loading.is_empty()
+            && let Poll::Ready(Some(loaded)) = self.loading.poll_next_unpin(context)
+        {
             if let Some(delivery) = loaded {
                 return Poll::Ready(Some(Ok(delivery)));
             }

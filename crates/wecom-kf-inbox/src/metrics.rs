@@ -46,7 +46,7 @@ pub struct Metrics {
     pub lag_messages: usize,
     /// How many messages are settled behind one that is not, so that the cursor cannot pass them.
     pub settled_ahead: usize,
-    /// How many messages are being handled.
+    /// How many messages or batches are being handled.
     pub in_progress: usize,
     /// How many parked messages are being replayed.
     pub replays: usize,
