@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::Instant;
 use wecom_kf_callback::Event;
-use wecom_kf_sim::{CallbackError, Delivery, DeliveryProblem, FindingName, Simulator, StartError, op};
+use wecom_kf_sim::{CallbackError, Delivery, DeliveryProblem, FindingName, Lang, Simulator, StartError, op};
 
 use crate::bot::Bot;
 use crate::clock::StandingClock;
@@ -134,7 +134,7 @@ async fn a_callback_that_takes_more_than_5_seconds_is_given_up_and_found() {
     let report = sim.report();
     assert_eq!(report.findings.len(), 1);
     assert_eq!(report.findings[0].entries, [rows[0].number]);
-    assert!(report.to_string().contains("attempt 1 of 3"), "{report}");
+    assert!(report.in_lang(Lang::En).contains("attempt 1 of 3"), "{report}");
 }
 
 #[tokio::test]
@@ -150,7 +150,7 @@ async fn the_url_is_verified_within_a_second() {
     drop(clock);
     let slow = sim.verify_callback().await.unwrap();
     assert!(slow.problem.unwrap().to_string().contains("1 s"));
-    let report = sim.report().to_string();
+    let report = sim.report().in_lang(Lang::En);
     assert!(report.contains("verify_url: no answer within 1 s") && !report.contains("attempt"), "{report}");
     assert_eq!(slow.findings, [FindingName::CallbackSlow]);
 

@@ -38,6 +38,8 @@ fn shell(folder: &Path, script: &str) -> Output {
     let output = Command::new("bash")
         .args(["-euo", "pipefail", "-c", script])
         .env("PATH", path)
+        .env("WECOM_KF_LANG", "en")
+        .env("NO_COLOR", "1")
         .current_dir(folder)
         .output()
         .unwrap();

@@ -22,7 +22,7 @@ async fn play(folder: &Path, text: &str, before: &[&str], after: &[&str]) -> Out
     std::fs::write(folder.join("s.yaml"), text).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_wecom-kf-sim"));
     command.args(before).args(["play", "s.yaml"]).args(after).current_dir(folder).kill_on_drop(true);
-    command.env("WECOM_KF_LANG", "en").output().await.unwrap()
+    command.env("WECOM_KF_LANG", "en").env("NO_COLOR", "1").output().await.unwrap()
 }
 
 fn stdout(output: &Output) -> String {
@@ -315,7 +315,12 @@ async fn ctrl_c_ends_the_scenario_and_the_bot() {
         "-c",
         "echo $$ > pid; exec sleep 600",
     ]);
-    command.current_dir(&folder).env("WECOM_KF_LANG", "en").stdout(Stdio::piped()).kill_on_drop(true);
+    command
+        .current_dir(&folder)
+        .env("WECOM_KF_LANG", "en")
+        .env("NO_COLOR", "1")
+        .stdout(Stdio::piped())
+        .kill_on_drop(true);
     let mut child = command.spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     while !lines.next_line().await.unwrap().unwrap().ends_with("a: x") {}

@@ -13,6 +13,7 @@ fn program(args: &[&str]) -> Command {
     command
         .args(args)
         .env("WECOM_KF_LANG", "en")
+        .env("NO_COLOR", "1")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -15,8 +15,9 @@ pytest_plugins = ["pytester"]
 
 @pytest.fixture(autouse=True)
 def english(monkeypatch):
-    """The texts of failures are in English, whatever the language of this machine is."""
+    """The texts of failures are in English and without colours, whatever this machine is set to."""
     monkeypatch.setenv("WECOM_KF_LANG", "en")
+    monkeypatch.delenv("CLICOLOR_FORCE", raising=False)
 
 # A bot that fetches a token twice, which is a finding.
 CARELESS = """
