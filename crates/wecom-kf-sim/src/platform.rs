@@ -20,8 +20,8 @@ pub(crate) use model::facts::{ANSWER_WITHIN, Facts, Unanswered};
 pub use model::heard::Heard;
 pub(crate) use model::media::Contents;
 pub use model::media_kind::MediaKind;
-pub(crate) use model::news::{Audience, Change, News};
 pub(crate) use model::part::Part;
+pub(crate) use model::pending::{Audience, Change, PendingCallback};
 pub(crate) use model::read_limit::READS_AT_ONCE;
 pub use model::satisfaction::Satisfaction;
 pub(crate) use model::servicers::Receiving;
@@ -77,13 +77,13 @@ pub(crate) struct Platform {
     cursors: Cursors,
     /// What the next callbacks report, except messages.
     #[serde(skip)]
-    news: Vec<News>,
+    pending_callbacks: Vec<PendingCallback>,
     /// Whether a customer was answered since `take_answered`.
     #[serde(skip)]
     answered: bool,
     /// What the listeners were last told about tokens, accounts, servicers and the corp.
     #[serde(skip)]
-    told: view::Told,
+    published: view::Published,
 }
 
 impl Platform {
@@ -108,9 +108,9 @@ impl Platform {
             tokenless_reads: TokenlessReads::default(),
             event_codes: Aging::keeping(WINDOW),
             cursors: Cursors::default(),
-            news: Vec::new(),
+            pending_callbacks: Vec::new(),
             answered: false,
-            told: view::Told::default(),
+            published: view::Published::default(),
         }
     }
 }

@@ -23,7 +23,7 @@ const SHOWN_CHARS: usize = 4;
 
 /// What the listeners were last told, so that they are told only what is new.
 #[derive(Debug, Default)]
-pub(crate) struct Told {
+pub(crate) struct Published {
     token: Option<ShownToken>,
     accounts: Vec<ShownAccount>,
     servicers: Vec<ShownServicer>,
@@ -33,11 +33,11 @@ pub(crate) struct Told {
 impl Platform {
     /// Forgets what the listeners were told, because there are none: the next ones load everything first.
     pub(crate) fn forget_told(&mut self, touched: &[(String, String)]) {
-        self.told = Told::default();
+        self.published = Published::default();
         for (open_kfid, external_userid) in touched {
             if let Some(customer) = self.customer_at(Chat { open_kfid, external_userid }) {
                 customer.history.forget_changed();
-                customer.told = None;
+                customer.published = None;
             }
         }
     }
@@ -46,23 +46,23 @@ impl Platform {
     pub(crate) fn changed_basics(&mut self, now: Duration, touched: &[(String, String)]) -> Vec<Change> {
         let mut changes = Vec::new();
         let token = self.show_token(now);
-        if !self.told.token.as_ref().is_some_and(|told| told.is_same_token(&token)) {
+        if !self.published.token.as_ref().is_some_and(|told| told.is_same_token(&token)) {
             changes.push(Change::Token(token.clone()));
-            self.told.token = Some(token);
+            self.published.token = Some(token);
         }
         let accounts = self.show_accounts();
-        changes.extend(new_ones(&self.told.accounts, &accounts).map(Change::Account));
-        self.told.accounts = accounts;
+        changes.extend(new_ones(&self.published.accounts, &accounts).map(Change::Account));
+        self.published.accounts = accounts;
         let servicers = match self.is_servicer_changed(now, touched) {
             true => self.show_servicers(now),
-            false => self.show_servicers_as(&self.told.servicers),
+            false => self.show_servicers_as(&self.published.servicers),
         };
-        changes.extend(new_ones(&self.told.servicers, &servicers).map(Change::Servicer));
-        self.told.servicers = servicers;
+        changes.extend(new_ones(&self.published.servicers, &servicers).map(Change::Servicer));
+        self.published.servicers = servicers;
         let corp = self.show_corp();
-        if self.told.corp.as_ref() != Some(&corp) {
+        if self.published.corp.as_ref() != Some(&corp) {
             changes.push(Change::Corp(corp.clone()));
-            self.told.corp = Some(corp);
+            self.published.corp = Some(corp);
         }
         changes
     }
@@ -72,7 +72,7 @@ impl Platform {
         touched.iter().any(|(open_kfid, external_userid)| {
             let customer = self.customer_at(Chat { open_kfid, external_userid });
             customer.is_some_and(|customer| {
-                let told = customer.told.as_ref().map(ShownCustomer::servicer_userid);
+                let told = customer.published.as_ref().map(ShownCustomer::servicer_userid);
                 told != Some(customer.session.servicer_userid(now))
             })
         })

@@ -10,7 +10,7 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 use wecom_kf_callback::{Callback, Event, SettingsError};
 use wecom_kf_text::trimmed;
 
-use crate::platform::{News, Platform};
+use crate::platform::{PendingCallback, Platform};
 use crate::world::World;
 use crate::world::carrier::{Carrier, Wakers};
 use crate::world::hosts::is_allowed;
@@ -131,7 +131,7 @@ impl Outbox {
 
     /// Takes the callbacks that a change of the platform caused. There are none if nobody is to be told.
     pub(super) fn draft(&self, platform: &mut Platform, now: Duration) -> Vec<Draft> {
-        let news = platform.take_news();
+        let news = platform.take_pending_callbacks();
         if news.is_empty() {
             return Vec::new();
         }
@@ -255,18 +255,18 @@ impl World {
 }
 
 impl Draft {
-    fn of(news: &News, platform: &mut Platform, now: Duration) -> Self {
+    fn of(news: &PendingCallback, platform: &mut Platform, now: Duration) -> Self {
         let (event, open_kfid, members) = match news {
-            News::Message { open_kfid } => {
+            PendingCallback::Message { open_kfid } => {
                 let token = platform.sync_token(now);
                 let account =
                     if platform.callbacks_name_account() { element("OpenKfId", open_kfid) } else { String::new() };
                 ("kf_msg_or_event", open_kfid, format!("{}{account}", element("Token", &token)))
             }
-            News::Granted { open_kfid } => {
+            PendingCallback::Granted { open_kfid } => {
                 ("kf_account_auth_change", open_kfid, auth_change("AuthAddOpenKfId", open_kfid))
             }
-            News::Withdrawn { open_kfid } => {
+            PendingCallback::Withdrawn { open_kfid } => {
                 ("kf_account_auth_change", open_kfid, auth_change("AuthDelOpenKfId", open_kfid))
             }
         };

@@ -37,7 +37,7 @@ pub(crate) struct Customer {
     pub(crate) codes: Vec<String>,
     /// What the listeners were last told about this customer.
     #[serde(skip)]
-    pub(crate) told: Option<ShownCustomer>,
+    pub(crate) published: Option<ShownCustomer>,
 }
 
 /// What a customer's WeChat profile says.
@@ -69,7 +69,7 @@ impl Customer {
             history: History::default(),
             rejecting: false,
             codes: Vec::new(),
-            told: None,
+            published: None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! What an admin does with accounts in the console.
 
 use crate::platform::Platform;
-use crate::platform::model::news::News;
+use crate::platform::model::pending::PendingCallback;
 use crate::platform::people::NotPossible;
 
 impl Platform {
@@ -10,7 +10,7 @@ impl Platform {
         let open_kfid = self.open_account(name);
         // The console asks who is to serve it: here everybody who serves another.
         self.serve_too(&open_kfid);
-        self.news.push(News::Granted { open_kfid: open_kfid.clone() });
+        self.pending_callbacks.push(PendingCallback::Granted { open_kfid: open_kfid.clone() });
         open_kfid
     }
 
@@ -22,7 +22,7 @@ impl Platform {
         }
         let account = self.any_account(open_kfid).filter(|account| !account.deleted);
         account.ok_or_else(|| NotPossible(format!("there is no account {open_kfid}")))?.deleted = true;
-        self.news.push(News::Withdrawn { open_kfid: open_kfid.to_owned() });
+        self.pending_callbacks.push(PendingCallback::Withdrawn { open_kfid: open_kfid.to_owned() });
         Ok(())
     }
 }

@@ -10,7 +10,7 @@ rule!(callback_says_there_is_something_to_read);
 rule!(auth_change_by_admin_only);
 /// Something that a callback reports to the bot.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum News {
+pub(crate) enum PendingCallback {
     /// `kf_msg_or_event`: there is something to read.
     Message { open_kfid: String },
     /// `kf_account_auth_change` with `AuthAddOpenKfId`.
@@ -43,13 +43,13 @@ impl Platform {
     }
 
     /// Returns what callbacks are due for, one for each message and event.
-    pub(crate) fn take_news(&mut self) -> Vec<News> {
-        let mut news = std::mem::take(&mut self.news);
+    pub(crate) fn take_pending_callbacks(&mut self) -> Vec<PendingCallback> {
+        let mut pending = std::mem::take(&mut self.pending_callbacks);
         for account in self.accounts.iter_mut().filter(|account| !account.deleted) {
             let unread = account.log.announce();
-            news.extend((0..unread).map(|_| News::Message { open_kfid: account.open_kfid.clone() }));
+            pending.extend((0..unread).map(|_| PendingCallback::Message { open_kfid: account.open_kfid.clone() }));
         }
-        news
+        pending
     }
 
     /// Returns whether a customer was answered since the last time: by the bot, with the call in the journal, or by a
@@ -71,9 +71,9 @@ impl Platform {
             let Some(shown) = self.show_customer(now, chat) else { continue };
             let Some(customer) = self.customer_at(chat) else { continue };
             let entries = customer.history.take_changed();
-            if customer.told.as_ref() != Some(&shown) {
+            if customer.published.as_ref() != Some(&shown) {
                 changes.push(Change::Customer(Box::new(shown.clone())));
-                customer.told = Some(shown);
+                customer.published = Some(shown);
             }
             changes.extend(entries.iter().map(|entry| Change::Chat(entry.show(chat))));
         }
