@@ -229,7 +229,7 @@ impl Customer {
             .take(CALLS_SHOWN)
             .map(|call| {
                 let outcome = call.errcode.map_or_else(|| format!("status {}", call.status), |code| code.to_string());
-                format!("-> {} {outcome}", call.operation)
+                format!("→ {} {outcome}", call.operation)
             })
             .collect();
         calls.reverse();

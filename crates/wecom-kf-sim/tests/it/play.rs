@@ -199,7 +199,10 @@ async fn a_bot_that_runs_meets_new_customers_in_each_scenario() {
     });
     let text = "steps: &steps\n  - customer: 小王\n    says: a\n  - bot_answers: a 1\n  - customer: 小王\n    says: b\n  \
                 - bot_answers: b 2\n  - calls: { send_msg: 2 }\n";
-    let text = format!("name: one\n{text}---\nname: two\n{text}");
+    // What the simulator was started with stays; what a scenario changes ends with it.
+    let head = "disabled_assumptions: [tokenless_reads_are_limited, last_account_stays]\nclock: manual\n";
+    let fault = "  - fault: { operation: account_list, effect: html }\n";
+    let text = format!("name: one\n{head}{text}{fault}---\nname: two\n{text}");
     let port = sim.base_url().rsplit(':').next().unwrap().to_owned();
     let output = play(&folder("play-shared"), &text, &["--port", &port], &[]).await;
     let transcript = stdout(&output);
@@ -209,6 +212,13 @@ async fn a_bot_that_runs_meets_new_customers_in_each_scenario() {
         reqwest::get(format!("{}/sim/v1/customers", sim.base_url())).await.unwrap().json().await.unwrap();
     let names: Vec<_> = state["customers"].as_array().unwrap().iter().map(|customer| &customer["name"]).collect();
     assert_eq!(names, ["小王", "小王"]);
+    let get = async |what: &str| -> Value {
+        reqwest::get(format!("{}/sim/v1/{what}", sim.base_url())).await.unwrap().json().await.unwrap()
+    };
+    assert_eq!((&get("clock").await["manual"], &get("faults").await["faults"]), (&json!(false), &json!([])));
+    let assumptions = get("assumptions").await;
+    let disabled = assumptions["assumptions"].as_array().unwrap().iter().filter(|rule| rule["holds"] == false);
+    assert_eq!(disabled.map(|rule| &rule["id"]).collect::<Vec<_>>(), ["tokenless_reads_are_limited"]);
     serving.abort();
 }
 

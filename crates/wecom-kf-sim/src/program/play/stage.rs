@@ -23,6 +23,10 @@ pub(super) struct Stage<'a> {
     people: HashMap<String, Met>,
     /// Faults that the scenario added.
     faults: Vec<u64>,
+    /// Assumptions that the scenario disabled.
+    disabled: Vec<String>,
+    /// Whether the scenario stopped the clock.
+    has_stopped_clock: bool,
     /// `n` of the newest journal row when the scenario began.
     pub(super) began_after: u64,
     /// Findings that were there before, with their counts.
@@ -55,6 +59,8 @@ impl<'a> Stage<'a> {
             simulator,
             people: HashMap::new(),
             faults: Vec::new(),
+            disabled: Vec::new(),
+            has_stopped_clock: false,
             began_after: number(&newest["last"]),
             found_before,
         };
@@ -64,11 +70,18 @@ impl<'a> Stage<'a> {
 
     async fn set_up(&mut self) -> Result<(), String> {
         let Scenario { accounts, servicers, customers, corp, departments, disabled_assumptions, .. } = self.scenario;
-        if self.scenario.has_manual_clock {
+        if self.scenario.has_manual_clock && self.control.get(&["clock"], &[]).await?["manual"] == false {
             self.control.post(&["clock"], json!({ "manual": true })).await?;
+            self.has_stopped_clock = true;
         }
         for id in disabled_assumptions {
+            let known = self.control.get(&["assumptions"], &[]).await?;
+            let mut known = known["assumptions"].as_array().into_iter().flatten();
+            if known.any(|known| known["id"] == id.as_str() && known["holds"] == false) {
+                continue;
+            }
             self.control.put(&["assumptions", id], json!({ "holds": false })).await?;
+            self.disabled.push(id.clone());
         }
         let known = self.accounts().await?;
         for name in accounts.iter().filter(|name| !known.iter().any(|(_, known)| known == *name)) {
@@ -89,7 +102,7 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
-    /// Removes what would disturb the next scenario in the same simulator.
+    /// Takes back what would disturb the next scenario in the same simulator: faults, assumptions and the clock.
     pub(super) async fn clear(&self) -> Result<(), String> {
         if self.simulator == Simulator::Fresh {
             return Ok(());
@@ -98,10 +111,10 @@ impl<'a> Stage<'a> {
             // It may have been removed meanwhile.
             let _ = self.control.delete(&["faults", &fault.to_string()]).await;
         }
-        for id in &self.scenario.disabled_assumptions {
+        for id in &self.disabled {
             self.control.put(&["assumptions", id], json!({ "holds": true })).await?;
         }
-        if self.scenario.has_manual_clock {
+        if self.has_stopped_clock {
             self.control.post(&["clock"], json!({ "manual": false })).await?;
         }
         Ok(())
