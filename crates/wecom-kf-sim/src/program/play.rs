@@ -260,8 +260,8 @@ fn summary(played: usize, failed: usize, lang: Lang) -> String {
         (Lang::En, 0) if played == 1 => "1 scenario passed".to_owned(),
         (Lang::En, 0) => format!("{played} scenarios passed"),
         (Lang::En, _) => format!("{failed} of {played} scenarios failed"),
-        (Lang::Zh, 0) => format!("{played} 个场景全部通过"),
-        (Lang::Zh, _) => format!("{played} 个场景中有 {failed} 个失败"),
+        (Lang::Zh, 0) => format!("{played} 个剧本全部通过"),
+        (Lang::Zh, _) => format!("{played} 个剧本中有 {failed} 个失败"),
     }
 }
 

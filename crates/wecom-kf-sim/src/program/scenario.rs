@@ -3,6 +3,7 @@
 mod file;
 mod schema;
 mod steps;
+mod values;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,9 +13,10 @@ use std::time::Duration;
 use regex::Regex;
 use serde_json::{Map, Value};
 use wecom_kf_sim::FindingName;
+use wecom_kf_text::reader_lang;
 
 pub(super) use schema::schema;
-pub(super) use steps::shown_fault;
+pub(super) use values::shown_fault;
 
 /// How long a step waits for the bot. A busy machine must not fail a scenario.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
@@ -204,7 +206,9 @@ impl Scenario {
             problem,
         })?;
         if scenarios.is_empty() {
-            let problem = "the file has no scenario: it needs at least `steps:`".to_owned();
+            let problem = reader_lang()
+                .pick("the file has no scenario: it needs at least `steps:`", "文件中没有剧本：至少要有 `steps:`");
+            let problem = problem.to_owned();
             return Err(ScenarioError { file: path.to_owned(), place: None, problem });
         }
         Ok(scenarios)

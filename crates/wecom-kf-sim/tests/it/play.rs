@@ -353,3 +353,21 @@ async fn ctrl_c_ends_the_scenario_and_the_bot() {
         "the second was not played"
     );
 }
+
+#[tokio::test]
+async fn flaws_and_transcripts_are_chinese_if_the_reader_is() {
+    let folder = folder("play-zh");
+    std::fs::write(folder.join("s.yaml"), "steps:\n  - customer: 小王\n    say: x\n").unwrap();
+    let play = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wecom-kf-sim"));
+        command.args(["--port", "0", "play", "s.yaml", "--", "sleep", "600"]).current_dir(&folder).kill_on_drop(true);
+        command.env("WECOM_KF_LANG", "zh");
+        command
+    };
+    let flaw = String::from_utf8(play().output().await.unwrap().stderr).unwrap();
+    assert!(flaw.contains("s.yaml:3:5: 这里没有 `say`，是否想用 `says`？"), "{flaw}");
+    std::fs::write(folder.join("s.yaml"), "steps:\n  - customer: 小王\n    enters:\n  - advance: 49h\n").unwrap();
+    let transcript = stdout(&play().output().await.unwrap());
+    assert!(transcript.contains("小王 进入会话") && transcript.contains("时钟前进 49h"), "{transcript}");
+    assert!(transcript.ends_with("1 个剧本全部通过\n"), "{transcript}");
+}

@@ -262,7 +262,7 @@ impl Player<'_, '_> {
         let names: Vec<_> = found.iter().filter_map(|finding| finding["name"].as_str()).collect();
         detail.push(match self.lang {
             Lang::En => format!("if the scenario provokes it, write `allow: [{}]` at its head", names.join(", ")),
-            Lang::Zh => format!("如果是场景有意触发的，请在场景开头写 `allow: [{}]`", names.join(", ")),
+            Lang::Zh => format!("如果是剧本有意触发的，请在剧本开头写 `allow: [{}]`", names.join(", ")),
         });
         let problem = match self.lang {
             Lang::En => format!("the simulator found {} mistakes of the bot: {}", found.len(), names.join(", ")),

@@ -6,6 +6,7 @@ use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use serde_saphyr::{Location, Spanned};
+use wecom_kf_text::reader_lang;
 
 /// A name that is this similar to an unknown one is suggested.
 pub(super) const SIMILAR: f32 = 0.6;
@@ -17,8 +18,10 @@ pub(super) struct Flaw {
 }
 
 impl Flaw {
-    pub(super) fn at(location: Location, problem: impl Into<String>) -> Self {
-        Self { place: Some((location.line(), location.column())), problem: problem.into() }
+    /// A flaw at a place, in the language of the reader.
+    pub(super) fn at(location: Location, en: impl Into<String>, zh: impl Into<String>) -> Self {
+        let problem = reader_lang().pick(en.into(), zh.into());
+        Self { place: Some((location.line(), location.column())), problem }
     }
 }
 
@@ -169,8 +172,17 @@ fn explained(message: &str) -> String {
     };
     let known: Vec<_> = known.split(", ").map(|name| name.trim_matches('`')).collect();
     match similar::get_close_matches(unknown, &known, 1, SIMILAR).first() {
-        Some(meant) => format!("there is no `{unknown}` here: did you mean `{meant}`?"),
-        None => format!("there is no `{unknown}` here: it takes {}", known.join(", ")),
+        Some(meant) => reader_lang().pick(
+            format!("there is no `{unknown}` here: did you mean `{meant}`?"),
+            format!("这里没有 `{unknown}`，是否想用 `{meant}`？"),
+        ),
+        None => {
+            let known = known.join(", ");
+            reader_lang().pick(
+                format!("there is no `{unknown}` here: it takes {known}"),
+                format!("这里没有 `{unknown}`，可选：{known}"),
+            )
+        }
     }
 }
 
@@ -181,7 +193,10 @@ fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> R
 
 /// Refuses what YAML does not read as a text: `1.10` would lose a digit.
 fn quote_it<E: de::Error>(shown: impl std::fmt::Display) -> E {
-    E::custom(format!("YAML does not read this as a text: write it in quotes, such as \"{shown}\""))
+    E::custom(reader_lang().pick(
+        format!("YAML does not read this as a text: write it in quotes, such as \"{shown}\""),
+        format!("YAML 不把这个值当作文字：请加引号，如 \"{shown}\""),
+    ))
 }
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for TextOr<T> {

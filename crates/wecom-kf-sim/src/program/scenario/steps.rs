@@ -3,12 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use regex::Regex;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use serde_saphyr::{Location, Spanned};
-use wecom_kf_sim::{FindingName, duration, op};
 
 use super::file::{self, CountOr, Document, Flaw, TextOr};
+use super::values::{expected, finding, known_operation, one_of, time};
 use super::{
     Action, Content, Counted, CustomerDoes, Expected, Message, PATIENCE, Person, Scenario, ServicerDoes, Session, Step,
     Tap, TokenEnd,
@@ -20,7 +19,7 @@ pub(super) const RATINGS: [&str; 3] = ["satisfied", "middling", "dissatisfied"];
 pub(super) const STATES: [&str; 5] = ["untreated", "assistant", "queue", "servicer", "ended"];
 
 pub(super) fn scenario(path: &Path, document: Spanned<Document>, name: String) -> Result<Scenario, Flaw> {
-    let line = document.referenced.line();
+    let (document_start, line) = (document.referenced, document.referenced.line());
     let document = document.value;
     let allow = document.allow.into_iter().map(finding).collect::<Result<_, _>>()?;
     let within = document.within.map_or(Ok(PATIENCE), |text| time(text.referenced, &text.value))?;
@@ -28,13 +27,20 @@ pub(super) fn scenario(path: &Path, document: Spanned<Document>, name: String) -
         None => false,
         Some(clock) if clock.value == "manual" => true,
         Some(clock) if clock.value == "real" => false,
-        Some(clock) => return Err(Flaw::at(clock.referenced, "`clock` is `real` or `manual`")),
+        Some(clock) => {
+            return Err(Flaw::at(
+                clock.referenced,
+                "`clock` is `real` or `manual`",
+                "`clock` 只能是 `real` 或 `manual`",
+            ));
+        }
     };
     let customers = document.customers.into_iter().map(|(name, person)| Ok((name, self::person(person.value))));
     let mut reader = Reader { folder: path.parent().unwrap_or(Path::new("")), customer: None };
     let steps = document.steps.into_iter().map(|step| reader.step(step)).collect::<Result<Vec<_>, _>>()?;
     if steps.is_empty() {
-        return Err(Flaw { place: Some((line, 1)), problem: "`steps` is empty: write what happens".to_owned() });
+        let place = document_start;
+        return Err(Flaw::at(place, "`steps` is empty: write what happens", "`steps` 为空：请写明要发生什么"));
     }
     Ok(Scenario {
         file: path.to_owned(),
@@ -64,19 +70,6 @@ fn person(person: file::Person) -> Person {
     Person { account, profile }
 }
 
-fn finding(name: Spanned<String>) -> Result<FindingName, Flaw> {
-    FindingName::from_name(&name.value).ok_or_else(|| {
-        let known = FindingName::ALL.map(FindingName::as_str).join(", ");
-        Flaw::at(name.referenced, format!("there is no finding `{}`: they are {known}", name.value))
-    })
-}
-
-fn time(at: Location, text: &str) -> Result<Duration, Flaw> {
-    duration(text).ok_or_else(|| {
-        Flaw::at(at, format!("`{text}` is no duration: write a number and a unit, such as 250ms, 20s, 10m, 49h or 3d"))
-    })
-}
-
 /// Reads steps in their order.
 struct Reader<'a> {
     folder: &'a Path,
@@ -104,10 +97,15 @@ impl Reader<'_> {
                 return Err(Flaw::at(
                     at,
                     "this step has no verb, or nothing behind it: write one such as `says: TEXT`, `bot_answers: TEXT` or `advance: 49h`",
+                    "这一步没有动词，或动词后面没有内容：请写一个，如 `says: 文字`、`bot_answers: 文字` 或 `advance: 49h`",
                 ));
             }
             [first, second, ..] => {
-                return Err(Flaw::at(at, format!("`{first}` and `{second}` are two steps: begin a new one with `-`")));
+                return Err(Flaw::at(
+                    at,
+                    format!("`{first}` and `{second}` are two steps: begin a new one with `-`"),
+                    format!("`{first}` 和 `{second}` 是两步：请用 `-` 另起一步"),
+                ));
             }
         }
         let verb = given[0];
@@ -117,6 +115,7 @@ impl Reader<'_> {
                 return Err(Flaw::at(
                     at,
                     "a step is a customer's or a servicer's: name the customer of a servicer with `to`",
+                    "一步只能由客户或接待人员来做：接待人员对哪位客户，用 `to` 写明",
                 ));
             }
             (Some(name), None) => {
@@ -128,7 +127,11 @@ impl Reader<'_> {
         };
         for (name, rest) in [("to", &step.to), ("of", &step.of)] {
             if rest.is_some() {
-                return Err(Flaw::at(at, format!("`{verb}` does not take `{name}` here: remove it")));
+                return Err(Flaw::at(
+                    at,
+                    format!("`{verb}` does not take `{name}` here: remove it"),
+                    format!("`{verb}` 在这里不能带 `{name}`：请删去"),
+                ));
             }
         }
         let waits = matches!(
@@ -136,7 +139,11 @@ impl Reader<'_> {
             Action::BotAnswers { .. } | Action::BotOffers { .. } | Action::SessionIs { .. } | Action::Calls { .. }
         );
         if within.is_some() && !waits {
-            return Err(Flaw::at(at, format!("`{verb}` does not wait: remove `within`")));
+            return Err(Flaw::at(
+                at,
+                format!("`{verb}` does not wait: remove `within`"),
+                format!("`{verb}` 不等待：请删去 `within`"),
+            ));
         }
         Ok(Step { line: at.line(), action })
     }
@@ -158,6 +165,7 @@ impl Reader<'_> {
                 return Err(Flaw::at(
                     at,
                     format!("customers do not do `{verb}`: remove `customer`, or write what they do"),
+                    format!("客户不能 `{verb}`：请删去 `customer`，或改写客户做的事"),
                 ));
             }
         })
@@ -173,7 +181,13 @@ impl Reader<'_> {
             "sends" => ServicerDoes::Sends { message: self.message(at, step)?, to: self.to(at, step.to.take(), "to")? },
             "transfers" => {
                 let to = step.to.take();
-                let to = to.ok_or_else(|| Flaw::at(at, "to whom? Write the other servicer's userid behind `to`"))?;
+                let to = to.ok_or_else(|| {
+                    Flaw::at(
+                        at,
+                        "to whom? Write the other servicer's userid behind `to`",
+                        "转接给谁？请在 `to` 后面写另一位接待人员的 userid",
+                    )
+                })?;
                 ServicerDoes::Transfers { customer: self.named(step.transfers.take()), to }
             }
             "ends" => ServicerDoes::Ends(self.named(step.ends.take())),
@@ -192,6 +206,7 @@ impl Reader<'_> {
                 return Err(Flaw::at(
                     at,
                     format!("servicers do not do `{verb}`: remove `servicer`, or write what they do"),
+                    format!("接待人员不能 `{verb}`：请删去 `servicer`，或改写接待人员做的事"),
                 ));
             }
         })
@@ -249,7 +264,13 @@ impl Reader<'_> {
                 "expires" => Action::Token(TokenEnd::Expires),
                 _ => Action::Token(TokenEnd::IsRevoked),
             },
-            _ => return Err(Flaw::at(at, format!("who does `{verb}`? Add `customer: NAME` or `servicer: USERID`"))),
+            _ => {
+                return Err(Flaw::at(
+                    at,
+                    format!("who does `{verb}`? Add `customer: NAME` or `servicer: USERID`"),
+                    format!("谁来 `{verb}`？请加上 `customer: 名字` 或 `servicer: USERID`"),
+                ));
+            }
         })
     }
 
@@ -265,7 +286,13 @@ impl Reader<'_> {
         if name.is_some() {
             self.customer = name;
         }
-        let none = || Flaw::at(at, format!("which customer? No step before names one: add `{member}: NAME`"));
+        let none = || {
+            Flaw::at(
+                at,
+                format!("which customer? No step before names one: add `{member}: NAME`"),
+                format!("哪位客户？前面的步骤都没有提到，请加上 `{member}: 名字`"),
+            )
+        };
         self.customer.clone().ok_or_else(none)
     }
 
@@ -275,23 +302,34 @@ impl Reader<'_> {
                 return Ok(Message { msgtype: kind, content: Content::Sample });
             }
             Some(TextOr::Text(kind)) => {
-                let problem = format!(
-                    "`{kind}` needs its body, such as `sends: {{{kind}: {{…}}}}`; alone are {}",
-                    MEDIA.join(", ")
-                );
-                return Err(Flaw::at(at, problem));
+                let known = MEDIA.join(", ");
+                return Err(Flaw::at(
+                    at,
+                    format!("`{kind}` needs its body, such as `sends: {{{kind}: {{…}}}}`; alone are {known}"),
+                    format!("`{kind}` 需要内容，如 `sends: {{{kind}: {{…}}}}`；可以单独写的只有 {known}"),
+                ));
             }
             Some(TextOr::Members(members)) => members,
             None => Map::new(),
         };
         let mut members = members.into_iter();
         let (Some((msgtype, body)), None) = (members.next(), members.next()) else {
-            return Err(Flaw::at(at, "`sends` takes one kind of message and its body"));
+            return Err(Flaw::at(
+                at,
+                "`sends` takes one kind of message and its body",
+                "`sends` 只能有一种消息及其内容",
+            ));
         };
         let content = match body {
             Value::Object(body) => Content::Body(body),
             Value::String(name) if MEDIA.contains(&msgtype.as_str()) => Content::File(self.file(at, &name)?),
-            _ => return Err(Flaw::at(at, format!("`{msgtype}` takes members, as sync_msg returns them"))),
+            _ => {
+                return Err(Flaw::at(
+                    at,
+                    format!("`{msgtype}` takes members, as sync_msg returns them"),
+                    format!("`{msgtype}` 的内容要写成 sync_msg 返回的成员"),
+                ));
+            }
         };
         Ok(Message { msgtype, content })
     }
@@ -305,57 +343,7 @@ impl Reader<'_> {
         Err(Flaw::at(
             at,
             format!("there is no file {}: files are named from the folder of the scenario", path.display()),
+            format!("没有文件 {}：文件名相对于剧本所在的目录", path.display()),
         ))
     }
-}
-
-fn expected(at: Location, wire: TextOr<file::Expected>) -> Result<Expected, Flaw> {
-    let file::Expected { text, contains, matches, menu, kind, body } = match wire {
-        TextOr::Text(text) => return Ok(Expected { text: Some(text), ..Expected::default() }),
-        TextOr::Members(members) => members,
-    };
-    let matches = matches.map(|pattern| {
-        let regex = Regex::new(&pattern);
-        // Its own text has several lines: the last one says what is wrong.
-        regex.map_err(|error| {
-            let why = error.to_string();
-            let why = why.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-            Flaw::at(at, format!("`matches` is no regular expression: {why}"))
-        })
-    });
-    let contains = contains.map(|contains| contains.0).unwrap_or_default();
-    Ok(Expected { text, contains, matches: matches.transpose()?, menu, kind, body })
-}
-
-fn one_of(at: Location, verb: &str, value: Option<String>, known: &[&str]) -> Result<String, Flaw> {
-    let value = value.unwrap_or_default();
-    match known.contains(&value.as_str()) {
-        true => Ok(value),
-        false => Err(Flaw::at(at, format!("`{verb}: {value}` is not known: it is one of {}", known.join(", ")))),
-    }
-}
-
-fn known_operation(at: Location, name: &str) -> Result<(), Flaw> {
-    if op::ALL.iter().any(|operation| operation.id == name) {
-        return Ok(());
-    }
-    let names: Vec<_> = op::ALL.iter().map(|operation| operation.id).collect();
-    let meant = similar::get_close_matches(name, &names, 1, file::SIMILAR);
-    let remedy = meant.first().map_or_else(|| names.join(", "), |meant| format!("did you mean `{meant}`?"));
-    Err(Flaw::at(at, format!("there is no operation `{name}`: {remedy}")))
-}
-
-/// The body of a fault as the control API takes it, for the transcript.
-pub(in crate::program) fn shown_fault(fault: &Map<String, Value>) -> String {
-    let word = |name: &str| fault.get(name).and_then(Value::as_str).unwrap_or_default();
-    let rest: Vec<_> = fault
-        .iter()
-        .filter(|(name, _)| !matches!(name.as_str(), "operation" | "effect"))
-        .map(|(name, value)| match value {
-            Value::String(text) => format!("{name} {text}"),
-            other => format!("{name} {}", json!(other)),
-        })
-        .collect();
-    let rest = if rest.is_empty() { String::new() } else { format!(" ({})", rest.join(", ")) };
-    format!("{}: {}{rest}", word("operation"), word("effect"))
 }

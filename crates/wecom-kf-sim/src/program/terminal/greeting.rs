@@ -60,7 +60,7 @@ pub(in crate::program) fn greeting(simulator: &Simulator, state: &StateFile, too
                  控制台    {BOLD}{base_url}/{BOLD:#}   {keys}\n  \
                  机器人    使用下方的环境变量\n  \
                  一步启动  wecom-kf-sim run -- cargo run   同时启动模拟器和机器人\n  \
-                 测试      wecom-kf-sim play FILE{port}   在此执行测试场景\n  \
+                 测试      wecom-kf-sim play FILE{port}   在此执行剧本\n  \
                  其他语言  {clients}{port}\n"
             )
         }
