@@ -95,9 +95,7 @@ async function find() {
   const query = queryOf();
   const before = results?.query === query ? results : null;
   try {
-    const { entries, found, last } = await getRows(
-      `${query}&limit=${PAGE}${before ? `&after=${before.last}` : ''}`,
-    );
+    const { entries, found, last } = await getRows(`${query}&limit=${PAGE}${before ? `&after=${before.last}` : ''}`);
     results = { query, rows: [...(before?.rows ?? []), ...entries], count: (before?.count ?? 0) + found, last };
     renderRows();
   } catch {
