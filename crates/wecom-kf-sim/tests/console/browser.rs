@@ -19,6 +19,8 @@ use tokio::time::Instant;
 
 /// A page waits so long for what is to come; several browsers may share two cores.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// Chromedriver is started so often before the test gives up.
+const STARTS: usize = 10;
 const DESKTOP: (u32, u32) = (1440, 900);
 
 /// Plays `scenario` in a fresh browser that has `address` open, and closes it whatever comes of it.
@@ -49,13 +51,7 @@ impl Browser {
         static STARTED: AtomicUsize = AtomicUsize::new(0);
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let profile = std::env::temp_dir().join(format!("wecom-kf-console-{}-{number}", std::process::id()));
-        let mut driver = Command::new("chromedriver")
-            .arg("--port=0")
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("chromedriver must be installed (Debian: chromium, chromium-driver)");
-        let port = port(&mut driver).await;
+        let (driver, port) = driver().await;
         let client = ClientBuilder::new(HttpConnector::new())
             .capabilities(capabilities(&profile))
             .connect(&format!("http://127.0.0.1:{port}"))
@@ -72,17 +68,36 @@ impl Browser {
     }
 }
 
-/// It says on which port it listens.
-async fn port(driver: &mut Child) -> u16 {
+/// Starts chromedriver on a free port. It takes one of IPv4 and exits if the same one of IPv6 is in use, as that of another
+/// chromedriver may be. Then it is started again.
+async fn driver() -> (Child, u16) {
+    let mut said = Vec::new();
+    for _ in 0..STARTS {
+        let mut driver = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("chromedriver must be installed (Debian: chromium, chromium-driver)");
+        if let Some(port) = port(&mut driver, &mut said).await {
+            return (driver, port);
+        }
+    }
+    panic!("chromedriver did not start:\n{}", said.join("\n"));
+}
+
+/// Returns the port on which chromedriver says that it listens; `None` if it ends without that.
+async fn port(driver: &mut Child, said: &mut Vec<String>) -> Option<u16> {
     let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
     while let Some(line) = lines.next_line().await.unwrap() {
         if let Some((_, port)) = line.split_once("was started successfully on port ") {
             // Whoever stops reading lets it write against a wall.
             tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-            return port.trim_end_matches('.').parse().unwrap();
+            return Some(port.trim_end_matches('.').parse().unwrap());
         }
+        said.push(line);
     }
-    panic!("chromedriver did not start");
+    None
 }
 
 fn capabilities(profile: &std::path::Path) -> serde_json::Map<String, Value> {
