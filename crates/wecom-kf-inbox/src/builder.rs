@@ -361,10 +361,14 @@ impl InboxBuilder {
     }
 }
 
-/// Returns the host and the corp id, without the scheme.
 pub(crate) fn scope_of(client: &Client) -> String {
-    let place = client.base_url().split_once("://").map_or(client.base_url(), |(_, place)| place);
-    format!("{place}/{}", client.corp_id())
+    scope_at(client.base_url(), client.corp_id())
+}
+
+/// Returns the host and the corp id, without the scheme.
+pub(crate) fn scope_at(base_url: &str, corp_id: impl fmt::Display) -> String {
+    let place = base_url.split_once("://").map_or(base_url, |(_, place)| place);
+    format!("{place}/{corp_id}")
 }
 
 /// Returns whether the app may read the account. Older servers do not say, which counts as yes.

@@ -26,7 +26,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::{BoxStream, StreamExt};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 use wecom_kf::BoxFuture;
 
 use crate::metrics::{LastError, Status};
@@ -410,10 +410,7 @@ fn unix(time: std::time::SystemTime) -> i64 {
 
 /// Waits for a store. If it does not answer in time, it counts as down.
 pub(crate) async fn in_time<T>(asked: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-    match timeout(defaults::STORE_TIMEOUT, asked).await {
-        Ok(answer) => answer,
-        Err(_) => Err(StoreError::silent(defaults::STORE_TIMEOUT)),
-    }
+    StoreError::in_time(defaults::STORE_TIMEOUT, asked).await
 }
 
 async fn until(time: Option<Instant>) {

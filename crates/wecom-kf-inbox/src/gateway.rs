@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::sleep;
-use wecom_kf::{OpenKfid, SyncToken};
+use wecom_kf::OpenKfid;
 use wecom_kf_callback::Event;
 
+use crate::builder::scope_at;
 use crate::report::in_one_line;
 use crate::store::{InboxKey, InboxStore, StoreError, Wake};
 
@@ -41,8 +42,7 @@ const AGAIN_AFTER: Duration = Duration::from_secs(1);
 impl Gateway {
     /// Creates a gateway for the bots of a corp that use this store.
     pub fn new(store: impl InboxStore, corp_id: impl fmt::Display) -> Self {
-        let host = wecom_kf::defaults::BASE_URL.trim_start_matches("https://");
-        Self { store: Arc::new(store), scope: format!("{host}/{corp_id}") }
+        Self { store: Arc::new(store), scope: scope_at(wecom_kf::defaults::BASE_URL, corp_id) }
     }
 
     /// Sets the scope, if the inboxes have another one: see [`InboxBuilder::scope`](crate::InboxBuilder::scope). By default it
@@ -65,7 +65,7 @@ impl Gateway {
                     Some(open_kfid) => InboxKey::new(&*self.scope, OpenKfid::new(open_kfid)),
                     None => InboxKey::of_fleet(&*self.scope),
                 };
-                (key, Wake::new(Some(SyncToken::from(news.token.expose())), news.create_time))
+                (key, Wake::from(news))
             }
             Event::KfAccountAuthChange(change) => {
                 (InboxKey::of_fleet(&*self.scope), Wake::new(None, change.create_time))
@@ -110,6 +110,7 @@ impl Gateway {
                 Err(error) => {
                     let error = in_one_line(&error);
                     tracing::warn!(scope = %self.scope, %error, "a callback was not passed on; the reader learns of the messages at its next poll");
+                    return;
                 }
             }
         }

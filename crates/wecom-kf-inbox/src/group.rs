@@ -13,7 +13,7 @@ use futures_util::FutureExt;
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
-use wecom_kf::{Client, OpenKfid, SyncToken};
+use wecom_kf::{Client, OpenKfid};
 use wecom_kf_callback::Event;
 
 use crate::batch::Quiet;
@@ -515,7 +515,7 @@ impl GroupHandle {
                 });
                 let mut passed_on = 0;
                 for open_kfid in elsewhere {
-                    let wake = Wake::new(Some(SyncToken::from(news.token.expose())), news.create_time);
+                    let wake = Wake::from(news);
                     pass_on(&self.0.store, InboxKey::new(&*self.0.scope, open_kfid), wake, |_| {});
                     passed_on += 1;
                 }

@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, Stream, StreamExt};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
-use wecom_kf::{Client, ExternalUserId, OpenKfid, SyncToken};
+use wecom_kf::{Client, ExternalUserId, OpenKfid};
 use wecom_kf_callback::Event;
 
 use crate::Error;
@@ -211,7 +211,7 @@ impl InboxHandle {
         if callback.open_kfid.as_deref().is_some_and(|open_kfid| open_kfid != self.0.key.open_kfid().as_str()) {
             return false;
         }
-        let wake = Wake::new(Some(SyncToken::from(callback.token.expose())), callback.create_time);
+        let wake = Wake::from(callback);
         if !self.0.exchange.desk().holds_lease() {
             let shared = self.0.clone();
             engine::pass_on(&self.0.store, self.0.key.clone(), wake.clone(), move |number| {

@@ -137,10 +137,7 @@ const WAIT: Duration = Duration::from_millis(100);
 const GOES_ON_WITH: Duration = Duration::from_secs(60);
 
 async fn in_time<T>(asked: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-    match timeout(STORE_LIMIT, asked).await {
-        Ok(answer) => answer,
-        Err(_) => Err(StoreError::silent(STORE_LIMIT)),
-    }
+    StoreError::in_time(STORE_LIMIT, asked).await
 }
 
 /// Returns how long the outcome is held. If `gettoken` returned the rejected token again, or one that ends soon, every

@@ -67,22 +67,20 @@ impl Members {
         self.meet_at = Instant::now();
     }
 
-    /// Tells the others that this process lives, and learns who else does. Returns whether that has changed. While the store
-    /// is down everybody keeps the accounts they have, and the leases decide.
-    pub(super) async fn meet(&mut self) -> bool {
-        let Some(fleet) = self.store.fleet() else { return false };
+    /// Tells the others that this process lives, and learns which others do. While the store is down, each process keeps the
+    /// accounts that it has, and the leases decide.
+    pub(super) async fn meet(&mut self) {
+        let Some(fleet) = self.store.fleet() else { return };
         self.meet_at = Instant::now() + defaults::MEMBER / 3;
         let met = in_time(fleet.meet(&self.scope, &self.name, defaults::MEMBER)).await;
         match met {
-            Ok(all) if all == self.all => false,
+            Ok(all) if all == self.all => {}
             Ok(all) => {
                 tracing::info!(fleet = %self.scope, members = all.len(), "members of the fleet came or went");
                 self.all = all;
-                true
             }
             Err(error) => {
                 tracing::warn!(fleet = %self.scope, error = %in_one_line(&error), "cannot meet the other processes");
-                false
             }
         }
     }
@@ -112,6 +110,5 @@ impl fmt::Debug for Members {
 
 /// A store that does not answer must not hold up the group.
 async fn in_time<T>(asked: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-    const LIMIT: Duration = Duration::from_secs(2);
-    timeout(LIMIT, asked).await.unwrap_or_else(|_| Err(StoreError::silent(LIMIT)))
+    StoreError::in_time(Duration::from_secs(2), asked).await
 }

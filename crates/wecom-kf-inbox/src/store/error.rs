@@ -5,6 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::timeout;
+
 use wecom_kf::{Bilingual, Lang};
 
 /// An error of a store.
@@ -64,6 +66,11 @@ impl StoreError {
     /// Returns a [`Corrupt`](Self::Corrupt) error, for data that cannot be used.
     pub fn corrupt(what: impl Into<Bilingual>) -> Self {
         Self::Corrupt(what.into())
+    }
+
+    /// Waits for a store. If it does not answer within `limit`, it counts as down.
+    pub(crate) async fn in_time<T>(limit: Duration, asked: impl Future<Output = Result<T, Self>>) -> Result<T, Self> {
+        timeout(limit, asked).await.unwrap_or_else(|_| Err(Self::silent(limit)))
     }
 
     /// Returns the error of a store that did not answer in time.

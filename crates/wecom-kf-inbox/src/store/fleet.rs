@@ -2,11 +2,11 @@
 //! reads without a callback's token are counted together.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use wecom_kf::{BoxFuture, OpenKfid, SyncToken};
+use wecom_kf_callback::KfMsgOrEvent;
 
 use super::{InboxKey, StoreError, fingerprint};
 
@@ -63,9 +63,9 @@ impl Wake {
     }
 }
 
-impl fmt::Display for Wake {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "callback of {}", self.create_time)
+impl From<&KfMsgOrEvent> for Wake {
+    fn from(news: &KfMsgOrEvent) -> Self {
+        Self::new(Some(SyncToken::from(news.token.expose())), news.create_time)
     }
 }
 
@@ -146,6 +146,6 @@ mod tests {
     #[test]
     fn a_token_is_hidden() {
         let wake = Wake::new(Some("canary".into()), 17);
-        assert!(!format!("{wake:?} {wake}").contains("canary"));
+        assert!(!format!("{wake:?}").contains("canary"));
     }
 }
