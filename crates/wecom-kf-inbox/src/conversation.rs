@@ -86,7 +86,7 @@ impl<S> Conversation<S> {
     }
 
     /// Ends the conversation: when the message is acknowledged, everything that is kept of the customer is deleted, the
-    /// transcript included.
+    /// transcript and the rest of an [answer](Delivery::answer) included.
     ///
     /// # Errors
     ///

@@ -1,5 +1,8 @@
 //! A message to handle, and the answer to it.
 
+mod answer;
+mod hand_over;
+mod media;
 mod reply;
 
 use std::fmt;
@@ -15,6 +18,8 @@ use crate::engine::{HandOut, Letter, Ticket, in_time};
 use crate::shared::Shared;
 use crate::store::{ConversationQuery, InboxStore, StoreError};
 use crate::{ConversationError, Failure, FailureClass, RetryPolicy};
+pub use answer::AnswerError;
+pub use hand_over::HandOver;
 use reply::Numbers;
 pub use reply::{Replied, Reply};
 

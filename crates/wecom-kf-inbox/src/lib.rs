@@ -27,7 +27,7 @@ mod token;
 pub use batch::{Batch, Batches, GroupBatches, Quiet};
 pub use builder::{ColdStart, InboxBuilder};
 pub use conversation::{Conversation, ConversationError, ModelMessage, Role, Said, Transcript};
-pub use delivery::{Delivery, Replied, Reply};
+pub use delivery::{AnswerError, Delivery, HandOver, Replied, Reply};
 pub use engine::RetryPolicy;
 pub use error::{Error, UnreadableThen};
 pub use failure::{Failure, FailureClass};

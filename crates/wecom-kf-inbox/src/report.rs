@@ -7,7 +7,7 @@ use wecom_kf::report::{ClientErrors, Explain, Known, ReportOf, find_as};
 
 use crate::store::StoreError;
 use crate::store::error::While;
-use crate::{ConversationError, Error};
+use crate::{AnswerError, ConversationError, Error};
 
 /// An error that is printed for people: the [report of `wecom_kf`](wecom_kf::Report), which also knows the errors of this
 /// crate. Use it as the error type of `main`.
@@ -21,6 +21,7 @@ impl Known for InboxErrors {
     fn find<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a dyn Explain> {
         find_as::<Error>(error)
             .or_else(|| find_as::<ConversationError>(error))
+            .or_else(|| find_as::<AnswerError>(error))
             .or_else(|| find_as::<StoreError>(error))
             .or_else(|| find_as::<While>(error))
             .or_else(|| ClientErrors::find(error))
@@ -54,6 +55,16 @@ impl Explain for ConversationError {
 
     fn remedy(&self, lang: Lang) -> Option<&'static str> {
         Some(self.remedy(lang))
+    }
+}
+
+impl Explain for AnswerError {
+    fn in_lang(&self, lang: Lang) -> String {
+        self.in_lang(lang)
+    }
+
+    fn remedy(&self, _: Lang) -> Option<&'static str> {
+        None
     }
 }
 

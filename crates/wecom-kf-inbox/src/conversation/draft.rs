@@ -20,9 +20,16 @@ struct Body {
     state: Option<Box<RawValue>>,
     #[serde(default, skip_serializing_if = "Transcript::is_empty")]
     transcript: Transcript,
+    /// What did not fit into the turn of the last answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rest: Option<String>,
 }
 
 impl Body {
+    fn is_empty(&self) -> bool {
+        self.state.is_none() && self.transcript.is_empty() && self.rest.is_none()
+    }
+
     fn of(record: &ConversationRecord) -> Result<Self, StoreError> {
         serde_json::from_str(&record.body).map_err(|error| {
             let (customer, column) = (&record.customer, error.column());
@@ -52,6 +59,15 @@ impl ConversationRecord {
     /// [`StoreError::Corrupt`]: the record is not one of an inbox.
     pub fn transcript(&self) -> Result<Transcript, StoreError> {
         Body::of(self).map(|body| body.transcript)
+    }
+
+    /// Returns what did not fit into the turn of the last [`answer`](crate::Delivery::answer).
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Corrupt`]: the record is not one of an inbox.
+    pub fn rest_of_answer(&self) -> Result<Option<String>, StoreError> {
+        Body::of(self).map(|body| body.rest)
     }
 }
 
@@ -105,15 +121,42 @@ impl Draft {
     ) -> Result<(), ConversationError> {
         let state = serde_json::value::to_raw_value(state)
             .map_err(|_| ConversationError::Unwritable { customer: self.customer.clone() })?;
-        let (bytes, limit) = (state.get().len(), settings.limit);
-        if bytes > limit {
-            return Err(ConversationError::TooLarge { customer: self.customer.clone(), bytes, limit });
-        }
+        self.check_size(state.get().len(), settings)?;
         self.body.version = settings.version;
         self.body.state = Some(state);
         self.is_changed = true;
         self.ends = false;
         Ok(())
+    }
+
+    fn check_size(&self, bytes: usize, settings: &ConversationSettings) -> Result<(), ConversationError> {
+        let limit = settings.limit;
+        match bytes > limit {
+            true => Err(ConversationError::TooLarge { customer: self.customer.clone(), bytes, limit }),
+            false => Ok(()),
+        }
+    }
+
+    /// Returns the rest of the last answer.
+    pub(crate) fn rest(&self) -> Option<&str> {
+        self.body.rest.as_deref()
+    }
+
+    /// Checks whether this rest can be kept.
+    pub(crate) fn check_rest(
+        &self,
+        rest: Option<&str>,
+        settings: &ConversationSettings,
+    ) -> Result<(), ConversationError> {
+        self.check_size(rest.map_or(0, str::len), settings)
+    }
+
+    /// Replaces the rest of the last answer.
+    pub(crate) fn set_rest(&mut self, rest: Option<&str>) {
+        if !self.ends && self.rest() != rest {
+            self.body.rest = rest.map(str::to_owned);
+            self.is_changed = true;
+        }
     }
 
     /// Ends the conversation: nothing of the customer is kept.
@@ -143,11 +186,11 @@ impl Draft {
         if !self.is_changed && self.said.is_empty() {
             return None;
         }
-        if self.ends {
-            return self.loaded.map(|loaded| ConversationWrite::End(loaded.customer));
-        }
         if !self.said.is_empty() {
             self.body.transcript.extend(self.said, settings.transcript);
+        }
+        if self.body.is_empty() {
+            return self.loaded.map(|loaded| ConversationWrite::End(loaded.customer));
         }
         let now = unix_seconds();
         let keep = i64::try_from(settings.keep.min(LONGEST).as_secs()).unwrap_or(i64::MAX);

@@ -1,11 +1,11 @@
-//! Replies to the customer of a delivery, and what becomes of the session: who is answered, under which msgid, and when the bot
-//! is silent because people have the session.
+//! Replies to the customer of a delivery: who is answered, under which msgid, and when the bot is silent because people have the
+//! session.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use wecom_kf::messages::{Answer, Content, Event, Origin, Outgoing};
-use wecom_kf::{Bilingual, BoxFuture, ErrCode, Error, ExternalUserId, HandOver, MsgId, Refusal, Session, To};
+use wecom_kf::messages::{Content, Event, Origin, Outgoing};
+use wecom_kf::{Bilingual, BoxFuture, ErrCode, Error, MsgId, Refusal, Session};
 
 use super::Delivery;
 use crate::store::fingerprint;
@@ -78,62 +78,6 @@ impl Delivery {
     /// [`Replied::Silent`].
     pub fn reply(&self, message: impl Into<Outgoing>) -> Reply<'_> {
         Reply { delivery: self, message: message.into(), name: None }
-    }
-
-    /// Sends the messages of an answer that fit into this turn of the customer: see [`Answer`]. Replies with the same text are
-    /// sent once, however often the message is handled. Keep [`Answer::rest`], for example in the
-    /// [conversation](Self::conversation), for the customer's next message.
-    ///
-    /// Ends at the first message that is not sent because people have the session.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`reply`](Self::reply). The messages before the error were sent.
-    pub async fn answer(&self, answer: &Answer) -> Result<(), Error> {
-        for message in answer.messages() {
-            if let Replied::Silent { .. } = self.reply(message.clone()).await? {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// Hands the session over to people: see [`Sessions::hand_over`](wecom_kf::Sessions::hand_over). It is safe to repeat.
-    ///
-    /// ```no_run
-    /// # use wecom_kf_inbox::{Delivery, Failure};
-    /// use wecom_kf_inbox::To;
-    ///
-    /// async fn handle(delivery: Delivery) -> Result<(), Failure> {
-    ///     delivery.hand_over(To::anyone_receiving()).saying("正在为您转接人工，请稍候。").await?;
-    ///     Ok(())
-    /// }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidInput`]: the message has no customer. Those of
-    /// [`Sessions::hand_over`](wecom_kf::Sessions::hand_over).
-    pub fn hand_over(&self, to: To) -> HandOver<'_> {
-        let customer = self.customer_whose_session_changes();
-        self.client().sessions().hand_over(self.open_kfid(), customer, to)
-    }
-
-    /// Ends the session: see [`Sessions::end`](wecom_kf::Sessions::end). It is safe to repeat.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`hand_over`](Self::hand_over).
-    pub fn end_session(&self) -> HandOver<'_> {
-        let customer = self.customer_whose_session_changes();
-        self.client().sessions().end(self.open_kfid(), customer)
-    }
-
-    /// Without a customer the id is empty, which the request refuses.
-    fn customer_whose_session_changes(&self) -> ExternalUserId {
-        let customer = self.message().external_userid().cloned().unwrap_or_else(|| "".into());
-        self.answering.shared.open_sessions.forget(&customer);
-        customer
     }
 
     async fn send(&self, msgid: MsgId, message: Outgoing) -> Result<Replied, Error> {

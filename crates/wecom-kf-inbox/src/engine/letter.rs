@@ -22,6 +22,8 @@ pub(crate) struct Letter {
 pub(crate) struct Replies {
     /// The msgid of each reply, and what was last sent under it.
     sent: Vec<(String, Outgoing)>,
+    /// What was said when the session was moved, and the last attempt that noted it.
+    moved: Option<(Outgoing, u32)>,
 }
 
 impl Letter {
@@ -65,6 +67,19 @@ impl Replies {
                 false
             }
         }
+    }
+
+    /// Notes what this attempt said when it moved the session. Returns that.
+    pub(crate) fn moved(&mut self, attempt: u32, saying: Outgoing) -> Outgoing {
+        self.moved = Some((saying.clone(), attempt));
+        saying
+    }
+
+    /// Returns what an earlier attempt said when it moved the session, once for each attempt.
+    pub(crate) fn said_when_moved_before(&mut self, attempt: u32) -> Option<Outgoing> {
+        let (said, noted) = self.moved.as_mut().filter(|(_, noted)| *noted < attempt)?;
+        *noted = attempt;
+        Some(said.clone())
     }
 }
 

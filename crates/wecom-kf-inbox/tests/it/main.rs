@@ -1,6 +1,7 @@
 //! The inbox against a fake of WeCom without sockets, on a paused clock; and against the simulator.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod answers;
 mod batches;
 mod conversations;
 mod delays;

@@ -96,6 +96,14 @@ impl Content {
         }
     }
 
+    /// Returns the file of a picture, a voice message, a video or a file. `None` for other kinds.
+    pub fn media(&self) -> Option<&MediaContent> {
+        match self {
+            Self::Image(media) | Self::Voice(media) | Self::Video(media) | Self::File(media) => Some(media),
+            _ => None,
+        }
+    }
+
     fn known(msgtype: &str, json: Option<&str>) -> Option<Self> {
         Some(match msgtype {
             "text" => Self::Text(body(json)?),
