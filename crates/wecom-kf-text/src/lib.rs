@@ -1,10 +1,16 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod characters;
+#[cfg(feature = "clap")]
+mod chinese_help;
 mod file_name;
 mod flaw;
 mod lang;
 
+#[cfg(feature = "clap")]
+#[cfg_attr(docsrs, doc(cfg(feature = "clap")))]
+pub use chinese_help::{chinese_help, chinese_usage_error, without_chinese_help};
 pub use file_name::safe_file_name;
 pub use flaw::{Flaw, FlawKind, checked, trimmed};
 pub use lang::{Lang, reader_lang};

@@ -9,12 +9,13 @@ use serde_json::Value;
 use super::workspace_root;
 
 /// The crates of this workspace that each crate may use, as in ARCHITECTURE.md. Its tests and examples may also use the second list.
-const ARROWS: [(&str, &[&str], &[&str]); 6] = [
+const ARROWS: [(&str, &[&str], &[&str]); 7] = [
     ("wecom-kf-text", &[], &[]),
     ("wecom-kf-raw", &["wecom-kf-text"], &[]),
     ("wecom-kf-callback", &["wecom-kf-text"], &[]),
     ("wecom-kf", &["wecom-kf-callback", "wecom-kf-raw", "wecom-kf-text"], &["wecom-kf-sim"]),
     ("wecom-kf-inbox", &["wecom-kf", "wecom-kf-callback"], &["wecom-kf-sim"]),
+    ("wecom-kf-cli", &["wecom-kf", "wecom-kf-inbox", "wecom-kf-sim", "wecom-kf-text"], &[]),
     // Never wecom-kf, not even for tests: the simulator would share its mistakes.
     ("wecom-kf-sim", &["wecom-kf-callback", "wecom-kf-raw", "wecom-kf-text"], &[]),
 ];

@@ -1,15 +1,12 @@
 //! Help and errors of the command line in Chinese. The English ones stand beside the flags in `options.rs`.
 
-use clap::error::{ContextKind, ErrorKind};
-use clap::{Arg, Command, CommandFactory, Error, FromArgMatches};
-use wecom_kf_text::Lang;
+use clap::{Command, CommandFactory, Error, FromArgMatches};
+use wecom_kf_text::{Lang, chinese_help, chinese_usage_error};
 
 use super::options::Args;
 
-const TEMPLATE: &str = "{about-with-newline}\n用法：{usage}\n\n{all-args}{after-help}";
-
-/// What each command does. The program itself has no name here.
-const COMMANDS: [(&str, &str); 7] = [
+/// What each command does, and what each flag and argument means, as `chinese_help` asks for them.
+const TEXTS: [(&str, &str); 38] = [
     ("", "企业微信「微信客服」API 的本机模拟器"),
     ("run", "启动一个命令，并设置本模拟器（多企业时为第一个企业）的环境变量；命令结束时模拟器也结束"),
     (
@@ -21,41 +18,37 @@ const COMMANDS: [(&str, &str); 7] = [
     ("point", "打印把机器人指向 --port 上的模拟器所需的代码或变量（第一个企业的值）"),
     ("assumptions", "打印《模拟器的假设》"),
     ("help", "显示本帮助，或某个命令的帮助"),
-];
-
-/// What each flag and argument means. Those of one command have its name before them.
-const ARGUMENTS: [(&str, &str); 31] = [
-    ("help", "显示帮助"),
-    ("version", "显示版本"),
-    ("child", "供启动本程序的程序使用：就绪时打印一行 JSON，调用写到标准错误，标准输入关闭时结束"),
-    ("config", "TOML 配置文件"),
-    ("port", "端口；0 表示任意空闲端口 [默认：9500 或其后的空闲端口]"),
-    ("listen", "监听地址 [默认：127.0.0.1]"),
-    ("seed", "使每次运行的 id、token 和 cursor 相同"),
-    ("corp_id", "企业 ID，须与 --secret 同时给出；不给则自动生成"),
-    ("secret", "应用的 Secret，须与 --corp-id 同时给出"),
-    ("accounts", "客服账号的名称，可重复 [默认：小店]"),
-    ("servicers", "接待所有账号的成员，可重复"),
-    ("callback", "接收回调的 URL"),
-    ("callback_token", "回调的 Token，须与 --callback-aes-key 同时给出；不给则由种子生成"),
-    ("callback_aes_key", "回调的 EncodingAESKey"),
-    ("clock", "real：时钟自己走；manual：时钟静止，只能手动前进，从现在或给定的 Unix 时间开始 [默认：real]"),
-    ("strictness", "strict：拒绝文档中没有的字段；lenient：只报告 [默认：strict]"),
-    ("disable_assumption", "不成立的假设的 id，见 `assumptions`，可重复"),
-    ("public_url", "其他容器中的机器人访问模拟器的 URL（主机和端口），该主机名也会被允许"),
-    ("allow_host", "除本机外还允许的主机名，回调也可以发往它，可重复"),
-    ("allow", "`run --check`、`run --report` 和 `play` 可接受的问题，可重复"),
-    ("state", "启动时从此文件载入状态（文件存在时），结束时保存到此文件；其中有密钥"),
-    ("journal", "把每次调用和回调写入文件：`.jsonl` 为 JSON Lines，`.har` 为浏览器可以打开的 HAR"),
-    ("run check", "任何企业发现问题时退出码为 1，即使命令本身成功"),
-    ("run report", "把发现的问题写成 JUnit XML 或 JSON 文件；两种各可给一次"),
-    ("run wait_for_callback", "机器人须在此时间内通过回调 URL 验证，如 10s，否则报错结束"),
-    ("run command", "命令及其参数"),
-    ("play files", "剧本文件"),
-    ("play junit", "把结果写成 JUnit XML 文件"),
-    ("play wait_for_callback", "机器人通过回调 URL 验证的最长时间，如 10s [给出命令时默认：60s]"),
-    ("play command", "机器人的命令及其参数"),
-    ("point client", "机器人的语言或客户端：run、rust、curl、wechatpy、wxjava 或 skit"),
+    (".help", "显示帮助"),
+    (".version", "显示版本"),
+    (".child", "供启动本程序的程序使用：就绪时打印一行 JSON，调用写到标准错误，标准输入关闭时结束"),
+    (".config", "TOML 配置文件"),
+    (".port", "端口；0 表示任意空闲端口 [默认：9500 或其后的空闲端口]"),
+    (".listen", "监听地址 [默认：127.0.0.1]"),
+    (".seed", "使每次运行的 id、token 和 cursor 相同"),
+    (".corp_id", "企业 ID，须与 --secret 同时给出；不给则自动生成"),
+    (".secret", "应用的 Secret，须与 --corp-id 同时给出"),
+    (".accounts", "客服账号的名称，可重复 [默认：小店]"),
+    (".servicers", "接待所有账号的成员，可重复"),
+    (".callback", "接收回调的 URL"),
+    (".callback_token", "回调的 Token，须与 --callback-aes-key 同时给出；不给则由种子生成"),
+    (".callback_aes_key", "回调的 EncodingAESKey"),
+    (".clock", "real：时钟自己走；manual：时钟静止，只能手动前进，从现在或给定的 Unix 时间开始 [默认：real]"),
+    (".strictness", "strict：拒绝文档中没有的字段；lenient：只报告 [默认：strict]"),
+    (".disable_assumption", "不成立的假设的 id，见 `assumptions`，可重复"),
+    (".public_url", "其他容器中的机器人访问模拟器的 URL（主机和端口），该主机名也会被允许"),
+    (".allow_host", "除本机外还允许的主机名，回调也可以发往它，可重复"),
+    (".allow", "`run --check`、`run --report` 和 `play` 可接受的问题，可重复"),
+    (".state", "启动时从此文件载入状态（文件存在时），结束时保存到此文件；其中有密钥"),
+    (".journal", "把每次调用和回调写入文件：`.jsonl` 为 JSON Lines，`.har` 为浏览器可以打开的 HAR"),
+    ("run.check", "任何企业发现问题时退出码为 1，即使命令本身成功"),
+    ("run.report", "把发现的问题写成 JUnit XML 或 JSON 文件；两种各可给一次"),
+    ("run.wait_for_callback", "机器人须在此时间内通过回调 URL 验证，如 10s，否则报错结束"),
+    ("run.command", "命令及其参数"),
+    ("play.files", "剧本文件"),
+    ("play.junit", "把结果写成 JUnit XML 文件"),
+    ("play.wait_for_callback", "机器人通过回调 URL 验证的最长时间，如 10s [给出命令时默认：60s]"),
+    ("play.command", "机器人的命令及其参数"),
+    ("point.client", "机器人的语言或客户端：run、rust、curl、wechatpy、wxjava 或 skit"),
 ];
 
 /// Reads the command line, or prints why not and ends the program.
@@ -70,49 +63,19 @@ pub(super) fn parse(lang: Lang) -> Args {
 }
 
 fn command(lang: Lang) -> Command {
-    let mut command = Args::command();
     match lang {
-        Lang::En => command,
-        Lang::Zh => {
-            // Adds what every command has: `--help`, `--version` and `help`.
-            command.build();
-            translated(command, "")
-        }
+        Lang::En => Args::command(),
+        Lang::Zh => chinese_help(Args::command(), &text),
     }
 }
 
-fn translated(command: Command, name: &str) -> Command {
-    let command = command.help_template(TEMPLATE).subcommand_help_heading("命令");
-    let command = match find(&COMMANDS, name) {
-        Some(about) => command.about(about).long_about(about),
-        None => command,
-    };
-    let command = command.mut_args(|arg| argument(arg, name));
-    command.mut_subcommands(|command| {
-        let name = command.get_name().to_owned();
-        // Below `help` are the other commands again.
-        translated(command, &name)
-    })
-}
-
-fn argument(arg: Arg, command: &str) -> Arg {
-    let id = arg.get_id().to_string();
-    let text = find(&ARGUMENTS, &format!("{command} {id}")).or_else(|| find(&ARGUMENTS, &id));
-    let heading = if arg.is_positional() { "参数" } else { "选项" };
-    let arg = arg.help_heading(heading).hide_possible_values(true);
-    match text {
-        Some(text) => arg.help(text).long_help(text),
-        None => arg,
-    }
-}
-
-fn find(texts: &[(&'static str, &'static str)], name: &str) -> Option<&'static str> {
-    texts.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
+fn text(path: &str) -> Option<&'static str> {
+    TEXTS.iter().find(|(known, _)| *known == path).map(|(_, text)| *text)
 }
 
 /// Prints an error in Chinese and ends the program, as clap does it in English.
 fn fail(error: &Error) -> ! {
-    match chinese(error) {
+    match chinese_usage_error(error) {
         Some(text) => super::terminal::complain(&format!("{text}\n更多信息见 --help")),
         None => {
             let _ = error.print();
@@ -121,58 +84,25 @@ fn fail(error: &Error) -> ! {
     std::process::exit(error.exit_code())
 }
 
-/// The errors that people meet. The others stay in English.
-fn chinese(error: &Error) -> Option<String> {
-    let part = |kind| error.get(kind).map(ToString::to_string);
-    let invalid = part(ContextKind::InvalidArg);
-    let text = match error.kind() {
-        ErrorKind::UnknownArgument => format!("没有参数 {}", invalid?),
-        ErrorKind::InvalidSubcommand => format!("没有命令 {}", part(ContextKind::InvalidSubcommand)?),
-        ErrorKind::MissingRequiredArgument => format!("缺少参数：{}", invalid?),
-        ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
-            let why = std::error::Error::source(error).map(|source| format!("：{source}"));
-            let known = part(ContextKind::ValidValue).map(|known| format!("：可以是 {known}"));
-            format!(
-                "{} 的值 {:?} 无效{}",
-                invalid?,
-                part(ContextKind::InvalidValue)?,
-                why.or(known).unwrap_or_default()
-            )
-        }
-        _ => return None,
-    };
-    let meant = part(ContextKind::SuggestedArg).or_else(|| part(ContextKind::SuggestedSubcommand));
-    Some(format!("{text}{}", meant.map(|meant| format!("；是否想用 {meant}？")).unwrap_or_default()))
-}
-
 #[cfg(test)]
 mod tests {
+    use wecom_kf_text::without_chinese_help;
+
     use super::*;
-
-    fn is_chinese(text: Option<String>) -> bool {
-        text.is_some_and(|text| text.chars().any(|character| ('\u{4e00}'..='\u{9fff}').contains(&character)))
-    }
-
-    fn check(command: &Command) {
-        let name = command.get_name();
-        assert!(is_chinese(command.get_about().map(ToString::to_string)), "{name}");
-        for arg in command.get_arguments() {
-            assert!(is_chinese(arg.get_help().map(ToString::to_string)), "{name} {}", arg.get_id());
-        }
-        command.get_subcommands().filter(|_| name != "help").for_each(check);
-    }
 
     #[test]
     fn every_command_and_flag_has_a_chinese_text() {
         let command = command(Lang::Zh);
-        check(&command);
-        let ids = |command: &Command| -> Vec<String> {
-            command.get_arguments().map(|arg| format!("{} {}", command.get_name(), arg.get_id())).collect()
-        };
-        let all: Vec<_> = ids(&command).into_iter().chain(command.get_subcommands().flat_map(ids)).collect();
-        for (name, _) in ARGUMENTS {
-            let is_there = all.iter().any(|id| id == name || id.ends_with(&format!(" {name}")));
-            assert!(is_there, "{name} is no flag");
+        let missing = without_chinese_help(&command);
+        assert!(missing.is_empty(), "{missing:?}");
+        let mut known = vec![String::new(), "help".to_owned()];
+        known.extend(command.get_arguments().map(|arg| format!(".{}", arg.get_id())));
+        for below in command.get_subcommands() {
+            known.push(below.get_name().to_owned());
+            known.extend(below.get_arguments().map(|arg| format!("{}.{}", below.get_name(), arg.get_id())));
+        }
+        for (path, _) in TEXTS {
+            assert!(known.iter().any(|known| known == path), "{path} is no command and no flag");
         }
     }
 
@@ -180,7 +110,7 @@ mod tests {
     fn errors_are_told_in_chinese() {
         let told = |args: &[&str]| {
             let error = command(Lang::Zh).try_get_matches_from([&["wecom-kf-sim"], args].concat()).unwrap_err();
-            chinese(&error).unwrap()
+            chinese_usage_error(&error).unwrap()
         };
         assert_eq!(told(&["run", "--jurnal", "x"]), "没有参数 --jurnal；是否想用 --journal？");
         assert_eq!(told(&["pla"]), "没有命令 pla；是否想用 play？");

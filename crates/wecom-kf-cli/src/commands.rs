@@ -1,0 +1,45 @@
+//! The list of commands.
+
+mod accounts;
+mod completions;
+mod errcode;
+mod man;
+
+use clap::Subcommand;
+
+use crate::app::App;
+use crate::failure::{Exit, Failure};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Lists and changes the accounts of customer service
+    #[command(subcommand)]
+    Accounts(accounts::Accounts),
+    /// Explains an errcode: meaning, class, remedy, operations
+    Errcode(errcode::Errcode),
+    /// Prints a script that completes commands in a shell
+    Completions(completions::Completions),
+    /// Writes the manual pages
+    Man(man::Man),
+}
+
+/// The Chinese texts of all commands.
+pub(crate) const CHINESE: &[&[(&str, &str)]] =
+    &[accounts::CHINESE, errcode::CHINESE, completions::CHINESE, man::CHINESE];
+
+impl Command {
+    /// Returns whether Ctrl-C is the usual end of the command, and no failure.
+    pub(crate) fn is_endless(&self) -> bool {
+        false
+    }
+}
+
+pub(crate) async fn run(app: &App, command: Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Accounts(command) => command.run(app).await?,
+        Command::Errcode(command) => command.run(app)?,
+        Command::Completions(command) => command.run(app)?,
+        Command::Man(command) => command.run(app)?,
+    }
+    Ok(Exit::Ok)
+}

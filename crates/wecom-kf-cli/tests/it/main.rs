@@ -1,0 +1,8 @@
+//! The program `wecom-kf` as a person and a shell see it: output, errors and exit codes, against the simulator.
+
+mod accounts;
+mod errcode;
+mod pages;
+mod settings;
+mod stage;
+mod terminal;

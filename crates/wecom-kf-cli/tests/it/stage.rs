@@ -1,0 +1,157 @@
+//! A simulator and the program that is run against it. No output may show a secret.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::process::Stdio;
+
+use tempfile::TempDir;
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+use wecom_kf_sim::Simulator;
+
+/// The program, built for this test.
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_wecom-kf");
+
+pub(crate) struct Stage {
+    pub(crate) simulator: Simulator,
+    /// The home folder of the program, with its profiles.
+    pub(crate) home: TempDir,
+}
+
+/// What a run of the program printed, with the simulator's address replaced by `[URL]`.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    pub(crate) code: i32,
+}
+
+impl Stage {
+    /// Starts a simulator whose ids are always the same, with two accounts and two servicers.
+    pub(crate) async fn start() -> Self {
+        let builder =
+            Simulator::builder().seed(7).account("小店").account("售后").servicer("zhangsan").servicer("lisi");
+        Self::with(builder).await
+    }
+
+    pub(crate) async fn with(builder: wecom_kf_sim::Builder) -> Self {
+        Self { simulator: builder.start().await.unwrap(), home: TempDir::new().unwrap() }
+    }
+
+    /// Returns a run of the program with the variables of the simulator.
+    pub(crate) fn run(&self, args: &[&str]) -> Run<'_> {
+        let mut run = self.run_without_settings(args);
+        run.vars.extend(self.simulator.vars().into_iter().map(|(name, value)| (name.to_owned(), value)));
+        run
+    }
+
+    /// Returns a run of the program without any variable of the client.
+    pub(crate) fn run_without_settings(&self, args: &[&str]) -> Run<'_> {
+        let args = args.iter().map(|&arg| arg.to_owned()).collect();
+        let vars = [("WECOM_KF_LANG", "en"), ("TZ", "Asia/Shanghai"), ("COLUMNS", "100")];
+        let vars = vars.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        Run { stage: self, args, vars, input: None }
+    }
+
+    /// Writes the file with the profiles.
+    pub(crate) fn profiles(&self, toml: &str) {
+        let folder = self.home.path().join(".config/wecom-kf");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("profiles.toml"), toml).unwrap();
+    }
+
+    /// Replaces what differs from run to run, and fails if a secret is shown.
+    pub(crate) fn cleaned(&self, text: &str) -> String {
+        let text = text.replace("\r\n", "\n");
+        for secret in self.secrets() {
+            assert!(!text.contains(&secret), "the output shows a secret: {text}");
+        }
+        text.replace(&self.simulator.base_url(), "[URL]").replace(&self.home.path().display().to_string(), "[HOME]")
+    }
+
+    fn secrets(&self) -> Vec<String> {
+        let is_secret = |name: &str| ["SECRET", "CALLBACK_TOKEN", "AES_KEY"].iter().any(|part| name.contains(part));
+        let of_vars = self.simulator.vars().into_iter().filter(|(name, _)| is_secret(name)).map(|(_, value)| value);
+        of_vars.chain([self.simulator.secret()]).chain(self.simulator.access_token()).collect()
+    }
+}
+
+/// A run of the program.
+pub(crate) struct Run<'a> {
+    stage: &'a Stage,
+    args: Vec<String>,
+    vars: BTreeMap<String, String>,
+    input: Option<String>,
+}
+
+impl Run<'_> {
+    pub(crate) fn var(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.vars.insert(name.to_owned(), value.into());
+        self
+    }
+
+    pub(crate) fn without_var(mut self, name: &str) -> Self {
+        self.vars.remove(name);
+        self
+    }
+
+    pub(crate) fn in_chinese(self) -> Self {
+        self.var("WECOM_KF_LANG", "zh")
+    }
+
+    /// Sets what the program reads from standard input; by default there is nothing.
+    pub(crate) fn input(mut self, text: &str) -> Self {
+        self.input = Some(text.to_owned());
+        self
+    }
+
+    pub(crate) fn vars(&self) -> &BTreeMap<String, String> {
+        &self.vars
+    }
+
+    pub(crate) fn args(&self) -> &[String] {
+        &self.args
+    }
+
+    pub(crate) fn stage(&self) -> &Stage {
+        self.stage
+    }
+
+    /// Runs the program to its end, with its output in pipes.
+    pub(crate) async fn piped(self) -> Outcome {
+        let mut child = command(&self.vars, self.stage)
+            .args(self.args.iter().map(OsStr::new))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        // A program that reads nothing may have closed it.
+        let _ = stdin.write_all(self.input.unwrap_or_default().as_bytes()).await;
+        drop(stdin);
+        let output = child.wait_with_output().await.unwrap();
+        let text = |bytes: Vec<u8>| self.stage.cleaned(&String::from_utf8(bytes).unwrap());
+        Outcome { stdout: text(output.stdout), stderr: text(output.stderr), code: output.status.code().unwrap() }
+    }
+}
+
+fn command(vars: &BTreeMap<String, String>, stage: &Stage) -> Command {
+    let mut command = Command::new(PROGRAM);
+    // Nothing of the machine that runs the tests may change the outcome.
+    command.env_clear().env("HOME", stage.home.path()).env("NO_PROXY", "127.0.0.1,localhost");
+    command.envs(["PATH", "SystemRoot"].iter().filter_map(|name| Some((name, std::env::var_os(name)?)))).envs(vars);
+    command
+}
+
+impl Outcome {
+    /// Compares the outcome with what is expected: the exit code, standard output, and standard error.
+    #[track_caller]
+    pub(crate) fn is(&self, code: i32, stdout: impl snapbox::IntoData, stderr: impl snapbox::IntoData) {
+        let assert = snapbox::Assert::new().action_env(snapbox::assert::DEFAULT_ACTION_ENV);
+        assert.eq(&self.stdout, stdout.raw());
+        assert.eq(&self.stderr, stderr.raw());
+        assert_eq!(self.code, code, "{self:?}");
+    }
+}
