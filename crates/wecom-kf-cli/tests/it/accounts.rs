@@ -76,7 +76,8 @@ async fn nothing_is_changed_without_a_yes() {
 error: not confirmed: Deletes the account wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA. Its customers can no longer reach it  do: Run it on a terminal, which asks, or add --yes. With --dry-run it only says what it would do.
 
 "#]]);
-    stage.run(&["accounts", "delete", &id]).in_chinese().piped().await.is(2, str![], str![[r#"
+    // A pipe that says yes is no person.
+    stage.run(&["accounts", "delete", &id]).input("y\n").in_chinese().piped().await.is(2, str![], str![[r#"
 错误：未确认：删除客服账号 wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA，客户将无法再联系它。处理：在终端中运行以便确认，或加上 --yes。加上 --dry-run 则只说明将会做什么。
 
 "#]]);

@@ -1,4 +1,5 @@
 //! The program `wecom-kf` as a person and a shell see it: output, errors and exit codes, against the simulator.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod accounts;
 mod errcode;

@@ -19,6 +19,10 @@ error: bad settings: (1) WECOM_CORP_ID: not set (admin console: 我的企业 ›
 错误：配置有误：（1）WECOM_CORP_ID：未设置（管理后台：我的企业 › 企业信息 › 企业ID）；（2）WECOM_KF_SECRET：未设置（管理后台：微信客服 › 企业内部接入，或应用管理 › 列在「可调用接口的应用」中的应用 › Secret）。处理：修正配置后重新启动。
 
 "#]]);
+    stage.run(LIST).without_var("WECOM_CORP_ID").piped().await.is(4, "", str![[r#"
+error: bad settings: WECOM_CORP_ID: not set (admin console: 我的企业 › 企业信息 › 企业ID)  do: Correct the settings and start again.
+
+"#]]);
     let wrong = stage.run(LIST).var("WECOM_KF_SECRET", "of-another-app").piped().await;
     wrong.is(4, "", str![[r#"
 error: account_list was not sent, there is no access token: gettoken refused: 40001, the secret is wrong, belongs to another corp id, or its app is disabled. WeCom said: "the secret is wrong, belongs to another corp id, or its app is disabled, hint: [2935512841357687530], from ip: 127.0.0.1, more info at https://open.work.weixin.qq.com/devtool/query?e=40001"  do: Do not retry: 2,000 failed calls in an hour lock this IP out for an hour. Copy the secret of the app listed under 微信客服 › 可调用接口的应用 again, together with the corp id of the same corp.
