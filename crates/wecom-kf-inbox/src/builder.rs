@@ -18,7 +18,7 @@ use crate::page_source::PageSource;
 use crate::report::in_one_line;
 use crate::shared::{Settings, Shared};
 use crate::store::{InboxKey, InboxStore, Memory};
-use crate::{Error, Failure, FailureClass, RetryPolicy, defaults};
+use crate::{Error, Failure, FailureClass, HealthLimits, RetryPolicy, defaults};
 
 /// The longest time that a setting may have: `Duration::MAX`, which means "never", is beyond the range of clocks.
 pub(crate) const LONGEST: Duration = Duration::from_secs(10 * 365 * 86_400);
@@ -79,6 +79,7 @@ impl InboxBuilder {
                 poll: defaults::POLL,
                 lease: defaults::LEASE,
                 stop_within: defaults::STOP_WITHIN,
+                health: HealthLimits::default(),
                 jitter: fastrand::f64,
             },
         }
@@ -250,6 +251,12 @@ impl InboxBuilder {
     /// whatever is set here: see [`Pacing`](wecom_kf::Pacing). A read for a callback never waits for its turn.
     pub fn poll(mut self, poll: Duration) -> Self {
         self.settings.poll = poll;
+        self
+    }
+
+    /// Sets from when on [`health`](crate::InboxHandle::health) has a reason not to be ready, such as a store that is down.
+    pub fn health_limits(mut self, limits: HealthLimits) -> Self {
+        self.settings.health = limits;
         self
     }
 

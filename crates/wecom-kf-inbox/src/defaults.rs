@@ -88,3 +88,15 @@ pub const WELCOME_WITHIN: Duration = Duration::from_secs(20);
 
 /// How often a group searches for new accounts.
 pub const LOOK_FOR_ACCOUNTS: Duration = Duration::from_secs(600);
+
+/// How long the store may be down before the [`Health`](crate::Health) is not ready.
+pub const HEALTH_STORE_DOWN: Duration = Duration::from_secs(30);
+/// How long an account may be without a known reader.
+pub const HEALTH_NO_LEASE: Duration = Duration::from_secs(120);
+/// How long reading, or the search for accounts, may fail. A refusal because of too many calls is followed by a wait of a
+/// minute ([`RATE_LIMIT_WAIT`]), so a single one is not enough.
+pub const HEALTH_READS_FAIL: Duration = Duration::from_secs(120);
+/// How old the oldest message may be that is read and not settled.
+pub const HEALTH_LAG: Duration = Duration::from_secs(300);
+/// How long the task of an inbox may be overdue.
+pub const HEALTH_STUCK: Duration = Duration::from_secs(60);

@@ -20,6 +20,7 @@ mod retry;
 mod shutdown;
 mod start;
 mod state;
+mod watch;
 mod window;
 
 use std::sync::Arc;
@@ -29,7 +30,7 @@ use futures_util::stream::{BoxStream, StreamExt};
 use tokio::time::{Instant, sleep_until};
 use wecom_kf::BoxFuture;
 
-use crate::metrics::{LastError, Status};
+use crate::metrics::{LastError, ReadBy, Status};
 use crate::report::in_one_line;
 use crate::shared::Shared;
 use crate::store::{Change, ParkedPage, StoreError, Wake};
@@ -92,6 +93,7 @@ type Phase<T> = Result<T, Break>;
 /// Runs the engine until it is stopped or cannot continue.
 pub(crate) async fn run(shared: Arc<Shared>) {
     let changes = shared.store.changes(&shared.key);
+    let _end = EndOnDrop(shared.clone());
     let engine = Engine {
         reader: Reader::new(shared.client.poll_schedule().join(), shared.settings.remembered()),
         store_backoff: Backoff::default(),
@@ -107,6 +109,18 @@ pub(crate) async fn run(shared: Arc<Shared>) {
         shared,
     };
     engine.run().await;
+}
+
+/// Makes the inbox end for those who watch it, also if the engine panics or its inbox is dropped.
+struct EndOnDrop(Arc<Shared>);
+
+impl Drop for EndOnDrop {
+    fn drop(&mut self) {
+        let mut desk = self.0.exchange.desk();
+        if desk.metrics.status != Status::Stopped {
+            desk.end();
+        }
+    }
 }
 
 impl Engine {
@@ -147,6 +161,7 @@ impl Engine {
                     if let Some(keeper) = lease.take() {
                         keeper.release().await;
                     }
+                    self.desk().set_reader(ReadBy::Unknown);
                     self.set_status(Status::StandsBy);
                     if let Err(ended) = self.pause_until(Instant::now() + defaults::BACKOFF_CAP).await {
                         return ended;
@@ -179,7 +194,7 @@ impl Engine {
     }
 
     fn set_status(&self, status: Status) {
-        self.desk().metrics.status = status;
+        self.desk().set_status(status);
     }
 
     /// Checks whether a stop was asked for. Returns `Err` if so.
@@ -207,7 +222,8 @@ impl Engine {
     fn lose(&mut self, error: StoreError) {
         let mut desk = self.desk();
         desk.close();
-        desk.metrics.status = Status::StandsBy;
+        desk.set_status(Status::StandsBy);
+        desk.set_reader(ReadBy::Unknown);
         let noted = desk.state.as_ref().map(|state| state.last_notes().clone());
         drop(desk);
         if let Some(noted) = noted.filter(|noted| noted[0].is_some()) {
@@ -229,6 +245,7 @@ impl Engine {
             _ if !error.is_retryable() => return Err(Break::Final(error.into())),
             _ => {}
         }
+        self.desk().store_failed();
         self.set_status(Status::StoreIsDown);
         let wait = self.store_backoff.next((self.shared.settings.jitter)());
         self.report(error.into());
@@ -340,6 +357,7 @@ impl Engine {
                 self.store_backoff.reset();
                 self.store_is_down = false;
                 let mut desk = self.shared.exchange.desk();
+                desk.store_answered();
                 desk.metrics.commits += 1;
                 let look_after_commit = std::mem::take(&mut desk.asked.look_after_commit);
                 desk.asked.look_for_wishes |= look_after_commit;
@@ -380,7 +398,8 @@ impl Engine {
         }
         desk.engine_wants_answers = is_stopping || state.is_suspicious();
         desk.engine_wants_room = wants_room;
-        desk.metrics.status = match () {
+        let status = match () {
+            () if is_stopping => Status::Stopping,
             () if self.store_is_down => Status::StoreIsDown,
             () if desk.is_paused => Status::Paused,
             () if self.reader.backs_off() => Status::BacksOff,
@@ -389,6 +408,7 @@ impl Engine {
             }
             () => Status::Reads,
         };
+        desk.set_status(status);
         let timer = desk.timer().filter(|_| self.write_again_at.is_none());
         let at = [timer, self.write_again_at, self.stop_by].into_iter().flatten().min();
         desk.engine_sleeps_until(at);

@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use serde::Serialize;
 use wecom_kf::{Class, ErrCode, Error};
 
 use crate::defaults;
@@ -46,7 +47,8 @@ enum Fate {
 }
 
 /// What kind of failure it was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum FailureClass {
     /// The handler's own error, an errcode that is not known, or a delivery that asked for another try.

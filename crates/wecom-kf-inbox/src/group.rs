@@ -2,6 +2,7 @@
 //! other processes that use the same store.
 
 mod members;
+mod watch;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
@@ -27,8 +28,9 @@ use crate::metrics::Metrics;
 use crate::report::in_one_line;
 use crate::run::Summary;
 use crate::store::{InboxKey, InboxStore, Memory, Wake};
-use crate::{ColdStart, Error, Failure, defaults};
+use crate::{ColdStart, Error, Failure, HealthLimits, defaults};
 use members::Members;
+use watch::{Phase, Watch};
 
 /// The inboxes of all accounts that the app may read. Accounts that are added later are picked up, accounts that are
 /// removed are dropped.
@@ -63,6 +65,7 @@ pub struct InboxGroupBuilder {
     quiet: Option<Quiet>,
     each: Arc<dyn Fn(InboxBuilder) -> InboxBuilder + Send + Sync>,
     member: String,
+    health: HealthLimits,
 }
 
 impl InboxGroupBuilder {
@@ -99,6 +102,12 @@ impl InboxGroupBuilder {
         self
     }
 
+    /// Sets from when on [`health`](GroupHandle::health) has a reason not to be ready, for the group and its inboxes.
+    pub fn health_limits(mut self, limits: HealthLimits) -> Self {
+        self.health = limits;
+        self
+    }
+
     /// Sets a function that adds other settings to each inbox.
     pub fn each(mut self, settings: impl Fn(InboxBuilder) -> InboxBuilder + Send + Sync + 'static) -> Self {
         self.each = Arc::new(settings);
@@ -118,14 +127,20 @@ impl InboxGroupBuilder {
         }
         let one = (self.each)(Inbox::builder(self.client.clone(), ""));
         one.check_settings()?;
-        let handle = GroupHandle::new(self.store.clone(), one.scope_in_use());
+        let handle = GroupHandle::new(self.store.clone(), one.scope_in_use(), self.health);
         let looked_at = unix_seconds();
         let found = match self.look().await {
             Err(Error::Read(error)) if error.is_retryable() => {
-                tracing::warn!(error = %in_one_line(&error), "opening the group although its accounts cannot be listed now");
+                let error = in_one_line(&error);
+                tracing::warn!(%error, "opening the group although its accounts cannot be listed now");
+                handle.watch().cannot_list(error);
                 None
             }
-            found => Some(found?),
+            found => {
+                let found = found?;
+                handle.watch().listed();
+                Some(found)
+            }
         };
         Ok(InboxGroup { builder: self, found, looked_at, handle })
     }
@@ -137,7 +152,8 @@ impl InboxGroupBuilder {
 
     async fn open_one(&self, open_kfid: &OpenKfid, start: ColdStart, slots: Arc<Semaphore>) -> Result<Inbox, Error> {
         let builder = Inbox::builder(self.client.clone(), open_kfid.clone()).store(self.store.clone());
-        let inbox = (self.each)(builder.cold_start(start)).slots(slots).open_unchecked().await?;
+        let builder = builder.cold_start(start).health_limits(self.health);
+        let inbox = (self.each)(builder).slots(slots).open_unchecked().await?;
         if let Some(quiet) = self.quiet {
             let _ = inbox.shared().quiet.set(quiet);
         }
@@ -157,6 +173,7 @@ impl InboxGroup {
             quiet: None,
             each: Arc::new(|builder| builder),
             member: format!("{}-{:08x}", std::process::id(), fastrand::u32(..)),
+            health: HealthLimits::default(),
         }
     }
 
@@ -200,6 +217,8 @@ impl InboxGroup {
         F: Future<Output = Result<(), Failure>> + Send + 'static,
     {
         let Self { builder, found, looked_at, handle } = self;
+        handle.watch().enter(Phase::Runs);
+        let _end = EndOnDrop(handle.clone());
         let slots = Arc::new(Semaphore::new(builder.concurrency.min(Semaphore::MAX_PERMITS)));
         let handler = Arc::new(handler);
         let stopped = handle.clone();
@@ -212,14 +231,16 @@ impl InboxGroup {
             }
             .fuse(),
         );
-        let mut members = Members::new(builder.store.clone(), handle.0.scope.clone(), builder.member.clone());
+        let mut members = Members::new(handle.clone(), builder.member.clone());
         let mut running = Running { builder, handle, slots, inboxes: JoinSet::new(), summary: Summary::default() };
         let mut look = Look { last: looked_at, at: Instant::now() + running.builder.look_every, ..Look::default() };
         let start = running.builder.cold_start;
         if found.is_none() {
             look.again_soon();
         }
-        running.handle.know(found.unwrap_or_default());
+        if let Some(found) = found {
+            running.handle.know(found);
+        }
         let mut is_stopped = tokio::select! {
             () = &mut stop => true,
             opened = async {
@@ -260,6 +281,7 @@ impl InboxGroup {
                 }
             }
         }
+        running.handle.watch().enter(Phase::Stopping);
         // The others stand by before the leases are released.
         members.leave().await;
         for inbox in running.handle.inboxes().values() {
@@ -352,6 +374,7 @@ impl Running {
             }
             inbox.stop();
         }
+        self.handle.watch().keep(|open_kfid| ours.contains(open_kfid));
         ours
     }
 
@@ -373,7 +396,9 @@ impl Running {
             Ok(found) => found,
             Err(error) => {
                 look.again_soon();
-                return tracing::warn!(error = %in_one_line(&error), "cannot look for accounts");
+                let error = in_one_line(&error);
+                tracing::warn!(%error, "cannot look for accounts");
+                return self.handle.watch().cannot_list(error);
             }
         };
         self.handle.know(found);
@@ -401,12 +426,15 @@ impl Running {
             let inbox = match self.builder.open_one(&open_kfid, start, self.slots.clone()).await {
                 Ok(inbox) => inbox,
                 Err(error) => {
-                    tracing::warn!(%open_kfid, error = %in_one_line(&error), "cannot open the inbox; at the next look again");
+                    let error = in_one_line(&error);
+                    tracing::warn!(%open_kfid, %error, "cannot open the inbox; at the next look again");
+                    self.handle.watch().not_opened(open_kfid, error);
                     opened = Opened::NotAll;
                     continue;
                 }
             };
             self.handle.add(open_kfid.clone(), inbox.handle());
+            self.handle.watch().opened(&open_kfid);
             let handler = handler.clone();
             let run = AssertUnwindSafe(inbox.run(move |delivery| handler(delivery)));
             self.inboxes.spawn(async move { (open_kfid, run.catch_unwind().await.ok()) });
@@ -418,17 +446,17 @@ impl Running {
         // The task is never aborted, and it catches panics.
         let Ok((open_kfid, outcome)) = ended else { return Ended::Failed };
         self.handle.inboxes().remove(&open_kfid);
-        match outcome {
+        let error = match outcome {
             Some(Ok(summary)) => {
                 self.summary += summary;
                 return Ended::InOrder;
             }
-            Some(Err(error)) => {
-                tracing::error!(%open_kfid, error = %in_one_line(&error), "the inbox has ended; at the next look it is opened again")
-            }
+            Some(Err(error)) => in_one_line(&error),
             // The panic is not one of a handler. It comes from a store or a source that the program supplied.
-            None => tracing::error!(%open_kfid, "the inbox panicked; at the next look it is opened again"),
-        }
+            None => "it panicked".to_owned(),
+        };
+        tracing::error!(%open_kfid, %error, "the inbox has ended; at the next look it is opened again");
+        self.handle.watch().not_opened(open_kfid, error);
         Ended::Failed
     }
 }
@@ -436,6 +464,15 @@ impl Running {
 fn reaching_back(time: i64) -> SystemTime {
     let time = Duration::from_secs(time.max(0).unsigned_abs());
     UNIX_EPOCH + time.saturating_sub(defaults::FROM_NOW_REACHES_BACK)
+}
+
+/// Makes the group end for those who watch it, also if it panics or is dropped.
+struct EndOnDrop(GroupHandle);
+
+impl Drop for EndOnDrop {
+    fn drop(&mut self) {
+        self.0.watch().enter(Phase::Stopped);
+    }
 }
 
 /// Wakes, watches and stops a group. Cheap to clone.
@@ -450,6 +487,8 @@ struct InGroup {
     inboxes: Mutex<BTreeMap<OpenKfid, InboxHandle>>,
     /// The last callback of each account that is not found yet.
     early: Mutex<HashMap<String, Event>>,
+    watch: Mutex<Watch>,
+    health: HealthLimits,
     look: Notify,
     stop: Notify,
 }
@@ -458,13 +497,15 @@ struct InGroup {
 const EARLY: usize = 100;
 
 impl GroupHandle {
-    fn new(store: Arc<dyn InboxStore>, scope: String) -> Self {
+    fn new(store: Arc<dyn InboxStore>, scope: String, health: HealthLimits) -> Self {
         Self(Arc::new(InGroup {
             store,
             scope,
             known: Mutex::default(),
             inboxes: Mutex::default(),
             early: Mutex::default(),
+            watch: Mutex::new(Watch::new()),
+            health,
             look: Notify::new(),
             stop: Notify::new(),
         }))
@@ -472,6 +513,7 @@ impl GroupHandle {
 
     fn know(&self, found: BTreeSet<OpenKfid>) {
         *self.0.known.lock().unwrap_or_else(PoisonError::into_inner) = found;
+        self.watch().listed();
     }
 
     fn known(&self) -> BTreeSet<OpenKfid> {
@@ -480,6 +522,10 @@ impl GroupHandle {
 
     fn inboxes(&self) -> MutexGuard<'_, BTreeMap<OpenKfid, InboxHandle>> {
         self.0.inboxes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn watch(&self) -> MutexGuard<'_, Watch> {
+        self.0.watch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn early(&self) -> MutexGuard<'_, HashMap<String, Event>> {
@@ -654,21 +700,30 @@ mod tests {
         let store = Store::default();
         let mut running = Running {
             builder: InboxGroup::builder(client).store(store.clone()),
-            handle: GroupHandle::new(Arc::new(store.clone()), "scope".to_owned()),
+            handle: GroupHandle::new(
+                Arc::new(store.clone()),
+                "scope".to_owned(),
+                HealthLimits::default().no_lease(Duration::ZERO),
+            ),
             slots: Arc::new(Semaphore::new(1)),
             inboxes: JoinSet::new(),
             summary: Summary::default(),
         };
         let handler = Arc::new(|_| async { Ok(()) });
-        let mut alone = Members::new(Arc::new(store.clone()), "scope".to_owned(), "member".to_owned());
+        let mut alone = Members::new(running.handle.clone(), "member".to_owned());
         let mut look = Look { last: 17, ..Look::default() };
         running.look(&mut alone, &mut look, &handler).await;
         assert_eq!((running.handle.each().len(), look.last), (0, 17), "who wrote since then is not passed over");
+        let has_reason = |running: &Running| {
+            running.handle.health().reasons.iter().any(|reason| reason.kind == crate::ReasonKind::NotOpened)
+        };
+        assert!(has_reason(&running));
         assert!(look.at <= Instant::now() + defaults::BACKOFF_CAP);
 
         store.0.store(true, SeqCst);
         running.look(&mut alone, &mut look, &handler).await;
         assert_eq!(running.handle.each().len(), 1);
+        assert!(!has_reason(&running));
         assert!(look.last > 17 && look.at > Instant::now() + defaults::BACKOFF_CAP);
 
         sim.fault(wecom_kf_sim::op::ACCOUNT_LIST).errcode(-1).always();

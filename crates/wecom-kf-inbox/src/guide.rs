@@ -2,7 +2,7 @@
 //!
 //! - [`first_bot`]: set-up, a handler with state, welcome messages, handing over to people
 //! - [`conversations`]: a state for each customer, several messages in a row, transcripts for language models
-//! - [`production`]: callbacks, stores, slow work, stopping, several processes, what to watch
+//! - [`production`]: callbacks, stores, slow work, stopping, several processes, health, what to watch
 //! - [`testing`]: tests on the simulator
 //! - [`on_call`]: what to look at when a bot stops answering
 
@@ -25,7 +25,7 @@ pub mod on_call {}
 ///
 /// - [`first_bot`](zh::first_bot)：设置、带状态的处理函数、欢迎语、转人工
 /// - [`conversations`](zh::conversations)：为每位客户保存状态、连发的几条消息、给大模型的对话记录
-/// - [`production`](zh::production)：回调、存储、耗时的处理、停止、多个进程、监控
+/// - [`production`](zh::production)：回调、存储、耗时的处理、停止、多个进程、健康检查、监控
 /// - [`testing`](zh::testing)：用模拟器测试
 /// - [`on_call`](zh::on_call)：机器人不回话时看哪里
 pub mod zh {

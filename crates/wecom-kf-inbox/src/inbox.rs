@@ -13,13 +13,13 @@ use tokio::task::JoinHandle;
 use wecom_kf::{Client, ExternalUserId, OpenKfid};
 use wecom_kf_callback::Event;
 
-use crate::Error;
 use crate::builder::InboxBuilder;
 use crate::delivery::Delivery;
 use crate::engine;
 use crate::metrics::Metrics;
 use crate::shared::Shared;
 use crate::store::{ConversationPage, ConversationQuery, InboxKey, Parked, ParkedPage, ParkedQuery, StoreError, Wake};
+use crate::{Error, Health, HealthLimits};
 
 /// The messages of an account, each at least once: a stream of [`Delivery`]s, and of errors after which it continues.
 ///
@@ -238,6 +238,27 @@ impl InboxHandle {
     /// Returns the state of the inbox and its counters.
     pub fn metrics(&self) -> Metrics {
         self.0.exchange.desk().snapshot()
+    }
+
+    /// Returns whether the inbox is alive and ready, and why not. A standby is both.
+    pub fn health(&self) -> Health {
+        self.metrics().health(self.0.key.open_kfid(), self.health_limits())
+    }
+
+    pub(crate) fn health_limits(&self) -> &HealthLimits {
+        &self.0.settings.health
+    }
+
+    /// Returns the endpoints `/health/live` and `/health/ready`. They answer 200 or 503, with the [`health`](Self::health)
+    /// as JSON. They do not keep the store open.
+    #[cfg(feature = "axum")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+    pub fn health_routes(&self) -> wecom_kf::callback::Router {
+        let (shared, account) = (Arc::downgrade(&self.0), self.0.key.open_kfid().clone());
+        crate::health::routes(move || match shared.upgrade() {
+            Some(shared) => Self(shared).health(),
+            None => Health::of_ended(Some(&account)),
+        })
     }
 
     /// Ends the inbox. Nothing more is handed out, handlers in progress may end (within 20 s unless set otherwise),

@@ -1,16 +1,45 @@
-//! The state of an inbox, its counters, and its last errors.
+//! The state of an inbox, its counters, and its last errors. What follows from them for liveness and readiness is in
+//! `health.rs`.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
 
 use crate::FailureClass;
 use crate::clock::unix_seconds;
 
 /// The state of an inbox, from [`InboxHandle::metrics`](crate::InboxHandle::metrics). All counts begin at its opening.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+///
+/// As JSON, its keys are the names of the fields, and do not change. A duration is in whole seconds, and the unit is in
+/// its key: `status_for_seconds`, `read_by_for_seconds`, `last_page_ago_seconds`, `reads_fail_for_seconds`,
+/// `store_down_for_seconds`, `overdue_for_seconds`, `lag_seconds`. Enums are in `snake_case`, such as `caught_up`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Metrics {
     /// What the inbox does right now.
     pub status: Status,
+    /// For how long the status has been this one.
+    #[serde(rename = "status_for_seconds", serialize_with = "seconds")]
+    pub status_for: Duration,
+    /// Which process reads the account.
+    pub read_by: ReadBy,
+    /// For how long that has been so.
+    #[serde(rename = "read_by_for_seconds", serialize_with = "seconds")]
+    pub read_by_for: Duration,
+    /// How long ago the last page came, empty or not. `None` if none has come.
+    #[serde(rename = "last_page_ago_seconds", serialize_with = "optional_seconds")]
+    pub last_page_ago: Option<Duration>,
+    /// For how long reading has failed. `None` if the last attempt succeeded.
+    #[serde(rename = "reads_fail_for_seconds", serialize_with = "optional_seconds")]
+    pub reads_fail_for: Option<Duration>,
+    /// For how long the store has been down. `None` if it answered the last time.
+    #[serde(rename = "store_down_for_seconds", serialize_with = "optional_seconds")]
+    pub store_down_for: Option<Duration>,
+    /// For how long the inbox's own task has not run although it had to: it has not noticed that its lease has ended.
+    /// `None` if it runs.
+    #[serde(rename = "overdue_for_seconds", serialize_with = "optional_seconds")]
+    pub overdue_for: Option<Duration>,
     /// How often the inbox asked WeCom for a page.
     pub pulls: u64,
     /// How many of those failed.
@@ -52,6 +81,9 @@ pub struct Metrics {
     pub replays: usize,
     /// When the oldest message that is not settled was sent, in Unix seconds.
     pub oldest_send_time: Option<i64>,
+    /// The age of the oldest message that is read and not settled; zero if there is none.
+    #[serde(rename = "lag_seconds", serialize_with = "seconds")]
+    pub lag: Duration,
     /// Whether WeCom has more messages than the inbox has read.
     pub has_more: bool,
     /// Whether messages are handled one at a time, because earlier starts made no progress.
@@ -61,7 +93,7 @@ pub struct Metrics {
 }
 
 /// The last error of an inbox.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct LastError {
     /// The error in one line, with what to do.
@@ -71,7 +103,7 @@ pub struct LastError {
 }
 
 /// A failed attempt of a handler.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct LastFailure {
     /// Its class.
@@ -86,7 +118,8 @@ pub struct LastFailure {
 }
 
 /// What an inbox does.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Status {
     /// The inbox is open, and nobody has polled its stream yet.
@@ -104,20 +137,36 @@ pub enum Status {
     BacksOff,
     /// The store is down. The inbox keeps its place and waits.
     StoreIsDown,
+    /// A stop was asked for, and handlers in progress may end.
+    Stopping,
     /// The inbox has ended.
     Stopped,
 }
 
-impl Metrics {
-    /// Returns the age in seconds of the oldest message that is read and not settled; 0 if there is none.
-    pub fn lag_seconds(&self) -> u64 {
-        let age = self.oldest_send_time.map_or(0, |sent| unix_seconds().saturating_sub(sent));
-        u64::try_from(age).unwrap_or(0)
-    }
+/// Which process reads an account.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ReadBy {
+    /// This process has no lease, and has not learned of another process that has it.
+    #[default]
+    Unknown,
+    /// This process has the lease.
+    ThisProcess,
+    /// Another process has the lease, and this one stands by.
+    AnotherProcess,
 }
 
 impl LastError {
     pub(crate) fn now(text: String) -> Self {
         Self { text, at: unix_seconds() }
     }
+}
+
+fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(duration.as_secs())
+}
+
+fn optional_seconds<S: Serializer>(duration: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    duration.as_ref().map(Duration::as_secs).serialize(serializer)
 }

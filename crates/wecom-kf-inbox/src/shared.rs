@@ -16,6 +16,7 @@ use crate::defaults;
 use crate::delivery::Delivery;
 use crate::engine::Exchange;
 use crate::failure::{Failure, Retries};
+use crate::health::HealthLimits;
 use crate::open_sessions::OpenSessions;
 use crate::page_source::{ClientSource, PageSource};
 use crate::store::{InboxKey, InboxStore, REMEMBERED};
@@ -59,6 +60,7 @@ pub(crate) struct Settings {
     pub(crate) poll: Duration,
     pub(crate) lease: Duration,
     pub(crate) stop_within: Duration,
+    pub(crate) health: HealthLimits,
     pub(crate) jitter: fn() -> f64,
 }
 

@@ -6,7 +6,8 @@
 //!
 //! Without an account it plays a scene: a simulator and two workers, and it kills the one that reads. With
 //! `WECOM_CORP_ID` and `WECOM_KF_SECRET` set it is a worker for all accounts of the app: start two and kill one.
-//! `REDIS_URL` names the Redis, by default `redis://127.0.0.1/`.
+//! `REDIS_URL` names the Redis, by default `redis://127.0.0.1/`, and `HEALTH_LISTEN` the address where the worker answers
+//! `/health/live` and `/health/ready`, by default a free port.
 #![allow(clippy::print_stdout, reason = "a program talks")]
 
 mod stage;
@@ -14,12 +15,13 @@ mod stage;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use tokio::net::TcpListener;
 use tokio::time::sleep;
 use wecom_kf_inbox::messages::Content;
 use wecom_kf_inbox::store::Redis;
 use wecom_kf_inbox::wecom_kf::Pacing;
 use wecom_kf_inbox::{
-    ColdStart, Delivery, Failure, GroupHandle, InboxGroup, Report, Settings, SharedToken, Status, defaults,
+    ColdStart, Delivery, Failure, GroupHandle, InboxGroup, Report, Settings, SharedToken, Status, callback, defaults,
 };
 
 /// The longest time until another worker takes over from one that died.
@@ -57,9 +59,19 @@ async fn work(redis: Redis) -> Result<(), Report> {
         .each(move |inbox| inbox.lease(LEASE).poll(poll))
         .open()
         .await?;
+    serve_health(&group.handle()).await?;
     tokio::spawn(tell_who_reads(group.handle()));
     let summary = group.run_until(tokio::signal::ctrl_c(), answer).await;
     println!("worker {}  {summary}", std::process::id());
+    Ok(())
+}
+
+/// Answers those who ask whether this worker is alive and ready, such as Kubernetes.
+async fn serve_health(group: &GroupHandle) -> Result<(), Report> {
+    let address = std::env::var("HEALTH_LISTEN").unwrap_or_else(|_| "127.0.0.1:0".to_owned());
+    let listener = TcpListener::bind(address).await?;
+    println!("worker {}  health at http://{}/health/ready", std::process::id(), listener.local_addr()?);
+    tokio::spawn(callback::serve(listener, group.health_routes()));
     Ok(())
 }
 

@@ -12,11 +12,12 @@ use tokio::time::Instant;
 use wecom_kf::ExternalUserId;
 
 use super::state::{Outcome, Settled, Stamp, State};
+use super::watch::Since;
 use super::window::{HandOut, Number};
 use crate::builder::LONGEST;
 use crate::clock::unix_seconds;
 use crate::delivery::{Failed, Then, Verdict};
-use crate::metrics::{LastFailure, Metrics, Status};
+use crate::metrics::{LastFailure, Metrics, ReadBy, Status};
 use crate::shared::Settings;
 use crate::store::{ConversationRecord, ConversationWrite, Wake};
 use crate::{Error, defaults};
@@ -59,6 +60,7 @@ pub(crate) struct Desk {
     /// Whether the engine's task waits for room in the window.
     pub(crate) engine_wants_room: bool,
     pub(crate) metrics: Metrics,
+    pub(super) since: Since,
 }
 
 /// What handles asked the engine to do. Several callbacks are merged into one.
@@ -240,6 +242,10 @@ impl Desk {
         self.open_until = None;
     }
 
+    pub(super) fn open_until(&self) -> Option<Instant> {
+        self.open_until
+    }
+
     /// Returns whether this process reads the account.
     pub(crate) fn holds_lease(&self) -> bool {
         self.open_until.is_some_and(|until| Instant::now() < until)
@@ -266,24 +272,13 @@ impl Desk {
         self.state = state;
     }
 
-    /// Returns the metrics, including those that follow from the state.
-    pub(crate) fn snapshot(&self) -> Metrics {
-        let mut metrics = self.metrics.clone();
-        if let Some(state) = &self.state {
-            metrics.lag_messages = state.window.unsettled();
-            metrics.settled_ahead = state.window.settled_ahead();
-            metrics.in_progress = state.window.running();
-            metrics.replays = state.replays();
-            metrics.oldest_send_time = state.window.oldest_send_time();
-            metrics.is_suspicious = state.is_suspicious();
-        }
-        metrics
-    }
-
     /// Drops the state when the inbox ends.
     pub(crate) fn end(&mut self) {
         let left = self.state.as_ref().map_or(0, State::left);
-        self.metrics = Metrics { lag_messages: left, in_progress: 0, status: Status::Stopped, ..self.snapshot() };
+        self.metrics = Metrics { lag_messages: left, in_progress: 0, ..self.snapshot() };
+        self.set_status(Status::Stopped);
+        self.set_reader(ReadBy::Unknown);
+        self.close();
         self.state = None;
         self.states += 1;
     }

@@ -123,6 +123,7 @@ async fn renew(shared: &Arc<Shared>, lease: &Lease, limit: Duration, until: Inst
         let asked_at = Instant::now();
         match timeout_at(until, shared.store.renew(lease, limit)).await {
             Ok(Ok(renewed)) => {
+                shared.exchange.desk().store_answered();
                 if renewed.has_wishes {
                     shared.exchange.look_for_wishes();
                 }
@@ -131,7 +132,10 @@ async fn renew(shared: &Arc<Shared>, lease: &Lease, limit: Duration, until: Inst
                 }
                 return Ok(asked_at + limit);
             }
-            Ok(Err(error)) if error.is_retryable() && Instant::now() < until => sleep(limit / 20).await,
+            Ok(Err(error)) if error.is_retryable() && Instant::now() < until => {
+                shared.exchange.desk().store_failed();
+                sleep(limit / 20).await;
+            }
             Ok(Err(error)) => return Err(error),
             Err(_) => {
                 let late = Bilingual::fixed("it did not renew the lease in time", "没有及时续租");

@@ -48,7 +48,7 @@ impl Engine {
             }
             Progress::Answer(Ok(Pulled::Unreadable(unreadable))) => self.take_unreadable(unreadable),
             Progress::Answer(Err(error)) => {
-                self.desk().metrics.failed_pulls += 1;
+                self.desk().read_failed();
                 if self.reader.fail(&error, (self.shared.settings.jitter)()) {
                     self.report(Error::Read(error));
                 }
@@ -66,6 +66,7 @@ impl Engine {
         };
         let now = Instant::now();
         let mut desk = self.shared.exchange.desk();
+        desk.page_came();
         let Some(state) = &mut desk.state else { return };
         let count = letters.len();
         let moves_to = next_cursor.clone().filter(|next| self.reader.moves_to(next));
@@ -100,7 +101,7 @@ impl Engine {
     pub(super) fn take_unreadable(&mut self, unreadable: Unreadable) {
         let Unreadable { body, next_cursor } = unreadable;
         let (bytes, tries) = (body.len(), self.reader.count_unreadable());
-        self.desk().metrics.failed_pulls += 1;
+        self.desk().read_failed();
         let wait = self.reader.back_off((self.shared.settings.jitter)());
         if self.reader.ask_for_less(self.shared.settings.page_size) {
             return self.report(Error::Unreadable { bytes, tries, then: UnreadableThen::AsksAgain });

@@ -10,7 +10,7 @@ use super::lease::LeaseKeeper;
 use super::state::State;
 use super::{Break, Engine, FirstWake, Phase, in_time, reaching_back, unix};
 use crate::ColdStart;
-use crate::metrics::Status;
+use crate::metrics::{ReadBy, Status};
 use crate::store::{Acquired, Change, Committed};
 
 /// How soon a standby asks again after it learned that another process reads, since that process may be about to end.
@@ -25,18 +25,28 @@ impl Engine {
             match in_time(shared.store.acquire(&shared.key, &settings.holder, settings.lease)).await {
                 Ok(Acquired::Lease(lease)) => {
                     self.store_backoff.reset();
+                    self.learn_reader(ReadBy::ThisProcess);
                     return Ok(LeaseKeeper::start(shared.clone(), lease, asked_at));
                 }
                 Ok(Acquired::Held { holder, left }) => {
                     tracing::debug!(inbox = %shared.key, %holder, ?left, "another process reads");
+                    self.learn_reader(ReadBy::AnotherProcess);
                     self.stand_by(left).await?;
                 }
                 Err(error) => {
                     let again_at = self.store_failed(error)?;
+                    self.desk().set_reader(ReadBy::Unknown);
                     self.pause_until(again_at).await?;
                 }
             }
         }
+    }
+
+    /// Notes who reads the account, as the store has just answered.
+    fn learn_reader(&self, read_by: ReadBy) {
+        let mut desk = self.desk();
+        desk.store_answered();
+        desk.set_reader(read_by);
     }
 
     pub(super) async fn stand_by(&mut self, left: Duration) -> Phase<()> {
@@ -85,6 +95,7 @@ impl Engine {
             }
         };
         self.store_backoff.reset();
+        self.desk().store_answered();
         let another_read = std::mem::take(&mut self.another_reads);
         let resumes = self.desk().state.as_mut().map(|state| state.resumes(stored.as_ref(), Instant::now()));
         match (resumes, stored) {

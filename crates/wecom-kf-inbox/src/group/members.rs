@@ -9,12 +9,14 @@ use futures_util::stream::{BoxStream, StreamExt};
 use tokio::time::{Instant, sleep_until, timeout};
 use wecom_kf::OpenKfid;
 
+use super::GroupHandle;
 use crate::defaults;
 use crate::report::in_one_line;
 use crate::store::{Change, InboxKey, InboxStore, StoreError, Wake, accounts_of};
 
 /// This process among the members. In a store of one process it is alone.
 pub(super) struct Members {
+    group: GroupHandle,
     store: Arc<dyn InboxStore>,
     scope: String,
     name: String,
@@ -26,10 +28,11 @@ pub(super) struct Members {
 }
 
 impl Members {
-    pub(super) fn new(store: Arc<dyn InboxStore>, scope: String, name: String) -> Self {
+    pub(super) fn new(group: GroupHandle, name: String) -> Self {
+        let (store, scope) = (group.0.store.clone(), group.0.scope.clone());
         let changes = store.changes(&InboxKey::of_fleet(&scope));
         let all = BTreeSet::from([name.clone()]);
-        Self { store, scope, name, all, changes, meet_at: Instant::now(), last_wake: None }
+        Self { group, store, scope, name, all, changes, meet_at: Instant::now(), last_wake: None }
     }
 
     /// Returns the accounts that this process is to read.
@@ -74,13 +77,17 @@ impl Members {
         self.meet_at = Instant::now() + defaults::MEMBER / 3;
         let met = in_time(fleet.meet(&self.scope, &self.name, defaults::MEMBER)).await;
         match met {
-            Ok(all) if all == self.all => {}
             Ok(all) => {
-                tracing::info!(fleet = %self.scope, members = all.len(), "members of the fleet came or went");
-                self.all = all;
+                self.group.watch().met(all.len());
+                if all != self.all {
+                    tracing::info!(fleet = %self.scope, members = all.len(), "members of the fleet came or went");
+                    self.all = all;
+                }
             }
             Err(error) => {
-                tracing::warn!(fleet = %self.scope, error = %in_one_line(&error), "cannot meet the other processes");
+                let error = in_one_line(&error);
+                tracing::warn!(fleet = %self.scope, %error, "cannot meet the other processes");
+                self.group.watch().cannot_meet(error);
             }
         }
     }

@@ -215,6 +215,7 @@ pub(crate) struct FakeStore {
     loses_answers: Arc<AtomicUsize>,
     commits_take: Duration,
     is_corrupt: Arc<AtomicBool>,
+    is_down: Arc<AtomicBool>,
     is_silent: Arc<AtomicBool>,
 }
 
@@ -225,6 +226,15 @@ impl FakeStore {
 
     pub(crate) fn fail_next_loads(&self, times: usize) {
         self.load_failures.store(times, SeqCst);
+    }
+
+    /// Makes the store of the inbox fail, or answer again: all that a reader needs of it.
+    pub(crate) fn is_down(&self, is_down: bool) {
+        self.is_down.store(is_down, SeqCst);
+    }
+
+    fn answers(&self) -> Result<(), StoreError> {
+        if self.is_down.load(SeqCst) { Err(StoreError::down("as the test said")) } else { Ok(()) }
     }
 
     pub(crate) fn commits_take(self, commits_take: Duration) -> Self {
@@ -291,6 +301,7 @@ impl InboxStore for FakeStore {
         limit: Duration,
     ) -> BoxFuture<'a, Result<Acquired, StoreError>> {
         Box::pin(async move {
+            self.answers()?;
             match self.is_corrupt.load(SeqCst) {
                 true => Err(StoreError::corrupt("a test said so")),
                 false => self.memory.acquire(key, holder, limit).await,
@@ -299,7 +310,10 @@ impl InboxStore for FakeStore {
     }
 
     fn renew<'a>(&'a self, lease: &'a Lease, limit: Duration) -> BoxFuture<'a, Result<Renewed, StoreError>> {
-        self.memory.renew(lease, limit)
+        Box::pin(async move {
+            self.answers()?;
+            self.memory.renew(lease, limit).await
+        })
     }
 
     fn release<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Result<(), StoreError>> {
@@ -308,6 +322,7 @@ impl InboxStore for FakeStore {
 
     fn load<'a>(&'a self, key: &'a InboxKey) -> BoxFuture<'a, Result<Option<Committed>, StoreError>> {
         Box::pin(async move {
+            self.answers()?;
             Self::fails(&self.load_failures)?;
             self.memory.load(key).await
         })
@@ -315,6 +330,7 @@ impl InboxStore for FakeStore {
 
     fn commit<'a>(&'a self, lease: &'a Lease, commit: &'a Commit) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
+            self.answers()?;
             Self::fails(&self.failures)?;
             if !self.commits_take.is_zero() {
                 sleep(self.commits_take).await;

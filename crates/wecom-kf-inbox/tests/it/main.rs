@@ -8,6 +8,7 @@ mod delays;
 mod fake;
 mod fleet;
 mod handling;
+mod health;
 mod killers;
 mod model;
 mod pacing;

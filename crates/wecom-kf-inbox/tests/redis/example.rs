@@ -29,6 +29,7 @@ async fn the_example_kills_a_worker_and_the_other_answers_the_rest() {
     assert!(output.status.success(), "{transcript}\n{errors}");
     assert!(transcript.contains("12 questions, 12 answers, 1 access token fetched."), "{transcript}");
     assert_eq!(transcript.matches("  reads  ").count(), 2, "{transcript}");
+    assert_eq!(transcript.matches(r#""ready":true,"reasons":[],"accounts":{"found":1,"#).count(), 2, "{transcript}");
     for number in 1..=12 {
         assert_eq!(transcript.matches(&format!(": 第 {number} 问\n")).count(), 1, "{number}: {transcript}");
     }
