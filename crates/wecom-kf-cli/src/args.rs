@@ -6,6 +6,7 @@ use clap::{Parser, ValueEnum};
 use wecom_kf::Lang;
 
 use crate::commands::Command;
+use crate::profile;
 
 /// WeCom customer service (企业微信「微信客服」) on the command line, for the person on call
 ///
@@ -26,7 +27,7 @@ pub(crate) struct Args {
 #[command(next_help_heading = "Options of all commands")]
 pub(crate) struct Options {
     /// Takes the settings from this profile of ~/.config/wecom-kf/profiles.toml, and not from the environment
-    #[arg(long, global = true, value_name = "NAME", env = "WECOM_KF_PROFILE")]
+    #[arg(long, global = true, value_name = "NAME", env = profile::PROFILE)]
     pub(crate) profile: Option<String>,
     /// The account to work on; by default that of the settings
     #[arg(long, global = true, value_name = "OPEN_KFID")]

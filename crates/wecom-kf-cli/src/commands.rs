@@ -4,6 +4,7 @@ mod accounts;
 mod completions;
 mod errcode;
 mod man;
+mod sim;
 
 use clap::Subcommand;
 
@@ -21,16 +22,23 @@ pub(crate) enum Command {
     Completions(completions::Completions),
     /// Writes the manual pages
     Man(man::Man),
+    /// Starts a simulator, and a shell that uses it
+    Sim(sim::Sim),
 }
 
 /// The Chinese texts of all commands.
 pub(crate) const CHINESE: &[&[(&str, &str)]] =
-    &[accounts::CHINESE, errcode::CHINESE, completions::CHINESE, man::CHINESE];
+    &[accounts::CHINESE, errcode::CHINESE, completions::CHINESE, man::CHINESE, sim::CHINESE];
 
 impl Command {
     /// Returns whether Ctrl-C is the usual end of the command, and no failure.
     pub(crate) fn is_endless(&self) -> bool {
         false
+    }
+
+    /// Returns whether the command itself decides what Ctrl-C does.
+    pub(crate) fn handles_ctrl_c(&self) -> bool {
+        matches!(self, Self::Sim(_))
     }
 }
 
@@ -40,6 +48,7 @@ pub(crate) async fn run(app: &App, command: Command) -> Result<Exit, Failure> {
         Command::Errcode(command) => command.run(app)?,
         Command::Completions(command) => command.run(app)?,
         Command::Man(command) => command.run(app)?,
+        Command::Sim(command) => return command.run(app).await,
     }
     Ok(Exit::Ok)
 }

@@ -12,22 +12,32 @@ use wecom_kf_inbox::InboxErrors;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// The command did what it should.
-    Ok = 0,
+    Ok,
     /// The command failed.
-    Failed = 1,
+    Failed,
     /// The command line is invalid.
-    Usage = 2,
+    Usage,
     /// `doctor` found problems.
-    Problems = 3,
+    Problems,
     /// The settings or the credentials are missing or wrong.
-    Credentials = 4,
+    Credentials,
     /// Ctrl-C, as shells count it: 128 and the number of the signal.
-    Interrupted = 130,
+    Interrupted,
+    /// That of another program, which this one started.
+    Other(u8),
 }
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
+        Self::from(match exit {
+            Exit::Ok => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+            Exit::Problems => 3,
+            Exit::Credentials => 4,
+            Exit::Interrupted => 130,
+            Exit::Other(code) => code,
+        })
     }
 }
 

@@ -25,11 +25,11 @@ use failure::Exit;
 async fn main() -> ExitCode {
     let args = help::parse(help::lang());
     let app = App::new(args.options);
-    let is_endless = args.command.is_endless();
+    let (is_endless, handles_ctrl_c) = (args.command.is_endless(), args.command.handles_ctrl_c());
     let outcome = tokio::select! {
         outcome = commands::run(&app, args.command) => outcome,
         // Everything that a command holds is released when its future is dropped.
-        Ok(()) = tokio::signal::ctrl_c() => Ok(if is_endless { Exit::Ok } else { Exit::Interrupted }),
+        Ok(()) = tokio::signal::ctrl_c(), if !handles_ctrl_c => Ok(if is_endless { Exit::Ok } else { Exit::Interrupted }),
     };
     match outcome {
         Ok(exit) => exit.into(),

@@ -14,6 +14,9 @@ use crate::failure::{Exit, Failure, Problem};
 /// The name of the variable with the store of the bot, which `wecom_kf::Settings` does not know.
 pub(crate) const STORE: &str = "WECOM_KF_STORE";
 
+/// The name of the variable that chooses a profile.
+pub(crate) const PROFILE: &str = "WECOM_KF_PROFILE";
+
 /// The profile that is used if neither `--profile` nor a variable of the client is set.
 const DEFAULT: &str = "default";
 

@@ -5,5 +5,6 @@ mod accounts;
 mod errcode;
 mod pages;
 mod settings;
+mod sim;
 mod stage;
 mod terminal;
