@@ -2,9 +2,14 @@
 
 mod accounts;
 mod completions;
+mod corp;
+mod customers;
 mod errcode;
 mod man;
+mod servicers;
+mod sessions;
 mod sim;
+mod upgrades;
 
 use clap::Subcommand;
 
@@ -16,8 +21,22 @@ pub(crate) enum Command {
     /// Lists and changes the accounts of customer service
     #[command(subcommand)]
     Accounts(accounts::Accounts),
+    /// Shows whether the corp has bound a 视频号, on which the number of customers depends
+    Corp(corp::Corp),
+    /// Shows the profiles of customers
+    #[command(subcommand)]
+    Customers(customers::Customers),
     /// Explains an errcode: meaning, class, remedy, operations
     Errcode(errcode::Errcode),
+    /// Lists and changes the servicers of an account
+    #[command(subcommand)]
+    Servicers(servicers::Servicers),
+    /// Shows and changes who serves a customer
+    #[command(subcommand)]
+    Sessions(sessions::Sessions),
+    /// Recommends members and customer groups to customers
+    #[command(subcommand)]
+    Upgrades(upgrades::Upgrades),
     /// Prints a script that completes commands in a shell
     Completions(completions::Completions),
     /// Writes the manual pages
@@ -27,8 +46,18 @@ pub(crate) enum Command {
 }
 
 /// The Chinese texts of all commands.
-pub(crate) const CHINESE: &[&[(&str, &str)]] =
-    &[accounts::CHINESE, errcode::CHINESE, completions::CHINESE, man::CHINESE, sim::CHINESE];
+pub(crate) const CHINESE: &[&[(&str, &str)]] = &[
+    accounts::CHINESE,
+    corp::CHINESE,
+    customers::CHINESE,
+    errcode::CHINESE,
+    servicers::CHINESE,
+    sessions::CHINESE,
+    sim::CHINESE,
+    upgrades::CHINESE,
+    completions::CHINESE,
+    man::CHINESE,
+];
 
 impl Command {
     /// Returns whether Ctrl-C is the usual end of the command, and no failure.
@@ -45,7 +74,12 @@ impl Command {
 pub(crate) async fn run(app: &App, command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Accounts(command) => command.run(app).await?,
+        Command::Corp(command) => command.run(app).await?,
+        Command::Customers(command) => command.run(app).await?,
         Command::Errcode(command) => command.run(app)?,
+        Command::Servicers(command) => command.run(app).await?,
+        Command::Sessions(command) => command.run(app).await?,
+        Command::Upgrades(command) => command.run(app).await?,
         Command::Completions(command) => command.run(app)?,
         Command::Man(command) => command.run(app)?,
         Command::Sim(command) => return command.run(app).await,

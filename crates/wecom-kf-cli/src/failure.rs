@@ -8,6 +8,8 @@ use wecom_kf::report::{Explain, Known, ReportOf, find_as};
 use wecom_kf::{Bilingual, Error, Lang};
 use wecom_kf_inbox::InboxErrors;
 
+use crate::text::escaped;
+
 /// The exit codes of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -81,7 +83,8 @@ impl StdError for Problem {
 
 impl Explain for Problem {
     fn in_lang(&self, lang: Lang) -> String {
-        self.what.in_lang(lang).to_owned()
+        // It may contain what came from outside, such as an id.
+        escaped(self.what.in_lang(lang))
     }
 
     fn remedy(&self, lang: Lang) -> Option<&'static str> {

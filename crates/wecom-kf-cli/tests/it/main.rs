@@ -2,9 +2,13 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod accounts;
+mod customers;
 mod errcode;
 mod pages;
+mod servicers;
+mod sessions;
 mod settings;
 mod sim;
 mod stage;
 mod terminal;
+mod upgrades;
