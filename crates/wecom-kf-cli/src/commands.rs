@@ -6,9 +6,12 @@ mod corp;
 mod customers;
 mod errcode;
 mod man;
+mod recall;
+mod send;
 mod servicers;
 mod sessions;
 mod sim;
+mod token;
 mod upgrades;
 
 use clap::Subcommand;
@@ -28,12 +31,19 @@ pub(crate) enum Command {
     Customers(customers::Customers),
     /// Explains an errcode: meaning, class, remedy, operations
     Errcode(errcode::Errcode),
+    /// Recalls a message that was sent within the last two minutes
+    Recall(recall::Recall),
+    /// Sends a message to a customer
+    Send(send::Send),
     /// Lists and changes the servicers of an account
     #[command(subcommand)]
     Servicers(servicers::Servicers),
     /// Shows and changes who serves a customer
     #[command(subcommand)]
     Sessions(sessions::Sessions),
+    /// Shows whether WeCom issues an access token, and its fingerprint
+    #[command(subcommand)]
+    Token(token::Token),
     /// Recommends members and customer groups to customers
     #[command(subcommand)]
     Upgrades(upgrades::Upgrades),
@@ -51,9 +61,12 @@ pub(crate) const CHINESE: &[&[(&str, &str)]] = &[
     corp::CHINESE,
     customers::CHINESE,
     errcode::CHINESE,
+    recall::CHINESE,
+    send::CHINESE,
     servicers::CHINESE,
     sessions::CHINESE,
     sim::CHINESE,
+    token::CHINESE,
     upgrades::CHINESE,
     completions::CHINESE,
     man::CHINESE,
@@ -77,8 +90,11 @@ pub(crate) async fn run(app: &App, command: Command) -> Result<Exit, Failure> {
         Command::Corp(command) => command.run(app).await?,
         Command::Customers(command) => command.run(app).await?,
         Command::Errcode(command) => command.run(app)?,
+        Command::Recall(command) => command.run(app).await?,
+        Command::Send(command) => command.run(app).await?,
         Command::Servicers(command) => command.run(app).await?,
         Command::Sessions(command) => command.run(app).await?,
+        Command::Token(command) => command.run(app).await?,
         Command::Upgrades(command) => command.run(app).await?,
         Command::Completions(command) => command.run(app)?,
         Command::Man(command) => command.run(app)?,

@@ -50,7 +50,7 @@ impl Stage {
         let args = args.iter().map(|&arg| arg.to_owned()).collect();
         let vars = [("WECOM_KF_LANG", "en"), ("TZ", "Asia/Shanghai"), ("COLUMNS", "100")];
         let vars = vars.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        Run { stage: self, args, vars, input: None }
+        Run { stage: self, args, vars, input: None, reveals_token: false }
     }
 
     /// Writes the file with the profiles.
@@ -82,6 +82,7 @@ pub(crate) struct Run<'a> {
     args: Vec<String>,
     vars: BTreeMap<String, String>,
     input: Option<String>,
+    reveals_token: bool,
 }
 
 impl Run<'_> {
@@ -105,6 +106,12 @@ impl Run<'_> {
         self
     }
 
+    /// Allows the run to show the access token, as `[TOKEN]`.
+    pub(crate) fn revealing_the_token(mut self) -> Self {
+        self.reveals_token = true;
+        self
+    }
+
     pub(crate) fn vars(&self) -> &BTreeMap<String, String> {
         &self.vars
     }
@@ -117,8 +124,19 @@ impl Run<'_> {
         self.stage
     }
 
+    /// Replaces what differs from run to run. Fails if a secret is shown, or a text with CANARY without `--show-text`: it
+    /// stands for what people write.
+    pub(crate) fn cleaned(&self, text: &str) -> String {
+        let shows_text = self.args.iter().any(|arg| arg == "--show-text");
+        assert!(shows_text || !text.contains("CANARY"), "the output shows a text: {text}");
+        match self.stage.simulator.access_token().filter(|_| self.reveals_token) {
+            Some(token) => self.stage.cleaned(&text.replace(&token, "[TOKEN]")),
+            None => self.stage.cleaned(text),
+        }
+    }
+
     /// Runs the program to its end, with its output in pipes.
-    pub(crate) async fn piped(self) -> Outcome {
+    pub(crate) async fn piped(mut self) -> Outcome {
         let mut child = command(&self.vars, self.stage)
             .args(self.args.iter().map(OsStr::new))
             .stdin(Stdio::piped())
@@ -129,10 +147,10 @@ impl Run<'_> {
             .unwrap();
         let mut stdin = child.stdin.take().unwrap();
         // A program that reads nothing may have closed it.
-        let _ = stdin.write_all(self.input.unwrap_or_default().as_bytes()).await;
+        let _ = stdin.write_all(self.input.take().unwrap_or_default().as_bytes()).await;
         drop(stdin);
         let output = child.wait_with_output().await.unwrap();
-        let text = |bytes: Vec<u8>| self.stage.cleaned(&String::from_utf8(bytes).unwrap());
+        let text = |bytes: Vec<u8>| self.cleaned(&String::from_utf8(bytes).unwrap());
         Outcome { stdout: text(output.stdout), stderr: text(output.stderr), code: output.status.code().unwrap() }
     }
 }

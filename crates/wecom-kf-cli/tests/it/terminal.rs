@@ -41,7 +41,7 @@ pub(crate) async fn on_terminal(run: Run<'_>, answers: &str) -> Outcome {
     })
     .await
     .unwrap();
-    let text = run.stage().cleaned(&String::from_utf8(bytes).unwrap());
+    let text = run.cleaned(&String::from_utf8(bytes).unwrap());
     Outcome { stdout: text, stderr: String::new(), code: code.try_into().unwrap() }
 }
 

@@ -161,6 +161,16 @@ impl Upload {
         self
     }
 
+    /// Returns the file name.
+    pub fn file_name(&self) -> &str {
+        &self.file_name
+    }
+
+    /// Returns the length in bytes.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
     /// Checks the file for an upload as `media_type` without sending anything. [`Media::upload`](super::Media::upload)
     /// runs the same check first.
     ///
