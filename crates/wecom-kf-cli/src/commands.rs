@@ -6,6 +6,7 @@ mod corp;
 mod customers;
 mod errcode;
 mod man;
+mod media;
 mod recall;
 mod send;
 mod servicers;
@@ -31,6 +32,9 @@ pub(crate) enum Command {
     Customers(customers::Customers),
     /// Explains an errcode: meaning, class, remedy, operations
     Errcode(errcode::Errcode),
+    /// Uploads and downloads temporary files
+    #[command(subcommand)]
+    Media(media::MediaFiles),
     /// Recalls a message that was sent within the last two minutes
     Recall(recall::Recall),
     /// Sends a message to a customer
@@ -61,6 +65,7 @@ pub(crate) const CHINESE: &[&[(&str, &str)]] = &[
     corp::CHINESE,
     customers::CHINESE,
     errcode::CHINESE,
+    media::CHINESE,
     recall::CHINESE,
     send::CHINESE,
     servicers::CHINESE,
@@ -90,6 +95,7 @@ pub(crate) async fn run(app: &App, command: Command) -> Result<Exit, Failure> {
         Command::Corp(command) => command.run(app).await?,
         Command::Customers(command) => command.run(app).await?,
         Command::Errcode(command) => command.run(app)?,
+        Command::Media(command) => command.run(app).await?,
         Command::Recall(command) => command.run(app).await?,
         Command::Send(command) => command.run(app).await?,
         Command::Servicers(command) => command.run(app).await?,

@@ -10,6 +10,7 @@ mod args;
 mod ask;
 mod commands;
 mod failure;
+mod file;
 mod help;
 mod out;
 mod profile;

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 
 use anstyle::Style;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
 use serde::Serialize;
 use wecom_kf::{Bilingual, Lang};
 
@@ -42,6 +42,7 @@ enum Format {
 }
 
 /// Where a command prints.
+#[derive(Clone, Copy)]
 pub(crate) struct Out {
     format: Format,
     lang: Lang,
@@ -206,8 +207,8 @@ impl Out {
         }
     }
 
-    /// Returns a progress bar for a known number of bytes or messages, otherwise a spinner. Nothing is shown unless
-    /// standard error is a terminal.
+    /// Returns a progress bar for a known number of bytes or messages, otherwise a spinner. It disappears when it is dropped.
+    /// Nothing is shown unless standard error is a terminal.
     pub(crate) fn progress(&self, total: Option<u64>, what: &Bilingual) -> ProgressBar {
         if self.quiet || !io::stderr().is_terminal() {
             return ProgressBar::hidden();
@@ -220,6 +221,7 @@ impl Out {
         };
         bar.set_draw_target(ProgressDrawTarget::stderr());
         bar.set_style(ProgressStyle::with_template(template).expect("the template is valid"));
+        let bar = bar.with_finish(ProgressFinish::AndClear);
         bar.set_message(what.in_lang(self.lang).to_owned());
         bar
     }
@@ -232,12 +234,14 @@ pub(crate) fn complain(line: &str, lang: Lang) {
     let _ = writeln!(anstream::stderr().lock(), "{style}{head}{style:#}{line}");
 }
 
-/// Escapes the invisible characters that JSON allows, as JSON does.
-fn escaped_json(json: &str) -> String {
+/// Returns JSON in one line, with the invisible characters that it allows escaped as JSON does.
+pub(crate) fn escaped_json(json: &str) -> String {
     let mut line = String::with_capacity(json.len());
     for character in json.chars() {
         match character {
             ' ' | '\u{3000}' | '\u{200d}' | '\u{fe0f}' => line.push(character),
+            // In JSON these occur between values only.
+            '\n' | '\r' | '\t' => line.push(' '),
             _ if wecom_kf_text::is_invisible(character) || character.is_control() => {
                 let mut units = [0; 2];
                 for unit in character.encode_utf16(&mut units) {
@@ -260,5 +264,6 @@ mod tests {
         let json = escaped_json(&serde_json::to_string(text).unwrap());
         assert_eq!(json, r#""a\u202eb\udb40\udc01\u009b\n 您好""#);
         assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+        assert_eq!(escaped_json("{\r\n\t\"a\": 1\n}"), "{   \"a\": 1 }");
     }
 }

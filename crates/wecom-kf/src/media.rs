@@ -123,7 +123,8 @@ impl<'a> Media<'a> {
         self.fetch(&media_id, None).await
     }
 
-    /// Downloads a temporary file to `path`, and replaces a file that exists there.
+    /// Downloads a temporary file to `path`, and replaces a file that exists there unless
+    /// [`ToFile::create_new`] is set.
     ///
     /// The file appears at `path` only when it is complete. A download that breaks off continues where it stopped if
     /// WeCom supports ranges, and otherwise starts again, as many times as the [`RetryPolicy`](crate::RetryPolicy) allows.

@@ -326,6 +326,9 @@ async fn name_type_and_size_are_checked_before_a_request_is_made() {
         bytes.resize(length, 0);
         Upload::from_bytes("a.bin", bytes)
     };
+    let starts: [&[u8]; 4] = [JPG, b"#!AMR\n", b"\0\0\0\x18ftypmp42", b"%PDF-1.7"];
+    let types = starts.map(|start| sized(start, 20).media_type());
+    assert_eq!(types, [MediaType::Image, MediaType::Voice, MediaType::Video, MediaType::File]);
     let mb = 1024 * 1024;
     let empty = || stream::iter([Ok::<_, std::io::Error>(Vec::new())]);
     let amr: &[u8] = b"#!AMR\n";
@@ -481,7 +484,7 @@ async fn a_download_replaces_a_file_only_when_asked() {
     let refused = media.download_into("m1", folder.path()).await.unwrap_err();
     assert!(matches!(&refused, Error::File { source, .. } if source.kind() == std::io::ErrorKind::AlreadyExists));
     let text = line(&refused);
-    assert!(text.starts_with("the folder has a file with the name of the download: "), "{text}");
+    assert!(text.starts_with("there is a file where the download would be written: "), "{text}");
     assert!(text.ends_with("or call overwrite() on the download.") && !text.contains("报价"), "{text}");
     assert_eq!(std::fs::read(&first.path).unwrap(), b"mine");
     let again = media.download_into("m1", folder.path()).overwrite().await.unwrap();
@@ -493,6 +496,10 @@ async fn a_download_replaces_a_file_only_when_asked() {
     std::fs::write(&path, "old").unwrap();
     assert_eq!(media.download_to("m1", &path).await.unwrap().path, path);
     assert_eq!(std::fs::read(&path).unwrap(), JPG);
+    std::fs::write(&path, "mine").unwrap();
+    let refused = media.download_to("m1", &path).create_new().await.unwrap_err();
+    assert!(matches!(&refused, Error::File { source, .. } if source.kind() == std::io::ErrorKind::AlreadyExists));
+    assert_eq!(std::fs::read(&path).unwrap(), b"mine");
     let error = media.download_to("m1", folder.path().join("no/such/folder/a")).await.unwrap_err();
     assert!(line(&error).starts_with("the download cannot be written: "), "{error}");
 }
@@ -519,8 +526,13 @@ async fn an_interrupted_download_continues_where_it_ended() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("a");
     let server = Server::start(|request, number| ranged(request, (number < 2).then_some(5))).await;
-    let saved = server.client.media().download_to("m1", &path).await.unwrap();
+    let progress = Arc::new(Mutex::new(Vec::new()));
+    let seen = progress.clone();
+    let download = server.client.media().download_to("m1", &path);
+    let saved =
+        download.on_progress(move |received, total| seen.lock().unwrap().push((received, total))).await.unwrap();
     assert_eq!((saved.length, std::fs::read(&path).unwrap().as_slice()), (16, FILE));
+    assert_eq!(*progress.lock().unwrap(), [(5, Some(16)), (10, Some(16)), (16, Some(16))]);
     let ranges: Vec<_> = server.requests().iter().map(|request| request.header("range").map(str::to_owned)).collect();
     assert_eq!(ranges, [None, Some("bytes=5-".to_owned()), Some("bytes=10-".to_owned())]);
     assert_eq!(names_in(&folder), ["a"]);

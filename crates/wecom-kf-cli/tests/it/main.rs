@@ -4,6 +4,7 @@
 mod accounts;
 mod customers;
 mod errcode;
+mod media;
 mod pages;
 mod send;
 mod servicers;

@@ -130,7 +130,11 @@ pub struct ToFile<'a> {
     media_id: MediaId,
     target: Target,
     limits: Limits,
+    progress: Option<Progress>,
 }
+
+/// Is called with the number of bytes received so far, and the length if it is known.
+type Progress = Box<dyn Fn(u64, Option<u64>) + Send + Sync>;
 
 enum Target {
     Path(PathBuf),
@@ -144,7 +148,7 @@ struct Limits {
     existing: Existing,
 }
 
-/// What happens to a file in the folder that has the name of the download.
+/// What happens to a file that exists where the download is written.
 #[derive(Clone, Copy)]
 enum Existing {
     Refused,
@@ -153,17 +157,16 @@ enum Existing {
 
 impl<'a> ToFile<'a> {
     pub(super) fn path(media: Media<'a>, media_id: MediaId, path: &Path) -> Self {
-        Self::new(media, media_id, Target::Path(path.to_owned()))
+        Self::new(media, media_id, Target::Path(path.to_owned()), Existing::Replaced)
     }
 
     pub(super) fn folder(media: Media<'a>, media_id: MediaId, folder: &Path) -> Self {
-        Self::new(media, media_id, Target::Folder(folder.to_owned()))
+        Self::new(media, media_id, Target::Folder(folder.to_owned()), Existing::Refused)
     }
 
-    fn new(media: Media<'a>, media_id: MediaId, target: Target) -> Self {
-        let limits =
-            Limits { at_most: defaults::DOWNLOAD_LIMIT, mode: defaults::DOWNLOAD_MODE, existing: Existing::Refused };
-        Self { media, media_id, target, limits }
+    fn new(media: Media<'a>, media_id: MediaId, target: Target, existing: Existing) -> Self {
+        let limits = Limits { at_most: defaults::DOWNLOAD_LIMIT, mode: defaults::DOWNLOAD_MODE, existing };
+        Self { media, media_id, target, limits, progress: None }
     }
 
     /// Sets the size limit in bytes. The default is 1 GiB ([`defaults::DOWNLOAD_LIMIT`]). A longer file fails with
@@ -182,9 +185,24 @@ impl<'a> ToFile<'a> {
     }
 
     /// Replaces a file in the folder that has the name of the download. By default [`Media::download_into`] refuses it,
-    /// because the sender chose the name. [`Media::download_to`] always replaces the file at its path.
+    /// because the sender chose the name. [`Media::download_to`] replaces the file at its path unless
+    /// [`create_new`](Self::create_new) is set.
     pub fn overwrite(mut self) -> Self {
         self.limits.existing = Existing::Replaced;
+        self
+    }
+
+    /// Refuses to replace a file: the download fails with [`Error::File`] of the kind `AlreadyExists`. For
+    /// [`Media::download_into`] this is the default.
+    pub fn create_new(mut self) -> Self {
+        self.limits.existing = Existing::Refused;
+        self
+    }
+
+    /// Calls `progress` with the number of bytes received so far, and the length of the file if WeCom returned it, whenever
+    /// bytes arrive. The number becomes smaller when a download that broke off has to start again.
+    pub fn on_progress(mut self, progress: impl Fn(u64, Option<u64>) + Send + Sync + 'static) -> Self {
+        self.progress = Some(Box::new(progress));
         self
     }
 
@@ -205,10 +223,9 @@ impl<'a> IntoFuture for ToFile<'a> {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             self.check()?;
-            let Self { media, media_id, target, limits } = self;
-            match target {
-                Target::Path(path) => to_path(media, &media_id, &path, limits).await,
-                Target::Folder(folder) => into_folder(media, &media_id, &folder, limits).await,
+            match &self.target {
+                Target::Path(path) => self.save_as(path).await,
+                Target::Folder(folder) => self.save_in(folder).await,
             }
         })
     }
@@ -220,29 +237,35 @@ impl fmt::Debug for ToFile<'_> {
     }
 }
 
-async fn to_path(media: Media<'_>, media_id: &MediaId, path: &Path, limits: Limits) -> Result<Saved, Error> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let (part, file_name, length) = Fetch::start(media, media_id, folder, limits).await?.finish().await?;
-    let target = path.to_owned();
-    blocking(move || part.persist(target).map_err(|failed| failed.error)).await?;
-    Ok(Saved { path: path.to_owned(), length, file_name })
-}
+impl ToFile<'_> {
+    async fn save_as(&self, path: &Path) -> Result<Saved, Error> {
+        // An early check saves a download that could not be kept.
+        if matches!(self.limits.existing, Existing::Refused) && tokio::fs::symlink_metadata(path).await.is_ok() {
+            return Err(cannot_write(io::ErrorKind::AlreadyExists.into()));
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let (part, file_name, length) = Fetch::start(self, folder).await?.finish().await?;
+        self.persist(part, path).await?;
+        Ok(Saved { path: path.to_owned(), length, file_name })
+    }
 
-async fn into_folder(media: Media<'_>, media_id: &MediaId, folder: &Path, limits: Limits) -> Result<Saved, Error> {
-    let (part, file_name, length) = Fetch::start(media, media_id, folder, limits).await?.finish().await?;
-    let of_media_id = || safe_file_name(&media_id.as_str().replace(['/', '\\'], "_"));
-    let name = file_name.clone().or_else(of_media_id).unwrap_or_else(|| "file".to_owned());
-    let path = folder.join(shortened_name(&name));
-    let target = path.clone();
-    blocking(move || {
-        let persisted = match limits.existing {
-            Existing::Refused => part.persist_noclobber(target),
-            Existing::Replaced => part.persist(target),
+    async fn save_in(&self, folder: &Path) -> Result<Saved, Error> {
+        let (part, file_name, length) = Fetch::start(self, folder).await?.finish().await?;
+        let of_media_id = || safe_file_name(&self.media_id.as_str().replace(['/', '\\'], "_"));
+        let name = file_name.clone().or_else(of_media_id).unwrap_or_else(|| "file".to_owned());
+        let path = folder.join(shortened_name(&name));
+        self.persist(part, &path).await?;
+        Ok(Saved { path, length, file_name })
+    }
+
+    async fn persist(&self, part: NamedTempFile, path: &Path) -> Result<(), Error> {
+        let (existing, path) = (self.limits.existing, path.to_owned());
+        let persisted = move || match existing {
+            Existing::Refused => part.persist_noclobber(path),
+            Existing::Replaced => part.persist(path),
         };
-        persisted.map_err(|failed| failed.error)
-    })
-    .await?;
-    Ok(Saved { path, length, file_name })
+        blocking(move || persisted().map(drop).map_err(|failed| failed.error)).await
+    }
 }
 
 /// The longest file name that most systems allow, in bytes. The sender's name may be longer.
@@ -260,8 +283,7 @@ fn shortened_name(name: &str) -> String {
 
 /// A download into a temporary file, which is in the folder of the final file so that it can be renamed.
 struct Fetch<'a> {
-    media: Media<'a>,
-    media_id: &'a MediaId,
+    download: &'a ToFile<'a>,
     part: NamedTempFile,
     file: File,
     written: u64,
@@ -270,7 +292,6 @@ struct Fetch<'a> {
     in_parts: bool,
     /// Whether the server supports ranges, so that the missing rest can be requested.
     resumes: bool,
-    at_most: u64,
 }
 
 /// The outcome of reading one answer.
@@ -282,8 +303,8 @@ enum Read {
 }
 
 impl<'a> Fetch<'a> {
-    async fn start(media: Media<'a>, media_id: &'a MediaId, folder: &Path, limits: Limits) -> Result<Self, Error> {
-        let folder = folder.to_owned();
+    async fn start(download: &'a ToFile<'a>, folder: &Path) -> Result<Self, Error> {
+        let (folder, limits) = (folder.to_owned(), download.limits);
         let (part, file) = blocking(move || {
             let mut settings = tempfile::Builder::new();
             settings.prefix(".").suffix(".part");
@@ -294,12 +315,11 @@ impl<'a> Fetch<'a> {
             Ok((part, File::from_std(file)))
         })
         .await?;
-        let at_most = limits.at_most;
-        Ok(Self { media, media_id, part, file, written: 0, file_name: None, in_parts: false, resumes: false, at_most })
+        Ok(Self { download, part, file, written: 0, file_name: None, in_parts: false, resumes: false })
     }
 
     async fn finish(mut self) -> Result<(NamedTempFile, Option<String>, u64), Error> {
-        let retry = self.media.0.retry();
+        let retry = self.download.media.0.retry();
         let mut failures = 0;
         loop {
             let error = match self.read_answer().await? {
@@ -319,7 +339,7 @@ impl<'a> Fetch<'a> {
     }
 
     async fn read_answer(&mut self) -> Result<Read, Error> {
-        let download = match self.media.fetch(self.media_id, self.range()).await {
+        let download = match self.download.media.fetch(&self.download.media_id, self.range()).await {
             Ok(download) => download,
             Err(error) if error.code() == Some(ErrCode::DOWNLOAD_RANGE_TOO_LARGE) && !self.in_parts => {
                 self.in_parts = true;
@@ -337,9 +357,9 @@ impl<'a> Fetch<'a> {
                 download.length()
             }
         };
-        let left = self.at_most.saturating_sub(self.written);
-        let announced = total.unwrap_or(0);
-        if announced > self.at_most {
+        let at_most = self.download.limits.at_most;
+        let left = at_most.saturating_sub(self.written);
+        if total.is_some_and(|announced| announced > at_most) {
             return Err(self.too_long());
         }
         let mut download = download.at_most(left);
@@ -349,6 +369,9 @@ impl<'a> Fetch<'a> {
                 Ok(Some(chunk)) => {
                     self.file.write_all(&chunk).await.map_err(cannot_write)?;
                     self.written += chunk.len() as u64;
+                    if let Some(progress) = &self.download.progress {
+                        progress(self.written, total);
+                    }
                 }
                 Ok(None) => break,
                 Err(error) if is_too_long(&error) => return Err(self.too_long()),
@@ -380,7 +403,7 @@ impl<'a> Fetch<'a> {
     }
 
     fn too_long(&self) -> Error {
-        broke_off(raw::Error::too_long(self.at_most))
+        broke_off(raw::Error::too_long(self.download.limits.at_most))
     }
 
     /// Discards the bytes received so far, because the server sends the whole file again.
@@ -401,7 +424,7 @@ fn cannot_write(error: io::Error) -> Error {
     let source = Arc::new(io::Error::from(error.kind()));
     let what = match error.kind() {
         io::ErrorKind::AlreadyExists => {
-            Bilingual::fixed("the folder has a file with the name of the download", "文件夹中已有与下载同名的文件")
+            Bilingual::fixed("there is a file where the download would be written", "要写入的位置已有文件")
         }
         _ => Bilingual::fixed("the download cannot be written", "无法写入下载的文件"),
     };

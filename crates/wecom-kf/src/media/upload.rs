@@ -166,6 +166,13 @@ impl Upload {
         &self.file_name
     }
 
+    /// Returns the type that fits the file: an image, a voice message or a video if its first bytes say so (of a stream: its
+    /// name), otherwise a file. The size does not matter.
+    pub fn media_type(&self) -> MediaType {
+        let known = [MediaType::Image, MediaType::Voice, MediaType::Video];
+        known.into_iter().find(|known| self.content_type(*known).is_some()).unwrap_or(MediaType::File)
+    }
+
     /// Returns the length in bytes.
     pub fn length(&self) -> u64 {
         self.length
