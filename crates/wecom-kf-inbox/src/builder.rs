@@ -12,6 +12,7 @@ use wecom_kf::{Account, Client, OpenKfid};
 
 use crate::conversation::ConversationSettings;
 use crate::delivery::Delivery;
+use crate::engine::{reaching_back, unix};
 use crate::failure::Retries;
 use crate::inbox::Inbox;
 use crate::page_source::PageSource;
@@ -36,6 +37,17 @@ pub enum ColdStart {
     Since(SystemTime),
     /// Begins with the oldest message that WeCom keeps.
     Everything,
+}
+
+impl ColdStart {
+    /// Returns the Unix second from which messages count, if the inbox begins at `now`.
+    pub(crate) fn since(self, now: i64) -> Option<i64> {
+        match self {
+            Self::FromNow => Some(reaching_back(now)),
+            Self::Since(time) => Some(unix(time)),
+            Self::Everything => None,
+        }
+    }
 }
 
 /// Settings of an inbox: [`Inbox::builder`].

@@ -416,7 +416,7 @@ impl Engine {
     }
 }
 
-fn reaching_back(time: i64) -> i64 {
+pub(crate) fn reaching_back(time: i64) -> i64 {
     time.saturating_sub(seconds(defaults::FROM_NOW_REACHES_BACK))
 }
 
@@ -424,7 +424,7 @@ fn seconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }
 
-fn unix(time: std::time::SystemTime) -> i64 {
+pub(crate) fn unix(time: std::time::SystemTime) -> i64 {
     time.duration_since(std::time::UNIX_EPOCH).map_or(0, seconds)
 }
 

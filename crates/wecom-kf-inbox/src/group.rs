@@ -2,6 +2,7 @@
 //! other processes that use the same store.
 
 mod members;
+mod parked;
 mod watch;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -30,6 +31,7 @@ use crate::run::Summary;
 use crate::store::{InboxKey, InboxStore, Memory, Wake};
 use crate::{ColdStart, Error, Failure, HealthLimits, defaults};
 use members::Members;
+pub use parked::{GroupParked, GroupParkedPage};
 use watch::{Phase, Watch};
 
 /// The inboxes of all accounts that the app may read. Accounts that are added later are picked up, accounts that are
@@ -532,6 +534,10 @@ impl GroupHandle {
         self.0.early.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn key_of(&self, open_kfid: &OpenKfid) -> InboxKey {
+        InboxKey::new(&*self.0.scope, open_kfid.clone())
+    }
+
     fn add(&self, open_kfid: OpenKfid, inbox: InboxHandle) {
         let mut inboxes = self.inboxes();
         if let Some(event) = self.early().remove(open_kfid.as_str()) {
@@ -562,7 +568,7 @@ impl GroupHandle {
                 let mut passed_on = 0;
                 for open_kfid in elsewhere {
                     let wake = Wake::from(news);
-                    pass_on(&self.0.store, InboxKey::new(&*self.0.scope, open_kfid), wake, |_| {});
+                    pass_on(&self.0.store, self.key_of(&open_kfid), wake, |_| {});
                     passed_on += 1;
                 }
                 if let Some(open_kfid) = news.open_kfid.as_ref().filter(|_| woken + passed_on == 0) {
@@ -633,8 +639,8 @@ mod tests {
 
     use super::*;
     use crate::store::{
-        Acquired, Commit, Committed, ConversationPage, ConversationQuery, InboxKey, Lease, ParkedPage, ParkedQuery,
-        Renewed, StoreError,
+        Acquired, Commit, Committed, ConversationPage, ConversationQuery, Held, InboxKey, Lease, ParkedPage,
+        ParkedQuery, Renewed, StoreError,
     };
 
     /// A store that is damaged until it is repaired. Until then nobody gets its lease.
@@ -658,6 +664,12 @@ mod tests {
             never()
         }
         fn release<'a>(&'a self, _: &'a Lease) -> BoxFuture<'a, Result<(), StoreError>> {
+            never()
+        }
+        fn lease_of<'a>(&'a self, _: &'a InboxKey) -> BoxFuture<'a, Result<Option<Held>, StoreError>> {
+            never()
+        }
+        fn keys(&self) -> BoxFuture<'_, Result<BTreeSet<InboxKey>, StoreError>> {
             never()
         }
         fn load<'a>(&'a self, _: &'a InboxKey) -> BoxFuture<'a, Result<Option<Committed>, StoreError>> {

@@ -18,7 +18,9 @@ use crate::delivery::Delivery;
 use crate::engine;
 use crate::metrics::Metrics;
 use crate::shared::Shared;
-use crate::store::{ConversationPage, ConversationQuery, InboxKey, Parked, ParkedPage, ParkedQuery, StoreError, Wake};
+use crate::store::{
+    ConversationPage, ConversationQuery, InboxKey, Parked, ParkedPage, ParkedQuery, StoreError, Wake, wish_all,
+};
 use crate::{Error, Health, HealthLimits};
 
 /// The messages of an account, each at least once: a stream of [`Delivery`]s, and of errors after which it continues.
@@ -193,9 +195,6 @@ impl fmt::Debug for Inbox {
 #[derive(Clone, Debug)]
 pub struct InboxHandle(Arc<Shared>);
 
-/// How many parked messages are read at a time by [`InboxHandle::replay_all`].
-const PARKED_AT_ONCE: usize = 100;
-
 impl InboxHandle {
     /// Returns the key of this inbox in the store.
     pub fn key(&self) -> &InboxKey {
@@ -315,7 +314,9 @@ impl InboxHandle {
     ///
     /// Those of the store.
     pub async fn replay(&self, id: &str) -> Result<bool, StoreError> {
-        Ok(self.wish(&[id.to_owned()]).await? > 0)
+        let count = self.0.store.wish_replays(&self.0.key, &[id.to_owned()]).await?;
+        self.0.exchange.look_for_wishes();
+        Ok(count > 0)
     }
 
     /// Asks for all parked messages and pages for which `is_meant` returns true to be delivered again: see
@@ -325,25 +326,9 @@ impl InboxHandle {
     ///
     /// Those of the store. Some of the wishes may have been stored by then.
     pub async fn replay_all(&self, is_meant: impl Fn(&Parked) -> bool + Send) -> Result<usize, StoreError> {
-        let (mut count, mut query) = (0, ParkedQuery::first(PARKED_AT_ONCE));
-        loop {
-            let page = self.parked(&query).await?;
-            let ids: Vec<String> =
-                page.items.iter().filter(|parked| is_meant(parked)).map(|parked| parked.id.clone()).collect();
-            if !ids.is_empty() {
-                count += self.wish(&ids).await?;
-            }
-            let Some(next) = page.next else { return Ok(count) };
-            query = query.after(Some(next));
-        }
-    }
-
-    async fn wish(&self, ids: &[String]) -> Result<usize, StoreError> {
-        let count = self.0.store.wish_replays(&self.0.key, ids).await?;
-        if count > 0 {
-            self.0.exchange.look_for_wishes();
-        }
-        Ok(count)
+        let wished = wish_all(&*self.0.store, &self.0.key, is_meant).await;
+        self.0.exchange.look_for_wishes();
+        wished
     }
 
     /// Lists the [conversations](Delivery::conversation) of the account, in the order of their customers' ids. They may

@@ -33,7 +33,7 @@ pub use engine::RetryPolicy;
 pub use error::{Error, UnreadableThen};
 pub use failure::{Failure, FailureClass};
 pub use gateway::Gateway;
-pub use group::{GroupHandle, InboxGroup, InboxGroupBuilder};
+pub use group::{GroupHandle, GroupParked, GroupParkedPage, InboxGroup, InboxGroupBuilder};
 pub use health::{Accounts, Health, HealthLimits, Reason, ReasonKind};
 pub use inbox::{Inbox, InboxHandle};
 pub use metrics::{LastError, LastFailure, Metrics, ReadBy, Status};

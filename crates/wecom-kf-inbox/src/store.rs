@@ -10,6 +10,8 @@
 //! | `Redb` (feature `redb`, on by default) | one process: a file that only its owner may read | never |
 //! | `Redis` (feature `redis`) | many processes on many machines | what that Redis forgets |
 //!
+//! A program without an inbox looks at a store and changes it with the methods of [`InboxStore`] and with [`Operator`].
+//!
 //! To write your own, implement the trait and run `store::conformance` (feature `conformance`) against it.
 
 mod committed;
@@ -21,6 +23,7 @@ pub(crate) mod error;
 mod fleet;
 mod inbox;
 mod memory;
+mod operator;
 mod parked;
 #[cfg(feature = "redb")]
 mod redb;
@@ -40,8 +43,10 @@ pub use conversations::{ConversationPage, ConversationQuery, ConversationRecord,
 pub use error::StoreError;
 pub(crate) use fleet::accounts_of;
 pub use fleet::{FleetStore, WAKE_KEPT, Wake};
-pub use inbox::{Acquired, Change, InboxKey, InboxStore, Lease, Renewed};
+pub use inbox::{Acquired, Change, Held, InboxKey, InboxStore, Lease, Renewed};
 pub use memory::Memory;
+pub(crate) use operator::wish_all;
+pub use operator::{BeganAgain, IfHeld, Operator};
 pub use parked::{Parked, ParkedKind, ParkedOnly, ParkedPage, ParkedQuery};
 pub(crate) use token::fingerprint;
 pub use token::{Refresh, StoredToken, TokenFailure, TokenKey, TokenOutcome, TokenStore, TokenTurn, TokenWish};

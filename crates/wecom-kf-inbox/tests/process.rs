@@ -21,8 +21,8 @@ use tokio::time::{Instant, sleep};
 use wecom_kf::messages::Content;
 use wecom_kf::{BoxFuture, ErrCode, ExternalUserId, Report, Settings};
 use wecom_kf_inbox::store::{
-    Acquired, Change, Commit, Committed, ConversationPage, ConversationQuery, InboxKey, InboxStore, Lease, ParkedPage,
-    ParkedQuery, Redb, Renewed, StoreError,
+    Acquired, Change, Commit, Committed, ConversationPage, ConversationQuery, Held, InboxKey, InboxStore, Lease,
+    ParkedPage, ParkedQuery, Redb, Renewed, StoreError,
 };
 use wecom_kf_inbox::{Batch, ColdStart, Delivery, Failure, Inbox, Quiet};
 use wecom_kf_sim::{Customer, Simulator, op};
@@ -82,6 +82,14 @@ impl InboxStore for Hiccups {
 
     fn release<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Result<(), StoreError>> {
         self.0.release(lease)
+    }
+
+    fn lease_of<'a>(&'a self, key: &'a InboxKey) -> BoxFuture<'a, Result<Option<Held>, StoreError>> {
+        self.0.lease_of(key)
+    }
+
+    fn keys(&self) -> BoxFuture<'_, Result<BTreeSet<InboxKey>, StoreError>> {
+        self.0.keys()
     }
 
     fn load<'a>(&'a self, key: &'a InboxKey) -> BoxFuture<'a, Result<Option<Committed>, StoreError>> {

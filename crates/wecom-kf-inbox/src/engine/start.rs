@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::lease::LeaseKeeper;
 use super::state::State;
-use super::{Break, Engine, FirstWake, Phase, in_time, reaching_back, unix};
+use super::{Break, Engine, FirstWake, Phase, in_time};
 use crate::ColdStart;
 use crate::metrics::{ReadBy, Status};
 use crate::store::{Acquired, Change, Committed};
@@ -140,16 +140,13 @@ impl Engine {
     }
 
     pub(super) fn start_cold(&mut self) {
-        let since = match self.shared.settings.cold_start {
-            ColdStart::Everything => None,
-            ColdStart::Since(time) => Some(unix(time)),
-            ColdStart::FromNow => {
-                let wake = self.desk().asked.wake.as_ref().map(|wake| wake.create_time);
-                self.first_wake = if wake.is_none() { FirstWake::Counts } else { FirstWake::DoesNotCount };
-                let opened_at = self.shared.opened_at;
-                Some(reaching_back(wake.map_or(opened_at, |wake| wake.min(opened_at))))
-            }
-        };
+        let mut begins_at = self.shared.opened_at;
+        if self.shared.settings.cold_start == ColdStart::FromNow {
+            let wake = self.desk().asked.wake.as_ref().map(|wake| wake.create_time);
+            self.first_wake = if wake.is_none() { FirstWake::Counts } else { FirstWake::DoesNotCount };
+            begins_at = wake.map_or(begins_at, |wake| wake.min(begins_at));
+        }
+        let since = self.shared.settings.cold_start.since(begins_at);
         tracing::info!(inbox = %self.shared.key, ?since, "cold start: nothing is stored");
         let state = State::cold(since, self.shared.settings.remembered(), Instant::now());
         let state = state.with_batches(self.shared.quiet.get().copied());

@@ -155,6 +155,16 @@ pub(crate) fn no_such_page(after: &str) -> StoreError {
     ))
 }
 
+/// Returns the error for a text that is not the key of an inbox.
+pub(crate) fn no_such_key(text: &str) -> StoreError {
+    StoreError::Settings(Bilingual::new(
+        format!(
+            "not the key of an inbox: {text:?}; it consists of the host, the corp id and the account: HOST/CORP/ACCOUNT"
+        ),
+        format!("不是收件箱的键：{text:?}；应由主机、企业 ID 和客服账号组成：HOST/CORP/ACCOUNT"),
+    ))
+}
+
 #[cfg(any(feature = "redb", feature = "redis"))]
 pub(crate) fn unwritable() -> StoreError {
     StoreError::corrupt(Bilingual::fixed("a value to be stored cannot be written as JSON", "要保存的值无法写成 JSON"))
@@ -223,6 +233,7 @@ pub(crate) mod tests {
             StoreError::StaleLease,
             StoreError::OutOfStep,
             no_such_page("m1"),
+            no_such_key("m1"),
         ] {
             assert_chinese(&error);
         }

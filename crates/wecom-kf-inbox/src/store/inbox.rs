@@ -1,13 +1,16 @@
 //! The store trait of inboxes, the key of an inbox, and the lease that says who reads it.
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::{BoxStream, StreamExt};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use wecom_kf::{BoxFuture, ExternalUserId, OpenKfid};
 
+use super::error::no_such_key;
 use super::{Commit, Committed, ConversationPage, ConversationQuery, FleetStore, ParkedPage, ParkedQuery, StoreError};
 
 /// Keeps, for each inbox: the committed state, the parked messages with the wishes to replay them, the conversations, and
@@ -47,6 +50,13 @@ pub trait InboxStore: Send + Sync + 'static {
     /// Ends a lease, so that the next [`acquire`](Self::acquire) succeeds at once, and notifies the streams of
     /// [`changes`](Self::changes). Does nothing if the lease has ended already.
     fn release<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// Returns who holds the lease of an inbox, or `None` if nobody does. It does not take or extend the lease.
+    fn lease_of<'a>(&'a self, key: &'a InboxKey) -> BoxFuture<'a, Result<Option<Held>, StoreError>>;
+
+    /// Returns the keys of all inboxes of which something was committed. There may be others whose lease was acquired.
+    /// It may look at every key of the store, so it is for operators and not for each message.
+    fn keys(&self) -> BoxFuture<'_, Result<BTreeSet<InboxKey>, StoreError>>;
 
     /// Returns what was committed for an inbox, or `None` if nothing was.
     ///
@@ -150,6 +160,14 @@ impl<S: InboxStore + ?Sized> InboxStore for Arc<S> {
         (**self).release(lease)
     }
 
+    fn lease_of<'a>(&'a self, key: &'a InboxKey) -> BoxFuture<'a, Result<Option<Held>, StoreError>> {
+        (**self).lease_of(key)
+    }
+
+    fn keys(&self) -> BoxFuture<'_, Result<BTreeSet<InboxKey>, StoreError>> {
+        (**self).keys()
+    }
+
     fn load<'a>(&'a self, key: &'a InboxKey) -> BoxFuture<'a, Result<Option<Committed>, StoreError>> {
         (**self).load(key)
     }
@@ -235,6 +253,18 @@ impl fmt::Display for InboxKey {
     }
 }
 
+/// Reads what `Display` writes.
+impl FromStr for InboxKey {
+    type Err = StoreError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.rsplit_once('/') {
+            Some((scope, open_kfid)) if !open_kfid.is_empty() => Ok(Self::new(scope, open_kfid.into())),
+            _ => Err(no_such_key(text)),
+        }
+    }
+}
+
 /// The right to read an inbox for some time. [`InboxStore::acquire`] returns it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -267,6 +297,28 @@ pub enum Acquired {
         /// How long the lease lasts, unless it is renewed or released.
         left: Duration,
     },
+}
+
+/// Who holds a lease. [`InboxStore::lease_of`] returns it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Held {
+    /// The name of the holder.
+    pub holder: String,
+    /// How long the lease lasts, unless it is renewed or released. Serialized as seconds.
+    #[serde(rename = "left_seconds", serialize_with = "in_seconds")]
+    pub left: Duration,
+}
+
+impl Held {
+    /// Creates the answer of a store.
+    pub fn new(holder: impl Into<String>, left: Duration) -> Self {
+        Self { holder: holder.into(), left }
+    }
+}
+
+fn in_seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(duration.as_secs_f64())
 }
 
 /// What the holder of a lease should know. [`InboxStore::renew`] returns it.

@@ -14,8 +14,8 @@ use super::error::no_such_page;
 use super::turns::KeptToken;
 use super::{
     Acquired, Change, Commit, Committed, ConversationPage, ConversationQuery, ConversationRecord, ConversationWrite,
-    FleetStore, InboxKey, InboxStore, Lease, Parked, ParkedPage, ParkedQuery, Refresh, Renewed, StoreError, TokenKey,
-    TokenOutcome, TokenStore, TokenTurn, TokenWish, WAKE_KEPT, Wake,
+    FleetStore, Held, InboxKey, InboxStore, Lease, Parked, ParkedPage, ParkedQuery, Refresh, Renewed, StoreError,
+    TokenKey, TokenOutcome, TokenStore, TokenTurn, TokenWish, WAKE_KEPT, Wake,
 };
 use crate::clock::unix_seconds;
 
@@ -131,6 +131,12 @@ impl Leases {
         let lease = Lease { key: key.clone(), holder: holder.to_owned(), fence: self.last_fence };
         self.current = Some((lease.clone(), now + limit));
         Acquired::Lease(lease)
+    }
+
+    pub(super) fn held(&self) -> Option<Held> {
+        let (lease, until) = self.current.as_ref()?;
+        let left = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?;
+        Some(Held::new(&*lease.holder, left))
     }
 
     pub(super) fn check(&self, lease: &Lease) -> Result<(), StoreError> {
@@ -283,6 +289,18 @@ impl InboxStore for Memory {
             self.kept().inboxes.entry(lease.key.clone()).or_default().leases.release(lease);
             self.0.changes.tell(&lease.key, Change::Released);
             Ok(())
+        })
+    }
+
+    fn lease_of<'a>(&'a self, key: &'a InboxKey) -> BoxFuture<'a, Result<Option<Held>, StoreError>> {
+        self.with(key, |kept| Ok(kept.leases.held()))
+    }
+
+    fn keys(&self) -> BoxFuture<'_, Result<BTreeSet<InboxKey>, StoreError>> {
+        Box::pin(async {
+            let kept = self.kept();
+            let begun = kept.inboxes.iter().filter(|(_, inbox)| inbox.committed.is_some());
+            Ok(begun.map(|(key, _)| key.clone()).collect())
         })
     }
 

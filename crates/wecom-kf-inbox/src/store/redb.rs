@@ -1,6 +1,6 @@
 //! The store `Redb`: one file, for one process.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,8 +16,8 @@ use self::file::Missing;
 use super::memory::{Changes, Leases};
 use super::turns::KeptToken;
 use super::{
-    Acquired, Change, Commit, Committed, ConversationPage, ConversationQuery, InboxKey, InboxStore, Lease, ParkedPage,
-    ParkedQuery, Renewed, StoreError, TokenKey,
+    Acquired, Change, Commit, Committed, ConversationPage, ConversationQuery, Held, InboxKey, InboxStore, Lease,
+    ParkedPage, ParkedQuery, Renewed, StoreError, TokenKey,
 };
 use crate::report::in_one_line;
 
@@ -80,14 +80,36 @@ impl Redb {
     ///
     /// # Errors
     ///
-    /// - [`StoreError::InUse`]: another process has it open, or this one has it open twice.
+    /// - [`StoreError::InUse`]: another process has it open, or this one has it open twice. A file that a bot uses cannot
+    ///   be looked at from outside, not even for reading: redb locks it.
     /// - [`StoreError::Corrupt`]: it is damaged, not a store, or of another format.
     /// - [`StoreError::Settings`]: the path leads to something else than a regular file that belongs to the user or a
     ///   group of this process. A symbolic link is not followed if it is the last component of the path.
     /// - [`StoreError::Down`]: it cannot be opened or read.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        let path = path.as_ref().to_owned();
-        let database = Some(file::open(&path, Missing::Create)?);
+        Self::open_or(path.as_ref(), Missing::Create)
+    }
+
+    /// Opens a file that exists, as [`open`](Self::open) does, and creates none: for a program that looks at what a bot has
+    /// stored, to which a wrong path must not look like an empty store.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open`](Self::open). [`StoreError::Settings`]: there is no file at this path. [`StoreError::Corrupt`]: the
+    /// file is empty, or its creation was cut off.
+    pub fn open_existing(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let path = path.as_ref();
+        if matches!(path.symlink_metadata(), Err(error) if error.kind() == std::io::ErrorKind::NotFound) {
+            let path = path.display();
+            let (en, zh) = (format!("there is no file at {path}"), format!("{path} 没有文件"));
+            return Err(StoreError::Settings(Bilingual::new(en, zh)));
+        }
+        Self::open_or(path, Missing::Fail)
+    }
+
+    fn open_or(path: &Path, missing: Missing) -> Result<Self, StoreError> {
+        let path = path.to_owned();
+        let database = Some(file::open(&path, missing)?);
         let (leases, tokens) = (HashMap::new(), HashMap::new());
         let inner = Mutex::new(Inner { path: path.clone(), database, leases, tokens, transactions: 0 });
         Ok(Self(Arc::new(Shared { path, inner, waiting: Mutex::default(), changes: Changes::default() })))
@@ -181,6 +203,18 @@ impl InboxStore for Redb {
         })
     }
 
+    fn lease_of<'a>(&'a self, key: &'a InboxKey) -> BoxFuture<'a, Result<Option<Held>, StoreError>> {
+        let key = key.clone();
+        self.blocking(move |inner| Ok(inner.leases.get(&key).and_then(Leases::held)))
+    }
+
+    fn keys(&self) -> BoxFuture<'_, Result<BTreeSet<InboxKey>, StoreError>> {
+        self.blocking(|inner| {
+            let keys = inner.with(tables::inboxes)?;
+            keys.iter().map(|key| key.parse().map_err(|_| unreadable_key(&inner.path, key))).collect()
+        })
+    }
+
     fn load<'a>(&'a self, key: &'a InboxKey) -> BoxFuture<'a, Result<Option<Committed>, StoreError>> {
         let key = key.to_string();
         self.blocking(move |inner| inner.with(|database| tables::load(database, &key)))
@@ -245,6 +279,14 @@ impl fmt::Debug for Redb {
 
 #[cfg(test)]
 mod tests;
+
+fn unreadable_key(path: &Path, key: &str) -> StoreError {
+    let path = path.display();
+    StoreError::corrupt(Bilingual::new(
+        format!("{path}: {key:?} is not the key of an inbox"),
+        format!("{path}：{key:?} 不是收件箱的键"),
+    ))
+}
 
 /// Returns the error for a task of the store that panicked, or that ended with the runtime.
 fn ended_early(error: &tokio::task::JoinError) -> StoreError {

@@ -11,7 +11,7 @@ use tokio::sync::OnceCell;
 pub use self::address::RedisAddress;
 pub use self::builder::RedisBuilder;
 use self::changes::Listeners;
-use self::error::{Failure, is_forbidden, without_arguments};
+use self::error::{Failure, forbidden, is_forbidden, without_arguments};
 use self::keys::Keys;
 use self::link::{Link, Waits};
 use self::scripts::{Question, Scripts};
@@ -28,6 +28,7 @@ mod fleet;
 mod inbox;
 mod keys;
 mod link;
+mod scan;
 mod scripts;
 mod token;
 
@@ -54,7 +55,7 @@ mod token;
 /// it. Of the
 /// secret it holds only a fingerprint. All keys begin with `wecom-kf:` or [another prefix](RedisBuilder::key_prefix),
 /// and those of one inbox share a hash tag. The keys `…:state` and `…:settled` of an account that is given up remain;
-/// they can be deleted.
+/// they can be deleted. [`keys`](super::InboxStore::keys) looks at every key of that Redis (`SCAN`), whoever wrote it.
 ///
 /// A user of Redis needs only these rights. Without the channels (`&wecom-kf:*`, `+@pubsub`), a standby takes over a
 /// few seconds later, and a callback that another process received is noticed when the lease is renewed:
@@ -125,12 +126,7 @@ impl Redis {
         let Some(first) = commands.first().and_then(|command| refused.get(*command)) else { return Ok(()) };
         let (address, commands, why) = (self.0.link.address(), commands.join(", "), without_arguments(first));
         if is_forbidden(first) {
-            return Err(StoreError::Settings(Bilingual::new(
-                format!(
-                    "the Redis at {address} refuses {commands}: {why}; let this user run these commands on the keys of the store"
-                ),
-                format!("Redis（{address}）拒绝执行 {commands}；请允许该用户对存储的键执行这些命令"),
-            )));
+            return Err(forbidden(address, &commands, &why));
         }
         // Redis is a replica, is short of memory, or is starting. That may pass.
         Err(StoreError::down(Bilingual::new(

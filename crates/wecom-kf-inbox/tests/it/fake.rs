@@ -17,8 +17,8 @@ use wecom_kf::{
 };
 use wecom_kf_callback::Event;
 use wecom_kf_inbox::store::{
-    Acquired, Change, Commit, Committed, ConversationPage, ConversationQuery, InboxKey, InboxStore, Lease, Memory,
-    Parked, ParkedPage, ParkedQuery, Renewed, StoreError,
+    Acquired, Change, Commit, Committed, ConversationPage, ConversationQuery, Held, InboxKey, InboxStore, Lease,
+    Memory, Parked, ParkedPage, ParkedQuery, Renewed, StoreError,
 };
 use wecom_kf_inbox::{
     CallbackEvent, Error as InboxError, Fetched, Inbox, InboxBuilder, InboxHandle, PageRequest, PageSource, Status,
@@ -318,6 +318,14 @@ impl InboxStore for FakeStore {
 
     fn release<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Result<(), StoreError>> {
         self.memory.release(lease)
+    }
+
+    fn lease_of<'a>(&'a self, key: &'a InboxKey) -> BoxFuture<'a, Result<Option<Held>, StoreError>> {
+        self.memory.lease_of(key)
+    }
+
+    fn keys(&self) -> BoxFuture<'_, Result<BTreeSet<InboxKey>, StoreError>> {
+        self.memory.keys()
     }
 
     fn load<'a>(&'a self, key: &'a InboxKey) -> BoxFuture<'a, Result<Option<Committed>, StoreError>> {

@@ -11,6 +11,7 @@ mod handling;
 mod health;
 mod killers;
 mod model;
+mod operator;
 mod pacing;
 mod reading;
 mod replay;

@@ -12,8 +12,8 @@ use tokio::task::{JoinSet, yield_now};
 use tokio::time::{Instant, sleep, timeout};
 use wecom_kf::{BoxFuture, Error, ExternalUserId};
 use wecom_kf_inbox::store::{
-    Acquired, Change, Commit, Committed, ConversationPage, ConversationQuery, InboxKey, InboxStore, Lease, Memory,
-    ParkedPage, ParkedQuery, Renewed, StoreError,
+    Acquired, Change, Commit, Committed, ConversationPage, ConversationQuery, Held, InboxKey, InboxStore, Lease,
+    Memory, ParkedPage, ParkedQuery, Renewed, StoreError,
 };
 use wecom_kf_inbox::{Batch, Delivery, Failure, Fetched, PageRequest, PageSource, Quiet};
 
@@ -79,6 +79,14 @@ impl InboxStore for Breaking<Memory> {
 
     fn release<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Result<(), StoreError>> {
         self.0.release(lease)
+    }
+
+    fn lease_of<'a>(&'a self, key: &'a InboxKey) -> BoxFuture<'a, Result<Option<Held>, StoreError>> {
+        self.0.lease_of(key)
+    }
+
+    fn keys(&self) -> BoxFuture<'_, Result<BTreeSet<InboxKey>, StoreError>> {
+        self.0.keys()
     }
 
     fn load<'a>(&'a self, key: &'a InboxKey) -> BoxFuture<'a, Result<Option<Committed>, StoreError>> {

@@ -97,6 +97,16 @@ async fn redis_passes_the_mishaps_it_can_suffer() {
 
 #[tokio::test]
 #[ignore = "needs redis-server"]
+async fn a_user_who_may_not_scan_cannot_list_the_inboxes() {
+    let server = Server::start(Persistence::Nothing).await;
+    set_user(&mut server.connection().await, &format!("{ENOUGH} -scan")).await;
+    let store = Redis::open(&url(&server)).await.unwrap();
+    let refused = store.keys().await.unwrap_err();
+    assert!(matches!(refused, StoreError::Settings(_)) && refused.to_string().contains("refuses SCAN"), "{refused}");
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
 async fn each_right_that_is_missing_is_found_at_the_start() {
     let server = Server::start(Persistence::Nothing).await;
     let mut other = server.connection().await;

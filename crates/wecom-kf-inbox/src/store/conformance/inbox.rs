@@ -22,6 +22,8 @@ pub async fn inbox_store<S: InboxStore>(make: impl AsyncFn() -> S) {
     a_commit_that_does_not_follow_writes_nothing(&make().await).await;
     starts_and_the_message_in_progress_are_kept(&make().await).await;
     keys_do_not_meet(&make().await).await;
+    keys_are_listed(&make().await).await;
+    a_lease_is_seen_and_not_taken(&make().await).await;
     one_holder_at_a_time(&make().await).await;
     one_of_many_gets_the_lease(&make().await).await;
     a_lease_ends(&make().await).await;
@@ -234,6 +236,45 @@ async fn keys_do_not_meet(store: &impl InboxStore) {
         assert!(!store.renew(&lease, LONG).await.unwrap().has_wishes);
     }
     assert_eq!(all_parked(store, &key).await.len(), 1);
+}
+
+async fn keys_are_listed(store: &impl InboxStore) {
+    let key = new_key();
+    let odd = InboxKey::new(format!("{}/{{%7D}}*\\\"客户", key.scope()), "wk}1".into());
+    let other_account = InboxKey::new(key.scope(), "wk2".into());
+    let all = [key, odd, other_account];
+    for key in &all {
+        assert!(!store.keys().await.unwrap().contains(key), "nothing was committed of {key}");
+        begin(store, key, "a").await;
+    }
+    let listed = store.keys().await.unwrap();
+    for key in &all {
+        assert!(listed.contains(key), "something was committed of {key}");
+    }
+    let never_used = new_key();
+    store.load(&never_used).await.unwrap();
+    store.lease_of(&never_used).await.unwrap();
+    assert!(!store.keys().await.unwrap().contains(&never_used), "a question leaves nothing");
+}
+
+async fn a_lease_is_seen_and_not_taken(store: &impl InboxStore) {
+    let key = new_key();
+    assert_eq!(store.lease_of(&key).await.unwrap(), None, "nobody has the lease");
+    let first = acquire(store, &key, "a", SHORT).await;
+    let held = store.lease_of(&key).await.unwrap();
+    if let Some(held) = &held {
+        assert_eq!(held.holder, "a", "the holder is named");
+        assert!(held.left <= SHORT && !held.left.is_zero(), "what is left of the lease: {:?}", held.left);
+    }
+    store.renew(&first, LONG).await.unwrap();
+    let held = store.lease_of(&key).await.unwrap().expect("the lease lasts for ten minutes more");
+    assert!(held.left > SHORT && held.left <= LONG, "what is left of the lease: {:?}", held.left);
+    store.renew(&first, LONG).await.expect("the question does not end the lease");
+    store.release(&first).await.unwrap();
+    assert_eq!(store.lease_of(&key).await.unwrap(), None, "the lease was released");
+    acquire(store, &key, "b", SHORT).await;
+    sleep(LATER).await;
+    assert_eq!(store.lease_of(&key).await.unwrap(), None, "the lease has ended");
 }
 
 async fn one_holder_at_a_time(store: &impl InboxStore) {

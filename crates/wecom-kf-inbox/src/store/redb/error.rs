@@ -53,9 +53,10 @@ pub(super) fn failed(error: impl Into<redb::Error>) -> StoreError {
             format!("the file has version {version} of redb's file format, which this version of redb cannot read"),
             format!("文件采用 redb 文件格式的第 {version} 版，当前的 redb 无法读取"),
         )),
-        redb::Error::DatabaseAlreadyOpen => {
-            StoreError::InUse(Bilingual::fixed("the file is open already", "文件已被打开"))
-        }
+        redb::Error::DatabaseAlreadyOpen => StoreError::InUse(Bilingual::fixed(
+            "a running bot or another program has the file open",
+            "文件正被运行中的机器人或其他程序打开",
+        )),
         redb::Error::Io(error) => StoreError::down(error),
         redb::Error::PreviousIo => StoreError::down(Bilingual::fixed(
             "reading or writing failed before, so redb does nothing more with the file",

@@ -31,8 +31,23 @@ const UNFINISHED_MOST: u64 = 4 << 20;
 pub(super) enum Missing {
     /// Create the file, at the first opening of a store.
     Create,
-    /// Fail, since the file existed when this process opened the store.
+    /// Fail, since the file existed when this process opened the store, or must exist for this program to make sense.
     Fail,
+}
+
+impl Missing {
+    /// Refuses a file in which nothing is stored yet, unless a store may be created.
+    fn refuse(self, path: &Path) -> Result<(), StoreError> {
+        match self {
+            Self::Create => Ok(()),
+            Self::Fail => guarded(path, || {
+                Err(StoreError::corrupt(Bilingual::fixed(
+                    "nothing was ever stored in the file",
+                    "文件中从未存储任何内容",
+                )))
+            }),
+        }
+    }
 }
 
 /// Opens the file, or creates it.
@@ -58,12 +73,16 @@ fn open_once(path: &Path, missing: Missing) -> Result<Option<Database>, StoreErr
             }
         },
         Some(file) if length(&file, path)? == 0 => {
+            missing.refuse(path)?;
             warn_of_cold_start(path);
             use_file(path, file).map(Some)
         }
         Some(file) => match guarded(path, || look(&file))? {
             Look::Ours => use_file(path, file).map(Some),
-            Look::Unmarked => set_aside(path, &file),
+            Look::Unmarked => {
+                missing.refuse(path)?;
+                set_aside(path, &file)
+            }
         },
     }
 }

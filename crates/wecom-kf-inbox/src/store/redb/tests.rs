@@ -181,6 +181,33 @@ async fn a_file_that_is_open_already_is_in_use() {
 }
 
 #[tokio::test]
+async fn a_program_that_looks_at_a_store_creates_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("inbox.redb");
+    let refused = Redb::open_existing(&path).unwrap_err();
+    assert!(
+        matches!(refused, StoreError::Settings(_)) && refused.to_string().contains("there is no file at"),
+        "{refused}"
+    );
+    for (what, content) in [("empty", vec![]), ("cut off", vec![0; 4096])] {
+        fs::write(&path, content).unwrap();
+        let refused = Redb::open_existing(&path).unwrap_err();
+        assert!(matches!(refused, StoreError::Corrupt(_)), "{what}: {refused:?}");
+        assert!(refused.to_string().contains("inbox.redb: nothing was ever stored"), "{what}: {refused}");
+        assert_eq!(names(folder.path()), ["inbox.redb"], "{what}");
+    }
+    fs::remove_file(&path).unwrap();
+    let bot = Redb::open(&path).unwrap();
+    fill(&bot, 1).await;
+    let refused = Redb::open_existing(&path).unwrap_err();
+    assert!(matches!(refused, StoreError::InUse(_)) && refused.to_string().contains("a running bot"), "{refused}");
+    drop(bot);
+    let store = Redb::open_existing(&path).unwrap();
+    assert_eq!(store.keys().await.unwrap().into_iter().collect::<Vec<_>>(), [key()]);
+    assert_eq!(store.lease_of(&key()).await.unwrap(), None, "the lease ended with the bot");
+}
+
+#[tokio::test]
 async fn the_file_of_a_store_is_made_private() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("inbox.redb");

@@ -4,14 +4,13 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ::redis::{ErrorKind, RedisResult};
+use ::redis::RedisResult;
 use futures_util::stream::{BoxStream, StreamExt};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use super::Redis;
-use super::link::Link;
+use super::link::{Link, in_time};
 use wecom_kf::__private::Backoff;
 
 use crate::store::memory::Changes;
@@ -117,13 +116,6 @@ async fn hear_until_it_fails(link: &Link, shared: &Shared, has_listened: &mut bo
             },
             () = shared.news.notified() => {}
         }
-    }
-}
-
-async fn in_time<T>(asked: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
-    match timeout(Redis::ANSWER_TIMEOUT, asked).await {
-        Ok(answer) => answer,
-        Err(_) => Err((ErrorKind::Io, "no answer").into()),
     }
 }
 

@@ -6,7 +6,7 @@ use ::redis::cluster::ClusterClient;
 #[cfg(feature = "redis-cluster")]
 use ::redis::cluster_async::ClusterConnection;
 #[cfg(feature = "redis-cluster")]
-use ::redis::cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr};
+use ::redis::cluster_routing::{MultipleNodeRoutingInfo, Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr};
 #[cfg(feature = "redis-sentinel")]
 use ::redis::sentinel::SentinelClient;
 use ::redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, RedisResult};
@@ -108,6 +108,32 @@ impl Connection {
         }
     }
 
+    /// Returns the servers that together have all keys.
+    pub(super) async fn servers(&mut self) -> RedisResult<Vec<Server>> {
+        match self {
+            Self::One(_) => Ok(vec![Server::OfKeys]),
+            #[cfg(feature = "redis-cluster")]
+            Self::Cluster(connection) => {
+                let all = RoutingInfo::MultiNode((MultipleNodeRoutingInfo::AllMasters, None));
+                let answers: std::collections::BTreeMap<String, String> =
+                    routed(connection, ::redis::cmd("PING"), all).await?;
+                answers.keys().map(|address| Server::primary(address)).collect()
+            }
+        }
+    }
+
+    /// Runs a command at this server.
+    pub(super) async fn query_at<T: FromRedisValue>(&mut self, command: Cmd, server: &Server) -> RedisResult<T> {
+        match (self, server) {
+            #[cfg(feature = "redis-cluster")]
+            (Self::Cluster(connection), Server::Primary { host, port }) => {
+                let node = SingleNodeRoutingInfo::ByAddress { host: host.clone(), port: *port };
+                routed(connection, command, RoutingInfo::SingleNode(node)).await
+            }
+            (connection, _) => connection.query(&command).await,
+        }
+    }
+
     /// Runs a command without a key on the node that has this key.
     #[cfg_attr(not(feature = "redis-cluster"), allow(unused_variables, reason = "one server has all keys"))]
     pub(super) async fn query_beside<T: FromRedisValue>(&mut self, command: Cmd, key: &str) -> RedisResult<T> {
@@ -116,9 +142,39 @@ impl Connection {
             #[cfg(feature = "redis-cluster")]
             Self::Cluster(connection) => {
                 let node = SingleNodeRoutingInfo::SpecificNode(Route::with_key(key, SlotAddr::Master));
-                let answer = connection.route_command(command, RoutingInfo::SingleNode(node)).await?;
-                Ok(::redis::from_redis_value(answer)?)
+                routed(connection, command, RoutingInfo::SingleNode(node)).await
             }
+        }
+    }
+}
+
+/// Runs a command at other nodes of a cluster than those that have its keys.
+#[cfg(feature = "redis-cluster")]
+async fn routed<T: FromRedisValue>(
+    connection: &mut ClusterConnection,
+    command: Cmd,
+    at: RoutingInfo,
+) -> RedisResult<T> {
+    // An error of the server comes as an answer.
+    let answer = connection.route_command(command, at).await?.extract_error()?;
+    Ok(::redis::from_redis_value(answer)?)
+}
+
+/// Where a command runs.
+pub(super) enum Server {
+    /// At the server that has the keys of the command: the only one, if it is not a cluster.
+    OfKeys,
+    /// At this node, whatever the keys are.
+    #[cfg(feature = "redis-cluster")]
+    Primary { host: String, port: u16 },
+}
+
+#[cfg(feature = "redis-cluster")]
+impl Server {
+    fn primary(address: &str) -> RedisResult<Self> {
+        match address.rsplit_once(':').map(|(host, port)| (host, port.parse())) {
+            Some((host, Ok(port))) => Ok(Self::Primary { host: host.to_owned(), port }),
+            _ => Err((::redis::ErrorKind::Parse, "a node of the cluster has no valid address").into()),
         }
     }
 }

@@ -195,6 +195,16 @@ pub(super) fn is_forbidden(words: &str) -> bool {
     of_rights.iter().any(|part| words.contains(part))
 }
 
+/// Returns the error for commands that this user may not run.
+pub(super) fn forbidden(address: &str, commands: &str, why: &str) -> StoreError {
+    StoreError::Settings(Bilingual::new(
+        format!(
+            "the Redis at {address} refuses {commands}: {why}; let this user run these commands on the keys of the store"
+        ),
+        format!("Redis（{address}）拒绝执行 {commands}；请允许该用户对存储的键执行这些命令"),
+    ))
+}
+
 /// Cuts a text of Redis where it begins to repeat arguments.
 pub(super) fn without_arguments(words: &str) -> String {
     let end = ["with args", "args beginning"].iter().filter_map(|start| words.find(start)).min();

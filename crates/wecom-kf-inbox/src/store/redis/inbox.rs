@@ -1,6 +1,6 @@
 //! Inboxes in a [`Redis`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures_util::stream::BoxStream;
@@ -11,7 +11,7 @@ use crate::clock::unix_seconds;
 use crate::store::error::{no_such_page, unwritable};
 use crate::store::{
     Acquired, Change, Commit, Committed, ConversationPage, ConversationQuery, ConversationRecord, ConversationWrite,
-    FleetStore, Generation, InboxKey, InboxStore, Lease, Parked, ParkedOnly, ParkedPage, ParkedQuery, Renewed,
+    FleetStore, Generation, Held, InboxKey, InboxStore, Lease, Parked, ParkedOnly, ParkedPage, ParkedQuery, Renewed,
     StoreError, Writes,
 };
 
@@ -50,6 +50,18 @@ impl Redis {
         let mut question = self.about(&self.0.scripts.release, &lease.key);
         question.arg(&lease.holder).arg(lease.fence).arg(self.0.keys.channel(&lease.key));
         self.ask::<i64>(&question).await.map(drop)
+    }
+
+    async fn lease_of(&self, key: &InboxKey) -> Result<Option<Held>, StoreError> {
+        let held: Option<(String, i64)> = self.ask(&self.about(&self.0.scripts.lease_of, key)).await?;
+        Ok(held.map(|(holder, left)| Held::new(holder, Duration::from_millis(left.max(1).unsigned_abs()))))
+    }
+
+    async fn keys(&self) -> Result<BTreeSet<InboxKey>, StoreError> {
+        self.check().await?;
+        let (keys, link) = (&self.0.keys, &self.0.link);
+        let names = link.names(&self.0.scripts.scan, &keys.channel_to_try(), &keys.pattern_of_states()).await?;
+        Ok(names.iter().filter_map(|name| self.0.keys.inbox_of_state(name)).collect())
     }
 
     async fn load(&self, key: &InboxKey) -> Result<Option<Committed>, StoreError> {
@@ -250,6 +262,14 @@ impl InboxStore for Redis {
 
     fn release<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(self.release(lease))
+    }
+
+    fn lease_of<'a>(&'a self, key: &'a InboxKey) -> BoxFuture<'a, Result<Option<Held>, StoreError>> {
+        Box::pin(self.lease_of(key))
+    }
+
+    fn keys(&self) -> BoxFuture<'_, Result<BTreeSet<InboxKey>, StoreError>> {
+        Box::pin(self.keys())
     }
 
     fn load<'a>(&'a self, key: &'a InboxKey) -> BoxFuture<'a, Result<Option<Committed>, StoreError>> {

@@ -23,6 +23,9 @@ const OF_AN_INBOX: [&str; 12] = [
 
 const WAKE: &str = "wake";
 
+/// How the name of the key with the state of an inbox ends.
+const OF_STATE: &str = "}:state";
+
 /// Makes the names of keys and channels.
 ///
 /// A cluster places a key by the text in its braces, the hash tag. So a script finds all keys of an inbox on one node.
@@ -38,6 +41,24 @@ impl Keys {
     pub(super) fn of_inbox(&self, key: &InboxKey) -> Vec<String> {
         let tag = tag(key);
         OF_AN_INBOX.iter().map(|what| format!("{}{{{tag}}}:{what}", self.prefix)).collect()
+    }
+
+    /// Returns the pattern, as `SCAN` understands it, of the keys that hold the states of inboxes.
+    pub(super) fn pattern_of_states(&self) -> String {
+        let mut pattern = String::new();
+        for char in self.prefix.chars() {
+            if r"*?[]^\".contains(char) {
+                pattern.push('\\');
+            }
+            pattern.push(char);
+        }
+        pattern + "{*" + OF_STATE
+    }
+
+    /// Returns the inbox whose state this key holds.
+    pub(super) fn inbox_of_state(&self, name: &str) -> Option<InboxKey> {
+        let tag = name.strip_prefix(&self.prefix)?.strip_prefix('{')?.strip_suffix(OF_STATE)?;
+        tag.replace("%7B", "{").replace("%7D", "}").replace("%25", "%").parse().ok()
     }
 
     /// Returns the key of the last callback of an inbox.
@@ -90,5 +111,17 @@ mod tests {
         assert_eq!(keys.of_inbox(&key)[0], "wecom-kf:{http://127.0.0.1:9500/ww1/wk1}:lease");
         let odd = InboxKey::new("}a{%7D", "wk}".into());
         assert_eq!(keys.of_inbox(&odd)[1], "wecom-kf:{%7Da%7B%257D/wk%7D}:state");
+    }
+
+    #[test]
+    fn an_inbox_is_recognized_by_the_key_of_its_state() {
+        let keys = Keys::new("a*[b]?\\:".to_owned());
+        assert_eq!(keys.pattern_of_states(), r"a\*\[b\]\?\\:{*}:state");
+        for inbox in [InboxKey::new("http://127.0.0.1:9500/ww1", "wk1".into()), InboxKey::new("}a{%7D", "wk}".into())] {
+            assert_eq!(keys.inbox_of_state(&keys.of_inbox(&inbox)[1]), Some(inbox));
+        }
+        for other in ["a*[b]?\\:{ww1/wk1}:lease", "b:{ww1/wk1}:state", "a*[b]?\\:c:{ww1/wk1}:state"] {
+            assert_eq!(keys.inbox_of_state(other), None, "{other}");
+        }
     }
 }

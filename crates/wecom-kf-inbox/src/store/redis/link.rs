@@ -7,7 +7,7 @@ use ::redis::{ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKin
 use tokio::time::timeout;
 
 use super::Redis;
-use super::connect::{Connection, Connector};
+use super::connect::{Connection, Connector, Server};
 use super::error::{Failure, says};
 use super::scripts::Question;
 
@@ -31,9 +31,10 @@ pub(super) struct Link {
     current: Mutex<Option<Live>>,
 }
 
+/// A connection in use.
 #[derive(Clone)]
-struct Live {
-    connection: Connection,
+pub(super) struct Live {
+    pub(super) connection: Connection,
     /// Distinguishes this connection from others.
     id: Arc<()>,
 }
@@ -72,12 +73,18 @@ impl Link {
         let mut used = None;
         match timeout(Redis::ANSWER_TIMEOUT, self.ask_and_repeat(question, waits, &mut used)).await {
             Ok(Ok(answer)) => ::redis::from_redis_value(answer).map_err(|_| Failure::nonsense(&self.address)),
-            Ok(Err(error)) if self.connector.reconnects() => Err(Failure::of_cluster(&error, &self.address)),
-            Ok(Err(error)) => Err(Failure::of(&error, &self.address)),
+            Ok(Err(error)) => Err(self.failure(&error)),
             Err(_) => {
                 self.forget(used);
                 Err(Failure::silence(&self.address))
             }
+        }
+    }
+
+    pub(super) fn failure(&self, error: &RedisError) -> Failure {
+        match self.connector.reconnects() {
+            true => Failure::of_cluster(error, &self.address),
+            false => Failure::of(error, &self.address),
         }
     }
 
@@ -112,7 +119,7 @@ impl Link {
 
     async fn ask_once(&self, question: &Question<'_>, waits: Waits, used: &mut Option<Live>) -> RedisResult<Value> {
         let live = used.insert(self.live().await?);
-        let answer = self.run(&mut live.connection, question).await?;
+        let answer = self.run(&mut live.connection, question, &Server::OfKeys).await?;
         if matches!(waits, Waits::ForReplicas) && self.replicas > 0 {
             self.wait_for_replicas(&mut live.connection, question.key()).await?;
         }
@@ -121,9 +128,14 @@ impl Link {
 
     /// Runs a script by its hash if the server knows it and allows that. Otherwise sends its text, which the server
     /// then remembers.
-    async fn run(&self, connection: &mut Connection, question: &Question<'_>) -> RedisResult<Value> {
+    pub(super) async fn run(
+        &self,
+        connection: &mut Connection,
+        question: &Question<'_>,
+        server: &Server,
+    ) -> RedisResult<Value> {
         if !self.only_by_text.load(Ordering::Relaxed) {
-            match connection.query(&question.by_hash()).await {
+            match connection.query_at(question.by_hash(), server).await {
                 Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {}
                 Err(error) if is_refused_by_hash(&error) => self.only_by_text.store(true, Ordering::Relaxed),
                 Ok(answer) => {
@@ -133,7 +145,7 @@ impl Link {
                 Err(error) => return Err(error),
             }
         }
-        connection.query(&question.by_text()).await
+        connection.query_at(question.by_text(), server).await
     }
 
     /// Checks whether this user may wait for replicas, if commits do.
@@ -163,7 +175,7 @@ impl Link {
         Ok(())
     }
 
-    async fn live(&self) -> RedisResult<Live> {
+    pub(super) async fn live(&self) -> RedisResult<Live> {
         if let Some(live) = self.current().clone() {
             return Ok(live);
         }
@@ -183,7 +195,7 @@ impl Link {
         Ok(self.current().insert(Live { connection, id: Arc::default() }).clone())
     }
 
-    fn forget(&self, lost: Option<Live>) {
+    pub(super) fn forget(&self, lost: Option<Live>) {
         if let Some(lost) = lost {
             self.current().take_if(|live| Arc::ptr_eq(&live.id, &lost.id));
         }
@@ -194,9 +206,17 @@ impl Link {
     }
 }
 
+/// Waits for an answer that is not limited in another way.
+pub(super) async fn in_time<T>(asked: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
+    match timeout(Redis::ANSWER_TIMEOUT, asked).await {
+        Ok(answer) => answer,
+        Err(_) => Err((ErrorKind::Io, "no answer").into()),
+    }
+}
+
 /// Returns whether to connect again. The connection also counts as lost if the primary became a replica, or is not ready,
 /// since the address or the sentinels may now lead to another server.
-fn is_lost(error: &RedisError) -> bool {
+pub(super) fn is_lost(error: &RedisError) -> bool {
     error.is_io_error()
         || error.kind() == ErrorKind::Parse
         || error.is_unrecoverable_error()
