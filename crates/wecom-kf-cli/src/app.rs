@@ -1,5 +1,7 @@
 //! What every command gets: the options, the output, the settings and the client.
 
+use std::collections::BTreeMap;
+
 use wecom_kf::{Client, Lang, OpenKfid, Settings, Variable, reader_lang};
 
 use crate::args::Options;
@@ -28,6 +30,11 @@ impl App {
     /// Returns the settings: those of the profile if there is one, otherwise those of the environment. Flags replace
     /// single values.
     pub(crate) fn settings(&self) -> Result<Settings, Failure> {
+        Ok(Settings::from_vars(self.variables()?))
+    }
+
+    /// Returns the variables that the settings are made of, and that of the store.
+    pub(crate) fn variables(&self) -> Result<BTreeMap<String, String>, Failure> {
         let mut vars = profile::variables(self.options.profile.as_deref())?;
         let mut set = |variable: Variable, value: Option<String>| {
             if let Some(value) = value {
@@ -38,7 +45,7 @@ impl App {
         set(Variable::BaseUrl, self.options.base_url.clone());
         set(Variable::OpenKfid, self.options.account.clone());
         set(Variable::Secret, self.options.secret_file.as_deref().map(profile::private_file).transpose()?);
-        Ok(Settings::from_vars(vars))
+        Ok(vars)
     }
 
     pub(crate) fn client(&self) -> Result<Client, Failure> {

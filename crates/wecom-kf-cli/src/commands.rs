@@ -4,6 +4,7 @@ mod accounts;
 mod completions;
 mod corp;
 mod customers;
+mod doctor;
 mod errcode;
 mod man;
 mod media;
@@ -30,6 +31,12 @@ pub(crate) enum Command {
     /// Shows the profiles of customers
     #[command(subcommand)]
     Customers(customers::Customers),
+    /// Checks a deployment step by step, with a remedy for each problem
+    ///
+    /// Checks the settings, the network to WeCom, the token (one attempt only), the rights of the app, the callback and the
+    /// store. It works with only part of the settings: what cannot be checked yet is said, and is no problem. The exit code
+    /// is 3 if there are problems, also if only the credentials are wrong, and 0 otherwise.
+    Doctor(doctor::Doctor),
     /// Explains an errcode: meaning, class, remedy, operations
     Errcode(errcode::Errcode),
     /// Uploads and downloads temporary files
@@ -64,6 +71,7 @@ pub(crate) const CHINESE: &[&[(&str, &str)]] = &[
     accounts::CHINESE,
     corp::CHINESE,
     customers::CHINESE,
+    doctor::CHINESE,
     errcode::CHINESE,
     media::CHINESE,
     recall::CHINESE,
@@ -94,6 +102,7 @@ pub(crate) async fn run(app: &App, command: Command) -> Result<Exit, Failure> {
         Command::Accounts(command) => command.run(app).await?,
         Command::Corp(command) => command.run(app).await?,
         Command::Customers(command) => command.run(app).await?,
+        Command::Doctor(command) => return command.run(app).await,
         Command::Errcode(command) => command.run(app)?,
         Command::Media(command) => command.run(app).await?,
         Command::Recall(command) => command.run(app).await?,

@@ -117,6 +117,15 @@ impl Failure {
         ReportOf::<ProgramErrors>::line(&*self.0, lang)
     }
 
+    /// Returns the error with its causes, and its remedy, each in one line.
+    pub(crate) fn parts(&self, lang: Lang) -> (String, Option<String>) {
+        let line = self.line(lang);
+        match line.rsplit_once(lang.pick("  do: ", "。处理：")) {
+            Some((what, remedy)) => (what.to_owned(), Some(remedy.to_owned())),
+            None => (line, None),
+        }
+    }
+
     pub(crate) fn exit(&self) -> Exit {
         self.chain().find_map(exit_of).unwrap_or(Exit::Failed)
     }

@@ -197,13 +197,11 @@ impl Out {
 
     /// Prints why the command failed, on a terminal with the remedy in a line of its own.
     pub(crate) fn error(&self, failure: &Failure) {
-        let line = failure.line(self.lang);
-        let follows = self.lang.pick("  do: ", "。处理：");
-        match line.rsplit_once(follows).filter(|_| io::stderr().is_terminal()) {
-            Some((what, remedy)) => {
+        match failure.parts(self.lang) {
+            (what, Some(remedy)) if io::stderr().is_terminal() => {
                 complain(&format!("{what}\n{}{remedy}", self.lang.pick("do: ", "处理：")), self.lang)
             }
-            None => complain(&line, self.lang),
+            _ => complain(&failure.line(self.lang), self.lang),
         }
     }
 

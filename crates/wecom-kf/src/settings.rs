@@ -9,7 +9,7 @@ use wecom_kf_text::checked;
 
 use crate::client::{Client, ClientBuilder, checked_base_url};
 use crate::raw::limits::send_msg::OPEN_KFID_MAX_BYTES;
-use crate::{Bilingual, Credentials, Error, Lang, OpenKfid};
+use crate::{Bilingual, Credentials, Error, Lang, OpenKfid, defaults};
 
 /// The settings of a bot, read from environment variables. The simulator prints the same variables for its own corp.
 ///
@@ -160,6 +160,13 @@ impl Settings {
         !matches!(self.value(variable), Ok(None))
     }
 
+    /// Returns what is wrong with the value of a variable. Returns `None` if the value is valid, or if there is none.
+    ///
+    /// A program that explains the settings one after another uses it; [`require`](Self::require) reports all of them.
+    pub fn problem(&self, variable: Variable) -> Option<Bilingual> {
+        self.value(variable).err()
+    }
+
     /// Checks that these variables are set and valid. A bot that calls this first reports all mistakes at once.
     ///
     /// ```no_run
@@ -223,6 +230,19 @@ impl Settings {
             return Ok(Client::builder(Credentials::new(corp_id, secret)).base_url(base_url));
         }
         Ok(Client::builder(self.credentials()?))
+    }
+
+    /// Returns the base URL of the API, without a trailing slash: by default that of WeCom.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`require`](Self::require).
+    pub fn base_url(&self) -> Result<String, Error> {
+        if !self.0.contains_key(&Variable::BaseUrl) {
+            return Ok(defaults::BASE_URL.to_owned());
+        }
+        let [base_url] = self.required([Variable::BaseUrl])?;
+        checked_base_url(&base_url).map_err(Error::settings)
     }
 
     /// Returns the account that the bot serves.

@@ -3,7 +3,9 @@
 
 mod accounts;
 mod customers;
+mod doctor;
 mod errcode;
+mod hostile;
 mod media;
 mod pages;
 mod send;

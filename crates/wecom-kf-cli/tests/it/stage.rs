@@ -85,7 +85,7 @@ pub(crate) struct Run<'a> {
     reveals_token: bool,
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
     pub(crate) fn var(mut self, name: &str, value: impl Into<String>) -> Self {
         self.vars.insert(name.to_owned(), value.into());
         self
@@ -120,7 +120,7 @@ impl Run<'_> {
         &self.args
     }
 
-    pub(crate) fn stage(&self) -> &Stage {
+    pub(crate) fn stage(&self) -> &'a Stage {
         self.stage
     }
 
