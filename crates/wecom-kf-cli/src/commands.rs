@@ -6,6 +6,7 @@ mod corp;
 mod customers;
 mod doctor;
 mod errcode;
+mod export;
 mod man;
 mod media;
 mod recall;
@@ -13,6 +14,7 @@ mod send;
 mod servicers;
 mod sessions;
 mod sim;
+mod tail;
 mod token;
 mod upgrades;
 
@@ -39,6 +41,7 @@ pub(crate) enum Command {
     Doctor(doctor::Doctor),
     /// Explains an errcode: meaning, class, remedy, operations
     Errcode(errcode::Errcode),
+    Export(export::Export),
     /// Uploads and downloads temporary files
     #[command(subcommand)]
     Media(media::MediaFiles),
@@ -52,6 +55,7 @@ pub(crate) enum Command {
     /// Shows and changes who serves a customer
     #[command(subcommand)]
     Sessions(sessions::Sessions),
+    Tail(tail::Tail),
     /// Shows whether WeCom issues an access token, and its fingerprint
     #[command(subcommand)]
     Token(token::Token),
@@ -73,12 +77,14 @@ pub(crate) const CHINESE: &[&[(&str, &str)]] = &[
     customers::CHINESE,
     doctor::CHINESE,
     errcode::CHINESE,
+    export::CHINESE,
     media::CHINESE,
     recall::CHINESE,
     send::CHINESE,
     servicers::CHINESE,
     sessions::CHINESE,
     sim::CHINESE,
+    tail::CHINESE,
     token::CHINESE,
     upgrades::CHINESE,
     completions::CHINESE,
@@ -88,7 +94,7 @@ pub(crate) const CHINESE: &[&[(&str, &str)]] = &[
 impl Command {
     /// Returns whether Ctrl-C is the usual end of the command, and no failure.
     pub(crate) fn is_endless(&self) -> bool {
-        false
+        matches!(self, Self::Tail(tail) if tail.is_endless())
     }
 
     /// Returns whether the command itself decides what Ctrl-C does.
@@ -104,11 +110,13 @@ pub(crate) async fn run(app: &App, command: Command) -> Result<Exit, Failure> {
         Command::Customers(command) => command.run(app).await?,
         Command::Doctor(command) => return command.run(app).await,
         Command::Errcode(command) => command.run(app)?,
+        Command::Export(command) => command.run(app).await?,
         Command::Media(command) => command.run(app).await?,
         Command::Recall(command) => command.run(app).await?,
         Command::Send(command) => command.run(app).await?,
         Command::Servicers(command) => command.run(app).await?,
         Command::Sessions(command) => command.run(app).await?,
+        Command::Tail(command) => command.run(app).await?,
         Command::Token(command) => command.run(app).await?,
         Command::Upgrades(command) => command.run(app).await?,
         Command::Completions(command) => command.run(app)?,

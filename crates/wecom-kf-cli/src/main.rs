@@ -14,6 +14,7 @@ mod file;
 mod help;
 mod out;
 mod profile;
+mod reading;
 mod text;
 mod time;
 

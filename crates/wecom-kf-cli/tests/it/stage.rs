@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::process::Stdio;
+use std::time::Duration;
 
 use tempfile::TempDir;
-use tokio::io::AsyncWriteExt;
-use tokio::process::Command;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
+use tokio::time::timeout;
 use wecom_kf_sim::Simulator;
 
 /// The program, built for this test.
@@ -31,6 +33,13 @@ impl Stage {
     pub(crate) async fn start() -> Self {
         let builder =
             Simulator::builder().seed(7).account("小店").account("售后").servicer("zhangsan").servicer("lisi");
+        Self::with(builder).await
+    }
+
+    /// Starts a simulator whose ids and times are always the same: it is 08:00 of 2024-06-10 in China.
+    pub(crate) async fn in_the_past() -> Self {
+        let clock = Duration::from_secs(1_717_948_800 + 8 * 3600);
+        let builder = Simulator::builder().seed(7).manual_clock_from(clock).account("小店").servicer("zhangsan");
         Self::with(builder).await
     }
 
@@ -135,6 +144,20 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Starts the program, with its output in pipes and nothing to read.
+    pub(crate) fn started(self) -> Running<'a> {
+        let mut child = command(&self.vars, self.stage)
+            .args(self.args.iter().map(OsStr::new))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap()).lines();
+        Running { run: self, child, stdout }
+    }
+
     /// Runs the program to its end, with its output in pipes.
     pub(crate) async fn piped(mut self) -> Outcome {
         let mut child = command(&self.vars, self.stage)
@@ -152,6 +175,34 @@ impl<'a> Run<'a> {
         let output = child.wait_with_output().await.unwrap();
         let text = |bytes: Vec<u8>| self.cleaned(&String::from_utf8(bytes).unwrap());
         Outcome { stdout: text(output.stdout), stderr: text(output.stderr), code: output.status.code().unwrap() }
+    }
+}
+
+/// A run of the program that has not ended.
+pub(crate) struct Running<'a> {
+    run: Run<'a>,
+    child: Child,
+    stdout: Lines<BufReader<ChildStdout>>,
+}
+
+impl Running<'_> {
+    /// Waits for the next line of standard output.
+    pub(crate) async fn line(&mut self) -> String {
+        let line = timeout(Duration::from_secs(60), self.stdout.next_line()).await.unwrap().unwrap();
+        self.run.cleaned(&line.unwrap())
+    }
+
+    /// Presses Ctrl-C and waits for the end. Standard output is what was not read before.
+    pub(crate) async fn interrupted(mut self) -> Outcome {
+        let kill = Command::new("kill").args(["-INT", &self.child.id().unwrap().to_string()]).status().await;
+        assert!(kill.unwrap().success());
+        let mut stdout = String::new();
+        while let Some(line) = timeout(Duration::from_secs(60), self.stdout.next_line()).await.unwrap().unwrap() {
+            stdout += &(line + "\n");
+        }
+        let output = self.child.wait_with_output().await.unwrap();
+        let stderr = self.run.cleaned(&String::from_utf8(output.stderr).unwrap());
+        Outcome { stdout: self.run.cleaned(&stdout), stderr, code: output.status.code().unwrap() }
     }
 }
 
