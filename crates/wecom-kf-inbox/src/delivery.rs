@@ -1,6 +1,7 @@
 //! A message to handle, and the answer to it.
 
 mod answer;
+mod ending;
 mod hand_over;
 mod media;
 mod reply;
@@ -10,15 +11,19 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::OwnedSemaphorePermit;
+use tracing::Span;
 use wecom_kf::messages::{Content, Event, Message, Outgoing};
+use wecom_kf::meters::Stopwatch;
 use wecom_kf::{Client, ExternalUserId, OpenKfid};
 
 use crate::conversation::{Draft, Said};
 use crate::engine::{HandOut, Letter, Ticket, in_time};
+use crate::meters;
 use crate::shared::Shared;
 use crate::store::{ConversationQuery, InboxStore, StoreError};
 use crate::{ConversationError, Failure, FailureClass, RetryPolicy};
 pub use answer::AnswerError;
+pub(crate) use ending::{Ending, Why};
 pub use hand_over::HandOver;
 use reply::Numbers;
 pub use reply::{Replied, Reply};
@@ -56,6 +61,8 @@ pub(crate) struct Answering {
     shared: Arc<Shared>,
     ticket: Ticket,
     is_answered: AtomicBool,
+    span: Span,
+    handling: Stopwatch,
     /// The conversation, once it is loaded; `None` after the answer.
     draft: OnceLock<Mutex<Option<Draft>>>,
 }
@@ -100,7 +107,9 @@ impl Answering {
                 let is_kept = matches!(verdict, Verdict::Ack | Verdict::Noted);
                 draft.into_write(&self.shared.settings.conversations).filter(|_| is_kept)
             });
-            self.shared.exchange.answer(self.ticket, verdict, change, &self.shared.settings);
+            let ending = self.shared.exchange.answer(self.ticket, verdict, change, &self.shared.settings);
+            self.span.record("outcome", ending.name());
+            meters::ended(&self.shared.key, ending, self.handling);
         }
     }
 
@@ -156,11 +165,21 @@ impl Delivery {
         {
             shared.open_sessions.forget(customer);
         }
+        let span = tracing::info_span!(
+            "delivery",
+            account = %shared.key.open_kfid(),
+            msgid = %letter.id,
+            attempt = tries,
+            outcome = tracing::field::Empty,
+        );
+        meters::handed_out(&shared.key, letter.message.send_time(), tries);
         Self {
             answering: Arc::new(Answering {
                 shared,
                 ticket,
                 is_answered: AtomicBool::new(false),
+                span,
+                handling: Stopwatch::start(),
                 draft: OnceLock::new(),
             }),
             letter,
@@ -242,6 +261,15 @@ impl Delivery {
     /// Returns the number of this attempt, from 1. Attempts before the last start of the process are not counted.
     pub fn tries(&self) -> u32 {
         self.tries
+    }
+
+    /// Returns the span of this delivery, with the fields `account`, `msgid`, `attempt` and, once it is answered, `outcome`:
+    /// `acked`, `retried`, `parked`, or `lost` with the lease. It is of level INFO and holds no text.
+    ///
+    /// The handler of [`run`](crate::Inbox::run) runs within it, so that its log lines carry these fields. Those who poll the
+    /// stream can enter it themselves.
+    pub fn span(&self) -> &Span {
+        &self.answering.span
     }
 
     /// Returns the client of the inbox.

@@ -29,12 +29,13 @@ use std::time::Duration;
 use futures_util::stream::{BoxStream, StreamExt};
 use tokio::time::{Instant, sleep_until};
 use wecom_kf::BoxFuture;
+use wecom_kf::meters::Stopwatch;
 
 use crate::metrics::{LastError, ReadBy, Status};
 use crate::report::in_one_line;
 use crate::shared::Shared;
-use crate::store::{Change, ParkedPage, StoreError, Wake};
-use crate::{Error, defaults};
+use crate::store::{Change, Commit, InboxKey, InboxStore, Lease, ParkedPage, StoreError, Wake};
+use crate::{Error, defaults, meters};
 
 pub(crate) use backoff::Backoff;
 use desk::Desk;
@@ -120,6 +121,8 @@ impl Drop for EndOnDrop {
         if desk.metrics.status != Status::Stopped {
             desk.end();
         }
+        drop(desk);
+        watch::set_gauges(&self.0);
     }
 }
 
@@ -233,6 +236,7 @@ impl Engine {
         self.write_again_at = None;
         self.store_is_down = false;
         self.wishes = None;
+        watch::set_gauges(&self.shared);
         self.report(error.into());
     }
 
@@ -348,7 +352,8 @@ impl Engine {
         };
         let Some(commit) = commit else { return };
         let (store, lease) = (self.shared.store.clone(), keeper.lease().clone());
-        self.write = Some(Box::pin(async move { in_time(store.commit(&lease, &commit)).await }));
+        let key = self.shared.key.clone();
+        self.write = Some(Box::pin(async move { committed(&*store, &key, &lease, &commit).await }));
     }
 
     fn written(&mut self, written: Result<(), StoreError>) -> Phase<()> {
@@ -356,6 +361,7 @@ impl Engine {
             Ok(()) => {
                 self.store_backoff.reset();
                 self.store_is_down = false;
+                watch::set_gauges(&self.shared);
                 let mut desk = self.shared.exchange.desk();
                 desk.store_answered();
                 desk.metrics.commits += 1;
@@ -431,6 +437,14 @@ pub(crate) fn unix(time: std::time::SystemTime) -> i64 {
 /// Waits for a store. If it does not answer in time, it counts as down.
 pub(crate) async fn in_time<T>(asked: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
     StoreError::in_time(defaults::STORE_TIMEOUT, asked).await
+}
+
+/// Writes a commit.
+async fn committed(store: &dyn InboxStore, key: &InboxKey, lease: &Lease, commit: &Commit) -> Result<(), StoreError> {
+    let took = Stopwatch::start();
+    let written = in_time(store.commit(lease, commit)).await;
+    meters::commit(key, written.is_ok(), took);
+    written
 }
 
 async fn until(time: Option<Instant>) {

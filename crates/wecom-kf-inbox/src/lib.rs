@@ -15,6 +15,7 @@ mod group;
 pub mod guide;
 mod health;
 mod inbox;
+pub mod meters;
 mod metrics;
 mod open_sessions;
 mod page_source;

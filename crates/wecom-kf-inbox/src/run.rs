@@ -10,6 +10,7 @@ use futures_util::StreamExt;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+use tracing::Instrument;
 
 use crate::delivery::{Delivery, Verdict};
 use crate::inbox::Inbox;
@@ -154,7 +155,10 @@ impl Inbox {
                 biased;
                 Some(_) = running.join_next() => {}
                 item = self.next() => match item {
-                    Some(Ok(delivery)) => drop(running.spawn(handle_one(handler.clone(), delivery))),
+                    Some(Ok(delivery)) => {
+                        let span = delivery.span().clone();
+                        running.spawn(handle_one(handler.clone(), delivery).instrument(span));
+                    }
                     Some(Err(error)) if error.is_final() => ended_by = Some(error),
                     Some(Err(_)) => {}
                     None => break,

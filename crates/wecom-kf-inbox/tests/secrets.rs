@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use tokio::time::timeout;
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::format::FmtSpan;
 use wecom_kf::Lang;
 use wecom_kf_inbox::store::{ConversationQuery, ParkedQuery};
 use wecom_kf_inbox::{Failure, Quiet, Report};
@@ -84,6 +85,7 @@ async fn neither_words_nor_tokens_are_shown_anywhere() {
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(LevelFilter::TRACE)
         .with_ansi(false)
+        .with_span_events(FmtSpan::FULL)
         .with_writer(move || writer.clone())
         .finish();
     let _guard = tracing::subscriber::set_default(subscriber);
@@ -117,6 +119,7 @@ async fn neither_words_nor_tokens_are_shown_anywhere() {
             async move { caught_up(&handle).await }
         },
         |delivery| async move {
+            tracing::info!("the handler's own line");
             match (delivery.id(), delivery.tries()) {
                 ("retried", 1) => Err(Failure::from(format!("no answer to {WORDS}"))),
                 ("parked", _) => Err(Failure::park(WORDS)),
@@ -130,9 +133,25 @@ async fn neither_words_nor_tokens_are_shown_anywhere() {
     shown.push_str(&format!("{:?} {:?} {summary:?}", handle.metrics(), handle.parked(&ParkedQuery::first(10)).await));
     shown.push_str(&format!("{:?} {:?}", store.commits(), wecom.requests()));
     shown.push_str(&remember().await);
+    shown.push_str(&format!(
+        "{} {}",
+        serde_json::to_string(&handle.metrics()).unwrap(),
+        serde_json::to_string(&handle.health()).unwrap()
+    ));
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     for expected in ["the handler failed", "the handler panicked", "parked a message", "cannot read", "store is down"] {
         assert!(log.contains(expected), "the log says {expected}: {log}");
+    }
+    let span = "delivery{account=wk1 msgid=retried attempt=2}: secrets: the handler's own line";
+    assert!(log.contains(span), "the handler runs within the span: {log}");
+    for closed in [
+        r#"delivery{account=wk1 msgid=ok attempt=1 outcome="acked"}: wecom_kf_inbox::delivery: close"#,
+        r#"delivery{account=wk1 msgid=retried attempt=1 outcome="retried"}: wecom_kf_inbox::delivery: close"#,
+        r#"delivery{account=wk1 msgid=retried attempt=2 outcome="acked"}: wecom_kf_inbox::delivery: close"#,
+        r#"delivery{account=wk1 msgid=parked attempt=1 outcome="parked"}: wecom_kf_inbox::delivery: close"#,
+        r#"delivery{account=wk1 msgid=panics attempt=1}: wecom_kf_inbox::run: the handler failed"#,
+    ] {
+        assert!(log.contains(closed), "the log says {closed}: {log}");
     }
     for canary in [WORDS, TOKEN, "客户的话"] {
         assert!(!shown.contains(canary), "{canary} in {shown}");

@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tracing::Instrument;
 
 use crate::error::{Refusal, may_pass};
+use crate::meters;
 use crate::pacing::{Gates, Kind, Pass};
 use crate::raw::{self, Operation, Repeat, Reply, Request, op};
 use crate::redact::scrub;
@@ -89,6 +90,8 @@ impl Caller {
                 false => run.instrument(span.clone()).await,
             }
         };
+        let result = if outcome.is_ok() { "ok" } else { "failed" };
+        meters::CALL.record(&[operation.id, result], started.elapsed());
         let entered = (!span.is_disabled()).then(|| span.enter());
         if entered.is_some() {
             let errcode = match &outcome {
@@ -142,6 +145,22 @@ enum Attempt<T> {
     },
 }
 
+impl<T> Attempt<T> {
+    fn count(&self, operation: &'static str) {
+        if !meters::ARE_RECORDED {
+            return;
+        }
+        let errcode = match self {
+            Self::Answered(_) => "0".to_owned(),
+            Self::Refused(refusal) if refusal.code.name().is_some() => refusal.code.0.to_string(),
+            // WeCom may invent any number of them.
+            Self::Refused(_) => "unknown".to_owned(),
+            Self::Lost { .. } => "no_answer".to_owned(),
+        };
+        meters::REQUESTS.add(&[operation, &errcode], 1);
+    }
+}
+
 impl<'a, R: Request> Call<'a, R> {
     const OPERATION: Operation = R::OPERATION;
 
@@ -157,6 +176,7 @@ impl<'a, R: Request> Call<'a, R> {
             }
             self.attempts += 1;
             let attempt = self.attempt(&token).await;
+            attempt.count(Self::OPERATION.id);
             if let (Some(pass), Attempt::Refused(refusal)) = (&mut pass, &attempt) {
                 pass.refused(refusal.code);
             }
@@ -219,7 +239,9 @@ impl<'a, R: Request> Call<'a, R> {
         }
         let started = Instant::now();
         let pass = self.in_time(gates.enter(kind)).await;
-        self.waited += started.elapsed();
+        let waited = started.elapsed();
+        self.waited += waited;
+        meters::PACING_WAIT.record(&[Self::OPERATION.id], waited);
         pass.map(Some)
     }
 

@@ -18,6 +18,7 @@ mod input;
 pub mod knowledge;
 pub mod media;
 pub mod messages;
+pub mod meters;
 mod open_number;
 mod pacing;
 mod pages;

@@ -16,7 +16,7 @@ use super::watch::Since;
 use super::window::{HandOut, Number};
 use crate::builder::LONGEST;
 use crate::clock::unix_seconds;
-use crate::delivery::{Failed, Then, Verdict};
+use crate::delivery::{Ending, Failed, Then, Verdict, Why};
 use crate::metrics::{LastFailure, Metrics, ReadBy, Status};
 use crate::shared::Settings;
 use crate::store::{ConversationRecord, ConversationWrite, Wake};
@@ -184,24 +184,26 @@ impl Exchange {
         self.news.notify_one();
     }
 
-    /// Accepts the answer to a delivery, with the change of its conversation if it was acknowledged.
+    /// Accepts the answer to a delivery, with the change of its conversation if it was acknowledged. Returns what becomes
+    /// of the delivery.
     pub(crate) fn answer(
         &self,
         ticket: Ticket,
         verdict: Verdict,
         change: Option<ConversationWrite>,
         settings: &Settings,
-    ) {
+    ) -> Ending {
         let now = Instant::now();
         let mut desk = self.desk();
         let is_stray = !desk.is_current(ticket);
-        if is_stray {
+        let ending = if is_stray {
             desk.strays = desk.strays.saturating_sub(1);
+            Ending::Lost
         } else {
-            let is_acknowledged = desk.answer(ticket.number, verdict, settings, now);
-            if let (true, Some(change), Some(state)) = (is_acknowledged, change, &mut desk.state) {
-                state.keep(change, now);
-            }
+            desk.answer(ticket.number, verdict, settings, now)
+        };
+        if let (Ending::Acked | Ending::Noted, Some(change), Some(state)) = (ending, change, &mut desk.state) {
+            state.keep(change, now);
         }
         let consumer = desk.consumer_if_ready(now);
         let is_news = is_stray || desk.engine_wants_answers || desk.wakes_earlier() || desk.has_wanted_room(settings);
@@ -210,6 +212,7 @@ impl Exchange {
         if is_news {
             self.news.notify_one();
         }
+        ending
     }
 
     /// Wakes the consumer if there is something for it.
@@ -315,34 +318,37 @@ impl Desk {
         ticket.state == self.states && self.state.is_some()
     }
 
-    /// Returns whether the message is settled now because it was acknowledged.
-    fn answer(&mut self, number: Number, verdict: Verdict, settings: &Settings, now: Instant) -> bool {
-        match verdict {
+    fn answer(&mut self, number: Number, verdict: Verdict, settings: &Settings, now: Instant) -> Ending {
+        let (messages, ending) = match verdict {
             Verdict::Ack => {
                 let messages = self.settle(number, Outcome::Acked, now);
                 self.metrics.acked += messages;
-                return messages > 0;
+                (messages, Ending::Acked)
             }
             Verdict::Noted => {
                 let messages = self.settle(number, Outcome::Acked, now);
                 self.metrics.servicer_messages += messages;
-                return messages > 0;
+                (messages, Ending::Noted)
             }
             Verdict::PutBack => {
                 if let Some(state) = &mut self.state {
                     state.window.put_back(number, now);
                 }
+                return Ending::PutBack;
             }
-            Verdict::Park { reason } => self.park(number, reason, settings, now),
-            Verdict::Failed(failed) => self.fail(number, failed, settings, now),
-        }
-        false
+            Verdict::Park { reason } => {
+                let messages = self.park(number, reason, settings, now);
+                (messages, Ending::Parked { why: Why::Asked, messages })
+            }
+            Verdict::Failed(failed) => return self.fail(number, failed, settings, now),
+        };
+        if messages > 0 { ending } else { Ending::Lost }
     }
 
-    fn fail(&mut self, number: Number, failed: Failed, settings: &Settings, now: Instant) {
+    fn fail(&mut self, number: Number, failed: Failed, settings: &Settings, now: Instant) -> Ending {
         let Failed { class, reason, then, shown } = failed;
-        let Some(state) = &mut self.state else { return };
-        let Some((tries, since)) = state.failed(number, now) else { return };
+        let Some(state) = &mut self.state else { return Ending::Lost };
+        let Some((tries, since)) = state.failed(number, now) else { return Ending::Lost };
         let id = state.window.id(number).unwrap_or_default();
         *self.metrics.failures.entry(class).or_default() += 1;
         self.metrics.last_failure = Some(LastFailure { class, id, text: shown, at: unix_seconds() });
@@ -354,18 +360,24 @@ impl Desk {
             Some(wait) => {
                 self.metrics.retries += 1;
                 state.window.retry(number, now + wait.min(LONGEST));
+                Ending::Retried(class)
             }
-            None => self.park(number, reason, settings, now),
+            None => {
+                let messages = self.park(number, reason, settings, now);
+                Ending::Parked { why: Why::Failed(class), messages }
+            }
         }
     }
 
-    pub(crate) fn park(&mut self, number: Number, reason: String, settings: &Settings, now: Instant) {
+    /// Returns how many messages are parked now.
+    pub(crate) fn park(&mut self, number: Number, reason: String, settings: &Settings, now: Instant) -> u64 {
         let id = self.state.as_mut().and_then(|state| state.window.id(number)).unwrap_or_default();
         let messages = self.settle(number, Outcome::Parked { reason, stamp: settings.stamp() }, now);
         if messages > 0 {
             self.metrics.parked += messages;
             tracing::warn!(msgid = %id, "parked a message; the reason is stored with it");
         }
+        messages
     }
 
     /// Returns how many messages are settled now.

@@ -10,6 +10,7 @@ use wecom_kf::Bilingual;
 
 use super::fleet::ask_for_wake;
 use super::in_time;
+use super::watch::set_gauges;
 use crate::shared::Shared;
 use crate::store::{Lease, StoreError};
 
@@ -103,6 +104,7 @@ async fn keep(shared: Arc<Shared>, lease: Lease, mut until: Instant, report: wat
     let limit = shared.settings.lease;
     loop {
         sleep(limit / 3).await;
+        set_gauges(&shared);
         match renew(&shared, &lease, limit, until).await {
             Ok(renewed_until) => {
                 until = renewed_until;

@@ -7,10 +7,11 @@ use super::reader::{Holds, Progress, Pulled};
 use super::state::Sieve;
 use super::{Engine, seconds};
 use crate::clock::unix_seconds;
+use crate::delivery::Why;
 use crate::error::UnreadableThen;
 use crate::page_source::Unreadable;
 use crate::store::{Parked, ParkedKind, fingerprint};
-use crate::{Error, defaults};
+use crate::{Error, defaults, meters};
 
 impl Engine {
     pub(super) fn read_ahead(&mut self, now: Instant) {
@@ -29,7 +30,8 @@ impl Engine {
             {
                 let reason = "the window was full while it waited for a retry".to_owned();
                 desk.metrics.parked_when_full += 1;
-                desk.park(number, reason, settings, now);
+                let messages = desk.park(number, reason, settings, now);
+                meters::parked(&self.shared.key, Why::WindowWasFull, messages);
             }
         } else if self.reader.is_caught_up() {
             state.first_reading_ends();
@@ -49,6 +51,7 @@ impl Engine {
             Progress::Answer(Ok(Pulled::Unreadable(unreadable))) => self.take_unreadable(unreadable),
             Progress::Answer(Err(error)) => {
                 self.desk().read_failed();
+                meters::page(&self.shared.key, "failed");
                 if self.reader.fail(&error, (self.shared.settings.jitter)()) {
                     self.report(Error::Read(error));
                 }
@@ -65,6 +68,7 @@ impl Engine {
             stamp: settings.stamp(),
         };
         let now = Instant::now();
+        meters::page(&self.shared.key, "ok");
         let mut desk = self.shared.exchange.desk();
         desk.page_came();
         let Some(state) = &mut desk.state else { return };
@@ -84,6 +88,7 @@ impl Engine {
         desk.metrics.servicer_messages += pushed.of_servicers as u64;
         desk.metrics.parked += pushed.condemned as u64;
         drop(desk);
+        meters::parked(&self.shared.key, Why::KilledProcess, pushed.condemned as u64);
         if pushed.condemned > 0 {
             tracing::error!(inbox = %self.shared.key, "parked a message whose handler ended the process again and again");
         }
@@ -102,6 +107,7 @@ impl Engine {
         let Unreadable { body, next_cursor } = unreadable;
         let (bytes, tries) = (body.len(), self.reader.count_unreadable());
         self.desk().read_failed();
+        meters::page(&self.shared.key, "unreadable");
         let wait = self.reader.back_off((self.shared.settings.jitter)());
         if self.reader.ask_for_less(self.shared.settings.page_size) {
             return self.report(Error::Unreadable { bytes, tries, then: UnreadableThen::AsksAgain });
@@ -121,6 +127,7 @@ impl Engine {
             state.park_page(parked, cursor.clone(), Instant::now());
         }
         drop(desk);
+        meters::parked(&self.shared.key, Why::Unreadable, 1);
         self.reader.restart(Some(cursor));
         self.report(Error::Unreadable { bytes, tries, then: UnreadableThen::Parked });
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::lease::LeaseKeeper;
-use super::{Engine, done, in_time};
+use super::{Engine, committed, done};
 use crate::defaults;
 use crate::report::in_one_line;
 use crate::store::{Commit, StoreError};
@@ -32,7 +32,7 @@ impl Engine {
             loop {
                 let written = match &mut self.write {
                     Some(_) => done(&mut self.write).await,
-                    None => in_time(self.shared.store.commit(keeper.lease(), &commit)).await,
+                    None => committed(&*self.shared.store, &self.shared.key, keeper.lease(), &commit).await,
                 };
                 match written {
                     Ok(()) => break,

@@ -7,7 +7,9 @@ use tokio::time::Instant;
 
 use super::desk::Desk;
 use crate::clock::unix_seconds;
+use crate::meters;
 use crate::metrics::{Metrics, ReadBy, Status};
+use crate::shared::Shared;
 
 /// Since when things are so.
 #[derive(Debug)]
@@ -85,6 +87,11 @@ impl Desk {
         }
         metrics
     }
+}
+
+/// Sets the gauges of the account: after each commit, when the lease is renewed, and when it is lost or given up.
+pub(super) fn set_gauges(shared: &Shared) {
+    meters::set_gauges(&shared.key, || shared.exchange.desk().snapshot());
 }
 
 /// Returns how long ago a Unix second was.

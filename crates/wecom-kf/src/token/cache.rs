@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout};
 use super::source::{IssuedToken, TokenSource};
 use super::state::{Next, Outcome, Refresh, Replace, State};
 use crate::retry::fraction;
-use crate::{AccessToken, Error, defaults};
+use crate::{AccessToken, Error, defaults, meters};
 
 /// The cache of a client's access token. Clones share the same token.
 #[derive(Clone)]
@@ -187,6 +187,7 @@ impl Load {
     }
 
     fn finish(&self, issued: Result<IssuedToken, Error>) {
+        meters::TOKEN_RENEWALS.add(&[if issued.is_ok() { "ok" } else { "failed" }], 1);
         let mut locked = self.shared.lock();
         let outcome = locked.state.settle(issued, now(), || self.shared.draw_early());
         locked.load = None;
