@@ -14,6 +14,7 @@ mod send;
 mod servicers;
 mod sessions;
 mod sim;
+mod statistics;
 mod tail;
 mod token;
 mod upgrades;
@@ -55,6 +56,8 @@ pub(crate) enum Command {
     /// Shows and changes who serves a customer
     #[command(subcommand)]
     Sessions(sessions::Sessions),
+    #[command(subcommand)]
+    Statistics(statistics::Statistics),
     Tail(tail::Tail),
     /// Shows whether WeCom issues an access token, and its fingerprint
     #[command(subcommand)]
@@ -84,6 +87,7 @@ pub(crate) const CHINESE: &[&[(&str, &str)]] = &[
     servicers::CHINESE,
     sessions::CHINESE,
     sim::CHINESE,
+    statistics::CHINESE,
     tail::CHINESE,
     token::CHINESE,
     upgrades::CHINESE,
@@ -116,6 +120,7 @@ pub(crate) async fn run(app: &App, command: Command) -> Result<Exit, Failure> {
         Command::Send(command) => command.run(app).await?,
         Command::Servicers(command) => command.run(app).await?,
         Command::Sessions(command) => command.run(app).await?,
+        Command::Statistics(command) => command.run(app).await?,
         Command::Tail(command) => command.run(app).await?,
         Command::Token(command) => command.run(app).await?,
         Command::Upgrades(command) => command.run(app).await?,

@@ -28,6 +28,11 @@ impl<T> Column<T> {
     pub(crate) fn number(self) -> Self {
         Self { is_number: true, ..self }
     }
+
+    /// Returns the value of a row, escaped.
+    pub(crate) fn cell(&self, row: &T, lang: Lang) -> String {
+        escaped(&(self.value)(row, lang))
+    }
 }
 
 /// How data is printed.
@@ -110,7 +115,7 @@ impl Out {
         table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
         table.set_header(titles);
         for row in rows {
-            table.add_row(columns.iter().map(|column| escaped(&(column.value)(row, self.lang))));
+            table.add_row(columns.iter().map(|column| column.cell(row, self.lang)));
         }
         for (index, column) in columns.iter().enumerate() {
             if let Some(shown) = table.column_mut(index) {
@@ -133,7 +138,7 @@ impl Out {
         if self.format == Format::Json {
             return self.json(row);
         }
-        let cells: Vec<String> = columns.iter().map(|column| escaped(&(column.value)(row, self.lang))).collect();
+        let cells: Vec<String> = columns.iter().map(|column| column.cell(row, self.lang)).collect();
         let separator = if self.format == Format::Table { "  " } else { "\t" };
         self.line(&cells.join(separator))
     }
@@ -146,10 +151,7 @@ impl Out {
         let mut table = Table::new();
         table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
         for column in columns {
-            table.add_row([
-                self.lang.pick(column.title.0, column.title.1).to_owned(),
-                escaped(&(column.value)(row, self.lang)),
-            ]);
+            table.add_row([self.lang.pick(column.title.0, column.title.1).to_owned(), column.cell(row, self.lang)]);
         }
         for column in table.column_iter_mut() {
             column.set_padding((0, 2));

@@ -15,6 +15,7 @@ mod sessions;
 mod settings;
 mod sim;
 mod stage;
+mod statistics;
 mod tail;
 mod terminal;
 mod token;
