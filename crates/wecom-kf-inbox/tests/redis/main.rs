@@ -7,8 +7,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod example;
-mod fleet;
 mod processes;
 #[allow(dead_code, reason = "other tests use more of it")]
 mod server;
+#[allow(dead_code, reason = "other tests use more of it")]
 mod worker;

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use wecom_kf::messages::Content;
 use wecom_kf::{Client, Settings};
-use wecom_kf_inbox::store::Redis;
+use wecom_kf_inbox::store::{Redis, RedisAddress};
 use wecom_kf_inbox::{ColdStart, Delivery, Failure, Inbox, InboxGroup, Metrics, SharedToken, Status};
 use wecom_kf_sim::Simulator;
 
@@ -41,6 +41,8 @@ pub(crate) enum What {
     Ends,
     /// How many accounts the process reads from now on.
     Reads,
+    /// Other numbers, which the program explains.
+    Counts,
 }
 
 /// The steps of all processes of a test, in the order of their reports.
@@ -57,24 +59,35 @@ impl Worker {
     /// Starts a worker. On a cold start it reads everything, or what was sent since that time.
     pub(crate) fn start(sim: &Simulator, server: &Server, log: &Log, since: Option<u64>) -> Self {
         let since = since.map(|since| (SINCE, since.to_string()));
-        Self::start_with(sim, server, log, since)
+        Self::start_worker(sim, &server.url(), log, since)
     }
 
-    /// Starts a worker that shares all accounts with others of its kind.
-    pub(crate) fn start_group(sim: &Simulator, server: &Server, log: &Log) -> Self {
-        Self::start_with(sim, server, log, Some((GROUP, "yes".to_owned())))
+    /// Starts a worker that shares all accounts with others of its kind. `redis` is what [`store`] reads.
+    pub(crate) fn start_group(sim: &Simulator, redis: &str, log: &Log) -> Self {
+        Self::start_worker(sim, redis, log, Some((GROUP, "yes".to_owned())))
     }
 
-    fn start_with(sim: &Simulator, server: &Server, log: &Log, setting: Option<(&str, String)>) -> Self {
+    fn start_worker(sim: &Simulator, redis: &str, log: &Log, setting: Option<(&str, String)>) -> Self {
+        Self::start_program("worker::a_process_of_the_other_tests", sim, redis, log, setting)
+    }
+
+    /// Starts this test binary as another process, with one of its ignored tests as the program.
+    pub(crate) fn start_program(
+        program: &str,
+        sim: &Simulator,
+        redis: &str,
+        log: &Log,
+        setting: Option<(&str, String)>,
+    ) -> Self {
         let mut command = Command::new(env::current_exe().unwrap());
         command
-            .args(["--exact", "worker::a_process_of_the_other_tests", "--ignored", "--nocapture"])
+            .args(["--exact", program, "--ignored", "--nocapture"])
             .envs(sim.vars())
             .env("NO_PROXY", "127.0.0.1")
-            .env(REDIS, server.url())
+            .env(REDIS, redis)
+            .envs(setting)
             .stdout(Stdio::piped())
             .kill_on_drop(true);
-        command.envs(setting);
         let mut child = command.spawn().unwrap();
         let pid = child.id().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -118,6 +131,7 @@ fn entry(process: u32, line: &str) -> Option<Entry> {
         "begins" => What::Begins,
         "ends" => What::Ends,
         "reads" => What::Reads,
+        "counts" => What::Counts,
         _ => return None,
     };
     let text = words.next()?.to_owned();
@@ -129,9 +143,35 @@ pub(crate) fn since_epoch() -> Duration {
 }
 
 #[allow(clippy::print_stdout, reason = "that is how a process of a test tells it")]
-fn tell(what: &str, text: &str) {
+pub(crate) fn tell(what: &str, text: &str) {
     // The line begins with a line break, since the test harness may have left an unfinished line.
     println!("\n@ {what} {text} {}", since_epoch().as_nanos());
+}
+
+/// Opens the store that the test named, or returns `None` if nobody started this process. The name is a URL, or the topology
+/// and its URLs: `cluster NODE…`, `sentinel PRIMARY SENTINEL…`.
+pub(crate) async fn store() -> Option<Redis> {
+    let named = env::var(REDIS).ok()?;
+    let mut words = named.split(' ').map(str::to_owned);
+    let address: RedisAddress = match (words.next().as_deref(), words) {
+        #[cfg(feature = "redis-cluster")]
+        (Some("cluster"), nodes) => RedisAddress::cluster(nodes),
+        #[cfg(feature = "redis-sentinel")]
+        (Some("sentinel"), mut words) => {
+            let primary = words.next().unwrap();
+            RedisAddress::sentinel(words, primary)
+        }
+        _ => named.as_str().into(),
+    };
+    Some(Redis::builder(address).open().await.unwrap())
+}
+
+/// Returns the client of the simulator that the test named. It shares its token through the store.
+pub(crate) fn client(store: &Redis) -> Client {
+    let settings = Settings::from_env();
+    let (plain, credentials) = (settings.client().unwrap(), settings.credentials().unwrap());
+    let shared = SharedToken::new(&plain, &credentials, store.clone());
+    settings.client_builder().unwrap().pacing(wecom_kf::Pacing::unlimited()).token_source(shared).build().unwrap()
 }
 
 async fn handle(delivery: Delivery) -> Result<(), Failure> {
@@ -175,13 +215,8 @@ async fn handle_briefly(delivery: Delivery) -> Result<(), Failure> {
 #[tokio::test]
 #[ignore = "a process of the other tests"]
 async fn a_process_of_the_other_tests() {
-    let Ok(url) = env::var(REDIS) else { return };
-    let store = Redis::open(&url).await.unwrap();
-    let settings = Settings::from_env();
-    let (plain, credentials) = (settings.client().unwrap(), settings.credentials().unwrap());
-    let shared = SharedToken::new(&plain, &credentials, store.clone());
-    let client =
-        settings.client_builder().unwrap().pacing(wecom_kf::Pacing::unlimited()).token_source(shared).build().unwrap();
+    let Some(store) = store().await else { return };
+    let client = client(&store);
     let cold_start = match env::var(SINCE) {
         Ok(since) => ColdStart::Since(SystemTime::UNIX_EPOCH + Duration::from_secs(since.parse().unwrap())),
         Err(_) => ColdStart::Everything,

@@ -131,6 +131,11 @@ impl Cluster {
         Redis::builder(self.address())
     }
 
+    pub(crate) fn for_workers(&self) -> String {
+        let urls: Vec<String> = self.nodes.iter().map(Server::url).collect();
+        format!("cluster {}", urls.join(" "))
+    }
+
     /// Returns a key whose slot is on this node.
     async fn key_at(&self, node: usize) -> (InboxKey, u16) {
         let mut connection = self.nodes[0].connection().await;

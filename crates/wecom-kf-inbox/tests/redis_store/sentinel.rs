@@ -53,6 +53,10 @@ impl Watched {
         Redis::builder(self.address())
     }
 
+    pub(crate) fn for_workers(&self) -> String {
+        format!("sentinel redis://mymaster/ redis://127.0.0.1:{}/", self.sentinel_port)
+    }
+
     async fn ask_sentinel<T: redis::FromRedisValue>(&self, question: &[&str]) -> redis::RedisResult<T> {
         let client = redis::Client::open(format!("redis://127.0.0.1:{}/", self.sentinel_port)).unwrap();
         let mut connection = client.get_multiplexed_async_connection().await?;

@@ -1,5 +1,6 @@
-//! Three processes that share eight accounts through a Redis: spread, rolling restarts, a kill, and callbacks that come to a
-//! process that reads nothing.
+//! Three processes that share eight accounts through a Redis, in each of its topologies: spread, rolling restarts, a kill, a
+//! failover, and callbacks that come to a process that reads nothing.
+#![allow(clippy::print_stdout, reason = "these tests print their figures")]
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -8,14 +9,16 @@ use tokio::time::{Instant, sleep};
 use wecom_kf_inbox::Gateway;
 use wecom_kf_sim::Simulator;
 
-use crate::server::{PATIENCE, Persistence, Server};
+use crate::server::PATIENCE;
+use crate::servers::Servers;
 use crate::worker::{Log, What, Worker, since_epoch};
 
 const ACCOUNTS: usize = 8;
+const PROCESSES: usize = 3;
 
 struct Fleet {
     sim: Simulator,
-    server: Server,
+    servers: Servers,
     log: Log,
     workers: Vec<Worker>,
     /// When each text was written.
@@ -23,24 +26,24 @@ struct Fleet {
 }
 
 impl Fleet {
-    async fn of(processes: usize) -> Self {
+    async fn on(servers: Servers) -> Self {
         let mut builder = Simulator::builder();
         for number in 0..ACCOUNTS {
             builder = builder.account(format!("店{number}"));
         }
-        let (sim, server) = (builder.start().await.unwrap(), Server::start(Persistence::Nothing).await);
+        let sim = builder.start().await.unwrap();
         let scope = format!("{}/{}", sim.base_url().replace("http://", ""), sim.corp_id());
-        let gateway = Gateway::new(server.store().await, sim.corp_id()).scope(scope);
+        let gateway = Gateway::new(servers.store().await, sim.corp_id()).scope(scope);
         sim.wakes(gateway.waker());
-        let mut fleet = Self { sim, server, log: Log::default(), workers: Vec::new(), written: HashMap::new() };
-        for _ in 0..processes {
+        let mut fleet = Self { sim, servers, log: Log::default(), workers: Vec::new(), written: HashMap::new() };
+        for _ in 0..PROCESSES {
             fleet.add();
         }
         fleet
     }
 
     fn add(&mut self) {
-        self.workers.push(Worker::start_group(&self.sim, &self.server, &self.log));
+        self.workers.push(Worker::start_group(&self.sim, &self.servers.for_workers(), &self.log));
     }
 
     /// How many accounts each living process reads.
@@ -66,6 +69,7 @@ impl Fleet {
 
     /// A customer of each account writes a text without spaces.
     fn everybody_writes(&mut self, text: &str) {
+        assert!(!text.contains(' '), "the report of a worker ends a text at a space: {text}");
         for open_kfid in self.sim.open_kfids() {
             let text = format!("{text}/{open_kfid}");
             self.written.insert(text.clone(), since_epoch());
@@ -103,10 +107,8 @@ impl Fleet {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs redis-server"]
-async fn accounts_are_spread_over_processes_and_move_without_loss_or_repeat() {
-    let mut fleet = Fleet::of(3).await;
+async fn accounts_are_spread_over_processes_and_move_without_loss_or_repeat(servers: Servers) {
+    let mut fleet = Fleet::on(servers).await;
     let took = fleet.until_spread(&[2, 3, 3]).await;
     println!("8 accounts on 3 processes after {took:?}, starts included");
     fleet.everybody_writes("spread");
@@ -132,10 +134,8 @@ async fn accounts_are_spread_over_processes_and_move_without_loss_or_repeat() {
     assert!(fleet.repeated().is_empty(), "settled twice: {:?}", fleet.repeated());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs redis-server"]
-async fn accounts_of_a_killed_process_move_when_its_leases_end() {
-    let mut fleet = Fleet::of(3).await;
+async fn accounts_of_a_killed_process_move_when_its_leases_end(servers: Servers) {
+    let mut fleet = Fleet::on(servers).await;
     fleet.until_spread(&[2, 3, 3]).await;
     fleet.everybody_writes("before");
     fleet.all_is_handled().await;
@@ -147,10 +147,8 @@ async fn accounts_of_a_killed_process_move_when_its_leases_end() {
     fleet.all_is_handled().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs redis-server"]
-async fn a_callback_at_a_gateway_reaches_the_reader() {
-    let mut fleet = Fleet::of(3).await;
+async fn a_callback_at_a_gateway_reaches_the_reader(servers: Servers) {
+    let mut fleet = Fleet::on(servers).await;
     fleet.until_spread(&[2, 3, 3]).await;
     for round in 0..50 {
         fleet.everybody_writes(&format!("round{round}"));
@@ -161,3 +159,52 @@ async fn a_callback_at_a_gateway_reaches_the_reader() {
     println!("callback to handler over Redis: p50 {:?}, p99 {:?}, longest {:?}", at(50), at(99), took.last().unwrap());
     assert!(fleet.repeated().is_empty());
 }
+
+async fn a_fleet_survives_the_failover_of_a_primary(servers: Servers) {
+    let mut fleet = Fleet::on(servers).await;
+    fleet.until_spread(&[2, 3, 3]).await;
+    for round in 0..10 {
+        fleet.everybody_writes(&format!("before{round}"));
+        sleep(Duration::from_millis(20)).await;
+    }
+    fleet.servers.fail_over().await;
+    fleet.everybody_writes("after");
+    fleet.all_is_handled().await;
+    // A replica that takes over may not have the last commits, so repeats are allowed here.
+    fleet.until_spread(&[2, 3, 3]).await;
+    fleet.workers.remove(0).end().await;
+    fleet.until_spread(&[4, 4]).await;
+    fleet.everybody_writes("two");
+    fleet.all_is_handled().await;
+}
+
+/// Makes a test of each topology from the scenarios above.
+macro_rules! on {
+    ($topology:ident: $($scenario:ident),+) => {
+        mod $topology {
+            use super::Servers;
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                #[ignore = "needs redis-server"]
+                async fn $scenario() {
+                    super::$scenario(Servers::$topology().await).await;
+                }
+            )+
+        }
+    };
+}
+
+on!(one:
+    accounts_are_spread_over_processes_and_move_without_loss_or_repeat,
+    accounts_of_a_killed_process_move_when_its_leases_end,
+    a_callback_at_a_gateway_reaches_the_reader);
+on!(watched:
+    accounts_are_spread_over_processes_and_move_without_loss_or_repeat,
+    accounts_of_a_killed_process_move_when_its_leases_end,
+    a_callback_at_a_gateway_reaches_the_reader,
+    a_fleet_survives_the_failover_of_a_primary);
+on!(cluster:
+    accounts_are_spread_over_processes_and_move_without_loss_or_repeat,
+    accounts_of_a_killed_process_move_when_its_leases_end,
+    a_callback_at_a_gateway_reaches_the_reader,
+    a_fleet_survives_the_failover_of_a_primary);
