@@ -15,6 +15,7 @@ mod help;
 mod out;
 mod profile;
 mod reading;
+mod request;
 mod text;
 mod time;
 

@@ -15,7 +15,7 @@ const ARROWS: [(&str, &[&str], &[&str]); 7] = [
     ("wecom-kf-callback", &["wecom-kf-text"], &[]),
     ("wecom-kf", &["wecom-kf-callback", "wecom-kf-raw", "wecom-kf-text"], &["wecom-kf-sim"]),
     ("wecom-kf-inbox", &["wecom-kf", "wecom-kf-callback"], &["wecom-kf-sim"]),
-    ("wecom-kf-cli", &["wecom-kf", "wecom-kf-inbox", "wecom-kf-sim", "wecom-kf-text"], &[]),
+    ("wecom-kf-cli", &["wecom-kf", "wecom-kf-callback", "wecom-kf-inbox", "wecom-kf-sim", "wecom-kf-text"], &[]),
     // Never wecom-kf, not even for tests: the simulator would share its mistakes.
     ("wecom-kf-sim", &["wecom-kf-callback", "wecom-kf-raw", "wecom-kf-text"], &[]),
 ];

@@ -195,9 +195,10 @@ ok	connection	已连接 [ADDRESS]
 ok	tls	服务器有应答；它在本机，无需 TLS	
 ok	clock	时钟正确，与企业微信相差不到 60 秒	
 not_checked	token	检查 token、账号和权限需要 WECOM_CORP_ID 和 WECOM_KF_SECRET	请先按上文处理。
+not_checked	callback_url	未检查回调 URL	加上 --callback URL 运行 doctor，URL 与管理后台一致：应用管理 › 该应用 › 接收消息 › 设置API接收。
 
 "#]], str![[r#"
-问题 0 个，未检查 4 项，提示 0 条，正常 8 项
+问题 0 个，未检查 5 项，提示 0 条，正常 8 项
 
 "#]]);
     let complete = piped(stage.run(&["doctor", "--complete"]).without_var("WECOM_KF_OPEN_KFID")).await;

@@ -30,7 +30,7 @@ impl Hostile {
         Self::serve(|_| None).await
     }
 
-    /// Sends the answer that the function returns for the head of a request, or none at all.
+    /// Sends the answer that the function returns for a request with its head and body, or none at all.
     pub(crate) async fn serve(answer: impl Fn(&str) -> Option<String> + Clone + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -53,25 +53,30 @@ impl Hostile {
 }
 
 async fn exchange(mut stream: TcpStream, answer: impl Fn(&str) -> Option<String>) {
-    let mut head = Vec::new();
+    let mut request = Vec::new();
     let mut part = [0; 4096];
-    while !head.windows(4).any(|bytes| bytes == b"\r\n\r\n") {
+    while !is_whole(&request) {
         match stream.read(&mut part).await {
-            // A client that speaks TLS sends no HTTP head: it gets the answer at once.
-            Ok(length) if length > 0 => head.extend_from_slice(&part[..length]),
+            Ok(length) if length > 0 => request.extend_from_slice(&part[..length]),
             _ => return,
         }
-        if head.first() == Some(&0x16) {
-            break;
-        }
     }
-    match answer(&String::from_utf8_lossy(&head)) {
+    match answer(&String::from_utf8_lossy(&request)) {
         Some(answer) => {
             let _ = stream.write_all(answer.as_bytes()).await;
             let _ = stream.shutdown().await;
         }
         None => std::future::pending().await,
     }
+}
+
+/// Returns whether the head and the body have arrived. A client that speaks TLS sends no head and gets its answer at once.
+fn is_whole(request: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(request);
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return request.first() == Some(&0x16) };
+    let mut lengths =
+        head.lines().filter_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
+    body.len() >= lengths.next_back().unwrap_or(0)
 }
 
 /// Returns an HTTP answer with this status line, headers and body.

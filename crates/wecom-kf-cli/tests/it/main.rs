@@ -4,6 +4,7 @@
 mod accounts;
 mod customers;
 mod doctor;
+mod doctor_callback;
 mod errcode;
 mod export;
 mod hostile;

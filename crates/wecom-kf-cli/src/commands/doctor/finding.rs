@@ -104,6 +104,12 @@ pub(super) struct Finding {
     milliseconds: u64,
 }
 
+impl Finding {
+    pub(super) fn is_problem(&self) -> bool {
+        self.status == Status::Problem
+    }
+}
+
 /// A finding in the language of the reader.
 #[derive(Serialize)]
 struct Shown<'a> {
