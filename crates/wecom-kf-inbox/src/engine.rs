@@ -6,6 +6,7 @@
 //!     └────── lost ─────┴───── lost ────┘
 //! ```
 
+mod answers;
 mod backoff;
 mod commit;
 mod conversations;
@@ -94,7 +95,7 @@ type Phase<T> = Result<T, Break>;
 /// Runs the engine until it is stopped or cannot continue.
 pub(crate) async fn run(shared: Arc<Shared>) {
     let changes = shared.store.changes(&shared.key);
-    let _end = EndOnDrop(shared.clone());
+    let _end = watch::EndOnDrop(shared.clone());
     let engine = Engine {
         reader: Reader::new(shared.client.poll_schedule().join(), shared.settings.remembered()),
         store_backoff: Backoff::default(),
@@ -110,20 +111,6 @@ pub(crate) async fn run(shared: Arc<Shared>) {
         shared,
     };
     engine.run().await;
-}
-
-/// Makes the inbox end for those who watch it, also if the engine panics or its inbox is dropped.
-struct EndOnDrop(Arc<Shared>);
-
-impl Drop for EndOnDrop {
-    fn drop(&mut self) {
-        let mut desk = self.0.exchange.desk();
-        if desk.metrics.status != Status::Stopped {
-            desk.end();
-        }
-        drop(desk);
-        watch::set_gauges(&self.0);
-    }
 }
 
 impl Engine {

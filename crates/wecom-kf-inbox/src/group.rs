@@ -1,38 +1,36 @@
 //! The inboxes of all accounts of an app. The group searches for new accounts again and again, and shares the accounts with
 //! other processes that use the same store.
 
+mod builder;
+mod handle;
 mod members;
 mod parked;
 mod watch;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::FutureExt;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use wecom_kf::{Client, OpenKfid};
-use wecom_kf_callback::Event;
 
 use crate::batch::Quiet;
-use crate::builder::{InboxBuilder, LONGEST, may_read};
 use crate::clock::unix_seconds;
 use crate::delivery::Delivery;
 use crate::engine::Backoff;
-use crate::engine::pass_on;
-use crate::inbox::{Inbox, InboxHandle};
-use crate::metrics::Metrics;
 use crate::report::in_one_line;
 use crate::run::Summary;
-use crate::store::{InboxKey, InboxStore, Memory, Wake};
-use crate::{ColdStart, Error, Failure, HealthLimits, defaults};
+use crate::{ColdStart, Error, Failure, defaults};
+pub use builder::InboxGroupBuilder;
+pub use handle::GroupHandle;
 use members::Members;
 pub use parked::{GroupParked, GroupParkedPage};
-use watch::{Phase, Watch};
+use watch::Phase;
 
 /// The inboxes of all accounts that the app may read. Accounts that are added later are picked up, accounts that are
 /// removed are dropped.
@@ -55,128 +53,10 @@ pub struct InboxGroup {
     handle: GroupHandle,
 }
 
-/// Settings of a group: [`InboxGroup::builder`].
-#[derive(Clone)]
-#[must_use = "nothing is opened before `open`"]
-pub struct InboxGroupBuilder {
-    client: Client,
-    store: Arc<dyn InboxStore>,
-    cold_start: ColdStart,
-    concurrency: usize,
-    look_every: Duration,
-    quiet: Option<Quiet>,
-    each: Arc<dyn Fn(InboxBuilder) -> InboxBuilder + Send + Sync>,
-    member: String,
-    health: HealthLimits,
-}
-
-impl InboxGroupBuilder {
-    /// Sets the store of all inboxes. Without one they keep their place in memory.
-    pub fn store(mut self, store: impl InboxStore) -> Self {
-        self.store = Arc::new(store);
-        self
-    }
-
-    /// Sets where to begin with an account of which nothing is stored; [`ColdStart::FromNow`] by default.
-    pub fn cold_start(mut self, cold_start: ColdStart) -> Self {
-        self.cold_start = cold_start;
-        self
-    }
-
-    /// Sets how many messages of all accounts together are handled at the same time; 16 by default
-    /// ([`defaults::CONCURRENCY`]).
-    pub fn concurrency(mut self, concurrency: usize) -> Self {
-        self.concurrency = concurrency;
-        self
-    }
-
-    /// Sets how often the group searches for new accounts; every 10 minutes by default
-    /// ([`defaults::LOOK_FOR_ACCOUNTS`]). A callback that announces an account starts a search at once.
-    pub fn look_every(mut self, interval: Duration) -> Self {
-        self.look_every = interval.min(LONGEST);
-        self
-    }
-
-    /// Sets the name under which other processes see this one, such as the name of the host. A random number is added, since
-    /// each member of a fleet has a name of its own.
-    pub fn member(mut self, name: impl fmt::Display) -> Self {
-        self.member = format!("{name}-{:08x}", fastrand::u32(..));
-        self
-    }
-
-    /// Sets from when on [`health`](GroupHandle::health) has a reason not to be ready, for the group and its inboxes.
-    pub fn health_limits(mut self, limits: HealthLimits) -> Self {
-        self.health = limits;
-        self
-    }
-
-    /// Sets a function that adds other settings to each inbox.
-    pub fn each(mut self, settings: impl Fn(InboxBuilder) -> InboxBuilder + Send + Sync + 'static) -> Self {
-        self.each = Arc::new(settings);
-        self
-    }
-
-    /// Lists the accounts. Invalid settings are an error that says what to do. A network that is down is not an error:
-    /// the running group lists the accounts as soon as it can. Nothing is read yet.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Read`]: WeCom refuses the credentials, or the app may not list its accounts. [`Error::Settings`]: a
-    /// limit is 0.
-    pub async fn open(self) -> Result<InboxGroup, Error> {
-        if self.concurrency == 0 || self.look_every.is_zero() {
-            return Err(Error::Settings("concurrency and the interval of looking are more than 0"));
-        }
-        let one = (self.each)(Inbox::builder(self.client.clone(), ""));
-        one.check_settings()?;
-        let handle = GroupHandle::new(self.store.clone(), one.scope_in_use(), self.health);
-        let looked_at = unix_seconds();
-        let found = match self.look().await {
-            Err(Error::Read(error)) if error.is_retryable() => {
-                let error = in_one_line(&error);
-                tracing::warn!(%error, "opening the group although its accounts cannot be listed now");
-                handle.watch().cannot_list(error);
-                None
-            }
-            found => {
-                let found = found?;
-                handle.watch().listed();
-                Some(found)
-            }
-        };
-        Ok(InboxGroup { builder: self, found, looked_at, handle })
-    }
-
-    async fn look(&self) -> Result<BTreeSet<OpenKfid>, Error> {
-        let accounts = self.client.accounts().list().await.map_err(Error::Read)?;
-        Ok(accounts.into_iter().filter(may_read).map(|account| account.open_kfid).collect())
-    }
-
-    async fn open_one(&self, open_kfid: &OpenKfid, start: ColdStart, slots: Arc<Semaphore>) -> Result<Inbox, Error> {
-        let builder = Inbox::builder(self.client.clone(), open_kfid.clone()).store(self.store.clone());
-        let builder = builder.cold_start(start).health_limits(self.health);
-        let inbox = (self.each)(builder).slots(slots).open_unchecked().await?;
-        if let Some(quiet) = self.quiet {
-            let _ = inbox.shared().quiet.set(quiet);
-        }
-        Ok(inbox)
-    }
-}
-
 impl InboxGroup {
     /// Starts to build a group of all accounts.
     pub fn builder(client: Client) -> InboxGroupBuilder {
-        InboxGroupBuilder {
-            client,
-            store: Arc::new(Memory::new()),
-            cold_start: ColdStart::FromNow,
-            concurrency: defaults::CONCURRENCY,
-            look_every: defaults::LOOK_FOR_ACCOUNTS,
-            quiet: None,
-            each: Arc::new(|builder| builder),
-            member: format!("{}-{:08x}", std::process::id(), fastrand::u32(..)),
-            health: HealthLimits::default(),
-        }
+        InboxGroupBuilder::new(client)
     }
 
     pub(crate) fn with_quiet(mut self, quiet: Quiet) -> Self {
@@ -198,7 +78,8 @@ impl InboxGroup {
         self.run_until(std::future::pending::<()>(), handler).await
     }
 
-    /// Handles the messages of all accounts with a shared state until the group is stopped: see [`Inbox::run_with`].
+    /// Handles the messages of all accounts with a shared state until the group is stopped: see
+    /// [`Inbox::run_with`](crate::Inbox::run_with).
     pub async fn run_with<T, H, F>(self, state: Arc<T>, handler: H) -> Summary
     where
         T: Send + Sync + 'static,
@@ -208,10 +89,10 @@ impl InboxGroup {
         self.run(move |delivery| handler(state.clone(), delivery)).await
     }
 
-    /// Handles the messages of all accounts until `stop` ends, each account as [`Inbox::run_until`] does. Then all
-    /// inboxes end in order. An inbox that ends with a final error is opened again at the next search for accounts; the
-    /// others continue. A search that fails, or after which an inbox cannot be opened, is repeated after 0.8 s,
-    /// doubling to 30 s.
+    /// Handles the messages of all accounts until `stop` ends, each account as
+    /// [`Inbox::run_until`](crate::Inbox::run_until) does. Then all inboxes end in order. An inbox that ends with a final
+    /// error is opened again at the next search for accounts; the others continue. A search that fails, or after which an
+    /// inbox cannot be opened, is repeated after 0.8 s, doubling to 30 s.
     pub async fn run_until<S, H, F>(self, stop: S, handler: H) -> Summary
     where
         S: Future,
@@ -477,156 +358,9 @@ impl Drop for EndOnDrop {
     }
 }
 
-/// Wakes, watches and stops a group. Cheap to clone.
-#[derive(Clone)]
-pub struct GroupHandle(Arc<InGroup>);
-
-struct InGroup {
-    store: Arc<dyn InboxStore>,
-    scope: String,
-    /// The accounts that the last search found, whoever reads them.
-    known: Mutex<BTreeSet<OpenKfid>>,
-    inboxes: Mutex<BTreeMap<OpenKfid, InboxHandle>>,
-    /// The last callback of each account that is not found yet.
-    early: Mutex<HashMap<String, Event>>,
-    watch: Mutex<Watch>,
-    health: HealthLimits,
-    look: Notify,
-    stop: Notify,
-}
-
-/// How many accounts may send callbacks before they are found.
-const EARLY: usize = 100;
-
-impl GroupHandle {
-    fn new(store: Arc<dyn InboxStore>, scope: String, health: HealthLimits) -> Self {
-        Self(Arc::new(InGroup {
-            store,
-            scope,
-            known: Mutex::default(),
-            inboxes: Mutex::default(),
-            early: Mutex::default(),
-            watch: Mutex::new(Watch::new()),
-            health,
-            look: Notify::new(),
-            stop: Notify::new(),
-        }))
-    }
-
-    fn know(&self, found: BTreeSet<OpenKfid>) {
-        *self.0.known.lock().unwrap_or_else(PoisonError::into_inner) = found;
-        self.watch().listed();
-    }
-
-    fn known(&self) -> BTreeSet<OpenKfid> {
-        self.0.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn inboxes(&self) -> MutexGuard<'_, BTreeMap<OpenKfid, InboxHandle>> {
-        self.0.inboxes.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn watch(&self) -> MutexGuard<'_, Watch> {
-        self.0.watch.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn early(&self) -> MutexGuard<'_, HashMap<String, Event>> {
-        self.0.early.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn key_of(&self, open_kfid: &OpenKfid) -> InboxKey {
-        InboxKey::new(&*self.0.scope, open_kfid.clone())
-    }
-
-    fn add(&self, open_kfid: OpenKfid, inbox: InboxHandle) {
-        let mut inboxes = self.inboxes();
-        if let Some(event) = self.early().remove(open_kfid.as_str()) {
-            inbox.wake(&event);
-        }
-        inboxes.insert(open_kfid, inbox);
-    }
-
-    /// Reads all accounts of this process, and searches for new ones: a callback named no account, or announced accounts.
-    fn wake_all(&self, wake: &Wake) {
-        if wake.token.is_some() {
-            self.inboxes().values().for_each(|inbox| inbox.wake_here(wake.clone()));
-        }
-        self.0.look.notify_one();
-    }
-
-    /// Passes a callback to the inbox of its account, which reads at once, or to all inboxes if the callback names no
-    /// account. The inboxes of a fleet's other processes are reached through the store. If the account is not known yet, or the callback announces accounts, the group searches for accounts.
-    /// Returns whether one of these was the case. This never waits, so answer WeCom right after it.
-    pub fn wake(&self, event: &Event) -> bool {
-        match event {
-            Event::KfMsgOrEvent(news) => {
-                let inboxes = self.inboxes();
-                let woken = inboxes.values().filter(|inbox| inbox.wake(event)).count();
-                let elsewhere = self.known().into_iter().filter(|account| {
-                    !inboxes.contains_key(account) && news.open_kfid.as_deref().is_none_or(|named| account == named)
-                });
-                let mut passed_on = 0;
-                for open_kfid in elsewhere {
-                    let wake = Wake::from(news);
-                    pass_on(&self.0.store, self.key_of(&open_kfid), wake, |_| {});
-                    passed_on += 1;
-                }
-                if let Some(open_kfid) = news.open_kfid.as_ref().filter(|_| woken + passed_on == 0) {
-                    let mut early = self.early();
-                    if early.len() < EARLY || early.contains_key(open_kfid) {
-                        early.insert(open_kfid.clone(), event.clone());
-                    }
-                    self.0.look.notify_one();
-                }
-                true
-            }
-            Event::KfAccountAuthChange(_) => {
-                self.0.look.notify_one();
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// Returns a function that passes callbacks to the group, as [`wake`](Self::wake) does, for a server or a simulator that
-    /// lives longer than the group. The function does not keep the store open. It returns false once the group and its
-    /// handles are gone.
-    pub fn waker(&self) -> impl Fn(&Event) -> bool + Send + Sync + 'static {
-        let group = Arc::downgrade(&self.0);
-        move |event| group.upgrade().is_some_and(|group| Self(group).wake(event))
-    }
-
-    /// Returns the handle of each running inbox.
-    pub fn each(&self) -> BTreeMap<OpenKfid, InboxHandle> {
-        self.inboxes().clone()
-    }
-
-    /// Returns the metrics of each running inbox.
-    pub fn metrics(&self) -> BTreeMap<OpenKfid, Metrics> {
-        self.inboxes().iter().map(|(open_kfid, inbox)| (open_kfid.clone(), inbox.metrics())).collect()
-    }
-
-    /// Ends all inboxes in order: see [`InboxHandle::stop`].
-    pub fn stop(&self) {
-        self.0.stop.notify_one();
-    }
-}
-
-impl fmt::Debug for GroupHandle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("GroupHandle").field(&self.inboxes().keys().collect::<Vec<_>>()).finish()
-    }
-}
-
 impl fmt::Debug for InboxGroup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("InboxGroup").field("found", &self.found).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for InboxGroupBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("InboxGroupBuilder").field("cold_start", &self.cold_start).finish_non_exhaustive()
     }
 }
 
@@ -638,9 +372,10 @@ mod tests {
     use wecom_kf_sim::Simulator;
 
     use super::*;
+    use crate::HealthLimits;
     use crate::store::{
-        Acquired, Commit, Committed, ConversationPage, ConversationQuery, Held, InboxKey, Lease, ParkedPage,
-        ParkedQuery, Renewed, StoreError,
+        Acquired, Commit, Committed, ConversationPage, ConversationQuery, Held, InboxKey, InboxStore, Lease,
+        ParkedPage, ParkedQuery, Renewed, StoreError,
     };
 
     /// A store that is damaged until it is repaired. Until then nobody gets its lease.

@@ -1,6 +1,7 @@
 //! What the engine notes for people who watch the inbox: its status, who reads, and since when things are so. The types that
 //! people see are in `metrics.rs`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -86,6 +87,20 @@ impl Desk {
             metrics.is_suspicious = state.is_suspicious();
         }
         metrics
+    }
+}
+
+/// Makes the inbox end for those who watch it, also if the engine panics or its inbox is dropped.
+pub(super) struct EndOnDrop(pub(super) Arc<Shared>);
+
+impl Drop for EndOnDrop {
+    fn drop(&mut self) {
+        let mut desk = self.0.exchange.desk();
+        if desk.metrics.status != Status::Stopped {
+            desk.end();
+        }
+        drop(desk);
+        set_gauges(&self.0);
     }
 }
 
