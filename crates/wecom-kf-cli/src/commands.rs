@@ -1,6 +1,7 @@
 //! The list of commands.
 
 mod accounts;
+mod callback;
 mod completions;
 mod corp;
 mod customers;
@@ -29,6 +30,9 @@ pub(crate) enum Command {
     /// Lists and changes the accounts of customer service
     #[command(subcommand)]
     Accounts(accounts::Accounts),
+    /// Decrypts, makes and receives the requests that WeCom sends to a bot
+    #[command(subcommand)]
+    Callback(callback::Callback),
     /// Shows whether the corp has bound a 视频号, on which the number of customers depends
     Corp(corp::Corp),
     /// Shows the profiles of customers
@@ -76,6 +80,7 @@ pub(crate) enum Command {
 /// The Chinese texts of all commands.
 pub(crate) const CHINESE: &[&[(&str, &str)]] = &[
     accounts::CHINESE,
+    callback::CHINESE,
     corp::CHINESE,
     customers::CHINESE,
     doctor::CHINESE,
@@ -98,7 +103,11 @@ pub(crate) const CHINESE: &[&[(&str, &str)]] = &[
 impl Command {
     /// Returns whether Ctrl-C is the usual end of the command, and no failure.
     pub(crate) fn is_endless(&self) -> bool {
-        matches!(self, Self::Tail(tail) if tail.is_endless())
+        match self {
+            Self::Callback(callback) => callback.is_endless(),
+            Self::Tail(tail) => tail.is_endless(),
+            _ => false,
+        }
     }
 
     /// Returns whether the command itself decides what Ctrl-C does.
@@ -110,6 +119,7 @@ impl Command {
 pub(crate) async fn run(app: &App, command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Accounts(command) => command.run(app).await?,
+        Command::Callback(command) => command.run(app).await?,
         Command::Corp(command) => command.run(app).await?,
         Command::Customers(command) => command.run(app).await?,
         Command::Doctor(command) => return command.run(app).await,

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod accounts;
+mod callback;
 mod customers;
 mod doctor;
 mod doctor_callback;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 use tokio::time::timeout;
 use wecom_kf_sim::Simulator;
 
@@ -155,7 +155,8 @@ impl<'a> Run<'a> {
             .spawn()
             .unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap()).lines();
-        Running { run: self, child, stdout }
+        let stderr = BufReader::new(child.stderr.take().unwrap()).lines();
+        Running { run: self, child, stdout, stderr }
     }
 
     /// Runs the program to its end, with its output in pipes.
@@ -183,6 +184,7 @@ pub(crate) struct Running<'a> {
     run: Run<'a>,
     child: Child,
     stdout: Lines<BufReader<ChildStdout>>,
+    stderr: Lines<BufReader<ChildStderr>>,
 }
 
 impl Running<'_> {
@@ -192,17 +194,25 @@ impl Running<'_> {
         self.run.cleaned(&line.unwrap())
     }
 
-    /// Presses Ctrl-C and waits for the end. Standard output is what was not read before.
+    /// Waits for the next line of standard error.
+    pub(crate) async fn note(&mut self) -> String {
+        let line = timeout(Duration::from_secs(60), self.stderr.next_line()).await.unwrap().unwrap();
+        self.run.cleaned(&line.unwrap())
+    }
+
+    /// Presses Ctrl-C and waits for the end. The outcome has what was not read before.
     pub(crate) async fn interrupted(mut self) -> Outcome {
         let kill = Command::new("kill").args(["-INT", &self.child.id().unwrap().to_string()]).status().await;
         assert!(kill.unwrap().success());
-        let mut stdout = String::new();
+        let (mut stdout, mut stderr) = (String::new(), String::new());
         while let Some(line) = timeout(Duration::from_secs(60), self.stdout.next_line()).await.unwrap().unwrap() {
             stdout += &(line + "\n");
         }
-        let output = self.child.wait_with_output().await.unwrap();
-        let stderr = self.run.cleaned(&String::from_utf8(output.stderr).unwrap());
-        Outcome { stdout: self.run.cleaned(&stdout), stderr, code: output.status.code().unwrap() }
+        while let Some(line) = timeout(Duration::from_secs(60), self.stderr.next_line()).await.unwrap().unwrap() {
+            stderr += &(line + "\n");
+        }
+        let code = self.child.wait().await.unwrap().code().unwrap();
+        Outcome { stdout: self.run.cleaned(&stdout), stderr: self.run.cleaned(&stderr), code }
     }
 }
 
