@@ -236,7 +236,7 @@ impl Engine {
             _ if !error.is_retryable() => return Err(Break::Final(error.into())),
             _ => {}
         }
-        self.desk().store_failed();
+        self.desk().store_failed(Instant::now());
         self.set_status(Status::StoreIsDown);
         let wait = self.store_backoff.next((self.shared.settings.jitter)());
         self.report(error.into());

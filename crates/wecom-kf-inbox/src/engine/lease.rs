@@ -134,12 +134,16 @@ async fn renew(shared: &Arc<Shared>, lease: &Lease, limit: Duration, until: Inst
                 }
                 return Ok(asked_at + limit);
             }
-            Ok(Err(error)) if error.is_retryable() && Instant::now() < until => {
-                shared.exchange.desk().store_failed();
+            Ok(Err(error)) if !error.is_retryable() => return Err(error),
+            Ok(Err(error)) => {
+                shared.exchange.desk().store_failed(asked_at);
+                if Instant::now() >= until {
+                    return Err(error);
+                }
                 sleep(limit / 20).await;
             }
-            Ok(Err(error)) => return Err(error),
             Err(_) => {
+                shared.exchange.desk().store_failed(asked_at);
                 let late = Bilingual::fixed("it did not renew the lease in time", "没有及时续租");
                 return Err(StoreError::down(late));
             }

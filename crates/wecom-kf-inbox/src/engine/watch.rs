@@ -58,8 +58,9 @@ impl Desk {
         self.since.failing_reads.get_or_insert_with(Instant::now);
     }
 
-    pub(crate) fn store_failed(&mut self) {
-        self.since.store_is_down.get_or_insert_with(Instant::now);
+    /// Notes that the store failed to answer what it was asked at that time.
+    pub(crate) fn store_failed(&mut self, asked_at: Instant) {
+        self.since.store_is_down.get_or_insert(asked_at);
     }
 
     pub(crate) fn store_answered(&mut self) {

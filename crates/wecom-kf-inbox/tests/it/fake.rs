@@ -216,6 +216,7 @@ pub(crate) struct FakeStore {
     commits_take: Duration,
     is_corrupt: Arc<AtomicBool>,
     is_down: Arc<AtomicBool>,
+    hangs: Arc<AtomicBool>,
     is_silent: Arc<AtomicBool>,
 }
 
@@ -233,7 +234,15 @@ impl FakeStore {
         self.is_down.store(is_down, SeqCst);
     }
 
-    fn answers(&self) -> Result<(), StoreError> {
+    /// Makes the store of the inbox answer nothing from now on.
+    pub(crate) fn hangs(&self) {
+        self.hangs.store(true, SeqCst);
+    }
+
+    async fn answers(&self) -> Result<(), StoreError> {
+        if self.hangs.load(SeqCst) {
+            std::future::pending::<()>().await;
+        }
         if self.is_down.load(SeqCst) { Err(StoreError::down("as the test said")) } else { Ok(()) }
     }
 
@@ -301,7 +310,7 @@ impl InboxStore for FakeStore {
         limit: Duration,
     ) -> BoxFuture<'a, Result<Acquired, StoreError>> {
         Box::pin(async move {
-            self.answers()?;
+            self.answers().await?;
             match self.is_corrupt.load(SeqCst) {
                 true => Err(StoreError::corrupt("a test said so")),
                 false => self.memory.acquire(key, holder, limit).await,
@@ -311,7 +320,7 @@ impl InboxStore for FakeStore {
 
     fn renew<'a>(&'a self, lease: &'a Lease, limit: Duration) -> BoxFuture<'a, Result<Renewed, StoreError>> {
         Box::pin(async move {
-            self.answers()?;
+            self.answers().await?;
             self.memory.renew(lease, limit).await
         })
     }
@@ -330,7 +339,7 @@ impl InboxStore for FakeStore {
 
     fn load<'a>(&'a self, key: &'a InboxKey) -> BoxFuture<'a, Result<Option<Committed>, StoreError>> {
         Box::pin(async move {
-            self.answers()?;
+            self.answers().await?;
             Self::fails(&self.load_failures)?;
             self.memory.load(key).await
         })
@@ -338,7 +347,7 @@ impl InboxStore for FakeStore {
 
     fn commit<'a>(&'a self, lease: &'a Lease, commit: &'a Commit) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
-            self.answers()?;
+            self.answers().await?;
             Self::fails(&self.failures)?;
             if !self.commits_take.is_zero() {
                 sleep(self.commits_take).await;

@@ -130,6 +130,19 @@ async fn a_store_that_is_down_counts_after_30_s_and_a_lease_after_2_min() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_store_that_answers_nothing_is_down_since_it_was_asked() {
+    let (wecom, store) = (FakeWeCom::new(10, []), FakeStore::default());
+    let (handle, _task) = run(builder(&wecom, store.clone()).open().await.unwrap());
+    caught_up(&handle).await;
+    store.hangs();
+    // It is asked after 10 s, and the lease ends after 30 s.
+    sleep(SECOND * 39).await;
+    assert_eq!(reasons(&handle), []);
+    sleep(SECOND * 2).await;
+    assert_eq!(reasons(&handle), [ReasonKind::StoreDown]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_standby_whose_store_is_down_is_not_ready() {
     let (wecom, store) = (FakeWeCom::new(10, []), FakeStore::default());
     let (reader, _first) = run(builder(&wecom, store.memory.clone()).open().await.unwrap());
