@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 
 use super::desk::Desk;
-use super::state::{Outcome, Settled};
+use super::state::{Outcome, ParkReason, Settled};
 use super::window::Number;
 use crate::builder::LONGEST;
 use crate::clock::unix_seconds;
@@ -31,7 +31,8 @@ impl Desk {
                 return Ending::PutBack;
             }
             Verdict::Park { reason } => {
-                let messages = self.park(number, reason, settings, now);
+                let shown = "the handler parked it".to_owned();
+                let messages = self.park(number, ParkReason { whole: reason, shown }, settings, now);
                 (messages, Ending::Parked { why: Why::Asked, messages })
             }
             Verdict::Failed(failed) => return self.fail(number, failed, settings, now),
@@ -45,7 +46,7 @@ impl Desk {
         let Some((tries, since)) = state.failed(number, now) else { return Ending::Lost };
         let id = state.window.id(number).unwrap_or_default();
         *self.metrics.failures.entry(class).or_default() += 1;
-        self.metrics.last_failure = Some(LastFailure { class, id, text: shown, at: unix_seconds() });
+        self.metrics.last_failure = Some(LastFailure { class, id, text: shown.clone(), at: unix_seconds() });
         let policy = match then {
             Then::ByClass => settings.retries.of(class),
             Then::Retry(policy) => policy,
@@ -57,14 +58,14 @@ impl Desk {
                 Ending::Retried(class)
             }
             None => {
-                let messages = self.park(number, reason, settings, now);
+                let messages = self.park(number, ParkReason { whole: reason, shown }, settings, now);
                 Ending::Parked { why: Why::Failed(class), messages }
             }
         }
     }
 
     /// Returns how many messages are parked now.
-    pub(crate) fn park(&mut self, number: Number, reason: String, settings: &Settings, now: Instant) -> u64 {
+    pub(crate) fn park(&mut self, number: Number, reason: ParkReason, settings: &Settings, now: Instant) -> u64 {
         let id = self.state.as_mut().and_then(|state| state.window.id(number)).unwrap_or_default();
         let messages = self.settle(number, Outcome::Parked { reason, stamp: settings.stamp() }, now);
         if messages > 0 {

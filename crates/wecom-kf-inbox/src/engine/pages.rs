@@ -4,7 +4,7 @@ use tokio::time::Instant;
 
 use super::letter::Letter;
 use super::reader::{Holds, Progress, Pulled};
-use super::state::Sieve;
+use super::state::{ParkReason, Sieve};
 use super::{Engine, seconds};
 use crate::clock::unix_seconds;
 use crate::delivery::Why;
@@ -28,7 +28,7 @@ impl Engine {
             if self.reader.is_due()
                 && let Some(number) = state.window.oldest_retry()
             {
-                let reason = "the window was full while it waited for a retry".to_owned();
+                let reason = ParkReason::of_inbox("the window was full while it waited for a retry");
                 desk.metrics.parked_when_full += 1;
                 let messages = desk.park(number, reason, settings, now);
                 meters::parked(&self.shared.key, Why::WindowWasFull, messages);
@@ -120,6 +120,7 @@ impl Engine {
         let stamp = self.shared.settings.stamp();
         let parked = Parked::new(id, ParkedKind::Page, body)
             .because("sync_msg returned what cannot be decoded", tries)
+            .showing("sync_msg returned what cannot be decoded")
             .kept(stamp.parked_at, stamp.keep_until);
         let mut desk = self.shared.exchange.desk();
         desk.metrics.parked += 1;

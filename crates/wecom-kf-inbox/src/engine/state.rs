@@ -91,7 +91,23 @@ struct Replay {
 #[derive(Debug)]
 pub(crate) enum Outcome {
     Acked,
-    Parked { reason: String, stamp: Stamp },
+    Parked { reason: ParkReason, stamp: Stamp },
+}
+
+/// Why a message is parked.
+#[derive(Debug)]
+pub(crate) struct ParkReason {
+    /// The whole reason, which may repeat what a customer wrote.
+    pub(crate) whole: String,
+    /// What may be shown to anybody.
+    pub(crate) shown: String,
+}
+
+impl ParkReason {
+    /// A reason of the inbox itself, which holds nothing private.
+    pub(crate) fn of_inbox(reason: &str) -> Self {
+        Self { whole: reason.to_owned(), shown: reason.to_owned() }
+    }
 }
 
 /// When a message is parked and until when it is kept, in Unix seconds.
@@ -269,8 +285,9 @@ impl State {
         if is_condemned {
             pushed.condemned += 1;
             self.condemned = None;
-            let reason =
-                "the process ended while its handler was in progress, after starts without progress".to_owned();
+            let reason = ParkReason::of_inbox(
+                "the process ended while its handler was in progress, after starts without progress",
+            );
             self.settle(number, Outcome::Parked { reason, stamp: sieve.stamp }, now);
             self.starts = 0;
             self.pending.demand(now);
@@ -376,8 +393,8 @@ impl State {
                 None => Parked::new(&*left.letter.id, ParkedKind::Message, left.letter.message.raw()),
                 Some(more) => parked_batch(&left.letter, more),
             };
-            let parked = parked.because(reason, left.tries).kept(stamp.parked_at, stamp.keep_until);
-            self.pending.parked.push(parked);
+            let parked = parked.because(reason.whole, left.tries).showing(reason.shown);
+            self.pending.parked.push(parked.kept(stamp.parked_at, stamp.keep_until));
         }
         // The ids of a parked message or batch were remembered when it was parked.
         let is_remembered = replay.is_some_and(|place| self.replays[place].parked.kind != ParkedKind::Page);
@@ -500,7 +517,8 @@ impl State {
                 }
                 None => {
                     let tries = parked.tries;
-                    self.pending.parked.push(parked.because("this version cannot decode it either", tries));
+                    let why = "this version cannot decode it either";
+                    self.pending.parked.push(parked.because(why, tries).showing(why));
                 }
             }
             count += 1;
@@ -699,7 +717,7 @@ mod tests {
     }
 
     fn parked(reason: &str) -> Outcome {
-        Outcome::Parked { reason: reason.to_owned(), stamp: SIEVE.stamp }
+        Outcome::Parked { reason: ParkReason::of_inbox(reason), stamp: SIEVE.stamp }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use wecom_kf::messages::{Message, Page};
 
 /// A message or a batch that was set aside because handling it failed, or a page that could not be decoded.
 ///
-/// It holds what the customer wrote. Its `Debug` shows neither that nor the reason, which may repeat it.
+/// It holds what the customer wrote. Its `Debug` shows neither that nor the reason, which may repeat it, but what may be shown.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Parked {
@@ -18,8 +18,12 @@ pub struct Parked {
     pub kind: ParkedKind,
     /// The messages or the page as they came.
     pub body: String,
-    /// Why it was parked.
+    /// Why it was parked. It may repeat what the customer wrote, if the handler's error does.
     pub reason: String,
+    /// What may be shown of the reason without what a customer wrote: WeCom's refusal, or the type of the handler's error, or
+    /// its text if [`show_handler_errors`](crate::InboxBuilder::show_handler_errors) is set. Empty if nothing is known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub shown: String,
     /// How often it was tried.
     pub tries: u32,
     /// When it was parked, in Unix seconds of the process that parked it.
@@ -53,6 +57,7 @@ impl Parked {
             kind,
             body: body.into(),
             reason: String::new(),
+            shown: String::new(),
             tries: 0,
             parked_at: 0,
             keep_until: i64::MAX,
@@ -65,6 +70,13 @@ impl Parked {
     pub fn because(mut self, reason: impl Into<String>, tries: u32) -> Self {
         self.reason = reason.into();
         self.tries = tries;
+        self
+    }
+
+    /// Sets what may be shown of the reason.
+    #[must_use]
+    pub fn showing(mut self, shown: impl Into<String>) -> Self {
+        self.shown = shown.into();
         self
     }
 
@@ -99,6 +111,7 @@ impl fmt::Debug for Parked {
         f.debug_struct("Parked")
             .field("id", &self.id)
             .field("kind", &self.kind)
+            .field("shown", &self.shown)
             .field("tries", &self.tries)
             .field("parked_at", &self.parked_at)
             .field("keep_until", &self.keep_until)

@@ -146,6 +146,7 @@ async fn a_failing_message_is_parked_after_ten_minutes() {
         assert_eq!((summary.handled, summary.parked, summary.left), (1, 1, 0));
         let parked = store.parked().await;
         assert_eq!((parked.len(), parked[0].id.as_str(), &*parked[0].reason), (1, "bad", "always"));
+        assert_eq!(parked[0].shown, "a failure that the handler returned");
         if slow == 0 {
             assert_eq!(parked[0].tries, 16, "after 0.5, 1, 2, 4, 8, 16, 32 s, then every minute");
         }
@@ -392,6 +393,33 @@ async fn the_class_of_a_wecom_failure_decides_what_happens() {
     let parked = store.parked().await;
     assert_eq!(parked.iter().map(|parked| parked.id.as_str()).collect::<Vec<_>>(), ["95001", "60020"]);
     assert!(parked[0].reason.contains("do:"), "the reason says what to do: {}", parked[0].reason);
+    assert_eq!(parked[0].shown, parked[0].reason, "WeCom's refusals hold nothing private");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_shown_of_a_reason_holds_no_customers_words() {
+    let park = async |shows_handler_errors: bool| {
+        let wecom = FakeWeCom::new(10, ["error", "parked"].map(|id| text(id, id)));
+        let store = FakeStore::default();
+        let mut builder = builder(&wecom, store.clone()).retry(FailureClass::Unknown, RetryPolicy::never());
+        if shows_handler_errors {
+            builder = builder.show_handler_errors();
+        }
+        let (summary, _) = run_through(builder.open().await.unwrap(), |delivery| async move {
+            match delivery.id() {
+                "error" => Err(std::io::Error::other("客户的话"))?,
+                _ => Err(Failure::park("客户的话")),
+            }
+        })
+        .await;
+        assert_eq!(summary.parked, 2);
+        let parked = store.parked().await;
+        assert!(parked.iter().all(|parked| parked.reason == "客户的话"), "the whole reason is stored");
+        assert_eq!(format!("{parked:?}").contains("客户的话"), shows_handler_errors);
+        parked.into_iter().map(|parked| parked.shown).collect::<Vec<_>>()
+    };
+    assert_eq!(park(false).await, ["an error of type std::io::error::Error", "a failure that the handler returned"]);
+    assert_eq!(park(true).await, ["客户的话", "客户的话"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -50,7 +50,10 @@ pub(super) fn ids(numbers: std::ops::Range<usize>) -> Vec<String> {
 
 pub(super) fn parked(id: &str, body: &str) -> Parked {
     let now = unix_seconds();
-    Parked::new(id, ParkedKind::Message, body).because(format!("because of {id}"), 3).kept(now, now + 1000)
+    Parked::new(id, ParkedKind::Message, body)
+        .because(format!("because of {id}"), 3)
+        .showing("an error")
+        .kept(now, now + 1000)
 }
 
 async fn acquire(store: &impl InboxStore, key: &InboxKey, holder: &str, limit: Duration) -> Lease {
