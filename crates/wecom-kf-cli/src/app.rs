@@ -45,6 +45,9 @@ impl App {
         set(Variable::BaseUrl, self.options.base_url.clone());
         set(Variable::OpenKfid, self.options.account.clone());
         set(Variable::Secret, self.options.secret_file.as_deref().map(profile::private_file).transpose()?);
+        if let Some(store) = &self.options.store {
+            vars.insert(profile::STORE.to_owned(), store.clone());
+        }
         Ok(vars)
     }
 

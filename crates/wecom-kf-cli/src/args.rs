@@ -41,6 +41,9 @@ pub(crate) struct Options {
     /// The base URL of the API, such as that of a simulator
     #[arg(long, global = true, value_name = "URL")]
     pub(crate) base_url: Option<String>,
+    /// The store of the bot: the path of its file, or the URL of a Redis
+    #[arg(long, global = true, value_name = "PATH|URL")]
+    pub(crate) store: Option<String>,
     /// Prints data as JSON, one object in each line
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -90,6 +93,7 @@ pub(crate) const CHINESE: &[(&str, &str)] = &[
     (".corp_id", "企业 ID"),
     (".secret_file", "存放应用 Secret 的文件，其他用户不得有读取权限"),
     (".base_url", "接口地址，例如模拟器的地址"),
+    (".store", "机器人的存储：文件路径，或 Redis 的 URL"),
     (".json", "以 JSON 输出数据，每行一个对象"),
     (".lang", "提示文字的语言：en 或 zh"),
     (".quiet", "标准错误只输出错误"),

@@ -8,6 +8,7 @@ mod customers;
 mod doctor;
 mod errcode;
 mod export;
+mod inbox;
 mod man;
 mod media;
 mod recall;
@@ -47,6 +48,9 @@ pub(crate) enum Command {
     /// Explains an errcode: meaning, class, remedy, operations
     Errcode(errcode::Errcode),
     Export(export::Export),
+    /// Looks at what a bot has stored, replays parked messages, and sets where reading begins again
+    #[command(subcommand)]
+    Inbox(inbox::Inbox),
     /// Uploads and downloads temporary files
     #[command(subcommand)]
     Media(media::MediaFiles),
@@ -86,6 +90,7 @@ pub(crate) const CHINESE: &[&[(&str, &str)]] = &[
     doctor::CHINESE,
     errcode::CHINESE,
     export::CHINESE,
+    inbox::CHINESE,
     media::CHINESE,
     recall::CHINESE,
     send::CHINESE,
@@ -125,6 +130,7 @@ pub(crate) async fn run(app: &App, command: Command) -> Result<Exit, Failure> {
         Command::Doctor(command) => return command.run(app).await,
         Command::Errcode(command) => command.run(app)?,
         Command::Export(command) => command.run(app).await?,
+        Command::Inbox(command) => command.run(app).await?,
         Command::Media(command) => command.run(app).await?,
         Command::Recall(command) => command.run(app).await?,
         Command::Send(command) => command.run(app).await?,

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use wecom_kf::report::{Explain, Known, ReportOf, find_as};
 use wecom_kf::{Bilingual, Error, Lang};
 use wecom_kf_inbox::InboxErrors;
+use wecom_kf_inbox::store::StoreError;
 
 use crate::text::escaped;
 
@@ -148,6 +149,9 @@ impl Failure {
 fn exit_of(error: &(dyn StdError + 'static)) -> Option<Exit> {
     if let Some(problem) = error.downcast_ref::<Problem>() {
         return Some(problem.exit);
+    }
+    if matches!(error.downcast_ref(), Some(StoreError::Settings(_))) {
+        return Some(Exit::Credentials);
     }
     match error.downcast_ref::<Error>()? {
         Error::Settings(_) => Some(Exit::Credentials),

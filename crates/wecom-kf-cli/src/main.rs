@@ -16,6 +16,7 @@ mod out;
 mod profile;
 mod reading;
 mod request;
+mod store;
 mod text;
 mod time;
 

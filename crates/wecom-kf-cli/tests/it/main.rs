@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod accounts;
+mod bot;
 mod callback;
 mod customers;
 mod doctor;
@@ -9,8 +10,10 @@ mod doctor_callback;
 mod errcode;
 mod export;
 mod hostile;
+mod inbox;
 mod media;
 mod pages;
+mod redis;
 mod send;
 mod servicers;
 mod sessions;

@@ -102,7 +102,7 @@ async fn what_cannot_be_started_is_named() {
     let mut taken = stage.run(&["sim", "--port", port, "--", "true"]).piped().await;
     taken.stderr = taken.stderr.replace(port, "[PORT]");
     taken.is(1, str![], str![[r#"
-error: the simulator cannot listen on 127.0.0.1:[PORT]: Address already in use (os error 98)  do: Choose another port, or leave out --port to use a free one.
+error: the simulator cannot listen on [ADDRESS]: Address already in use (os error 98)  do: Choose another port, or leave out --port to use a free one.
 
 "#]]);
     let run = |args: &[&str]| stage.run(&[&["sim", "--quiet"], args].concat());

@@ -75,7 +75,9 @@ impl Stage {
         for secret in self.secrets() {
             assert!(!text.contains(&secret), "the output shows a secret: {text}");
         }
-        text.replace(&self.simulator.base_url(), "[URL]").replace(&self.home.path().display().to_string(), "[HOME]")
+        let url = self.simulator.base_url();
+        let text = text.replace(&url, "[URL]").replace(url.trim_start_matches("http://"), "[ADDRESS]");
+        text.replace(&self.home.path().display().to_string(), "[HOME]")
     }
 
     fn secrets(&self) -> Vec<String> {
