@@ -9,6 +9,7 @@ mod doctor;
 mod errcode;
 mod export;
 mod inbox;
+mod knowledge;
 mod man;
 mod media;
 mod recall;
@@ -51,6 +52,8 @@ pub(crate) enum Command {
     /// Looks at what a bot has stored, replays parked messages, and sets where reading begins again
     #[command(subcommand)]
     Inbox(inbox::Inbox),
+    #[command(subcommand)]
+    Knowledge(knowledge::Knowledge),
     /// Uploads and downloads temporary files
     #[command(subcommand)]
     Media(media::MediaFiles),
@@ -91,6 +94,7 @@ pub(crate) const CHINESE: &[&[(&str, &str)]] = &[
     errcode::CHINESE,
     export::CHINESE,
     inbox::CHINESE,
+    knowledge::CHINESE,
     media::CHINESE,
     recall::CHINESE,
     send::CHINESE,
@@ -131,6 +135,7 @@ pub(crate) async fn run(app: &App, command: Command) -> Result<Exit, Failure> {
         Command::Errcode(command) => command.run(app)?,
         Command::Export(command) => command.run(app).await?,
         Command::Inbox(command) => command.run(app).await?,
+        Command::Knowledge(command) => command.run(app).await?,
         Command::Media(command) => command.run(app).await?,
         Command::Recall(command) => command.run(app).await?,
         Command::Send(command) => command.run(app).await?,

@@ -94,6 +94,35 @@ async fn syncing_changes_what_differs_and_then_nothing() {
 }
 
 #[tokio::test]
+async fn what_was_read_is_the_same_and_is_not_written_without_its_media() {
+    let world = world().await;
+    let knowledge = world.client.knowledge();
+    let media_id = |name: &str| world.sim.upload(wecom_kf_sim::MediaKind::Image, name, b"\xff\xd8\xff".to_vec());
+    let link = IntentLink::new("门店", "https://example.com/").desc("地址").pic_url("https://example.com/a.png");
+    let answer = IntentAnswer::new("全天").image(media_id("a.jpg")).link(link);
+    let answer = answer.miniprogram("商城", "wx1", "pages/index", media_id("b.jpg"));
+    let hours = Intent::new("营业时间是？", answer).similar("几点开门");
+    knowledge.sync([DesiredGroup::new("常见问题").intent(hours)]).await.unwrap();
+
+    let stored = knowledge.list_intents().await.unwrap().remove(0);
+    let read = stored.answer.unwrap();
+    let answer = read.attachments.iter().fold(IntentAnswer::new(read.text), IntentAnswer::stored);
+    let intent = |question: &str| Intent::new(question, answer.clone()).similar("几点开门");
+    let same = DesiredGroup::new("常见问题").intent(intent(&stored.question));
+    assert!(knowledge.sync([same]).delete_others().await.unwrap().is_empty());
+
+    let requests = world.sim.requests();
+    let other = DesiredGroup::new("新").intent(intent(&stored.question)).intent(Intent::new("运费？", "包邮"));
+    assert_eq!(knowledge.sync([other.clone()]).plan().await.unwrap().len(), 3);
+    let error = knowledge.sync([other]).await.unwrap_err();
+    assert!(error.to_string().starts_with("media_id is empty"), "{error}");
+    assert_eq!(world.sim.requests() - requests, 4, "nothing was changed");
+    let unknown = IntentAnswer::new("a").stored(&StoredAttachment::Unknown { msgtype: "voice".to_owned() });
+    let error = unknown.check().unwrap_err().to_string();
+    assert!(error.starts_with("attachment must be an image, a video, a link or a mini program"), "{error}");
+}
+
+#[tokio::test]
 async fn what_cannot_be_desired_is_refused_before_anything_is_sent() {
     let world = world().await;
     let knowledge = world.client.knowledge();

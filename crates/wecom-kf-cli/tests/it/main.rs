@@ -11,6 +11,7 @@ mod errcode;
 mod export;
 mod hostile;
 mod inbox;
+mod knowledge;
 mod media;
 mod pages;
 mod redis;

@@ -47,9 +47,15 @@ impl Intent {
     ///
     /// [`Error::InvalidInput`]: a part is empty or exceeds its limit.
     pub fn check(&self) -> Result<(), Error> {
+        self.check_content()?;
+        self.answer.check_media()
+    }
+
+    /// Checks what can be compared with a stored intent.
+    pub(super) fn check_content(&self) -> Result<(), Error> {
         check_question("question", &self.question)?;
         check_similar(&self.similar_questions)?;
-        self.answer.check()
+        self.answer.check_content()
     }
 
     /// Returns the question.
@@ -222,6 +228,24 @@ impl IntentAnswer {
         })
     }
 
+    /// Attaches what WeCom has already, so that [`Knowledge::sync`](super::Knowledge::sync) can compare it.
+    ///
+    /// WeCom returns no `media_id` of an image, of a video and of the cover of a mini program, and nothing of an attachment
+    /// of an unknown kind. An answer with one of these can be compared, but not be written: that is an
+    /// [`Error::InvalidInput`].
+    pub fn stored(self, attachment: &StoredAttachment) -> Self {
+        match attachment.clone() {
+            StoredAttachment::Image { .. } => self.image(""),
+            StoredAttachment::Video { .. } => self.video(""),
+            StoredAttachment::Link { title, url, desc, pic_url } => {
+                let link = types::KnowledgeAttachmentInputLink { title, url, desc, pic_url };
+                self.link(IntentLink(link))
+            }
+            StoredAttachment::Miniprogram { title, appid, pagepath } => self.miniprogram(title, appid, pagepath, ""),
+            StoredAttachment::Unknown { msgtype } => self.attached(&msgtype, |_| {}),
+        }
+    }
+
     /// Whether WeCom has this answer already, as far as it says: for images and videos it does not return what was uploaded.
     pub(super) fn is_stored_as(&self, stored: &StoredAnswer) -> bool {
         let (desired, stored_as) = (&self.0.attachments, &stored.attachments);
@@ -242,9 +266,20 @@ impl IntentAnswer {
     ///
     /// [`Error::InvalidInput`]: a part is empty or exceeds its limit, or there are more than four attachments.
     pub fn check(&self) -> Result<(), Error> {
+        self.check_content()?;
+        self.check_media()
+    }
+
+    /// Checks everything except what WeCom does not return.
+    fn check_content(&self) -> Result<(), Error> {
         input::chars("answer", &self.0.text.content, limits::ANSWERS_TEXT_CONTENT_MAX_CHARS)?;
         self.0.attachments.iter().try_for_each(check_attachment)?;
         input::items("attachments", self.0.attachments.len(), limits::ANSWERS_ATTACHMENTS_MAX_ITEMS)
+    }
+
+    /// Checks what WeCom does not return: see [`stored`](Self::stored).
+    pub(super) fn check_media(&self) -> Result<(), Error> {
+        self.0.attachments.iter().try_for_each(check_media)
     }
 }
 
@@ -283,13 +318,7 @@ fn check_similar(questions: &[String]) -> Result<(), Error> {
 }
 
 fn check_attachment(attachment: &types::KnowledgeAttachmentInput) -> Result<(), Error> {
-    let types::KnowledgeAttachmentInput { image, video, link, miniprogram, .. } = attachment;
-    if let Some(image) = image {
-        input::not_empty("media_id", &image.media_id)?;
-    }
-    if let Some(video) = video {
-        input::not_empty("media_id", &video.media_id)?;
-    }
+    let types::KnowledgeAttachmentInput { link, miniprogram, .. } = attachment;
     if let Some(link) = link {
         input::not_empty("title", &link.title)?;
         input::not_empty("url", &link.url)?;
@@ -298,9 +327,24 @@ fn check_attachment(attachment: &types::KnowledgeAttachmentInput) -> Result<(), 
         input::not_empty("title", &miniprogram.title)?;
         input::not_empty("appid", &miniprogram.appid)?;
         input::not_empty("pagepath", &miniprogram.pagepath)?;
-        input::not_empty("thumb_media_id", &miniprogram.thumb_media_id)?;
     }
     Ok(())
+}
+
+fn check_media(attachment: &types::KnowledgeAttachmentInput) -> Result<(), Error> {
+    match attachment {
+        types::KnowledgeAttachmentInput { image: Some(image), .. } => input::not_empty("media_id", &image.media_id),
+        types::KnowledgeAttachmentInput { video: Some(video), .. } => input::not_empty("media_id", &video.media_id),
+        types::KnowledgeAttachmentInput { link: Some(_), .. } => Ok(()),
+        types::KnowledgeAttachmentInput { miniprogram: Some(miniprogram), .. } => {
+            input::not_empty("thumb_media_id", &miniprogram.thumb_media_id)
+        }
+        _ => Err(input::malformed(
+            Bilingual::fixed("attachment", "附件"),
+            "an image, a video, a link or a mini program",
+            "是图片、视频、链接或小程序",
+        )),
+    }
 }
 
 fn is_same(desired: &types::KnowledgeAttachmentInput, stored: &StoredAttachment) -> bool {

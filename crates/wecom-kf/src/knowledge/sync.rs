@@ -132,7 +132,8 @@ impl<'a> SyncKnowledge<'a> {
     /// # Errors
     ///
     /// [`Error::InvalidInput`]: a name, a question or an answer is empty or exceeds its limit, or a name or a question
-    /// occurs twice.
+    /// occurs twice. A `media_id` that is missing ([`IntentAnswer::stored`](super::IntentAnswer::stored)) is only an
+    /// error if the intent differs, when the changes are made.
     pub fn check(&self) -> Result<(), Error> {
         input::items("groups", self.desired.len(), MOST_GROUPS)?;
         let (mut names, mut questions) = (HashSet::new(), HashSet::new());
@@ -146,7 +147,7 @@ impl<'a> SyncKnowledge<'a> {
                 ));
             }
             for (index, intent) in group.intents.iter().enumerate() {
-                intent.check()?;
+                intent.check_content()?;
                 if !questions.insert(intent.question()) {
                     let en = format!("question of intent {} of group {}", index + 1, number + 1);
                     return Err(repeated(en, format!("第 {} 个分组第 {} 个问答的问题", number + 1, index + 1)));
@@ -176,6 +177,8 @@ impl<'a> SyncKnowledge<'a> {
     async fn send(self) -> Result<Vec<KnowledgeChange>, Error> {
         let knowledge = self.knowledge;
         let (steps, mut groups) = self.steps().await?;
+        // An intent that cannot be written must not stop the changes halfway, when it has been deleted in another group.
+        steps.iter().filter_map(|step| step.intent.as_ref()).try_for_each(Intent::check)?;
         let mut changes = Vec::with_capacity(steps.len());
         for Step { change, intent } in steps {
             match &change {
