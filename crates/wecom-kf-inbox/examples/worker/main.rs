@@ -24,7 +24,8 @@ use wecom_kf_inbox::{
     ColdStart, Delivery, Failure, GroupHandle, InboxGroup, Report, Settings, SharedToken, Status, callback, defaults,
 };
 
-/// The longest time until another worker takes over from one that died.
+/// How long a lease lasts. When a worker dies, another one reads its accounts once the lease has ended and the dead one has been
+/// silent for [`defaults::MEMBER`].
 const LEASE: Duration = Duration::from_secs(5);
 
 #[tokio::main]
