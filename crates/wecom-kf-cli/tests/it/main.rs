@@ -7,6 +7,7 @@ mod callback;
 mod customers;
 mod doctor;
 mod doctor_callback;
+mod doctor_tls;
 mod errcode;
 mod export;
 mod hostile;

@@ -305,7 +305,8 @@ fn tls_remedy(words: &str) -> Bilingual {
             "核对本机时钟；若时钟正确，则需更新服务器证书。",
         );
     }
-    if has(&["UnknownIssuer", "self-signed", "self signed", "unable to get local issuer"]) {
+    // The signature is wrong if the issuer only has the name of a known one.
+    if has(&["UnknownIssuer", "BadSignature", "self-signed", "self signed", "unable to get local issuer"]) {
         return Bilingual::fixed(
             "If a proxy of your network inspects TLS, add its CA to the certificates of this machine (or name it in SSL_CERT_FILE). Otherwise install ca-certificates; a server of your own must send the whole chain of its certificate.",
             "若内网代理会解密 TLS，请把它的 CA 加入本机证书（或用 SSL_CERT_FILE 指定）；否则安装 ca-certificates；自己的服务器须发送完整证书链。",
@@ -329,8 +330,8 @@ fn chain(error: &reqwest::Error) -> String {
     let mut next = error.source();
     while let Some(cause) = next {
         let said = cause.to_string();
-        // Some levels repeat the next one.
-        if words.last() != Some(&said) {
+        // Some levels repeat the next one, or say only that there is one.
+        if words.last() != Some(&said) && !said.starts_with("client error") {
             words.push(said);
         }
         next = cause.source();
