@@ -48,9 +48,9 @@ ok	base_url	WECOM_KF_BASE_URL is set, its form is valid
 ok	open_kfid	WECOM_KF_OPEN_KFID is set, its form is valid	
 not_checked	callback_token	WECOM_KF_CALLBACK_TOKEN is not set	Get it: admin console: 应用管理 › the app › 接收消息 › 设置API接收 › Token.
 not_checked	callback_aes_key	WECOM_KF_CALLBACK_AES_KEY is not set	Get it: admin console: 应用管理 › the app › 接收消息 › 设置API接收 › EncodingAESKey.
-ok	proxy	no proxy: HTTP_PROXY is not set	
-ok	connection	connected to [ADDRESS]	
-ok	tls	the server answers; it is on this machine and needs no TLS	
+ok	proxy	WeCom: no proxy, HTTP_PROXY is not set	
+ok	connection	WeCom: connected to [ADDRESS]	
+ok	tls	WeCom: the server answers; it is on this machine and needs no TLS	
 ok	clock	the clock is right, it differs from WeCom's by less than 60 s	
 ok	token	WeCom issued an access token	
 ok	accounts	the app sees 2 accounts	
@@ -69,9 +69,9 @@ ok	base_url	WECOM_KF_BASE_URL 已设置，格式有效
 ok	open_kfid	WECOM_KF_OPEN_KFID 已设置，格式有效	
 not_checked	callback_token	WECOM_KF_CALLBACK_TOKEN 未设置	获取：管理后台：应用管理 › 该应用 › 接收消息 › 设置API接收 › Token。
 not_checked	callback_aes_key	WECOM_KF_CALLBACK_AES_KEY 未设置	获取：管理后台：应用管理 › 该应用 › 接收消息 › 设置API接收 › EncodingAESKey。
-ok	proxy	不经代理：未设置 HTTP_PROXY	
-ok	connection	已连接 [ADDRESS]	
-ok	tls	服务器有应答；它在本机，无需 TLS	
+ok	proxy	企业微信：不经代理，未设置 HTTP_PROXY	
+ok	connection	企业微信：已连接 [ADDRESS]	
+ok	tls	企业微信：服务器有应答；它在本机，无需 TLS	
 ok	clock	时钟正确，与企业微信相差不到 60 秒	
 ok	token	已取得 access_token	
 ok	accounts	应用可见 2 个客服账号	
@@ -101,9 +101,9 @@ not checked  WECOM_KF_CALLBACK_TOKEN is not set
              do: Get it: admin console: 应用管理 › the app › 接收消息 › 设置API接收 › Token.
 not checked  WECOM_KF_CALLBACK_AES_KEY is not set
              do: Get it: admin console: 应用管理 › the app › 接收消息 › 设置API接收 › EncodingAESKey.
-ok           no proxy: HTTP_PROXY is not set
-ok           connected to [ADDRESS]
-ok           the server answers; it is on this machine and needs no TLS
+ok           WeCom: no proxy, HTTP_PROXY is not set
+ok           WeCom: connected to [ADDRESS]
+ok           WeCom: the server answers; it is on this machine and needs no TLS
 ok           the clock is right, it differs from WeCom's by less than 60 s
 ok           WeCom issued an access token
 ok           the app sees 2 accounts
@@ -129,9 +129,9 @@ not checked  WECOM_KF_OPEN_KFID is not set, so the account of the bot is not kno
         处理：获取：管理后台：应用管理 › 该应用 › 接收消息 › 设置API接收 › Token。
 未检查  WECOM_KF_CALLBACK_AES_KEY 未设置
         处理：获取：管理后台：应用管理 › 该应用 › 接收消息 › 设置API接收 › EncodingAESKey。
-正常    不经代理：未设置 HTTP_PROXY
-正常    已连接 [ADDRESS]
-正常    服务器有应答；它在本机，无需 TLS
+正常    企业微信：不经代理，未设置 HTTP_PROXY
+正常    企业微信：已连接 [ADDRESS]
+正常    企业微信：服务器有应答；它在本机，无需 TLS
 正常    时钟正确，与企业微信相差不到 60 秒
 未检查  检查 token、账号和权限需要 WECOM_CORP_ID 和 WECOM_KF_SECRET
         处理：请先按上文处理。
@@ -167,9 +167,9 @@ ok	base_url	WECOM_KF_BASE_URL is set, its form is valid
 not_checked	open_kfid	WECOM_KF_OPEN_KFID is not set	Get it: admin console: 微信客服 › 通过API管理微信客服账号 lists the accounts; account_list returns their ids.
 not_checked	callback_token	WECOM_KF_CALLBACK_TOKEN is not set	Get it: admin console: 应用管理 › the app › 接收消息 › 设置API接收 › Token.
 not_checked	callback_aes_key	WECOM_KF_CALLBACK_AES_KEY is not set	Get it: admin console: 应用管理 › the app › 接收消息 › 设置API接收 › EncodingAESKey.
-ok	proxy	no proxy: HTTP_PROXY is not set	
-ok	connection	connected to [ADDRESS]	
-ok	tls	the server answers; it is on this machine and needs no TLS	
+ok	proxy	WeCom: no proxy, HTTP_PROXY is not set	
+ok	connection	WeCom: connected to [ADDRESS]	
+ok	tls	WeCom: the server answers; it is on this machine and needs no TLS	
 ok	clock	the clock is right, it differs from WeCom's by less than 60 s	
 not_checked	token	token, accounts and rights need WECOM_CORP_ID and WECOM_KF_SECRET	Do what the lines above say.
 
@@ -190,9 +190,9 @@ not_checked	open_kfid	WECOM_KF_OPEN_KFID 未设置	获取：账号见管理后�
 ok	callback_token	WECOM_KF_CALLBACK_TOKEN 已设置，格式有效	
 ok	callback_aes_key	WECOM_KF_CALLBACK_AES_KEY 已设置，格式有效	
 not_checked	listen	WECOM_KF_LISTEN 未设置	获取：本机地址；管理后台「应用管理 › 该应用 › 接收消息 › 设置API接收」中的 URL 须指向它。
-ok	proxy	不经代理：未设置 HTTP_PROXY	
-ok	connection	已连接 [ADDRESS]	
-ok	tls	服务器有应答；它在本机，无需 TLS	
+ok	proxy	企业微信：不经代理，未设置 HTTP_PROXY	
+ok	connection	企业微信：已连接 [ADDRESS]	
+ok	tls	企业微信：服务器有应答；它在本机，无需 TLS	
 ok	clock	时钟正确，与企业微信相差不到 60 秒	
 not_checked	token	检查 token、账号和权限需要 WECOM_CORP_ID 和 WECOM_KF_SECRET	请先按上文处理。
 not_checked	callback_url	未检查回调 URL	加上 --callback URL 运行 doctor，URL 与管理后台一致：应用管理 › 该应用 › 接收消息 › 设置API接收。
@@ -289,6 +289,10 @@ async fn the_way_to_wecom() {
     assert!(status(&outcome, "tls", "problem").contains("127.0.0.1 does not answer"), "{outcome:?}");
 
     let plain = Hostile::answers(http("200 OK", "", "")).await;
+    // This address leads to this machine, but it is none of loopback.
+    let outcome = at(&format!("http://0.0.0.0:{}", plain.address.port())).await;
+    assert!(status(&outcome, "tls", "note").contains("can read the secret"), "{outcome:?}");
+
     let outcome = at(&format!("https://{}", plain.address)).await;
     assert!(status(&outcome, "tls", "problem").contains("the port speaks TLS"), "{outcome:?}");
 
@@ -329,6 +333,16 @@ async fn proxies_are_named_without_their_password() {
     let locked = Hostile::answers(http("407 Proxy Authentication Required", "", "")).await;
     let outcome = piped(through(locked.url())).await;
     assert!(status(&outcome, "tls", "problem").contains("http://USER:PASSWORD@HOST:PORT"), "{outcome:?}");
+
+    let outcome = piped(through("http://proxy.invalid:3128".to_owned())).await;
+    assert!(status(&outcome, "dns", "problem").contains("Correct the name of the proxy in HTTP_PROXY"), "{outcome:?}");
+    for no_url in ["http://:", "no url"] {
+        let outcome = piped(through(no_url.to_owned()).var("NO_PROXY", "other.example")).await;
+        assert!(status(&outcome, "proxy", "problem").contains("HTTP_PROXY is no URL of a proxy"), "{outcome:?}");
+    }
+    let closing = Hostile::answers("").await;
+    let outcome = piped(through(closing.url())).await;
+    assert!(status(&outcome, "tls", "problem").contains("Allow 127.0.0.1 on the proxy"), "{outcome:?}");
 
     let excluded = piped(through(locked.url()).var("NO_PROXY", "127.0.0.1")).await;
     assert!(status(&excluded, "proxy", "ok").contains("NO_PROXY excludes 127.0.0.1 from HTTP_PROXY"), "{excluded:?}");

@@ -178,9 +178,9 @@ impl Cause {
             Self::Unknown => (
                 Bilingual::new(
                     format!(
-                        "the receiver refuses the URL verification (status {status}), and does not say why, as it should"
+                        "the receiver refuses the URL verification (status {status}), and answers every mistake alike, as it should"
                     ),
-                    format!("接收端拒绝了 URL 验证（状态码 {status}），且不说明原因（本应如此）"),
+                    format!("接收端拒绝了 URL 验证（状态码 {status}），且对各种错误的应答相同（本应如此）"),
                 ),
                 Bilingual::fixed(
                     "Its log says why. Compare Token, EncodingAESKey and corp id of the bot with those here. Or stop the bot and run wecom-kf callback serve in its place: it names the wrong one.",

@@ -26,18 +26,32 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 /// A clock that differs by more is a problem: the ages of messages and callbacks are wrong.
 const CLOCK_LIMIT: u64 = 60;
 
-/// The ids of the checks of one way.
+/// The ids of the checks of one way, and what is at its end.
 pub(super) struct Ids {
+    end: (&'static str, &'static str),
     pub(super) proxy: &'static str,
     pub(super) dns: &'static str,
     pub(super) connection: &'static str,
     pub(super) tls: &'static str,
 }
 
-pub(super) const TO_WECOM: Ids = Ids { proxy: "proxy", dns: "dns", connection: "connection", tls: "tls" };
+pub(super) const TO_WECOM: Ids =
+    Ids { end: ("WeCom", "企业微信"), proxy: "proxy", dns: "dns", connection: "connection", tls: "tls" };
 
-pub(super) const TO_CALLBACK: Ids =
-    Ids { proxy: "callback_proxy", dns: "callback_dns", connection: "callback_connection", tls: "callback_tls" };
+pub(super) const TO_CALLBACK: Ids = Ids {
+    end: ("callback", "回调"),
+    proxy: "callback_proxy",
+    dns: "callback_dns",
+    connection: "callback_connection",
+    tls: "callback_tls",
+};
+
+impl Ids {
+    /// Returns a text that says which way it is about.
+    fn about(&self, en: String, zh: String) -> Bilingual {
+        Bilingual::new(format!("{}: {en}", self.end.0), format!("{}：{zh}", self.end.1))
+    }
+}
 
 /// Where the connection leads first: the server itself or a proxy.
 pub(super) struct Hop {
@@ -84,7 +98,7 @@ pub(super) async fn reach(url: &Url, ids: &Ids, findings: &mut Findings<'_>) -> 
         match timeout(LIMIT, TcpStream::connect(address)).await {
             Ok(Ok(_)) => {
                 let Hop { host, port, .. } = &hop;
-                let what = Bilingual::new(format!("connected to {host}:{port}"), format!("已连接 {host}:{port}"));
+                let what = ids.about(format!("connected to {host}:{port}"), format!("已连接 {host}:{port}"));
                 findings.add(check.ok(what))?;
                 return Ok(Some(hop));
             }
@@ -93,7 +107,7 @@ pub(super) async fn reach(url: &Url, ids: &Ids, findings: &mut Findings<'_>) -> 
         }
     }
     let why = last.unwrap_or_else(|| Bilingual::fixed("it has no address", "没有地址"));
-    findings.add(unconnected(&hop, &why, check))?;
+    findings.add(unconnected(&hop, &why, ids, check))?;
     Ok(None)
 }
 
@@ -108,30 +122,38 @@ fn hop(url: &Url, ids: &Ids, findings: &mut Findings<'_>) -> Result<Option<Hop>,
     };
     let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let Some(variable) = names.into_iter().chain(all).find(|name| is_set(name)) else {
-        findings.add(check.ok(Bilingual::new(
-            format!("no proxy: {} is not set", names[0]),
-            format!("不经代理：未设置 {}", names[0]),
-        )))?;
+        findings.add(
+            check.ok(ids.about(format!("no proxy, {} is not set", names[0]), format!("不经代理，未设置 {}", names[0]))),
+        )?;
         return Ok(Some(direct));
     };
     let proxy = url.as_str().parse::<Uri>().ok().and_then(|uri| Matcher::from_env().intercept(&uri));
-    let Some(proxy) = proxy else {
-        let exception = ["NO_PROXY", "no_proxy"].into_iter().find(|name| is_set(name));
-        findings.add(match exception {
-            Some(exception) => check.ok(Bilingual::new(
-                format!("no proxy: {exception} excludes {host} from {variable}"),
-                format!("不经代理：{exception} 使 {host} 不走 {variable}"),
-            )),
-            None => check.problem(
-                Bilingual::new(format!("{variable} is no URL of a proxy"), format!("{variable} 不是代理的 URL")),
-                Bilingual::new(
-                    format!("Write {variable}=http://HOST:PORT, or unset it."),
-                    format!("写成 {variable}=http://主机:端口，或删除该变量。"),
-                ),
+    let no_url = |check: Check| {
+        check.problem(
+            ids.about(format!("{variable} is no URL of a proxy"), format!("{variable} 不是代理的 URL")),
+            Bilingual::new(
+                format!("Write {variable}=http://HOST:PORT, or unset it."),
+                format!("写成 {variable}=http://主机:端口，或删除该变量。"),
             ),
+        )
+    };
+    let Some(proxy) = proxy else {
+        let exception =
+            ["NO_PROXY", "no_proxy"].into_iter().find(|name| is_set(name)).filter(|name| excludes(name, url));
+        findings.add(match exception {
+            Some(exception) => check.ok(ids.about(
+                format!("no proxy, {exception} excludes {host} from {variable}"),
+                format!("不经代理，{exception} 使 {host} 不走 {variable}"),
+            )),
+            // The HTTP client ignores such a variable.
+            None => no_url(check),
         })?;
         return Ok(Some(direct));
     };
+    if proxy.uri().host().is_none_or(str::is_empty) {
+        findings.add(no_url(check))?;
+        return Ok(None);
+    }
     // The user info of the proxy's URL may hold a password, so only host and port are shown.
     let scheme = proxy.uri().scheme_str().unwrap_or("http");
     let proxy_host = proxy.uri().host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
@@ -142,7 +164,7 @@ fn hop(url: &Url, ids: &Ids, findings: &mut Findings<'_>) -> Result<Option<Hop>,
     };
     let port = proxy.uri().port_u16().unwrap_or(default_port);
     findings.add(check.note(
-        Bilingual::new(
+        ids.about(
             format!("{variable} leads through the proxy {proxy_host}:{port}"),
             format!("{variable} 使请求经过代理 {proxy_host}:{port}"),
         ),
@@ -152,6 +174,12 @@ fn hop(url: &Url, ids: &Ids, findings: &mut Findings<'_>) -> Result<Option<Hop>,
         ),
     ))?;
     Ok(Some(Hop { host: proxy_host, port, proxy: Some(variable) }))
+}
+
+/// Returns whether the value of this variable excludes the URL from proxies.
+fn excludes(no_proxy: &str, url: &Url) -> bool {
+    let any = Matcher::builder().all("http://proxy").no(std::env::var(no_proxy).unwrap_or_default()).build();
+    url.as_str().parse::<Uri>().is_ok_and(|uri| any.intercept(&uri).is_none())
 }
 
 /// Looks up the name. An address needs no look-up, and no finding.
@@ -166,13 +194,13 @@ async fn resolve(hop: &Hop, ids: &Ids, findings: &mut Findings<'_>) -> Result<Op
             let mut shown: Vec<String> = addresses.iter().map(|address| address.ip().to_string()).collect();
             shown.dedup();
             let shown = shown.join(", ");
-            findings.add(check.ok(Bilingual::new(format!("{host} is {shown}"), format!("{host} 解析为 {shown}"))))?;
+            findings.add(check.ok(ids.about(format!("{host} is {shown}"), format!("{host} 解析为 {shown}"))))?;
             return Ok(Some(addresses));
         }
         Ok(Err(error)) => Bilingual::new(format!(": {error}"), format!("：{error}")),
         Err(_) => Bilingual::fixed(": no answer within 5 s", "：5 秒内没有应答"),
     };
-    let message = Bilingual::new(
+    let message = ids.about(
         format!("no address was found for {host}{why}"),
         format!("查不到 {host} 的地址{}", why.in_lang(Lang::Zh)),
     );
@@ -190,11 +218,11 @@ async fn resolve(hop: &Hop, ids: &Ids, findings: &mut Findings<'_>) -> Result<Op
     Ok(None)
 }
 
-fn unconnected(hop: &Hop, why: &Bilingual, check: Check) -> Finding {
+fn unconnected(hop: &Hop, why: &Bilingual, ids: &Ids, check: Check) -> Finding {
     let Hop { host, port, proxy } = hop;
     let why_zh = why.in_lang(Lang::Zh);
     let message =
-        Bilingual::new(format!("no connection to {host}:{port}: {why}"), format!("无法连接 {host}:{port}：{why_zh}"));
+        ids.about(format!("no connection to {host}:{port}: {why}"), format!("无法连接 {host}:{port}：{why_zh}"));
     let remedy = match proxy {
         Some(variable) => Bilingual::new(
             format!("Start the proxy, correct {variable}, or unset it."),
@@ -230,8 +258,8 @@ fn answered(url: &Url, answer: &Response, check: Check) -> Finding {
     });
     if is_local {
         return check.ok(Bilingual::fixed(
-            "the server answers; it is on this machine and needs no TLS",
-            "服务器有应答；它在本机，无需 TLS",
+            "WeCom: the server answers; it is on this machine and needs no TLS",
+            "企业微信：服务器有应答；它在本机，无需 TLS",
         ));
     }
     check.note(
