@@ -140,7 +140,7 @@ impl InboxGroup {
             tokio::select! {
                 () = &mut stop => is_stopped = true,
                 Some(ended) = running.inboxes.join_next() => {
-                    if running.take(ended) == Ended::InOrder {
+                    if running.take_all(ended) == Ended::InOrder {
                         // It was given up to another process, and may have become ours again meanwhile.
                         members.meet_soon();
                     }
@@ -323,6 +323,18 @@ impl Running {
             self.inboxes.spawn(async move { (open_kfid, run.catch_unwind().await.ok()) });
         }
         opened
+    }
+
+    /// Takes an inbox that has ended, and those that have ended by now, since hundreds of them end together when a process
+    /// joins a large fleet. Returns whether one of them ended in order.
+    fn take_all(&mut self, first: Result<Outcome, tokio::task::JoinError>) -> Ended {
+        let mut all = self.take(first);
+        while let Some(ended) = self.inboxes.try_join_next() {
+            if self.take(ended) == Ended::InOrder {
+                all = Ended::InOrder;
+            }
+        }
+        all
     }
 
     fn take(&mut self, ended: Result<Outcome, tokio::task::JoinError>) -> Ended {

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use wecom_kf::{BoxFuture, OpenKfid, SyncToken};
 use wecom_kf_callback::KfMsgOrEvent;
 
-use super::{InboxKey, StoreError, fingerprint};
+use super::{InboxKey, StoreError};
 
 /// What a store of several processes does besides [`InboxStore`](super::InboxStore), which returns it from
 /// [`fleet`](super::InboxStore::fleet).
@@ -85,11 +86,9 @@ pub(crate) fn accounts_of(
     let mut counts: BTreeMap<&str, usize> = members.iter().map(|member| (member.as_str(), 0)).collect();
     let mut ours = BTreeSet::new();
     for account in accounts {
-        let mut preferred: Vec<_> = counts
-            .iter_mut()
-            .map(|(member, count)| (fingerprint(&[account.as_str(), member]), *member, count))
-            .collect();
-        preferred.sort_unstable_by(|one, other| other.0.cmp(&one.0));
+        let mut preferred: Vec<_> =
+            counts.iter_mut().map(|(member, count)| (preference(account, member), *member, count)).collect();
+        preferred.sort_unstable_by_key(|(preference, ..)| std::cmp::Reverse(*preference));
         // Some members read one account more than the others, as long as there are accounts left over.
         let has_room = |count: usize| count < least || count == least && extra > 0;
         let Some((_, chosen, count)) = preferred.into_iter().find(|(_, _, count)| has_room(**count)) else { continue };
@@ -102,6 +101,16 @@ pub(crate) fn accounts_of(
         }
     }
     ours
+}
+
+/// Returns how much an account prefers a member. Every process of every version must come to the same number.
+fn preference(account: &OpenKfid, member: &str) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    // An account has no slash.
+    hash.update(account.as_str());
+    hash.update(b"/");
+    hash.update(member);
+    hash.finalize().into()
 }
 
 #[cfg(test)]

@@ -3,18 +3,19 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use futures_util::{FutureExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use wecom_kf::{AccessToken, CorpSecret, Lang};
 use wecom_kf_inbox::Report;
 use wecom_kf_inbox::store::{
-    Acquired, Commit, Committed, Generation, InboxKey, InboxStore, Lease, Parked, ParkedKind, Redis, StoreError,
-    StoredToken, TokenKey, TokenOutcome, TokenStore, TokenTurn, TokenWish, conformance,
+    Acquired, Change, Commit, Committed, Generation, InboxKey, InboxStore, Lease, Parked, ParkedKind, Redis,
+    StoreError, StoredToken, TokenKey, TokenOutcome, TokenStore, TokenTurn, TokenWish, conformance,
 };
 
-use crate::server::{Persistence, Server, free_port, signal};
+use crate::server::{PATIENCE, Persistence, Server, free_port, signal};
 
 const LONG: Duration = Duration::from_secs(600);
 const SECOND: Duration = Duration::from_secs(1);
@@ -363,4 +364,20 @@ async fn what_a_server_repeats_of_a_command_is_not_told() {
         assert!(text.contains("refuse"), "{text}");
         assert!(!text.contains("CANARY"), "{text}");
     }
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn a_new_listener_is_told_to_look_and_the_others_are_not() {
+    let server = Server::start(Persistence::Nothing).await;
+    let store = server.store().await;
+    let key = |account: &str| InboxKey::new("a.invalid/ww1", account.into());
+    let mut first = store.changes(&key("wk1"));
+    // Something may have happened before it listened.
+    assert_eq!(timeout(PATIENCE, first.next()).await.unwrap(), Some(Change::Something));
+    for number in 2..10 {
+        let mut other = store.changes(&key(&format!("wk{number}")));
+        assert_eq!(timeout(PATIENCE, other.next()).await.unwrap(), Some(Change::Something));
+    }
+    assert_eq!(first.next().now_or_never(), None, "nothing has happened to the first one");
 }

@@ -47,13 +47,6 @@ impl Shared {
             self.changes.tell(&key, change);
         }
     }
-
-    /// Notifies all listeners, since messages may have been missed while there was no connection.
-    fn tell_all(&self) {
-        for key in self.channels().values() {
-            self.changes.tell(key, Change::Something);
-        }
-    }
 }
 
 impl Listeners {
@@ -101,9 +94,13 @@ async fn hear_until_it_fails(link: &Link, shared: &Shared, has_listened: &mut bo
             shared.channels().keys().filter(|channel| !subscribed.contains(*channel)).cloned().collect();
         if !new.is_empty() {
             in_time(sink.subscribe(&new)).await?;
-            subscribed.extend(new);
             *has_listened = true;
-            shared.tell_all();
+            // Messages may have been missed before. The listeners of other channels have missed nothing: if they were told too,
+            // a thousand inboxes that are opened one after the other would ask the store a million times.
+            for channel in &new {
+                shared.tell(channel, Change::Something);
+            }
+            subscribed.extend(new);
         }
         tokio::select! {
             message = timeout(PING_AFTER, heard.next()) => match message {
