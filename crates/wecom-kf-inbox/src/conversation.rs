@@ -2,6 +2,7 @@
 
 mod draft;
 mod error;
+mod for_model;
 mod transcript;
 
 use std::error::Error as StdError;
@@ -19,7 +20,8 @@ use crate::delivery::{Answering, Delivery};
 
 pub(crate) use draft::Draft;
 pub use error::ConversationError;
-pub use transcript::{ModelMessage, Role, Said, Transcript};
+pub use for_model::{ModelFile, ModelMessage};
+pub use transcript::{Role, Said, Transcript};
 
 /// A function that turns the JSON of an older version of the state into that of the current version.
 pub(crate) type Migrate = Arc<dyn Fn(u32, &str) -> Result<String, Box<dyn StdError + Send + Sync>> + Send + Sync>;

@@ -2,15 +2,17 @@
 
 mod answer;
 mod ending;
-mod hand_over;
 mod media;
 mod reply;
+mod session;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 use tracing::Span;
 use wecom_kf::messages::{Content, Event, Message, Outgoing};
 use wecom_kf::meters::Stopwatch;
@@ -24,9 +26,9 @@ use crate::store::{ConversationQuery, InboxStore, StoreError};
 use crate::{ConversationError, Failure, FailureClass, RetryPolicy};
 pub use answer::AnswerError;
 pub(crate) use ending::{Ending, Why};
-pub use hand_over::HandOver;
 use reply::Numbers;
 pub use reply::{Replied, Reply};
+pub use session::HandOver;
 
 /// A message to handle, with the methods to answer it.
 ///
@@ -41,6 +43,7 @@ pub struct Delivery {
     /// The other messages of the batch.
     more: Option<Arc<[Arc<Letter>]>>,
     tries: u32,
+    failing_since: Option<Instant>,
     numbers: Arc<Numbers>,
     when_dropped: WhenDropped,
     /// Held while the message is handled. It limits how many messages are handled at the same time.
@@ -159,7 +162,7 @@ impl Delivery {
         shared: Arc<Shared>,
         permit: Option<OwnedSemaphorePermit>,
     ) -> Self {
-        let HandOut { letter, more, tries, .. } = handed_out;
+        let HandOut { letter, more, tries, failing_since, .. } = handed_out;
         if let (Content::Event(Event::SessionStatusChange(_)), Some(customer)) =
             (letter.message.content(), letter.message.external_userid())
         {
@@ -185,6 +188,7 @@ impl Delivery {
             letter,
             more,
             tries,
+            failing_since,
             numbers: Arc::default(),
             when_dropped: WhenDropped::CountsAsFailed,
             permit,
@@ -272,6 +276,13 @@ impl Delivery {
         &self.answering.span
     }
 
+    /// Returns for how long the attempts have been failing, from the end of the first one; zero during the first one. A
+    /// handler that depends on something that may be down for long, such as a language model, decides by it when to tell
+    /// the customer. Attempts before the last start of the process are not counted.
+    pub fn failing_for(&self) -> Duration {
+        self.failing_since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
     /// Returns the client of the inbox.
     pub fn client(&self) -> &Client {
         &self.answering.shared.client
@@ -316,6 +327,7 @@ impl Delivery {
             letter: self.letter.clone(),
             more: self.more.clone(),
             tries: self.tries,
+            failing_since: self.failing_since,
             numbers: self.numbers.clone(),
             when_dropped: WhenDropped::IsAnsweredElsewhere,
             permit: None,

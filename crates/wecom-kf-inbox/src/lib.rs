@@ -3,6 +3,9 @@
 
 mod batch;
 mod builder;
+#[cfg(feature = "axum")]
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+mod callback_service;
 mod clock;
 mod conversation;
 pub mod defaults;
@@ -28,7 +31,7 @@ mod token;
 
 pub use batch::{Batch, Batches, GroupBatches, Quiet};
 pub use builder::{ColdStart, InboxBuilder};
-pub use conversation::{Conversation, ConversationError, ModelMessage, Role, Said, Transcript};
+pub use conversation::{Conversation, ConversationError, ModelFile, ModelMessage, Role, Said, Transcript};
 pub use delivery::{AnswerError, Delivery, HandOver, Replied, Reply};
 pub use engine::RetryPolicy;
 pub use error::{Error, UnreadableThen};

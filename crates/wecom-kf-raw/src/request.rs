@@ -172,6 +172,26 @@ impl Operation {
         });
         crate::op::request_schema(self.id, &mut settings.into_generator())
     }
+
+    /// Returns [`request_schema`](Self::request_schema) without these properties: those that the program fills in itself. A
+    /// language model must not choose, for example, the customer whose session it moves.
+    ///
+    /// ```
+    /// use wecom_kf_raw::op;
+    ///
+    /// let schema = op::SERVICE_STATE_TRANS.request_schema_without(&["open_kfid", "external_userid"]).unwrap();
+    /// assert_eq!(schema.get("required").unwrap(), &serde_json::json!(["service_state"]));
+    /// ```
+    pub fn request_schema_without(&self, properties: &[&str]) -> Option<schemars::Schema> {
+        let mut schema = self.request_schema()?;
+        if let Some(known) = schema.get_mut("properties").and_then(serde_json::Value::as_object_mut) {
+            known.retain(|name, _| !properties.contains(&name.as_str()));
+        }
+        if let Some(required) = schema.get_mut("required").and_then(serde_json::Value::as_array_mut) {
+            required.retain(|name| name.as_str().is_none_or(|name| !properties.contains(&name)));
+        }
+        Some(schema)
+    }
 }
 
 /// Whether a call may be sent again when it is unknown whether WeCom executed it.

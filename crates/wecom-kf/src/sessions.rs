@@ -1,6 +1,7 @@
 //! Sessions: reading their state, and moving them between the bot, the queue, servicers and their end.
 
 mod hand_over;
+mod take_over;
 
 use std::fmt;
 

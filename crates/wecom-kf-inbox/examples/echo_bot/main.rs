@@ -54,7 +54,7 @@ async fn run(
         .open()
         .await?;
     if settings.wants_callbacks() {
-        listen(settings, inbox.handle()).await?;
+        listen(settings, &inbox.handle()).await?;
     }
     Ok(inbox.run_until(stop, echo).await?)
 }
@@ -67,15 +67,9 @@ async fn echo(delivery: Delivery) -> Result<(), Failure> {
 }
 
 /// Answers WeCom at once, and wakes the inbox.
-async fn listen(settings: &Settings, inbox: InboxHandle) -> Result<(), Report> {
-    let (service, mut events) = callback::service(settings.callback()?);
-    let listener = TcpListener::bind(settings.listen()?).await?;
-    tokio::spawn(callback::serve(listener, callback::Router::new().route("/callback", service)));
-    tokio::spawn(async move {
-        while let Some(event) = events.recv().await {
-            inbox.wake(&event);
-        }
-    });
+async fn listen(settings: &Settings, inbox: &InboxHandle) -> Result<(), Report> {
+    let app = callback::Router::new().route("/callback", inbox.service(settings.callback()?));
+    tokio::spawn(callback::serve(TcpListener::bind(settings.listen()?).await?, app));
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! The transcript: what customer, bot and servicer said, how much of it is kept, and how language models take it.
+//! The transcript: what customer, bot and servicer said, in which order, and how much of it is kept.
 
 use std::fmt;
 
@@ -43,63 +43,30 @@ pub enum Role {
     Servicer,
 }
 
-/// A message as language models take it: `{"role": "user", "content": "…"}`.
-#[derive(Clone, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct ModelMessage {
-    /// `user` for the customer, `assistant` for the bot and for servicers.
-    pub role: &'static str,
-    /// The texts.
-    pub content: String,
-}
-
 impl Transcript {
     /// Returns the messages, oldest first.
     pub fn messages(&self) -> &[Said] {
         &self.0
     }
 
-    /// Returns the transcript as the `messages` of a language model's API, such as that of an OpenAI-compatible
-    /// endpoint. Put the system's message before it.
-    ///
-    /// Messages in a row that have the same role become one, with a line for each, since some models accept only
-    /// alternating roles. A message without text is its kind in brackets, such as `[image]`. A line of a servicer begins
-    /// with `[servicer] `.
-    ///
-    /// ```no_run
-    /// # use wecom_kf_inbox::{ConversationError, Delivery};
-    /// # fn example(delivery: &Delivery) -> Result<(), Box<dyn std::error::Error>> {
-    /// let messages = delivery.transcript()?.for_model();
-    /// let body = serde_json::json!({ "model": "…", "messages": messages });
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn for_model(&self) -> Vec<ModelMessage> {
-        let mut messages: Vec<ModelMessage> = Vec::new();
-        for said in &self.0 {
-            let role = if said.role == Role::Customer { "user" } else { "assistant" };
-            let line = said.line();
-            match messages.last_mut().filter(|last| last.role == role) {
-                Some(last) => {
-                    last.content.push('\n');
-                    last.content.push_str(&line);
-                }
-                None => messages.push(ModelMessage { role, content: line }),
-            }
-        }
-        messages
-    }
-
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Adds what was said, at the place that its time demands, since a replayed message may be old. Of all, the last
-    /// `most` are kept, and fewer if they are long.
+    /// Adds what was said while a message was handled. Of all, the last `most` are kept, and fewer if they are long.
+    ///
+    /// What people said has the time of WeCom's clock, which decides its place, since a replayed message may be old. What the
+    /// bot said has the time of this machine's clock, which may be fast or slow. So it follows what it answers.
     pub(crate) fn extend(&mut self, said: impl IntoIterator<Item = Said>, most: usize) {
+        let mut answered = None;
         for said in said {
-            let place = self.0.partition_point(|earlier| earlier.time <= said.time);
+            let place = match (said.role, answered) {
+                (Role::Bot, Some(answered)) => answered + 1,
+                (Role::Bot, None) => self.0.len(),
+                _ => self.place_at(said.time),
+            };
             self.0.insert(place, said);
+            answered = Some(place);
         }
         let mut bytes = 0;
         let kept = self.0.iter().rev().take(most).take_while(|said| {
@@ -109,6 +76,15 @@ impl Transcript {
         // The newest message is kept, however long it is.
         let kept = kept.count().max(1);
         self.0.drain(..self.0.len().saturating_sub(kept));
+    }
+}
+
+impl Transcript {
+    /// Returns the place of what people said at this time: after what was said before, and after the bot's answer to that.
+    fn place_at(&self, time: i64) -> usize {
+        let is_earlier = |said: &Said| said.role != Role::Bot && said.time <= time;
+        let after = self.0.iter().rposition(is_earlier).map_or(0, |place| place + 1);
+        after + self.0[after..].iter().take_while(|said| said.role == Role::Bot).count()
     }
 }
 
@@ -137,7 +113,7 @@ impl Said {
         Self { role: Role::Bot, text, kind: message.msgtype().to_owned(), time: unix_seconds() }
     }
 
-    fn line(&self) -> String {
+    pub(super) fn line(&self) -> String {
         let from = if self.role == Role::Servicer { "[servicer] " } else { "" };
         match &self.text {
             Some(text) => format!("{from}{text}"),
@@ -162,43 +138,42 @@ impl fmt::Debug for Said {
     }
 }
 
-impl fmt::Debug for ModelMessage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ModelMessage").field("role", &self.role).finish_non_exhaustive()
-    }
-}
-
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn said(role: Role, text: Option<&str>, time: i64) -> Said {
+    pub(crate) fn said(role: Role, text: Option<&str>, time: i64) -> Said {
         let kind = if text.is_some() { "text" } else { "image" };
         Said { role, text: text.map(str::to_owned), kind: kind.to_owned(), time }
     }
 
+    /// WeCom's clock and that of this machine differ by a minute.
     #[test]
-    fn models_get_alternating_roles() {
-        let mut transcript = Transcript::default();
-        let all = [
-            said(Role::Customer, Some("你好"), 1),
-            said(Role::Customer, None, 2),
-            said(Role::Bot, Some("在的"), 3),
-            said(Role::Servicer, Some("我来处理"), 4),
-            said(Role::Customer, Some("谢谢"), 5),
-        ];
-        transcript.extend(all, 10);
-        let json = serde_json::to_string(&transcript.for_model()).unwrap();
-        let expected = r#"[{"role":"user","content":"你好\n[image]"},{"role":"assistant","content":"在的\n[servicer] 我来处理"},{"role":"user","content":"谢谢"}]"#;
-        assert_eq!(json, expected);
-        assert!(!format!("{transcript:?}{:?}", transcript.for_model()).contains("你好"));
+    fn an_answer_follows_its_question_whatever_the_clocks_show() {
+        for fast in [-60, 60] {
+            let mut transcript = Transcript::default();
+            transcript.extend([said(Role::Bot, Some("welcome"), 95 + fast)], 20);
+            for (time, question) in [(100, "q1"), (105, "q2"), (107, "q3")] {
+                let turn = [
+                    said(Role::Customer, Some(question), time),
+                    said(Role::Bot, Some(&question.replace('q', "a")), time + 2 + fast),
+                    said(Role::Bot, Some(&question.replace('q', "b")), time + 2 + fast),
+                ];
+                transcript.extend(turn, 20);
+            }
+            // Replayed, and answered only now.
+            transcript.extend([said(Role::Servicer, Some("s"), 103), said(Role::Bot, Some("t"), 300 + fast)], 20);
+            let texts: Vec<&str> = transcript.messages().iter().flat_map(|said| said.text.as_deref()).collect();
+            let expected = ["welcome", "q1", "a1", "b1", "s", "t", "q2", "a2", "b2", "q3", "a3", "b3"];
+            assert_eq!(texts, expected, "{fast} s");
+        }
     }
 
     #[test]
     fn the_newest_messages_are_kept_in_order_of_time() {
         let mut transcript = Transcript::default();
         transcript.extend((0..10).map(|time| said(Role::Customer, Some("x"), 2 * time)), 5);
-        transcript.extend([said(Role::Bot, Some("late"), 15)], 5);
+        transcript.extend([said(Role::Servicer, Some("late"), 15)], 5);
         let times: Vec<i64> = transcript.messages().iter().map(|said| said.time).collect();
         assert_eq!(times, [12, 14, 15, 16, 18]);
 

@@ -11,8 +11,13 @@ use crate::ConversationError;
 use crate::conversation::Draft;
 
 impl Delivery {
-    /// Sends the messages of an answer that fit into this turn of the customer, and keeps the rest for the next turn. Replies
-    /// with the same text are sent once, however often the message is handled.
+    /// Sends the messages of an answer that fit into this turn of the customer, and keeps the rest for the next turn. Of the
+    /// five messages that WeCom accepts, the other replies to the same message are subtracted.
+    ///
+    /// The customer receives one answer, however often the message is handled. An answer that an earlier attempt began to send
+    /// is sent to its end, in place of the one given here, since a language model never says the same thing twice. A new
+    /// process does not know what the former one began: it sends those messages of the answer given here that have no
+    /// predecessor.
     ///
     /// The rest is kept like the [conversation](Self::conversation): it is stored together with the acknowledgement of this
     /// message, for 30 days by default, and may have as many bytes as a state. [`rest_of_answer`](Self::rest_of_answer)
@@ -40,16 +45,24 @@ impl Delivery {
     /// [`AnswerError::Conversation`]: the rest cannot be kept, and nothing was sent. [`AnswerError::Send`]: a message was not
     /// sent, see [`reply`](Self::reply). The messages before it were sent.
     pub async fn answer(&self, answer: &Answer) -> Result<(), AnswerError> {
+        let number = self.numbers.next_answer();
+        let msgid = |place: usize| self.msgid_of_reply("answer", &format!("{number}.{place}"));
+        let (begun, others) = {
+            let replies = self.letter.replies();
+            (replies.begun_answer(number), replies.count_beside(msgid(0).as_str()))
+        };
+        let answer = &begun.unwrap_or_else(|| answer.clone().beside(others));
         let settings = &self.answering.shared.settings.conversations;
         if let Some(customer) = self.message().external_userid() {
             self.answering.load_draft(customer).await.map_err(ConversationError::from)?;
             let check = |draft: &Draft| draft.check_rest(answer.rest(), settings);
             self.answering.read(check).ok_or(ConversationError::Answered)??;
         }
-        for message in answer.messages() {
-            if let Replied::Silent { .. } = self.reply(message.clone()).await? {
+        for (place, message) in answer.messages().iter().enumerate() {
+            if let Replied::Silent { .. } = self.send(msgid(place), message.clone().into()).await? {
                 return Ok(());
             }
+            self.letter.replies().begin_answer(number, answer);
         }
         Ok(self.answering.change(|draft| draft.set_rest(answer.rest()))?)
     }

@@ -2,6 +2,7 @@
 //! session.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use wecom_kf::messages::{Content, Event, Origin, Outgoing};
@@ -10,9 +11,13 @@ use wecom_kf::{Bilingual, BoxFuture, ErrCode, Error, MsgId, Refusal, Session};
 use super::Delivery;
 use crate::store::fingerprint;
 
-/// The numbers of the replies to one delivery. The number of a reply that failed is used again.
+/// The numbers of the replies to one delivery, and of its answers, which have numbers of their own. The number of a reply
+/// that failed is used again.
 #[derive(Debug, Default)]
-pub(super) struct Numbers(Mutex<BTreeSet<u32>>);
+pub(super) struct Numbers {
+    taken: Mutex<BTreeSet<u32>>,
+    answers: AtomicUsize,
+}
 
 /// A number of a reply, which becomes free again unless the reply was sent.
 struct NumberInUse {
@@ -23,7 +28,11 @@ struct NumberInUse {
 
 impl Numbers {
     fn taken(&self) -> MutexGuard<'_, BTreeSet<u32>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn next_answer(&self) -> usize {
+        self.answers.fetch_add(1, Relaxed)
     }
 
     fn take_smallest(self: &Arc<Self>) -> NumberInUse {
@@ -80,7 +89,15 @@ impl Delivery {
         Reply { delivery: self, message: message.into(), name: None }
     }
 
-    async fn send(&self, msgid: MsgId, message: Outgoing) -> Result<Replied, Error> {
+    /// Returns the msgid of a reply, which is the same in all attempts. Batches that begin with the same message and differ in
+    /// others have different replies.
+    pub(super) fn msgid_of_reply(&self, kind: &str, name: &str) -> MsgId {
+        let ids = self.letters().map(|letter| &*letter.id);
+        let parts = [kind, self.open_kfid().as_str()].into_iter().chain(ids).chain([name]);
+        fingerprint(&parts.collect::<Vec<_>>()).into()
+    }
+
+    pub(super) async fn send(&self, msgid: MsgId, message: Outgoing) -> Result<Replied, Error> {
         let customer = match (self.message().external_userid(), self.message().origin()) {
             (Some(customer), Some(Origin::CUSTOMER)) => customer,
             // WeCom says who wrote a message. If it does not, anything that is not an event counts as a customer's.
@@ -189,15 +206,11 @@ impl Reply<'_> {
 
     async fn send(self) -> Result<Replied, Error> {
         let Self { delivery, message, name } = self;
-        let account = delivery.open_kfid().as_str();
-        // Batches that begin with the same message and differ in others have different replies.
-        let ids = delivery.letters().map(|letter| &*letter.id);
-        let msgid = |kind, last| reply_msgid(&[kind, account].into_iter().chain(ids).chain([last]).collect::<Vec<_>>());
         if let Some(name) = name {
-            return delivery.send(msgid("reply as", &name), message).await;
+            return delivery.send(delivery.msgid_of_reply("reply as", &name), message).await;
         }
         let mut number = delivery.numbers.take_smallest();
-        let msgid = msgid("reply", &number.number.to_string());
+        let msgid = delivery.msgid_of_reply("reply", &number.number.to_string());
         let sent = delivery.send(msgid, message).await;
         number.is_sent = matches!(sent, Ok(Replied::Sent(_)));
         sent
@@ -213,11 +226,6 @@ impl<'a> IntoFuture for Reply<'a> {
     }
 }
 
-/// Returns 32 hexadecimal digits, always the same for the same parts.
-fn reply_msgid(parts: &[&str]) -> MsgId {
-    fingerprint(parts).into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -225,9 +233,9 @@ mod tests {
     #[test]
     fn the_msgid_of_a_reply_depends_on_account_message_and_number() {
         // WeCom remembers these ids, so they must not change from version to version.
-        assert_eq!(reply_msgid(&["reply", "wk1", "m1", "0"]).as_str(), "9e9d42725785a077195145716f289edf");
+        assert_eq!(fingerprint(&["reply", "wk1", "m1", "0"]), "9e9d42725785a077195145716f289edf");
         for other in [["reply", "wk2", "m1", "0"], ["reply", "wk1", "m2", "0"], ["reply as", "wk1", "m1", "0"]] {
-            assert_ne!(reply_msgid(&other), reply_msgid(&["reply", "wk1", "m1", "0"]));
+            assert_ne!(fingerprint(&other), fingerprint(&["reply", "wk1", "m1", "0"]));
         }
     }
 

@@ -1,9 +1,10 @@
 //! A message that was read, with what the inbox knows about it; parked messages are in `store/parked.rs`. The task that fetches prepares it, so that the consumer's thread need
 //! not.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use wecom_kf::messages::{Content, Event, Message, Origin, Outgoing};
+use wecom_kf::messages::{Answer, Content, Event, Message, Origin, Outgoing};
 
 use crate::store::fingerprint;
 
@@ -24,6 +25,8 @@ pub(crate) struct Replies {
     sent: Vec<(String, Outgoing)>,
     /// What was said when the session was moved, and the last attempt that noted it.
     moved: Option<(Outgoing, u32)>,
+    /// The answers of which a message was sent, by their number in the attempt.
+    answers: BTreeMap<usize, Answer>,
 }
 
 impl Letter {
@@ -67,6 +70,21 @@ impl Replies {
                 false
             }
         }
+    }
+
+    /// Returns how many replies were sent, or may have been, under other msgids than this one.
+    pub(crate) fn count_beside(&self, msgid: &str) -> usize {
+        self.sent.iter().filter(|(sent, _)| sent != msgid).count()
+    }
+
+    /// Notes that a message of the answer was sent.
+    pub(crate) fn begin_answer(&mut self, number: usize, answer: &Answer) {
+        self.answers.entry(number).or_insert_with(|| answer.clone());
+    }
+
+    /// Returns the answer that this or an earlier attempt began to send.
+    pub(crate) fn begun_answer(&self, number: usize) -> Option<Answer> {
+        self.answers.get(&number).cloned()
     }
 
     /// Notes what this attempt said when it moved the session. Returns that.

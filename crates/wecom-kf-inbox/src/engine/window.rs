@@ -89,6 +89,8 @@ pub(crate) struct HandOut {
     /// The other messages of the batch.
     pub(crate) more: Option<More>,
     pub(crate) tries: u32,
+    /// When the first attempt failed.
+    pub(crate) failing_since: Option<Instant>,
 }
 
 /// What is known of a message that left the window, or of a batch.
@@ -244,10 +246,11 @@ impl Window {
         let entry = self.entry_mut(number)?;
         entry.tries += 1;
         entry.phase = Phase::Runs;
-        let (letter, more, tries) = (entry.letter.clone(), entry.more.clone(), entry.tries);
+        let (letter, more) = (entry.letter.clone(), entry.more.clone());
+        let (tries, failing_since) = (entry.tries, entry.failing_since);
         self.running += 1;
         self.lanes.entry(letter.customer.clone()).or_default().is_busy = true;
-        Some(HandOut { number, letter, more, tries })
+        Some(HandOut { number, letter, more, tries, failing_since })
     }
 
     /// Returns how often a message was tried, this failure included, and since when it has been failing. Returns `None`

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use wecom_kf::messages::{Answer, Content};
-use wecom_kf::{Client, Credentials, ExternalUserId};
+use wecom_kf::{Client, Credentials, ExternalUserId, SessionState};
 use wecom_kf_inbox::store::{ConversationQuery, ConversationRecord, Memory};
 use wecom_kf_inbox::{ColdStart, Delivery, Error, Failure, Inbox, InboxBuilder, InboxHandle, Quiet, Role, Summary, To};
 use wecom_kf_sim::{Customer, Simulator, op};
@@ -91,6 +91,16 @@ async fn handle_one(delivery: Delivery) -> Result<(), Failure> {
             assert_eq!(delivery.rest_of_answer().await?, None, "a failed attempt keeps nothing");
             long()
         }
+        // A language model never says the same thing twice.
+        "变" => {
+            delivery.reply("稍等").named("wait").await?;
+            delivery.answer(&Answer::text(format!("甲{}", delivery.tries()))).await?;
+            format!("乙{}", delivery.tries()) + &long()
+        }
+        "安静" => {
+            let silenced_by = delivery.silenced_by().await?;
+            silenced_by.map_or("我在".to_owned(), |session| session.to_string())
+        }
         other => other.to_owned(),
     };
     delivery.answer(&Answer::text(answer).at_most(2, NOTICE)).await?;
@@ -162,6 +172,95 @@ async fn a_failed_attempt_keeps_no_rest() {
     assert_eq!((metrics.acked, metrics.retries, metrics.parked), (1, 1, 0));
     assert_eq!(texts(&wang).len(), 2, "the second attempt sent nothing twice");
     assert!(bot.stop(&wang).await.unwrap().rest_of_answer().unwrap().is_some());
+}
+
+#[tokio::test]
+async fn an_answer_that_was_begun_is_sent_to_its_end_by_the_next_attempt() {
+    let (sim, store) = (simulator().await, Memory::new());
+    let wang = sim.customer("小王");
+    // The wait, the first answer and the first message of the second answer get through. The next one fails more often than
+    // the client repeats by itself.
+    sim.fault(op::SEND_MSG).pass().times(3);
+    sim.fault(op::SEND_MSG).status(503).times(3);
+    let bot = Bot::start(&sim, builder(&sim, &store).transcript(10)).await;
+    bot.hears(&wang, "变").await;
+    assert_eq!(bot.handle.metrics().retries, 1);
+    let record = bot.stop(&wang).await.unwrap();
+    let mut heard = texts(&wang);
+    assert_eq!((heard.remove(0), heard.remove(0)), ("稍等".to_owned(), "甲1".to_owned()));
+    let said: String = heard.iter().map(|text| text.strip_suffix(NOTICE).unwrap_or(text)).collect();
+    let whole = format!("乙1{}", long());
+    assert!(heard.len() == 2 && whole.starts_with(&said), "{said}");
+    assert!(whole == said + &record.rest_of_answer().unwrap().unwrap(), "the rest is that of the same answer");
+    let transcript = record.transcript().unwrap();
+    let said: Vec<_> = transcript.messages()[1..].iter().flat_map(|said| said.text.clone()).collect();
+    assert_eq!(said[2..], heard, "the transcript has what the customer heard");
+}
+
+#[tokio::test]
+async fn the_other_replies_of_the_turn_leave_less_room_for_the_answer() {
+    let (sim, store) = (simulator().await, Memory::new());
+    let wang = sim.customer("小王");
+    wang.says("怎么做蛋糕？");
+    let inbox = builder(&sim, &store).open().await.unwrap();
+    let handle = inbox.handle();
+    let run = tokio::spawn(inbox.run(|delivery| async move {
+        delivery.reply("稍等").named("wait").await?;
+        delivery.answer(&Answer::text(long())).await?;
+        if delivery.tries() == 1 { Err(Failure::retry("after it answered")) } else { Ok(()) }
+    }));
+    until(|| handle.metrics().acked + handle.metrics().parked == 1).await;
+    handle.stop();
+    run.await.unwrap().unwrap();
+    assert_eq!((handle.metrics().parked, texts(&wang).len()), (0, 5), "WeCom would refuse the sixth");
+    let said: String = texts(&wang)[1..].concat();
+    assert!(long().starts_with(&said) && said.len() > 4 * 1900, "{} bytes", said.len());
+}
+
+#[tokio::test]
+async fn a_language_model_gets_pictures_and_voice() {
+    let (sim, store) = (simulator().await, Memory::new());
+    let wang = sim.customer("小王");
+    wang.says("这是什么");
+    let pictures = [b"\x89PNG\r\n\x1a\n".to_vec(), vec![7; 3000], b"\xff\xd8\xff\xe0".to_vec()];
+    pictures.map(|picture| wang.sends_image(picture));
+    wang.sends_voice(b"#!AMR\n12345".to_vec());
+    wang.writes("image", serde_json::json!({ "media_id": "one-that-wecom-no-longer-has" }));
+    wang.sends_file("menu.pdf", b"%PDF-1.7".to_vec());
+    let inbox = builder(&sim, &store).transcript(10).open().await.unwrap();
+    let handle = inbox.handle();
+    let shown: Arc<Mutex<String>> = Arc::default();
+    let noted = shown.clone();
+    let run = tokio::spawn(inbox.batch(Quiet::of(Duration::from_millis(50))).run(move |batch| {
+        let noted = noted.clone();
+        async move {
+            let mut last = batch.transcript()?.for_model().pop().unwrap();
+            last.files = batch.files_for_model(1000).await?;
+            *noted.lock().unwrap() = serde_json::to_string(&last)?;
+            Ok(())
+        }
+    }));
+    until(|| handle.metrics().acked + handle.metrics().parked == 7).await;
+    handle.stop();
+    run.await.unwrap().unwrap();
+    assert_eq!(handle.metrics().parked, 0, "what cannot be had is left out");
+    let expected = r#"{"role":"user","content":[{"text":"这是什么\n[image]\n[image]\n[image]\n[voice]\n[image]\n[file]","type":"text"},{"image_url":{"url":"data:image/png;base64,iVBORw0KGgo="},"type":"image_url"},{"image_url":{"url":"data:image/jpeg;base64,/9j/4A=="},"type":"image_url"},{"input_audio":{"data":"IyFBTVIKMTIzNDU=","format":"amr"},"type":"input_audio"}]}"#;
+    assert_eq!(*shown.lock().unwrap(), expected);
+}
+
+#[tokio::test]
+async fn a_bot_knows_before_its_work_that_people_have_the_session() {
+    let (sim, store) = (simulator().await, Memory::new());
+    let wang = sim.customer("小王");
+    let bot = Bot::start(&sim, builder(&sim, &store).check_session()).await;
+    bot.hears(&wang, "安静").await;
+    assert_eq!((texts(&wang), wang.state()), (vec!["我在".to_owned()], SessionState::ASSISTANT.0));
+    assert_eq!(sim.calls(op::SERVICE_STATE_GET), 1, "the reply needs no second look");
+    sim.servicer("zhangsan").takes(&wang);
+    let sends = sim.calls(op::SEND_MSG);
+    bot.hears(&wang, "安静").await;
+    assert_eq!(sim.calls(op::SEND_MSG), sends);
+    bot.stop(&wang).await;
 }
 
 #[tokio::test]

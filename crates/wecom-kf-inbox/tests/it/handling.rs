@@ -512,3 +512,28 @@ async fn a_handler_that_ends_while_it_is_paused_and_stopped_counts() {
     assert!(inbox.next().await.is_none());
     assert_eq!(store.settled(), ["m0"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_knows_for_how_long_its_message_has_been_failing() {
+    let wecom = FakeWeCom::new(4, [text("m0", "wm0"), text("m1", "wm1")]);
+    let inbox = builder(&wecom, Memory::new()).open().await.unwrap();
+    let (noted, failing_for) = (Arc::new(Mutex::new(Vec::new())), |delivery: &Delivery| delivery.failing_for());
+    let failing = noted.clone();
+    let (summary, _) = run_through(inbox, move |delivery: Delivery| {
+        let failing = failing.clone();
+        async move {
+            if delivery.id() == "m1" {
+                assert_eq!(failing_for(&delivery), Duration::ZERO);
+                return Ok(());
+            }
+            failing.lock().unwrap().push(failing_for(&delivery).as_millis());
+            // The first attempt itself does not count.
+            sleep(SECOND).await;
+            if delivery.tries() < 4 { Err(Failure::retry("not yet")) } else { Ok(()) }
+        }
+    })
+    .await;
+    assert_eq!((summary.handled, summary.retries), (2, 3));
+    // Waits of 0.5, 1 and 2 s; two more attempts of a second.
+    assert_eq!(*noted.lock().unwrap(), [0, 500, 2500, 5500]);
+}

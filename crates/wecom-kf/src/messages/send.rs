@@ -76,7 +76,7 @@ impl<'a> SendMessage<'a> {
         let Self { client, open_kfid, external_userid, message, msgid, checks_session } = self;
         let msgid = msgid.map_or_else(MsgId::random, Ok)?;
         if checks_session {
-            session_check::prepare(client, &open_kfid, &external_userid).await?;
+            client.sessions().take_over(&open_kfid, &external_userid).await?;
         }
         let mut body = types::SendRequest {
             msgid: Some(msgid.as_str().to_owned()),

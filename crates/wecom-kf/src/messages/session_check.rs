@@ -1,31 +1,6 @@
-//! The check of the session before a send, and the state of the session in the error of a refused send.
+//! The state of the session in the error of a refused send. The check before a send is in `sessions/take_over.rs`.
 
-use crate::{Class, Client, ErrCode, Error, ExternalUserId, OpenKfid, Refusal, SessionState, Transition};
-
-/// Moves the session to the assistant if it is untreated or ended, so that the API may send.
-///
-/// # Errors
-///
-/// [`Error::SessionForbidsSending`] with the session: a servicer has it, it is queued, or WeCom does not allow the move.
-pub(super) async fn prepare(
-    client: &Client,
-    open_kfid: &OpenKfid,
-    external_userid: &ExternalUserId,
-) -> Result<(), Error> {
-    let sessions = client.sessions();
-    let session = sessions.get(open_kfid, external_userid).await?;
-    match session.state {
-        SessionState::ASSISTANT => Ok(()),
-        SessionState::UNTREATED | SessionState::ENDED => {
-            match sessions.transition(open_kfid, external_userid, Transition::to_assistant()).await {
-                // WeCom documents no move from `ENDED`: only the customer's next message opens a new session.
-                Err(error) if error.class() == Class::StateConflict => Err(Error::SessionForbidsSending(session)),
-                moved => moved.map(drop),
-            }
-        }
-        _ => Err(Error::SessionForbidsSending(session)),
-    }
-}
+use crate::{Client, ErrCode, Error, ExternalUserId, OpenKfid, Refusal};
 
 /// Adds the current state of the session to the error of a send that WeCom refused because of that state.
 pub(super) async fn explain(

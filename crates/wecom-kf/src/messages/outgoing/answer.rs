@@ -28,6 +28,8 @@ const MOST_MESSAGES: usize = 5;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Answer {
     content: String,
+    most: usize,
+    notice: String,
     messages: Vec<Text>,
     /// Where the rest begins in the content.
     rest: usize,
@@ -36,15 +38,26 @@ pub struct Answer {
 impl Answer {
     /// Creates an answer of at most five messages. A text of up to 10,240 bytes fits into them, if it can be broken well.
     pub fn text(content: impl Into<String>) -> Self {
-        Self { content: content.into(), messages: Vec::new(), rest: 0 }.divided(MOST_MESSAGES, "")
+        let content = content.into();
+        Self { content, most: MOST_MESSAGES, notice: String::new(), messages: Vec::new(), rest: 0 }.divided()
     }
 
     /// Sets the number of messages, at least one, and the notice at the end of the last one if there is a rest. WeCom
     /// accepts five, less the other messages that the bot sends in this turn.
     ///
     /// The notice counts towards the 2048 bytes of the last message. A notice of more than 1024 bytes is left out.
-    pub fn at_most(self, messages: usize, notice: &str) -> Self {
-        self.divided(messages.max(1), notice)
+    pub fn at_most(self, messages: usize, notice: impl Into<String>) -> Self {
+        let notice = Some(notice.into()).filter(|notice| notice.len() <= limits::TEXT_CONTENT_MAX_BYTES / 2);
+        Self { most: messages.max(1), notice: notice.unwrap_or_default(), ..self }.divided()
+    }
+
+    /// Leaves room for other messages of the same turn: this many of the five that WeCom accepts. One message is always
+    /// left.
+    pub fn beside(self, others: usize) -> Self {
+        match MOST_MESSAGES.saturating_sub(others).max(1) {
+            most if most < self.most => Self { most, ..self }.divided(),
+            _ => self,
+        }
     }
 
     /// Returns the messages to send in this turn, in their order. There are none if the text is empty.
@@ -57,8 +70,8 @@ impl Answer {
         Some(&self.content[self.rest..]).filter(|rest| !rest.is_empty())
     }
 
-    fn divided(mut self, most: usize, notice: &str) -> Self {
-        let notice = if notice.len() > limits::TEXT_CONTENT_MAX_BYTES / 2 { "" } else { notice };
+    fn divided(mut self) -> Self {
+        let (most, notice) = (self.most, &self.notice);
         let mut rest = self.content.as_str();
         self.messages.clear();
         while !rest.is_empty() && self.messages.len() < most {
@@ -110,13 +123,25 @@ mod tests {
     }
 
     #[test]
+    fn other_messages_of_the_turn_leave_less_room() {
+        let long = Answer::text("x".repeat(12_000)).at_most(4, "…");
+        for (others, messages) in [(0, 4), (1, 4), (2, 3), (4, 1), (9, 1)] {
+            let answer = long.clone().beside(others);
+            assert_eq!(answer.messages().len(), messages, "{others} others");
+            assert!(answer.messages()[messages - 1].content().ends_with('…'), "the notice is kept");
+            let said: usize = answer.messages().iter().map(|message| message.content().replace('…', "").len()).sum();
+            assert_eq!(said + answer.rest().unwrap().len(), 12_000);
+        }
+    }
+
+    #[test]
     fn short_and_empty_texts_have_no_notice_and_no_rest() {
         let short = Answer::text("您好").at_most(1, "…");
         assert_eq!((short.messages(), short.rest()), (&[Text::new("您好")][..], None));
         let full = Answer::text("x".repeat(2048)).at_most(1, "…");
         assert_eq!((full.messages()[0].content().len(), full.rest()), (2048, None));
         assert_eq!((Answer::text("").messages(), Answer::text("").rest()), (&[][..], None));
-        let zero = Answer::text("x".repeat(3000)).at_most(0, &"n".repeat(2000));
+        let zero = Answer::text("x".repeat(3000)).at_most(0, "n".repeat(2000));
         assert_eq!((zero.messages().len(), zero.rest().map(str::len)), (1, Some(952)));
         assert!(!format!("{:?}", Answer::text("canary")).contains("canary"));
     }

@@ -1,9 +1,9 @@
-//! The hand-over of a delivery's session to people, and its end: what the transcript notes of it.
+//! The customer's session: whether people have it, its hand-over to them, and its end; and what the transcript notes of these.
 
 use std::fmt;
 
 use wecom_kf::messages::Outgoing;
-use wecom_kf::{BoxFuture, Error, ExternalUserId, HandedOver, To};
+use wecom_kf::{BoxFuture, Error, ExternalUserId, HandedOver, Session, To};
 
 use super::Delivery;
 
@@ -18,6 +18,38 @@ pub struct HandOver<'a> {
 }
 
 impl Delivery {
+    /// Returns the session if the bot cannot reply: a servicer has it, it waits in the queue, or it has ended. Otherwise
+    /// returns `None`; an untreated session is moved to the bot first. Ask before expensive work, such as that of a language
+    /// model. A session that allowed a reply within the last 5 seconds is not read again.
+    ///
+    /// ```no_run
+    /// # use wecom_kf_inbox::{Delivery, Failure};
+    /// async fn handle(delivery: Delivery) -> Result<(), Failure> {
+    ///     if delivery.silenced_by().await?.is_some() {
+    ///         return Ok(()); // people answer
+    ///     }
+    ///     // …
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Sessions::take_over`](wecom_kf::Sessions::take_over), except that people have the session.
+    pub async fn silenced_by(&self) -> Result<Option<Session>, Error> {
+        let (client, open_kfid, customer) = self.parties();
+        let sessions = &self.answering.shared.open_sessions;
+        let Some(customer) = customer.filter(|customer| !sessions.is_open(customer)) else { return Ok(None) };
+        match client.sessions().take_over(open_kfid, customer).await {
+            Ok(()) => {
+                sessions.note(customer.clone());
+                Ok(None)
+            }
+            Err(Error::SessionForbidsSending(session)) => Ok(Some(session)),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Hands the session over to people: see [`Sessions::hand_over`](wecom_kf::Sessions::hand_over). It is safe to repeat.
     /// What it [says](HandOver::saying) becomes part of the transcript.
     ///
