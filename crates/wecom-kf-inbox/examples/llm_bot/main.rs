@@ -23,9 +23,8 @@ use wecom_kf_inbox::{Batch, ColdStart, Failure, Inbox, InboxBuilder, ModelMessag
 use wecom_kf_inbox::{Settings, To, callback, store::Redb, wecom_kf::raw::op, wecom_kf::reqwest};
 
 const TASK: &str = "你是一家小店的客服，用简短的中文回答。客户要找人工，或者你帮不上忙时，调用工具转给人工。";
-/// While the model is down, the customer is told after this time, and a person is asked to answer after the other.
-const PATIENCE: Duration = Duration::from_secs(20);
-const GIVE_UP: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_secs(20); // of the customer, while the model is down
+const GIVE_UP: Duration = Duration::from_secs(300); // then a person is asked to answer
 const PAUSE: Duration = Duration::from_secs(30); // a model that sends nothing for so long has failed
 const LONGEST: usize = 20_000; // bytes of an answer: two turns of the customer
 
@@ -61,7 +60,8 @@ async fn run(inbox: Inbox, model: Model, stop: impl Future + Send) -> Result<Sum
 
 async fn handle(model: Arc<Model>, batch: Batch) -> Result<(), Failure> {
     if let Content::Event(_) = batch.content() {
-        return Ok(drop(batch.welcome("您好，我是小店的智能助手，请问有什么可以帮您？").await?)); // if it permits one
+        batch.welcome("您好，我是小店的智能助手，请问有什么可以帮您？").await?; // if the event permits one
+        return Ok(());
     }
     if batch.silenced_by().await?.is_some() {
         return Ok(()); // people answer
