@@ -86,17 +86,16 @@ async fn complete(State(fake): State<Fake>, headers: HeaderMap, body: Bytes) -> 
             headers.get(AUTHORIZATION).map(|key| String::from_utf8_lossy(key.as_bytes()).into()).unwrap_or_default();
         inner.health
     };
-    let half = events.len() / 2;
     match health {
         Health::Well => events.push(Event::default().data("[DONE]")),
         Health::Down => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
         #[cfg(test)]
         Health::Hangs => {
-            events.truncate(half);
+            events.truncate(events.len() / 2);
             return Sse::new(stream::iter(events).map(Ok::<_, Infallible>).chain(stream::pending())).into_response();
         }
         #[cfg(test)]
-        Health::BreaksOff => events.truncate(half),
+        Health::BreaksOff => events.truncate(events.len() / 2),
     }
     Sse::new(stream::iter(events).map(Ok::<_, Infallible>)).into_response()
 }

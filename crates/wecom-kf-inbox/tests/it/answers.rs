@@ -223,7 +223,7 @@ async fn a_language_model_gets_pictures_and_voice() {
     let wang = sim.customer("小王");
     wang.says("这是什么");
     let pictures = [b"\x89PNG\r\n\x1a\n".to_vec(), vec![7; 3000], b"\xff\xd8\xff\xe0".to_vec()];
-    pictures.map(|picture| wang.sends_image(picture));
+    pictures.into_iter().for_each(|picture| drop(wang.sends_image(picture)));
     wang.sends_voice(b"#!AMR\n12345".to_vec());
     wang.writes("image", serde_json::json!({ "media_id": "one-that-wecom-no-longer-has" }));
     wang.sends_file("menu.pdf", b"%PDF-1.7".to_vec());
