@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tokio::time::{Instant, sleep_until};
 use wecom_kf::messages::{Message, Page};
 use wecom_kf::polls::Poller;
-use wecom_kf::{Bilingual, Client, Cursor, ExternalUserId, OpenKfid};
+use wecom_kf::{Bilingual, Client, Cursor, ErrCode, Error, ExternalUserId, OpenKfid, defaults};
 
 use crate::app::App;
 use crate::failure::{Failure, Problem};
@@ -16,6 +16,12 @@ use crate::time;
 
 /// The shortest wait for WeCom's limit that a person is told about.
 const LONG_WAIT: Duration = Duration::from_secs(2);
+
+/// After a refusal for too many reads, WeCom refuses all of them for a minute. The second is for the clocks.
+const OVER: Duration = Duration::from_secs(defaults::TOKENLESS_WINDOW.as_secs() + 1);
+
+/// How many refusals in a row are waited for.
+const MOST_WAITS: u32 = 2;
 
 /// The messages of an account, from the oldest that WeCom keeps.
 pub(crate) struct Reading<'a> {
@@ -33,25 +39,38 @@ impl<'a> Reading<'a> {
         Self { client, open_kfid, poller, cursor: None, seen: HashSet::new() }
     }
 
-    /// Reads the next page at `earliest`, or later if WeCom's limit demands it.
-    pub(crate) async fn next(&mut self, app: &App, earliest: Instant) -> Result<Page, Failure> {
+    /// Reads the next page at `earliest`, or later if WeCom's limit demands it. If others have used it up, which WeCom only says
+    /// by refusing, it waits until they have not.
+    pub(crate) async fn next(&mut self, app: &App, mut earliest: Instant) -> Result<Page, Failure> {
+        let mut waits = 0;
+        loop {
+            match self.read(app, earliest).await {
+                Err(error) if error.code() == Some(ErrCode::RATE_LIMIT_EXCEEDED) && waits < MOST_WAITS => {
+                    waits += 1;
+                    note_wait(app, OVER);
+                    earliest = Instant::now() + OVER;
+                }
+                page => {
+                    let page = page?;
+                    self.advance(&page)?;
+                    return Ok(page);
+                }
+            }
+        }
+    }
+
+    async fn read(&mut self, app: &App, earliest: Instant) -> Result<Page, Error> {
         let time = self.poller.reserve(Instant::now(), earliest);
         let wait = time.saturating_duration_since(earliest.max(Instant::now()));
         if wait >= LONG_WAIT {
-            let wait = time::span(wait);
-            app.out.note(&Bilingual::new(
-                format!("WeCom allows 10 reads a minute for an app, continuing in {wait}"),
-                format!("企业微信每分钟只允许每个应用读取 10 次，{wait} 后继续"),
-            ));
+            note_wait(app, wait);
         }
         sleep_until(time).await;
-        let mut request = self.client.messages().page(&self.open_kfid);
-        if let Some(cursor) = &self.cursor {
-            request = request.cursor(cursor.clone());
+        let request = self.client.messages().page(&self.open_kfid);
+        match &self.cursor {
+            Some(cursor) => request.cursor(cursor.clone()).await,
+            None => request.await,
         }
-        let page = request.await?;
-        self.advance(&page)?;
-        Ok(page)
     }
 
     /// Returns how long to wait for new messages: `wait`, or longer if the limit demands it.
@@ -72,6 +91,14 @@ impl<'a> Reading<'a> {
         }
         Ok(())
     }
+}
+
+fn note_wait(app: &App, wait: Duration) {
+    let wait = time::span(wait);
+    app.out.note(&Bilingual::new(
+        format!("WeCom allows 10 reads a minute for an app, those of a bot included; continuing in {wait}"),
+        format!("企业微信每分钟只允许每个应用读取 10 次（包括机器人），{wait} 后继续"),
+    ));
 }
 
 fn no_new_cursor() -> Failure {

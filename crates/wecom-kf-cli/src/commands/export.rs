@@ -150,6 +150,9 @@ async fn download_all(
     summary: &mut MediaSummary,
 ) -> Result<(), Failure> {
     create_folder(folder)?;
+    if files.is_empty() {
+        return Ok(());
+    }
     let bar = app.out.progress(Some(files.len() as u64), &Bilingual::fixed("media", "素材"));
     for File { msgid, media_id } in files {
         let folder = folder.join(safe_file_name(msgid.as_str()).unwrap_or_else(|| "-".to_owned()));

@@ -255,8 +255,11 @@ async fn upload(
     client: &Client,
     uploads: HashMap<Needed, Upload>,
 ) -> Result<HashMap<Needed, MediaId>, Failure> {
-    let bar = app.out.progress(Some(uploads.len() as u64), &Bilingual::fixed("uploading", "上传中"));
     let mut uploaded = HashMap::new();
+    if uploads.is_empty() {
+        return Ok(uploaded);
+    }
+    let bar = app.out.progress(Some(uploads.len() as u64), &Bilingual::fixed("uploading", "上传中"));
     for (needed, upload) in uploads {
         let media_id = client.media().upload(needed.media_type, upload).await?.media_id;
         uploaded.insert(needed, media_id);

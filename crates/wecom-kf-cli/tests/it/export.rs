@@ -95,6 +95,28 @@ async fn more_messages_than_a_page_has_are_written() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_export_waits_while_others_use_up_the_limit() {
+    let stage = Stage::in_the_past().await;
+    let wang = stage.simulator.customer("小王");
+    (0..1001).for_each(|number| drop(wang.says(&format!("CANARY {number}"))));
+    stage.simulator.fault(op::SYNC_MSG).pass();
+    stage.simulator.fault(op::SYNC_MSG).errcode(45009);
+    let out = in_home(&stage, "a.jsonl");
+    stage.run(&export(&out, &["--json"])).piped().await.is(
+        0,
+        str![[r#"
+{"out":"[HOME]/a.jsonl","messages":1001,"first_time":1717977600,"last_time":1717977600}
+
+"#]],
+        str![[r#"
+WeCom allows 10 reads a minute for an app, those of a bot included; continuing in 1m 1s
+
+"#]],
+    );
+    assert_eq!((lines(&out).len(), stage.simulator.calls(op::SYNC_MSG)), (1001, 3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn media_have_a_folder_for_each_message_and_are_downloaded_once() {
     let stage = Stage::in_the_past().await;
     let wang = stage.simulator.customer("小王");
