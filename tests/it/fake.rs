@@ -92,7 +92,10 @@ impl FakeCall {
 
 impl Request for FakeCall {
     type Reply = types::SendResponse;
-    const OPERATION: Operation = op::SEND_MSG;
+
+    fn operation(&self) -> Operation {
+        op::SEND_MSG
+    }
 
     async fn send(&self, _: &raw::Client, token: &AccessToken) -> Result<Self::Reply, raw::Error> {
         let number = self.sent.fetch_add(1, SeqCst) + 1;

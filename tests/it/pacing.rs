@@ -81,7 +81,10 @@ struct Sync {
 
 impl Request for Sync {
     type Reply = types::SendResponse;
-    const OPERATION: Operation = op::SYNC_MSG;
+
+    fn operation(&self) -> Operation {
+        op::SYNC_MSG
+    }
 
     async fn send(&self, _: &raw::Client, _: &AccessToken) -> Result<Self::Reply, raw::Error> {
         let errcode = self.platform.answer(!self.has_token, self.latency).await;
@@ -98,7 +101,10 @@ struct Other(Platform);
 
 impl Request for Other {
     type Reply = types::SendResponse;
-    const OPERATION: Operation = op::ACCOUNT_LIST;
+
+    fn operation(&self) -> Operation {
+        op::ACCOUNT_LIST
+    }
 
     async fn send(&self, _: &raw::Client, _: &AccessToken) -> Result<Self::Reply, raw::Error> {
         Ok(types::SendResponse { errcode: self.0.answer(false, LATENCY).await, ..Default::default() })

@@ -94,12 +94,15 @@ impl Rendered {
 
         let from_document = header(&[document::FILE]);
         let from_both = header(&[document::FILE, errcodes::FILE]);
+        let translations = dist::Translations::read(inputs.text(dist::CHINESE))?;
+        let chinese = pretty(requests::render_chinese(&normal, &translations))?;
         let mut files = BTreeMap::new();
         let mut add = |name: &str, text: String| files.insert(Path::new(GENERATED).join(name), text);
         add("client.rs", format!("// {from_document}\n{}", code.client));
         add("limits.rs", format!("// {from_document}\n{}", code.limits));
         add("op.rs", format!("// {from_both}\n{}", code.requests));
         add("errcodes.rs", format!("// {}\n{}", header(&[errcodes::FILE]), pretty(errcodes.render())?));
+        add("chinese.rs", format!("// {}\n{chinese}", header(&[document::FILE, dist::CHINESE])));
         add("document.json", json_file(strict::document(&normal).root, &from_document)?);
         add("inputs.sha256", inputs.digests());
         files.insert(LOWERED.into(), json_file(lowered.document.root.clone(), &from_document)?);
@@ -111,7 +114,7 @@ impl Rendered {
             document: &normal,
             callback: &dist::read_callback(inputs.text(dist::CALLBACK))?,
             errcodes: &errcodes,
-            translations: &dist::Translations::read(inputs.text(dist::CHINESE))?,
+            translations: &translations,
         })?;
         files.extend(products);
 

@@ -7,6 +7,7 @@ use openapiv3::{AdditionalProperties, ParameterData, ParameterSchemaOrContent, S
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
+use crate::dist::Translations;
 use crate::docs;
 use crate::document::{Document, Operation, source_of};
 use crate::errcodes::Errcodes;
@@ -67,6 +68,27 @@ pub fn render(normal: &Document, errcodes: &Errcodes, types: &GeneratedTypes) ->
         #(#private)*
         #(#replies)*
     })
+}
+
+/// Generates the file `chinese.rs`: what the operations do, in Chinese. A text without a translation stays English.
+pub fn render_chinese(normal: &Document, translations: &Translations) -> TokenStream {
+    let operations = normal.operations();
+    let rows = operations.iter().map(|operation| {
+        let chinese = |text: &str| translations.of(text).unwrap_or(text).trim().to_owned();
+        let summary = chinese(summary(operation));
+        let description = chinese(operation.api.description.as_deref().unwrap_or_default());
+        let id = operation.id();
+        quote!(#id => (#summary, #description))
+    });
+    quote! {
+        /// Returns the summary and the description of an operation in Chinese.
+        pub(crate) fn chinese(id: &str) -> Option<(&'static str, &'static str)> {
+            Some(match id {
+                #(#rows,)*
+                _ => return None,
+            })
+        }
+    }
 }
 
 fn constant_name(operation: &Operation<'_>) -> Ident {
@@ -175,7 +197,10 @@ fn request(
 
         impl Request for #name {
             type Reply = types::#reply;
-            const OPERATION: Operation = #constant;
+
+            fn operation(&self) -> Operation {
+                #constant
+            }
 
             async fn send(&self, client: &Client, #token_name: &AccessToken) -> Result<Self::Reply, Error> {
                 client.#method(#(#arguments),*).await

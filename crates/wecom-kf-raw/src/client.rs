@@ -17,7 +17,7 @@ use crate::{AccessToken, Client, Error, FromJson, Operation, Parameter, op};
 const PATH_SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The parameters of a call, except the access token: name and value. The name of a path parameter is in braces.
-pub(crate) type Parameters<'a> = &'a [(&'static str, &'a dyn Parameter)];
+pub(crate) type Parameters<'a> = &'a [(&'a str, &'a dyn Parameter)];
 
 /// Builds the HTTP client of a [`Client`] from `settings`, such as a proxy or time-outs.
 ///
@@ -98,7 +98,7 @@ impl Client {
 
     /// Calls an operation with a JSON body that also has parameters, needs no access token, or is not a POST.
     // Today's document has no such operation, but a document that has one must compile.
-    #[allow(dead_code, reason = "whether it is called depends on the document")]
+    #[allow(dead_code, reason = "whether it is called depends on the document and its feature")]
     pub(crate) async fn call<B: Serialize + Sync, T: FromJson>(
         &self,
         operation: Operation,

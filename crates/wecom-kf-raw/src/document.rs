@@ -2,10 +2,18 @@
 //!
 //! Its request schemas are strict: they refuse unknown properties (`additionalProperties: false`). Its reply schemas
 //! describe what WeCom documents.
+//!
+//! [`JsonRequest`] calls any operation with JSON, for programs whose users write the request. [`schema`] is the check of
+//! requests alone.
+
+mod json_request;
+pub mod schema;
 
 use serde_json::{Value, json};
 
 use crate::Operation;
+
+pub use json_request::{InvalidArguments, JsonReply, JsonRequest, arguments};
 
 /// The text of the document. Its first member, `x-generated`, names the files from which it was generated.
 pub const JSON: &str = include_str!("generated/document.json");

@@ -83,8 +83,13 @@ fn reply<T: Reply + DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
 /// shape.
 #[doc(hidden)]
 pub fn refusal_in<T: Reply>(body: &[u8]) -> Option<T> {
-    let ErrorModel { errcode, errmsg, .. } = object(body).ok()?;
+    let ErrorModel { errcode, errmsg, .. } = error_in(body).ok()?;
     (errcode != 0).then(|| T::refusal(errcode, errmsg))
+}
+
+/// Decodes the errcode and the errmsg of a body.
+pub(crate) fn error_in(body: &[u8]) -> serde_json::Result<ErrorModel> {
+    object(body)
 }
 
 /// Decodes a struct from a JSON object only. serde would also accept an array, even an empty one if all fields are optional.

@@ -5,6 +5,7 @@
 // Programs print the same texts, and there backticks around each name of a field would be in the way.
 #![allow(clippy::doc_markdown)]
 
+mod chinese;
 pub(crate) mod client;
 mod errcodes;
 /// The limits of requests, in the units that WeCom counts.
@@ -12,4 +13,5 @@ pub mod limits;
 /// The operations: for each, a constant that describes it and a request value that can be sent.
 pub mod op;
 
+pub(crate) use chinese::chinese;
 pub(crate) use errcodes::TABLE;

@@ -56,10 +56,12 @@ pub struct MediaGet {
 
 impl Request for MediaUpload {
     type Reply = types::MediaUploadResponse;
-    const OPERATION: Operation = op::MEDIA_UPLOAD;
+    fn operation(&self) -> Operation {
+        op::MEDIA_UPLOAD
+    }
 
     async fn send(&self, client: &Client, access_token: &AccessToken) -> Result<Self::Reply, Error> {
-        let request = client.file_request(Self::OPERATION, access_token, &[("type", &self.type_)])?;
+        let request = client.file_request(self.operation(), access_token, &[("type", &self.type_)])?;
         client.exchange(request.multipart(self.media.form().await?).build()?).await
     }
 
@@ -86,11 +88,13 @@ impl Request for MediaUpload {
 
 impl Request for MediaUploadimg {
     type Reply = types::MediaUploadimgResponse;
-    const OPERATION: Operation = op::MEDIA_UPLOADIMG;
+    fn operation(&self) -> Operation {
+        op::MEDIA_UPLOADIMG
+    }
 
     async fn send(&self, client: &Client, access_token: &AccessToken) -> Result<Self::Reply, Error> {
         let form: Form = self.media.form().await?;
-        client.exchange(client.file_request(Self::OPERATION, access_token, &[])?.multipart(form).build()?).await
+        client.exchange(client.file_request(self.operation(), access_token, &[])?.multipart(form).build()?).await
     }
 
     fn repeat(&self) -> Repeat {
@@ -116,11 +120,13 @@ impl Request for MediaUploadimg {
 
 impl Request for MediaGet {
     type Reply = MediaGetResponse;
-    const OPERATION: Operation = op::MEDIA_GET;
+    fn operation(&self) -> Operation {
+        op::MEDIA_GET
+    }
 
     /// Sends the request. It returns a [`Download`] as soon as the first bytes have arrived.
     async fn send(&self, client: &Client, access_token: &AccessToken) -> Result<Self::Reply, Error> {
-        let request = client.file_request(Self::OPERATION, access_token, &[("media_id", &self.media_id)])?;
+        let request = client.file_request(self.operation(), access_token, &[("media_id", &self.media_id)])?;
         let request = match self.range {
             Some(range) => request.header(reqwest::header::RANGE, range.to_string()),
             None => request,

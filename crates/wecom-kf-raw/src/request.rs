@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
 
-use crate::{AccessToken, Client, CorpSecret, ErrCode, Error, SyncToken};
+use crate::generated::chinese;
+use crate::{AccessToken, Client, CorpSecret, ErrCode, Error, Lang, SyncToken};
 
 /// A request value: it can be sent, and it says whether it may be repeated.
 ///
@@ -14,8 +15,8 @@ pub trait Request: Sync {
     /// The type of the reply.
     type Reply: Reply;
 
-    /// The operation that the request calls.
-    const OPERATION: Operation;
+    /// Returns the operation that the request calls.
+    fn operation(&self) -> Operation;
 
     /// Sends the request once. A reply with an errcode other than 0 is an `Ok` here.
     fn send(
@@ -27,7 +28,7 @@ pub trait Request: Sync {
     /// Returns whether this request may be repeated. A request of a keyed operation may only be repeated if it has the
     /// key.
     fn repeat(&self) -> Repeat {
-        Self::OPERATION.repeat
+        self.operation().repeat
     }
 
     /// Returns the texts of the request that must not be printed: secrets, and texts that people wrote.
@@ -156,6 +157,40 @@ pub struct Operation {
     pub description: &'static str,
 }
 
+impl Operation {
+    /// Returns the operation with this operationId, such as `send_msg`.
+    pub fn named(id: &str) -> Option<Self> {
+        crate::op::ALL.into_iter().find(|operation| operation.id == id)
+    }
+
+    /// Returns whether a call changes something for people, such as an account, a session or a message. That is so for
+    /// every operation that may not be repeated freely.
+    pub fn changes_something(&self) -> bool {
+        self.repeat != Repeat::Safe
+    }
+
+    /// Returns the address of the official page.
+    pub fn official_url(&self) -> Option<String> {
+        self.official_page.map(|page| format!("https://developer.work.weixin.qq.com/document/path/{page}"))
+    }
+
+    /// Returns what the operation does, in one sentence.
+    pub fn summary_in(&self, lang: Lang) -> &'static str {
+        match lang {
+            Lang::En => self.summary,
+            Lang::Zh => chinese(self.id).map_or(self.summary, |(summary, _)| summary),
+        }
+    }
+
+    /// Returns details for callers, in Markdown. May be empty.
+    pub fn description_in(&self, lang: Lang) -> &'static str {
+        match lang {
+            Lang::En => self.description,
+            Lang::Zh => chinese(self.id).map_or(self.description, |(_, description)| description),
+        }
+    }
+}
+
 #[cfg(feature = "schemars")]
 #[cfg_attr(docsrs, doc(cfg(feature = "schemars")))]
 impl Operation {
@@ -203,4 +238,34 @@ pub enum Repeat {
     Keyed,
     /// No, unless the call was certainly not sent.
     Never,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::op;
+
+    #[test]
+    fn every_operation_is_described_in_both_languages() {
+        for operation in op::ALL {
+            assert_eq!(Operation::named(operation.id), Some(operation));
+            let (en, zh) = (operation.summary_in(Lang::En), operation.summary_in(Lang::Zh));
+            assert!(!en.is_empty() && zh.ends_with('。') && en != zh, "{operation:?}: {zh}");
+            let (en, zh) = (operation.description_in(Lang::En), operation.description_in(Lang::Zh));
+            assert!(en.is_empty() == zh.is_empty() && (en.is_empty() || en != zh), "{operation:?}: {zh}");
+        }
+        assert_eq!(Operation::named("send"), None);
+    }
+
+    #[test]
+    fn what_reads_or_uploads_changes_nothing_for_people() {
+        let changing: Vec<_> = op::ALL.into_iter().filter(Operation::changes_something).collect();
+        for operation in [op::ACCOUNT_DEL, op::SEND_MSG, op::SERVICE_STATE_TRANS, op::RECALL_MSG] {
+            assert!(changing.contains(&operation), "{operation:?}");
+        }
+        for operation in [op::GETTOKEN, op::ACCOUNT_LIST, op::SYNC_MSG, op::MEDIA_UPLOAD] {
+            assert!(!changing.contains(&operation), "{operation:?}");
+        }
+        assert_eq!(changing.len(), 18);
+    }
 }

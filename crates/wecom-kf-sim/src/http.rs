@@ -15,5 +15,4 @@ pub(crate) mod multipart;
 mod outcome;
 pub(crate) mod parameters;
 mod record;
-mod schema;
 mod unknown_path;

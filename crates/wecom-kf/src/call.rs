@@ -11,7 +11,7 @@ use tracing::Instrument;
 use crate::error::{Refusal, may_pass};
 use crate::meters;
 use crate::pacing::{Gates, Kind, Pass};
-use crate::raw::{self, Operation, Repeat, Reply, Request, op};
+use crate::raw::{self, Repeat, Reply, Request, op};
 use crate::redact::scrub;
 use crate::report::in_one_line;
 use crate::retry::{Cost, RetryBudget, RetryPolicy};
@@ -59,7 +59,7 @@ impl Caller {
         tokens: Option<&TokenCache>,
         limits: Limits,
     ) -> Result<R::Reply, Error> {
-        let operation = R::OPERATION;
+        let operation = request.operation();
         let span = tracing::debug_span!(
             "call",
             operation = operation.id,
@@ -162,8 +162,6 @@ impl<T> Attempt<T> {
 }
 
 impl<'a, R: Request> Call<'a, R> {
-    const OPERATION: Operation = R::OPERATION;
-
     async fn run(&mut self) -> Result<R::Reply, Error> {
         let mut token = self.token().await?;
         let mut renewed = false;
@@ -176,7 +174,7 @@ impl<'a, R: Request> Call<'a, R> {
             }
             self.attempts += 1;
             let attempt = self.attempt(&token).await;
-            attempt.count(Self::OPERATION.id);
+            attempt.count(self.request.operation().id);
             if let (Some(pass), Attempt::Refused(refusal)) = (&mut pass, &attempt) {
                 pass.refused(refusal.code);
             }
@@ -216,7 +214,7 @@ impl<'a, R: Request> Call<'a, R> {
         match self.tokens {
             Some(tokens) => {
                 let token = self.in_time(tokens.get()).await?;
-                token.map_err(|source| Error::NoToken { operation: Self::OPERATION.id, source })
+                token.map_err(|source| Error::NoToken { operation: self.request.operation().id, source })
             }
             None => Ok(Arc::default()),
         }
@@ -229,7 +227,7 @@ impl<'a, R: Request> Call<'a, R> {
             return Ok(None);
         }
         let gates = &self.caller.gates;
-        let kind = match Self::OPERATION.id == op::SYNC_MSG.id {
+        let kind = match self.request.operation().id == op::SYNC_MSG.id {
             true if self.request.has_callback_token() => Kind::Sync,
             true => Kind::TokenlessSync,
             false => Kind::Other,
@@ -241,7 +239,7 @@ impl<'a, R: Request> Call<'a, R> {
         let pass = self.in_time(gates.enter(kind)).await;
         let waited = started.elapsed();
         self.waited += waited;
-        meters::PACING_WAIT.record(&[Self::OPERATION.id], waited);
+        meters::PACING_WAIT.record(&[self.request.operation().id], waited);
         pass.map(Some)
     }
 
@@ -251,11 +249,11 @@ impl<'a, R: Request> Call<'a, R> {
     }
 
     fn timed_out(&self, after: Duration) -> Error {
-        Error::TimedOut { operation: Self::OPERATION.id, attempts: self.attempts, after }
+        Error::TimedOut { operation: self.request.operation().id, attempts: self.attempts, after }
     }
 
     async fn attempt(&self, token: &AccessToken) -> Attempt<R::Reply> {
-        let operation = Self::OPERATION.id;
+        let operation = self.request.operation().id;
         let attempts = self.attempts;
         // One timer serves both limits: it ends at the limit of the attempt or of the call, whichever is earlier.
         let now = Instant::now();
@@ -324,7 +322,7 @@ impl<'a, R: Request> Call<'a, R> {
         tracing::info!(errcode = refusal.code.0, "access token rejected, renewing it");
         match self.in_time(tokens.replace(rejected)).await? {
             Some(Ok(token)) => Ok(token),
-            Some(Err(source)) => Err(Error::NoToken { operation: Self::OPERATION.id, source }),
+            Some(Err(source)) => Err(Error::NoToken { operation: self.request.operation().id, source }),
             None => Err(Error::Refused(refusal)),
         }
     }

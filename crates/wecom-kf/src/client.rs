@@ -94,7 +94,7 @@ impl Client {
     ///
     /// Any [`Error`] except [`Error::InvalidInput`], because the content of the request is not checked here.
     pub async fn call<R: Request>(&self, request: &R) -> Result<R::Reply, Error> {
-        let tokens = R::OPERATION.needs_access_token.then_some(&self.0.tokens);
+        let tokens = request.operation().needs_access_token.then_some(&self.0.tokens);
         self.0.caller.call(request, tokens, self.0.limits).await
     }
 

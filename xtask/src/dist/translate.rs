@@ -37,6 +37,11 @@ impl Translations {
         Ok(Self(translations))
     }
 
+    /// Returns the Chinese of a text.
+    pub fn of(&self, en: &str) -> Option<&str> {
+        self.0.get(en).map(String::as_str)
+    }
+
     /// Returns the document in Chinese. A text without a translation stays English.
     pub fn apply(&self, root: &Value, own: &Texts) -> Value {
         let mut root = root.clone();

@@ -558,7 +558,9 @@ pub struct Gettoken {
 }
 impl Request for Gettoken {
     type Reply = types::GetAccessTokenResponse;
-    const OPERATION: Operation = GETTOKEN;
+    fn operation(&self) -> Operation {
+        GETTOKEN
+    }
     async fn send(
         &self,
         client: &Client,
@@ -582,7 +584,9 @@ pub struct AccountAdd {
 }
 impl Request for AccountAdd {
     type Reply = types::AddCustomerServiceAccountResponse;
-    const OPERATION: Operation = ACCOUNT_ADD;
+    fn operation(&self) -> Operation {
+        ACCOUNT_ADD
+    }
     async fn send(
         &self,
         client: &Client,
@@ -601,7 +605,9 @@ pub struct AccountDel {
 }
 impl Request for AccountDel {
     type Reply = types::DelCustomerServiceAccountResponse;
-    const OPERATION: Operation = ACCOUNT_DEL;
+    fn operation(&self) -> Operation {
+        ACCOUNT_DEL
+    }
     async fn send(
         &self,
         client: &Client,
@@ -620,7 +626,9 @@ pub struct AccountList {
 }
 impl Request for AccountList {
     type Reply = types::ListCustomerServiceAccountResponse;
-    const OPERATION: Operation = ACCOUNT_LIST;
+    fn operation(&self) -> Operation {
+        ACCOUNT_LIST
+    }
     async fn send(
         &self,
         client: &Client,
@@ -639,7 +647,9 @@ pub struct AccountUpdate {
 }
 impl Request for AccountUpdate {
     type Reply = types::UpdateCustomerServiceAccountResponse;
-    const OPERATION: Operation = ACCOUNT_UPDATE;
+    fn operation(&self) -> Operation {
+        ACCOUNT_UPDATE
+    }
     async fn send(
         &self,
         client: &Client,
@@ -658,7 +668,9 @@ pub struct AddContactWay {
 }
 impl Request for AddContactWay {
     type Reply = types::AddContactWayResponse;
-    const OPERATION: Operation = ADD_CONTACT_WAY;
+    fn operation(&self) -> Operation {
+        ADD_CONTACT_WAY
+    }
     async fn send(
         &self,
         client: &Client,
@@ -677,7 +689,9 @@ pub struct CustomerBatchget {
 }
 impl Request for CustomerBatchget {
     type Reply = types::CustomerBatchgetResponse;
-    const OPERATION: Operation = CUSTOMER_BATCHGET;
+    fn operation(&self) -> Operation {
+        CUSTOMER_BATCHGET
+    }
     async fn send(
         &self,
         client: &Client,
@@ -696,7 +710,9 @@ pub struct CancelUpgradeService {
 }
 impl Request for CancelUpgradeService {
     type Reply = types::CancelUpgradeServiceResponse;
-    const OPERATION: Operation = CANCEL_UPGRADE_SERVICE;
+    fn operation(&self) -> Operation {
+        CANCEL_UPGRADE_SERVICE
+    }
     async fn send(
         &self,
         client: &Client,
@@ -712,7 +728,9 @@ impl Request for CancelUpgradeService {
 pub struct GetUpgradeServiceConfig {}
 impl Request for GetUpgradeServiceConfig {
     type Reply = types::GetUpgradeServiceConfigResponse;
-    const OPERATION: Operation = GET_UPGRADE_SERVICE_CONFIG;
+    fn operation(&self) -> Operation {
+        GET_UPGRADE_SERVICE_CONFIG
+    }
     async fn send(
         &self,
         client: &Client,
@@ -731,7 +749,9 @@ pub struct UpgradeService {
 }
 impl Request for UpgradeService {
     type Reply = types::UpgradeServiceResponse;
-    const OPERATION: Operation = UPGRADE_SERVICE;
+    fn operation(&self) -> Operation {
+        UPGRADE_SERVICE
+    }
     async fn send(
         &self,
         client: &Client,
@@ -752,7 +772,9 @@ impl Request for UpgradeService {
 pub struct GetCorpQualification {}
 impl Request for GetCorpQualification {
     type Reply = types::GetCorpQualificationResponse;
-    const OPERATION: Operation = GET_CORP_QUALIFICATION;
+    fn operation(&self) -> Operation {
+        GET_CORP_QUALIFICATION
+    }
     async fn send(
         &self,
         client: &Client,
@@ -771,7 +793,9 @@ pub struct GetCorpStatistic {
 }
 impl Request for GetCorpStatistic {
     type Reply = types::GetCorpStatisticResponse;
-    const OPERATION: Operation = GET_CORP_STATISTIC;
+    fn operation(&self) -> Operation {
+        GET_CORP_STATISTIC
+    }
     async fn send(
         &self,
         client: &Client,
@@ -790,7 +814,9 @@ pub struct GetServicerStatistic {
 }
 impl Request for GetServicerStatistic {
     type Reply = types::GetServicerStatisticResponse;
-    const OPERATION: Operation = GET_SERVICER_STATISTIC;
+    fn operation(&self) -> Operation {
+        GET_SERVICER_STATISTIC
+    }
     async fn send(
         &self,
         client: &Client,
@@ -809,7 +835,9 @@ pub struct KnowledgeAddGroup {
 }
 impl Request for KnowledgeAddGroup {
     type Reply = types::KnowledgeAddGroupResponse;
-    const OPERATION: Operation = KNOWLEDGE_ADD_GROUP;
+    fn operation(&self) -> Operation {
+        KNOWLEDGE_ADD_GROUP
+    }
     async fn send(
         &self,
         client: &Client,
@@ -828,7 +856,9 @@ pub struct KnowledgeAddIntent {
 }
 impl Request for KnowledgeAddIntent {
     type Reply = types::KnowledgeAddIntentResponse;
-    const OPERATION: Operation = KNOWLEDGE_ADD_INTENT;
+    fn operation(&self) -> Operation {
+        KNOWLEDGE_ADD_INTENT
+    }
     async fn send(
         &self,
         client: &Client,
@@ -852,7 +882,9 @@ pub struct KnowledgeDelGroup {
 }
 impl Request for KnowledgeDelGroup {
     type Reply = types::KnowledgeDelGroupResponse;
-    const OPERATION: Operation = KNOWLEDGE_DEL_GROUP;
+    fn operation(&self) -> Operation {
+        KNOWLEDGE_DEL_GROUP
+    }
     async fn send(
         &self,
         client: &Client,
@@ -871,7 +903,9 @@ pub struct KnowledgeDelIntent {
 }
 impl Request for KnowledgeDelIntent {
     type Reply = types::KnowledgeDelIntentResponse;
-    const OPERATION: Operation = KNOWLEDGE_DEL_INTENT;
+    fn operation(&self) -> Operation {
+        KNOWLEDGE_DEL_INTENT
+    }
     async fn send(
         &self,
         client: &Client,
@@ -890,7 +924,9 @@ pub struct KnowledgeListGroup {
 }
 impl Request for KnowledgeListGroup {
     type Reply = types::KnowledgeListGroupResponse;
-    const OPERATION: Operation = KNOWLEDGE_LIST_GROUP;
+    fn operation(&self) -> Operation {
+        KNOWLEDGE_LIST_GROUP
+    }
     async fn send(
         &self,
         client: &Client,
@@ -909,7 +945,9 @@ pub struct KnowledgeListIntent {
 }
 impl Request for KnowledgeListIntent {
     type Reply = types::KnowledgeListIntentResponse;
-    const OPERATION: Operation = KNOWLEDGE_LIST_INTENT;
+    fn operation(&self) -> Operation {
+        KNOWLEDGE_LIST_INTENT
+    }
     async fn send(
         &self,
         client: &Client,
@@ -928,7 +966,9 @@ pub struct KnowledgeModGroup {
 }
 impl Request for KnowledgeModGroup {
     type Reply = types::KnowledgeModGroupResponse;
-    const OPERATION: Operation = KNOWLEDGE_MOD_GROUP;
+    fn operation(&self) -> Operation {
+        KNOWLEDGE_MOD_GROUP
+    }
     async fn send(
         &self,
         client: &Client,
@@ -947,7 +987,9 @@ pub struct KnowledgeModIntent {
 }
 impl Request for KnowledgeModIntent {
     type Reply = types::KnowledgeModIntentResponse;
-    const OPERATION: Operation = KNOWLEDGE_MOD_INTENT;
+    fn operation(&self) -> Operation {
+        KNOWLEDGE_MOD_INTENT
+    }
     async fn send(
         &self,
         client: &Client,
@@ -971,7 +1013,9 @@ pub struct RecallMsg {
 }
 impl Request for RecallMsg {
     type Reply = types::RecallMsgResponse;
-    const OPERATION: Operation = RECALL_MSG;
+    fn operation(&self) -> Operation {
+        RECALL_MSG
+    }
     async fn send(
         &self,
         client: &Client,
@@ -990,7 +1034,9 @@ pub struct SendMsg {
 }
 impl Request for SendMsg {
     type Reply = types::SendResponse;
-    const OPERATION: Operation = SEND_MSG;
+    fn operation(&self) -> Operation {
+        SEND_MSG
+    }
     async fn send(
         &self,
         client: &Client,
@@ -1028,7 +1074,9 @@ pub struct SendMsgOnEvent {
 }
 impl Request for SendMsgOnEvent {
     type Reply = types::SendOnEventResponse;
-    const OPERATION: Operation = SEND_MSG_ON_EVENT;
+    fn operation(&self) -> Operation {
+        SEND_MSG_ON_EVENT
+    }
     async fn send(
         &self,
         client: &Client,
@@ -1066,7 +1114,9 @@ pub struct ServiceStateGet {
 }
 impl Request for ServiceStateGet {
     type Reply = types::GetServiceStateResponse;
-    const OPERATION: Operation = SERVICE_STATE_GET;
+    fn operation(&self) -> Operation {
+        SERVICE_STATE_GET
+    }
     async fn send(
         &self,
         client: &Client,
@@ -1085,7 +1135,9 @@ pub struct ServiceStateTrans {
 }
 impl Request for ServiceStateTrans {
     type Reply = types::TransformServiceStateResponse;
-    const OPERATION: Operation = SERVICE_STATE_TRANS;
+    fn operation(&self) -> Operation {
+        SERVICE_STATE_TRANS
+    }
     async fn send(
         &self,
         client: &Client,
@@ -1104,7 +1156,9 @@ pub struct ServicerAdd {
 }
 impl Request for ServicerAdd {
     type Reply = types::ServicerAddResponse;
-    const OPERATION: Operation = SERVICER_ADD;
+    fn operation(&self) -> Operation {
+        SERVICER_ADD
+    }
     async fn send(
         &self,
         client: &Client,
@@ -1123,7 +1177,9 @@ pub struct ServicerDel {
 }
 impl Request for ServicerDel {
     type Reply = types::ServicerDelResponse;
-    const OPERATION: Operation = SERVICER_DEL;
+    fn operation(&self) -> Operation {
+        SERVICER_DEL
+    }
     async fn send(
         &self,
         client: &Client,
@@ -1142,7 +1198,9 @@ pub struct ServicerList {
 }
 impl Request for ServicerList {
     type Reply = types::ServicerListResponse;
-    const OPERATION: Operation = SERVICER_LIST;
+    fn operation(&self) -> Operation {
+        SERVICER_LIST
+    }
     async fn send(
         &self,
         client: &Client,
@@ -1161,7 +1219,9 @@ pub struct SyncMsg {
 }
 impl Request for SyncMsg {
     type Reply = types::SyncResponse;
-    const OPERATION: Operation = SYNC_MSG;
+    fn operation(&self) -> Operation {
+        SYNC_MSG
+    }
     async fn send(
         &self,
         client: &Client,

@@ -6,8 +6,8 @@
 
 use serde_json::Value;
 
-use crate::http::schema::{Kind, Object, Schema, Text};
 use crate::platform::is_empty;
+use wecom_kf_raw::document::schema::{Kind, Object, Schema, Text};
 
 /// Removes, at every depth, the optional members of `value` that are empty and that `schema` would refuse.
 ///

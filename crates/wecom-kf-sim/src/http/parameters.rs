@@ -3,7 +3,7 @@
 use axum::http::Uri;
 use serde_json::{Map, Value};
 
-use crate::http::schema::{Kind, Schema};
+use wecom_kf_raw::document::schema::{Kind, Schema};
 
 /// Parameters that every operation takes beside its own: they are not members of the request.
 const COMMON: [&str; 2] = ["access_token", "debug"];

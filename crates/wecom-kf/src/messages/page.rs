@@ -280,10 +280,13 @@ struct SyncMsg<P>(types::SyncRequest, PhantomData<fn() -> P>);
 
 impl<P: FromJson> Request for SyncMsg<P> {
     type Reply = P;
-    const OPERATION: Operation = op::SYNC_MSG;
+
+    fn operation(&self) -> Operation {
+        op::SYNC_MSG
+    }
 
     async fn send(&self, client: &raw::Client, access_token: &AccessToken) -> Result<P, raw::Error> {
-        client.post(Self::OPERATION, access_token, &self.0).await
+        client.post(self.operation(), access_token, &self.0).await
     }
 
     fn private(&self) -> Vec<&str> {

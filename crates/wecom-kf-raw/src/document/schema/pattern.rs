@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 /// A text all of whose characters are of a set.
 #[derive(Debug)]
-pub(crate) struct Pattern {
+pub struct Pattern {
     /// The set as it is written, without the brackets.
     written: String,
     ranges: Vec<RangeInclusive<char>>,
@@ -12,7 +12,7 @@ pub(crate) struct Pattern {
 
 impl Pattern {
     /// Reads a regular expression. The error says why it is not of this form.
-    pub(crate) fn read(pattern: &str) -> Result<Self, &'static str> {
+    pub(super) fn read(pattern: &str) -> Result<Self, &'static str> {
         const OTHER_FORM: &str =
             "its `pattern` is not of the form `^[…]*$` with letters, digits, `_` and, at the end, `-`";
         let written = pattern.strip_prefix("^[").and_then(|rest| rest.strip_suffix("]*$")).ok_or(OTHER_FORM)?;
@@ -37,12 +37,13 @@ impl Pattern {
         if ranges.is_empty() { Err(OTHER_FORM) } else { Ok(Self { written: written.to_owned(), ranges }) }
     }
 
-    pub(crate) fn matches(&self, text: &str) -> bool {
+    /// Returns whether the text has only characters of the set.
+    pub fn matches(&self, text: &str) -> bool {
         text.chars().all(|char| self.ranges.iter().any(|range| range.contains(&char)))
     }
 
-    /// The set as it is written, such as `0-9a-z_-`.
-    pub(crate) fn characters(&self) -> &str {
+    /// Returns the set as it is written, such as `0-9a-z_-`.
+    pub fn characters(&self) -> &str {
         &self.written
     }
 }

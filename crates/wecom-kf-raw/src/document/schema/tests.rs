@@ -2,13 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use super::*;
+use crate::{document, op};
 use fastrand::Rng;
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{Draft, Keyword, ValidationError, Validator};
 use serde_json::{Value, json};
-use wecom_kf_raw::{document, op};
-
-use super::*;
 
 fn read(schema: &Value) -> Result<Schema, String> {
     Schema::read(schema, schema)
@@ -36,7 +35,7 @@ fn a_keyword_that_cannot_be_checked_is_an_error_with_its_place() {
     for (schema, why) in rows {
         let schema = json!({ "type": "object", "properties": { "a": { "type": "array", "items": schema } } });
         let error = read(&schema).unwrap_err();
-        assert!(error.starts_with("the simulator cannot check `a.[]") && error.contains(why), "{schema}: {error}");
+        assert!(error.starts_with("`a.[]") && error.contains(why), "{schema}: {error}");
     }
 }
 
@@ -58,42 +57,76 @@ fn a_mistake_says_what_is_expected_and_nothing_of_the_value() {
     }))
     .unwrap();
     let rows = [
-        (json!({ "id": "" }), "id: it is empty, but at least one character is required"),
-        (json!({ "id": "abcd" }), "id: at most 3 bytes of UTF-8 are allowed"),
-        (json!({ "id": "您" }), "id: only the characters `a-z` are allowed"),
-        (json!({ "id": 5 }), "id: it is an integer, but a string is expected"),
-        (json!({ "id": "a", "name": "您" }), "name: at least 2 characters are required"),
-        (json!({ "id": "a", "name": "您您您" }), "name: at most 2 characters are allowed"),
-        (json!({ "id": "a", "colour": "pink" }), "colour: it is not one of `red`, `blue`"),
-        (json!({ "id": "a", "limit": 0 }), "limit: it is less than the minimum of 1"),
-        (json!({ "id": "a", "limit": u64::MAX }), "limit: it is greater than the maximum of 5"),
+        (json!({ "id": "" }), "field `id`: the value is empty, but at least one character is required"),
+        (json!({ "id": "abcd" }), "field `id`: at most 3 bytes of UTF-8 are allowed"),
+        (json!({ "id": "您" }), "field `id`: only the characters `a-z` are allowed"),
+        (json!({ "id": 5 }), "field `id`: the value is an integer, but a string is expected"),
+        (json!({ "id": "a", "name": "您" }), "field `name`: at least 2 characters are required"),
+        (json!({ "id": "a", "name": "您您您" }), "field `name`: at most 2 characters are allowed"),
+        (json!({ "id": "a", "colour": "pink" }), "field `colour`: the value is not one of `red`, `blue`"),
+        (json!({ "id": "a", "limit": 0 }), "field `limit`: the value is less than the minimum of 1"),
+        (json!({ "id": "a", "limit": u64::MAX }), "field `limit`: the value is greater than the maximum of 5"),
         (
             json!({ "id": "a", "limit": 1.0 }),
-            "limit: it is a number with a decimal point or an exponent, but an integer is expected",
+            "field `limit`: the value is a number with a decimal point or an exponent, but an integer is expected",
         ),
-        (json!({ "id": "a", "share": 0.25 }), "share: it is less than the minimum of 0.5"),
-        (json!({ "id": "a", "share": 2 }), "share: it is greater than the maximum of 1"),
-        (json!({ "id": "a", "all": "true" }), "all: it is a string, but true or false is expected"),
-        (json!({ "id": "a", "all": null }), "all: it is null, but true or false is expected"),
-        (json!({ "id": "a", "list": [] }), "list: it is empty, but at least one item is required"),
-        (json!({ "id": "a", "list": [true, true] }), "list: at most 1 items are allowed"),
-        (json!({ "id": "a", "list": [{}] }), "list.0: it is an object, but true or false is expected"),
-        (json!({ "id": "a", "x": 1, "y": 2 }), ": it has unknown fields: `x`, `y`"),
-        (json!({}), ": it has no field `id`"),
-        (json!([]), ": it is a list, but an object is expected"),
+        (json!({ "id": "a", "share": 0.25 }), "field `share`: the value is less than the minimum of 0.5"),
+        (json!({ "id": "a", "share": 2 }), "field `share`: the value is greater than the maximum of 1"),
+        (json!({ "id": "a", "all": "true" }), "field `all`: the value is a string, but true or false is expected"),
+        (json!({ "id": "a", "all": null }), "field `all`: the value is null, but true or false is expected"),
+        (json!({ "id": "a", "list": [] }), "field `list`: the value is empty, but at least one item is required"),
+        (json!({ "id": "a", "list": [true, true] }), "field `list`: at most 1 items are allowed"),
+        (json!({ "id": "a", "list": [{}] }), "field `list.0`: the value is an object, but true or false is expected"),
+        (json!({ "id": "a", "x": 1, "y": 2 }), "unknown field `x`, `y`"),
+        (json!({}), "missing field `id`"),
+        (json!([]), "the request is a list, but an object is expected"),
     ];
     for (value, expected) in rows {
-        let said: Vec<String> = schema
-            .mistakes(&value)
-            .iter()
-            .map(|mistake| format!("{}: {}", mistake.path, mistake.fault.say("it")))
-            .collect();
+        let said: Vec<String> = schema.mistakes(&value).iter().map(ToString::to_string).collect();
         assert_eq!(said, [expected], "{value}");
     }
     for right in [json!({ "id": "abc", "colour": null }), json!({ "id": "a", "share": 1, "limit": 5, "list": [false] })]
     {
         assert_eq!(schema.mistakes(&right), [], "{right}");
     }
+}
+
+#[test]
+fn fields_are_described_in_both_languages() {
+    let document = document::parsed();
+    let schema = document::arguments(op::RECALL_MSG).unwrap();
+    let said = |schema: &Schema, lang| {
+        let rows = schema.fields().into_iter().map(|field| {
+            let (kind, limits) = field.schema.described_in(lang);
+            format!("{}{} {kind}: {}", field.path, if field.is_required { "!" } else { "" }, limits.join("; "))
+        });
+        rows.collect::<Vec<_>>()
+    };
+    assert_eq!(said(&schema, Lang::En)[0], "msgid! string: not empty");
+    let menu = Schema::read(&json!({
+        "type": "object",
+        "properties": {
+            "list": { "type": "array", "minItems": 1, "x-max-items": 10, "items": { "type": "object", "properties": {
+                "id": { "type": "string", "x-max-bytes": 128, "pattern": "^[a-z]*$", "enum": ["a", "b"] } } } },
+            "limit": { "type": "integer", "minimum": 1, "maximum": 5 },
+        },
+    }), &document).unwrap();
+    assert_eq!(
+        said(&menu, Lang::En),
+        [
+            "limit integer: at least 1; at most 5",
+            "list list: not empty; at most 10 items",
+            "list.[].id string: at most 128 bytes of UTF-8; one of a, b; only the characters a-z",
+        ]
+    );
+    assert_eq!(
+        said(&menu, Lang::Zh),
+        [
+            "limit 整数: 不小于 1; 不大于 5",
+            "list 列表: 不能为空; 最多 10 项",
+            "list.[].id 字符串: 最多 128 字节（UTF-8）; 只能是 `a`、`b` 之一; 只允许字符 `a-z`",
+        ]
+    );
 }
 
 /// What both checks say of a request, in the same words.
