@@ -1,10 +1,12 @@
 //! The list of commands.
 
 mod accounts;
+mod call;
 mod callback;
 mod completions;
 mod corp;
 mod customers;
+mod docs;
 mod doctor;
 mod errcode;
 mod export;
@@ -35,11 +37,15 @@ pub(crate) enum Command {
     /// Decrypts, makes and receives the requests that WeCom sends to a bot
     #[command(subcommand)]
     Callback(callback::Callback),
+    /// Calls any operation with JSON, which is checked against the document first
+    Call(call::Call),
     /// Shows whether the corp has bound a 视频号, on which the number of customers depends
     Corp(corp::Corp),
     /// Shows the profiles of customers
     #[command(subcommand)]
     Customers(customers::Customers),
+    /// Explains an operation: official page, path, fields and limits
+    Docs(docs::Docs),
     /// Checks a deployment step by step, with a remedy for each problem
     ///
     /// Checks the settings, the network to WeCom, the token (one attempt only), the rights of the app, the callback and the
@@ -88,8 +94,10 @@ pub(crate) enum Command {
 pub(crate) const CHINESE: &[&[(&str, &str)]] = &[
     accounts::CHINESE,
     callback::CHINESE,
+    call::CHINESE,
     corp::CHINESE,
     customers::CHINESE,
+    docs::CHINESE,
     doctor::CHINESE,
     errcode::CHINESE,
     export::CHINESE,
@@ -129,8 +137,10 @@ pub(crate) async fn run(app: &App, command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Accounts(command) => command.run(app).await?,
         Command::Callback(command) => command.run(app).await?,
+        Command::Call(command) => command.run(app).await?,
         Command::Corp(command) => command.run(app).await?,
         Command::Customers(command) => command.run(app).await?,
+        Command::Docs(command) => command.run(app)?,
         Command::Doctor(command) => return command.run(app).await,
         Command::Errcode(command) => command.run(app)?,
         Command::Export(command) => command.run(app).await?,

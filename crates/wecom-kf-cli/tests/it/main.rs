@@ -3,6 +3,7 @@
 
 mod accounts;
 mod bot;
+mod call;
 mod callback;
 mod customers;
 mod doctor;
