@@ -67,8 +67,8 @@ pub(crate) async fn play(model: Option<Model>) -> Result<(), Report> {
     bot.await??;
     let metrics = handle.metrics();
     println!(
-        "\n{} messages answered by {}, {} retries, {} parked.",
-        scene.written, scene.shown, metrics.retries, metrics.parked
+        "\n{} messages and events handled, {} messages sent, {} retries, {} parked.",
+        metrics.acked, scene.shown, metrics.retries, metrics.parked
     );
     Ok(())
 }
