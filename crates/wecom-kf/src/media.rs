@@ -18,13 +18,15 @@
 
 mod download;
 mod pause;
+mod to_file;
 mod upload;
 
 use std::path::Path;
 
 use serde::Serialize;
 
-pub use download::{Download, Saved, ToFile};
+pub use download::Download;
+pub use to_file::{Saved, ToFile};
 pub use upload::{MediaType, Upload};
 
 use crate::client::Client;
