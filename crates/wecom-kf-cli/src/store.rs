@@ -27,25 +27,41 @@ pub(crate) struct Store {
     pub(crate) is_shared: bool,
 }
 
+/// What opening a store leads to.
+pub(crate) enum Opened {
+    Store(Store),
+    /// A bot has the file open. The failure says so, and what to do.
+    InUse(Failure),
+}
+
 impl App {
     /// Opens the store that `--store`, the profile or the environment names. It is not created.
     pub(crate) async fn store(&self) -> Result<Store, Failure> {
+        match self.open_store().await? {
+            Opened::Store(store) => Ok(store),
+            Opened::InUse(failure) => Err(failure),
+        }
+    }
+
+    /// Opens the store like [`store`](Self::store), for a command to which a running bot is no failure.
+    pub(crate) async fn open_store(&self) -> Result<Opened, Failure> {
         let text = self.variables()?.remove(profile::STORE).unwrap_or_default();
         let text = text.trim();
         if text.is_empty() {
             return Err(no_store().into());
         }
         match parsed(text).ok_or_else(invalid)? {
-            Address::File(path) => {
-                let file = tokio::task::spawn_blocking(move || Redb::open_existing(path)).await?;
-                Ok(Store { inboxes: Arc::new(file.map_err(explained)?), is_shared: false })
-            }
+            Address::File(path) => match tokio::task::spawn_blocking(move || Redb::open_existing(path)).await? {
+                Ok(file) => Ok(Opened::Store(Store { inboxes: Arc::new(file), is_shared: false })),
+                Err(error @ StoreError::InUse(_)) => Ok(Opened::InUse(explained(error))),
+                Err(error) => Err(explained(error)),
+            },
             Address::Redis { address, prefix } => {
                 let mut builder = Redis::builder(address).connection_name("wecom-kf");
                 if let Some(prefix) = prefix {
                     builder = builder.key_prefix(prefix);
                 }
-                Ok(Store { inboxes: Arc::new(builder.open().await?), is_shared: true })
+                Ok(Opened::Store(Store { inboxes: Arc::new(builder.open().await?), is_shared: true }))
             }
         }
     }

@@ -6,6 +6,7 @@ mod callback;
 mod cause;
 mod finding;
 mod network;
+mod store;
 mod variables;
 
 use std::time::Duration;
@@ -66,8 +67,9 @@ impl Doctor {
             Err(_) => false,
         };
         let is_ready = settings.require(&[Variable::CorpId, Variable::Secret]).is_ok();
+        let mut client = None;
         if is_reachable && is_ready {
-            access::check(&settings, &mut findings).await?;
+            client = access::check(&settings, &mut findings).await?;
         } else {
             let why = match is_reachable {
                 true => Bilingual::new(
@@ -91,6 +93,7 @@ impl Doctor {
             Some(url) => callback::check(url, &vars, &settings, limits, &mut findings).await?,
             None => callback::not_asked(&settings, &mut findings)?,
         }
+        store::check(app, &vars, client.as_ref(), &mut findings).await?;
         Ok(findings.sum_up())
     }
 }

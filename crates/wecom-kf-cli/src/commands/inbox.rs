@@ -1,12 +1,12 @@
 //! `wecom-kf inbox`: looks at the store of a bot, and changes it beside the bot.
 
-mod choice;
+pub(super) mod choice;
 mod forget;
 mod health;
-mod lag;
+pub(super) mod lag;
 mod parked;
 mod seek;
-mod status;
+pub(super) mod status;
 
 use clap::Subcommand;
 

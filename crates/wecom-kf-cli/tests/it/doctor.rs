@@ -57,9 +57,10 @@ ok	accounts	the app sees 2 accounts
 ok	api_management	the app may manage all of them	
 ok	account	the app sees the account wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA	
 ok	servicers	the app may read the servicers: 2 members (2 receive customers), 0 departments	
+not_checked	store	no store of the bot is set	Name the bot's store with --store, WECOM_KF_STORE, or store in the profile: the path of its file, or redis://HOST.
 
 "#]], str![[r#"
-0 problems, 2 not checked, 0 notes, 13 ok
+0 problems, 3 not checked, 0 notes, 13 ok
 
 "#]]);
     piped(stage.run(DOCTOR).in_chinese()).await.is(0, str![[r#"
@@ -78,9 +79,10 @@ ok	accounts	应用可见 2 个客服账号
 ok	api_management	应用可管理全部账号	
 ok	account	应用可见账号 wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA	
 ok	servicers	应用可读取接待人员：成员 2 人（接待中 2 人），部门 0 个	
+not_checked	store	没有设置机器人的存储	用 --store、WECOM_KF_STORE 或配置档的 store 指定机器人的存储：文件路径，或 redis://HOST。
 
 "#]], str![[r#"
-问题 0 个，未检查 2 项，提示 0 条，正常 13 项
+问题 0 个，未检查 3 项，提示 0 条，正常 13 项
 
 "#]]);
 }
@@ -110,7 +112,9 @@ ok           the app sees 2 accounts
 ok           the app may manage all of them
 not checked  WECOM_KF_OPEN_KFID is not set, so the account of the bot is not known
              do: Set WECOM_KF_OPEN_KFID to one of wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA, wk6vQEXfXXQBQICi2OZtZpZ21zhGCKj9.
-0 problems, 3 not checked, 0 notes, 10 ok
+not checked  no store of the bot is set
+             do: Name the bot's store with --store, WECOM_KF_STORE, or store in the profile: the path of its file, or redis://HOST.
+0 problems, 4 not checked, 0 notes, 10 ok
 
 "#]]
     );
@@ -135,7 +139,9 @@ not checked  WECOM_KF_OPEN_KFID is not set, so the account of the bot is not kno
 正常    时钟正确，与企业微信相差不到 60 秒
 未检查  检查 token、账号和权限需要 WECOM_CORP_ID 和 WECOM_KF_SECRET
         处理：请先按上文处理。
-问题 1 个，未检查 3 项，提示 0 条，正常 7 项
+未检查  没有设置机器人的存储
+        处理：用 --store、WECOM_KF_STORE 或配置档的 store 指定机器人的存储：文件路径，或 redis://HOST。
+问题 1 个，未检查 4 项，提示 0 条，正常 7 项
 
 "#]]
     );
@@ -172,9 +178,10 @@ ok	connection	WeCom: connected to [ADDRESS]
 ok	tls	WeCom: the server answers; it is on this machine and needs no TLS	
 ok	clock	the clock is right, it differs from WeCom's by less than 60 s	
 not_checked	token	token, accounts and rights need WECOM_CORP_ID and WECOM_KF_SECRET	Do what the lines above say.
+not_checked	store	no store of the bot is set	Name the bot's store with --store, WECOM_KF_STORE, or store in the profile: the path of its file, or redis://HOST.
 
 "#]], str![[r#"
-1 problem, 5 not checked, 0 notes, 5 ok
+1 problem, 6 not checked, 0 notes, 5 ok
 
 "#]]);
     // The callback is set up before the secret exists.
@@ -195,10 +202,11 @@ ok	connection	企业微信：已连接 [ADDRESS]
 ok	tls	企业微信：服务器有应答；它在本机，无需 TLS	
 ok	clock	时钟正确，与企业微信相差不到 60 秒	
 not_checked	token	检查 token、账号和权限需要 WECOM_CORP_ID 和 WECOM_KF_SECRET	请先按上文处理。
-not_checked	callback_url	未检查回调 URL	加上 --callback URL 运行 doctor，URL 与管理后台一致：应用管理 › 该应用 › 接收消息 › 设置API接收。
+not_checked	callback_url	没有给出回调 URL	加上 --callback URL 运行 doctor，URL 与管理后台一致：应用管理 › 该应用 › 接收消息 › 设置API接收。
+not_checked	store	没有设置机器人的存储	用 --store、WECOM_KF_STORE 或配置档的 store 指定机器人的存储：文件路径，或 redis://HOST。
 
 "#]], str![[r#"
-问题 0 个，未检查 5 项，提示 0 条，正常 8 项
+问题 0 个，未检查 6 项，提示 0 条，正常 8 项
 
 "#]]);
     let complete = piped(stage.run(&["doctor", "--complete"]).without_var("WECOM_KF_OPEN_KFID")).await;
@@ -238,9 +246,10 @@ ok	callback_token	WECOM_KF_CALLBACK_TOKEN is set, its form is valid
 problem	callback_aes_key	WECOM_KF_CALLBACK_AES_KEY: EncodingAESKey has 44 characters and ends in '=': remove the '=', the one in the admin console has 43	Set it again: admin console: 应用管理 › the app › 接收消息 › 设置API接收 › EncodingAESKey.
 problem	listen	WECOM_KF_LISTEN: not an IP address with a port, such as 127.0.0.1:8080	Set it again: an address of this machine that the URL under 应用管理 › the app › 接收消息 › 设置API接收 leads to.
 not_checked	token	token, accounts and rights need a connection to WeCom	Do what the lines above say.
+not_checked	store	no store of the bot is set	Name the bot's store with --store, WECOM_KF_STORE, or store in the profile: the path of its file, or redis://HOST.
 
 "#]], str![[r#"
-6 problems, 1 not checked, 1 note, 1 ok
+6 problems, 2 not checked, 1 note, 1 ok
 
 "#]]);
     let repaired = run().var("WECOM_KF_CALLBACK_AES_KEY", KEY).var("WECOM_KF_LISTEN", "127.0.0.1:8080");

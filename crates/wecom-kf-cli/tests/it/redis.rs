@@ -177,3 +177,24 @@ error: bad settings of the store: the Redis at [HOME]/redis.sock refused: authen
 
 "#]]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs redis-server"]
+async fn doctor_sees_who_reads_while_a_bot_runs() {
+    let stage = Stage::start().await;
+    let server = Server::start(&stage).await;
+    let bot = Bot::of(&stage, server.store().await);
+    bot.stores_something().await;
+    let lease = bot.lease("小店").await;
+    let doctor = async || checked(on_redis(&stage, &server, &["doctor"]).piped().await);
+    let outcome = doctor().await;
+    let account = stage.key("小店").open_kfid().to_string();
+    assert!(outcome.stdout.contains(&format!("ok\tstore_reader\t{account} is read by bot-1")), "{outcome:?}");
+    bot.store.release(&lease).await.unwrap();
+    let outcome = doctor().await;
+    assert!(outcome.stdout.contains(&format!("problem\tstore_reader\tno process reads {account}")), "{outcome:?}");
+    assert!(outcome.stdout.contains("/health/ready"), "{outcome:?}");
+    let wrong = server.url().replace(PASSWORD, "wrong-password");
+    let outcome = checked(stage.run(&["doctor"]).var("WECOM_KF_STORE", wrong).piped().await);
+    assert!(outcome.stdout.contains("problem\tstore\t") && !outcome.stdout.contains("wrong-password"), "{outcome:?}");
+}

@@ -6,25 +6,36 @@ use super::finding::{Check, Findings};
 use crate::failure::Failure;
 
 /// Checks the token and the accounts. Asks for one token, once: WeCom locks the address out for an hour after 2,000
-/// failed attempts in an hour.
-pub(super) async fn check(settings: &Settings, findings: &mut Findings<'_>) -> Result<(), Failure> {
+/// failed attempts in an hour. Returns the client if calls can be made with it.
+pub(super) async fn check(settings: &Settings, findings: &mut Findings<'_>) -> Result<Option<Client>, Failure> {
     let check = Check::start("token");
     // Without repeats, a call whose token is refused does not fetch another one either.
     let built =
         settings.client_builder().and_then(|builder| builder.retry(RetryPolicy::default().max_attempts(1)).build());
     let client = match built {
         Ok(client) => client,
-        Err(error) => return findings.add(check.failed(&error.into())),
+        Err(error) => return findings.add(check.failed(&error.into())).map(|()| None),
     };
     if let Err(error) = client.token().get().await {
-        return refused(check, error, findings);
+        return refused(check, error, findings).map(|()| None);
     }
     findings.add(check.ok(Bilingual::fixed("WeCom issued an access token", "已取得 access_token")))?;
     let check = Check::start("accounts");
-    let accounts = match client.accounts().list().await {
-        Ok(accounts) => accounts,
-        Err(error) => return refused(check, error, findings),
-    };
+    match client.accounts().list().await {
+        Ok(accounts) => of_accounts(&client, &accounts, settings, check, findings).await?,
+        Err(error) => return refused(check, error, findings).map(|()| None),
+    }
+    Ok(Some(client))
+}
+
+/// Checks what the app may do with the accounts that it sees.
+async fn of_accounts(
+    client: &Client,
+    accounts: &[Account],
+    settings: &Settings,
+    check: Check,
+    findings: &mut Findings<'_>,
+) -> Result<(), Failure> {
     if accounts.is_empty() {
         return findings.add(check.problem(
             Bilingual::fixed("the app sees no account", "应用看不到任何客服账号"),
@@ -39,10 +50,10 @@ pub(super) async fn check(settings: &Settings, findings: &mut Findings<'_>) -> R
     findings.add(
         check.ok(Bilingual::new(format!("the app sees {count} account{s}"), format!("应用可见 {count} 个客服账号"))),
     )?;
-    api_management(&accounts, findings)?;
+    api_management(accounts, findings)?;
     match settings.open_kfid() {
         Ok(open_kfid) if settings.has(Variable::OpenKfid) => {
-            own_account(&client, &accounts, open_kfid.as_ref(), findings).await
+            own_account(client, accounts, open_kfid.as_ref(), findings).await
         }
         _ => findings.add(Check::start("account").not_checked(
             Bilingual::new(
@@ -50,8 +61,8 @@ pub(super) async fn check(settings: &Settings, findings: &mut Findings<'_>) -> R
                 format!("{} 未设置，不知道机器人服务哪个账号", Variable::OpenKfid.name()),
             ),
             Bilingual::new(
-                format!("Set {} to one of {}.", Variable::OpenKfid.name(), ids(&accounts)),
-                format!("把 {} 设为 {} 之一。", Variable::OpenKfid.name(), ids(&accounts)),
+                format!("Set {} to one of {}.", Variable::OpenKfid.name(), ids(accounts)),
+                format!("把 {} 设为 {} 之一。", Variable::OpenKfid.name(), ids(accounts)),
             ),
         )),
     }

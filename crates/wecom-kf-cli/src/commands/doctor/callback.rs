@@ -66,7 +66,7 @@ pub(super) fn not_asked(settings: &Settings, findings: &mut Findings<'_>) -> Res
         return Ok(());
     }
     findings.add(Check::start("callback_url").not_checked(
-        Bilingual::fixed("the URL of the callback was not tried", "未检查回调 URL"),
+        Bilingual::fixed("no URL of the callback is given", "没有给出回调 URL"),
         Bilingual::fixed(
             "Run doctor with --callback URL, the URL in the admin console: 应用管理 › the app › 接收消息 › 设置API接收.",
             "加上 --callback URL 运行 doctor，URL 与管理后台一致：应用管理 › 该应用 › 接收消息 › 设置API接收。",
@@ -96,8 +96,8 @@ pub(super) async fn check(
     let Ok(callback) = settings.callback() else {
         return findings.add(check.not_checked(
             Bilingual::new(
-                format!("the URL was not tried: it needs {}", NEEDED.map(Variable::name).join(", ")),
-                format!("未检查回调 URL：需要 {}", NEEDED.map(Variable::name).join("、")),
+                format!("the URL of the callback needs {}", NEEDED.map(Variable::name).join(", ")),
+                format!("检查回调 URL 需要 {}", NEEDED.map(Variable::name).join("、")),
             ),
             Bilingual::fixed("Set them as the lines above say.", "请按上文设置。"),
         ));

@@ -82,10 +82,24 @@ impl Check {
 
     /// The problem that an error of a library or of this program describes.
     pub(super) fn failed(self, failure: &Failure) -> Finding {
+        self.described(Status::Problem, failure)
+    }
+
+    /// An error that is none here, but that a person should know.
+    pub(super) fn noted(self, failure: &Failure) -> Finding {
+        self.described(Status::Note, failure)
+    }
+
+    /// An error because of which something could not be checked.
+    pub(super) fn unclear(self, failure: &Failure) -> Finding {
+        self.described(Status::NotChecked, failure)
+    }
+
+    fn described(self, status: Status, failure: &Failure) -> Finding {
         let (en, remedy_en) = failure.parts(Lang::En);
         let (zh, remedy_zh) = failure.parts(Lang::Zh);
         let remedy = remedy_en.zip(remedy_zh).map(|(en, zh)| Bilingual::new(en, zh));
-        self.ended(Status::Problem, Bilingual::new(en, zh), remedy)
+        self.ended(status, Bilingual::new(en, zh), remedy)
     }
 
     fn ended(self, status: Status, message: Bilingual, remedy: Option<Bilingual>) -> Finding {

@@ -9,7 +9,7 @@ use crate::store::Store;
 use crate::time;
 
 /// Returns the inboxes of the account that `--account` names, otherwise of all accounts of the corp.
-pub(super) async fn chosen(app: &App, store: &Store) -> Result<Vec<InboxKey>, Failure> {
+pub(in crate::commands) async fn chosen(app: &App, store: &Store) -> Result<Vec<InboxKey>, Failure> {
     let all = store.inboxes.keys().await?;
     let corp_id = app.variables()?.remove(Variable::CorpId.name()).unwrap_or_default();
     let corp_id = corp_id.trim();

@@ -13,20 +13,24 @@ const PAGES: usize = 5;
 
 /// What is not settled.
 #[derive(Debug, Default, Serialize)]
-pub(super) struct Lag {
+pub(in crate::commands) struct Lag {
     /// How many messages there are.
-    pub(super) messages: usize,
+    pub(in crate::commands) messages: usize,
     /// Whether there may be more, which were not read.
-    pub(super) has_more: bool,
+    pub(in crate::commands) has_more: bool,
     /// When the oldest of them was sent, in Unix seconds.
-    pub(super) oldest_send_time: Option<i64>,
+    pub(in crate::commands) oldest_send_time: Option<i64>,
     /// Whether WeCom knows the stored cursor.
-    pub(super) is_cursor_known: bool,
+    pub(in crate::commands) is_cursor_known: bool,
 }
 
 impl Lag {
     /// Asks WeCom. Returns `None` if the client is one of another corp or another address.
-    pub(super) async fn of(client: &Client, key: &InboxKey, stored: &Committed) -> Result<Option<Self>, Error> {
+    pub(in crate::commands) async fn of(
+        client: &Client,
+        key: &InboxKey,
+        stored: &Committed,
+    ) -> Result<Option<Self>, Error> {
         let place = client.base_url().split_once("://").map_or(client.base_url(), |(_, place)| place);
         if key.scope() != format!("{place}/{}", client.corp_id()) {
             return Ok(None);

@@ -31,22 +31,22 @@ pub(crate) struct Status {
 
 /// What the store knows of an account.
 #[derive(Serialize)]
-struct Row {
-    open_kfid: OpenKfid,
+pub(in crate::commands) struct Row {
+    pub(in crate::commands) open_kfid: OpenKfid,
     /// Host and corp id.
     scope: String,
     /// The holder of the lease.
-    reader: Option<String>,
+    pub(in crate::commands) reader: Option<String>,
     /// How long the lease lasts unless it is renewed.
-    lease_seconds: Option<u64>,
+    pub(in crate::commands) lease_seconds: Option<u64>,
     has_cursor: bool,
     /// Messages sent before are passed over.
     since: Option<i64>,
     /// How many starts in a row ended before a message was settled.
-    starts: u32,
+    pub(in crate::commands) starts: u32,
     /// The message that ended the process.
-    in_progress: Option<String>,
-    parked: usize,
+    pub(in crate::commands) in_progress: Option<String>,
+    pub(in crate::commands) parked: usize,
     replays_wished: usize,
     oldest_parked_at: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -143,7 +143,12 @@ impl Row {
     }
 }
 
-async fn row(store: &Store, key: &InboxKey, stored: Option<&Committed>) -> Result<Row, Failure> {
+/// Returns what the store knows of an account, without its lag.
+pub(in crate::commands) async fn row(
+    store: &Store,
+    key: &InboxKey,
+    stored: Option<&Committed>,
+) -> Result<Row, Failure> {
     let held = store.inboxes.lease_of(key).await?;
     let mut row = Row {
         open_kfid: key.open_kfid().clone(),
