@@ -133,21 +133,30 @@ fn arguments(data: Option<&str>) -> Result<Value, Failure> {
             None => data.to_owned(),
         },
     };
+    let remedy = (
+        "Write an object such as '{\"open_kfid\": \"wk1\"}', in single quotes for the shell, or put it into a file.",
+        "参数写成对象，例如 '{\"open_kfid\": \"wk1\"}'；在 shell 中用单引号括起，或写入文件。",
+    );
+    parsed(&json, ("the arguments are", "参数"), remedy)
+}
+
+/// Parses JSON that a person wrote. The error says where it is invalid, and not what is there.
+pub(super) fn parsed(
+    json: &str,
+    what: (&'static str, &'static str),
+    remedy: (&'static str, &'static str),
+) -> Result<Value, Failure> {
     serde_json::from_str(json.trim_start_matches('\u{feff}')).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         let what = Bilingual::new(
-            format!("the arguments are not JSON: mistake at line {line} column {column}"),
-            format!("参数不是有效的 JSON：第 {line} 行第 {column} 列有误"),
-        );
-        let remedy = (
-            "Write an object such as '{\"open_kfid\": \"wk1\"}', in single quotes for the shell, or put it into a file.",
-            "参数写成对象，例如 '{\"open_kfid\": \"wk1\"}'；在 shell 中用单引号括起，或写入文件。",
+            format!("{} not JSON: mistake at line {line} column {column}", what.0),
+            format!("{}不是有效的 JSON：第 {line} 行第 {column} 列有误", what.1),
         );
         Problem::new(what, remedy).exit(Exit::Usage).into()
     })
 }
 
-fn unreadable(path: &str) -> Problem {
+pub(super) fn unreadable(path: &str) -> Problem {
     Problem::new(
         Bilingual::new(format!("{path} cannot be read"), format!("无法读取 {path}")),
         ("Check the path and its permissions.", "检查路径和权限。"),

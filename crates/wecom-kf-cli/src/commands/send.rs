@@ -5,13 +5,16 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use wecom_kf::media::{MediaType, Upload};
-use wecom_kf::messages::Outgoing;
 use wecom_kf::messages::outgoing::{File, Image, Text, Video, Voice};
+use wecom_kf::messages::{Msgmenu, Outgoing};
+use wecom_kf::raw::types::SendRequestMsgmenu;
+use wecom_kf::raw::{document, op};
 use wecom_kf::{Bilingual, Client, Error, ExternalUserId, Lang, MsgId};
 
 use crate::app::App;
+use crate::commands::call::{parsed, unreadable};
 use crate::commands::sessions::{described, may_send};
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure, Problem};
 use crate::out::column;
 
 #[derive(Debug, clap::Args)]
@@ -44,6 +47,9 @@ struct Content {
     /// Any file; the customer sees its name
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
+    /// A menu in WeCom's JSON: {"head_content": …, "list": [{"type": "click", "click": {"id": …, "content": …}}]}
+    #[arg(long, value_name = "FILE")]
+    menu: Option<PathBuf>,
 }
 
 pub(crate) const CHINESE: &[(&str, &str)] = &[
@@ -54,6 +60,10 @@ pub(crate) const CHINESE: &[(&str, &str)] = &[
     ("send.voice", "语音：AMR，最长 60 秒"),
     ("send.video", "视频：MP4"),
     ("send.file", "任意文件，客户会看到文件名"),
+    (
+        "send.menu",
+        r#"菜单，企业微信的 JSON 格式：{"head_content": …, "list": [{"type": "click", "click": {"id": …, "content": …}}]}"#,
+    ),
     ("send.msgid", "自定义的 msgid，企业微信对同一 msgid 只接受一次：1 至 32 字节，限字母、数字、_ 和 -"),
 ];
 
@@ -102,7 +112,10 @@ impl Send {
 impl Content {
     /// Reads and checks the content. Nothing is sent for what WeCom would refuse.
     async fn draft(self) -> Result<Draft, Failure> {
-        let Self { text, image, voice, video, file } = self;
+        let Self { text, image, voice, video, file, menu } = self;
+        if let Some(menu) = menu {
+            return draft_of_menu(&menu);
+        }
         let files =
             [(MediaType::Image, image), (MediaType::Voice, voice), (MediaType::Video, video), (MediaType::File, file)];
         let file = files.into_iter().find_map(|(media_type, path)| Some((media_type, path?)));
@@ -127,6 +140,33 @@ fn draft_of_text(text: String) -> Result<Draft, Failure> {
     let unit = if characters == 1 { "character" } else { "characters" };
     let what = Bilingual::new(format!("a text of {characters} {unit}"), format!("一段文字（{characters} 个字符）"));
     Ok(Draft::Ready(message.into(), what))
+}
+
+fn draft_of_menu(path: &Path) -> Result<Draft, Failure> {
+    const REMEDY: (&str, &str) = (
+        "Nothing was sent. All fields and their limits: wecom-kf docs send_msg",
+        "没有发送。用 wecom-kf docs send_msg 查看全部字段及限制。",
+    );
+    let shown = path.display().to_string();
+    let json = std::fs::read_to_string(path).map_err(|error| unreadable(&shown).because(error))?;
+    let menu = parsed(&json, ("the menu is", "菜单"), REMEDY)?;
+    let arguments = document::arguments(op::SEND_MSG);
+    let schema = arguments.as_ref().and_then(|arguments| arguments.property("msgmenu"));
+    let mistakes = schema.map(|schema| schema.mistakes(&menu)).unwrap_or_default();
+    if !mistakes.is_empty() {
+        let said = |lang| mistakes.iter().map(|mistake| mistake.in_lang(lang)).collect::<Vec<_>>();
+        let what = Bilingual::new(
+            format!("the menu is invalid: {}", said(Lang::En).join("; ")),
+            format!("菜单无效：{}", said(Lang::Zh).join("；")),
+        );
+        return Err(Problem::new(what, REMEDY).exit(Exit::Usage).into());
+    }
+    let menu: SendRequestMsgmenu = serde_json::from_value(menu)?;
+    let items = menu.list.len();
+    let menu = Msgmenu::from(menu);
+    menu.check()?;
+    let what = Bilingual::new(format!("a menu ({items} items)"), format!("菜单（{items} 项）"));
+    Ok(Draft::Ready(menu.into(), what))
 }
 
 /// Reads a text from standard input, without the line end that most programs write after it.

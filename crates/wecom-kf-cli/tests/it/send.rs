@@ -126,6 +126,46 @@ error: media must be an AMR; nothing was sent  do: Fix the input: WeCom would re
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_menu_is_checked_and_sent() {
+    let (stage, customer) = stage_with_customer().await;
+    let to = customer.external_userid();
+    let send = |menu: &str| {
+        let path = stage.home.path().join("menu.json");
+        std::fs::write(&path, menu).unwrap();
+        stage.run(&["--yes", "--quiet", "send", "--to", to, "--msgid", "m1", "--menu", path.to_str().unwrap()])
+    };
+    let menu =
+        r#"{ "head_content": "CANARY", "list": [{ "type": "click", "click": { "id": "a", "content": "营业时间" } }] }"#;
+    send(menu).piped().await.is(
+        0,
+        str![[r#"
+m1
+
+"#]],
+        str![],
+    );
+    assert_eq!(customer.heard().len(), 1);
+    send(&menu.replace("content\": \"营", "contents\": \"营")).piped().await.is(2, str![], str![[r#"
+error: the menu is invalid: unknown field `list.0.click.contents`; missing field `list.0.click.content`  do: Nothing was sent. All fields and their limits: wecom-kf docs send_msg
+
+"#]]);
+    send(&menu.replace("\"type\": \"click\"", "\"type\": \"view\"")).in_chinese().piped().await.is(2, str![], str![[r#"
+错误：参数有误，未发送：msgmenu.list 必须由各项组成，每项只含其 type 所指的内容。处理：修正该参数，否则会被企业微信拒绝。
+
+"#]]);
+    send("{ CANARY").in_chinese().piped().await.is(
+        2,
+        str![],
+        str![[r#"
+错误：菜单不是有效的 JSON：第 1 行第 3 列有误。处理：没有发送。用 wecom-kf docs send_msg 查看全部字段及限制。
+
+"#]],
+    );
+    assert_eq!(stage.simulator.calls(op::SEND_MSG), 1);
+    assert_eq!(customer.chooses("a").map(drop), Ok(()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_sent_while_the_session_forbids_it() {
     let (stage, customer) = stage_with_customer().await;
     stage.simulator.servicer("zhangsan").takes(&customer);
@@ -163,7 +203,7 @@ async fn exactly_one_content_that_wecom_accepts_is_needed() {
         2,
         str![],
         str![[r#"
-错误：缺少参数：<TEXT|--image <FILE>|--voice <FILE>|--video <FILE>|--file <FILE>>
+错误：缺少参数：<TEXT|--image <FILE>|--voice <FILE>|--video <FILE>|--file <FILE>|--menu <FILE>>
 更多信息见 --help
 
 "#]],

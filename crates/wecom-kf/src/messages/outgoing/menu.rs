@@ -27,6 +27,13 @@ use crate::{Error, MenuId};
 pub struct Msgmenu(types::SendRequestMsgmenu);
 hidden!(Msgmenu);
 
+/// Takes a menu in WeCom's own form, for example from a JSON file.
+impl From<types::SendRequestMsgmenu> for Msgmenu {
+    fn from(menu: types::SendRequestMsgmenu) -> Self {
+        Self(menu)
+    }
+}
+
 impl Msgmenu {
     /// Creates a menu with a text of 1 to 1024 bytes above its items.
     pub fn new(head: impl Into<String>) -> Self {
@@ -89,7 +96,7 @@ impl Msgmenu {
     /// # Errors
     ///
     /// [`Error::InvalidInput`]: a part is empty or exceeds its limit, there are more than ten items (WeCom would refuse
-    /// them with 95008), or the menu is empty.
+    /// them with 95008), an item has not exactly the part that its type names, or the menu is empty.
     pub fn check(&self) -> Result<(), Error> {
         let types::SendRequestMsgmenu { head_content, list, tail_content } = &self.0;
         if list.is_empty() && head_content.is_none() && tail_content.is_none() {
@@ -114,6 +121,21 @@ impl Msgmenu {
 }
 
 fn check_item(item: &types::SendMenuItem) -> Result<(), Error> {
+    let parts = [
+        ("click", item.click.is_some()),
+        ("view", item.view.is_some()),
+        ("miniprogram", item.miniprogram.is_some()),
+        ("text", item.text.is_some()),
+    ];
+    if parts.iter().any(|(kind, is_there)| *is_there != (item.type_ == *kind))
+        || !parts.iter().any(|(_, is_there)| *is_there)
+    {
+        return Err(input::malformed(
+            "msgmenu.list",
+            "made of items with the one part that their type names",
+            "由各项组成，每项只含其 type 所指的内容",
+        ));
+    }
     if let Some(types::SendMenuItemClick { id, content }) = &item.click {
         input::optional_bytes("click.id", id.as_deref(), limits::MSGMENU_LIST_CLICK_ID_MAX_BYTES)?;
         input::bytes("click.content", content, limits::MSGMENU_LIST_CLICK_CONTENT_MAX_BYTES)?;
