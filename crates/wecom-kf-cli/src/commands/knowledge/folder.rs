@@ -365,7 +365,8 @@ mod tests {
         let group: GroupFile = yaml_serde::from_str(yaml).unwrap();
         assert_eq!(yaml_serde::to_string(&group).unwrap(), yaml);
         assert_eq!(group.without_file(), 1);
-        for wrong in [yaml.replace("title", "titel"), yaml.replace("similar", "same"), yaml.replace("image", "picture")]
+        for wrong in
+            [yaml.replace("title", "heading"), yaml.replace("similar", "same"), yaml.replace("image", "picture")]
         {
             assert!(yaml_serde::from_str::<GroupFile>(&wrong).is_err(), "{wrong}");
         }
