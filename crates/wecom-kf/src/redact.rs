@@ -34,9 +34,9 @@ pub(crate) fn scrub<'a>(
     words: impl IntoIterator<Item = &'a str>,
 ) -> String {
     let text = shortened(text, MAX_OUTSIDE);
-    let words = words.into_iter().filter(|word| word.len() >= SHORTEST_PREFIX);
-    let secrets = secrets.into_iter().filter(|secret| !secret.is_empty());
-    let private: Vec<Private<'_>> = secrets.chain(words).map(Private::new).collect();
+    let words = words.into_iter().filter(|word| word.len() >= SHORTEST_PREFIX).map(Private::word);
+    let secrets = secrets.into_iter().filter(|secret| !secret.is_empty()).map(Private::secret);
+    let private: Vec<Private<'_>> = secrets.chain(words).collect();
     if private.is_empty() {
         return text.to_owned();
     }
@@ -55,9 +55,17 @@ struct Private<'a> {
 }
 
 impl<'a> Private<'a> {
-    fn new(whole: &'a str) -> Self {
+    fn secret(whole: &'a str) -> Self {
+        Self::after(whole, 0)
+    }
+
+    fn word(whole: &'a str) -> Self {
         // The scheme of a URL is not counted, because every URL begins with one.
-        let scheme = whole.find("://").map_or(0, |at| at + "://".len());
+        Self::after(whole, whole.find("://").map_or(0, |at| at + "://".len()))
+    }
+
+    /// Takes the first characters after the `scheme`, which is a number of bytes.
+    fn after(whole: &'a str, scheme: usize) -> Self {
         let end = whole[scheme..].char_indices().nth(SHORTEST_PREFIX).map_or(whole.len(), |(at, _)| scheme + at);
         let is_short = whole.chars().count() < SHORTEST_PREFIX;
         Self { whole: whole.as_bytes(), beginning: Finder::new(&whole.as_bytes()[..end]), is_short }

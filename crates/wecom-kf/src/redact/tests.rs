@@ -167,6 +167,11 @@ fn a_hostile_text_has_few_views() {
     }
 }
 
+#[test]
+fn the_beginning_of_a_secret_that_looks_like_a_url_is_removed() {
+    assert_eq!(super::scrub("no: 0Aa!A!:/", ["0Aa!A!://AaAAa0!!"], []), "no: ***");
+}
+
 fn escape() -> impl Strategy<Value = Escape> {
     proptest::sample::select(&ESCAPES[..])
 }
