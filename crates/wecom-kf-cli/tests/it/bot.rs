@@ -56,18 +56,9 @@ impl<'a> Bot<'a> {
         }
     }
 
-    /// Stores a history with a cursor, three parked messages and a conversation at 小店, and one without at 售后.
+    /// Stores what other tests look at: a long history at 小店, and the beginning of one at 售后.
     pub(crate) async fn stores_something(&self) {
-        let lease = self.lease("小店").await;
-        let mut begun = Committed::new(Generation::random());
-        begun.cursor = Some("a-cursor-that-nobody-knows".to_owned());
-        let mut commit = Commit::whole(&begun);
-        let record = ConversationRecord::new(CUSTOMER, format!("{{\"transcript\":\"{CUSTOMERS_WORDS}\"}}"));
-        commit.conversations = vec![ConversationWrite::Begin(record)];
-        commit.parked = (1..=3).map(|number| self.parked(number)).collect();
-        self.store.commit(&lease, &commit).await.unwrap();
-        self.store.release(&lease).await.unwrap();
-
+        self.stores_a_history(3).await;
         let lease = self.lease("售后").await;
         let mut begun = Committed::new(Generation::random());
         begun.since = Some(PARKED_AT);
@@ -76,13 +67,29 @@ impl<'a> Bot<'a> {
         self.store.release(&lease).await.unwrap();
     }
 
+    /// Stores a history of 小店 with a cursor that WeCom does not know, parked messages and a conversation.
+    pub(crate) async fn stores_a_history(&self, parked: i64) {
+        let lease = self.lease("小店").await;
+        let mut begun = Committed::new(Generation::random());
+        begun.cursor = Some("a-cursor-that-nobody-knows".to_owned());
+        let mut commit = Commit::whole(&begun);
+        let record = ConversationRecord::new(CUSTOMER, format!("{{\"transcript\":\"{CUSTOMERS_WORDS}\"}}"));
+        commit.conversations = vec![ConversationWrite::Begin(record)];
+        commit.parked = (1..=parked).map(|number| self.parked(number)).collect();
+        self.store.commit(&lease, &commit).await.unwrap();
+        self.store.release(&lease).await.unwrap();
+    }
+
     fn parked(&self, number: i64) -> Parked {
         let message = serde_json::json!({
             "msgid": format!("msg{number}"), "open_kfid": self.stage.key("小店").open_kfid(), "external_userid": CUSTOMER,
             "send_time": PARKED_AT - 600, "origin": 3, "msgtype": "text", "text": { "content": CUSTOMERS_WORDS },
         });
-        let (reason, shown) =
-            if number == 3 { ("panicked", "panicked") } else { (REASON, "an error of type BackendDown") };
+        let (reason, shown) = if number == 3 {
+            ("the handler panicked", "the handler panicked")
+        } else {
+            (REASON, "an error of type shop::BackendDown")
+        };
         let parked = Parked::new(format!("msg{number}"), ParkedKind::Message, message.to_string());
         parked.because(reason, 11).showing(shown).kept(PARKED_AT + 86_400 * (number - 1), i64::MAX)
     }

@@ -265,35 +265,35 @@ async fn parked_messages_are_listed_without_what_customers_wrote() {
     without_words(run(&["list"]).await.piped().await).is(
         0,
         str![[r#"
-msg1	wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA	wmXBIcUgAADnE6yzi4eq5xQvXhXWiSdA	message	2026-11-18 20:26:40 +08:00	11	-	an error of type BackendDown
-msg2	wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA	wmXBIcUgAADnE6yzi4eq5xQvXhXWiSdA	message	2026-11-19 20:26:40 +08:00	11	-	an error of type BackendDown
-msg3	wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA	wmXBIcUgAADnE6yzi4eq5xQvXhXWiSdA	message	2026-11-20 20:26:40 +08:00	11	-	panicked
+msg1	wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA	wmXBIcUgAADnE6yzi4eq5xQvXhXWiSdA	message	2026-11-18 20:26:40 +08:00	11	-	an error of type shop::BackendDown
+msg2	wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA	wmXBIcUgAADnE6yzi4eq5xQvXhXWiSdA	message	2026-11-19 20:26:40 +08:00	11	-	an error of type shop::BackendDown
+msg3	wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA	wmXBIcUgAADnE6yzi4eq5xQvXhXWiSdA	message	2026-11-20 20:26:40 +08:00	11	-	the handler panicked
 
 "#]],
         str![],
     );
     without_words(run(&["list", "--json"]).await.piped().await).is(0, str![[r#"
-{"id":"msg1","open_kfid":"wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA","kind":"message","external_userid":"wmXBIcUgAADnE6yzi4eq5xQvXhXWiSdA","parked_at":1795004800,"keep_until":9223372036854775807,"tries":11,"is_wished":false,"shown_reason":"an error of type BackendDown"}
-{"id":"msg2","open_kfid":"wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA","kind":"message","external_userid":"wmXBIcUgAADnE6yzi4eq5xQvXhXWiSdA","parked_at":1795091200,"keep_until":9223372036854775807,"tries":11,"is_wished":false,"shown_reason":"an error of type BackendDown"}
-{"id":"msg3","open_kfid":"wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA","kind":"message","external_userid":"wmXBIcUgAADnE6yzi4eq5xQvXhXWiSdA","parked_at":1795177600,"keep_until":9223372036854775807,"tries":11,"is_wished":false,"shown_reason":"panicked"}
+{"id":"msg1","open_kfid":"wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA","kind":"message","external_userid":"wmXBIcUgAADnE6yzi4eq5xQvXhXWiSdA","parked_at":1795004800,"keep_until":9223372036854775807,"tries":11,"is_wished":false,"shown_reason":"an error of type shop::BackendDown"}
+{"id":"msg2","open_kfid":"wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA","kind":"message","external_userid":"wmXBIcUgAADnE6yzi4eq5xQvXhXWiSdA","parked_at":1795091200,"keep_until":9223372036854775807,"tries":11,"is_wished":false,"shown_reason":"an error of type shop::BackendDown"}
+{"id":"msg3","open_kfid":"wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA","kind":"message","external_userid":"wmXBIcUgAADnE6yzi4eq5xQvXhXWiSdA","parked_at":1795177600,"keep_until":9223372036854775807,"tries":11,"is_wished":false,"shown_reason":"the handler panicked"}
 
 "#]], str![]);
     without_words(run(&["list", "--reason", "backend", "--before", "2026-11-19"]).await.piped().await).is(
         0,
         str![[r#"
-msg1	wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA	wmXBIcUgAADnE6yzi4eq5xQvXhXWiSdA	message	2026-11-18 20:26:40 +08:00	11	-	an error of type BackendDown
+msg1	wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA	wmXBIcUgAADnE6yzi4eq5xQvXhXWiSdA	message	2026-11-18 20:26:40 +08:00	11	-	an error of type shop::BackendDown
 
 "#]],
         str![],
     );
     without_words(run(&["show", "msg2", "--json"]).await.piped().await).is(0, str![[r#"
-{"id":"msg2","open_kfid":"wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA","kind":"message","external_userid":"wmXBIcUgAADnE6yzi4eq5xQvXhXWiSdA","parked_at":1795091200,"keep_until":9223372036854775807,"tries":11,"is_wished":false,"shown_reason":"an error of type BackendDown"}
+{"id":"msg2","open_kfid":"wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA","kind":"message","external_userid":"wmXBIcUgAADnE6yzi4eq5xQvXhXWiSdA","parked_at":1795091200,"keep_until":9223372036854775807,"tries":11,"is_wished":false,"shown_reason":"an error of type shop::BackendDown"}
 
 "#]], str![]);
     without_words(run(&["export"]).await.piped().await).is(0, str![[r#"
-{"id":"msg1","open_kfid":"wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA","kind":"message","external_userid":"wmXBIcUgAADnE6yzi4eq5xQvXhXWiSdA","parked_at":1795004800,"keep_until":9223372036854775807,"tries":11,"is_wished":false,"shown_reason":"an error of type BackendDown"}
-{"id":"msg2","open_kfid":"wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA","kind":"message","external_userid":"wmXBIcUgAADnE6yzi4eq5xQvXhXWiSdA","parked_at":1795091200,"keep_until":9223372036854775807,"tries":11,"is_wished":false,"shown_reason":"an error of type BackendDown"}
-{"id":"msg3","open_kfid":"wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA","kind":"message","external_userid":"wmXBIcUgAADnE6yzi4eq5xQvXhXWiSdA","parked_at":1795177600,"keep_until":9223372036854775807,"tries":11,"is_wished":false,"shown_reason":"panicked"}
+{"id":"msg1","open_kfid":"wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA","kind":"message","external_userid":"wmXBIcUgAADnE6yzi4eq5xQvXhXWiSdA","parked_at":1795004800,"keep_until":9223372036854775807,"tries":11,"is_wished":false,"shown_reason":"an error of type shop::BackendDown"}
+{"id":"msg2","open_kfid":"wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA","kind":"message","external_userid":"wmXBIcUgAADnE6yzi4eq5xQvXhXWiSdA","parked_at":1795091200,"keep_until":9223372036854775807,"tries":11,"is_wished":false,"shown_reason":"an error of type shop::BackendDown"}
+{"id":"msg3","open_kfid":"wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA","kind":"message","external_userid":"wmXBIcUgAADnE6yzi4eq5xQvXhXWiSdA","parked_at":1795177600,"keep_until":9223372036854775807,"tries":11,"is_wished":false,"shown_reason":"the handler panicked"}
 
 "#]], str![]);
     let outcome = without_words(on_terminal(run(&["list"]).await.in_chinese(), "").await);
@@ -301,15 +301,15 @@ msg1	wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA	wmXBIcUgAADnE6yzi4eq5xQvXhXWiSdA	message	2
         plain(&outcome),
         str![[r#"
 ID    OPEN_KFID                         客户                              类型  暂存时间                    尝试  重放  原因
-msg1  wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA  wmXBIcUgAADnE6yzi4eq5xQvXhXWiSdA  消息  2026-11-18 20:26:40 +08:00    11  -     an error of type BackendDown
-msg2  wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA  wmXBIcUgAADnE6yzi4eq5xQvXhXWiSdA  消息  2026-11-19 20:26:40 +08:00    11  -     an error of type BackendDown
-msg3  wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA  wmXBIcUgAADnE6yzi4eq5xQvXhXWiSdA  消息  2026-11-20 20:26:40 +08:00    11  -     panicked
+msg1  wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA  wmXBIcUgAADnE6yzi4eq5xQvXhXWiSdA  消息  2026-11-18 20:26:40 +08:00    11  -     an error of type shop::BackendDown
+msg2  wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA  wmXBIcUgAADnE6yzi4eq5xQvXhXWiSdA  消息  2026-11-19 20:26:40 +08:00    11  -     an error of type shop::BackendDown
+msg3  wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA  wmXBIcUgAADnE6yzi4eq5xQvXhXWiSdA  消息  2026-11-20 20:26:40 +08:00    11  -     the handler panicked
 加上 --show-text 显示消息内容和完整的原因，原因中可能重复客户的话
 
 "#]]
     );
     run(&["list", "--show-text", "--reason", "panicked"]).await.piped().await.is(0, str![[r#"
-msg3	wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA	wmXBIcUgAADnE6yzi4eq5xQvXhXWiSdA	message	2026-11-20 20:26:40 +08:00	11	-	panicked	我的订单 #1024 到哪儿了
+msg3	wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA	wmXBIcUgAADnE6yzi4eq5xQvXhXWiSdA	message	2026-11-20 20:26:40 +08:00	11	-	the handler panicked	我的订单 #1024 到哪儿了
 
 "#]], str![]);
     let outcome = on_terminal(run(&["show", "msg1", "--show-text"]).await, "").await;
@@ -361,8 +361,8 @@ async fn parked_messages_are_exported_to_a_private_file() {
 "#]],
     );
     snapbox::assert_data_eq!(stage.cleaned(&std::fs::read_to_string(&out).unwrap()), str![[r#"
-{"id":"msg1","open_kfid":"wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA","kind":"message","external_userid":"wmXBIcUgAADnE6yzi4eq5xQvXhXWiSdA","parked_at":1795004800,"keep_until":9223372036854775807,"tries":11,"is_wished":false,"shown_reason":"an error of type BackendDown","reason":"the backend is down, looking for 我的订单 #1024 到哪儿了","messages":[{"external_userid":"wmXBIcUgAADnE6yzi4eq5xQvXhXWiSdA","msgid":"msg1","msgtype":"text","open_kfid":"wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA","origin":3,"send_time":1795004200,"text":{"content":"我的订单 #1024 到哪儿了"}}]}
-{"id":"msg2","open_kfid":"wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA","kind":"message","external_userid":"wmXBIcUgAADnE6yzi4eq5xQvXhXWiSdA","parked_at":1795091200,"keep_until":9223372036854775807,"tries":11,"is_wished":false,"shown_reason":"an error of type BackendDown","reason":"the backend is down, looking for 我的订单 #1024 到哪儿了","messages":[{"external_userid":"wmXBIcUgAADnE6yzi4eq5xQvXhXWiSdA","msgid":"msg2","msgtype":"text","open_kfid":"wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA","origin":3,"send_time":1795004200,"text":{"content":"我的订单 #1024 到哪儿了"}}]}
+{"id":"msg1","open_kfid":"wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA","kind":"message","external_userid":"wmXBIcUgAADnE6yzi4eq5xQvXhXWiSdA","parked_at":1795004800,"keep_until":9223372036854775807,"tries":11,"is_wished":false,"shown_reason":"an error of type shop::BackendDown","reason":"the backend is down, looking for 我的订单 #1024 到哪儿了","messages":[{"external_userid":"wmXBIcUgAADnE6yzi4eq5xQvXhXWiSdA","msgid":"msg1","msgtype":"text","open_kfid":"wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA","origin":3,"send_time":1795004200,"text":{"content":"我的订单 #1024 到哪儿了"}}]}
+{"id":"msg2","open_kfid":"wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA","kind":"message","external_userid":"wmXBIcUgAADnE6yzi4eq5xQvXhXWiSdA","parked_at":1795091200,"keep_until":9223372036854775807,"tries":11,"is_wished":false,"shown_reason":"an error of type shop::BackendDown","reason":"the backend is down, looking for 我的订单 #1024 到哪儿了","messages":[{"external_userid":"wmXBIcUgAADnE6yzi4eq5xQvXhXWiSdA","msgid":"msg2","msgtype":"text","open_kfid":"wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA","origin":3,"send_time":1795004200,"text":{"content":"我的订单 #1024 到哪儿了"}}]}
 
 "#]].raw());
     assert_eq!(std::fs::metadata(&out).unwrap().permissions().mode() & 0o777, 0o600);
@@ -442,9 +442,9 @@ wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA: no process reads now, so they are delivered wh
     run(&["list"]).await.in_chinese().piped().await.is(
         0,
         str![[r#"
-msg1	wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA	wmXBIcUgAADnE6yzi4eq5xQvXhXWiSdA	消息	2026-11-18 20:26:40 +08:00	11	已请求	an error of type BackendDown
-msg2	wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA	wmXBIcUgAADnE6yzi4eq5xQvXhXWiSdA	消息	2026-11-19 20:26:40 +08:00	11	已请求	an error of type BackendDown
-msg3	wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA	wmXBIcUgAADnE6yzi4eq5xQvXhXWiSdA	消息	2026-11-20 20:26:40 +08:00	11	-	panicked
+msg1	wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA	wmXBIcUgAADnE6yzi4eq5xQvXhXWiSdA	消息	2026-11-18 20:26:40 +08:00	11	已请求	an error of type shop::BackendDown
+msg2	wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA	wmXBIcUgAADnE6yzi4eq5xQvXhXWiSdA	消息	2026-11-19 20:26:40 +08:00	11	已请求	an error of type shop::BackendDown
+msg3	wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA	wmXBIcUgAADnE6yzi4eq5xQvXhXWiSdA	消息	2026-11-20 20:26:40 +08:00	11	-	the handler panicked
 
 "#]],
         str![],

@@ -12,6 +12,7 @@ mod doctor_store;
 mod doctor_tls;
 mod errcode;
 mod export;
+mod guide;
 mod hostile;
 mod inbox;
 mod knowledge;

@@ -126,9 +126,9 @@ wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA: bot-1 delivers them now, 8 at a time, after ne
 "#]],
     );
     run(&["parked", "list"]).await.is(0, str![[r#"
-msg1	wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA	wmXBIcUgAADnE6yzi4eq5xQvXhXWiSdA	message	2026-11-18 20:26:40 +08:00	11	asked	an error of type BackendDown
-msg2	wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA	wmXBIcUgAADnE6yzi4eq5xQvXhXWiSdA	message	2026-11-19 20:26:40 +08:00	11	-	an error of type BackendDown
-msg3	wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA	wmXBIcUgAADnE6yzi4eq5xQvXhXWiSdA	message	2026-11-20 20:26:40 +08:00	11	-	panicked
+msg1	wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA	wmXBIcUgAADnE6yzi4eq5xQvXhXWiSdA	message	2026-11-18 20:26:40 +08:00	11	asked	an error of type shop::BackendDown
+msg2	wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA	wmXBIcUgAADnE6yzi4eq5xQvXhXWiSdA	message	2026-11-19 20:26:40 +08:00	11	-	an error of type shop::BackendDown
+msg3	wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA	wmXBIcUgAADnE6yzi4eq5xQvXhXWiSdA	message	2026-11-20 20:26:40 +08:00	11	-	the handler panicked
 
 "#]], str![]);
 
