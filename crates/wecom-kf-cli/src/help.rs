@@ -96,6 +96,16 @@ mod tests {
     }
 
     #[test]
+    fn both_readmes_name_every_command() {
+        for readme in [include_str!("../README.md"), include_str!("../README.zh-CN.md")] {
+            for command in Args::command().get_subcommands() {
+                let name = command.get_name();
+                assert!(readme.contains(&format!("`{name}`")), "{name} is missing");
+            }
+        }
+    }
+
+    #[test]
     fn the_command_line_is_consistent() {
         Args::command().debug_assert();
     }
