@@ -8,6 +8,7 @@ use tokio::net::TcpListener;
 use wecom_kf::callback::{self, Callback, Event, Router};
 use wecom_kf_callback::{Query, Reason};
 
+use crate::doctor::status;
 use crate::hostile::{Hostile, http};
 use crate::stage::{Outcome, Run, Stage};
 
@@ -27,15 +28,6 @@ async fn piped(run: Run<'_>) -> Outcome {
     let shown = format!("{}{}", outcome.stdout, outcome.stderr);
     assert!(![TOKEN, KEY, OTHER_KEY].iter().any(|secret| shown.contains(secret)), "{shown}");
     outcome
-}
-
-#[track_caller]
-fn status<'a>(outcome: &'a Outcome, id: &str, status: &str) -> &'a str {
-    let lines: Vec<&str> = outcome.stdout.lines().filter(|line| line.split('\t').nth(1) == Some(id)).collect();
-    match lines[..] {
-        [line] if line.starts_with(&format!("{status}\t")) => line,
-        _ => panic!("{id} is not {status}: {outcome:#?}"),
-    }
 }
 
 fn callback_of(stage: &Stage) -> Callback {

@@ -8,6 +8,7 @@ mod callback;
 mod customers;
 mod doctor;
 mod doctor_callback;
+mod doctor_network;
 mod doctor_store;
 mod doctor_tls;
 mod errcode;

@@ -1,4 +1,4 @@
-//! What the app may do at WeCom: the access token, the accounts it sees, and its rights on the bot's account.
+//! The rights of the app at WeCom: the access token, the accounts it sees, and its rights on the bot's account.
 
 use wecom_kf::{Account, Bilingual, Client, ErrCode, Error, RetryPolicy, Settings, Variable};
 

@@ -1,4 +1,4 @@
-//! What is wrong with an answer of the callback's receiver, although it is one.
+//! Answers of the callback's receiver that WeCom would not accept, and what is wrong with each.
 
 use wecom_kf::Bilingual;
 

@@ -1,4 +1,4 @@
-//! What a check of `doctor` found, and how it is printed as soon as it is known.
+//! The finding of a check of `doctor`. It is printed as soon as it is known.
 
 use serde::Serialize;
 use tokio::time::Instant;
@@ -70,12 +70,12 @@ impl Check {
         self.ended(Status::Problem, message, Some(remedy))
     }
 
-    /// Something could not be checked, and what to do so that it can.
+    /// The check was not possible. The remedy says how to make it possible.
     pub(super) fn not_checked(self, message: Bilingual, remedy: Bilingual) -> Finding {
         self.ended(Status::NotChecked, message, Some(remedy))
     }
 
-    /// Something that is not wrong, but that a person should know.
+    /// Nothing is wrong, but a person should know it.
     pub(super) fn note(self, message: Bilingual, remedy: Bilingual) -> Finding {
         self.ended(Status::Note, message, Some(remedy))
     }
@@ -85,7 +85,7 @@ impl Check {
         self.described(Status::Problem, failure)
     }
 
-    /// An error that is none here, but that a person should know.
+    /// An error that is no problem for `doctor`, but that a person should know.
     pub(super) fn noted(self, failure: &Failure) -> Finding {
         self.described(Status::Note, failure)
     }

@@ -14,7 +14,7 @@ use crate::profile;
 /// The variables with this prefix that are no settings: those of this program and of the inbox.
 const OTHERS: [&str; 4] = [profile::STORE, "WECOM_KF_LANG", "WECOM_KF_PROFILE", "WECOM_KF_SIM"];
 
-/// Checks all variables, and says of each what is wrong with it.
+/// Checks each variable and adds a finding for it.
 pub(super) fn check(
     vars: &BTreeMap<String, String>,
     settings: &Settings,
@@ -69,7 +69,7 @@ fn copy_again(variable: Variable) -> Bilingual {
     )
 }
 
-/// What it means that a variable is not set. `None` if nothing is missing.
+/// Returns the finding for a variable that is not set. Returns `None` if it is not needed.
 fn missing(variable: Variable, settings: &Settings, check: Check) -> Option<Finding> {
     let name = variable.name();
     let not_set = Bilingual::new(format!("{name} is not set"), format!("{name} 未设置"));
@@ -121,7 +121,7 @@ fn missing(variable: Variable, settings: &Settings, check: Check) -> Option<Find
     Some(finding)
 }
 
-/// Says what is unusual about a value that has a valid form, such as two values that were swapped.
+/// Describes a value that has a valid form and an unusual beginning, for example because two values were swapped.
 fn unusual(variable: Variable, value: &str) -> Option<Bilingual> {
     let name = variable.name();
     let (starts, starts_zh): (&[&str], _) = match variable {
