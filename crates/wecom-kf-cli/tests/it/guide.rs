@@ -16,6 +16,8 @@ use crate::terminal::on_terminal;
 const TIME: Duration = Duration::from_secs(1_795_004_800);
 /// The address that the pages show instead of that of the test.
 const ADDRESS: &str = "127.0.0.1:9500";
+/// The folder of the bot's file that they show.
+const HOME: &str = "/var/lib/bot";
 
 /// Colours that can be read on the background of the picture, instead of those of old terminals.
 const COLOURS: [(&str, &str); 5] = [
@@ -39,7 +41,7 @@ impl Desk<'_> {
         let store = self.stage.home.path().join("bot.redb");
         let run = self.stage.run(&args).var("WECOM_KF_LANG", self.lang).var("WECOM_KF_STORE", store.to_str().unwrap());
         let outcome = on_terminal(run, "").await;
-        format!("$ wecom-kf {command}\n{}", outcome.stdout.replace("[ADDRESS]", ADDRESS))
+        format!("$ wecom-kf {command}\n{}", outcome.stdout.replace("[ADDRESS]", ADDRESS).replace("[HOME]", HOME))
     }
 
     /// Returns the same without colours.
@@ -62,6 +64,7 @@ async fn incidents(lang: &'static str) -> Vec<String> {
     let mut shown = Vec::new();
 
     let stage_of_address = stage().await;
+    stores_a_history(&stage_of_address, 0).await;
     let desk = Desk { stage: &stage_of_address, lang };
     let fault = stage_of_address.simulator.fault(op::ACCOUNT_LIST).errcode(60020).always();
     shown.push(desk.shows_plainly("doctor").await);
