@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::sleep;
-use wecom_kf::OpenKfid;
+use wecom_kf::{Error, OpenKfid, Settings};
 use wecom_kf_callback::Event;
 
 use crate::builder::scope_at;
@@ -21,10 +21,10 @@ use crate::store::{InboxKey, InboxStore, StoreError, Wake};
 /// use wecom_kf_inbox::callback::{self, Router};
 /// use wecom_kf_inbox::{Gateway, Settings, store::Redis};
 ///
-/// let store = Redis::open("redis://127.0.0.1/").await?;
-/// let gateway = Gateway::new(store, "ww0123456789abcdef");
-/// let app = Router::new().route("/callback", gateway.service(Settings::from_env().callback()?));
-/// let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await.unwrap();
+/// let settings = Settings::from_env();
+/// let gateway = Gateway::new(Redis::open("redis://127.0.0.1/").await?, &settings)?;
+/// let app = Router::new().route("/callback", gateway.service(settings.callback()?));
+/// let listener = tokio::net::TcpListener::bind(settings.listen()?).await?;
 /// callback::serve(listener, app).await;
 /// # Ok(())
 /// # }
@@ -40,13 +40,19 @@ const TRIES: u32 = 5;
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 impl Gateway {
-    /// Creates a gateway for the bots of a corp that use this store.
-    pub fn new(store: impl InboxStore, corp_id: impl fmt::Display) -> Self {
-        Self { store: Arc::new(store), scope: scope_at(wecom_kf::defaults::BASE_URL, corp_id) }
+    /// Creates a gateway for the bots of a corp that use this store. Corp id and base URL must be those of the bots. With
+    /// another base URL, such as that of a simulator, the bots have another [scope](Self::scope), and no callback reaches them.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Settings::require`] for the corp id, also for a base URL that is set but invalid.
+    pub fn new(store: impl InboxStore, settings: &Settings) -> Result<Self, Error> {
+        let scope = scope_at(&settings.base_url()?, settings.corp_id()?);
+        Ok(Self { store: Arc::new(store), scope })
     }
 
-    /// Sets the scope, if the inboxes have another one: see [`InboxBuilder::scope`](crate::InboxBuilder::scope). By default it
-    /// is the host of WeCom's API and the corp id.
+    /// Sets the scope, if that of the inboxes was set: see [`InboxBuilder::scope`](crate::InboxBuilder::scope). By default it
+    /// is the host of the API and the corp id.
     pub fn scope(mut self, scope: impl Into<String>) -> Self {
         self.scope = scope.into();
         self
@@ -120,5 +126,31 @@ impl Gateway {
 impl fmt::Debug for Gateway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gateway").field("scope", &self.scope).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wecom_kf::{Settings, Variable};
+
+    use super::Gateway;
+    use crate::builder::scope_of;
+    use crate::store::Memory;
+
+    #[test]
+    fn a_gateway_has_the_scope_of_the_bots() {
+        for base_url in [None, Some("http://127.0.0.1:9500")] {
+            let gateways = [("WECOM_CORP_ID", "ww0fixture0corp0001")].into_iter();
+            let gateways = gateways.chain(base_url.map(|url| (Variable::BaseUrl.name(), url)));
+            let bots = gateways.clone().chain([("WECOM_KF_SECRET", "fixture-secret-of-the-app")]);
+            let gateway = Gateway::new(Memory::new(), &Settings::from_vars(gateways)).unwrap();
+            assert_eq!(gateway.scope, scope_of(&Settings::from_vars(bots).client().unwrap()), "{base_url:?}");
+        }
+    }
+
+    #[test]
+    fn a_gateway_needs_a_corp_id_only() {
+        let error = Gateway::new(Memory::new(), &Settings::from_vars([("", "")])).unwrap_err().to_string();
+        assert!(error.contains("WECOM_CORP_ID") && !error.contains("WECOM_KF_SECRET"), "{error}");
     }
 }

@@ -46,7 +46,8 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_LENGTH;
 /// The service of one URL.
 pub use axum::routing::MethodRouter;
-use axum::routing::get;
+/// Creates the service of a URL from a function, for example one that answers Prometheus.
+pub use axum::routing::get;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;

@@ -200,6 +200,16 @@ impl Settings {
         Err(Error::Settings(problems.collect()))
     }
 
+    /// Returns the id of the corp, for programs that have no secret, such as one that only receives callbacks.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`require`](Self::require).
+    pub fn corp_id(&self) -> Result<String, Error> {
+        let [corp_id] = self.required([Variable::CorpId])?;
+        Ok(corp_id)
+    }
+
     /// Returns the corp id and the secret of the app.
     ///
     /// # Errors

@@ -10,7 +10,6 @@
 
 use std::time::Duration;
 
-use axum::routing::get;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 use tokio::time::sleep;
@@ -35,7 +34,7 @@ async fn main() -> Result<(), Report> {
         .await?;
     let handle = inbox.handle();
 
-    let endpoints = handle.health_routes().route("/metrics", get(async move || scrapes.render()));
+    let endpoints = handle.health_routes().route("/metrics", callback::get(async move || scrapes.render()));
     let listener = TcpListener::bind("127.0.0.1:0").await?; // a bot of yours: a port that the internet does not reach
     let address = listener.local_addr()?;
     tokio::spawn(callback::serve(listener, endpoints));

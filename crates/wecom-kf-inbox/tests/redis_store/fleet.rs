@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
-use wecom_kf_inbox::Gateway;
+use wecom_kf_inbox::{Gateway, Settings};
 use wecom_kf_sim::Simulator;
 
 use crate::server::PATIENCE;
@@ -32,8 +32,7 @@ impl Fleet {
             builder = builder.account(format!("店{number}"));
         }
         let sim = builder.start().await.unwrap();
-        let scope = format!("{}/{}", sim.base_url().replace("http://", ""), sim.corp_id());
-        let gateway = Gateway::new(servers.store().await, sim.corp_id()).scope(scope);
+        let gateway = Gateway::new(servers.store().await, &Settings::from_vars(sim.vars())).unwrap();
         sim.wakes(gateway.waker());
         let mut fleet = Self { sim, servers, log: Log::default(), workers: Vec::new(), written: HashMap::new() };
         for _ in 0..PROCESSES {
