@@ -62,7 +62,8 @@ impl Inbox {
     }
 
     /// Handles messages with a state that all handlers share, such as a connection pool, until the inbox is
-    /// [stopped](crate::InboxHandle::stop): see [`run_until`](Self::run_until).
+    /// [stopped](crate::InboxHandle::stop): see [`run_until`](Self::run_until). A bot that ends with a signal gives its state
+    /// to `run_until` in a closure: `inbox.run_until(signal, move |delivery| answer(shop.clone(), delivery))`.
     ///
     /// ```no_run
     /// use std::sync::Arc;
