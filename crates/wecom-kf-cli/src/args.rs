@@ -22,9 +22,11 @@ pub(crate) struct Args {
     pub(crate) command: Command,
 }
 
+pub(crate) const HEADING: &str = "Options of all commands";
+
 /// The flags of all commands.
 #[derive(Clone, Debug, clap::Args)]
-#[command(next_help_heading = "Options of all commands")]
+#[command(next_help_heading = HEADING)]
 pub(crate) struct Options {
     /// Takes the settings from this profile of ~/.config/wecom-kf/profiles.toml, and not from the environment
     #[arg(long, global = true, value_name = "NAME", env = profile::PROFILE)]
@@ -85,6 +87,7 @@ pub(crate) const CHINESE: &[(&str, &str)] = &[
         "企业微信「微信客服」命令行工具，供值班人员使用。\n\n配置取自环境变量（WECOM_CORP_ID、WECOM_KF_SECRET 等）或配置档。数据写到标准输出，其余写到标准错误。\
          退出码：0 成功，1 失败，2 用法错误，3 doctor 发现问题，4 配置或凭证缺失或有误。",
     ),
+    (HEADING, "所有命令的选项"),
     ("help", "显示本帮助，或某个命令的帮助"),
     (".help", "显示帮助"),
     (".version", "显示版本"),

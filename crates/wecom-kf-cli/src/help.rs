@@ -88,7 +88,7 @@ mod tests {
                 paths(below, &if path.is_empty() { name.to_owned() } else { format!("{path} {name}") }, all);
             }
         }
-        let mut all = vec!["help".to_owned()];
+        let mut all = vec!["help".to_owned(), args::HEADING.to_owned()];
         paths(&command(Lang::Zh), "", &mut all);
         for (path, _) in args::CHINESE.iter().chain(commands::CHINESE.iter().copied().flatten()) {
             assert!(all.iter().any(|known| known == path), "{path} is no command and no flag");

@@ -1,7 +1,5 @@
 //! The program `wecom-kf`: reads the command line, runs one command, and turns its outcome into an exit code.
 
-// The commands that use the rest of what is here are being added.
-#![allow(dead_code)]
 // Comments of flags and commands are their help, which terminals show as it is.
 #![allow(clippy::doc_markdown)]
 

@@ -9,7 +9,7 @@ const TEMPLATE: &str = "{about-with-newline}\n用法：{usage}\n\n{all-args}{aft
 ///
 /// `text` returns the text of a command by its path without the program's name, such as `accounts add`, and that of a flag
 /// or an argument by the path, a dot and its id, such as `accounts add.avatar`. The path of the program itself is empty.
-/// What has no text stays English. `.help` is asked for every `--help`, and `help` for every command `help`.
+/// A heading of its own that a group of flags has is asked for by its English text. What has no text stays English. `.help` is asked for every `--help`, and `help` for every command `help`.
 pub fn chinese_help(mut command: Command, text: &dyn Fn(&str) -> Option<&'static str>) -> Command {
     // Adds what every command has: `--help`, `--version` and `help`.
     command.build();
@@ -34,14 +34,16 @@ fn translated(command: Command, path: &str, text: &dyn Fn(&str) -> Option<&'stat
     })
 }
 
-fn argument(arg: Arg, path: &str, text: &dyn Fn(&str) -> Option<&'static str>) -> Arg {
+fn argument(arg: Arg, path: &str, find: &dyn Fn(&str) -> Option<&'static str>) -> Arg {
     let id = arg.get_id().to_string();
     // A global flag has one text for all commands.
-    let text = text(&format!("{path}.{id}")).or_else(|| text(&format!(".{id}")));
-    let heading = if arg.is_positional() { "参数" } else { "选项" };
+    let help = find(&format!("{path}.{id}")).or_else(|| find(&format!(".{id}")));
+    // Arguments with a heading of their own have its Chinese under the English text.
+    let own = arg.get_help_heading().and_then(find);
+    let heading = own.unwrap_or(if arg.is_positional() { "参数" } else { "选项" });
     let arg = arg.help_heading(heading).hide_possible_values(true);
-    match text {
-        Some(text) => arg.help(text).long_help(text),
+    match help {
+        Some(help) => arg.help(help).long_help(help),
         None => arg,
     }
 }

@@ -159,8 +159,9 @@ async fn polls_are_at_least_six_seconds_times_accounts_apart() {
         let (app, client) = (App::default(), client_with(Pacing::default()));
         let mut runs = Vec::new();
         for account in 0..accounts {
-            let inbox =
-                Inbox::builder(client.clone(), format!("wk{account}")).source(app.clone()).open().await.unwrap();
+            // The longest waits that chance could give.
+            let inbox = Inbox::builder(client.clone(), format!("wk{account}")).source(app.clone()).jitter(|| 1.0);
+            let inbox = inbox.open().await.unwrap();
             runs.push(tokio::spawn(inbox.run(|_| async { Ok(()) })));
         }
         sleep(MINUTE * 20).await;
