@@ -29,7 +29,11 @@ mod samples {
         assert_eq!((again.errcode(), again.errmsg()), (reply.errcode(), reply.errmsg()));
         let written_again = serde_json::to_string(&again).expect("a reply is valid JSON");
         // serde_json may read the last digit of a fraction differently.
-        assert!(written_again == written || has_fraction(&written), "{}: {written} {written_again}", std::any::type_name::<R>());
+        assert!(
+            written_again == written || has_fraction(&written),
+            "{}: {written} {written_again}",
+            std::any::type_name::<R>()
+        );
         json!(reply.errcode())
     }
 
