@@ -111,6 +111,12 @@ wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA: see why messages are parked with wecom-kf inbo
 
 "#]],
     );
+    // The remedies for a cursor that WeCom does not know work while the bot runs.
+    let remedy = format!("wecom-kf inbox seek --account {account} --from oldest --force");
+    let outcome = run(&["status", "--account", &account, "--lag"]).await;
+    assert!(outcome.stderr.contains(&remedy), "{outcome:?}");
+    let outcome = checked(on_redis(&stage, &server, &["doctor"]).piped().await);
+    assert!(outcome.stdout.contains(&remedy), "{outcome:?}");
     run(&["status", "--account", &account, "--json", "--quiet"]).await.is(0, str![[r#"
 {"open_kfid":"wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA","scope":"[ADDRESS]/wwa3C2TaB7JaxTJj8a","reader":"bot-1","lease_seconds":[LEFT],"has_cursor":true,"since":null,"starts":0,"in_progress":null,"parked":3,"replays_wished":0,"oldest_parked_at":1795004800}
 
@@ -133,17 +139,17 @@ msg3	wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA	wmXBIcUgAADnE6yzi4eq5xQvXhXWiSdA	message	2
 "#]], str![]);
 
     run(&["seek", "--account", &account, "--from", "oldest", "--yes"]).await.is(1, str![], str![[r#"
-error: bot-1 reads wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA, by a lease for [LEFT] more; nothing was changed  do: Stop that bot first, or add --force to make the change beside it.
+error: bot-1 reads wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA, by a lease for [LEFT] more; nothing was changed  do: Add --force to make the change while that bot runs, or stop the bot first.
 
 "#]]);
     run(&["--lang", "zh", "forget-customer", CUSTOMER, "--yes"]).await.is(1, str![], str![[r#"
-错误：bot-1 正在读取 wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA，租约还剩 [LEFT]；没有做任何改动。处理：先停止该机器人，或加上 --force 在它运行时改动。
+错误：bot-1 正在读取 wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA，租约还剩 [LEFT]；没有做任何改动。处理：加上 --force 可在该机器人运行时改动，或先停止它。
 
 "#]]);
     bot.store.renew(&lease, Duration::from_secs(600)).await.expect("the reader was not disturbed");
     run(&["seek", "--account", &account, "--from", "oldest", "--yes", "--force"]).await.is(0, str![], str![[r#"
 Forgets the cursor of wkUyeGDxvMPbMHsvHQvFAjEzyQNjb7sA and lets it be read from the oldest message that WeCom still has. Settled messages are not handled again
-done: a running bot continues there within 10 s, otherwise the next bot begins there
+done: a running bot continues there within 10 s, until then inbox status shows no reader. If no bot runs, the next one begins there
 
 "#]]);
     assert!(bot.store.renew(&lease, Duration::from_secs(600)).await.is_err(), "the reader begins again");

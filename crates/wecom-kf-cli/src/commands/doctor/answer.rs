@@ -1,4 +1,4 @@
-//! Answers of the callback's receiver that WeCom would not accept, and what is wrong with each.
+//! Answers of the receiver that WeCom would not accept, what is wrong with each, and what a right one does not prove.
 
 use wecom_kf::Bilingual;
 
@@ -132,6 +132,20 @@ pub(super) fn to_event(
             format!("事件的应答有 {length} 字节，不是企业微信所期望的"),
         ),
         Bilingual::fixed("Answer with status 200 and an empty body.", "以状态码 200 和空内容应答。"),
+    )
+}
+
+/// Says what a right answer does not prove: `doctor` signs with the settings of the bot, WeCom with those of the console.
+pub(super) fn console() -> Finding {
+    Check::start("callback_console").note(
+        Bilingual::fixed(
+            "the receiver has the Token and the EncodingAESKey of these settings; doctor cannot see whether the admin console has the same",
+            "接收端的 Token 和 EncodingAESKey 与本机配置一致；doctor 无法得知管理后台中的是否相同",
+        ),
+        Bilingual::fixed(
+            "Compare them, or save them in the admin console again, which makes WeCom verify the URL: 应用管理 › the app › 接收消息 › 设置API接收.",
+            "请核对，或在管理后台重新保存，企业微信会随之验证 URL：应用管理 › 该应用 › 接收消息 › 设置API接收。",
+        ),
     )
 }
 

@@ -157,6 +157,7 @@ async fn verification(
     findings.add(in_time(&answer, limit, "URL verification", "URL 验证", check))?;
     plus(receiver, findings).await?;
     forged(receiver, findings).await?;
+    findings.add(answer::console())?;
     Ok(true)
 }
 

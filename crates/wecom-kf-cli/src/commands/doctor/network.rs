@@ -308,8 +308,8 @@ pub(super) fn broken(url: &Url, hop: &Hop, error: &reqwest::Error) -> (Bilingual
     (
         Bilingual::new(format!("{host} gives no HTTP answer: {words}"), format!("{host} 没有 HTTP 应答：{words}")),
         Bilingual::fixed(
-            "Something else than an HTTP server listens there, or it speaks TLS only: check the URL, its scheme and its port.",
-            "该处监听的不是 HTTP 服务，或只支持 TLS：检查 URL 的协议和端口。",
+            "Something else than an HTTP server listens there, or it speaks TLS only: check the URL, its scheme and its port. If it is a reverse proxy, check that the server behind it runs.",
+            "该处监听的不是 HTTP 服务，或只支持 TLS：检查 URL 的协议和端口。若是反向代理，检查它后面的服务是否在运行。",
         ),
     )
 }

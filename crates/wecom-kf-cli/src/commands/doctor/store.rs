@@ -183,8 +183,8 @@ fn behind(row: &Row, lag: &Lag, check: Check) -> Finding {
                 format!("{account}：企业微信不再认识保存的 cursor（40058），无法继续读取"),
             ),
             Bilingual::new(
-                format!("Say where to begin again: wecom-kf inbox seek --account {account} --from oldest."),
-                format!("指定从哪里重新开始：wecom-kf inbox seek --account {account} --from oldest。"),
+                format!("Say where to begin again: {}.", row.seek_oldest()),
+                format!("指定从哪里重新开始：{}。", row.seek_oldest()),
             ),
         );
     }

@@ -107,8 +107,8 @@ pub(super) fn is_read(key: &InboxKey, held: &Held) -> Problem {
             format!("{holder} 正在读取 {account}，租约还剩 {left}；没有做任何改动"),
         ),
         (
-            "Stop that bot first, or add --force to make the change beside it.",
-            "先停止该机器人，或加上 --force 在它运行时改动。",
+            "Add --force to make the change while that bot runs, or stop the bot first.",
+            "加上 --force 可在该机器人运行时改动，或先停止它。",
         ),
     )
 }

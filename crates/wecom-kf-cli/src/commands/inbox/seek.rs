@@ -59,8 +59,8 @@ impl Seek {
             BeganAgain::Done => {
                 app.out.note(&match store.is_shared {
                     true => Bilingual::fixed(
-                        "done: a running bot continues there within 10 s, otherwise the next bot begins there",
-                        "已完成：运行中的机器人会在 10 秒内转到那里，否则下次启动时从那里开始",
+                        "done: a running bot continues there within 10 s, until then inbox status shows no reader. If no bot runs, the next one begins there",
+                        "已完成：运行中的机器人会在 10 秒内转到那里，此前 inbox status 显示无人读取；没有运行的机器人下次启动时从那里开始",
                     ),
                     false => Bilingual::fixed(
                         "done: start the bot, which begins there",

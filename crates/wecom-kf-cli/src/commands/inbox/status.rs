@@ -133,6 +133,12 @@ impl Row {
         }
     }
 
+    /// Returns the command that lets the account be read from the oldest message. It works while a process reads, too.
+    pub(in crate::commands) fn seek_oldest(&self) -> String {
+        let force = if self.reader.is_some() { " --force" } else { "" };
+        format!("wecom-kf inbox seek --account {} --from oldest{force}", self.open_kfid)
+    }
+
     fn unsettled(&self) -> String {
         match &self.lag {
             Some(lag) if lag.has_more => format!("{}+", lag.messages),
@@ -216,8 +222,8 @@ fn remark(app: &App, store: &Store, row: &Row) {
     }
     if row.lag.as_ref().is_some_and(|lag| !lag.is_cursor_known) {
         app.out.note(&Bilingual::new(
-            format!("{account}: WeCom no longer knows the cursor (40058). Use wecom-kf inbox seek --account {account} --from oldest"),
-            format!("{account}：企业微信不再认识保存的 cursor（40058）。请用 wecom-kf inbox seek --account {account} --from oldest"),
+            format!("{account}: WeCom no longer knows the cursor (40058). Use {}", row.seek_oldest()),
+            format!("{account}：企业微信不再认识保存的 cursor（40058）。请用 {}", row.seek_oldest()),
         ));
     }
 }
