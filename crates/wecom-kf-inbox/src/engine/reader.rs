@@ -35,6 +35,8 @@ pub(super) struct Reader {
     limit: Option<u32>,
     unreadable: u32,
     cause: Cause,
+    /// Whether 45009 was the last answer, and to a read with a token.
+    was_limited_with_token: bool,
     backoff: Backoff,
     guard: LoopGuard,
     /// Whether to report that callbacks seem to be lost. It is reported once, and not after a callback came.
@@ -195,6 +197,7 @@ impl Reader {
             limit: None,
             unreadable: 0,
             cause: Cause::default(),
+            was_limited_with_token: false,
             backoff: Backoff::default(),
             guard: LoopGuard::new(repeats_at_once),
             suspects_lost_callbacks: Suspicion::default(),
@@ -342,6 +345,7 @@ impl Reader {
     pub(super) fn advance(&mut self, next: Option<String>, has_more: bool, holds: Holds, poll: Duration) -> Step {
         self.backoff.succeed();
         self.unreadable = 0;
+        self.was_limited_with_token = false;
         let cursor = next.filter(|next| self.moves_to(next));
         let closes_circle = self.guard.note(cursor.as_deref(), holds);
         // If the cursor does not move, there is no next page, whatever `has_more` says. The same page would come for
@@ -384,10 +388,13 @@ impl Reader {
             }
             Some(ErrCode::RATE_LIMIT_EXCEEDED) => {
                 let until = Instant::now() + defaults::RATE_LIMIT_WAIT;
-                // A read with a token is not subject to the limit on reads without one.
-                self.state = match self.token {
-                    None => Reading::WaitsForTurn { until },
-                    Some(_) => Reading::BacksOff { until },
+                let had_token = self.token.take().is_some();
+                // A read with a token is not subject to the limit on reads without one. But WeCom may not know this
+                // token. If it refuses the next one too, the answer comes from another limit.
+                let is_second = std::mem::replace(&mut self.was_limited_with_token, had_token) && had_token;
+                self.state = match is_second {
+                    false => Reading::WaitsForTurn { until },
+                    true => Reading::BacksOff { until },
                 };
             }
             _ => drop(self.back_off(jitter)),
