@@ -16,7 +16,7 @@ use crate::file::{self, Existing};
 use crate::out::{Out, column};
 use crate::time;
 
-/// WeCom keeps a file for three days [90253].
+/// WeCom keeps a file for three days (page 90253).
 const KEPT_SECONDS: i64 = 3 * 86_400;
 
 #[derive(Debug, Subcommand)]
