@@ -1,6 +1,7 @@
 //! What every command gets: the options, the output, the settings and the client.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use wecom_kf::{Client, Lang, OpenKfid, Settings, Variable, reader_lang};
 
@@ -13,6 +14,8 @@ use crate::profile;
 pub(crate) struct App {
     pub(crate) options: Options,
     pub(crate) out: Out,
+    /// The variables, once they are read: the command of a profile that prints a secret may ask a person for a password.
+    variables: OnceLock<BTreeMap<String, String>>,
 }
 
 impl App {
@@ -20,7 +23,7 @@ impl App {
         let lang = options.lang.map_or_else(reader_lang, Lang::from);
         show_log(options.verbose);
         let out = Out::new(lang, options.json, options.quiet);
-        Self { options, out }
+        Self { options, out, variables: OnceLock::new() }
     }
 
     pub(crate) fn lang(&self) -> Lang {
@@ -34,7 +37,15 @@ impl App {
     }
 
     /// Returns the variables that the settings are made of, and that of the store.
-    pub(crate) fn variables(&self) -> Result<BTreeMap<String, String>, Failure> {
+    pub(crate) fn variables(&self) -> Result<&BTreeMap<String, String>, Failure> {
+        if let Some(variables) = self.variables.get() {
+            return Ok(variables);
+        }
+        let variables = self.read_variables()?;
+        Ok(self.variables.get_or_init(|| variables))
+    }
+
+    fn read_variables(&self) -> Result<BTreeMap<String, String>, Failure> {
         let mut vars = profile::variables(self.options.profile.as_deref())?;
         let mut set = |variable: Variable, value: Option<String>| {
             if let Some(value) = value {

@@ -45,8 +45,7 @@ impl App {
 
     /// Opens the store like [`store`](Self::store), for a command to which a running bot is no failure.
     pub(crate) async fn open_store(&self) -> Result<Opened, Failure> {
-        let text = self.variables()?.remove(profile::STORE).unwrap_or_default();
-        let text = text.trim();
+        let text = self.variables()?.get(profile::STORE).map_or("", |text| text.trim());
         if text.is_empty() {
             return Err(no_store().into());
         }

@@ -59,8 +59,8 @@ impl Doctor {
                 return Ok(findings.sum_up());
             }
         };
-        let settings = Settings::from_vars(&vars);
-        variables::check(&vars, &settings, &mut findings)?;
+        let settings = Settings::from_vars(vars);
+        variables::check(vars, &settings, &mut findings)?;
         // An invalid base URL was reported with the variables.
         let is_reachable = match settings.base_url() {
             Ok(base_url) => network::check(&base_url, &mut findings).await?,
@@ -90,10 +90,10 @@ impl Doctor {
         }
         let limits = Limits { verification: self.verification_limit, event: self.event_limit };
         match &self.callback {
-            Some(url) => callback::check(url, &vars, &settings, limits, &mut findings).await?,
+            Some(url) => callback::check(url, vars, &settings, limits, &mut findings).await?,
             None => callback::not_asked(&settings, &mut findings)?,
         }
-        store::check(app, &vars, client.as_ref(), &mut findings).await?;
+        store::check(app, vars, client.as_ref(), &mut findings).await?;
         Ok(findings.sum_up())
     }
 }

@@ -92,3 +92,21 @@ async fn flags_replace_single_settings() {
     let args = [&args[..], &[secret_file.to_str().unwrap()]].concat();
     assert_eq!(stage.run_without_settings(&args).piped().await.code, 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_of_a_secret_runs_once() {
+    let stage = Stage::start().await;
+    let (corp_id, base_url) = (stage.simulator.corp_id(), stage.simulator.base_url());
+    let customer = stage.simulator.customer("王");
+    let runs = stage.home.path().join("runs");
+    stage.profiles(&format!(
+        "[profiles.shop]\ncorp_id = \"{corp_id}\"\nbase_url = \"{base_url}\"\nopen_kfid = \"{}\"\n\
+         secret = {{ command = \"echo run >> {}; printenv THE_SECRET\" }}\n",
+        customer.open_kfid(),
+        runs.display()
+    ));
+    // It needs the client and the account.
+    let run = stage.run_without_settings(&["--profile", "shop", "sessions", "get", customer.external_userid()]);
+    assert_eq!(run.var("THE_SECRET", stage.simulator.secret()).piped().await.code, 0);
+    assert_eq!(std::fs::read_to_string(runs).unwrap(), "run\n");
+}

@@ -59,10 +59,9 @@ impl Sign {
             let xml = match &self.xml {
                 Some(path) => text_of(path)?,
                 None => {
-                    let corp_id = app.variables()?.remove(Variable::CorpId.name()).unwrap_or_default();
                     let account = settings.has(Variable::OpenKfid).then(|| settings.open_kfid()).transpose()?;
                     let account = account.as_ref().map(AsRef::as_ref);
-                    announcement(wecom_kf_text::trimmed(&corp_id), account, &self.token, &timestamp)
+                    announcement(&settings.corp_id()?, account, &self.token, &timestamp)
                 }
             };
             let sealed = callback.seal(&xml, &timestamp, &nonce, random()?);

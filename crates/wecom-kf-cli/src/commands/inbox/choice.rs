@@ -11,8 +11,7 @@ use crate::time;
 /// Returns the inboxes of the account that `--account` names, otherwise of all accounts of the corp.
 pub(in crate::commands) async fn chosen(app: &App, store: &Store) -> Result<Vec<InboxKey>, Failure> {
     let all = store.inboxes.keys().await?;
-    let corp_id = app.variables()?.remove(Variable::CorpId.name()).unwrap_or_default();
-    let corp_id = corp_id.trim();
+    let corp_id = app.variables()?.get(Variable::CorpId.name()).map_or("", |corp_id| corp_id.trim());
     let is_of_corp = |key: &&InboxKey| corp_id.is_empty() || key.scope().rsplit('/').next() == Some(corp_id);
     let is_of_account = |key: &&InboxKey| match &app.options.account {
         Some(account) => key.open_kfid() == account.trim(),
