@@ -1,4 +1,5 @@
-//! Files that commands write: readable by their owner only, whole or not at all, and replaced only with `--force`.
+//! Files that commands write: readable by their owner only, whole or not at all, and replaced only with `--force`. The errors
+//! of files that they read and write.
 
 use std::fs;
 use std::io::{self, BufWriter, Write};
@@ -72,6 +73,15 @@ pub(crate) fn exists(path: &Path) -> Failure {
         ("Choose another path, or replace it with --force.", "换一个路径，或加上 --force 覆盖它。"),
     )
     .into()
+}
+
+/// The error for a file that cannot be read.
+pub(crate) fn unreadable(path: &Path) -> Problem {
+    let path = path.display();
+    Problem::new(
+        Bilingual::new(format!("{path} cannot be read"), format!("无法读取 {path}")),
+        ("Check the path and its permissions.", "检查路径和权限。"),
+    )
 }
 
 /// The error for a path that cannot be written. Of the cause only the kind is shown, since others name the temporary file.

@@ -35,6 +35,11 @@ impl<T> Column<T> {
     }
 }
 
+/// Returns the value of a cell that answers a question.
+pub(crate) fn yes_or_no(is_so: bool, lang: Lang) -> String {
+    if is_so { lang.pick("yes", "是") } else { lang.pick("no", "否") }.to_owned()
+}
+
 /// How data is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use wecom_kf::{Bilingual, Variable};
 
 use crate::failure::{Exit, Failure, Problem};
+use crate::file::unreadable;
 
 /// The name of the variable with the store of the bot, which `wecom_kf::Settings` does not know.
 pub(crate) const STORE: &str = "WECOM_KF_STORE";
@@ -95,7 +96,7 @@ fn file() -> Result<Option<File>, Failure> {
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(unreadable(&path).because(error).into()),
+        Err(error) => return Err(unreadable(&path).exit(Exit::Credentials).because(error).into()),
     };
     toml::from_str(&text).map(Some).map_err(|error| invalid(&path, &text, &error).into())
 }
@@ -166,7 +167,7 @@ fn output_of(command: &str) -> Result<String, Failure> {
 
 /// Reads a secret from a file that nobody but its owner may read.
 pub(crate) fn private_file(path: &Path) -> Result<String, Failure> {
-    let metadata = fs::metadata(path).map_err(|error| unreadable(path).because(error))?;
+    let metadata = fs::metadata(path).map_err(|error| unreadable(path).exit(Exit::Credentials).because(error))?;
     if is_open_to_others(&metadata) {
         return Err(Problem::new(
             Bilingual::new(
@@ -181,7 +182,7 @@ pub(crate) fn private_file(path: &Path) -> Result<String, Failure> {
         .exit(Exit::Credentials)
         .into());
     }
-    fs::read_to_string(path).map_err(|error| unreadable(path).because(error).into())
+    fs::read_to_string(path).map_err(|error| unreadable(path).exit(Exit::Credentials).because(error).into())
 }
 
 #[cfg(unix)]
@@ -194,14 +195,6 @@ fn is_open_to_others(metadata: &fs::Metadata) -> bool {
 #[cfg(not(unix))]
 fn is_open_to_others(_: &fs::Metadata) -> bool {
     false
-}
-
-fn unreadable(path: &Path) -> Problem {
-    Problem::new(
-        Bilingual::new(format!("{} cannot be read", path.display()), format!("无法读取 {}", path.display())),
-        ("Check the path and its permissions.", "检查路径和权限。"),
-    )
-    .exit(Exit::Credentials)
 }
 
 /// Says what is wrong with the file and where. The text of the line is not shown, since somebody may have written a secret

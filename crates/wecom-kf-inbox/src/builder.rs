@@ -18,7 +18,7 @@ use crate::inbox::Inbox;
 use crate::page_source::PageSource;
 use crate::report::in_one_line;
 use crate::shared::{Settings, Shared};
-use crate::store::{InboxKey, InboxStore, Memory};
+use crate::store::{InboxKey, InboxStore, Memory, scope_of};
 use crate::{Error, Failure, FailureClass, HealthLimits, RetryPolicy, defaults};
 
 /// The longest time that a setting may have: `Duration::MAX`, which means "never", is beyond the range of clocks.
@@ -378,16 +378,6 @@ impl InboxBuilder {
         }
         Ok(Inbox::new(Arc::new(shared)))
     }
-}
-
-pub(crate) fn scope_of(client: &Client) -> String {
-    scope_at(client.base_url(), client.corp_id())
-}
-
-/// Returns the host and the corp id, without the scheme.
-pub(crate) fn scope_at(base_url: &str, corp_id: impl fmt::Display) -> String {
-    let place = base_url.split_once("://").map_or(base_url, |(_, place)| place);
-    format!("{place}/{corp_id}")
 }
 
 /// Returns whether the app may read the account. Older servers do not say, which counts as yes.

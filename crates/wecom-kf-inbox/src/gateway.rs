@@ -8,9 +8,8 @@ use tokio::time::sleep;
 use wecom_kf::{Error, OpenKfid, Settings};
 use wecom_kf_callback::Event;
 
-use crate::builder::scope_at;
 use crate::report::in_one_line;
-use crate::store::{InboxKey, InboxStore, StoreError, Wake};
+use crate::store::{InboxKey, InboxStore, StoreError, Wake, scope_at};
 
 /// Passes callbacks on to the readers through a store of several processes, such as `Redis`. It needs no secret and calls
 /// nothing of WeCom's, so it can face the internet alone while the bots run elsewhere.
@@ -134,8 +133,7 @@ mod tests {
     use wecom_kf::{Settings, Variable};
 
     use super::Gateway;
-    use crate::builder::scope_of;
-    use crate::store::Memory;
+    use crate::store::{Memory, scope_of};
 
     #[test]
     fn a_gateway_has_the_scope_of_the_bots() {

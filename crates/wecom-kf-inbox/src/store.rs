@@ -44,6 +44,7 @@ pub use error::StoreError;
 pub(crate) use fleet::accounts_of;
 pub use fleet::{FleetStore, WAKE_KEPT, Wake};
 pub use inbox::{Acquired, Change, Held, InboxKey, InboxStore, Lease, Renewed};
+pub(crate) use inbox::{scope_at, scope_of};
 pub use memory::Memory;
 pub(crate) use operator::wish_all;
 pub use operator::{BeganAgain, IfHeld, Operator};

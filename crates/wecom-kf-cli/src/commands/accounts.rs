@@ -9,7 +9,7 @@ use wecom_kf::{Account, Bilingual, Client, Lang, MediaId, OpenKfid};
 
 use crate::app::App;
 use crate::failure::Failure;
-use crate::out::{Column, column};
+use crate::out::{Column, column, yes_or_no};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Accounts {
@@ -91,17 +91,13 @@ impl Accounts {
 fn columns() -> [Column<Account>; 3] {
     [
         column("OPEN_KFID", "OPEN_KFID", |account, _| account.open_kfid.to_string()),
-        column("MANAGED", "可管理", |account, lang| may_manage(account, lang).to_owned()),
+        column("MANAGED", "可管理", may_manage),
         column("NAME", "名称", |account, _| account.name.clone()),
     ]
 }
 
-fn may_manage(account: &Account, lang: Lang) -> &'static str {
-    match account.manage_privilege {
-        Some(true) => lang.pick("yes", "是"),
-        Some(false) => lang.pick("no", "否"),
-        None => "-",
-    }
+fn may_manage(account: &Account, lang: Lang) -> String {
+    account.manage_privilege.map_or_else(|| "-".to_owned(), |may| yes_or_no(may, lang))
 }
 
 async fn add(app: &App, client: &Client, name: String, avatar: PathBuf) -> Result<(), Failure> {

@@ -1,6 +1,7 @@
 //! `wecom-kf call`: any operation with JSON, checked against the document before it is sent.
 
 use std::io::Read;
+use std::path::Path;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -11,6 +12,7 @@ use wecom_kf::{Bilingual, Client, Lang, Settings};
 use crate::app::App;
 use crate::commands::errcode::unknown_operation;
 use crate::failure::{Exit, Failure, Problem};
+use crate::file::unreadable;
 use crate::out::{Column, column, escaped_json};
 
 #[derive(Debug, clap::Args)]
@@ -129,7 +131,7 @@ fn arguments(data: Option<&str>) -> Result<Value, Failure> {
             json
         }
         Some(data) => match data.strip_prefix('@') {
-            Some(path) => std::fs::read_to_string(path).map_err(|error| unreadable(path).because(error))?,
+            Some(path) => std::fs::read_to_string(path).map_err(|error| unreadable(Path::new(path)).because(error))?,
             None => data.to_owned(),
         },
     };
@@ -154,13 +156,6 @@ pub(super) fn parsed(
         );
         Problem::new(what, remedy).exit(Exit::Usage).into()
     })
-}
-
-pub(super) fn unreadable(path: &str) -> Problem {
-    Problem::new(
-        Bilingual::new(format!("{path} cannot be read"), format!("无法读取 {path}")),
-        ("Check the path and its permissions.", "检查路径和权限。"),
-    )
 }
 
 fn described(operation: Operation) -> Bilingual {

@@ -24,7 +24,7 @@ pub(crate) enum Callback {
     Sign(sign::Sign),
     /// Receives callbacks at any path and prints them as they come, until Ctrl-C
     ///
-    /// It also answers the verification of the URL, so it can stand in for a bot. It says of each refused request why, and
+    /// It also answers the verification of the URL, so it can stand in for a bot. For each refused request it says why, and
     /// what to do.
     Serve(serve::Serve),
 }

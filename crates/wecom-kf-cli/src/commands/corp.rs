@@ -4,7 +4,7 @@ use wecom_kf::Qualification;
 
 use crate::app::App;
 use crate::failure::Failure;
-use crate::out::column;
+use crate::out::{column, yes_or_no};
 
 /// The command has no arguments of its own.
 #[derive(Debug, clap::Args)]
@@ -17,11 +17,7 @@ impl Corp {
         let qualification = app.client()?.corp().qualification().await?;
         let columns = [
             column("WECHAT_CHANNELS_BINDING", "已绑定视频号", |corp: &Qualification, lang| {
-                match corp.wechat_channels_binding {
-                    Some(true) => lang.pick("yes", "是").to_owned(),
-                    Some(false) => lang.pick("no", "否").to_owned(),
-                    None => "-".to_owned(),
-                }
+                corp.wechat_channels_binding.map_or_else(|| "-".to_owned(), |is_bound| yes_or_no(is_bound, lang))
             }),
             column("CUSTOMERS", "可接待客户数", |corp: &Qualification, lang| {
                 match corp.wechat_channels_binding {

@@ -1,4 +1,4 @@
-//! `wecom-kf docs`: what the document says of an operation, without any call.
+//! `wecom-kf docs`: prints the document's description of an operation, without any call.
 
 use serde::Serialize;
 use wecom_kf::raw::document::{self, schema};
@@ -8,7 +8,7 @@ use wecom_kf::{Bilingual, Lang};
 use crate::app::App;
 use crate::commands::errcode::unknown_operation;
 use crate::failure::Failure;
-use crate::out::{Column, column};
+use crate::out::{Column, column, yes_or_no};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Docs {
@@ -106,9 +106,7 @@ fn columns_of_fields() -> [Column<Field>; 4] {
     [
         column("FIELD", "字段", |field, _| field.field.clone()),
         column("TYPE", "类型", |field, _| field.r#type.to_owned()),
-        column("REQUIRED", "必填", |field, lang| {
-            if field.required { lang.pick("yes", "是") } else { lang.pick("no", "否") }.to_owned()
-        }),
+        column("REQUIRED", "必填", |field, lang| yes_or_no(field.required, lang)),
         column("LIMITS", "限制", |field, lang| match field.limits.as_slice() {
             [] => "-".to_owned(),
             limits => limits.join(lang.pick("; ", "；")),

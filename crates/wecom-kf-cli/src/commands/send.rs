@@ -12,9 +12,10 @@ use wecom_kf::raw::{document, op};
 use wecom_kf::{Bilingual, Client, Error, ExternalUserId, Lang, MsgId};
 
 use crate::app::App;
-use crate::commands::call::{parsed, unreadable};
+use crate::commands::call::parsed;
 use crate::commands::sessions::{described, may_send};
 use crate::failure::{Exit, Failure, Problem};
+use crate::file::unreadable;
 use crate::out::column;
 
 #[derive(Debug, clap::Args)]
@@ -147,8 +148,7 @@ fn draft_of_menu(path: &Path) -> Result<Draft, Failure> {
         "Nothing was sent. All fields and their limits: wecom-kf docs send_msg",
         "没有发送。用 wecom-kf docs send_msg 查看全部字段及限制。",
     );
-    let shown = path.display().to_string();
-    let json = std::fs::read_to_string(path).map_err(|error| unreadable(&shown).because(error))?;
+    let json = std::fs::read_to_string(path).map_err(|error| unreadable(path).because(error))?;
     let menu = parsed(&json, ("the menu is", "菜单"), REMEDY)?;
     let arguments = document::arguments(op::SEND_MSG);
     let schema = arguments.as_ref().and_then(|arguments| arguments.property("msgmenu"));

@@ -9,7 +9,7 @@ use wecom_kf::{
 
 use crate::app::App;
 use crate::failure::{Exit, Failure, Problem};
-use crate::out::{Column, column};
+use crate::out::{Column, column, yes_or_no};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Sessions {
@@ -145,9 +145,7 @@ fn columns() -> [Column<Shown>; 4] {
         column("SERVICER", "接待人员", |shown, _| {
             shown.servicer_userid.as_ref().map_or_else(|| "-".to_owned(), UserId::to_string)
         }),
-        column("API MAY SEND", "接口可发消息", |shown, lang| {
-            if shown.may_send { lang.pick("yes", "是") } else { lang.pick("no", "否") }.to_owned()
-        }),
+        column("API MAY SEND", "接口可发消息", |shown, lang| yes_or_no(shown.may_send, lang)),
     ]
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::stream::{BoxStream, StreamExt};
 use serde::{Deserialize, Serialize, Serializer};
-use wecom_kf::{BoxFuture, ExternalUserId, OpenKfid};
+use wecom_kf::{BoxFuture, Client, ExternalUserId, OpenKfid};
 
 use super::error::no_such_key;
 use super::{Commit, Committed, ConversationPage, ConversationQuery, FleetStore, ParkedPage, ParkedQuery, StoreError};
@@ -230,6 +230,12 @@ impl InboxKey {
         Self { scope: scope.into(), open_kfid }
     }
 
+    /// Returns the key of the inbox that a [builder](crate::InboxBuilder) with this client opens, unless its
+    /// [scope](crate::InboxBuilder::scope) is set.
+    pub fn of_client(client: &Client, open_kfid: OpenKfid) -> Self {
+        Self::new(scope_of(client), open_kfid)
+    }
+
     /// Returns the key whose [`changes`](InboxStore::changes) tell that members of the fleet `scope` came or went.
     pub fn of_fleet(scope: impl Into<String>) -> Self {
         Self::new(scope, OpenKfid::new(""))
@@ -244,6 +250,16 @@ impl InboxKey {
     pub fn open_kfid(&self) -> &OpenKfid {
         &self.open_kfid
     }
+}
+
+pub(crate) fn scope_of(client: &Client) -> String {
+    scope_at(client.base_url(), client.corp_id())
+}
+
+/// Returns the host and the corp id, without the scheme.
+pub(crate) fn scope_at(base_url: &str, corp_id: impl fmt::Display) -> String {
+    let place = base_url.split_once("://").map_or(base_url, |(_, place)| place);
+    format!("{place}/{corp_id}")
 }
 
 /// `scope/open_kfid`: one text per key, for stores that need one. No two keys share it, since an id has no slash.

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use wecom_kf::{Bilingual, Lang};
+use wecom_kf::{Bilingual, Lang, raw, reqwest};
 
 use crate::app::App;
 use crate::failure::{Failure, Problem};
-use crate::out::column;
+use crate::out::{column, yes_or_no};
 use crate::time;
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -56,8 +56,8 @@ pub(super) async fn show(app: &App, url: &str) -> Result<(), Failure> {
     let health: Health = serde_json::from_slice(&answer(url).await?).map_err(|_| no_health(url))?;
     app.out.record(
         &[
-            column("ALIVE", "存活", |health: &Health, lang| answered(health.alive, lang)),
-            column("READY", "就绪", |health, lang| answered(health.ready, lang)),
+            column("ALIVE", "存活", |health: &Health, lang| yes_or_no(health.alive, lang)),
+            column("READY", "就绪", |health, lang| yes_or_no(health.ready, lang)),
             column("REASONS", "原因", |health, lang| {
                 let texts: Vec<&str> = health
                     .reasons
@@ -84,18 +84,10 @@ pub(super) async fn show(app: &App, url: &str) -> Result<(), Failure> {
     )
 }
 
-fn answered(is_so: bool, lang: Lang) -> String {
-    match is_so {
-        true => lang.pick("yes", "是"),
-        false => lang.pick("no", "否"),
-    }
-    .to_owned()
-}
-
 async fn answer(url: &str) -> Result<Vec<u8>, Failure> {
     let base = url.trim_end_matches('/');
     let url = if base.contains("/health/") { base.to_owned() } else { format!("{base}/health/ready") };
-    let client = reqwest::Client::builder().timeout(PATIENCE).redirect(reqwest::redirect::Policy::none()).build()?;
+    let client = raw::http_client(reqwest::ClientBuilder::new().timeout(PATIENCE))?;
     let mut response = client.get(&url).send().await.map_err(|error| no_answer(&url, &error))?;
     let mut body = Vec::new();
     while let Some(part) = response.chunk().await.map_err(|error| no_answer(&url, &error))? {

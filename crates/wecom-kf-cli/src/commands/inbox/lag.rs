@@ -31,8 +31,7 @@ impl Lag {
         key: &InboxKey,
         stored: &Committed,
     ) -> Result<Option<Self>, Error> {
-        let place = client.base_url().split_once("://").map_or(client.base_url(), |(_, place)| place);
-        if key.scope() != format!("{place}/{}", client.corp_id()) {
+        if *key != InboxKey::of_client(client, key.open_kfid().clone()) {
             return Ok(None);
         }
         let settled: HashSet<&str> = stored.settled.iter().map(String::as_str).collect();
@@ -51,7 +50,7 @@ impl Lag {
             }
             let page = match page.await {
                 Ok(page) => page,
-                Err(error) if error.code() == Some(ErrCode(40058)) => {
+                Err(error) if error.code() == Some(ErrCode::INVALID_PARAMETER) => {
                     return Ok(Some(Self { is_cursor_known: false, ..lag }));
                 }
                 Err(error) => return Err(error),
